@@ -1,0 +1,85 @@
+# Two commands do all the set-up: `make figures` and `make test`.
+SHELL := /bin/bash
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := figures
+.PHONY: figures smoke dag test lint format bench lock clean
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := $(CURDIR)/.venv/bin
+# Imports are compiled once, not in every job; the environment of a caller does not leak in.
+export PATH := $(BIN):$(PATH)
+export PYTHONDONTWRITEBYTECODE :=
+unexport PYTHONPATH VIRTUAL_ENV
+
+# uv for speed, pip if uv cannot be had or fails.
+define install
+	.venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r $(1) \
+	|| .venv/bin/python -m pip install --quiet --require-hashes -r $(1)
+endef
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had: using pip"
+
+.venv/.run: envs/requirements.lock | .venv/bin/python
+	$(call install,envs/requirements.lock)
+	echo "$(CURDIR)/workflow" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weightscape.pth"
+	printf '#!/bin/sh\nexec "%s/python" -m weightscape.cli "$$@"\n' "$(BIN)" > .venv/bin/weightscape
+	chmod +x .venv/bin/weightscape
+	touch $@
+
+.venv/.dev: envs/requirements-dev.lock .venv/.run
+	$(call install,envs/requirements-dev.lock)
+	touch $@
+
+## figures: run the study of config.yaml and print where its report is
+figures: .venv/.run
+	snakemake --cores $(CORES)
+	echo "The report is $(CURDIR)/results/8_report/report.html"
+
+## smoke: the same workflow at toy sizes
+smoke: .venv/.run
+	snakemake --cores $(CORES) --configfile workflow/studies/smoke.yaml
+	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
+
+## dag: a picture of the rules
+dag: .venv/.run
+	mkdir -p results
+	snakemake --rulegraph dot --forceall > results/rules.dot
+	weightscape dag results/rules.dot --out results/rules.svg
+	echo "The picture of the rules is $(CURDIR)/results/rules.svg"
+
+## test: lint and tests
+test: lint
+	pytest
+
+## lint: style, types and the form of the rules
+lint: .venv/.dev
+	ruff check .
+	ruff format --check .
+	snakefmt --check --quiet Snakefile workflow/rules
+	pyright --pythonpath .venv/bin/python
+
+## format: bring the code into its form
+format: .venv/.dev
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow/rules
+
+## bench: measure what the README promises (one job at a time, a quiet machine)
+bench: .venv/.dev
+	python tests/benchmarks/spectra.py
+	python tests/benchmarks/diversity.py
+
+## lock: make the locks anew from envs/*.in
+lock: .venv/.dev
+	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 envs/requirements.in -o envs/requirements.lock
+	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
+
+## clean: remove all results and Snakemake's metadata (the environment stays)
+clean:
+	find results -mindepth 1 -maxdepth 1 ! -name example -exec rm -rf {} + 2>/dev/null || true
+	rm -rf .snakemake

@@ -1,0 +1,33 @@
+"""
+Weightscape: how the diversity of training data shapes the weights of a neural network.
+
+The stages in order; each reads only from lower numbers. `snakemake --cores 2` runs the study in config.yaml,
+`--configfile workflow/studies/NAME.yaml` another one.
+"""
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=results_folder(config),
+
+
+include: "workflow/rules/1_data.smk"
+include: "workflow/rules/2_generate.smk"
+include: "workflow/rules/3_assemble.smk"
+include: "workflow/rules/4_finetune.smk"
+include: "workflow/rules/5_spectra.smk"
+include: "workflow/rules/6_metrics.smk"
+include: "workflow/rules/7_figures.smk"
+include: "workflow/rules/8_report.smk"
+
+
+rule all:
+    """The report, and with it every figure and table."""
+    default_target: True
+    input:
+        "<results>/8_report/report.html",
+    localrule: True

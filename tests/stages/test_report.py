@@ -1,0 +1,204 @@
+"""The report's page: whole, offline, readable, and in agreement with the tables."""
+
+import base64
+import html.parser
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightscape import report
+from weightscape.errors import UserError
+from weightscape.figures import sheets, style
+from weightscape.stages import report as stage
+
+ROOT = Path(stage.__file__).parents[2]
+sys.path.append(str(Path(__file__).parents[1] / "unit" / "figures"))
+import made_tables  # noqa: E402
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
+)
+FIGURES = ["accuracy_by_dose", "esd"]
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    return made_tables.study(layers=4)
+
+
+def build(folder: Path, tables: dict[str, pd.DataFrame], *extra: str) -> str:
+    """The page of the given tables, with one-pixel figures."""
+    for name in report.TABLES:
+        tables[name].to_parquet(folder / f"{name}.parquet")
+    for name in FIGURES:
+        (folder / f"{name}.png").write_bytes(PNG)
+    arguments = [
+        "--tables",
+        str(folder),
+        "--figures",
+        str(folder),
+        "--out",
+        str(folder / "out" / "report.html"),
+    ]
+    arguments += [
+        "--template",
+        str(ROOT / "report/report.html.j2"),
+        "--captions",
+        str(ROOT / "report/captions"),
+    ]
+    stage.main([*arguments, "--settings", json.dumps({"figures": FIGURES, "title": "Digits <1>"}), *extra])
+    return (folder / "out" / "report.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def page(tables, tmp_path_factory) -> str:
+    return build(tmp_path_factory.mktemp("report"), tables)
+
+
+class Tags(html.parser.HTMLParser):
+    """Tags in order with their attributes; complains about tags that do not close."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "link", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_well_formed_and_asks_for_nothing_outside_of_itself(page):
+    tags = Tags(page)
+    assert not tags.open
+    links = [value for _, attrs in tags.found for key, value in attrs.items() if key in ("src", "href")]
+    assert links and all(link.startswith(("#", "data:")) for link in links)
+    assert not re.search(r"url\(|@import|<script|<link", page)
+
+
+def test_links_lead_to_parts_of_the_page_and_names_are_unique(page):
+    tags = Tags(page).found
+    ids = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {attrs["href"][1:] for tag, attrs in tags if tag == "a" and attrs["href"][0] == "#"} <= set(ids)
+
+
+def test_pictures_have_words_and_cells_have_headers(page):
+    tags = Tags(page).found
+    assert [attrs["alt"] for tag, attrs in tags if tag == "img" and attrs["alt"]][1].startswith(
+        "Empirical spectral"
+    )
+    assert ("html", {"lang": "en"}) in tags
+    assert all(attrs.get("scope") in ("row", "col") for tag, attrs in tags if tag == "th")
+
+
+def test_a_title_with_markup_is_text(page):
+    assert "Digits &lt;1&gt;" in page
+    assert "<1>" not in page
+
+
+def test_the_accuracy_table_is_mean_and_sd_over_seeds(page, tables):
+    evaluation = tables["evaluation"]
+    chosen = evaluation[(evaluation["family"] == "dropout") & (evaluation["dose"] == "strong")]
+    test = 100 * chosen.loc[chosen["split"] == "test", "accuracy"]
+    ood = 100 * chosen[chosen["split"].str.startswith("ood-")].groupby("seed")["accuracy"].mean()
+    row = next(row for row in sheets.accuracy(evaluation).rows if row[:2] == ["dropout", "strong"])
+    assert row[2:6] == ["0.5", "3", *(f"{x.mean():.1f} ± {x.std(ddof=1):.1f}" for x in (test, ood))]
+    assert f"<td>{row[4]}</td><td>{row[5]}</td>" in page
+
+
+def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
+    kept = tables["run_effects"].query("role == 'hidden' and source == 'change' and metric == 'log_norm'")
+    chosen = kept.query("family == 'weight_decay' and dose == 'strong'")
+    row = next(
+        row for row in sheets.effect(tables["run_effects"]).rows if row[:2] == ["weight decay", "strong"]
+    )
+    expected = [chosen["value_mean"].mean(), chosen["effect_mean"].mean()]
+    assert [
+        float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (row[4], row[5])
+    ] == pytest.approx(expected, abs=6e-6)
+
+
+def test_the_downloads_hold_the_numbers_of_the_tables(page, tables):
+    (link,) = re.findall(r'download="quality.csv" href="data:text/csv;base64,([^"]+)"', page)
+    table = pd.read_csv(io.BytesIO(base64.b64decode(link)))
+    pd.testing.assert_frame_equal(table, tables["quality"].reset_index(drop=True), check_dtype=False)
+
+
+def test_data_set_and_backbone_are_columns_where_there_are_several(tables):
+    evaluation = tables["evaluation"]
+    assert sheets.accuracy(evaluation).head[:2] == ["family", "dose"]
+    twice = pd.concat([evaluation, evaluation.assign(dataset="letters")])
+    assert sheets.accuracy(twice).head[:3] == ["data set", "backbone", "family"]
+    assert {row[0] for row in sheets.accuracy(twice).rows} == {"digits", "letters"}
+
+
+def test_the_summary_names_families_that_move_and_those_that_do_not(tables):
+    effects = sheets.effects(tables["run_effects"])
+    sentence = report.moved(effects)
+    excludes, includes = sentence.split("includes")
+    assert "weight decay (\N{MINUS SIGN}0." in excludes
+    still = effects.assign(mean=np.where(effects["family"] == "augment", 0.0, effects["mean"]))
+    assert "augment" in report.moved(still).split("includes")[1]
+    assert "augment" not in includes
+
+
+def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
+    tables = made_tables.study(seeds=1, layers=3, families=("dropout",))
+    page = build(tmp_path, tables)
+    assert "need at least two seeds" in page
+    assert re.search("<td>[0-9.]+ ± \N{EN DASH}</td>", page)
+    assert "nan" not in re.sub('base64,[^"]+', "", page)
+
+
+def test_empty_tables_are_said_to_be_empty(tables, tmp_path):
+    page = build(tmp_path, {name: table.head(0) for name, table in tables.items()})
+    assert "No run of this study is finished." in page
+    assert page.count("This study has no such rows.") == 5
+
+
+def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"study": {"seeds": [0, 1]}, "data": "<b>"}))
+    page = build(tmp_path, tables, "--config", str(tmp_path / "config.json"))
+    assert "study:\n  seeds:\n  - 0\n  - 1\ndata: &lt;b&gt;" in page
+
+
+def test_the_record_names_inputs_and_the_page_is_the_same_twice(tables, tmp_path):
+    first = build(tmp_path, tables)
+    assert build(tmp_path, tables) == first
+    record = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert {"runs.parquet", "esd.png", "esd.md", "report.html.j2"} <= set(record["inputs"])
+
+
+def test_a_figure_that_was_not_made_is_named(tables, tmp_path):
+    with pytest.raises(UserError, match=r"pie\.png does not exist: run its figure"):
+        build(tmp_path, tables, "--settings", '{"figures": ["pie"]}')
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_words_stand_out_from_the_page_in_light_and_dark(page, theme):
+    """Contrast of at least 4.5, WCAG 2 level AA, on the page and on bands."""
+    block = re.findall(r":root \{([^}]*)\}", page)[theme]
+    color = {name: luminance(value) for name, value in re.findall(r"--(\w+): (#\w{6})", block)}
+    for text in ("text", "quiet", "link"):
+        for ground in ("page", "band"):
+            low, high = sorted((color[text], color[ground]))
+            assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(color: str) -> float:
+    light = np.where(
+        style.rgb(color) <= 0.04045, style.rgb(color) / 12.92, ((style.rgb(color) + 0.055) / 1.055) ** 2.4
+    )
+    return float(light @ [0.2126, 0.7152, 0.0722])

@@ -1,0 +1,9 @@
+"""A generator for the rows of these tests."""
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20261122)

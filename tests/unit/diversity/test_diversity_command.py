@@ -1,0 +1,135 @@
+"""`weightscape diversity` on files, and the one sentence for each fault of a file."""
+
+import json
+
+import numpy as np
+import pytest
+
+from weightscape.cli import main
+from weightscape.files import read_json, write_tensors
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(name, **tensors):
+        path = tmp_path / f"{name}.safetensors"
+        write_tensors(path, tensors)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def images(rng):
+    return rng.integers(0, 256, (40, 1, 6, 6), dtype=np.uint8)
+
+
+def run(capsys, *arguments):
+    code = main(["diversity", *map(str, arguments)])
+    return code, capsys.readouterr()
+
+
+def test_images_against_real_ones_give_the_record(write, images, tmp_path, capsys):
+    made = write("made", images=images, labels=np.arange(40) % 3)
+    real = write("real", images=images[::-1])
+    out = tmp_path / "diversity.json"
+    code, said = run(capsys, made, "--against", real, "--baseline", real, "--rows", 10, "--out", out)
+    record = read_json(out)
+    assert code == 0
+    assert said.out.startswith("Vendi score of 10 rows: ")
+    assert record["space"] == "pixels"
+    assert record["vendi"]["noise"]["rows"] == 10
+    assert record["reference"]["coverage"] == 1
+    assert record["weighted"]["pairs"] == 40
+    assert record["settings"]["orders"] == ["0.5", "1", "2", "inf"]
+    assert record["inputs"]["against"]["path"] == real
+
+
+def test_pixels_are_read_in_the_unit_interval(write, tmp_path, capsys):
+    white = write("white", images=np.full((4, 1, 2, 2), 255, dtype=np.uint8))
+    black = write("black", images=np.zeros((4, 1, 2, 2), dtype=np.uint8))
+    assert run(capsys, white, "--against", black, "--out", tmp_path / "o.json")[0] == 0
+    transport = read_json(tmp_path / "o.json")["reference"]["transport"]
+    assert transport["value"] == pytest.approx(2)  # the root of four pixels
+
+
+def test_the_same_files_and_seed_give_the_same_bytes(write, images, tmp_path, capsys):
+    made = write("made", images=images)
+    outs = [tmp_path / name for name in ("a.json", "b.json", "c.json")]
+    for out, seed in zip(outs, (1, 1, 2), strict=True):
+        assert run(capsys, made, "--seed", seed, "--out", out)[0] == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes() != outs[2].read_bytes()
+
+
+def test_embeddings_have_no_noise_of_pixels(write, rng, tmp_path, capsys):
+    made = write("made", embeddings=rng.standard_normal((30, 8)).astype(np.float16))
+    assert run(capsys, made, "--out", tmp_path / "o.json")[0] == 0
+    record = json.loads((tmp_path / "o.json").read_text())
+    assert (record["space"], record["vendi"]["noise"]) == ("embeddings", None)
+
+
+def test_embeddings_are_read_as_they_are(write, tmp_path, capsys):
+    ones, zeros = (
+        write("ones", embeddings=np.ones((5, 9), np.float16)),
+        write("zeros", embeddings=np.zeros((5, 9))),
+    )
+    assert run(capsys, ones, "--against", zeros, "--out", tmp_path / "o.json")[0] == 0
+    assert read_json(tmp_path / "o.json")["reference"]["transport"]["value"] == pytest.approx(3)
+
+
+def test_appended_rows_are_named(write, images, tmp_path, capsys):
+    made, plain = write("made", images=images), write("plain", images=images[:30])
+    arguments = [made, "--baseline", plain, "--appended-from", 30, "--out", tmp_path / "o.json"]
+    assert run(capsys, *arguments)[0] == 0
+    assert read_json(tmp_path / "o.json")["weighted"]["rows_of_rho"] == "appended"
+
+
+FAULTS = {
+    "floats as images": ({"images": np.ones((4, 1, 2, 2), np.float32)}, [], "they must be uint8"),
+    "one image": ({"images": np.ones((1, 1, 2, 2), np.uint8)}, [], "n of at least 2"),
+    "no axis of channels": ({"images": np.ones((4, 2, 2), np.uint8)}, [], "[n, channels, height, width]"),
+    "neither": ({"pictures": np.ones((4, 2), np.uint8)}, [], "holds pictures: it must hold either"),
+    "both": (
+        {"images": np.ones((4, 1, 2, 2), np.uint8), "embeddings": np.ones((4, 2))},
+        [],
+        "either `images` or `embeddings`",
+    ),
+    "whole embeddings": (
+        {"embeddings": np.ones((4, 2), np.int64)},
+        [],
+        "they must be floats [n, dimensions]",
+    ),
+    "NaN": ({"embeddings": np.array([[1.0], [np.nan]])}, [], "with NaN or infinity"),
+    "labels too few": (
+        {"embeddings": np.ones((4, 2)), "labels": np.ones(3, np.int64)},
+        [],
+        "whole numbers [4], one per row",
+    ),
+    "labels not whole": ({"embeddings": np.ones((4, 2)), "labels": np.ones(4)}, [], "whole numbers [4]"),
+    "no baseline": ({"embeddings": np.ones((4, 2))}, ["--appended-from", "2"], "give it by --baseline"),
+    "no rows": ({"embeddings": np.ones((4, 2))}, ["--rows", "0"], "common_rows must be a whole number"),
+    "other size": ({"embeddings": np.ones((4, 3))}, ["--against", "OTHER"], "bring them to one size"),
+    "too late a row": (
+        {"embeddings": np.ones((4, 2))},
+        ["--baseline", "OTHER", "--appended-from", "5"],
+        "must lie in [0, 4]",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_a_file_gets_one_sentence(write, tmp_path, capsys, fault):
+    tensors, options, sentence = FAULTS[fault]
+    other = write("other", embeddings=np.ones((4, 2)))
+    options = [other if option == "OTHER" else option for option in options]
+    code, said = run(capsys, write("made", **tensors), *options, "--out", tmp_path / "o.json")
+    assert code == 1
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_a_missing_file_is_named(tmp_path, capsys):
+    code, said = run(capsys, tmp_path / "none.safetensors", "--out", tmp_path / "o.json")
+    assert code == 1
+    assert "none.safetensors does not exist" in said.err

@@ -1,0 +1,142 @@
+"""What holds for each figure: it draws from any study, says what its axes are, and embeds its fonts."""
+
+import importlib
+import json
+import re
+import zlib
+
+import legible
+import made_tables
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightscape.errors import UserError
+from weightscape.figures import style
+from weightscape.stages import figure as stage
+
+NAMES = tuple(stage.names())
+
+
+FEW = ("dropout", "sharpness")  # the second is unknown to the style
+
+
+@pytest.fixture(scope="module")
+def whole() -> dict[str, pd.DataFrame]:
+    return made_tables.study(layers=12)
+
+
+@pytest.fixture(scope="module")
+def small() -> dict[str, pd.DataFrame]:
+    return made_tables.study(layers=4, families=FEW)
+
+
+def drawn(name: str, tables: dict[str, pd.DataFrame]):
+    """A figure that is given nothing but the tables it names."""
+    module = importlib.import_module(f"weightscape.figures.{name}")
+    return module.draw({table: tables[table] for table in module.TABLES})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_words_overlap_or_leave_the_page(name, whole):
+    assert legible.faults(drawn(name, whole)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_study_of_one_seed_with_few_and_unknown_families_draws(name):
+    figure = drawn(name, made_tables.study(seeds=1, layers=4, families=FEW))
+    assert legible.faults(figure) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_several_data_sets_get_a_block_each(name, small):
+    small = small | {"samples": made_tables.study(layers=1, families=("augment",))["samples"]}
+    twice = {
+        key: pd.concat([table, table.assign(dataset="letters")], ignore_index=True)
+        for key, table in small.items()
+    }
+    figure = drawn(name, twice)
+    assert legible.faults(figure) == []
+    assert [block.get_suptitle().split(",")[0] for block in figure.subfigs] == ["digits", "letters"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_missing_values_draw_and_empty_tables_say_so(name, small):
+    holes = {key: table.copy() for key, table in small.items()}
+    for table in holes.values():
+        numbers = [
+            column for column in table.select_dtypes("floating") if column not in ("number", "guidance")
+        ]
+        table.loc[table.index[::3], numbers] = np.nan
+    drawn(name, holes).draw_without_rendering()
+    empty = drawn(name, {key: table.head(0) for key, table in small.items()})
+    assert re.match(r"(No|This) .*\.$", empty.texts[0].get_text())
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"synthetic_samples", "seen_samples"}))
+def test_axes_with_ticks_have_labels(name, small):
+    figure = drawn(name, small)
+    assert figure.axes
+    common = any(sub.get_supylabel() for sub in figure.subfigs)
+    for axes in figure.subfigs[0].axes:
+        first = axes.get_subplotspec() is None or axes.get_subplotspec().is_first_col()
+        matrix = bool(axes.images)
+        assert axes.get_ylabel() or common or matrix or not first
+    assert any(axes.get_xlabel() or axes.get_ylabel() for axes in figure.axes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pdf_embeds_its_fonts_as_outlines(name, small, tmp_path):
+    pdf, _ = style.save(drawn(name, small), tmp_path / name)
+    content = pdf.read_bytes()
+    objects = content + b"".join(_inflated(part) for part in content.split(b"stream\n")[1:])
+    assert b"/FontFile2" in objects
+    assert b"/Type3" not in objects
+
+
+def _inflated(part: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(part)
+    except zlib.error:
+        return b""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_widths_are_those_of_a_paper(name, small):
+    assert drawn(name, small).get_size_inches()[0] in (style.COLUMN, style.PAGE)
+
+
+def test_the_program_writes_the_same_bytes_twice_and_a_record(small, tmp_path):
+    for table in importlib.import_module("weightscape.figures.accuracy_by_dose").TABLES:
+        small[table].to_parquet(tmp_path / f"{table}.parquet")
+    arguments = ["--name", "accuracy_by_dose", "--tables", str(tmp_path), "--settings", "{}", "--out"]
+    stage.main([*arguments, str(tmp_path / "one" / "accuracy_by_dose")])
+    stage.main([*arguments, str(tmp_path / "two" / "accuracy_by_dose")])
+    for ending in ("pdf", "png"):
+        one, two = (tmp_path / which / f"accuracy_by_dose.{ending}" for which in ("one", "two"))
+        assert one.read_bytes() == two.read_bytes()
+    record = json.loads((tmp_path / "one" / "accuracy_by_dose.json").read_text())
+    assert sorted(record["outputs"]) == ["accuracy_by_dose.pdf", "accuracy_by_dose.png"]
+    assert list(record["inputs"]) == ["evaluation.parquet"]
+
+
+def test_an_unknown_figure_is_refused_with_the_known_names(tmp_path):
+    arguments = [
+        "--name",
+        "pie",
+        "--tables",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "pie"),
+        "--settings",
+        "{}",
+    ]
+    with pytest.raises(UserError, match=r"'pie' is unknown; choose one of .*esd"):
+        stage.main(arguments)
+
+
+def test_each_figure_has_a_caption_of_a_statement_and_its_error_bars():
+    captions = stage.Path(stage.__file__).parents[2] / "report" / "captions"
+    assert {path.stem for path in captions.glob("*.md")} >= set(NAMES)
+    for name in set(NAMES) - {"synthetic_samples", "seen_samples"}:
+        assert "rror bars" in (captions / f"{name}.md").read_text()

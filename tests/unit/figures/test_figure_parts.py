@@ -1,0 +1,165 @@
+"""The numbers behind the figures, against formulas written out or against theory."""
+
+import itertools
+
+import made_tables
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from weightscape.figures import dose_grid, esd, family_similarity, pictures, seen_samples, sheets, style
+from weightscape.spectra import marchenko_pastur
+
+
+def test_the_law_drawn_from_its_edges_is_the_law_of_the_ratio_and_variance():
+    lower, upper = marchenko_pastur.edges(400, 100, 0.3)
+    x = np.geomspace(lower, upper, 20001)
+    density = esd.law(x, lower, upper)
+    steps = np.diff(x) * (density[1:] + density[:-1]) / 2
+    expected = marchenko_pastur.cumulative(x / (400 * 0.3), 0.25)
+    np.testing.assert_allclose(np.cumsum(steps), expected[1:], atol=1e-4)
+
+
+def test_the_law_fits_the_eigenvalues_of_noise():
+    rng = np.random.default_rng(0)
+    values = np.linalg.svd(rng.normal(0, 0.5, (1200, 300)), compute_uv=False) ** 2
+    lower, upper = marchenko_pastur.edges(1200, 300, 0.25)
+    density, bins = np.histogram(values, np.linspace(lower, upper, 11), density=True)
+    middle = (bins[1:] + bins[:-1]) / 2
+    np.testing.assert_allclose(density[1:-1], esd.law(middle, lower, upper)[1:-1], rtol=0.15)
+
+
+def test_the_half_width_is_that_of_the_t_interval_and_unknown_for_one_value():
+    values = np.array([1.0, 2.0, 4.0, 4.5])
+    low, high = stats.t.interval(0.95, 3, values.mean(), values.std(ddof=1) / 2)
+    half = style.half_width(np.array([values.std(ddof=1), 0.0]), np.array([4, 1]))
+    assert half[0] == pytest.approx((high - low) / 2)
+    assert np.isnan(half[1])
+
+
+def test_summaries_skip_missing_values_and_have_no_spread_for_one_seed():
+    table = pd.DataFrame({"dose": ["a", "a", "a", "b"], "value": [1.0, 3.0, np.nan, 5.0]})
+    summary = style.summarise(table, ["dose"])
+    assert list(summary["n"]) == [2, 1]
+    assert list(summary["mean"]) == [2.0, 5.0]
+    assert np.isnan(summary["sd"][1])
+
+
+def test_the_strongest_dose_is_the_farthest_from_the_baseline():
+    runs = made_tables.conditions(1)
+    top = style.strongest(runs).set_index("family")["dose"]
+    assert top["weight_decay"] == "strong"
+    assert top["synthetic_replace"] == "all"
+    assert len(top) == 7
+
+
+def test_no_two_families_share_colour_or_marker_and_all_stand_out_on_white():
+    looks = list(style.FAMILIES.values())
+    assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)
+    assert min(contrast(look.color, "#ffffff") for look in looks) > 2.9
+
+
+@pytest.mark.parametrize("kind", ["protan", "deutan"])
+def test_families_look_different_to_the_colour_blind(kind):
+    """Distance in CIE Lab after the dichromat simulation of Vienot et al. (1999); 2.3 is just noticeable."""
+    labs = [lab(dichromat(style.rgb(look.color), kind)) for look in style.FAMILIES.values()]
+    assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(labs, 2)) > 8
+
+
+VIENOT = {
+    "protan": [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]],
+    "deutan": [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
+}
+XYZ = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+
+
+def linear(rgb: np.ndarray) -> np.ndarray:
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def dichromat(rgb: np.ndarray, kind: str) -> np.ndarray:
+    """Linear light as a dichromat sees it."""
+    return np.clip(np.array(VIENOT[kind]) @ linear(rgb), 0, 1)
+
+
+def lab(light: np.ndarray) -> np.ndarray:
+    x, y, z = np.cbrt(np.maximum(np.array(XYZ) @ light / [0.9505, 1.0, 1.089], 1e-4))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of WCAG 2."""
+    light = sorted(
+        float(np.dot([0.2126, 0.7152, 0.0722], linear(style.rgb(color)))) for color in (one, other)
+    )
+    return (light[1] + 0.05) / (light[0] + 0.05)
+
+
+def test_on_a_logarithmic_dose_axis_zero_stands_one_decade_below_the_smallest():
+    np.testing.assert_allclose(dose_grid.positions("weight_decay", np.array([0, 0.01, 1.0])), [-3, -2, 0])
+    np.testing.assert_array_equal(dose_grid.positions("dropout", np.array([0, 0.5])), [0, 0.5])
+
+
+def test_crowded_ticks_are_left_out_but_never_the_strongest_dose():
+    kept = dose_grid.apart(np.array([0.0, 0.01, 0.5, 0.95, 1.0]))
+    assert list(kept) == [1, 2, 4]
+    assert list(dose_grid.apart(np.array([3.0]))) == [0]
+
+
+def test_similarity_is_one_for_proportional_effects_and_minus_one_for_opposite_ones():
+    shape = np.array([1.0, -2.0, 3.0])
+    factors = {("augment", 0): 1.0, ("augment", 1): 2.0, ("dropout", 0): -3.0, ("dropout", 1): -1.0}
+    rows = [
+        {"layer": layer, "part": "weight", "family": family, "seed": seed, "effect": factor * shape[layer]}
+        for (family, seed), factor in factors.items()
+        for layer in range(3)
+    ]
+    table = pd.DataFrame(rows).assign(dose="some", number=1.0)
+    values, layers = family_similarity.similarity(table, ["augment", "dropout", "noise"])
+    np.testing.assert_allclose(values[:2, :2], [[1, -1], [-1, 1]])
+    assert np.isnan(values[2]).all()
+    assert layers == 3
+
+
+def test_a_montage_places_each_image_by_row_and_rank():
+    images = [np.full((1, 2, 2), value, np.uint8) for value in (10, 20, 30)]
+    table = pd.DataFrame({"label": [0, 0, 1], "position": [5, 2, 0], "channels": 1, "height": 2, "width": 2})
+    sheet = pictures.montage(table.assign(pixels=[image.tobytes() for image in images]), "label", "position")
+    assert sheet.shape == (5, 5, 3)
+    assert [sheet[0, 0, 0], sheet[0, 3, 0], sheet[3, 0, 0], sheet[3, 3, 0]] == [20, 10, 30, 255]
+
+
+def test_a_montage_keeps_colours():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
+    table = pd.DataFrame({"label": [0], "position": [0], "channels": [3], "height": [2], "width": [2]})
+    sheet = pictures.montage(table.assign(pixels=[image.tobytes()]), "label", "position")
+    np.testing.assert_array_equal(sheet, image.transpose(1, 2, 0))
+
+
+def test_strips_follow_the_doses_of_each_family():
+    tables = made_tables.study(layers=2)
+    changed = tables["samples"][tables["samples"]["kind"] != "synthetic"]
+    strips = seen_samples.strips(changed, seen_samples.vendi(tables["diversity"]))
+    doses = [*strips[["family", "dose"]].itertuples(index=False, name=None)]
+    assert doses == [("augment", dose) for dose in ("weak", "medium", "strong")] + [
+        ("noise", dose) for dose in ("weak", "strong")
+    ]
+
+
+def test_the_pooled_interval_is_that_of_the_t_test_for_two_conditions():
+    rng = np.random.default_rng(1)
+    baseline, dosed = rng.normal(0, 1, 4), rng.normal(2, 1, 6)
+    setup = {"dataset": "d", "backbone": "b", "family": "augment"}
+    rows = [setup | {"dose": "baseline", "number": 0.0, "value": v} for v in baseline]
+    rows += [setup | {"dose": "strong", "number": 1.0, "value": v} for v in dosed]
+    summary = style.summarise(pd.DataFrame(rows), sheets.CONDITION)
+    result = sheets.pooled_interval(summary).set_index("dose").loc["strong"]
+    expected = stats.ttest_ind(dosed, baseline).confidence_interval(0.95)
+    assert result["df"] == 8
+    assert result["half"] == pytest.approx((expected.high - expected.low) / 2)
+
+
+def test_minus_signs_are_typographic_and_zero_has_none():
+    assert style.signed(-0.5, 1) == "\N{MINUS SIGN}0.5"
+    assert style.signed(-0.001, 2) == "0.00"

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+import torch
+import torchvision.transforms.v2 as v2
+from PIL import Image
+
+from weightscape.augmentations import OPERATIONS, augmented
+from weightscape.draws import Draws
+
+STRENGTH = {
+    "affine": {"degrees": 25, "translate": 0.15, "scale": 0.25, "shear": 15},
+    "elastic": {"alpha": 6.0, "sigma": 3.0},
+    "erasing": {"probability": 0.9, "area": 0.3},
+    "gaussian_noise": {"sigma": 0.2},
+}
+NEUTRAL = {
+    "affine": {"degrees": 0, "translate": 0, "scale": 0, "shear": 0},
+    "elastic": {"alpha": 0.0, "sigma": 3.0},
+    "erasing": {"probability": 0.0, "area": 0.3},
+    "gaussian_noise": {"sigma": 0.0},
+}
+
+
+def shape(count: int) -> torch.Tensor:
+    """An L, whose moments tell every transformation apart."""
+    image = torch.zeros(1, 28, 28)
+    image[:, 6:22, 8:12] = 1
+    image[:, 18:22, 8:20] = 1
+    return image.expand(count, 1, 28, 28).contiguous()
+
+
+def draws(count: int, seed: int = 3) -> Draws:
+    return Draws(seed, torch.zeros(count, dtype=torch.int64), torch.arange(count))
+
+
+def applied(name: str, values: dict, count: int = 64) -> torch.Tensor:
+    return augmented(shape(count), draws(count), [{"name": name, **values}])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_image_of_a_batch_has_a_draw_of_its_own(name: str) -> None:
+    images = applied(name, STRENGTH[name])
+    assert len(torch.unique(images.flatten(1), dim=0)) >= 0.5 * len(images)
+    assert images.min() >= 0 and images.max() <= 1
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_neutral_magnitude_changes_nothing(name: str) -> None:
+    torch.testing.assert_close(applied(name, NEUTRAL[name]), shape(64), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_image_does_not_depend_on_its_batch(name: str) -> None:
+    policy = [{"name": name, **STRENGTH[name]}]
+    whole = augmented(shape(20), draws(20), policy, noise=0.1)
+    rows = torch.tensor([3, 11])
+    part = augmented(shape(2), Draws(3, torch.zeros_like(rows), rows), policy, noise=0.1)
+    torch.testing.assert_close(part, whole[rows], atol=1e-6, rtol=0)
+
+
+def moments(images: np.ndarray) -> np.ndarray:
+    """Mass, centre and second moments of each image [n, h, w]."""
+    grid = np.arange(images.shape[-1]) - (images.shape[-1] - 1) / 2
+    mass = images.sum((1, 2))
+    y, x = images.sum(2) @ grid / mass, images.sum(1) @ grid / mass
+    yy, xx = images.sum(2) @ grid**2 / mass, images.sum(1) @ grid**2 / mass
+    xy = np.einsum("nij,i,j->n", images, grid, grid) / mass
+    return np.stack([mass, y, x, yy, xx, xy], 1)
+
+
+def test_affine_agrees_in_distribution_with_torchvision_on_pil_images() -> None:
+    count, values = 2000, STRENGTH["affine"]
+    torch.manual_seed(0)
+    theirs_of = v2.RandomAffine(
+        values["degrees"],
+        (values["translate"],) * 2,
+        (1 - values["scale"], 1 + values["scale"]),
+        values["shear"],
+        interpolation=v2.InterpolationMode.BILINEAR,
+    )
+    picture = Image.fromarray((shape(1)[0, 0].numpy() * 255).astype(np.uint8))
+    theirs = moments(np.stack([np.asarray(theirs_of(picture), float) / 255 for _ in range(count)]))
+    ours = moments(applied("affine", values, count)[:, 0].numpy().astype(float))
+    error = np.sqrt(theirs.var(0) / count + ours.var(0) / count)
+    assert (np.abs(theirs.mean(0) - ours.mean(0)) < 4 * error + 0.005 * np.abs(theirs.mean(0))).all()
+    np.testing.assert_allclose(ours.std(0), theirs.std(0), rtol=0.12)
+
+
+def test_elastic_agrees_in_distribution_with_torchvision() -> None:
+    count, values = 2000, STRENGTH["elastic"]
+    torch.manual_seed(0)
+    theirs_of = v2.ElasticTransform(values["alpha"], values["sigma"])
+    theirs = moments(np.stack([theirs_of(shape(1))[0, 0].numpy() for _ in range(count)]).astype(float))
+    ours = moments(applied("elastic", values, count)[:, 0].numpy().astype(float))
+    np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.15)
+    np.testing.assert_allclose(ours.std(0), theirs.std(0), rtol=0.25)

@@ -1,0 +1,72 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from weightscape import code, program
+from weightscape.errors import UserError
+
+SHARED = '"""Doc."""\nLIMIT = 3\n\n\ndef f(x):\n    """Doc."""\n    return x + LIMIT\n'
+STAGE = "def main():\n    from weightscape import shared\n    return shared.f(1)\n"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path / "weightscape"
+    (root / "stages").mkdir(parents=True)
+    for folder in (root, root / "stages"):
+        (folder / "__init__.py").write_text("")
+    (root / "shared.py").write_text(SHARED)
+    (root / "alien.py").write_text("x = 1\n")
+    (root / "stages" / "one.py").write_text(STAGE)
+    monkeypatch.setattr(code, "PACKAGE", root)
+    return root
+
+
+def edited(path: Path, before: str, after: str) -> str:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    code._tree_digest.cache_clear()
+    code._parsed.cache_clear()
+    return code.code_digest("one")
+
+
+def test_comments_docstrings_and_layout_mean_nothing(package: Path) -> None:
+    first = code.code_digest("one")
+    assert edited(package / "shared.py", "LIMIT = 3", "# why three\nLIMIT  =  3") == first
+    assert edited(package / "shared.py", '"""Doc."""\n    return', '"""Other words."""\n    return') == first
+    assert edited(package / "alien.py", "1", "2") == first
+
+
+def test_a_constant_in_a_lazily_imported_module_counts(package: Path) -> None:
+    first = code.code_digest("one")
+    assert edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4") != first
+
+
+def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
+    edited(package / "shared.py", "LIMIT = 3", 'NAME = "a"')
+    first = code.code_digest("one")
+    assert edited(package / "shared.py", '"a"', '"b"') != first
+
+
+def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path) -> None:
+    planned = program.Code("one", code.code_digest("one"))
+    edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4")
+    with pytest.raises(UserError, match="was edited after the workflow planned"):
+        planned.check()
+
+
+@pytest.mark.parametrize(
+    "stage",
+    sorted(p.stem for p in (Path(code.__file__).parent / "stages").glob("*.py") if p.stem != "__init__"),
+)
+def test_the_digest_covers_every_package_module_that_a_stage_loads(stage: str) -> None:
+    __import__(f"weightscape.stages.{stage}")
+    covered = code.modules(f"weightscape.stages.{stage}")
+    direct = vars(sys.modules[f"weightscape.stages.{stage}"]).values()
+    used = {getattr(value, "__module__", "") or "" for value in direct} | {
+        value.__name__ for value in direct if type(value).__name__ == "module"
+    }
+    assert {name for name in used if name.startswith("weightscape")} <= set(covered)

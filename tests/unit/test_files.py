@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightscape import files
+from weightscape.errors import UserError
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    files.write_json(path, {"old": 1})
+    with pytest.raises(ValueError, match="JSON compliant"):
+        files.write_json(path, {"new": float("nan")})
+    assert files.read_json(path) == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_the_digest_of_settings_ignores_the_order_of_keys() -> None:
+    assert files.digest({"a": 1, "b": 2}) == files.digest({"b": 2, "a": 1})
+    assert files.digest({"a": 1}) != files.digest({"a": 2})
+
+
+@pytest.mark.parametrize("kept", [0, 4, 60])
+def test_a_truncated_tensor_file_is_named(tmp_path: Path, kept: int) -> None:
+    path = tmp_path / "w.safetensors"
+    files.write_tensors(path, {"w": np.ones((4, 4), np.float32)})
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"w\.safetensors is not a whole safetensors file"):
+        files.read_tensors(path)
+
+
+def test_a_truncated_table_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    files.write_table(path, pd.DataFrame({"a": [1, 2]}))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"t\.parquet is not a whole parquet table"):
+        files.read_table(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    for read in (files.read_json, files.read_tensors, files.read_table):
+        with pytest.raises(UserError, match="does not exist"):
+            read(tmp_path / "none")
+
+
+def test_tables_read_back_equal_from_both_formats(tmp_path: Path) -> None:
+    table = pd.DataFrame({"x": [0.1, 1 / 3, 1e-300], "name": ["a", "b", "c"]})
+    for ending in ("parquet", "csv"):
+        files.write_table(tmp_path / f"t.{ending}", table)
+    pd.testing.assert_frame_equal(files.read_table(tmp_path / "t.parquet"), table)
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table)

@@ -1,0 +1,157 @@
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape import study
+from weightscape.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def edited(path: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(CONFIG)
+    block = config
+    *parents, last = path.split("/")
+    for part in parents:
+        block = block[int(part) if isinstance(block, list) else part]
+    block[last] = value
+    return config
+
+
+def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
+    config = study.checked(CONFIG)
+    runs = list(study.runs(config))
+    assert len(runs) == len({run.path for run in runs}) == 69
+    assert all((family, "baseline") in study.conditions(config) for family in config["study"]["families"])
+
+
+FAULTS = {
+    "finetune/stepz": (3, "unknown key 'stepz' in finetune; did you mean 'steps'"),
+    "study/families": (["augment", "foo"], "study.families names 'foo'"),
+    "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .* drop rate in \[0, 1\)"),
+    "generate/guidances/0/scale": ("two", "scale = 'two' .* guidance scale, a number"),
+    "families/synthetic_add/doses/half/guidance": (3.0, "guidance = 3.0 is not generated; .* 0.0, 2.0, 4.0"),
+    "families/augment/doses/weak/operations/0/degrees": (300, "degrees = 300 .* maximum of 180"),
+    "families/augment/doses/Weak!": ({}, "'Weak!'"),
+    "families/foo": ({}, "unknown key 'foo' in families"),
+    "finetune/learning_rate": ("1e-5", r"is text in YAML; write a number with a dot, as 1.0e-5"),
+    "data/digits/ood/blur-3/severity": (9, "severity = 9 .* maximum of 5"),
+    "data/digits/ood/blur-3/sevrity": (3, "did you mean 'severity'"),
+    "data/digits/ood/blur-3/images": (5000, "images = 5000, but the test split has"),
+    "data/a; touch x": (CONFIG["data"]["digits"], "'a; touch x'"),
+    "families/dropout/doses/baseline": (
+        {"head": 0.1, "path": 0.1},
+        "'baseline' is every family's neutral dose",
+    ),
+    "families/dropout/axis": ("hed", "axis = 'hed' is no number of dose 'weak'; choose from head, path"),
+    "study/seeds": ([], r"seeds = \[\]"),
+    "finetune/checkpoint_every": (3, "must be a multiple of"),
+    "study": (None, "study = None"),
+}
+
+
+@pytest.mark.parametrize("path", FAULTS)
+def test_a_fault_of_the_config_is_one_sentence_that_names_it(path: str) -> None:
+    value, message = FAULTS[path]
+    with pytest.raises(UserError, match=message) as caught:
+        study.checked(edited(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def _keys(value: Any, path: str = "") -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    return [f"{path}{key}" for key in value] + [p for k, v in value.items() for p in _keys(v, f"{path}{k}/")]
+
+
+NAMED = ("data/", "backbones/", "families/", "data/digits/ood/", "/doses/")
+
+
+@pytest.mark.parametrize("path", _keys(CONFIG))
+def test_every_key_of_the_config_is_required(path: str) -> None:
+    parent, _, last = path.rpartition("/")
+    if f"{parent}/" in NAMED or parent.endswith("/doses"):
+        pytest.skip("a name chosen by the study")
+    config = copy.deepcopy(CONFIG)
+    block = config
+    for part in parent.split("/") if parent else []:
+        block = block[part]
+    del block[last]
+    with pytest.raises(UserError):
+        study.checked(config)
+
+
+def _changed(stage: str, names: dict[str, str], config: dict[str, Any]) -> bool:
+    return study.settings(CONFIG, stage, names) != study.settings(config, stage, names)
+
+
+RUN = {
+    "dataset": "digits",
+    "backbone": "efficientnet-lite0",
+    "family": "dropout",
+    "dose": "weak",
+    "seed": "0",
+}
+
+
+def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
+    config = edited("families/dropout/doses/weak/head", 0.2)
+    assert _changed("finetune", RUN, config)
+    assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
+    assert not _changed("finetune", {**RUN, "family": "augment"}, config)
+    assert not _changed("spectra", RUN, config)
+
+
+def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
+    config = edited(
+        "data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10}
+    )
+    for stage in ("finetune", "assemble", "spectra", "evaluate"):
+        assert not _changed(stage, RUN, config)
+    for split in study.splits(CONFIG, "digits"):
+        assert not _changed("data", {"dataset": "digits", "split": split}, config)
+
+
+def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
+    config = edited("study/seeds", [0, 1, 2, 3])
+    for stage in ("finetune", "assemble", "spectra", "evaluate"):
+        assert not _changed(stage, RUN, config)
+
+
+def test_no_two_runs_share_a_random_stream() -> None:
+    seeds = [
+        study.settings(CONFIG, "finetune", {k: str(v) for k, v in vars(run).items()})["seed"]
+        for run in study.runs(CONFIG)
+    ]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_baseline_does_nothing_in_every_family() -> None:
+    actions = [study.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
+    assert all(action == actions[0] for action in actions)
+    assert actions[0]["operations"] == [] and actions[0]["noise"] == 0
+    assert set(actions[0]["dropout"].values()) == {0.0} and actions[0]["weight_decay"]["decay"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "workflow" / "studies").glob("*.yaml")))
+def test_every_study_is_valid(name: str) -> None:
+    from weightscape.commands.settings import load
+
+    config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml")
+    assert config["study"]["name"] == name
+    assert study.results_folder(config, ROOT / "config.yaml") == f"results/studies/{name}"
+
+
+def test_images_depend_on_no_sharding() -> None:
+    def indices(shards: int) -> list[int]:
+        config = edited("generate/shards", shards)
+        names = {"dataset": "digits", "generator": "ddpm", "guidance": "2.0"}
+        slices = [study.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
+        assert len({part["seed"] for part in slices}) == 1
+        return [index for part in slices for index in range(*part["indices"])]
+
+    assert indices(1) == indices(3) == list(range(200))

@@ -1,0 +1,193 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from weightscape import action, networks, training
+from weightscape.errors import UserError
+
+MODEL = "test_resnet"
+INPUT = {"size": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
+NEUTRAL = {
+    "operations": [],
+    "noise": 0.0,
+    "dropout": {"head": 0.0, "path": 0.0},
+    "weight_decay": {"decay": 0.0, "coupled": False},
+}
+AFFINE = {"name": "affine", "degrees": 20, "translate": 0.1, "scale": 0.1, "shear": 5}
+SETTINGS = {
+    "steps": 8,
+    "batch_size": 16,
+    "learning_rate": 1e-3,
+    "schedule": "one_cycle",
+    "betas": [0.9, 0.999],
+    "witness_every": 1,
+    "history_every": 2,
+    "checkpoint_every": 2,
+}
+
+
+def items(count: int = 60) -> training.Items:
+    rng = np.random.default_rng(0)
+    images = torch.from_numpy(rng.integers(0, 255, (count, 1, 28, 28), dtype=np.uint8))
+    labels = torch.from_numpy(rng.integers(0, 3, count))
+    return training.Items(images, labels, labels.clone(), torch.zeros(count, dtype=torch.bool))
+
+
+def model(act: dict[str, Any] = NEUTRAL, seed: int = 1) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    net = networks.network(MODEL, 3, act["dropout"])
+    networks.initialise_head(net, seed)
+    return networks.prepared(net, torch.device("cpu"))
+
+
+def trained(
+    act: dict[str, Any] = NEUTRAL, content: training.Items | None = None, **keywords: Any
+) -> tuple[dict[str, np.ndarray], dict[str, float], list]:
+    net = keywords.pop("net", None) or model(act)
+    settings = {**SETTINGS, **keywords.pop("settings", {})}
+    history, seen = training.train(net, content or items(), settings, act, INPUT, run_seed=4, **keywords)
+    return networks.tensors_of(net), seen, history
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:
+    first, second = trained()[0], trained()[0]
+    assert same(first, second)
+    net = model()
+    training.train(net, items(), SETTINGS, NEUTRAL, INPUT, run_seed=5)
+    assert not same(first, networks.tensors_of(net))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        NEUTRAL | {"operations": [AFFINE]},
+        NEUTRAL | {"noise": 0.1},
+        NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}},
+        NEUTRAL | {"weight_decay": {"decay": 0.5, "coupled": False}},
+        NEUTRAL | {"weight_decay": {"decay": 0.5, "coupled": True}},
+    ],
+)
+def test_every_action_changes_the_weights(act: dict[str, Any]) -> None:
+    assert not same(trained()[0], trained(act)[0])
+
+
+def test_decoupled_decay_follows_its_theory() -> None:
+    """AdamW with zero gradient shrinks a weight by the product of (1 - rate x decay)."""
+    weight = torch.nn.Linear(3, 3, bias=False)
+    before = weight.weight.detach().clone()
+    optimizer = training.optimiser(weight, SETTINGS, {"decay": 0.5, "coupled": False})
+    expected = 1.0
+    for step in range(5):
+        rate = training.learning_rate(step, SETTINGS)
+        optimizer.param_groups[0]["lr"] = rate
+        weight.weight.grad = torch.zeros_like(before)
+        optimizer.step()
+        expected *= 1 - rate * 0.5
+    torch.testing.assert_close(weight.weight.detach(), before * expected)
+
+
+def test_biases_and_normalisation_are_not_decayed() -> None:
+    optimizer = training.optimiser(model(), SETTINGS, {"decay": 0.5, "coupled": False})
+    decayed, others = optimizer.param_groups
+    assert decayed["weight_decay"] == 0.5 and all(p.ndim > 1 for p in decayed["params"])
+    assert others["weight_decay"] == 0.0 and all(p.ndim <= 1 for p in others["params"])
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kill_at", [3, 5])
+def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int, monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": [AFFINE], "dropout": {"head": 0.4, "path": 0.3}}
+    whole, seen, history = trained(act)
+    checkpoint = training.Checkpoint(tmp_path / "checkpoint.pt", "identity")
+    rate = training.learning_rate
+
+    def dying(step: int, settings: Any) -> float:
+        if step == kill_at:
+            raise Killed
+        return rate(step, settings)
+
+    monkeypatch.setattr(training, "learning_rate", dying)
+    with pytest.raises(Killed):
+        trained(act, checkpoint=checkpoint)
+    monkeypatch.setattr(training, "learning_rate", rate)
+    assert checkpoint.path.exists()
+    resumed, seen_again, history_again = trained(act, checkpoint=checkpoint)
+    assert same(whole, resumed)
+    assert seen == seen_again and history == history_again
+
+
+def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "checkpoint.pt"
+    net = model()
+    training.Checkpoint(path, "one").save(
+        4, net, training.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]), action.Witness(net, INPUT), []
+    )
+    assert same(trained(checkpoint=training.Checkpoint(path, "other"))[0], trained()[0])
+    assert "other settings, code or inputs" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_is_said() -> None:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at step"):
+        trained(settings={"learning_rate": 1e30, "schedule": "constant"})
+
+
+def test_the_witness_sees_what_acts() -> None:
+    act = NEUTRAL | {"operations": [AFFINE], "dropout": {"head": 0.4, "path": 0.4}}
+    _, seen, _ = trained(act)
+    assert seen["changed_images"] == 1.0 and seen["mean_input_change"] > 0.01
+    assert seen["head_drop_rate"] == pytest.approx(0.4, abs=0.05)
+    assert 0.1 < seen["path_drop_rate"] < 0.3
+    action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+
+
+def test_the_witness_sees_nothing_in_a_baseline() -> None:
+    _, seen, _ = trained()
+    assert set(seen.values()) == {0.0}
+
+
+def test_an_augmentation_that_is_built_but_not_trained_on_fails(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": [AFFINE]}
+
+    def forgotten(images: torch.Tensor, *_: Any) -> torch.Tensor:
+        return images
+
+    monkeypatch.setattr(training, "augmented", forgotten)
+    _, seen, _ = trained(act)
+    with pytest.raises(UserError, match="did not act as configured: only 0% of the images"):
+        action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+
+
+def test_a_dropout_that_is_never_called_fails() -> None:
+    act = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}}
+    _, seen, _ = trained(act, net=model(NEUTRAL))
+    with pytest.raises(UserError, match=r"dropout \(head\) of 0.4 was asked for, but 0.000 was seen"):
+        action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+
+
+def test_synthetic_images_that_are_never_drawn_fail() -> None:
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match=r"synthetic_share is 0.500 in the item list, but 0.000 was drawn"):
+        action.verdict(seen, NEUTRAL, {"synthetic_share": 0.5, "changed_labels": 0.0})
+
+
+def test_every_epoch_visits_every_item_once() -> None:
+    parts = [training.batch_rows(3, step, 16, 60) for step in range(15)]
+    rows, epochs = (torch.cat(list(part)) for part in zip(*parts, strict=True))
+    for epoch in range(4):
+        assert sorted(rows[epochs == epoch].tolist()) == list(range(60))
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
+    settings = {**SETTINGS, "steps": 100}
+    rates = [training.learning_rate(step, settings) for step in range(100)]
+    assert rates[0] == pytest.approx(4e-5) and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-6

@@ -1,0 +1,95 @@
+"""
+Stage 3: what each condition is trained on, and how diverse that is as the network sees it.
+
+in:   1_data/{dataset}/train, 2_generate/{dataset}/{generator}
+out:  3_assemble/{dataset}/real/items.parquet                             shared by conditions that leave it alone
+      3_assemble/{dataset}/{family}/{dose}/seed{seed}/items.parquet       the others
+      3_assemble/{dataset}/{family}/{dose}/diversity/                     measures per seed and space
+"""
+
+
+rule assemble_real:
+    """The real training set as an item list."""
+    input:
+        train=ancient(train_shards),
+        manifest="<results>/1_data/{dataset}/train/manifest.json",
+    output:
+        item_lists="<results>/3_assemble/{dataset}/real/items.parquet",
+        manifest="<results>/3_assemble/{dataset}/real/manifest.json",
+    log:
+        "<results>/logs/assemble/{dataset}.real.log",
+    params:
+        settings=settings("assemble_real"),
+        code=code_digest("assemble"),
+        out=subpath(output.manifest, parent=True),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Items: the real training set of {wildcards.dataset}"
+    shell:
+        "python -m weightscape.stages.assemble --settings {params.settings:q} --code {params.code:q}"
+        " --train {input.train:q} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule assemble:
+    """The item list of one condition and seed."""
+    input:
+        train=ancient(train_shards),
+        manifest="<results>/1_data/{dataset}/train/manifest.json",
+        synthetic=ancient(synthetic("safetensors")),
+        records=synthetic("json"),
+    output:
+        item_lists="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/items.parquet",
+        manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
+    log:
+        "<results>/logs/assemble/{dataset}.{family}.{dose}.seed{seed}.log",
+    params:
+        settings=settings("assemble"),
+        code=code_digest("assemble"),
+        out=subpath(output.manifest, parent=True),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Items: {wildcards.family} {wildcards.dose}, seed {wildcards.seed}"
+    shell:
+        "python -m weightscape.stages.assemble --settings {params.settings:q} --code {params.code:q}"
+        " --train {input.train:q} --synthetic {input.synthetic:q} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule measure_diversity:
+    """How diverse a condition's training images are as the network sees them, for every seed."""
+    input:
+        item_lists=items_of_seeds("items.parquet"),
+        train=ancient(train_shards),
+        manifest="<results>/1_data/{dataset}/train/manifest.json",
+        synthetic=ancient(synthetic("safetensors")),
+        records=synthetic("json"),
+        reference=ancient(expand("{shard}", shard=shards("{dataset}", "extra"))),
+        backbones=expand(
+            "<results>/1_data/backbones/{backbone}/manifest.json",
+            backbone=config["study"]["backbones"],
+        ),
+        weights=ancient(
+            expand(
+                "<results>/1_data/backbones/{backbone}/weights.safetensors",
+                backbone=config["study"]["backbones"],
+            )
+        ),
+    output:
+        measures="<results>/3_assemble/{dataset}/{family}/{dose}/diversity/measures.json",
+        samples="<results>/3_assemble/{dataset}/{family}/{dose}/diversity/samples.safetensors",
+        manifest="<results>/3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json",
+    log:
+        "<results>/logs/measure_diversity/{dataset}.{family}.{dose}.log",
+    params:
+        settings=settings("measure_diversity"),
+        code=code_digest("measure_diversity"),
+        out=subpath(output.manifest, parent=True),
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Diversity: {wildcards.family} {wildcards.dose}"
+    shell:
+        "python -m weightscape.stages.measure_diversity --settings {params.settings:q} --code {params.code:q}"
+        " --items {input.item_lists:q} --real {input.train:q} --reference {input.reference:q}"
+        " --backbones {input.weights:q} --out {params.out:q} > {log:q} 2>&1"

@@ -1,0 +1,70 @@
+"""
+Stage 4: networks fine-tuned under every condition, and what they can do.
+
+in:   3_assemble/{dataset}/..., 1_data/backbones/{backbone}/, 1_data/{dataset}/{split}/
+out:  4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}/
+          initial.safetensors, after.safetensors, history.parquet, manifest.json (with the proof of action)
+          evaluation/: metrics.json (of every split), logits.safetensors, manifest.json
+"""
+
+RUN = "<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}"
+
+
+rule finetune:
+    """One run."""
+    input:
+        item_lists=items("items.parquet"),
+        data="<results>/1_data/{dataset}/train/manifest.json",
+        train=ancient(train_shards),
+        synthetic=ancient(synthetic("safetensors")),
+        records=synthetic("json"),
+        backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
+        manifest="<results>/1_data/backbones/{backbone}/manifest.json",
+    output:
+        initial=RUN + "/initial.safetensors",
+        after=RUN + "/after.safetensors",
+        history=RUN + "/history.parquet",
+        manifest=RUN + "/manifest.json",
+    log:
+        "<results>/logs/finetune/{dataset}.{backbone}.{family}.{dose}.seed{seed}.log",
+    params:
+        settings=settings("finetune"),
+        code=code_digest("finetune"),
+        threads=1,
+        out=subpath(output.manifest, parent=True),
+    priority: 10
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Fine-tuning: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose},"
+        " seed {wildcards.seed}"
+    shell:
+        "python -m weightscape.stages.finetune --settings {params.settings:q} --code {params.code:q}"
+        " --items {input.item_lists:q} --data {input.data:q} --backbone {input.backbone:q}"
+        " --threads {params.threads} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule evaluate:
+    """The runs of one condition on every split; what an earlier evaluation found for the same weights is kept."""
+    input:
+        after=ancient(expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)),
+        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        shards=ancient(evaluated_shards),
+        splits=evaluated_splits,
+    output:
+        metrics=update(expand(RUN + "/evaluation/metrics.json", seed=SEEDS, allow_missing=True)),
+        logits=update(expand(RUN + "/evaluation/logits.safetensors", seed=SEEDS, allow_missing=True)),
+        manifests=update(expand(RUN + "/evaluation/manifest.json", seed=SEEDS, allow_missing=True)),
+    log:
+        "<results>/logs/evaluate/{dataset}.{backbone}.{family}.{dose}.log",
+    params:
+        settings=settings("evaluate"),
+        code=code_digest("evaluate"),
+        threads=1,
+    conda:
+        "../../envs/torch.yaml"
+    message:
+        "Evaluation: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
+    shell:
+        "python -m weightscape.stages.evaluate --settings {params.settings:q} --code {params.code:q}"
+        " --runs {input.runs:q} --splits {input.splits:q} --threads {params.threads} > {log:q} 2>&1"

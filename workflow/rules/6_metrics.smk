@@ -1,0 +1,58 @@
+"""
+Stage 6: tidy tables of all runs, and the effects of each condition against its family's own baselines.
+
+in:   stages 2 to 5
+out:  6_metrics/: runs, evaluation, layers, diversity, quality, samples, spectra_examples (parquet; csv for people)
+      6_metrics/: effects, run_effects
+"""
+
+
+rule aggregate:
+    """One row per run, layer, split or measure, from all records of the study."""
+    input:
+        runs=runs("<results>/4_finetune/{run}/manifest.json"),
+        evaluations=runs("<results>/4_finetune/{run}/evaluation/manifest.json"),
+        spectra=runs("<results>/5_spectra/{run}/manifest.json"),
+        before=expand("<results>/5_spectra/before/{backbone}/manifest.json", backbone=config["study"]["backbones"]),
+        diversity=diversities(),
+        quality=qualities(),
+        train=expand("<results>/1_data/{dataset}/train/manifest.json", dataset=config["study"]["datasets"]),
+    output:
+        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
+        manifest="<results>/6_metrics/aggregate.json",
+    log:
+        "<results>/logs/aggregate.log",
+    params:
+        settings=settings("aggregate"),
+        code=code_digest("aggregate"),
+        out=subpath(output.manifest, parent=True),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Metrics: tables of all runs"
+    shell:
+        "python -m weightscape.stages.aggregate --settings {params.settings:q} --code {params.code:q}"
+        " --out {params.out:q} > {log:q} 2>&1"
+
+
+rule analyse:
+    """Effects of each run and condition."""
+    input:
+        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
+        manifest="<results>/6_metrics/aggregate.json",
+    output:
+        expand("<results>/6_metrics/{table}.parquet", table=ANALYSED),
+        manifest="<results>/6_metrics/analyse.json",
+    log:
+        "<results>/logs/analyse.log",
+    params:
+        settings=settings("analyse"),
+        code=code_digest("analyse"),
+        out=subpath(output.manifest, parent=True),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Metrics: effects"
+    shell:
+        "python -m weightscape.stages.analyse --settings {params.settings:q} --code {params.code:q}"
+        " --tables {params.out:q} > {log:q} 2>&1"

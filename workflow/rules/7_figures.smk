@@ -1,0 +1,32 @@
+"""
+Stage 7: figures. They read tables only; `snakemake figure_NAME` draws a single one again.
+
+in:   6_metrics/
+out:  7_figures/{figure}.pdf, {figure}.png
+"""
+
+
+rule figure:
+    """One figure."""
+    input:
+        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED + ANALYSED),
+        aggregated="<results>/6_metrics/aggregate.json",
+        analysed="<results>/6_metrics/analyse.json",
+    output:
+        pdf="<results>/7_figures/{figure}.pdf",
+        png="<results>/7_figures/{figure}.png",
+        record="<results>/7_figures/{figure}.json",
+    log:
+        "<results>/logs/figure/{figure}.log",
+    params:
+        settings="{}",
+        code=figure_digest,
+        tables=subpath(input.analysed, parent=True),
+        out=subpath(output.pdf, strip_suffix=".pdf"),
+    conda:
+        "../../envs/core.yaml"
+    message:
+        "Figure: {wildcards.figure}"
+    shell:
+        "python -m weightscape.stages.figure --settings {params.settings:q} --code {params.code:q}"
+        " --name {wildcards.figure:q} --tables {params.tables:q} --out {params.out:q} > {log:q} 2>&1"

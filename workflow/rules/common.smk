@@ -1,0 +1,164 @@
+"""
+What all stages share: the checked config, each job's settings and code digest, and paths that depend on the study.
+"""
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(workflow.basedir) / "workflow"
+sys.path.insert(0, str(WORKFLOW))
+# Rules find the package in any environment, and a job never takes more threads than it was given.
+os.environ["PYTHONPATH"] = str(WORKFLOW)
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+# Imports are compiled once, not in every job.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+from weightscape import code, errors, images, study
+
+try:
+    config = study.checked(config)
+except errors.UserError as fault:
+    sys.exit(f"error: {fault}")
+
+
+wildcard_constraints:
+    dataset="|".join(map(re.escape, config["study"]["datasets"])),
+    split=r"[a-z0-9.-]+",
+    backbone=r"[a-z0-9.-]+",
+    generator=r"[a-z0-9.-]+",
+    guidance=r"[0-9.]+",
+    shard=r"\d{5}",
+    family=r"[a-z_]+",
+    dose=r"[a-z0-9.-]+",
+    seed=r"\d+",
+    figure=r"[a-z_]+",
+
+
+def figure_digest(wildcards):
+    """The meaning of the code of one figure: the program and the figure's own module."""
+    return code.code_digest("figure", f"figures.{wildcards.figure}")
+
+
+SEEDS = config["study"]["seeds"]
+
+
+def results_folder(config):
+    """`results` for the study of config.yaml, `results/studies/{name}` for every other."""
+    return study.results_folder(config, Path(workflow.basedir) / "config.yaml")
+
+
+def settings(stage):
+    """The settings of a stage's job as JSON, from its wildcards: exactly the keys that the stage uses."""
+    return lambda wildcards: json.dumps(study.settings(config, stage, wildcards), sort_keys=True)
+
+
+def code_digest(stage):
+    """The meaning of a stage's code."""
+    return code.code_digest(stage)
+
+
+def shards(dataset, split):
+    """The files of a split."""
+    names = images.shard_names(config["study"]["shards"])
+    return [f"<results>/1_data/{dataset}/{split}/{name}" for name in names]
+
+
+def train_shards(wildcards):
+    """The files of the real training set."""
+    return shards(wildcards.dataset, "train")
+
+
+def clean_test(wildcards):
+    """The test images that a corruption starts from; nothing for other splits."""
+    corrupted = study.is_corruption(config, wildcards.dataset, wildcards.split)
+    return shards(wildcards.dataset, "test") if corrupted else []
+
+
+def generated(dataset, guidance, ending):
+    """The generator's shards at one guidance, or the records beside them, by `ending`."""
+    folder = f"<results>/2_generate/{dataset}/{config['generate']['name']}/guidance-{float(guidance)}"
+    return [f"{folder}/shard-{number:05d}.{ending}" for number in range(config["generate"]["shards"])]
+
+
+def all_generated(ending):
+    """The same over all guidances, as an input function."""
+    return lambda wildcards: [
+        path for guidance in study.guidances(config) for path in generated(wildcards.dataset, guidance, ending)
+    ]
+
+
+def synthetic(ending):
+    """The synthetic shards or records that a condition draws from; nothing for conditions without."""
+
+    def paths(wildcards):
+        if not study.needs_generator(wildcards.family, wildcards.dose):
+            return []
+        guidance = study.dose_values(config, wildcards.family, wildcards.dose)["guidance"]
+        return generated(wildcards.dataset, guidance, ending)
+
+    return paths
+
+
+def items_folder(dataset, family, dose, seed):
+    """The folder of the item list that a run is trained on; conditions that leave the data alone share one."""
+    if study.alters_items(family, dose):
+        return f"<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}"
+    return f"<results>/3_assemble/{dataset}/real"
+
+
+def items(name):
+    """A file of a run's item list, as an input function."""
+    return lambda w: f"{items_folder(w.dataset, w.family, w.dose, w.seed)}/{name}"
+
+
+def items_of_seeds(name):
+    """The same for all seeds of a condition."""
+    return lambda w: [
+        f"{items_folder(w.dataset, w.family, w.dose, seed)}/{name}" for seed in SEEDS
+    ]
+
+
+def evaluated_splits(wildcards):
+    """The manifests of the splits that runs are evaluated on."""
+    names = study.evaluated_splits(config, wildcards.dataset)
+    return [f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json" for split in names]
+
+
+def evaluated_shards(wildcards):
+    """The files of those splits."""
+    names = study.evaluated_splits(config, wildcards.dataset)
+    return [path for split in names for path in shards(wildcards.dataset, split)]
+
+
+def runs(pattern):
+    """A path of every run of the study; `{run}` in the pattern stands for the run's folder."""
+    return [pattern.replace("{run}", run.path) for run in study.runs(config)]
+
+
+def diversities():
+    """The diversity records of the study's conditions."""
+    return [
+        f"<results>/3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json"
+        for dataset in config["study"]["datasets"]
+        for family, dose in study.conditions(config)
+        if family in study.DIVERSITY_FAMILIES
+    ]
+
+
+def qualities():
+    """The quality of each data set's generator, where the study has one."""
+    if not study.uses_generator(config):
+        return []
+    return [
+        f"<results>/2_generate/{dataset}/{config['generate']['name']}/quality.json"
+        for dataset in config["study"]["datasets"]
+    ]
+
+
+AGGREGATED = ["runs", "evaluation", "layers", "diversity", "quality", "samples", "spectra_examples"]
+ANALYSED = ["effects", "run_effects"]

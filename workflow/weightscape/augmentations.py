@@ -1,0 +1,102 @@
+"""Augmentations of a batch, with draws of each image's own, on the device that holds the batch.
+
+Images are float [n, c, h, w] in [0, 1], before normalisation. An operation is a name with its magnitudes, as the
+config has it; a policy is a list of operations, applied in order.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from weightscape.draws import Draws
+
+Operation = Callable[..., Tensor]
+
+
+def augmented(
+    images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]], noise: float = 0.0
+) -> Tensor:
+    """Images after the policy and, last, Gaussian noise of standard deviation `noise`; clamped to [0, 1]."""
+    for position, operation in enumerate(operations):
+        values = dict(operation)
+        name = values.pop("name")
+        images = OPERATIONS[name](images, draws, f"{name}/{position}", **values)
+    if noise > 0:
+        images = gaussian_noise(images, draws, "noise", sigma=noise)
+    return images.clamp(0, 1) if operations or noise > 0 else images
+
+
+def affine(
+    images: Tensor, draws: Draws, stream: str, *, degrees: float, translate: float, scale: float, shear: float
+) -> Tensor:
+    """Rotation in [-degrees, degrees], shift in shares of the side, zoom 1 +- scale, shear along x in degrees.
+
+    Composed as torchvision's RandomAffine composes them.
+    """
+    u = 2 * draws.uniform(stream, 5) - 1
+    angle, lean = u[:, 0] * math.radians(degrees), (u[:, 1] * math.radians(shear)).tan()
+    cosine, sine = angle.cos(), angle.sin()
+    # The inverse of (shift) (rotation) (shear along x) (zoom), in the coordinates [-1, 1] of the output.
+    rows = torch.stack([cosine - sine * lean, cosine * lean + sine, -sine, cosine], 1).view(-1, 2, 2)
+    linear = rows / (1 + u[:, 2] * scale).view(-1, 1, 1)
+    shift = -2 * translate * linear @ u[:, 3:, None]
+    matrix = torch.cat([linear, shift], 2)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def elastic(images: Tensor, draws: Draws, stream: str, *, alpha: float, sigma: float) -> Tensor:
+    """Elastic deformation (Simard et al. 2003): displacements in [-1, 1], smoothed with `sigma` px, times `alpha` / 2 px.
+
+    The half comes from torchvision's ElasticTransform, whose `alpha` this is.
+    """
+    n, _, height, width = images.shape
+    shift = 2 * draws.uniform(stream, 2, height, width) - 1
+    shift = _smoothed(shift, sigma) * alpha
+    scale = torch.tensor([1 / width, 1 / height], device=images.device).view(1, 2, 1, 1)
+    identity = torch.eye(2, 3, device=images.device).expand(n, 2, 3)
+    grid = F.affine_grid(identity, list(images.shape), align_corners=False) + (shift * scale).permute(
+        0, 2, 3, 1
+    )
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _smoothed(field: Tensor, sigma: float) -> Tensor:
+    """A field [n, 2, h, w] convolved with a separable Gaussian, reflected at the border."""
+    radius = min(math.ceil(4 * sigma), min(field.shape[2:]) - 1)
+    x = torch.arange(-radius, radius + 1, device=field.device, dtype=field.dtype)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).expand(2, 1, -1)
+    padded = F.pad(field, (radius,) * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel[:, :, :, None], groups=2), kernel[:, :, None, :], groups=2)
+
+
+def erasing(images: Tensor, draws: Draws, stream: str, *, probability: float, area: float) -> Tensor:
+    """A square of up to the share `area` of the image set to 0 with the given probability (Zhong et al. 2020)."""
+    n, _, height, width = images.shape
+    u = draws.uniform(stream, 4)
+    side = torch.sqrt(u[:, 1] * area)
+    top, left = u[:, 2] * (1 - side), u[:, 3] * (1 - side)
+    y = (torch.arange(height, device=images.device) + 0.5) / height
+    x = (torch.arange(width, device=images.device) + 0.5) / width
+    rows = (y >= top[:, None]) & (y < (top + side)[:, None])
+    columns = (x >= left[:, None]) & (x < (left + side)[:, None])
+    hole = rows[:, :, None] & columns[:, None, :] & (u[:, 0] < probability).view(n, 1, 1)
+    return images.masked_fill(hole[:, None], 0.0)
+
+
+def gaussian_noise(images: Tensor, draws: Draws, stream: str, *, sigma: float) -> Tensor:
+    """Independent Gaussian noise of standard deviation `sigma` (full scale is 1) on every value."""
+    return images + sigma * draws.normal(stream, *images.shape[1:])
+
+
+OPERATIONS: dict[str, Operation] = {
+    "affine": affine,
+    "elastic": elastic,
+    "erasing": erasing,
+    "gaussian_noise": gaussian_noise,
+}

@@ -1,0 +1,125 @@
+"""State dicts from files, as numpy arrays: safetensors memory-mapped without torch, `.pt` and `.pth` through
+torch.
+
+safetensors: 8 bytes with the length of a JSON header, the header with dtype, shape and byte range of each
+tensor, then the bytes. Arrays are read-only views of the file; bfloat16 is widened to float32, exactly, when
+it is asked for.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.errors import UserError
+
+_TYPES = {
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
+    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
+    "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
+    "F8_E4M3": "u1", "F8_E5M2": "u1",
+}  # fmt: skip
+_LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
+_NESTS = ("state_dict", "model_state_dict", "model", "module")
+
+
+class Safetensors(Mapping[str, np.ndarray]):
+    """The tensors of a safetensors file, in their order in it; each is read when it is asked for."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        header, start = _header(self.path)
+        self._bytes = np.memmap(self.path, np.uint8, "r", offset=start) if header else np.empty(0, np.uint8)
+        for name, entry in header.items():
+            _check_entry(self.path, name, entry, len(self._bytes))
+        self._entries = dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"][0]))
+        self.shapes = {name: tuple(entry["shape"]) for name, entry in self._entries.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        entry = self._entries[name]
+        first, last = entry["data_offsets"]
+        array = self._bytes[first:last].view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+        if entry["dtype"] == "BF16":
+            return (array.astype(np.uint32) << 16).view(np.float32)
+        return array.view(np.ndarray)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def _header(path: Path) -> tuple[dict[str, Any], int]:
+    """The entries of the tensors, and where their bytes start."""
+    with path.open("rb") as stream:
+        prefix = stream.read(8)
+        length = int.from_bytes(prefix, "little")
+        if len(prefix) < 8 or length > _LONGEST_HEADER:
+            raise UserError(f"{path} is not a safetensors file: give a .safetensors, .pt or .pth state dict")
+        text = stream.read(length)
+    if len(text) < length:
+        raise UserError(f"{path} is truncated within its header: copy or download it again")
+    try:
+        header = dict(json.loads(text))
+    except (ValueError, TypeError):
+        raise UserError(f"{path} is not a safetensors file (its header is not JSON): give another") from None
+    header.pop("__metadata__", None)
+    return header, 8 + length
+
+
+def _check_entry(path: Path, name: str, entry: Any, available: int) -> None:
+    try:
+        dtype, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    except (TypeError, KeyError, ValueError):
+        raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again") from None
+    if dtype not in _TYPES:
+        raise UserError(f"tensor {name!r} of {path} has type {dtype}: convert it to F32, F16 or BF16")
+    if last > available:
+        raise UserError(f"{path} is truncated: tensor {name!r} ends at byte {last}, the file has {available}")
+    if last - first != np.dtype(_TYPES[dtype]).itemsize * int(np.prod(shape, dtype=np.int64)):
+        raise UserError(f"tensor {name!r} of {path} has {last - first} bytes, not those of {dtype} {shape}")
+
+
+def open_checkpoint(path: Path | str) -> Mapping[str, np.ndarray]:
+    """The state dict in a file, by its ending."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path} is not a file: give a .safetensors, .pt or .pth state dict")
+    if path.suffix == ".safetensors":
+        return Safetensors(path)
+    if path.suffix in (".pt", ".pth", ".bin"):
+        return _torch_state(path)
+    raise UserError(f"{path} ends in {path.suffix!r}: give a .safetensors, .pt or .pth state dict")
+
+
+def _torch_state(path: Path) -> dict[str, np.ndarray]:
+    """A state dict written by torch; only weights are unpickled."""
+    import pickle
+
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()"
+        ) from None
+    for nest in _NESTS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
+            loaded = loaded[nest]
+    items = loaded.items() if isinstance(loaded, dict) else ()
+    tensors = {name: value for name, value in items if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
+    return {name: _array(tensor) for name, tensor in tensors.items()}
+
+
+def _array(tensor: Any) -> np.ndarray:
+    import torch
+
+    wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+    return wide.detach().numpy()

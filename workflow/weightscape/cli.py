@@ -1,0 +1,46 @@
+"""The `weightscape` command: the parts of the workflow for one's own files.
+
+Each sub-command lives in `weightscape.commands` as a module with `HELP`, `configure(parser)` and `run(arguments)`,
+and is imported only when it is called.
+"""
+
+import argparse
+import importlib
+import sys
+
+from weightscape import __version__
+from weightscape.errors import UserError
+
+COMMANDS = {
+    "dag": "draw the rules of the workflow from the output of snakemake --rulegraph",
+    "settings": "the settings of one job as JSON, to run a stage's program by hand",
+    "status": "what of a study is done, running and failed, and how long the rest takes",
+    "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
+    "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one sub-command; a user's error is printed as one sentence and gives exit code 1."""
+    arguments = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="weightscape", description=__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in arguments if word in COMMANDS), None)
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        if name == chosen:
+            module = importlib.import_module(f"weightscape.commands.{name}")
+            module.configure(command)
+    parsed = parser.parse_args(arguments)
+    try:
+        return importlib.import_module(f"weightscape.commands.{parsed.command}").run(parsed) or 0
+    except UserError as error:
+        print(f"weightscape {parsed.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Sub-commands of `weightscape`: each has HELP, configure(parser) and run(arguments)."""

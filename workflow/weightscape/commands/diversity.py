@@ -1,0 +1,165 @@
+"""`weightscape diversity`: the diversity record of anyone's images or embeddings.
+
+A file is safetensors with either uint8 `images` [n, c, h, w], read as pixels in [0, 1], or float `embeddings`
+[n, d]; and, if wanted, int64 `labels` [n]. Records are comparable at equal settings only.
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightscape.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HELP = "how diverse a set of images or embeddings is, alone or against real ones"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    kinds = "safetensors with uint8 `images` [n, c, h, w] or float `embeddings` [n, d], and optional `labels`"
+    parser.add_argument("images", type=Path, metavar="IMAGES.safetensors", help=kinds)
+    parser.add_argument(
+        "--against", type=Path, metavar="REAL.safetensors", help="real held-out images: coverage, KID"
+    )
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="PLAIN.safetensors",
+        help="the plain real training set, paired by row: weighted Vendi score",
+    )
+    parser.add_argument(
+        "--appended-from",
+        type=int,
+        metavar="ROW",
+        help="first row that was appended to the baseline's images",
+    )
+    parser.add_argument("--rows", type=int, help="common number of rows of the Vendi score (default 500)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="diversity.json", help="the record to write"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and write the record."""
+    import dataclasses
+
+    from weightscape import files
+    from weightscape.diversity.measure import DiversitySettings, measure
+    from weightscape.diversity.vendi import uniform_noise
+    from weightscape.seeds import generator
+
+    settings = DiversitySettings.from_mapping(
+        {} if arguments.rows is None else {"common_rows": arguments.rows}
+    )
+    paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
+    sets = {name: _read(path) for name, path in paths.items() if path is not None}
+    kind, features, labels = sets["images"]
+    _check_fit(arguments, sets)
+    rng = generator("weightscape diversity", arguments.seed)
+    noise = uniform_noise(rng, min(settings.common_rows, len(features)), features.shape[1])
+    record = measure(
+        features,
+        labels,
+        reference=sets["against"][1] if "against" in sets else None,
+        baseline=sets["baseline"][1] if "baseline" in sets else None,
+        settings=settings,
+        rng=rng,
+        appended_from=arguments.appended_from,
+        noise=noise if kind == "images" else None,
+    )
+    inputs = {name: {"path": str(paths[name]), "sha256": files.sha256(paths[name])} for name in sets}
+    made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
+    files.write_json(arguments.out, {"space": _SPACES[kind], **made_from, **record})
+    print(_line(record, arguments.out))
+    return 0
+
+
+_SPACES = {"images": "pixels", "embeddings": "embeddings"}
+
+
+def _named(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings for JSON: orders by name, as an infinite one has no number there."""
+    return {**settings, "orders": [f"{order:g}" for order in settings["orders"]]}
+
+
+def _read(path: Path) -> "tuple[str, np.ndarray, np.ndarray | None]":
+    """Kind, rows and labels of a file."""
+    from weightscape import files
+
+    tensors = files.read_tensors(path)
+    kinds = [name for name in _SPACES if name in tensors]
+    if len(kinds) != 1:
+        found = ", ".join(sorted(tensors)) or "nothing"
+        raise UserError(
+            f"{path} holds {found}: it must hold either `images` or `embeddings`; name one of them so"
+        )
+    kind = kinds[0]
+    rows = _images(path, tensors[kind]) if kind == "images" else _embeddings(path, tensors[kind])
+    labels = tensors.get("labels")
+    if labels is not None and (labels.dtype.kind not in "iu" or labels.shape != (len(rows),)):
+        raise UserError(
+            f"{path} has labels {labels.dtype} {list(labels.shape)}: they must be whole numbers"
+            f" [{len(rows)}], one per row; mend them or leave them out"
+        )
+    return kind, rows, labels
+
+
+def _images(path: Path, images: "np.ndarray") -> "np.ndarray":
+    """Pixels in [0, 1], one image a row."""
+    import numpy as np
+
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] < 2 or 0 in images.shape:
+        raise UserError(
+            f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
+            " [n, channels, height, width] with n of at least 2; convert them so"
+        )
+    return images.reshape(len(images), -1).astype(np.float32) / 255
+
+
+def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
+    """Embeddings as they are, in single or double precision."""
+    import numpy as np
+
+    if embeddings.dtype.kind != "f" or embeddings.ndim != 2 or len(embeddings) < 2 or 0 in embeddings.shape:
+        raise UserError(
+            f"{path} has embeddings {embeddings.dtype} {list(embeddings.shape)}: they must be floats"
+            " [n, dimensions] with n of at least 2; convert them so"
+        )
+    if not np.isfinite(embeddings).all():
+        raise UserError(f"{path} has embeddings with NaN or infinity: all must be finite; remove those rows")
+    return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
+
+
+def _check_fit(
+    arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.ndarray, np.ndarray | None]]"
+) -> None:
+    """Refuse files of different kinds or sizes, and a first appended row that does not exist."""
+    kind, features, _ = sets["images"]
+    for name, (other_kind, other, _) in sets.items():
+        if (other_kind, other.shape[1]) != (kind, features.shape[1]):
+            raise UserError(
+                f"{getattr(arguments, name)} holds {other_kind} of {other.shape[1]} numbers a row, but"
+                f" {arguments.images} holds {kind} of {features.shape[1]}: both must be alike;"
+                " bring them to one size"
+            )
+    first = arguments.appended_from
+    if first is None:
+        return
+    if "baseline" not in sets:
+        raise UserError(f"--appended-from {first} needs the set that was appended to: give it by --baseline")
+    if not 0 <= first <= len(features):
+        raise UserError(
+            f"--appended-from {first} must lie in [0, {len(features)}], the number of rows of"
+            f" {arguments.images}: give the first row that was appended"
+        )
+
+
+def _line(record: dict[str, Any], out: Path) -> str:
+    """The result in one line."""
+    common, noise = record["vendi"]["common"], record["vendi"]["noise"]
+    spread = "" if common["sd"]["1"] is None else f" (sd {common['sd']['1']:.2g}, {common['draws']} draws)"
+    beside = "" if noise is None else f"; uniform noise {noise['mean']['1']:.4g}"
+    return f"Vendi score of {common['rows']} rows: {common['mean']['1']:.4g}{spread}{beside}. Record: {out}"

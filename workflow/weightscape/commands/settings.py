@@ -1,0 +1,65 @@
+"""`weightscape settings`: one job's settings as JSON, as the workflow passes them to a stage's program."""
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape import study
+from weightscape.errors import UserError
+
+HELP = "the settings of one job as JSON, to run a stage's program by hand"
+WILDCARDS = ("dataset", "split", "backbone", "generator", "guidance", "shard", "family", "dose", "seed")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The stage, the names of the job, and the config."""
+    parser.add_argument("stage", choices=sorted(study.SLICES))
+    for name in WILDCARDS:
+        parser.add_argument(f"--{name}")
+    add_config_arguments(parser)
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which study is meant: config.yaml, or its difference in a file of workflow/studies."""
+    parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="the full config")
+    parser.add_argument("--configfile", type=Path, help="a study's difference from it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings."""
+    config = load(arguments.config, arguments.configfile)
+    names = {name: getattr(arguments, name) for name in WILDCARDS if getattr(arguments, name) is not None}
+    try:
+        print(json.dumps(study.settings(config, arguments.stage, names), sort_keys=True))
+    except TypeError as error:
+        missing = str(error).rsplit(": ", 1)[-1].replace("'replicate'", "'seed'")
+        raise UserError(f"stage {arguments.stage} needs {missing}: add the option of that name") from None
+    except KeyError as error:
+        raise UserError(f"the config defines no {error.args[0]!r}: check the names of the job") from None
+    return 0
+
+
+def load(config: Path, difference: Path | None) -> dict[str, Any]:
+    """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced."""
+    import yaml
+
+    merged: dict[str, Any] = {}
+    for path in (config, *([difference] if difference else [])):
+        try:
+            content = yaml.safe_load(path.read_text())
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}): name the study's config") from None
+        except yaml.YAMLError as error:
+            raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+        _merge(merged, content or {})
+    return study.checked(merged)
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

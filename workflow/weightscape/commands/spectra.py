@@ -1,0 +1,65 @@
+"""`weightscape spectra`: the spectra of a checkpoint, or of what training did to it."""
+
+import argparse
+from pathlib import Path
+
+HELP = "eigenvalues, tail fits and norms of every weight matrix of a checkpoint"
+
+SWITCHES = {
+    "null": "the random null (permuted entries)",
+    "interval": "the bootstrap interval of the tail exponent",
+    "goodness": "the goodness-of-fit p-value of the power law",
+    "alternatives": "truncated power law, lognormal and exponential",
+    "farms": "the fixed-aspect exponent",
+}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("after", type=Path, help="state dict: .safetensors, .pt or .pth")
+    parser.add_argument(
+        "--before", type=Path, help="state dict before training; adds the rows before and delta"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="table to write: .parquet or .csv")
+    parser.add_argument("--esd", type=Path, help="also write all eigenvalues, as .safetensors")
+    parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
+    parser.add_argument("--workers", type=int, default=1, help="threads (default 1)")
+    parser.add_argument("--seed", type=int, default=0, help="names the random streams (default 0)")
+    for name, text in SWITCHES.items():
+        parser.add_argument(f"--{name}", action="store_true", help=f"add {text}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read, measure, write."""
+    from weightscape.checkpoints import open_checkpoint
+    from weightscape.errors import UserError
+    from weightscape.files import write_table, write_tensors
+    from weightscape.progress import Progress
+    from weightscape.spectra.layers import measure, parts_of
+    from weightscape.spectra.settings import SpectraSettings
+
+    if arguments.out.suffix not in (".parquet", ".csv"):
+        raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
+    if arguments.workers < 1:
+        raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
+    after = open_checkpoint(arguments.after)
+    before = open_checkpoint(arguments.before) if arguments.before else None
+    found = parts_of(after)
+    if not found:
+        raise UserError(f"{arguments.after} has no weight matrices: give the state dict of a network")
+    table, values = measure(
+        after,
+        before,
+        settings=SpectraSettings(
+            seed=arguments.seed, **{name: getattr(arguments, name) for name in SWITCHES}
+        ),
+        workers=arguments.workers,
+        head=frozenset(arguments.head),
+        matrices=("after",) if before is None else ("before", "after", "delta"),
+        progress=Progress("spectra", len(found), "matrices"),
+    )
+    write_table(arguments.out, table)
+    if arguments.esd:
+        write_tensors(arguments.esd, values)
+    measured = list(table["status"]).count("ok")
+    print(f"{len(table)} matrices, {measured} measured: {arguments.out}")

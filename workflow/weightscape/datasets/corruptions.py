@@ -1,0 +1,66 @@
+"""Corruptions of images in severities 1 to 5, after Hendrycks & Dietterich (2019, arXiv 1903.12261).
+
+The kinds that make sense on any image, with magnitudes relative to the image's side so that they fit 28 px and
+224 px alike. Each image draws its own randomness from the given generator, in order.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+SEVERITIES = (1, 2, 3, 4, 5)
+
+NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, in units of full scale
+BLUR = (0.02, 0.03, 0.045, 0.06, 0.08)  # standard deviation of the Gaussian, in image sides
+CONTRAST = (0.6, 0.45, 0.3, 0.2, 0.1)  # factor on the distance to the image's mean
+ROTATION = (10, 20, 30, 45, 60)  # degrees, either way
+OCCLUSION = (0.2, 0.28, 0.36, 0.44, 0.52)  # side of the grey square, in image sides
+
+
+def corrupt(images: np.ndarray, kind: str, severity: int, rng: np.random.Generator) -> np.ndarray:
+    """Corrupted uint8 images [n, c, h, w]; `kind` as in `KINDS`, severity in 1..5."""
+    if severity not in SEVERITIES:
+        raise ValueError(f"severity must be one of {SEVERITIES}, got {severity}")
+    scaled = images.astype(np.float64) / 255
+    changed = np.stack([KINDS[kind](image, severity - 1, rng) for image in scaled])
+    return (changed.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def _noise(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    return image + NOISE[level] * rng.standard_normal(image.shape)
+
+
+def _blur(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    from scipy import ndimage
+
+    width = BLUR[level] * image.shape[-1]
+    return ndimage.gaussian_filter(image, (0, width, width))
+
+
+def _contrast(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    mean = image.mean()
+    return (image - mean) * CONTRAST[level] + mean
+
+
+def _rotation(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    from scipy import ndimage
+
+    angle = ROTATION[level] * rng.choice((-1, 1))
+    return ndimage.rotate(image, angle, axes=(2, 1), reshape=False, order=1)
+
+
+def _occlusion(image: np.ndarray, level: int, rng: np.random.Generator) -> np.ndarray:
+    side = round(OCCLUSION[level] * image.shape[-1])
+    top, left = (rng.integers(0, size - side + 1) for size in image.shape[1:])
+    changed = image.copy()
+    changed[:, top : top + side, left : left + side] = 0.5
+    return changed
+
+
+KINDS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] = {
+    "noise": _noise,
+    "blur": _blur,
+    "contrast": _contrast,
+    "rotation": _rotation,
+    "occlusion": _occlusion,
+}

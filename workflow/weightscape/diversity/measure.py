@@ -1,0 +1,213 @@
+"""The whole diversity record of one set of rows, ready for JSON.
+
+Definitions and references are in the modules of the parts (`vendi`, `geometry`, `weighted`, `reference`).
+Every part draws from a random stream of its own, so that asking for one part more changes no other.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from weightscape.diversity import geometry, vendi
+from weightscape.diversity.reference import against
+from weightscape.diversity.rows import Indices, Rows, check_rows, draw, unit_rows
+from weightscape.diversity.settings import DiversitySettings
+from weightscape.diversity.weighted import weighted_scores
+from weightscape.seeds import generator
+
+__all__ = ["DiversitySettings", "measure"]
+
+Streams = Mapping[str, np.random.Generator]
+
+STREAMS: tuple[str, ...] = (
+    "common",
+    "rarefaction",
+    "class",
+    "noise",
+    "random",
+    "tree",
+    "clusters",
+    "weighted",
+    "reference",
+)
+
+
+def measure(
+    features: Rows,
+    labels: Indices | None,
+    *,
+    reference: Rows | None = None,
+    baseline: Rows | None = None,
+    settings: DiversitySettings,
+    rng: np.random.Generator,
+    appended_from: int | None = None,
+    noise: Rows | None = None,
+) -> dict[str, Any]:
+    """How diverse rows are: one per training image, what the network sees of it (pixels or an embedding).
+
+    labels         class of each row, or None for no scores by class
+    reference      real held-out rows: adds what the set covers of them and how far it lies from them
+    baseline       the plain real training set, whose row i pairs with row i of features: adds the weighted
+                   Vendi score
+    appended_from  first row that an `add` family appended; only these enter rho, paired with baseline from
+                   row 0. Without appended rows the whole set is paired
+    noise          pure noise as the network sees it: adds its Vendi scores, for comparison
+
+    A part that is not asked for, and a value that is not defined, is None.
+    """
+    _check(features, labels, {"reference": reference, "baseline": baseline, "noise": noise}, appended_from)
+    streams = dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
+    scorer = vendi.Scorer(features, settings.orders)
+    eigenvalues = scorer.spectrum(np.arange(len(features)))
+    record: dict[str, Any] = {
+        "rows": len(features),
+        "dimensions": features.shape[1],
+        "blank_rows": int((~features.any(axis=1)).sum()),
+        "vendi": {
+            "whole": {vendi.name_of(order): vendi.score(eigenvalues, order) for order in settings.orders},
+            **_sampled_vendi(scorer, noise, settings, streams),
+            "classes": None if labels is None else _classes(scorer, labels, settings, streams["class"]),
+        },
+        "geometry": _geometry(features, baseline, reference, settings, streams),
+        "weighted": None,
+        "reference": None,
+    }
+    if baseline is not None:
+        score = vendi.score(eigenvalues, 1.0)
+        record["weighted"] = _weighted(
+            score, features, baseline, appended_from, settings, streams["weighted"]
+        )
+    if reference is not None:
+        record["reference"] = _against(features, reference, settings, streams["reference"])
+    return plain(record)
+
+
+def _check(
+    features: Rows, labels: Indices | None, others: Mapping[str, Rows | None], appended_from: int | None
+) -> None:
+    """Refuse input whose shapes do not fit together."""
+    check_rows("features", features, least=2)
+    for name, rows in others.items():
+        if rows is not None:
+            check_rows(name, rows, features.shape[1], least=2)
+    if labels is not None and labels.shape != (len(features),):
+        raise ValueError(f"labels must be one per row ({len(features)}), got {list(labels.shape)}")
+    if appended_from is not None and not 0 <= appended_from <= len(features):
+        raise ValueError(f"appended_from must lie in [0, {len(features)}], got {appended_from}")
+
+
+def _sampled_vendi(
+    scorer: vendi.Scorer, noise: Rows | None, settings: DiversitySettings, streams: Streams
+) -> dict[str, Any]:
+    """Scores at the common number of rows, their references at the same number, and the curve over sizes."""
+    size = min(settings.common_rows, len(scorer) // 2)
+    common = vendi.sampled_scores(scorer, size, settings.draws, streams["common"])
+    sizes = [rows for rows in settings.rarefaction_rows if rows != size]
+    curve = vendi.rarefaction(scorer, sizes, settings.rarefaction_draws, streams["rarefaction"])
+    directions = vendi.random_directions(streams["random"], size, scorer.features.shape[1])
+    return {
+        "common": common,
+        "noise": None if noise is None else _one_draw(noise, size, settings, streams["noise"]),
+        "random_directions": _one_draw(directions, size, settings, streams["random"]),
+        "rarefaction": sorted([*curve, common], key=lambda point: point["rows"]),
+    }
+
+
+def _one_draw(rows: Rows, size: int, settings: DiversitySettings, rng: np.random.Generator) -> dict[str, Any]:
+    """Scores of `size` of the rows, or of all where there are fewer."""
+    drawn = rows[draw(rng, len(rows), size)]
+    return vendi.summary([vendi.scores(drawn, settings.orders)], len(drawn))
+
+
+def _classes(
+    scorer: vendi.Scorer, labels: Indices, settings: DiversitySettings, rng: np.random.Generator
+) -> dict[str, Any]:
+    """Scores of each class, and their means over classes at the common number of rows of a class."""
+    classes = vendi.by_class(scorer, labels, settings.class_rows, settings.draws, rng)
+    names = [vendi.name_of(order) for order in settings.orders]
+    means = {name: float(np.mean([each["common"]["mean"][name] for each in classes])) for name in names}
+    return {"count": len(classes), "mean": means, "each": classes}
+
+
+def _geometry(
+    features: Rows,
+    baseline: Rows | None,
+    reference: Rows | None,
+    settings: DiversitySettings,
+    streams: Streams,
+) -> dict[str, Any]:
+    """Mean cosine of all rows, spanning tree at the common size, entropy over the clusters of real rows."""
+    size = min(settings.common_rows, len(features) // 2)
+    sets = {"baseline": baseline, "reference": reference, "itself": features}
+    origin, fitted = next((name, rows) for name, rows in sets.items() if rows is not None)
+    # A stream of its own, not the run's: the same real rows give the same clusters in every condition.
+    fixed, most = generator("diversity", "clusters"), settings.cluster_rows
+    real = unit_rows(fitted[draw(fixed, len(fitted), most)])
+    centres = geometry.cluster_centres(real, settings.clusters, fixed)
+    chosen = features[draw(streams["clusters"], len(features), most)]
+    entropy = geometry.cluster_entropy(unit_rows(chosen), centres)
+    return {
+        "mean_cosine": geometry.mean_cosine(features),
+        "pldiv": geometry.sampled_pldiv(features, size, settings.rarefaction_draws, streams["tree"]),
+        "cluster_entropy": {
+            "value": entropy,
+            "effective_clusters": math.exp(entropy),
+            "clusters": len(centres),
+            "clusters_of": origin,
+            "rows": len(chosen),
+        },
+    }
+
+
+def _weighted(
+    score: float,
+    features: Rows,
+    baseline: Rows,
+    appended_from: int | None,
+    settings: DiversitySettings,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """The weighted Vendi score of the whole set, with the rho of all or only of the appended rows."""
+    appended = appended_from is not None and appended_from < len(features)
+    rows = features[appended_from:] if appended else features
+    record = weighted_scores(
+        score,
+        unit_rows(rows),
+        unit_rows(baseline),
+        permutations=settings.permutations,
+        assigned=settings.assigned_rows,
+        rng=rng,
+    )
+    return {"vendi": score, "rows_of_rho": "appended" if appended else "all", **record}
+
+
+def _against(
+    features: Rows, reference: Rows, settings: DiversitySettings, rng: np.random.Generator
+) -> dict[str, Any]:
+    """The set against as many real rows, both in random order."""
+    size = min(len(features), len(reference), settings.reference_rows)
+    real, rows = (
+        each[rng.permutation(len(each))[:size]].astype(np.float64) for each in (reference, features)
+    )
+    return against(
+        real,
+        rows,
+        neighbours=settings.neighbours,
+        block=settings.kid_block_rows,
+        assigned=settings.assigned_rows,
+        projections=settings.projections,
+        rng=rng,
+    )
+
+
+def plain(value: Any) -> Any:
+    """The value with Python's own types throughout, and None for what is not finite."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,9 @@
+"""The one error type for what a user can mend."""
+
+
+class UserError(Exception):
+    """A fault of input that the user can mend.
+
+    Its text is one sentence that names the thing, its value, what is allowed and what to do. Programs print it
+    without a traceback and exit with 1.
+    """

@@ -1,0 +1,45 @@
+"""Diversity of what the network sees against dose, in pixels and in the backbones' embeddings."""
+
+from matplotlib.figure import Figure, SubFigure
+
+from weightscape.figures import style
+from weightscape.figures.dose_grid import Measure, dose_grid, height_of
+
+TABLES = ("diversity",)
+MEASURES = {
+    "vendi_1": "Vendi score",
+    "weighted_vendi": "weighted Vendi",
+    "mean_cosine": "mean cosine",
+}
+"""Measures that are drawn where the table has them; a table without any of them shows its first three."""
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Rows: measures, each in every space; columns: families."""
+    table = chosen(tables["diversity"])
+    return style.each_setup(
+        table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No diversity was measured."
+    )
+
+
+def _panel(block: SubFigure, part: style.Table) -> None:
+    dose_grid(block, part, rows_of(part))
+
+
+def chosen(diversity: style.Table) -> style.Table:
+    """The rows of the measures that are drawn, named with their space."""
+    names = [name for name in MEASURES if (diversity["measure"] == name).any()]
+    kept = diversity[diversity["measure"].isin(names or list(diversity["measure"].unique()[:3]))]
+    return kept.assign(quantity=kept["measure"], measure=kept["measure"] + " " + kept["space"])
+
+
+def rows_of(part: style.Table) -> list[Measure]:
+    """One row for each measure and space, pixels first."""
+    order = list(MEASURES)
+    pairs = part[["quantity", "space", "measure"]].drop_duplicates()
+    pairs = sorted(
+        pairs.itertuples(index=False, name=None),
+        key=lambda pair: (order.index(pair[0]) if pair[0] in order else 9, pair[1] != "pixels", pair[1]),
+    )
+    return [Measure(key, f"{MEASURES.get(quantity, quantity)}\n({space})") for quantity, space, key in pairs]

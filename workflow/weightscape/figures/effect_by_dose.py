@@ -1,0 +1,34 @@
+"""Mean effect over the hidden layers on four spectral metrics against dose."""
+
+from matplotlib.figure import Figure
+
+from weightscape.figures import style
+from weightscape.figures.dose_grid import Measure, dose_grid, height_of
+
+TABLES = ("run_effects",)
+METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
+MEASURES = tuple(Measure(name, f"effect on\n{style.METRICS[name]}", symlog=True) for name in METRICS)
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Rows: metrics, on an axis that is logarithmic outside of the seed spread; columns: families."""
+    return style.each_setup(
+        hidden_change(tables["run_effects"]),
+        style.SETUP,
+        lambda _: height_of(MEASURES, 1.1),
+        lambda block, part: dose_grid(block, part, MEASURES),
+        "No effect was measured.",
+    )
+
+
+def hidden_change(run_effects: style.Table) -> style.Table:
+    """The mean effects on hidden layers of the change from before to after."""
+    kept = (
+        (run_effects["role"] == "hidden")
+        & (run_effects["source"] == "change")
+        & run_effects["metric"].isin(METRICS)
+    )
+    return run_effects[kept].assign(
+        measure=lambda table: table["metric"], value=lambda table: table["effect_mean"]
+    )

@@ -1,0 +1,59 @@
+"""Synthetic images beside real ones: one grid per guidance, one row per class."""
+
+import functools
+
+from matplotlib.figure import Figure, SubFigure
+
+from weightscape.figures import pictures, style
+
+TABLES = ("samples", "quality")
+ACROSS = 6  # images of each class
+GRIDS = 4  # at least; fewer leave the page partly empty rather than grow
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Grids from left to right: real, then each guidance, with the judge's accuracy above."""
+    samples = tables["samples"]
+    samples = samples[samples["kind"].isin(["real", "synthetic"]) & (samples["position"] < ACROSS)]
+    if not (samples["kind"] == "synthetic").any():
+        return style.blank("No synthetic image was made.")
+    return style.each_setup(
+        samples,
+        ["dataset"],
+        _height,
+        functools.partial(_grids, quality=tables["quality"]),
+        "No image was kept.",
+    )
+
+
+def _height(part: style.Table) -> float:
+    """Inches at which the grids fill the width of the page."""
+    grids = max(GRIDS, 1 + part["guidance"].nunique())
+    return style.PAGE / grids / ACROSS * part["label"].nunique() + 0.5
+
+
+def _grids(block: SubFigure, part: style.Table, quality: style.Table) -> None:
+    quality = quality[quality["dataset"] == part["dataset"].iloc[0]]
+    grids = [(_real_title(quality), part[part["kind"] == "real"])]
+    synthetic = part[part["kind"] == "synthetic"]
+    grids += [
+        (_title(guidance, quality), rows) for guidance, rows in synthetic.groupby("guidance", sort=True)
+    ]
+    grids = [(title, rows) for title, rows in grids if len(rows)]
+    axes = block.subplots(1, max(GRIDS, len(grids)), squeeze=False)[0]
+    for axis in axes[len(grids) :]:
+        axis.set_axis_off()
+    for axis, (title, rows) in zip(axes, grids, strict=False):
+        pictures.show(axis, pictures.montage(rows, "label", "position"))
+        axis.set_title(title)
+
+
+def _real_title(quality: style.Table) -> str:
+    known = quality["judge_test_accuracy"].dropna()
+    return "real" + (f"\njudge {100 * known.iloc[0]:.1f} %" if len(known) else "\n")
+
+
+def _title(guidance: object, quality: style.Table) -> str:
+    known = quality.loc[quality["guidance"] == guidance, "judge_accuracy"].dropna()
+    return f"guidance {guidance:g}" + (f"\njudge {100 * known.iloc[0]:.1f} %" if len(known) else "\n")

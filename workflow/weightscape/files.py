@@ -1,0 +1,122 @@
+"""Files that are either whole or absent: temporary name beside the target, then rename.
+
+Readers turn a truncated or foreign file into a `UserError` that names it.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weightscape.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@contextlib.contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside `path`, renamed to it if the block succeeds and removed if it fails."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        yield temporary
+        _to_disk(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _to_disk(path: Path) -> None:
+    """Flush the file before its rename, so that a power cut cannot leave the new name on old blocks."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256(path: Path | str) -> str:
+    """Hexadecimal sha256 of a file's content."""
+    with Path(path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest(value: object) -> str:
+    """Hexadecimal sha256 of a JSON-like value, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write a JSON file; NaN is refused, so that readers in every language agree (use None)."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read a JSON file."""
+    try:
+        return json.loads(Path(path).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run the stage that makes it") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid JSON ({error}): delete it and run its stage again") from None
+
+
+def write_tensors(
+    path: Path | str, tensors: "Mapping[str, np.ndarray]", metadata: dict[str, str] | None = None
+) -> None:
+    """Write named numpy arrays as safetensors."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    with replacing(path) as temporary:
+        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata)
+
+
+def read_tensors(path: Path | str) -> "dict[str, np.ndarray]":
+    """Read a safetensors file as numpy arrays."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run the stage that makes it") from None
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} is not a whole safetensors file ({error}): delete it and make it again"
+        ) from None
+
+
+def write_table(path: Path | str, table: "pd.DataFrame") -> None:
+    """Write a table by its ending: .parquet, or .csv (17 significant digits, so that it reads back equal)."""
+    path = Path(path)
+    with replacing(path) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        elif path.suffix == ".csv":
+            table.to_csv(temporary, index=False)
+        else:
+            raise UserError(f"{path} must end in .parquet or .csv, not in {path.suffix!r}")
+
+
+def read_table(path: Path | str, columns: list[str] | None = None) -> "pd.DataFrame":
+    """Read a parquet table."""
+    import pandas as pd
+    import pyarrow
+
+    try:
+        return pd.read_parquet(path, columns=columns)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run the stage that makes it") from None
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(
+            f"{path} is not a whole parquet table ({error}): delete it and make it again"
+        ) from None

@@ -1,0 +1,153 @@
+"""Judge: a small convolutional classifier of real images that the generator never saw.
+
+It says whether a synthetic image shows the class that was asked for, and its penultimate features are the
+space of KID, precision and recall. Images are uint8 [n, c, h, w]; weights are numpy arrays by name, fit for
+safetensors, and their shapes say all that rebuilds the network. On a CPU a seed fixes the weights.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from weightscape import seeds
+from weightscape.errors import UserError
+
+if TYPE_CHECKING:
+    from weightscape.progress import Progress
+
+FEATURES = 64
+GRID = 4  # side of the last map, whatever the size of the image
+BATCH = 500  # images per forward pass of predict and features
+WEIGHT_DECAY = 0.05
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How the judge is built and trained; `shift` is the largest shift of a training image, in pixels."""
+
+    width: int = 16
+    epochs: int = 8
+    batch_size: int = 50
+    learning_rate: float = 5.0e-3
+    shift: int = 2
+
+    def __post_init__(self) -> None:
+        for name, least in (("width", 1), ("epochs", 1), ("batch_size", 2), ("shift", 0)):
+            value = getattr(self, name)
+            if value < least:
+                raise UserError(f"judge.{name} must be at least {least}, got {value}: correct the config")
+        if not 0 < self.learning_rate < 1:
+            raise UserError(
+                f"judge.learning_rate must lie in (0, 1), got {self.learning_rate}: correct the config"
+            )
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> "JudgeSettings":
+        """Settings from a block of the config; an unknown key is a user's error."""
+        allowed = [field.name for field in fields(cls)]
+        for key in settings:
+            if key not in allowed:
+                raise UserError(f"judge.{key} is not a setting: use some of {', '.join(allowed)}")
+        return cls(**settings)
+
+
+def train(
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    settings: JudgeSettings,
+    seed: int,
+    progress: "Progress | None" = None,
+) -> dict[str, np.ndarray]:
+    """Train on uint8 images [n, c, h, w] and int64 labels [n]; `progress` counts epochs."""
+    stream = seeds.generator(seed, "judge", "batches")
+    batch = min(settings.batch_size, len(images))
+    total = settings.epochs * (len(images) // batch)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seeds.seed(seed, "judge", "weights"))
+        network = _network(images.shape[1], settings.width, classes)
+    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=total, pct_start=0.2
+    )
+    for _ in range(settings.epochs):
+        # The remainder is left out, so that batch statistics never come from a handful of images.
+        for chosen in stream.permutation(len(images))[: len(images) // batch * batch].reshape(-1, batch):
+            logits = network(_pixels(_shifted(images[chosen], settings.shift, stream)))
+            loss = functional.cross_entropy(logits, torch.from_numpy(labels[chosen]))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        if progress is not None:
+            progress.advance()
+    return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
+
+
+def predict(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Logits [n, classes], float32."""
+    return _forward(_rebuilt(weights), images)
+
+
+def features(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
+    """What the last layer reads: [n, 64], float32, not negative."""
+    return _forward(_rebuilt(weights).get_submodule("body"), images)
+
+
+def accuracy(weights: Mapping[str, np.ndarray], images: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the images that the judge assigns to their label."""
+    return float((predict(weights, images).argmax(1) == labels).mean())
+
+
+def _network(channels: int, width: int, classes: int) -> nn.Sequential:
+    """Three convolutions of stride 2 and a hidden layer (the body), then one linear layer (the head)."""
+    body = nn.Sequential(
+        *_stage(channels, width, 5),
+        *_stage(width, 2 * width, 3),
+        *_stage(2 * width, 4 * width, 3),
+        nn.AdaptiveAvgPool2d(GRID),
+        nn.Flatten(),
+        nn.Linear(4 * width * GRID**2, FEATURES, bias=False),
+        nn.BatchNorm1d(FEATURES),
+        nn.ReLU(),
+    )
+    return nn.Sequential(OrderedDict(body=body, head=nn.Linear(FEATURES, classes)))
+
+
+def _stage(before: int, after: int, kernel: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2, bias=False)
+    return convolution, nn.BatchNorm2d(after), nn.ReLU()
+
+
+def _rebuilt(weights: Mapping[str, np.ndarray]) -> nn.Sequential:
+    """The trained network, its sizes read off the shapes of the weights."""
+    width, channels = weights["body.0.weight"].shape[:2]
+    network = _network(channels, width, classes=weights["head.weight"].shape[0])
+    network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
+    return network.eval()
+
+
+@torch.no_grad()
+def _forward(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    starts = range(0, len(images), BATCH)
+    parts = [network(_pixels(images[start : start + BATCH])).numpy() for start in starts]
+    return np.concatenate(parts) if parts else network(torch.zeros(0, *images.shape[1:])).numpy()
+
+
+def _pixels(images: np.ndarray) -> torch.Tensor:
+    """Uint8 to float32 in [-1, 1]."""
+    return torch.from_numpy(images.astype(np.float32) / 127.5 - 1)
+
+
+def _shifted(images: np.ndarray, most: int, stream: np.random.Generator) -> np.ndarray:
+    """Each image shifted by a draw of its own, of up to `most` pixels each way; its edge is repeated."""
+    padded = np.pad(images, ((0, 0), (0, 0), (most, most), (most, most)), mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[2:], axis=(2, 3))
+    down, right = stream.integers(0, 2 * most + 1, (2, len(images)))
+    return windows[np.arange(len(images)), :, down, right]

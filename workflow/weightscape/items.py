@@ -1,0 +1,87 @@
+"""What a network is trained on, as a list of items: (shard, index, label, origin), never pixels.
+
+`shard` is a path below the results folder; `origin` is `real` or the generator's name; `number` is the image's index
+within its origin: the row of the real training set, or the index among the generator's images of this class and
+guidance. `true_label` is the label that the image was made or stored with.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from weightscape.errors import UserError
+
+COLUMNS = ["shard", "index", "label", "true_label", "origin", "guidance", "number"]
+
+
+def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: int = 0) -> pd.DataFrame:
+    """Items of one whole shard."""
+    count = len(labels)
+    return pd.DataFrame(
+        {
+            "shard": shard,
+            "index": np.arange(count),
+            "label": labels,
+            "true_label": labels,
+            "origin": origin,
+            "guidance": guidance,
+            "number": np.arange(first, first + count),
+        }
+    )[COLUMNS]
+
+
+def assemble(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame | None,
+    family: str,
+    values: dict[str, Any],
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """The item list of a condition; without `values` (a baseline) the real list itself."""
+    if not values:
+        return real
+    if family == "label_noise":
+        return mislabelled(real, values["share"], rng)
+    if synthetic is None:
+        raise UserError(f"family {family!r} needs synthetic images, but none were given: pass --synthetic")
+    extra = drawn(synthetic, round(values["share"] * len(real)), rng)
+    if family == "synthetic_add":
+        return pd.concat([real, extra], ignore_index=True)
+    kept = np.sort(rng.permutation(len(real))[: len(real) - len(extra)])
+    return pd.concat([real.iloc[kept], extra], ignore_index=True)
+
+
+def drawn(pool: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFrame:
+    """`count` items of the pool, every class in equal share (up to one item), without replacement."""
+    if count > len(pool):
+        raise UserError(
+            f"{count} synthetic images are needed, but the generator made {len(pool)} at this guidance: "
+            "raise generate.images_per_class or lower the share"
+        )
+    position = np.empty(len(pool))
+    for label in np.unique(pool["label"]):
+        rows = rng.permutation(np.flatnonzero(pool["label"] == label))
+        position[rows] = np.arange(len(rows)) + rng.random(len(rows))
+    return pool.iloc[np.sort(np.argsort(position)[:count])]
+
+
+def mislabelled(real: pd.DataFrame, share: float, rng: np.random.Generator) -> pd.DataFrame:
+    """A share of the labels replaced by another class, uniformly."""
+    changed = real.copy()
+    classes = np.unique(real["label"])
+    rows = rng.permutation(len(real))[: round(share * len(real))]
+    old = np.searchsorted(classes, real["label"].to_numpy()[rows])
+    new = (old + rng.integers(1, len(classes), len(rows))) % len(classes)
+    changed.iloc[rows, changed.columns.get_loc("label")] = classes[new]
+    return changed
+
+
+def summary(items: pd.DataFrame) -> dict[str, Any]:
+    """Counts that prove what a list holds."""
+    return {
+        "items": len(items),
+        "synthetic_share": float((items["origin"] != "real").mean()),
+        "changed_labels": float((items["label"] != items["true_label"]).mean()),
+        "unique_images": len(items.drop_duplicates(["shard", "index"])),
+    }

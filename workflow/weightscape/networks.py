@@ -1,0 +1,119 @@
+"""Networks through timm by name, with a new linear head, and what they see: size, channels, mean and spread."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weightscape.errors import UserError
+from weightscape.small_maps import for_small_maps
+
+
+def device_of(choice: str = "auto") -> torch.device:
+    """The device to compute on: the named one, or `cuda`, `mps`, `cpu` by what is there."""
+    if choice != "auto":
+        return torch.device(choice)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
+    """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks)."""
+    dropout = dropout or {}
+    try:
+        built = timm.create_model(
+            model,
+            num_classes=classes,
+            drop_rate=dropout.get("head", 0.0),
+            drop_path_rate=dropout.get("path", 0.0),
+        )
+    except RuntimeError as error:
+        raise UserError(
+            f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()"
+        ) from None
+    return built
+
+
+def head_name(model: nn.Module) -> str:
+    """Name of the classifier layer, whose parameters are the head."""
+    name = model.default_cfg["classifier"]  # pyright: ignore[reportIndexIssue, reportOptionalSubscript]
+    return name if isinstance(name, str) else name[0]
+
+
+def head_parameters(model: nn.Module) -> list[str]:
+    """Names of the head's parameters in the state dict."""
+    prefix = head_name(model) + "."
+    return [name for name, _ in model.named_parameters() if name.startswith(prefix)]
+
+
+def initialise_head(model: nn.Module, seed: int) -> None:
+    """Draw the head anew: U(-1/sqrt(d), 1/sqrt(d)) for d inputs, PyTorch's default for linear layers.
+
+    timm's own choice for this family is uniform in the number of classes and starts at a loss of 8.
+    """
+    parameters = dict(model.named_parameters())
+    source = torch.Generator().manual_seed(seed)
+    names = head_parameters(model)
+    bound = parameters[next(n for n in names if n.endswith("weight"))].shape[1] ** -0.5
+    for name in names:
+        values = (2 * torch.rand(parameters[name].shape, generator=source) - 1) * bound
+        parameters[name].data.copy_(values)
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
+    """Copy tensors into the network by name; each must exist there and have its shape."""
+    state = model.state_dict()
+    for name, array in tensors.items():
+        if name not in state:
+            raise UserError(
+                f"weights: tensor {name!r} is not part of the network: use the weights of this network"
+            )
+        if tuple(state[name].shape) != array.shape:
+            raise UserError(
+                f"weights: tensor {name!r} has shape {list(array.shape)}, but the network needs "
+                f"{list(state[name].shape)}: use the weights of this network"
+            )
+        state[name].copy_(torch.from_numpy(array))
+
+
+def tensors_of(model: nn.Module) -> dict[str, np.ndarray]:
+    """The network's weights and buffers as numpy arrays, without batch counters."""
+    return {
+        name: tensor.detach().cpu().numpy()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def prepared(model: nn.Module, device: torch.device, batch_norm_momentum: float | None = None) -> nn.Module:
+    """The network on its device in the layout that is fastest there."""
+    if batch_norm_momentum is not None:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = batch_norm_momentum
+    if device.type == "cpu":
+        for_small_maps(model)
+    return model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def as_input(images: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """What the network sees of images [n, c, h, w] in [0, 1]: its size, three channels, normalised."""
+    side = settings["size"]
+    if images.shape[-2:] != (side, side):
+        images = F.interpolate(
+            images, size=(side, side), mode="bilinear", align_corners=False, antialias=False
+        )
+    mean = torch.tensor(settings["mean"], device=images.device).view(1, -1, 1, 1)
+    spread = torch.tensor(settings["std"], device=images.device).view(1, -1, 1, 1)
+    images = images.expand(-1, mean.shape[1], -1, -1)
+    return ((images - mean) / spread).contiguous(memory_format=torch.channels_last)
+
+
+def as_unit(images: Tensor) -> Tensor:
+    """uint8 [0, 255] to float [0, 1]."""
+    return images.to(torch.float32) / 255

@@ -1,0 +1,129 @@
+"""The record beside every result: what made it, so that it can be checked on any machine.
+
+`manifest.json` holds what decides the result (digests of settings, code and inputs, the sha256 of each output) and
+the facts that later stages read. `provenance.json` beside it holds what may differ from run to run: times, host,
+device, versions, commit; it is outside of byte identity.
+"""
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.files import digest, read_json, sha256, write_json
+
+STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
+VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "timm", "diffusers", "snakemake")
+_started = time.monotonic()
+
+
+def place(path: Path | str) -> str:
+    """A path from its numbered stage folder on, the same on every machine; else its name."""
+    parts = Path(path).parts
+    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
+    return "/".join(parts[at:]) if at is not None else Path(path).name
+
+
+def write_record(
+    folder: Path | str,
+    *,
+    stage: str,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path | str],
+    outputs: Iterable[Path | str],
+    facts: Mapping[str, Any] | None = None,
+    volatile: Mapping[str, Any] | None = None,
+    name: str = "manifest",
+) -> None:
+    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole."""
+    folder = Path(folder)
+    prefix = "" if name == "manifest" else f"{name}."
+    write_json(folder / f"{prefix}provenance.json", provenance(volatile))
+    write_json(
+        folder / f"{name}.json",
+        {
+            "stage": stage,
+            "settings": dict(settings),
+            "settings_digest": digest(dict(settings)),
+            "code": code,
+            "inputs": {place(path): content_digest(path) for path in inputs},
+            "outputs": {str(Path(path).relative_to(folder)): sha256(path) for path in outputs},
+            "facts": dict(facts or {}),
+        },
+    )
+
+
+def read_record(path: Path | str) -> dict[str, Any]:
+    """Read a manifest and check that it has the parts that every record has."""
+    record = read_json(path)
+    missing = {"stage", "settings", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
+    if missing:
+        raise UserError(
+            f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again"
+        )
+    return record
+
+
+def content_digest(path: Path | str) -> str:
+    """sha256 of a file, taken from the record beside it where that names the file (large files are not read)."""
+    path = Path(path)
+    for record in (path.parent / "manifest.json", path.with_suffix(".json")):
+        if path != record and record.is_file():
+            known = read_record(record)["outputs"].get(path.name)
+            if known:
+                return known
+    return sha256(path)
+
+
+def results_of(path: Path | str) -> Path:
+    """The results folder that a path lies in: what stands before its numbered stage folder."""
+    parts = Path(path).parts
+    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
+    if at is None:
+        raise UserError(f"{path} lies in no results folder (1_data ... 8_report): pass a path below one")
+    return Path(*parts[:at])
+
+
+def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What may differ from run to run: times, host, versions, commit and the given facts."""
+    return {
+        "wall_seconds": round(time.monotonic() - _started, 2),
+        "cpu_seconds": round(time.process_time(), 2),
+        "peak_memory_mb": _peak_memory(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "host": platform.node(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "versions": {name: _version(name) for name in VERSIONS},
+        **(volatile or {}),
+    }
+
+
+def _peak_memory() -> float:
+    import resource
+
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kilobytes / 1024, 1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

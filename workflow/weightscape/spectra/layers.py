@@ -1,0 +1,147 @@
+"""The table of spectra: one row per layer, part and matrix (`before`, `after`, `delta` = after minus before).
+
+Columns and units: `columns.COLUMNS`. Eigenvalues are lambda, the squared singular values, float64, undivided,
+of all slices pooled and sorted.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.progress import Progress
+from weightscape.spectra.columns import COLUMNS, TEXT
+from weightscape.spectra.matrices import Part, parts, tied
+from weightscape.spectra.overlaps import update_overlaps
+from weightscape.spectra.parallel import largest_first
+from weightscape.spectra.rows import (
+    Row,
+    Spectrum,
+    Unmeasurable,
+    identity,
+    load,
+    measured,
+    relative_norm,
+    spectrum,
+)
+from weightscape.spectra.settings import SpectraSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MATRICES = ("before", "after", "delta")
+
+
+@dataclass
+class Measured:
+    """What one part gives: its rows, and eigenvalues by "{matrix}/{layer}/{part}"."""
+
+    rows: list[Row] = field(default_factory=list)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def measure(
+    after: Mapping[str, np.ndarray],
+    before: Mapping[str, np.ndarray] | None = None,
+    *,
+    settings: SpectraSettings | None = None,
+    workers: int = 1,
+    head: frozenset[str] = frozenset(),
+    matrices: Sequence[str] = ("after",),
+    progress: Progress | None = None,
+) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
+    """The table, and eigenvalues by "{matrix}/{layer}/{part}".
+
+    `head` names the layers of the new classifier; `progress` counts parts (see `parts_of`).
+    """
+    _check(matrices, before)
+    chosen = settings or SpectraSettings()
+
+    def work(part: Part) -> Measured:
+        return _measure_part(part, after, before or {}, chosen, matrices)
+
+    results = largest_first(work, parts_of(after), lambda part: part.cost, workers, progress)
+    values = {name: array for item in results for name, array in item.values.items()}
+    return _table([row for item in results for row in item.rows], head), values
+
+
+def parts_of(tensors: Mapping[str, np.ndarray]) -> list[Part]:
+    """The parts of a state dict; a weight stored under two names comes once, under the first."""
+    found = parts(_shapes(tensors))
+    repeated = tied(tensors, dict.fromkeys(part.key for part in found))
+    return [part for part in found if part.key not in repeated]
+
+
+def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
+    """Shapes without reading the tensors where the mapping knows them."""
+    known = getattr(tensors, "shapes", None)
+    return known if known is not None else {key: tensor.shape for key, tensor in tensors.items()}
+
+
+def _check(matrices: Sequence[str], before: Mapping[str, np.ndarray] | None) -> None:
+    for matrix in matrices:
+        if matrix not in MATRICES:
+            raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
+        if matrix != "after" and before is None:
+            raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
+
+
+def _measure_part(
+    part: Part,
+    after: Mapping[str, np.ndarray],
+    before: Mapping[str, np.ndarray],
+    settings: SpectraSettings,
+    matrices: Sequence[str],
+) -> Measured:
+    """All matrices of one part."""
+    result = Measured()
+    spectra: dict[str, Spectrum] = {}
+    vectors = min(settings.overlap_vectors, part.smaller) if settings.overlaps and "delta" in matrices else 0
+    for matrix in matrices:
+        try:
+            slices = load(part, matrix, after, before, settings.memory_limit)
+        except Unmeasurable as reason:
+            result.rows.append(identity(part, matrix) | {"status": str(reason)})
+            continue
+        spectra[matrix] = found = spectrum(slices, vectors)
+        result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
+        result.rows.append(measured(part, matrix, found, settings))
+    if "delta" in spectra:
+        update = next(row for row in result.rows if row["matrix"] == "delta")
+        update |= _update_columns(part, spectra, after, before, vectors)
+    return result
+
+
+def _update_columns(
+    part: Part,
+    spectra: dict[str, Spectrum],
+    after: Mapping[str, np.ndarray],
+    before: Mapping[str, np.ndarray],
+    vectors: int,
+) -> Row:
+    """Columns of `delta` that compare it with `before` and `after`."""
+    columns: Row = {"relative_norm": relative_norm(spectra["delta"].slices, part.view(before[part.key]))}
+    if vectors and spectra["delta"].per_slice.any():
+        for name, tensors in (("before", before), ("after", after)):
+            if name not in spectra:
+                spectra[name] = spectrum(part.view(tensors[part.key]), vectors)
+        columns |= update_overlaps(*(spectra[name].leading for name in ("delta", "before", "after")))
+    return columns
+
+
+def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":
+    """All columns in their order; what is not defined is NaN."""
+    import pandas as pd  # here, so that measuring starts before it is loaded
+
+    for row in rows:
+        in_head = row["layer"] in head or f"{row['layer']}.weight" in head
+        row["role"] = "head" if in_head else "hidden"
+    columns = {}
+    for name in COLUMNS:
+        if name in TEXT:
+            columns[name] = pd.array([row.get(name) for row in rows], dtype="str")
+        else:
+            columns[name] = np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
+    return pd.DataFrame(columns)

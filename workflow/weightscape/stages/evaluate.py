@@ -1,0 +1,109 @@
+"""Stage 4: the runs of one condition on every split: metrics and logits.
+
+    python -m weightscape.stages.evaluate --splits results/1_data/digits/test/manifest.json \
+        --runs results/4_finetune/digits/efficientnet-lite0/dropout/strong/seed0/manifest.json \
+        --settings "$(weightscape settings evaluate --backbone efficientnet-lite0)"
+
+Writes into each run's folder evaluation/metrics.json, evaluation/logits.safetensors (float16), a manifest and
+provenance. A split whose record still holds is kept, so that a new split or seed costs only itself.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape import program
+from weightscape.evaluation import forward_of, metrics, predict
+from weightscape.files import digest, read_json, read_tensors, sha256, write_json, write_tensors
+from weightscape.images import read_shards
+from weightscape.progress import track
+from weightscape.records import content_digest, place, read_record, write_record
+
+STAGE = "evaluate"
+
+
+def kept(run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
+    """The inputs of an earlier evaluation of the same weights by the same settings and code; else nothing."""
+    folder = run / "evaluation"
+    if not all((folder / name).is_file() for name in ("manifest.json", "metrics.json", "logits.safetensors")):
+        return {}
+    record = read_record(folder / "manifest.json")
+    after = run / "after.safetensors"
+    same = (record["settings_digest"], record["code"], record["inputs"].get(place(after))) == (
+        digest(settings),
+        code,
+        content_digest(after),
+    )
+    whole = all(sha256(folder / name) == value for name, value in record["outputs"].items())
+    return record["inputs"] if same and whole else {}
+
+
+def evaluate_run(
+    run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str
+) -> None:
+    """Evaluate one run on the splits of these manifests and write its files."""
+    folder = run / "evaluation"
+    inputs = kept(run, settings, code.digest)
+    old = (
+        (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors"))
+        if inputs
+        else ({}, {})
+    )
+    results, logits = {}, {}
+    forward: Callable[[np.ndarray], np.ndarray] | None = None
+    for manifest in splits:
+        split = manifest.parent.name
+        if split in old[0] and inputs.get(place(manifest)) == content_digest(manifest):
+            results[split], logits[split] = old[0][split], old[1][split]
+            continue
+        forward = forward or _forward(run, settings, device)
+        content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
+        logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(
+            np.float16
+        )
+        results[split] = metrics(logits[split], content.labels, settings["evaluate"]["calibration_bins"])
+    code.check()
+    write_json(folder / "metrics.json", results)
+    write_tensors(folder / "logits.safetensors", logits)
+    write_record(
+        folder,
+        stage=STAGE,
+        settings=settings,
+        code=code.digest,
+        inputs=[run / "after.safetensors", *splits],
+        outputs=[folder / "metrics.json", folder / "logits.safetensors"],
+    )
+    print(f"{run}: " + ", ".join(f"{split} {values['accuracy']:.3f}" for split, values in results.items()))
+
+
+def _forward(run: Path, settings: dict[str, Any], device: str) -> Callable[[np.ndarray], np.ndarray]:
+    from weightscape import networks
+
+    classes = read_record(run / "manifest.json")["facts"]["classes"]
+    model = networks.network(settings["model"], classes)
+    networks.load_weights(model, read_tensors(run / "after.safetensors"))
+    place_of = networks.device_of(device)
+    return forward_of(networks.prepared(model, place_of), settings["input"], place_of)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Evaluate every run on every split."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
+    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+
+    import torch
+
+    torch.set_num_threads(arguments.threads)
+    for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
+        evaluate_run(manifest.parent, arguments.splits, arguments.settings, code, arguments.device)
+
+
+if __name__ == "__main__":
+    program.run(main)

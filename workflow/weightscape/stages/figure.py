@@ -1,0 +1,58 @@
+"""Stage 7: one figure, as PDF and PNG, from the tables.
+
+    python -m weightscape.stages.figure --name accuracy_by_dose --tables results/6_metrics \
+        --out /tmp/figures/accuracy_by_dose --settings '{}'
+"""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import weightscape.figures
+from weightscape import program
+from weightscape.errors import UserError
+from weightscape.figures import style
+from weightscape.files import read_table
+from weightscape.records import write_record
+
+STAGE = "figure"
+PARTS = ("dose_grid", "pictures", "sheets", "style")
+"""Modules of the package that are no figures."""
+
+
+def names() -> list[str]:
+    """The figures that can be drawn."""
+    found = (module.name for module in pkgutil.iter_modules(weightscape.figures.__path__))
+    return sorted(name for name in found if name not in PARTS)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Draw the figure --name into {out}.pdf and {out}.png, with its record {out}.json."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--name", required=True, help="a module of weightscape.figures")
+    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
+    parser.add_argument("--out", type=Path, required=True, help="path of the figure without its ending")
+    arguments = parser.parse_args(argv)
+    if arguments.name not in names():
+        raise UserError(f"figure {arguments.name!r} is unknown; choose one of {', '.join(names())}")
+    figure = importlib.import_module(f"weightscape.figures.{arguments.name}")
+    code = program.Code(STAGE, arguments.code, f"figures.{arguments.name}")
+    sources = [arguments.tables / f"{name}.parquet" for name in figure.TABLES]
+    drawn = figure.draw({path.stem: read_table(path) for path in sources})
+    code.check()
+    outputs = style.save(drawn, arguments.out)
+    write_record(
+        arguments.out.parent,
+        stage=STAGE,
+        settings=arguments.settings,
+        code=code.digest,
+        inputs=sources,
+        outputs=outputs,
+        facts={"figure": arguments.name, "inches": [float(side) for side in drawn.get_size_inches()]},
+        name=arguments.out.name,
+    )
+    print(f"{arguments.name}: {' and '.join(path.name for path in outputs)}")
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,123 @@
+"""Stage 4: one network, fine-tuned under one condition.
+
+    python -m weightscape.stages.finetune --items results/3_assemble/digits/real/items.parquet \
+        --data results/1_data/digits/train/manifest.json --out /tmp/run \
+        --backbone results/1_data/backbones/efficientnet-lite0/weights.safetensors \
+        --settings "$(weightscape settings finetune digits efficientnet-lite0 dropout strong 0)"
+
+Writes initial.safetensors (what differs from the backbone's file), after.safetensors, history.parquet, manifest.json
+with the proof that the intervention acted, and provenance.json.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightscape import program
+from weightscape.files import digest, read_table, read_tensors, write_table, write_tensors
+from weightscape.images import read_shard
+from weightscape.records import content_digest, read_record, results_of, write_record
+
+if TYPE_CHECKING:
+    import torch
+
+    from weightscape.training import Items
+
+STAGE = "finetune"
+
+
+def load_items(path: Path, device: "torch.device") -> "tuple[Items, list[Path]]":
+    """The images and labels of an item list, on the device, and the shards that they came from."""
+    import torch
+
+    from weightscape.training import Items
+
+    table = read_table(path)
+    root = results_of(path)
+    shards = sorted(table["shard"].unique())
+    content = {shard: read_shard(root / shard).images for shard in shards}
+    images = np.empty((len(table), *next(iter(content.values())).shape[1:]), np.uint8)
+    for shard, pixels in content.items():
+        rows = np.flatnonzero(table["shard"] == shard)
+        images[rows] = pixels[table["index"].to_numpy()[rows]]
+    tensors = (torch.from_numpy(np.array(table[column])) for column in ("label", "true_label"))
+    synthetic = torch.from_numpy(np.array(table["origin"] != "real"))
+    items = Items(*(part.to(device) for part in (torch.from_numpy(images), *tensors, synthetic)))
+    return items, [root / shard for shard in shards]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train one run and write its files into --out."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
+    parser.add_argument(
+        "--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    settings = arguments.settings
+
+    import torch
+
+    from weightscape import action, networks, training
+
+    torch.set_num_threads(arguments.threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    device = networks.device_of(arguments.device)
+    items, shards = load_items(arguments.items, device)
+    inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
+    classes = len(read_record(arguments.data)["facts"]["classes"])
+    model = networks.network(settings["model"], classes, settings["action"]["dropout"])
+    networks.initialise_head(model, settings["seed"])
+    weights = read_tensors(arguments.backbone)
+    networks.load_weights(
+        model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)}
+    )
+    initial = networks.tensors_of(model)
+    own = {name: initial[name].copy() for name in networks.head_parameters(model)} if weights else initial
+    networks.prepared(model, device, settings["batch_norm_momentum"])
+    identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
+    checkpoint = training.Checkpoint(arguments.out / "checkpoint.pt", identity)
+    with program.stop_signal() as stopped:
+        history, seen = training.train(
+            model,
+            items,
+            settings["training"],
+            settings["action"],
+            settings["input"],
+            settings["seed"],
+            checkpoint,
+            stopped,
+        )
+    listed = {
+        "synthetic_share": items.synthetic.float().mean().item(),
+        "changed_labels": (items.labels != items.true_labels).float().mean().item(),
+    }
+    action.verdict(seen, settings["action"], listed)
+    code.check()
+    write_tensors(arguments.out / "initial.safetensors", own)
+    write_tensors(arguments.out / "after.safetensors", networks.tensors_of(model))
+    import pandas as pd
+
+    write_table(arguments.out / "history.parquet", pd.DataFrame(history))
+    write_record(
+        arguments.out,
+        stage=STAGE,
+        settings=settings,
+        code=code.digest,
+        inputs=inputs,
+        outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
+        facts={"items": len(items), "classes": classes, "action": seen, "final": history[-1]},
+        volatile={"device": str(device), "threads": arguments.threads},
+    )
+    checkpoint.path.unlink(missing_ok=True)
+    print(f"loss {history[-1]['loss']:.3f}, accuracy {history[-1]['accuracy']:.3f} on the last steps; {seen}")
+
+
+if __name__ == "__main__":
+    program.run(main)

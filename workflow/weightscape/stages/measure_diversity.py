@@ -1,0 +1,141 @@
+"""Stage 3: how diverse the training images of one condition are, as the network sees them, for every seed.
+
+    python -m weightscape.stages.measure_diversity --items results/3_assemble/digits/real/items.parquet \
+        --real results/1_data/digits/train/shard-00000.safetensors \
+        --reference results/1_data/digits/extra/shard-00000.safetensors \
+        --backbones results/1_data/backbones/efficientnet-lite0/weights.safetensors --out /tmp/diversity \
+        --settings "$(weightscape settings measure_diversity --dataset digits --family augment --dose strong)"
+
+One epoch after augmentation, as pixels and as embeddings of each backbone before training. Writes measures.json
+(by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape import program
+from weightscape.files import read_tensors, write_json, write_tensors
+from weightscape.images import read_shards
+from weightscape.progress import track
+from weightscape.records import content_digest, write_record
+from weightscape.seeds import seed as named_seed
+from weightscape.stages.finetune import load_items
+
+STAGE = "measure_diversity"
+SHOWN = 20
+"""Images kept for the figures."""
+
+
+def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Any:
+    """One epoch of uint8 images [n, c, h, w] as float in [0, 1], each augmented by its own draws."""
+    import torch
+
+    from weightscape.augmentations import augmented
+    from weightscape.draws import Draws
+    from weightscape.networks import as_unit
+
+    rows = torch.arange(len(images))
+    draws = Draws(seed, torch.zeros_like(rows), rows)
+    return augmented(as_unit(images), draws, settings["operations"], settings["noise"])
+
+
+def measure_seed(
+    items: Any, spaces: dict[str, Any], fixed: dict[str, dict[str, Any]], settings: dict[str, Any], seed: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Records by space of one seed's item list, and the first images as the network sees them."""
+    import torch
+
+    from weightscape.diversity.measure import measure
+    from weightscape.diversity.settings import DiversitySettings
+
+    seen = seen_epoch(items.images, settings, seed)
+    records = {}
+    for name, embed in spaces.items():
+        real = len(fixed[name]["baseline"])
+        records[name] = measure(
+            embed(seen),
+            items.labels.numpy(),
+            **fixed[name],
+            appended_from=real if settings["adds"] and len(items) > real else None,
+            settings=DiversitySettings.from_mapping(settings["measures"]),
+            rng=np.random.default_rng(seed),
+        )
+    return records, (seen[:SHOWN] * 255).round().to(torch.uint8).numpy()
+
+
+def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path]) -> dict[str, dict[str, Any]]:
+    """What every seed is compared with, by space: the real training set, held-out images and pure noise."""
+    import torch
+
+    from weightscape.networks import as_unit
+
+    sets = {
+        name: as_unit(torch.from_numpy(read_shards(paths).images))
+        for name, paths in (("baseline", real), ("reference", reference))
+    }
+    source = torch.Generator().manual_seed(named_seed("measure_diversity", "noise"))
+    sets["noise"] = torch.rand(sets["reference"].shape, generator=source)
+    return {space: {name: embed(images) for name, images in sets.items()} for space, embed in spaces.items()}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure every seed of one condition."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument(
+        "--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds"
+    )
+    parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
+    parser.add_argument(
+        "--reference", type=Path, nargs="+", required=True, help="shards of held-out real images"
+    )
+    parser.add_argument(
+        "--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    settings = arguments.settings
+
+    import torch
+
+    from weightscape.embeddings import spaces_of
+
+    torch.set_num_threads(arguments.threads)
+    weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
+    spaces = spaces_of(settings["spaces"], weights)
+    fixed = fixed_rows(spaces, arguments.real, arguments.reference)
+    acts = bool(settings["operations"]) or settings["noise"] > 0
+    results, samples, shards, done = {}, {}, set(), {}
+    pairs = list(zip(arguments.items, settings["seeds"].items(), strict=True))
+    for path, (label, seed) in track(pairs, "measure diversity", len(pairs), "seeds"):
+        key = (content_digest(path), seed if acts else 0)  # seeds differ only by their draws and their lists
+        if key not in done:
+            items, used = load_items(path, torch.device("cpu"))
+            shards.update(used)
+            done[key] = measure_seed(items, spaces, fixed, settings, seed)
+        results[label], samples[f"seed{label}"] = done[key]
+    code.check()
+    write_json(arguments.out / "measures.json", results)
+    write_tensors(arguments.out / "samples.safetensors", samples)
+    write_record(
+        arguments.out,
+        stage=STAGE,
+        settings=settings,
+        code=code.digest,
+        inputs=[
+            *arguments.items,
+            *arguments.real,
+            *arguments.reference,
+            *arguments.backbones,
+            *sorted(shards),
+        ],
+        outputs=[arguments.out / "measures.json", arguments.out / "samples.safetensors"],
+        facts={"spaces": list(spaces)},
+    )
+
+
+if __name__ == "__main__":
+    program.run(main)

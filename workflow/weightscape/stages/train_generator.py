@@ -1,0 +1,69 @@
+"""Stage 2: a class-conditional diffusion model, trained on exactly the given real images.
+
+    python -m weightscape.stages.train_generator --train results/1_data/digits/train/shard-00000.safetensors \
+        --out /tmp/generator --settings "$(weightscape settings train_generator --dataset digits --generator ddpm)"
+"""
+
+from pathlib import Path
+
+from weightscape import program
+from weightscape.files import digest, write_tensors
+from weightscape.images import read_shards
+from weightscape.progress import Progress
+from weightscape.records import content_digest, read_record, write_record
+
+STAGE = "train_generator"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write weights.safetensors, manifest and provenance into --out; an interrupted training is resumed."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument(
+        "--train", type=Path, nargs="+", required=True, help="shards of the real training set"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+
+    import torch
+
+    from weightscape.generators import ddpm
+    from weightscape.networks import device_of
+
+    torch.set_num_threads(arguments.threads)
+    content = read_shards(arguments.train)
+    classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
+    settings = ddpm.DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
+    checkpoint = arguments.out / "checkpoint.safetensors"
+    weights = ddpm.train(
+        content.images,
+        content.labels,
+        classes,
+        settings,
+        seed=arguments.settings["seed"],
+        device=str(device_of(arguments.device)),
+        progress=Progress("train generator", settings.steps),
+        checkpoint=checkpoint,
+        identity=digest(
+            [arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]
+        ),
+    )
+    path = arguments.out / "weights.safetensors"
+    code.check()
+    write_tensors(path, weights)
+    write_record(
+        arguments.out,
+        stage=STAGE,
+        settings=arguments.settings,
+        code=code.digest,
+        inputs=arguments.train,
+        outputs=[path],
+        facts={"classes": classes, "images_seen": len(content), "shape": list(content.images.shape[1:])},
+    )
+    checkpoint.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    program.run(main)

@@ -1,0 +1,187 @@
+"""The tidy tables of a study, gathered from the records of its runs.
+
+Each function takes the results folder and the study's outline (settings of the stage `aggregate`) and returns one
+table. RUN columns come first in each: dataset, backbone, family, dose, number, seed.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from weightscape.effects import RUN
+from weightscape.errors import UserError
+from weightscape.files import read_json, read_table, read_tensors
+from weightscape.images import read_shards
+from weightscape.records import read_record
+
+Outline = Mapping[str, Any]
+
+
+def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
+    """The identifying columns and the folder name of every run."""
+    product = itertools.product(
+        outline["datasets"], outline["backbones"], outline["conditions"], outline["seeds"]
+    )
+    for dataset, backbone, condition, seed in product:
+        columns = {"dataset": dataset, "backbone": backbone}
+        columns |= {name: condition[name] for name in ("family", "dose", "number")} | {"seed": seed}
+        yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
+
+
+def runs(results: Path, outline: Outline) -> pd.DataFrame:
+    """One row per run: what it was trained on, what was seen to act, and how training ended."""
+    rows = []
+    for columns, run in runs_of(outline):
+        facts = read_record(results / "4_finetune" / run / "manifest.json")["facts"]
+        final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
+        rows.append({**columns, "items": facts["items"], **facts["action"], **final})
+    return pd.DataFrame(rows)
+
+
+def evaluation(results: Path, outline: Outline) -> pd.DataFrame:
+    """One row per run and split: accuracy, nll, brier, ece, images."""
+    rows = []
+    for columns, run in runs_of(outline):
+        metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
+        for split in outline["splits"][columns["dataset"]]:
+            if split not in metrics:
+                raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
+            rows.append({**columns, "split": split, **metrics[split]})
+    return pd.DataFrame(rows)
+
+
+def layers(results: Path, outline: Outline) -> pd.DataFrame:
+    """One row per run, layer, part and matrix; `before` rows of the backbone are repeated for each run."""
+    start = {
+        name: read_table(results / "5_spectra" / "before" / name / "layers.parquet")
+        for name in outline["backbones"]
+    }
+    tables = []
+    for columns, run in runs_of(outline):
+        own = read_table(results / "5_spectra" / run / "layers.parquet")
+        heads = set(own.loc[own["role"] == "head", "layer"])
+        before = start[columns["backbone"]]
+        table = pd.concat([before[~before["layer"].isin(heads)], own], ignore_index=True)
+        tables.append(pd.concat([pd.DataFrame([columns] * len(table)), table], axis=1))
+    return pd.concat(tables, ignore_index=True)
+
+
+def diversity(results: Path, outline: Outline) -> pd.DataFrame:
+    """Long table of the diversity measures of each condition and seed: space, measure, value."""
+    rows = []
+    for dataset, condition in itertools.product(outline["datasets"], outline["measured"]):
+        name = f"{condition['family']}/{condition['dose']}"
+        records = read_json(results / "3_assemble" / dataset / name / "diversity" / "measures.json")
+        for seed, spaces in records.items():
+            for space, record in spaces.items():
+                condition_of = {name: condition[name] for name in ("family", "dose", "number")}
+                key = {"dataset": dataset, **condition_of, "seed": int(seed), "space": space}
+                rows += [{**key, "measure": measure, "value": value} for measure, value in flat(record)]
+    return pd.DataFrame(rows)
+
+
+SHORT = {"vendi.common.mean.": "vendi_", "vendi.whole.": "vendi_whole_", "geometry.": "", "reference.": ""}
+"""Long names of measures, shortened for columns and plots."""
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a nested record with dotted names; lists (curves, single classes) stay in the record."""
+    for name, value in record.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            start = next((long for long in SHORT if path.startswith(long)), "")
+            yield SHORT.get(start, "") + path.removeprefix(start), float(value)
+
+
+def quality(results: Path, outline: Outline) -> pd.DataFrame:
+    """One row per data set, generator and guidance."""
+    rows = [
+        {"dataset": dataset, **row}
+        for dataset in outline["datasets"]
+        if outline["generator"]
+        for row in read_json(results / "2_generate" / dataset / outline["generator"] / "quality.json")
+    ]
+    columns = ["dataset", "generator", "guidance", "images", "judge_accuracy", "judge_test_accuracy"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def samples(results: Path, outline: Outline, per_set: int = 20) -> pd.DataFrame:
+    """Example images: real, as each augmentation shows them, and synthetic; pixels as bytes of uint8 [c, h, w]."""
+    rows: list[dict[str, Any]] = []
+    for dataset in outline["datasets"]:
+        train = results / "1_data" / dataset / "train"
+        shard = train / sorted(read_record(train / "manifest.json")["outputs"])[0]
+        real = read_shards([shard]).take(slice(0, per_set))
+        rows += _pictures(
+            real.images, real.labels, dataset=dataset, kind="real", family="", dose="", guidance=np.nan
+        )
+        for condition in outline["measured"]:
+            if condition["family"] not in ("augment", "noise"):
+                continue
+            name = f"{condition['family']}/{condition['dose']}"
+            folder = results / "3_assemble" / dataset / name / "diversity"
+            images = next(iter(read_tensors(folder / "samples.safetensors").values()))[:per_set]
+            key = {"kind": condition["family"], "family": condition["family"], "dose": condition["dose"]}
+            rows += _pictures(images, real.labels, dataset=dataset, guidance=np.nan, **key)
+        if outline["generator"]:
+            path = results / "2_generate" / dataset / outline["generator"] / "samples.safetensors"
+            for name, images in read_tensors(path).items():
+                if name.startswith("images/"):
+                    guidance = name.removeprefix("images/")
+                    labels = read_tensors(path)[f"labels/{guidance}"]
+                    key = {"kind": "synthetic", "family": "", "dose": "", "guidance": float(guidance)}
+                    rows += _pictures(images, labels, dataset=dataset, **key)
+    return pd.DataFrame(rows)
+
+
+def _pictures(images: np.ndarray, labels: np.ndarray, **columns: Any) -> list[dict[str, Any]]:
+    _, channels, height, width = images.shape
+    shape = {"channels": channels, "height": height, "width": width}
+    return [
+        {**columns, "label": int(label), "position": position, **shape, "pixels": image.tobytes()}
+        for position, (image, label) in enumerate(zip(images, labels, strict=False))
+    ]
+
+
+def spectra_examples(results: Path, outline: Outline, layers: pd.DataFrame, shown: int = 3) -> pd.DataFrame:
+    """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
+    seed = outline["seeds"][0]
+    strongest = layers.groupby("family")["number"].transform("max")
+    chosen = layers[
+        (layers["seed"] == seed)
+        & (layers["status"] == "ok")
+        & ((layers["number"] == strongest) | (layers["dose"] == "baseline"))
+    ]
+    size = chosen[chosen["role"] == "hidden"].groupby("layer")["M"].max()
+    names = [
+        *size.sort_values(ascending=False, kind="stable").index[:shown],
+        *chosen[chosen["role"] == "head"]["layer"].unique(),
+    ]
+    chosen = chosen[chosen["layer"].isin(names)]
+    columns = [*RUN, "layer", "part", "matrix", "N", "M", "sigma_mp", "bulk_min", "bulk_max"]
+    return chosen[columns].assign(eigenvalues=_eigenvalues(results, chosen)).reset_index(drop=True)
+
+
+def _eigenvalues(results: Path, chosen: pd.DataFrame) -> list[np.ndarray]:
+    files: dict[Path, dict[str, np.ndarray]] = {}
+    found = []
+    for row in chosen.itertuples():
+        run = f"{row.dataset}/{row.backbone}/{row.family}/{row.dose}/seed{row.seed}"
+        name = f"{row.matrix}/{row.layer}/{row.part}"
+        places = [results / "5_spectra" / run, results / "5_spectra" / "before" / str(row.backbone)]
+        for place in places:
+            path = place / "esd.safetensors"
+            if path not in files:
+                files[path] = read_tensors(path)
+            if name in files[path]:
+                found.append(files[path][name])
+                break
+        else:
+            raise UserError(f"{places[0]} has no eigenvalues of {name}: run the stage spectra again")
+    return found
