@@ -60,7 +60,7 @@ test: lint
 lint: .venv/.dev
 	ruff check .
 	ruff format --check .
-	snakefmt --check --quiet Snakefile workflow/rules
+	snakefmt --check Snakefile workflow/rules
 	pyright --pythonpath .venv/bin/python
 
 ## format: bring the code into its form

@@ -5,6 +5,7 @@ The stages in order; each reads only from lower numbers. `snakemake --cores 2` r
 `--configfile workflow/studies/NAME.yaml` another one.
 """
 
+
 configfile: "config.yaml"
 
 

@@ -131,12 +131,8 @@ def table(results: dict[str, dict[str, Any]], repetitions: int) -> str:
         seconds, megabytes = LIMITS.get(name, (None, None))
         limit = ", ".join(f"{each} {unit}" for each, unit in ((seconds, "s"), (megabytes, "MB")) if each)
         what = (CASES[name].__doc__ or name).rstrip(".")
-        lines.append(
-            f"| {what} | {result['least']:.2f} | {result['median']:.2f} | {result['peak']:.0f} | {limit} |"
-        )
-    worst = max(
-        _difference(results, *pair) for pair in (("vendi", "package_dual"), ("vendi_small", "package_rows"))
-    )
+        lines.append(f"| {what} | {result['least']:.2f} | {result['median']:.2f} | {result['peak']:.0f} | {limit} |")
+    worst = max(_difference(results, *pair) for pair in (("vendi", "package_dual"), ("vendi_small", "package_rows")))
     return "\n".join([*lines, "", f"Largest relative difference from vendi-score: {worst:.1e}.", ""])
 
 

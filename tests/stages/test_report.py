@@ -96,9 +96,7 @@ def test_links_lead_to_parts_of_the_page_and_names_are_unique(page):
 
 def test_pictures_have_words_and_cells_have_headers(page):
     tags = Tags(page).found
-    assert [attrs["alt"] for tag, attrs in tags if tag == "img" and attrs["alt"]][1].startswith(
-        "Empirical spectral"
-    )
+    assert [attrs["alt"] for tag, attrs in tags if tag == "img" and attrs["alt"]][1].startswith("Empirical spectral")
     assert ("html", {"lang": "en"}) in tags
     assert all(attrs.get("scope") in ("row", "col") for tag, attrs in tags if tag == "th")
 
@@ -121,13 +119,11 @@ def test_the_accuracy_table_is_mean_and_sd_over_seeds(page, tables):
 def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
     kept = tables["run_effects"].query("role == 'hidden' and source == 'change' and metric == 'log_norm'")
     chosen = kept.query("family == 'weight_decay' and dose == 'strong'")
-    row = next(
-        row for row in sheets.effect(tables["run_effects"]).rows if row[:2] == ["weight decay", "strong"]
-    )
+    row = next(row for row in sheets.effect(tables["run_effects"]).rows if row[:2] == ["weight decay", "strong"])
     expected = [chosen["value_mean"].mean(), chosen["effect_mean"].mean()]
-    assert [
-        float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (row[4], row[5])
-    ] == pytest.approx(expected, abs=6e-6)
+    assert [float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (row[4], row[5])] == pytest.approx(
+        expected, abs=6e-6
+    )
 
 
 def test_the_downloads_hold_the_numbers_of_the_tables(page, tables):
@@ -198,7 +194,5 @@ def test_words_stand_out_from_the_page_in_light_and_dark(page, theme):
 
 
 def luminance(color: str) -> float:
-    light = np.where(
-        style.rgb(color) <= 0.04045, style.rgb(color) / 12.92, ((style.rgb(color) + 0.055) / 1.055) ** 2.4
-    )
+    light = np.where(style.rgb(color) <= 0.04045, style.rgb(color) / 12.92, ((style.rgb(color) + 0.055) / 1.055) ** 2.4)
     return float(light @ [0.2126, 0.7152, 0.0722])

@@ -19,7 +19,7 @@ def test_splits_are_disjoint_stratified_and_repeatable() -> None:
 
 
 def test_more_images_than_there_are_is_said() -> None:
-    with pytest.raises(UserError, match="6000 images .* has 5000"):
+    with pytest.raises(UserError, match=r"6000 images .* has 5000"):
         digits.split_rows(digits.mnist().labels, {"train": 6000}, np.random.default_rng(0))
 
 

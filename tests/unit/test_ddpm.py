@@ -12,9 +12,7 @@ from weightscape.generators import ddpm, denoiser, sampler
 from weightscape.generators.denoiser import DDPMSettings
 from weightscape.progress import Progress
 
-TINY = DDPMSettings(
-    patch=2, channels=(8,), steps=12, batch_size=8, warmup=0.1, checkpoint_every=5, sampler_steps=4
-)
+TINY = DDPMSettings(patch=2, channels=(8,), steps=12, batch_size=8, warmup=0.1, checkpoint_every=5, sampler_steps=4)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -143,10 +141,7 @@ def test_without_guidance_the_label_changes_nothing_but_the_noise(learnt):
     settings, weights = learnt
     model = sampler._rebuilt(weights, settings, 2, 1, "cpu")
     noise = torch.randn(3, 4, 2, 2, generator=torch.Generator().manual_seed(0))
-    free = [
-        sampler._denoised(model, noise, torch.tensor(labels), 2, 0.0, settings)
-        for labels in ([0] * 3, [1] * 3)
-    ]
+    free = [sampler._denoised(model, noise, torch.tensor(labels), 2, 0.0, settings) for labels in ([0] * 3, [1] * 3)]
     assert torch.equal(*free)
 
 

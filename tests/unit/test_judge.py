@@ -89,9 +89,7 @@ def test_training_leaves_torchs_global_stream_alone():
 
 
 def test_progress_counts_epochs(capsys):
-    judge.train(
-        *bars(50), 3, JudgeSettings(width=2, epochs=2), seed=0, progress=Progress("judge", 2, "epochs")
-    )
+    judge.train(*bars(50), 3, JudgeSettings(width=2, epochs=2), seed=0, progress=Progress("judge", 2, "epochs"))
     assert "2/2 epochs" in capsys.readouterr().err
 
 

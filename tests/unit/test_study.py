@@ -107,9 +107,7 @@ def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
 
 
 def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
-    config = edited(
-        "data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10}
-    )
+    config = edited("data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10})
     for stage in ("finetune", "assemble", "spectra", "evaluate"):
         assert not _changed(stage, RUN, config)
     for split in study.splits(CONFIG, "digits"):

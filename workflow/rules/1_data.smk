@@ -16,12 +16,12 @@ rule data:
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("data"),
         code=code_digest("data"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
@@ -36,12 +36,12 @@ rule backbone:
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     log:
         "<results>/logs/backbone/{backbone}.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("backbone"),
         code=code_digest("backbone"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Backbone: weights of {wildcards.backbone}"
     shell:

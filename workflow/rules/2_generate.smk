@@ -19,13 +19,13 @@ rule train_generator:
         manifest="<results>/2_generate/{dataset}/{generator}/model/manifest.json",
     log:
         "<results>/logs/train_generator/{dataset}.{generator}.log",
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("train_generator"),
         code=code_digest("train_generator"),
         out=subpath(output.manifest, parent=True),
-    priority: 100
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Generator: training {wildcards.generator} on {wildcards.dataset}"
     shell:
@@ -36,19 +36,21 @@ rule train_generator:
 rule generate:
     """One shard of synthetic images."""
     input:
-        weights=ancient("<results>/2_generate/{dataset}/{generator}/model/weights.safetensors"),
+        weights=ancient(
+            "<results>/2_generate/{dataset}/{generator}/model/weights.safetensors"
+        ),
         manifest="<results>/2_generate/{dataset}/{generator}/model/manifest.json",
     output:
         shard="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.safetensors",
         record="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.json",
     log:
         "<results>/logs/generate/{dataset}.{generator}.guidance-{guidance}.{shard}.log",
-    params:
-        settings=settings("generate"),
-        code=code_digest("generate"),
     priority: 90
     conda:
         "../../envs/torch.yaml"
+    params:
+        settings=settings("generate"),
+        code=code_digest("generate"),
     message:
         "Generator: {wildcards.dataset} at guidance {wildcards.guidance}, shard {wildcards.shard}"
     shell:
@@ -70,13 +72,13 @@ rule train_judge:
         manifest="<results>/2_generate/{dataset}/judge/manifest.json",
     log:
         "<results>/logs/train_judge/{dataset}.log",
+    priority: 80
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("train_judge"),
         code=code_digest("train_judge"),
         out=subpath(output.manifest, parent=True),
-    priority: 80
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Generator: training the judge of {wildcards.dataset}"
     shell:
@@ -97,12 +99,12 @@ rule measure_quality:
         samples="<results>/2_generate/{dataset}/{generator}/samples.safetensors",
     log:
         "<results>/logs/measure_quality/{dataset}.{generator}.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("measure_quality"),
         code=code_digest("measure_quality"),
         out=subpath(output.quality, parent=True),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Generator: quality of {wildcards.generator} on {wildcards.dataset}"
     shell:

@@ -18,12 +18,12 @@ rule assemble_real:
         manifest="<results>/3_assemble/{dataset}/real/manifest.json",
     log:
         "<results>/logs/assemble/{dataset}.real.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("assemble_real"),
         code=code_digest("assemble"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Items: the real training set of {wildcards.dataset}"
     shell:
@@ -43,12 +43,12 @@ rule assemble:
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
     log:
         "<results>/logs/assemble/{dataset}.{family}.{dose}.seed{seed}.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("assemble"),
         code=code_digest("assemble"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Items: {wildcards.family} {wildcards.dose}, seed {wildcards.seed}"
     shell:
@@ -81,12 +81,12 @@ rule measure_diversity:
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json",
     log:
         "<results>/logs/measure_diversity/{dataset}.{family}.{dose}.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("measure_diversity"),
         code=code_digest("measure_diversity"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Diversity: {wildcards.family} {wildcards.dose}"
     shell:

@@ -27,14 +27,14 @@ rule finetune:
         manifest=RUN + "/manifest.json",
     log:
         "<results>/logs/finetune/{dataset}.{backbone}.{family}.{dose}.seed{seed}.log",
+    priority: 10
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("finetune"),
         code=code_digest("finetune"),
         threads=1,
         out=subpath(output.manifest, parent=True),
-    priority: 10
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Fine-tuning: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose},"
         " seed {wildcards.seed}"
@@ -47,22 +47,32 @@ rule finetune:
 rule evaluate:
     """The runs of one condition on every split; what an earlier evaluation found for the same weights is kept."""
     input:
-        after=ancient(expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)),
+        after=ancient(
+            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
+        ),
         runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
         shards=ancient(evaluated_shards),
         splits=evaluated_splits,
     output:
-        metrics=update(expand(RUN + "/evaluation/metrics.json", seed=SEEDS, allow_missing=True)),
-        logits=update(expand(RUN + "/evaluation/logits.safetensors", seed=SEEDS, allow_missing=True)),
-        manifests=update(expand(RUN + "/evaluation/manifest.json", seed=SEEDS, allow_missing=True)),
+        metrics=update(
+            expand(RUN + "/evaluation/metrics.json", seed=SEEDS, allow_missing=True)
+        ),
+        logits=update(
+            expand(
+                RUN + "/evaluation/logits.safetensors", seed=SEEDS, allow_missing=True
+            )
+        ),
+        manifests=update(
+            expand(RUN + "/evaluation/manifest.json", seed=SEEDS, allow_missing=True)
+        ),
     log:
         "<results>/logs/evaluate/{dataset}.{backbone}.{family}.{dose}.log",
+    conda:
+        "../../envs/torch.yaml"
     params:
         settings=settings("evaluate"),
         code=code_digest("evaluate"),
         threads=1,
-    conda:
-        "../../envs/torch.yaml"
     message:
         "Evaluation: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
     shell:

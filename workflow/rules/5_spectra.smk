@@ -20,12 +20,12 @@ rule spectra_before:
         manifest="<results>/5_spectra/before/{backbone}/manifest.json",
     log:
         "<results>/logs/spectra_before/{backbone}.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("spectra_before"),
         code=code_digest("spectra_before"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Spectra: {wildcards.backbone} before fine-tuning"
     shell:
@@ -47,12 +47,12 @@ rule spectra:
         manifest=SPECTRA + "/manifest.json",
     log:
         "<results>/logs/spectra/{dataset}.{backbone}.{family}.{dose}.seed{seed}.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("spectra"),
         code=code_digest("spectra"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Spectra: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose},"
         " seed {wildcards.seed}"

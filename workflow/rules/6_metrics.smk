@@ -13,21 +13,27 @@ rule aggregate:
         runs=runs("<results>/4_finetune/{run}/manifest.json"),
         evaluations=runs("<results>/4_finetune/{run}/evaluation/manifest.json"),
         spectra=runs("<results>/5_spectra/{run}/manifest.json"),
-        before=expand("<results>/5_spectra/before/{backbone}/manifest.json", backbone=config["study"]["backbones"]),
+        before=expand(
+            "<results>/5_spectra/before/{backbone}/manifest.json",
+            backbone=config["study"]["backbones"],
+        ),
         diversity=diversities(),
         quality=qualities(),
-        train=expand("<results>/1_data/{dataset}/train/manifest.json", dataset=config["study"]["datasets"]),
+        train=expand(
+            "<results>/1_data/{dataset}/train/manifest.json",
+            dataset=config["study"]["datasets"],
+        ),
     output:
         expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",
     log:
         "<results>/logs/aggregate.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("aggregate"),
         code=code_digest("aggregate"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Metrics: tables of all runs"
     shell:
@@ -45,12 +51,12 @@ rule analyse:
         manifest="<results>/6_metrics/analyse.json",
     log:
         "<results>/logs/analyse.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("analyse"),
         code=code_digest("analyse"),
         out=subpath(output.manifest, parent=True),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Metrics: effects"
     shell:

@@ -18,13 +18,13 @@ rule figure:
         record="<results>/7_figures/{figure}.json",
     log:
         "<results>/logs/figure/{figure}.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings="{}",
         code=figure_digest,
         tables=subpath(input.analysed, parent=True),
         out=subpath(output.pdf, strip_suffix=".pdf"),
-    conda:
-        "../../envs/core.yaml"
     message:
         "Figure: {wildcards.figure}"
     shell:

@@ -9,26 +9,33 @@ out:  8_report/report.html
 rule report:
     """The report of the study."""
     input:
-        expand("<results>/7_figures/{figure}.{ending}", figure=config["figures"], ending=["pdf", "png"]),
+        expand(
+            "<results>/7_figures/{figure}.{ending}",
+            figure=config["figures"],
+            ending=["pdf", "png"],
+        ),
         tables="<results>/6_metrics/analyse.json",
         figures=expand("<results>/7_figures/{figure}.json", figure=config["figures"]),
         template="workflow/report/report.html.j2",
-        captions=expand("workflow/report/captions/{figure}.md", figure=config["figures"]),
+        captions=expand(
+            "workflow/report/captions/{figure}.md", figure=config["figures"]
+        ),
     output:
-        "<results>/8_report/report.html",
+        page="<results>/8_report/report.html",
+        manifest="<results>/8_report/manifest.json",
     log:
         "<results>/logs/report.log",
+    conda:
+        "../../envs/core.yaml"
     params:
         settings=settings("report"),
         code=code_digest("report"),
         tables=subpath(input.tables, parent=True),
-        pictures="<results>/7_figures",
-        captions="workflow/report/captions",
-    conda:
-        "../../envs/core.yaml"
+        pictures=folder_of("figures"),
+        captions=folder_of("captions"),
     message:
         "Report"
     shell:
         "python -m weightscape.stages.report --settings {params.settings:q} --code {params.code:q}"
         " --tables {params.tables:q} --figures {params.pictures:q} --template {input.template:q}"
-        " --captions {params.captions:q} --out {output:q} > {log:q} 2>&1"
+        " --captions {params.captions:q} --out {output.page:q} > {log:q} 2>&1"

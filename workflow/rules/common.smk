@@ -54,12 +54,19 @@ def results_folder(config):
 
 def settings(stage):
     """The settings of a stage's job as JSON, from its wildcards: exactly the keys that the stage uses."""
-    return lambda wildcards: json.dumps(study.settings(config, stage, wildcards), sort_keys=True)
+    return lambda wildcards: json.dumps(
+        study.settings(config, stage, wildcards), sort_keys=True
+    )
 
 
 def code_digest(stage):
     """The meaning of a stage's code."""
     return code.code_digest(stage)
+
+
+def folder_of(name):
+    """The folder of an input list's files, as a params function."""
+    return lambda wildcards, input: str(Path(input[name][0]).parent)
 
 
 def shards(dataset, split):
@@ -82,13 +89,18 @@ def clean_test(wildcards):
 def generated(dataset, guidance, ending):
     """The generator's shards at one guidance, or the records beside them, by `ending`."""
     folder = f"<results>/2_generate/{dataset}/{config['generate']['name']}/guidance-{float(guidance)}"
-    return [f"{folder}/shard-{number:05d}.{ending}" for number in range(config["generate"]["shards"])]
+    return [
+        f"{folder}/shard-{number:05d}.{ending}"
+        for number in range(config["generate"]["shards"])
+    ]
 
 
 def all_generated(ending):
     """The same over all guidances, as an input function."""
     return lambda wildcards: [
-        path for guidance in study.guidances(config) for path in generated(wildcards.dataset, guidance, ending)
+        path
+        for guidance in study.guidances(config)
+        for path in generated(wildcards.dataset, guidance, ending)
     ]
 
 
@@ -98,7 +110,9 @@ def synthetic(ending):
     def paths(wildcards):
         if not study.needs_generator(wildcards.family, wildcards.dose):
             return []
-        guidance = study.dose_values(config, wildcards.family, wildcards.dose)["guidance"]
+        guidance = study.dose_values(config, wildcards.family, wildcards.dose)[
+            "guidance"
+        ]
         return generated(wildcards.dataset, guidance, ending)
 
     return paths
@@ -126,7 +140,9 @@ def items_of_seeds(name):
 def evaluated_splits(wildcards):
     """The manifests of the splits that runs are evaluated on."""
     names = study.evaluated_splits(config, wildcards.dataset)
-    return [f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json" for split in names]
+    return [
+        f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json" for split in names
+    ]
 
 
 def evaluated_shards(wildcards):
@@ -160,5 +176,13 @@ def qualities():
     ]
 
 
-AGGREGATED = ["runs", "evaluation", "layers", "diversity", "quality", "samples", "spectra_examples"]
+AGGREGATED = [
+    "runs",
+    "evaluation",
+    "layers",
+    "diversity",
+    "quality",
+    "samples",
+    "spectra_examples",
+]
 ANALYSED = ["effects", "run_effects"]

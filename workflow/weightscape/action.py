@@ -50,9 +50,7 @@ class Witness:
         with torch.no_grad():
             plain = as_input(as_unit(self.stored), self.input_settings)
             change = (inputs[0] - plain).abs().mean(dim=(1, 2, 3))
-        self.count(
-            images=len(change), changed_images=(change > CHANGED).sum().item(), change=change.sum().item()
-        )
+        self.count(images=len(change), changed_images=(change > CHANGED).sum().item(), change=change.sum().item())
 
     def _see_pooled(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         self._pooled = output.detach() if self.stored is not None and module.training else None

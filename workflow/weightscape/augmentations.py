@@ -17,9 +17,7 @@ from weightscape.draws import Draws
 Operation = Callable[..., Tensor]
 
 
-def augmented(
-    images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]], noise: float = 0.0
-) -> Tensor:
+def augmented(images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]], noise: float = 0.0) -> Tensor:
     """Images after the policy and, last, Gaussian noise of standard deviation `noise`; clamped to [0, 1]."""
     for position, operation in enumerate(operations):
         values = dict(operation)
@@ -50,7 +48,7 @@ def affine(
 
 
 def elastic(images: Tensor, draws: Draws, stream: str, *, alpha: float, sigma: float) -> Tensor:
-    """Elastic deformation (Simard et al. 2003): displacements in [-1, 1], smoothed with `sigma` px, times `alpha` / 2 px.
+    """Elastic deformation (Simard et al. 2003): displacements in [-1, 1], smoothed over `sigma` px, x `alpha` / 2.
 
     The half comes from torchvision's ElasticTransform, whose `alpha` this is.
     """
@@ -59,9 +57,7 @@ def elastic(images: Tensor, draws: Draws, stream: str, *, alpha: float, sigma: f
     shift = _smoothed(shift, sigma) * alpha
     scale = torch.tensor([1 / width, 1 / height], device=images.device).view(1, 2, 1, 1)
     identity = torch.eye(2, 3, device=images.device).expand(n, 2, 3)
-    grid = F.affine_grid(identity, list(images.shape), align_corners=False) + (shift * scale).permute(
-        0, 2, 3, 1
-    )
+    grid = F.affine_grid(identity, list(images.shape), align_corners=False) + (shift * scale).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 

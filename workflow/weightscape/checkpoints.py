@@ -105,9 +105,7 @@ def _torch_state(path: Path) -> dict[str, np.ndarray]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()"
-        ) from None
+        raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
     for nest in _NESTS:
         if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
             loaded = loaded[nest]

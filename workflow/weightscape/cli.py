@@ -23,7 +23,7 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; a user's error is printed as one sentence and gives exit code 1."""
     arguments = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="weightscape", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="weightscape", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in arguments if word in COMMANDS), None)

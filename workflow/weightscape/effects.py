@@ -8,12 +8,14 @@ replicates: run-level summaries (mean and root mean square over the hidden layer
 import numpy as np
 import pandas as pd
 
+from weightscape.frames import Table
+
 RUN = ["dataset", "backbone", "family", "dose", "number", "seed"]
 LAYER = ["layer", "part", "role", "kind"]
 BASELINE = "baseline"
 
 
-def changes(layers: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
+def changes(layers: Table, metrics: list[str]) -> Table:
     """Long table of what each run changed: columns RUN, LAYER, source (`change` or `delta`), metric, value.
 
     `layers` has a row per run, layer, part and matrix; rows whose status is not `ok` are left out, as are values
@@ -30,24 +32,19 @@ def changes(layers: pd.DataFrame, metrics: list[str]) -> pd.DataFrame:
     return long[np.isfinite(long["value"])][[*RUN, *LAYER, "source", "metric", "value"]]
 
 
-def against_baseline(changes: pd.DataFrame) -> pd.DataFrame:
+def against_baseline(changes: Table) -> Table:
     """The table with `effect`: value minus its mean over the family's baseline runs; NaN without such runs."""
     keys = ["dataset", "backbone", "family", *LAYER, "source", "metric"]
     reference = (
-        changes[changes["dose"] == BASELINE]
-        .groupby(keys, sort=False, dropna=False)["value"]
-        .mean()
-        .rename("reference")
+        changes[changes["dose"] == BASELINE].groupby(keys, sort=False, dropna=False)["value"].mean().rename("reference")
     )
     joined = changes.join(reference, on=keys)
     return joined.assign(effect=joined["value"] - joined["reference"]).drop(columns="reference")
 
 
-def per_run(effects: pd.DataFrame) -> pd.DataFrame:
+def per_run(effects: Table) -> Table:
     """Run-level summaries by role: mean value and effect, root mean square effect, and the number of layers."""
-    grouped = effects.assign(square=effects["effect"] ** 2).groupby(
-        [*RUN, "role", "source", "metric"], sort=False
-    )
+    grouped = effects.assign(square=effects["effect"] ** 2).groupby([*RUN, "role", "source", "metric"], sort=False)
     table = grouped.agg(
         value_mean=("value", "mean"),
         effect_mean=("effect", "mean"),

@@ -18,8 +18,7 @@ def spaces_of(
 ) -> dict[str, Callable[[Tensor], np.ndarray]]:
     """Functions from images [n, c, h, w] in [0, 1] to float32 rows: `pixels` and each backbone's embedding."""
     return {PIXELS: pixels} | {
-        name: embedding(settings["model"], settings["input"], weights[name])
-        for name, settings in backbones.items()
+        name: embedding(settings["model"], settings["input"], weights[name]) for name, settings in backbones.items()
     }
 
 

@@ -36,9 +36,7 @@ def predict(forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, bat
     return np.concatenate([forward(images[start : start + batch]) for start in range(0, len(images), batch)])
 
 
-def forward_of(
-    model: Any, input_settings: Mapping[str, Any], device: Any
-) -> Callable[[np.ndarray], np.ndarray]:
+def forward_of(model: Any, input_settings: Mapping[str, Any], device: Any) -> Callable[[np.ndarray], np.ndarray]:
     """The network as a function from uint8 images to logits, in evaluation mode."""
     import torch
 

@@ -16,7 +16,6 @@ from weightscape.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 
 @contextlib.contextmanager
@@ -90,12 +89,10 @@ def read_tensors(path: Path | str) -> "dict[str, np.ndarray]":
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
     except (SafetensorError, OSError) as error:
-        raise UserError(
-            f"{path} is not a whole safetensors file ({error}): delete it and make it again"
-        ) from None
+        raise UserError(f"{path} is not a whole safetensors file ({error}): delete it and make it again") from None
 
 
-def write_table(path: Path | str, table: "pd.DataFrame") -> None:
+def write_table(path: Path | str, table: Any) -> None:
     """Write a table by its ending: .parquet, or .csv (17 significant digits, so that it reads back equal)."""
     path = Path(path)
     with replacing(path) as temporary:
@@ -107,7 +104,7 @@ def write_table(path: Path | str, table: "pd.DataFrame") -> None:
             raise UserError(f"{path} must end in .parquet or .csv, not in {path.suffix!r}")
 
 
-def read_table(path: Path | str, columns: list[str] | None = None) -> "pd.DataFrame":
+def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
     """Read a parquet table."""
     import pandas as pd
     import pyarrow
@@ -117,6 +114,4 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> "pd.DataFr
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
     except (pyarrow.ArrowInvalid, OSError) as error:
-        raise UserError(
-            f"{path} is not a whole parquet table ({error}): delete it and make it again"
-        ) from None
+        raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None

@@ -22,9 +22,7 @@ class ImageSet:
 
     def __post_init__(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            raise ValueError(
-                f"images must be uint8 [n, c, h, w], got {self.images.dtype} {self.images.shape}"
-            )
+            raise ValueError(f"images must be uint8 [n, c, h, w], got {self.images.dtype} {self.images.shape}")
         if self.labels.shape != (len(self.images),):
             raise ValueError(f"labels must have shape ({len(self.images)},), got {self.labels.shape}")
 
@@ -60,9 +58,7 @@ def read_shard(path: Path | str) -> ImageSet:
     tensors = read_tensors(path)
     for name in ("images", "labels"):
         if name not in tensors:
-            raise UserError(
-                f"{path} has no tensor {name!r} (it has {', '.join(sorted(tensors))}): make it again"
-            )
+            raise UserError(f"{path} has no tensor {name!r} (it has {', '.join(sorted(tensors))}): make it again")
     try:
         return ImageSet(tensors["images"], tensors["labels"])
     except ValueError as error:
@@ -72,6 +68,4 @@ def read_shard(path: Path | str) -> ImageSet:
 def read_shards(paths: Sequence[Path | str]) -> ImageSet:
     """Read shards and join them in the given order."""
     parts = [read_shard(path) for path in paths]
-    return ImageSet(
-        np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])
-    )
+    return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from weightscape.errors import UserError
+from weightscape.frames import Table
 
 COLUMNS = ["shard", "index", "label", "true_label", "origin", "guidance", "number"]
 
 
-def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: int = 0) -> pd.DataFrame:
+def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: int = 0) -> Table:
     """Items of one whole shard."""
     count = len(labels)
     return pd.DataFrame(
@@ -32,12 +33,12 @@ def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: 
 
 
 def assemble(
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame | None,
+    real: Table,
+    synthetic: Table | None,
     family: str,
     values: dict[str, Any],
     rng: np.random.Generator,
-) -> pd.DataFrame:
+) -> Table:
     """The item list of a condition; without `values` (a baseline) the real list itself."""
     if not values:
         return real
@@ -52,7 +53,7 @@ def assemble(
     return pd.concat([real.iloc[kept], extra], ignore_index=True)
 
 
-def drawn(pool: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFrame:
+def drawn(pool: Table, count: int, rng: np.random.Generator) -> Table:
     """`count` items of the pool, every class in equal share (up to one item), without replacement."""
     if count > len(pool):
         raise UserError(
@@ -66,7 +67,7 @@ def drawn(pool: pd.DataFrame, count: int, rng: np.random.Generator) -> pd.DataFr
     return pool.iloc[np.sort(np.argsort(position)[:count])]
 
 
-def mislabelled(real: pd.DataFrame, share: float, rng: np.random.Generator) -> pd.DataFrame:
+def mislabelled(real: Table, share: float, rng: np.random.Generator) -> Table:
     """A share of the labels replaced by another class, uniformly."""
     changed = real.copy()
     classes = np.unique(real["label"])
@@ -77,7 +78,7 @@ def mislabelled(real: pd.DataFrame, share: float, rng: np.random.Generator) -> p
     return changed
 
 
-def summary(items: pd.DataFrame) -> dict[str, Any]:
+def summary(items: Table) -> dict[str, Any]:
     """Counts that prove what a list holds."""
     return {
         "items": len(items),

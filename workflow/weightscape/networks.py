@@ -33,15 +33,14 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
             drop_path_rate=dropout.get("path", 0.0),
         )
     except RuntimeError as error:
-        raise UserError(
-            f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()"
-        ) from None
+        raise UserError(f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()") from None
     return built
 
 
 def head_name(model: nn.Module) -> str:
     """Name of the classifier layer, whose parameters are the head."""
-    name = model.default_cfg["classifier"]  # pyright: ignore[reportIndexIssue, reportOptionalSubscript]
+    config: Any = model.default_cfg
+    name = config["classifier"]
     return name if isinstance(name, str) else name[0]
 
 
@@ -70,9 +69,7 @@ def load_weights(model: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
     state = model.state_dict()
     for name, array in tensors.items():
         if name not in state:
-            raise UserError(
-                f"weights: tensor {name!r} is not part of the network: use the weights of this network"
-            )
+            raise UserError(f"weights: tensor {name!r} is not part of the network: use the weights of this network")
         if tuple(state[name].shape) != array.shape:
             raise UserError(
                 f"weights: tensor {name!r} has shape {list(array.shape)}, but the network needs "
@@ -105,9 +102,7 @@ def as_input(images: Tensor, settings: Mapping[str, Any]) -> Tensor:
     """What the network sees of images [n, c, h, w] in [0, 1]: its size, three channels, normalised."""
     side = settings["size"]
     if images.shape[-2:] != (side, side):
-        images = F.interpolate(
-            images, size=(side, side), mode="bilinear", align_corners=False, antialias=False
-        )
+        images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
     mean = torch.tensor(settings["mean"], device=images.device).view(1, -1, 1, 1)
     spread = torch.tensor(settings["std"], device=images.device).view(1, -1, 1, 1)
     images = images.expand(-1, mean.shape[1], -1, -1)

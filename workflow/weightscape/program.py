@@ -21,9 +21,7 @@ def arguments_of(stage: str, doc: str | None) -> argparse.ArgumentParser:
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--settings", type=parse_settings, required=True, help="the stage's settings, as JSON"
-    )
+    parser.add_argument("--settings", type=parse_settings, required=True, help="the stage's settings, as JSON")
     parser.add_argument("--code", default="", help="digest of the code that the workflow planned with")
     return parser
 
@@ -71,12 +69,8 @@ class Code:
 
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`: a user's error becomes one sentence and exit code 1, ours keeps its traceback."""
-    gc.set_threshold(
-        200_000, 20, 20
-    )  # an eighth of the time of importing torch is spent on collecting nothing
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # so that `finally` and checkpoints get their turn
+    gc.set_threshold(200_000, 20, 20)  # an eighth of the time of importing torch is spent on collecting nothing
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` and checkpoints get their turn
     try:
         main()
     except UserError as error:

@@ -65,9 +65,7 @@ def read_record(path: Path | str) -> dict[str, Any]:
     record = read_json(path)
     missing = {"stage", "settings", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
     if missing:
-        raise UserError(
-            f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again"
-        )
+        raise UserError(f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again")
     return record
 
 

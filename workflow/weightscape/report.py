@@ -116,11 +116,7 @@ def baseline(evaluation: style.Table) -> str:
         if name in mean
     ]
     runs = int(n.max()) if len(n) else 0
-    return (
-        f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs)."
-        if runs
-        else "no baseline."
-    )
+    return f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs)." if runs else "no baseline."
 
 
 def moved(effects: style.Table) -> str:

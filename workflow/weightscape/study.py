@@ -102,9 +102,7 @@ def _intended(error: Any) -> list[Any]:
     branches: dict[int, list[Any]] = {}
     for fault in error.context:
         branches.setdefault(fault.schema_path[0], []).append(fault)
-    named = [
-        faults for faults in branches.values() if not any(fault.validator == "const" for fault in faults)
-    ]
+    named = [faults for faults in branches.values() if not any(fault.validator == "const" for fault in faults)]
     return named[0] if named else error.context
 
 
@@ -128,9 +126,7 @@ def _check_references(config: Config) -> None:
         for name in study[key]:
             if name not in config[block]:
                 known = ", ".join(sorted(config[block]))
-                raise UserError(
-                    f"config: study.{key} names {name!r}, which {block} does not define; known: {known}"
-                )
+                raise UserError(f"config: study.{key} names {name!r}, which {block} does not define; known: {known}")
     for family in study["families"]:
         _check_family(config, family)
     for name in config["figures"]:
@@ -149,13 +145,12 @@ def _check_family(config: Config, family: str) -> None:
     block = config["families"][family]
     for dose, values in block["doses"].items():
         if dose == BASELINE:
-            raise UserError(
-                f"config: families.{family}.doses.{dose}: {BASELINE!r} is every family's neutral dose"
-            )
+            raise UserError(f"config: families.{family}.doses.{dose}: {BASELINE!r} is every family's neutral dose")
         if not isinstance(values.get(block["axis"]), int | float):
             numbers = ", ".join(key for key, value in values.items() if isinstance(value, int | float))
             raise UserError(
-                f"config: families.{family}.axis = {block['axis']!r} is no number of dose {dose!r}; choose from {numbers}"
+                f"config: families.{family}.axis = {block['axis']!r} is no number of dose {dose!r}; "
+                f"choose from {numbers}"
             )
         if "guidance" in values and float(values["guidance"]) not in guidances(config):
             allowed = ", ".join(map(str, guidances(config)))
@@ -169,9 +164,7 @@ def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
     """A corruption cannot use more images than the test split has."""
     have = config["data"][dataset]["splits"]["test"]
     if ood["source"] == "corruption" and ood["images"] > have:
-        raise UserError(
-            f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}"
-        )
+        raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
 
 
 # --- what a study consists of -----------------------------------------------------------------------------------
@@ -219,11 +212,7 @@ def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
 
 def dose_number(config: Config, family: str, dose: str) -> float:
     """The number by which a family's doses are ordered and plotted; 0 for the baseline."""
-    return (
-        0.0
-        if dose == BASELINE
-        else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
-    )
+    return 0.0 if dose == BASELINE else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
 
 
 # --- each stage's slice of the settings --------------------------------------------------------------------------
@@ -368,9 +357,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
     }
 
 
-def _finetune(
-    config: Config, dataset: str, backbone: str, family: str, dose: str, replicate: str
-) -> dict[str, Any]:
+def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: str, replicate: str) -> dict[str, Any]:
     block = config["backbones"][backbone]
     return {
         "backbone": backbone,

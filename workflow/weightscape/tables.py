@@ -15,6 +15,7 @@ import pandas as pd
 from weightscape.effects import RUN
 from weightscape.errors import UserError
 from weightscape.files import read_json, read_table, read_tensors
+from weightscape.frames import Table
 from weightscape.images import read_shards
 from weightscape.records import read_record
 
@@ -23,16 +24,14 @@ Outline = Mapping[str, Any]
 
 def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
     """The identifying columns and the folder name of every run."""
-    product = itertools.product(
-        outline["datasets"], outline["backbones"], outline["conditions"], outline["seeds"]
-    )
+    product = itertools.product(outline["datasets"], outline["backbones"], outline["conditions"], outline["seeds"])
     for dataset, backbone, condition, seed in product:
         columns = {"dataset": dataset, "backbone": backbone}
         columns |= {name: condition[name] for name in ("family", "dose", "number")} | {"seed": seed}
         yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
 
 
-def runs(results: Path, outline: Outline) -> pd.DataFrame:
+def runs(results: Path, outline: Outline) -> Table:
     """One row per run: what it was trained on, what was seen to act, and how training ended."""
     rows = []
     for columns, run in runs_of(outline):
@@ -42,7 +41,7 @@ def runs(results: Path, outline: Outline) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def evaluation(results: Path, outline: Outline) -> pd.DataFrame:
+def evaluation(results: Path, outline: Outline) -> Table:
     """One row per run and split: accuracy, nll, brier, ece, images."""
     rows = []
     for columns, run in runs_of(outline):
@@ -54,11 +53,10 @@ def evaluation(results: Path, outline: Outline) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def layers(results: Path, outline: Outline) -> pd.DataFrame:
+def layers(results: Path, outline: Outline) -> Table:
     """One row per run, layer, part and matrix; `before` rows of the backbone are repeated for each run."""
     start = {
-        name: read_table(results / "5_spectra" / "before" / name / "layers.parquet")
-        for name in outline["backbones"]
+        name: read_table(results / "5_spectra" / "before" / name / "layers.parquet") for name in outline["backbones"]
     }
     tables = []
     for columns, run in runs_of(outline):
@@ -70,7 +68,7 @@ def layers(results: Path, outline: Outline) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def diversity(results: Path, outline: Outline) -> pd.DataFrame:
+def diversity(results: Path, outline: Outline) -> Table:
     """Long table of the diversity measures of each condition and seed: space, measure, value."""
     rows = []
     for dataset, condition in itertools.product(outline["datasets"], outline["measured"]):
@@ -99,7 +97,7 @@ def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, flo
             yield SHORT.get(start, "") + path.removeprefix(start), float(value)
 
 
-def quality(results: Path, outline: Outline) -> pd.DataFrame:
+def quality(results: Path, outline: Outline) -> Table:
     """One row per data set, generator and guidance."""
     rows = [
         {"dataset": dataset, **row}
@@ -111,16 +109,14 @@ def quality(results: Path, outline: Outline) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
-def samples(results: Path, outline: Outline, per_set: int = 20) -> pd.DataFrame:
+def samples(results: Path, outline: Outline, per_set: int = 20) -> Table:
     """Example images: real, as each augmentation shows them, and synthetic; pixels as bytes of uint8 [c, h, w]."""
     rows: list[dict[str, Any]] = []
     for dataset in outline["datasets"]:
         train = results / "1_data" / dataset / "train"
         shard = train / sorted(read_record(train / "manifest.json")["outputs"])[0]
         real = read_shards([shard]).take(slice(0, per_set))
-        rows += _pictures(
-            real.images, real.labels, dataset=dataset, kind="real", family="", dose="", guidance=np.nan
-        )
+        rows += _pictures(real.images, real.labels, dataset=dataset, kind="real", family="", dose="", guidance=np.nan)
         for condition in outline["measured"]:
             if condition["family"] not in ("augment", "noise"):
                 continue
@@ -149,7 +145,7 @@ def _pictures(images: np.ndarray, labels: np.ndarray, **columns: Any) -> list[di
     ]
 
 
-def spectra_examples(results: Path, outline: Outline, layers: pd.DataFrame, shown: int = 3) -> pd.DataFrame:
+def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:
     """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
     seed = outline["seeds"][0]
     strongest = layers.groupby("family")["number"].transform("max")
@@ -168,7 +164,7 @@ def spectra_examples(results: Path, outline: Outline, layers: pd.DataFrame, show
     return chosen[columns].assign(eigenvalues=_eigenvalues(results, chosen)).reset_index(drop=True)
 
 
-def _eigenvalues(results: Path, chosen: pd.DataFrame) -> list[np.ndarray]:
+def _eigenvalues(results: Path, chosen: Table) -> list[np.ndarray]:
     files: dict[Path, dict[str, np.ndarray]] = {}
     found = []
     for row in chosen.itertuples():

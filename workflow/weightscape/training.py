@@ -49,9 +49,7 @@ def learning_rate(step: int, settings: Mapping[str, Any]) -> float:
     return peak * (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2
 
 
-def optimiser(
-    model: nn.Module, settings: Mapping[str, Any], decay: Mapping[str, Any]
-) -> torch.optim.Optimizer:
+def optimiser(model: nn.Module, settings: Mapping[str, Any], decay: Mapping[str, Any]) -> torch.optim.Optimizer:
     """AdamW (decoupled decay) or Adam (coupled L2); weights are decayed, biases and normalisation are not."""
     weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
@@ -95,18 +93,14 @@ def train(
     progress.resume(first)
     model.train()
     for step in range(first, settings["steps"]):
-        rows, epochs = (
-            part.to(device) for part in batch_rows(run_seed, step, settings["batch_size"], len(items))
-        )
+        rows, epochs = (part.to(device) for part in batch_rows(run_seed, step, settings["batch_size"], len(items)))
         stored, labels = items.images[rows], items.labels[rows]
-        seen = augmented(
-            as_unit(stored), Draws(run_seed, epochs, rows), action["operations"], action["noise"]
-        )
+        seen = augmented(as_unit(stored), Draws(run_seed, epochs, rows), action["operations"], action["noise"])
         witness.watch(stored if step % settings["witness_every"] == 0 else None)
         witness.count(
             items=len(rows),
-            synthetic=items.synthetic[rows].sum(),
-            changed_labels=(labels != items.true_labels[rows]).sum(),
+            synthetic=items.synthetic[rows].sum().item(),
+            changed_labels=(labels != items.true_labels[rows]).sum().item(),
         )
         torch.manual_seed(seed("dropout", run_seed, step))
         rate = learning_rate(step, settings)
@@ -170,9 +164,7 @@ class Checkpoint:
         with replacing(self.path) as temporary:
             torch.save(state, temporary)
 
-    def resume(
-        self, model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, history: list
-    ) -> int:
+    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, history: list) -> int:
         """Load the state if the file is there and fits; returns the number of steps that are done."""
         if not self.path.exists():
             return 0
@@ -182,9 +174,7 @@ class Checkpoint:
             print(f"checkpoint {self.path} cannot be read ({error}): starting anew", file=sys.stderr)
             return 0
         if state.get("identity") != self.identity:
-            print(
-                f"checkpoint {self.path} is of other settings, code or inputs: starting anew", file=sys.stderr
-            )
+            print(f"checkpoint {self.path} is of other settings, code or inputs: starting anew", file=sys.stderr)
             return 0
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])

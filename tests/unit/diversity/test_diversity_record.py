@@ -30,9 +30,7 @@ def record_of(features, labels=None, *, seed=1, settings=SETTINGS, **others):
 
 
 def test_the_whole_record_is_json_without_nan(features, labels, rng):
-    record = record_of(
-        features, labels, reference=features[::2], baseline=features, noise=rng.random((25, 30))
-    )
+    record = record_of(features, labels, reference=features[::2], baseline=features, noise=rng.random((25, 30)))
     assert json.loads(json.dumps(record, allow_nan=False)) == record
 
 
@@ -84,9 +82,7 @@ def test_only_appended_rows_enter_rho_while_the_score_is_of_all(features, rng):
     weighted = record_of(added, baseline=baseline, appended_from=40)["weighted"]
     assert weighted["rows_of_rho"] == "appended"
     assert weighted["pairs"] == 20
-    assert weighted["rho"]["published"] == pytest.approx(
-        paired_rho(unit_rows(baseline[:20]), unit_rows(appended))
-    )
+    assert weighted["rho"]["published"] == pytest.approx(paired_rho(unit_rows(baseline[:20]), unit_rows(appended)))
     assert weighted["vendi"] == pytest.approx(scores(added)["1"])
 
 

@@ -35,9 +35,7 @@ def test_a_single_row_has_no_mean_cosine():
 def test_the_spanning_tree_equals_that_of_scipy(rng):
     squares = squared_distances(*[rng.standard_normal((60, 5))] * 2)
     assert spanning_tree(squares).sum() == pytest.approx(minimum_spanning_tree(squares).sum(), rel=1e-12)
-    np.testing.assert_allclose(
-        np.sort(spanning_tree(squares)), np.sort(minimum_spanning_tree(squares).data), rtol=1e-9
-    )
+    np.testing.assert_allclose(np.sort(spanning_tree(squares)), np.sort(minimum_spanning_tree(squares).data), rtol=1e-9)
 
 
 def test_equal_rows_add_no_edge_length():

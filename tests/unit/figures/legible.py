@@ -34,9 +34,7 @@ def _words(figure: Figure) -> list[Text]:
             ticks |= {id(text) for text in axes.findobj(Text)}
     others = [text for text in figure.findobj(Text) if id(text) not in ticks]
     words = {id(text): text for text in [*shown, *others]}.values()
-    return [
-        text for text in words if text.get_visible() and text.get_text() and text.get_rotation() % 90 == 0
-    ]
+    return [text for text in words if text.get_visible() and text.get_text() and text.get_rotation() % 90 == 0]
 
 
 def _box(text: Text) -> Bbox:

@@ -72,16 +72,12 @@ def _evaluation(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         spread = 0.006 if split in ("val", "test") else 0.04
         accuracy = base[split] - 0.02 * runs["number"] + rng.normal(0, spread, len(runs))
         ece = np.abs(0.02 + 0.01 * runs["number"] + rng.normal(0, 0.004, len(runs)))
-        parts.append(
-            runs.assign(split=split, accuracy=accuracy.clip(0, 1), nll=0.3, brier=0.1, ece=ece, images=500)
-        )
+        parts.append(runs.assign(split=split, accuracy=accuracy.clip(0, 1), nll=0.3, brier=0.1, ece=ece, images=500))
     return pd.concat(parts, ignore_index=True)
 
 
 def _effects(runs: pd.DataFrame, layers: int, rng: np.random.Generator) -> pd.DataFrame:
-    names = [f"blocks.{i // 8}.{i // 3 % 3}.conv_pw{'l' if i % 3 else ''}_{i}" for i in range(layers)] + [
-        "classifier"
-    ]
+    names = [f"blocks.{i // 8}.{i // 3 % 3}.conv_pw{'l' if i % 3 else ''}_{i}" for i in range(layers)] + ["classifier"]
     shape = rng.normal(1, 0.4, len(names))
     hidden = np.arange(len(names)) < layers
     strength = np.array([STRENGTH.get(run.family, 0.0005) * run.number for run in runs.itertuples()])
@@ -176,9 +172,7 @@ def _sample(rng: np.random.Generator, kind, family, dose, guidance, label, posit
 def _spectra(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     chosen = conditions(1, families).groupby("family").tail(1)
-    runs = pd.concat(
-        [conditions(1, families).head(1), chosen[chosen["family"].isin(["augment", "weight_decay"])]]
-    )
+    runs = pd.concat([conditions(1, families).head(1), chosen[chosen["family"].isin(["augment", "weight_decay"])]])
     for layer, (large, small) in {
         "blocks.3.1.conv_pw": (480, 80),
         "blocks.5.2.conv_pwl": (1152, 192),
@@ -190,12 +184,7 @@ def _spectra(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFram
             delta = rng.normal(0, 0.004, (large, small)) - 0.1 * (run.family == "weight_decay") * start
             for matrix, weights in {"before": start, "after": start + delta, "delta": delta}.items():
                 values = np.linalg.svd(weights, compute_uv=False)[::-1] ** 2
-                bulk = (
-                    np.median(values)
-                    * 1.1
-                    / large
-                    * (np.sqrt(large) + np.array([-1, 1]) * np.sqrt(small)) ** 2
-                )
+                bulk = np.median(values) * 1.1 / large * (np.sqrt(large) + np.array([-1, 1]) * np.sqrt(small)) ** 2
                 rows.append(
                     run._asdict()
                     | {

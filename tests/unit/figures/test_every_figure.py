@@ -52,8 +52,7 @@ def test_a_study_of_one_seed_with_few_and_unknown_families_draws(name):
 def test_several_data_sets_get_a_block_each(name, small):
     small = small | {"samples": made_tables.study(layers=1, families=("augment",))["samples"]}
     twice = {
-        key: pd.concat([table, table.assign(dataset="letters")], ignore_index=True)
-        for key, table in small.items()
+        key: pd.concat([table, table.assign(dataset="letters")], ignore_index=True) for key, table in small.items()
     }
     figure = drawn(name, twice)
     assert legible.faults(figure) == []
@@ -64,9 +63,7 @@ def test_several_data_sets_get_a_block_each(name, small):
 def test_missing_values_draw_and_empty_tables_say_so(name, small):
     holes = {key: table.copy() for key, table in small.items()}
     for table in holes.values():
-        numbers = [
-            column for column in table.select_dtypes("floating") if column not in ("number", "guidance")
-        ]
+        numbers = [column for column in table.select_dtypes("floating") if column not in ("number", "guidance")]
         table.loc[table.index[::3], numbers] = np.nan
     drawn(name, holes).draw_without_rendering()
     empty = drawn(name, {key: table.head(0) for key, table in small.items()})

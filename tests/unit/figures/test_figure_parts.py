@@ -90,9 +90,7 @@ def lab(light: np.ndarray) -> np.ndarray:
 
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of WCAG 2."""
-    light = sorted(
-        float(np.dot([0.2126, 0.7152, 0.0722], linear(style.rgb(color)))) for color in (one, other)
-    )
+    light = sorted(float(np.dot([0.2126, 0.7152, 0.0722], linear(style.rgb(color)))) for color in (one, other))
     return (light[1] + 0.05) / (light[0] + 0.05)
 
 

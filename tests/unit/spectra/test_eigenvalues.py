@@ -38,9 +38,7 @@ def test_inverse_iteration_finds_the_smallest_singular_value_of_either_orientati
 
 def test_rank_of_a_rank_deficient_matrix_is_found():
     random = np.random.default_rng(3)
-    matrix = (
-        random.standard_normal((200, 150)) @ np.diag(np.arange(150) < 37) @ random.standard_normal((150, 150))
-    )
+    matrix = random.standard_normal((200, 150)) @ np.diag(np.arange(150) < 37) @ random.standard_normal((150, 150))
     found = squared_singular_values(np.stack([matrix, 2 * matrix]))
     assert [rank(row, 200) for row in found] == [37, 37]
     assert np.linalg.matrix_rank(matrix) == 37

@@ -60,9 +60,7 @@ def test_the_density_estimate_is_that_of_scikit_learn():
 
     values = np.sort(np.random.default_rng(0).gamma(2.0, size=300))
     grid, density = law.estimate(values)
-    theirs = np.exp(
-        KernelDensity(kernel="linear", bandwidth=0.1).fit(values[:, None]).score_samples(grid[:, None])
-    )
+    theirs = np.exp(KernelDensity(kernel="linear", bandwidth=0.1).fit(values[:, None]).score_samples(grid[:, None]))
     np.testing.assert_allclose(density, theirs, rtol=1e-10)
 
 

@@ -15,8 +15,7 @@ def test_few_noise_matrices_have_any_outlier(larger, smaller):
     random = np.random.default_rng(0)
     draws = 2000
     found = sum(
-        outliers.find(values_of(random.standard_normal((larger, smaller))), larger).count > 0
-        for _ in range(draws)
+        outliers.find(values_of(random.standard_normal((larger, smaller))), larger).count > 0 for _ in range(draws)
     )
     assert 0.01 <= found / draws <= 0.07
 
@@ -31,17 +30,13 @@ def test_planted_directions_are_counted(planted):
     assert found.count == planted
     assert found.variance == pytest.approx(1.0, abs=0.02)
     squares = strengths**2
-    moved = (
-        (squares + 300) * (squares + 150) / squares
-    )  # where noise moves them (Benaych-Georges & Nadakuditi 2012)
+    moved = (squares + 300) * (squares + 150) / squares  # where noise moves them (Benaych-Georges & Nadakuditi 2012)
     assert found.energy == pytest.approx(moved.sum() / (45000 + squares.sum()), rel=0.05)
 
 
 def test_the_count_does_not_depend_on_the_scale():
     matrix = np.random.default_rng(2).standard_t(3, (100, 60))
-    assert (
-        outliers.find(values_of(matrix), 100).count == outliers.find(values_of(1e-6 * matrix), 100).count > 0
-    )
+    assert outliers.find(values_of(matrix), 100).count == outliers.find(values_of(1e-6 * matrix), 100).count > 0
 
 
 def test_zeros_have_no_outliers():

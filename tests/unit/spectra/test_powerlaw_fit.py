@@ -73,9 +73,7 @@ def test_the_fit_equals_that_of_the_powerlaw_package():
         import powerlaw as package
 
         for seed in range(5):
-            values = np.sort(
-                np.concatenate([pareto(200, 2.7, seed), np.random.default_rng(seed).random(150)])
-            )
+            values = np.sort(np.concatenate([pareto(200, 2.7, seed), np.random.default_rng(seed).random(150)]))
             theirs = package.Fit(values, verbose=False, parameter_ranges={"alpha": [1, 50]})
             # the package leaves out the largest two candidates
             ours = powerlaw.fit(values, 3)

@@ -30,9 +30,7 @@ def test_a_checkpoint_gives_a_table_and_its_eigenvalues(files, capsys):
 def test_two_checkpoints_give_the_update_too(files):
     out = files / "layers.csv"
     before, after = (str(files / f"{name}.safetensors") for name in ("before", "after"))
-    assert (
-        main(["spectra", after, "--before", before, "--out", str(out), "--workers", "2", "--head", "fc"]) == 0
-    )
+    assert main(["spectra", after, "--before", before, "--out", str(out), "--workers", "2", "--head", "fc"]) == 0
     table = pd.read_csv(out)
     assert list(table["matrix"]) == ["before", "after", "delta"]
     assert set(table["role"]) == {"head"}

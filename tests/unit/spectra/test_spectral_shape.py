@@ -63,9 +63,7 @@ def test_overlaps_of_noise_are_at_their_random_expectation():
 
 def test_the_null_keeps_entries_and_removes_structure():
     random = np.random.default_rng(4)
-    matrix = random.standard_normal((80, 60)) + 3 * np.outer(
-        random.standard_normal(80), random.standard_normal(60)
-    )
+    matrix = random.standard_normal((80, 60)) + 3 * np.outer(random.standard_normal(80), random.standard_normal(60))
     values = null.permuted_values(matrix[None], np.random.default_rng(0))
     assert values.sum() == pytest.approx((matrix**2).sum())
     assert values[-1] < 0.1 * np.linalg.norm(matrix, 2) ** 2

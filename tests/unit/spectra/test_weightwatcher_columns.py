@@ -89,9 +89,7 @@ def test_columns_equal_those_of_weightwatcher(family):
         expected = theirs.loc[shared, name].astype(float)
         np.testing.assert_allclose(mine.loc[shared, name], expected, rtol=1e-9, err_msg=name)
     dense = [name for name in shared if theirs.loc[name, "rf"] == 1]
-    np.testing.assert_allclose(
-        mine.loc[dense, "sv_min"], theirs.loc[dense, "sv_min"].astype(float), rtol=1e-9
-    )
+    np.testing.assert_allclose(mine.loc[dense, "sv_min"], theirs.loc[dense, "sv_min"].astype(float), rtol=1e-9)
 
 
 def test_the_smallest_singular_value_of_a_convolution_is_over_all_slices():

@@ -15,9 +15,7 @@ EDGE = re.compile(r"^\s*(\d+) -> (\d+)")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Where the graph comes from and the picture goes."""
-    parser.add_argument(
-        "graph", type=Path, help="output of snakemake --rulegraph dot, or - for standard input"
-    )
+    parser.add_argument("graph", type=Path, help="output of snakemake --rulegraph dot, or - for standard input")
     parser.add_argument("--out", type=Path, required=True, help=".svg, .pdf or .png")
 
 
@@ -25,13 +23,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Draw and save the picture."""
     text = sys.stdin.read() if str(arguments.graph) == "-" else _read(arguments.graph)
     names = {match[1]: match[2] for line in text.splitlines() if (match := NODE.match(line))}
-    edges = [
-        (names[m[1]], names[m[2]]) for line in text.splitlines() if (m := EDGE.match(line)) and m[1] != m[2]
-    ]
+    edges = [(names[m[1]], names[m[2]]) for line in text.splitlines() if (m := EDGE.match(line)) and m[1] != m[2]]
     if not names:
-        raise UserError(
-            f"{arguments.graph} holds no rule graph: pass the output of snakemake --rulegraph dot"
-        )
+        raise UserError(f"{arguments.graph} holds no rule graph: pass the output of snakemake --rulegraph dot")
     if arguments.out.suffix not in (".svg", ".pdf", ".png"):
         raise UserError(f"--out must end in .svg, .pdf or .png, not in {arguments.out.suffix!r}")
     drawn = draw(levels(list(names.values()), edges), edges)
@@ -64,9 +58,7 @@ def draw(rows: list[list[str]], edges: list[tuple[str, str]]):
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     place = {
-        name: ((column + 0.5) / len(row), -level)
-        for level, row in enumerate(rows)
-        for column, name in enumerate(row)
+        name: ((column + 0.5) / len(row), -level) for level, row in enumerate(rows) for column, name in enumerate(row)
     }
     for before, after in edges:
         arrow = {"arrowstyle": "->", "color": "#8a8a8a", "shrinkA": 12, "shrinkB": 12, "lw": 0.8}

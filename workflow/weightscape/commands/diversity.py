@@ -20,9 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     kinds = "safetensors with uint8 `images` [n, c, h, w] or float `embeddings` [n, d], and optional `labels`"
     parser.add_argument("images", type=Path, metavar="IMAGES.safetensors", help=kinds)
-    parser.add_argument(
-        "--against", type=Path, metavar="REAL.safetensors", help="real held-out images: coverage, KID"
-    )
+    parser.add_argument("--against", type=Path, metavar="REAL.safetensors", help="real held-out images: coverage, KID")
     parser.add_argument(
         "--baseline",
         type=Path,
@@ -37,9 +35,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--rows", type=int, help="common number of rows of the Vendi score (default 500)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="diversity.json", help="the record to write"
-    )
+    parser.add_argument("--out", type=Path, required=True, metavar="diversity.json", help="the record to write")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -51,9 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from weightscape.diversity.vendi import uniform_noise
     from weightscape.seeds import generator
 
-    settings = DiversitySettings.from_mapping(
-        {} if arguments.rows is None else {"common_rows": arguments.rows}
-    )
+    settings = DiversitySettings.from_mapping({} if arguments.rows is None else {"common_rows": arguments.rows})
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
     sets = {name: _read(path) for name, path in paths.items() if path is not None}
     kind, features, labels = sets["images"]
@@ -93,9 +87,7 @@ def _read(path: Path) -> "tuple[str, np.ndarray, np.ndarray | None]":
     kinds = [name for name in _SPACES if name in tensors]
     if len(kinds) != 1:
         found = ", ".join(sorted(tensors)) or "nothing"
-        raise UserError(
-            f"{path} holds {found}: it must hold either `images` or `embeddings`; name one of them so"
-        )
+        raise UserError(f"{path} holds {found}: it must hold either `images` or `embeddings`; name one of them so")
     kind = kinds[0]
     rows = _images(path, tensors[kind]) if kind == "images" else _embeddings(path, tensors[kind])
     labels = tensors.get("labels")
@@ -133,9 +125,7 @@ def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
     return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
 
 
-def _check_fit(
-    arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.ndarray, np.ndarray | None]]"
-) -> None:
+def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.ndarray, np.ndarray | None]]") -> None:
     """Refuse files of different kinds or sizes, and a first appended row that does not exist."""
     kind, features, _ = sets["images"]
     for name, (other_kind, other, _) in sets.items():

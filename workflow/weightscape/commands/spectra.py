@@ -17,9 +17,7 @@ SWITCHES = {
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("after", type=Path, help="state dict: .safetensors, .pt or .pth")
-    parser.add_argument(
-        "--before", type=Path, help="state dict before training; adds the rows before and delta"
-    )
+    parser.add_argument("--before", type=Path, help="state dict before training; adds the rows before and delta")
     parser.add_argument("--out", type=Path, required=True, help="table to write: .parquet or .csv")
     parser.add_argument("--esd", type=Path, help="also write all eigenvalues, as .safetensors")
     parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
@@ -50,9 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
     table, values = measure(
         after,
         before,
-        settings=SpectraSettings(
-            seed=arguments.seed, **{name: getattr(arguments, name) for name in SWITCHES}
-        ),
+        settings=SpectraSettings(seed=arguments.seed, **{name: getattr(arguments, name) for name in SWITCHES}),
         workers=arguments.workers,
         head=frozenset(arguments.head),
         matrices=("after",) if before is None else ("before", "after", "delta"),

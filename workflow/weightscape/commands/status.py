@@ -94,9 +94,7 @@ def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
     for dataset in config["study"]["datasets"]:
         top = f"2_generate/{dataset}"
         name = f"{dataset}.{generator}"
-        jobs.append(
-            ("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log")
-        )
+        jobs.append(("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log"))
         for guidance in study.guidances(config):
             for shard in range(config["generate"]["shards"]):
                 made = f"{top}/{generator}/guidance-{guidance}/shard-{shard:05d}.json"

@@ -5,6 +5,8 @@ MNIST digits are drawn into a 20 x 20 box and centred by mass in 28 x 28 pixels 
 frame, so that what is left is writer and scanner; `full` lets the digit fill the frame.
 """
 
+from typing import Any
+
 import numpy as np
 
 from weightscape.errors import UserError
@@ -51,7 +53,7 @@ def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
     """`count` UCI digits as uint8 [count, 1, 28, 28], `boxed` as MNIST is or filling the frame (`full`)."""
     from sklearn.datasets import load_digits
 
-    source = load_digits()
+    source: Any = load_digits()
     if count > len(source.target):
         raise UserError(f"uci_digits has {len(source.target)} images, {count} were asked for: lower `images`")
     rows = rng.permutation(len(source.target))[:count]
@@ -67,7 +69,7 @@ def _framed(image: np.ndarray, side: int) -> np.ndarray:
 
     rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
     ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scaled = ndimage.zoom(ink, side / max(ink.shape), order=1, mode="nearest", grid_mode=True).clip(0, 1)
+    scaled: Any = ndimage.zoom(ink, side / max(ink.shape), order=1, mode="nearest", grid_mode=True).clip(0, 1)
     height, width = scaled.shape
     frame = np.zeros((SIDE, SIDE))
     top, left = (SIDE - height) // 2, (SIDE - width) // 2

@@ -76,9 +76,7 @@ def measure(
     }
     if baseline is not None:
         score = vendi.score(eigenvalues, 1.0)
-        record["weighted"] = _weighted(
-            score, features, baseline, appended_from, settings, streams["weighted"]
-        )
+        record["weighted"] = _weighted(score, features, baseline, appended_from, settings, streams["weighted"])
     if reference is not None:
         record["reference"] = _against(features, reference, settings, streams["reference"])
     return plain(record)
@@ -183,14 +181,10 @@ def _weighted(
     return {"vendi": score, "rows_of_rho": "appended" if appended else "all", **record}
 
 
-def _against(
-    features: Rows, reference: Rows, settings: DiversitySettings, rng: np.random.Generator
-) -> dict[str, Any]:
+def _against(features: Rows, reference: Rows, settings: DiversitySettings, rng: np.random.Generator) -> dict[str, Any]:
     """The set against as many real rows, both in random order."""
     size = min(len(features), len(reference), settings.reference_rows)
-    real, rows = (
-        each[rng.permutation(len(each))[:size]].astype(np.float64) for each in (reference, features)
-    )
+    real, rows = (each[rng.permutation(len(each))[:size]].astype(np.float64) for each in (reference, features))
     return against(
         real,
         rows,

@@ -22,13 +22,9 @@ PIECE = 2**17  # numbers that stay in a core's cache while they are scaled: 1 MB
 def check_rows(name: str, features: Rows, dimensions: int | None = None, least: int = 1) -> None:
     """Refuse rows that no measure can use."""
     if features.ndim != 2 or not np.issubdtype(features.dtype, np.floating):
-        raise ValueError(
-            f"{name} must be floats [rows, dimensions], got {features.dtype} {list(features.shape)}"
-        )
+        raise ValueError(f"{name} must be floats [rows, dimensions], got {features.dtype} {list(features.shape)}")
     if features.shape[0] < least or features.shape[1] < 1:
-        raise ValueError(
-            f"{name} must have at least {least} rows and one dimension, got {list(features.shape)}"
-        )
+        raise ValueError(f"{name} must have at least {least} rows and one dimension, got {list(features.shape)}")
     if dimensions is not None and features.shape[1] != dimensions:
         raise ValueError(f"{name} must have {dimensions} dimensions, got {features.shape[1]}")
     if not np.isfinite(features).all():

@@ -35,13 +35,9 @@ class DiversitySettings:
             values = getattr(self, name)
             for value in values if isinstance(values, tuple) else (values,):
                 if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                    raise UserError(
-                        f"diversity {name} must be a whole number of at least {least}, got {value!r}"
-                    )
+                    raise UserError(f"diversity {name} must be a whole number of at least {least}, got {value!r}")
         if not self.orders or not all(order >= 0 for order in self.orders):
-            raise UserError(
-                f"diversity orders must be one or more numbers of at least 0, got {list(self.orders)}"
-            )
+            raise UserError(f"diversity orders must be one or more numbers of at least 0, got {list(self.orders)}")
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "DiversitySettings":

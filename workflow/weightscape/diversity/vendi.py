@@ -144,17 +144,13 @@ def summary(draws: Sequence[Scores], rows: int) -> dict[str, Any]:
     return {"rows": rows, "draws": len(draws), "mean": mean, "sd": spread}
 
 
-def rarefaction(
-    scorer: Scorer, sizes: Sequence[int], count: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+def rarefaction(scorer: Scorer, sizes: Sequence[int], count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Scores at each size that is at most half of the set; the score of the whole set ends the curve."""
     usable = [size for size in sorted(set(sizes)) if size <= len(scorer) // 2]
     return [sampled_scores(scorer, size, count, rng) for size in usable]
 
 
-def by_class(
-    scorer: Scorer, labels: Indices, size: int, count: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+def by_class(scorer: Scorer, labels: Indices, size: int, count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
     """Of each class: the scores of all its rows, and at a common size of at most half of the class."""
     classes = []
     for label in np.unique(labels):

@@ -46,9 +46,7 @@ def extreme_rho(left: Rows, right: Rows, most: int, rng: np.random.Generator) ->
     """Least and greatest rho of all row orders, exact by assignment, on at most `most` of the pairs."""
     chosen = draw(rng, len(left), most)
     cosines = left[chosen] @ right[chosen].T
-    least, greatest = (
-        cosines[linear_sum_assignment(cosines, maximize=most)].mean() for most in (False, True)
-    )
+    least, greatest = (cosines[linear_sum_assignment(cosines, maximize=most)].mean() for most in (False, True))
     return {"pairs": len(chosen), "min": float(least), "max": float(greatest)}
 
 

@@ -33,10 +33,7 @@ def measured(evaluation: style.Table) -> style.Table:
     ood = evaluation[evaluation["split"].str.startswith("ood-")]
     parts = [
         test[RUN].assign(measure="test", value=100 * test["accuracy"]),
-        ood.groupby(RUN, as_index=False)["accuracy"]
-        .mean()
-        .rename(columns={"accuracy": "value"})
-        .assign(measure="ood"),
+        ood.groupby(RUN, as_index=False)["accuracy"].mean().rename(columns={"accuracy": "value"}).assign(measure="ood"),
         test[RUN].assign(measure="ece", value=100 * test["ece"]),
     ]
     parts[1]["value"] *= 100

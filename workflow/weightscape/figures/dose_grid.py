@@ -65,18 +65,14 @@ def _note(counts: style.Column) -> str:
 
 def _panel(axis: Axes, means: style.Table, runs: style.Table, look: style.Family) -> None:
     if means.empty:
-        axis.text(
-            0.5, 0.5, "no data", transform=axis.transAxes, ha="center", va="center", color=style.REFERENCE
-        )
+        axis.text(0.5, 0.5, "no data", transform=axis.transAxes, ha="center", va="center", color=style.REFERENCE)
         return
     _baseline_band(axis, means[means["dose"] == style.BASELINE])
     aside = ASIDE * (np.ptp(means["at"]) or 1.0)
     axis.plot(runs["at"] + aside, runs["value"], ".", color=look.color, ms=2.5, mew=0)
     axis.errorbar(means["at"], means["mean"], means["sd"].fillna(0.0), color=look.color, elinewidth=0.8)
     dosed = means["dose"] != style.BASELINE
-    axis.plot(
-        means["at"][dosed], means["mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5
-    )
+    axis.plot(means["at"][dosed], means["mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
     axis.plot(means["at"][~dosed], means["mean"][~dosed], "o", color="white", mec=look.color, mew=0.8, ms=3.5)
 
 

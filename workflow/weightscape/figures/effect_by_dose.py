@@ -24,11 +24,5 @@ def draw(tables: style.Tables) -> Figure:
 
 def hidden_change(run_effects: style.Table) -> style.Table:
     """The mean effects on hidden layers of the change from before to after."""
-    kept = (
-        (run_effects["role"] == "hidden")
-        & (run_effects["source"] == "change")
-        & run_effects["metric"].isin(METRICS)
-    )
-    return run_effects[kept].assign(
-        measure=lambda table: table["metric"], value=lambda table: table["effect_mean"]
-    )
+    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(METRICS)
+    return run_effects[kept].assign(measure=lambda table: table["metric"], value=lambda table: table["effect_mean"])

@@ -110,26 +110,20 @@ def _smallest(values: object) -> float:
 def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
     """An outline per run, then the law of the first run."""
     heights = []
-    for family, dose, matrix, eigenvalues in rows[["family", "dose", "matrix", "eigenvalues"]].itertuples(
-        index=False
-    ):
+    for family, dose, matrix, eigenvalues in rows[["family", "dose", "matrix", "eigenvalues"]].itertuples(index=False):
         values = np.asarray(eigenvalues, float)
         heights.append(np.histogram(values, edges)[0] / (max(len(values), 1) * np.diff(edges)))
         axis.stairs(heights[-1], edges, baseline=None, color=_color(matrix, family, dose), lw=0.9)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
     first = rows.iloc[0]
     if np.isfinite(first["bulk_max"]) and first["bulk_max"] > first["bulk_min"]:
-        _draw_law(
-            axis, np.asarray(first["eigenvalues"], float), float(first["bulk_min"]), float(first["bulk_max"])
-        )
+        _draw_law(axis, np.asarray(first["eigenvalues"], float), float(first["bulk_min"]), float(first["bulk_max"]))
 
 
 def _limits(axis: Axes, heights: np.ndarray, logarithmic: bool) -> None:
     positive = heights[heights > 0]
     if positive.size:
-        axis.set_ylim(
-            0.5 * positive.min() if logarithmic else 0.0, (3 if logarithmic else 1.35) * positive.max()
-        )
+        axis.set_ylim(0.5 * positive.min() if logarithmic else 0.0, (3 if logarithmic else 1.35) * positive.max())
 
 
 def _draw_law(axis: Axes, values: np.ndarray, lower: float, upper: float) -> None:
@@ -148,7 +142,5 @@ def _handles(part: style.Table) -> list[Line2D]:
     for family, dose in part[["family", "dose"]].drop_duplicates().itertuples(index=False, name=None):
         name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
         handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
-    law_line = Line2D(
-        [], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({next(iter(handles))})"
-    )
+    law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({next(iter(handles))})")
     return [*handles.values(), law_line]

@@ -80,9 +80,7 @@ def _metrics(block: SubFigure, part: style.Table) -> None:
         axis.set_title(f"{style.METRICS[metric]}\n{_size(rows, layers)}")
     block.supxlabel(NOTE, fontsize=6, color=style.REFERENCE)
     if image is not None:
-        block.colorbar(
-            image, ax=list(axes), shrink=0.5, label="cosine of effects over hidden layers", pad=0.02
-        )
+        block.colorbar(image, ax=list(axes), shrink=0.5, label="cosine of effects over hidden layers", pad=0.02)
 
 
 def _size(rows: style.Table, layers: int) -> str:

@@ -12,10 +12,7 @@ TABLES = ("effects",)
 METRIC = "log_norm"
 ROW = 0.85  # inches per family
 NAMES = 26  # layer names on the axis, at most
-NOTE = (
-    "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the family's own baseline runs; "
-    "scales differ between rows"
-)
+NOTE = "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the family's own baseline runs; scales differ between rows"
 
 ONE_SEED = "one run per condition (n = 1), so that no spread is known; scales differ between rows"
 

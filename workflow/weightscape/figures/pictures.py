@@ -23,9 +23,7 @@ def montage(table: style.Table, down: str, across: str) -> np.ndarray:
     size = (int(table["height"].max()), int(table["width"].max()))
     groups = [group.sort_values(across) for _, group in table.groupby(down, sort=True)]
     columns = max(map(len, groups))
-    sheet = np.full(
-        (len(groups) * (size[0] + GAP) - GAP, columns * (size[1] + GAP) - GAP, 3), PAPER, np.uint8
-    )
+    sheet = np.full((len(groups) * (size[0] + GAP) - GAP, columns * (size[1] + GAP) - GAP, 3), PAPER, np.uint8)
     for i, group in enumerate(groups):
         for j, row in enumerate(group.itertuples()):
             image = image_of(row)

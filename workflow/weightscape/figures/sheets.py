@@ -144,9 +144,7 @@ def pooled_interval(table: style.Table) -> style.Table:
     freedom = (table["n"] - 1).clip(lower=0)
     squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(family).transform("sum").to_numpy(float)
     df = freedom.groupby(family).transform("sum").to_numpy(float)
-    baseline = (
-        table["n"].where(table["dose"] == style.BASELINE).groupby(family).transform("max").to_numpy(float)
-    )
+    baseline = table["n"].where(table["dose"] == style.BASELINE).groupby(family).transform("max").to_numpy(float)
     known = np.where(df > 0, df, np.nan)
     error = np.sqrt(squares / known * (1 / table["n"].to_numpy(float) + 1 / baseline))
     half = stdtrit(known, 0.5 + style.LEVEL / 2) * error
@@ -206,9 +204,7 @@ def _condition(row: Row) -> list[str]:
 def _effect(row: Row) -> list[str]:
     """Effect with its spread, and interval; the baseline's effect is zero by definition."""
     mean, half = row["mean"], row["half"]
-    interval = (
-        f"[{_number(mean - half, DIGITS)}, {_number(mean + half, DIGITS)}]" if np.isfinite(half) else ABSENT
-    )
+    interval = f"[{_number(mean - half, DIGITS)}, {_number(mean + half, DIGITS)}]" if np.isfinite(half) else ABSENT
     return [spread(mean, row["sd"], DIGITS), interval]
 
 
@@ -218,9 +214,7 @@ def _number(value: float, digits: int) -> str:
 
 def spread(mean: float, sd: float, digits: int) -> str:
     """`mean +- sd`, each a dash where it is not known."""
-    return (
-        f"{_number(mean, digits)} \N{PLUS-MINUS SIGN} {_number(sd, digits)}" if np.isfinite(mean) else ABSENT
-    )
+    return f"{_number(mean, digits)} \N{PLUS-MINUS SIGN} {_number(sd, digits)}" if np.isfinite(mean) else ABSENT
 
 
 def _csv(table: style.Table) -> str:

@@ -11,19 +11,15 @@ import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.files import replacing
+from weightscape.frames import Column, Table
 
-if TYPE_CHECKING:  # pandas declares every selection as a union of unrelated types
-    Table = Column = Any
-else:
-    Table, Column = pd.DataFrame, pd.Series
 Tables = Mapping[str, Table]
 
 COLUMN, PAGE = 3.4, 7.0  # inches

@@ -37,9 +37,7 @@ def _grids(block: SubFigure, part: style.Table, quality: style.Table) -> None:
     quality = quality[quality["dataset"] == part["dataset"].iloc[0]]
     grids = [(_real_title(quality), part[part["kind"] == "real"])]
     synthetic = part[part["kind"] == "synthetic"]
-    grids += [
-        (_title(guidance, quality), rows) for guidance, rows in synthetic.groupby("guidance", sort=True)
-    ]
+    grids += [(_title(guidance, quality), rows) for guidance, rows in synthetic.groupby("guidance", sort=True)]
     grids = [(title, rows) for title, rows in grids if len(rows)]
     axes = block.subplots(1, max(GRIDS, len(grids)), squeeze=False)[0]
     for axis in axes[len(grids) :]:

@@ -63,9 +63,7 @@ def train(
     for step in range(first, settings.steps):
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * rate(settings, step)
-        loss = _loss(
-            model, noising, grids, targets, classes, settings, seeds.seed(seed, "ddpm", "step", step)
-        )
+        loss = _loss(model, noising, grids, targets, classes, settings, seeds.seed(seed, "ddpm", "step", step))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
@@ -189,9 +187,7 @@ def _checkpoint(path: Path | None, identity: str) -> tuple[int, dict[str, torch.
             metadata = file.metadata() or {}
             if metadata.get("identity") == identity:
                 return int(metadata["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        print(
-            f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True
-        )
+        print(f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True)
     except (SafetensorError, OSError) as error:
         print(f"checkpoint {path} cannot be read ({error}): ignored, training starts anew", flush=True)
     return 0, {}
@@ -201,7 +197,5 @@ def _exported(model: "UNet2DModel", shape: tuple[int, ...]) -> dict[str, np.ndar
     weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
     for name, array in weights.items():
         if not np.isfinite(array).all():
-            raise UserError(
-                f"training the generator diverged ({name} is not finite): lower its learning_rate"
-            )
+            raise UserError(f"training the generator diverged ({name} is not finite): lower its learning_rate")
     return weights | {SHAPE: np.array(shape, np.int64)}

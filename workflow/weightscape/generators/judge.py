@@ -43,9 +43,7 @@ class JudgeSettings:
             if value < least:
                 raise UserError(f"judge.{name} must be at least {least}, got {value}: correct the config")
         if not 0 < self.learning_rate < 1:
-            raise UserError(
-                f"judge.learning_rate must lie in (0, 1), got {self.learning_rate}: correct the config"
-            )
+            raise UserError(f"judge.learning_rate must lie in (0, 1), got {self.learning_rate}: correct the config")
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> "JudgeSettings":
@@ -73,9 +71,7 @@ def train(
         torch.manual_seed(seeds.seed(seed, "judge", "weights"))
         network = _network(images.shape[1], settings.width, classes)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=total, pct_start=0.2
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.2)
     for _ in range(settings.epochs):
         # The remainder is left out, so that batch statistics never come from a handful of images.
         for chosen in stream.permutation(len(images))[: len(images) // batch * batch].reshape(-1, batch):

@@ -56,8 +56,7 @@ def sample(
     for start in range(0, len(indices), batch_size):
         part = slice(start, start + batch_size)
         noise = [
-            _noise(shape, settings, seed, one, index)
-            for one, index in zip(labels[part], indices[part], strict=True)
+            _noise(shape, settings, seed, one, index) for one, index in zip(labels[part], indices[part], strict=True)
         ]
         asked = torch.tensor(labels[part], device=device)
         grid = _denoised(model, torch.stack(noise).to(device), asked, classes, guidance, settings)

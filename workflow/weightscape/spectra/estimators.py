@@ -34,9 +34,7 @@ def bulk(values: np.ndarray, larger: int) -> dict[str, float]:
     return columns
 
 
-def shapes(
-    values: np.ndarray, per_slice: np.ndarray, larger: int, settings: SpectraSettings
-) -> dict[str, float]:
+def shapes(values: np.ndarray, per_slice: np.ndarray, larger: int, settings: SpectraSettings) -> dict[str, float]:
     """Scale-free summaries of sorted pooled eigenvalues."""
     kept = above_rank(values, larger)
     columns = {
@@ -81,9 +79,7 @@ def tail(values: np.ndarray, larger: int, settings: SpectraSettings, name: str) 
         columns |= {"tail_alpha_low": low, "tail_alpha_high": high}
     if settings.goodness:
         random = generator(settings.seed, "spectra-goodness", name)
-        columns["tail_p"] = tails.goodness(
-            kept, found, settings.tail_minimum, settings.goodness_draws, random
-        )
+        columns["tail_p"] = tails.goodness(kept, found, settings.tail_minimum, settings.goodness_draws, random)
     if settings.alternatives:
         columns |= tails.alternatives(kept[found.start :])
     return columns

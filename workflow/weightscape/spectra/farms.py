@@ -25,9 +25,7 @@ def fixed_aspect_exponent(slices: np.ndarray, side: int, aspect: float, stride: 
     if slices.shape[1] < tall or slices.shape[2] < wide:
         return float("nan")
     pooled = np.sort(
-        np.concatenate(
-            [squared_singular_values(part).ravel() for part in _windows(slices, tall, wide, stride)]
-        )
+        np.concatenate([squared_singular_values(part).ravel() for part in _windows(slices, tall, wide, stride)])
     )
     return hill(pooled[len(pooled) - rank(pooled, tall) :])
 

@@ -104,9 +104,7 @@ def _fit_sigma(scaled: np.ndarray, ratio: float) -> float | None:
     return simplex(misfit, float(grid[np.argmin(misfits)]))
 
 
-def simplex(
-    function: Callable[[float], float], start: float, tolerance: float = 1e-4, most: int = 200
-) -> float:
+def simplex(function: Callable[[float], float], start: float, tolerance: float = 1e-4, most: int = 200) -> float:
     """Minimum in one dimension by Nelder and Mead's simplex (1965), as scipy.optimize.fmin finds it.
 
     In one dimension the centroid is the better of the two points.

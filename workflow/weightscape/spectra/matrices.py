@@ -80,12 +80,7 @@ def layer_name(key: str) -> str:
 
 def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
     """All parts of all weights, in the order of the state dict."""
-    return [
-        part
-        for key, shape in shapes.items()
-        if is_weight(key, shape)
-        for part in _parts_of(key, tuple(shape))
-    ]
+    return [part for key, shape in shapes.items() if is_weight(key, shape) for part in _parts_of(key, tuple(shape))]
 
 
 def _parts_of(key: str, shape: tuple[int, ...]) -> list[Part]:

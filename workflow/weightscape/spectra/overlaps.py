@@ -63,9 +63,7 @@ def overlap(one: np.ndarray, other: np.ndarray) -> float:
     return float(((one.T @ other) ** 2).sum() / one.shape[1])
 
 
-def update_overlaps(
-    update: Sequence[Leading], before: Sequence[Leading], after: Sequence[Leading]
-) -> dict[str, float]:
+def update_overlaps(update: Sequence[Leading], before: Sequence[Leading], after: Sequence[Leading]) -> dict[str, float]:
     """Overlaps of the leading spaces of `delta` with those of `before` and `after`, mean over slices."""
     columns = {}
     for name, others in (("before", before), ("after", after)):

@@ -37,9 +37,7 @@ def fit(values: np.ndarray, minimum: int = 2) -> PowerLaw | None:
         return None
     logs = np.log(values)
     alphas = exponents(logs)
-    candidates = np.flatnonzero(
-        (alphas > 1) & np.isfinite(alphas) & (count - np.arange(count - 1) >= minimum)
-    )
+    candidates = np.flatnonzero((alphas > 1) & np.isfinite(alphas) & (count - np.arange(count - 1) >= minimum))
     if not len(candidates):
         return None
     start = search(logs, alphas, candidates)

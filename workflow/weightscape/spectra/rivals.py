@@ -73,9 +73,7 @@ def truncated_power_law(ratios: np.ndarray, tolerance: float = 1e-12, most: int 
                 break
             length /= 2
         gain, point, (value, slope, curve) = new[0] - value, moved, new
-        if abs(gain) <= tolerance * max(1.0, abs(value)) and np.abs(length * step).max() < 1e-8 * (
-            1 + abs(point[0])
-        ):
+        if abs(gain) <= tolerance * max(1.0, abs(value)) and np.abs(length * step).max() < 1e-8 * (1 + abs(point[0])):
             break
     return Truncated(float(point[0]), float(point[1]), float(len(ratios) * value))
 

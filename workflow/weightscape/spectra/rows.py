@@ -111,9 +111,7 @@ def _status(slices: np.ndarray, values: np.ndarray) -> str:
     return f"constant: every entry is {first:g}" if (slices == first).all() else "ok"
 
 
-def _watcher_columns(
-    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str
-) -> Row:
+def _watcher_columns(part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str) -> Row:
     factor = watcher.scale(part.kind)
     scaled = factor * values
     columns: Row = dict(watcher.norms(scaled, part.larger))
@@ -128,9 +126,7 @@ def _watcher_columns(
     return columns
 
 
-def _our_columns(
-    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str
-) -> Row:
+def _our_columns(part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str) -> Row:
     columns: Row = dict(estimators.bulk(found.per_slice, part.larger))
     columns |= estimators.shapes(values, found.per_slice, part.larger, settings)
     columns |= estimators.tail(values, part.larger, settings, name)

@@ -27,9 +27,7 @@ def interval(
     return float(low), float(high)
 
 
-def goodness(
-    values: np.ndarray, fit: PowerLaw, minimum: int, draws: int, random: np.random.Generator
-) -> float:
+def goodness(values: np.ndarray, fit: PowerLaw, minimum: int, draws: int, random: np.random.Generator) -> float:
     """Share of semi-parametric samples whose own fit is as far as the data's: small refutes the power law."""
     below = values[: fit.start]
     worse = 0

@@ -82,9 +82,7 @@ def bulk(values: np.ndarray, larger: int, smaller: int) -> dict[str, float]:
     }
 
 
-def random_null(
-    slices: np.ndarray, values: np.ndarray, factor: float, random: np.random.Generator
-) -> dict[str, float]:
+def random_null(slices: np.ndarray, values: np.ndarray, factor: float, random: np.random.Generator) -> dict[str, float]:
     """Columns of the permuted matrix; `slices` unscaled, `values` sorted and scaled by `factor`."""
     permuted = null.permuted_values(slices, random)
     return {

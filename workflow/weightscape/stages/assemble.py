@@ -12,6 +12,7 @@ import pandas as pd
 
 from weightscape import program
 from weightscape.files import write_table
+from weightscape.frames import Table
 from weightscape.images import read_shard
 from weightscape.items import assemble, listed, summary
 from weightscape.records import place, read_record, write_record
@@ -19,7 +20,7 @@ from weightscape.records import place, read_record, write_record
 STAGE = "assemble"
 
 
-def real_items(shards: Sequence[Path]) -> pd.DataFrame:
+def real_items(shards: Sequence[Path]) -> Table:
     """Items of the real training set."""
     tables, first = [], 0
     for path in shards:
@@ -29,7 +30,7 @@ def real_items(shards: Sequence[Path]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def synthetic_items(shards: Sequence[Path]) -> pd.DataFrame | None:
+def synthetic_items(shards: Sequence[Path]) -> Table | None:
     """Items of the generator's shards, whose origin stands in the record beside each."""
     tables = []
     for path in shards:
@@ -43,9 +44,7 @@ def synthetic_items(shards: Sequence[Path]) -> pd.DataFrame | None:
 def main(argv: list[str] | None = None) -> None:
     """Write items.parquet, manifest and provenance into --out."""
     parser = program.arguments_of(STAGE, __doc__)
-    parser.add_argument(
-        "--train", type=Path, nargs="+", required=True, help="shards of the real training set"
-    )
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)

@@ -36,9 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write shards, manifest and provenance into --out."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument(
-        "--test", type=Path, nargs="*", default=[], help="shards of the test split, to be corrupted"
-    )
+    parser.add_argument("--test", type=Path, nargs="*", default=[], help="shards of the test split, to be corrupted")
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
     content = split_of(arguments.settings, arguments.test)

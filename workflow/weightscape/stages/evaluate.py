@@ -40,17 +40,11 @@ def kept(run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
     return record["inputs"] if same and whole else {}
 
 
-def evaluate_run(
-    run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str
-) -> None:
+def evaluate_run(run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str) -> None:
     """Evaluate one run on the splits of these manifests and write its files."""
     folder = run / "evaluation"
     inputs = kept(run, settings, code.digest)
-    old = (
-        (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors"))
-        if inputs
-        else ({}, {})
-    )
+    old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if inputs else ({}, {})
     results, logits = {}, {}
     forward: Callable[[np.ndarray], np.ndarray] | None = None
     for manifest in splits:
@@ -60,9 +54,7 @@ def evaluate_run(
             continue
         forward = forward or _forward(run, settings, device)
         content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
-        logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(
-            np.float16
-        )
+        logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(np.float16)
         results[split] = metrics(logits[split], content.labels, settings["evaluate"]["calibration_bins"])
     code.check()
     write_json(folder / "metrics.json", results)

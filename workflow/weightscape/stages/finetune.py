@@ -52,9 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
-    parser.add_argument(
-        "--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch"
-    )
+    parser.add_argument("--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch")
     parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
@@ -75,9 +73,7 @@ def main(argv: list[str] | None = None) -> None:
     model = networks.network(settings["model"], classes, settings["action"]["dropout"])
     networks.initialise_head(model, settings["seed"])
     weights = read_tensors(arguments.backbone)
-    networks.load_weights(
-        model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)}
-    )
+    networks.load_weights(model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)})
     initial = networks.tensors_of(model)
     own = {name: initial[name].copy() for name in networks.head_parameters(model)} if weights else initial
     networks.prepared(model, device, settings["batch_norm_momentum"])

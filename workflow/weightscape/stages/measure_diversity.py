@@ -83,16 +83,10 @@ def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path]) 
 def main(argv: list[str] | None = None) -> None:
     """Measure every seed of one condition."""
     parser = program.arguments_of(STAGE, __doc__)
-    parser.add_argument(
-        "--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds"
-    )
+    parser.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
     parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
-    parser.add_argument(
-        "--reference", type=Path, nargs="+", required=True, help="shards of held-out real images"
-    )
-    parser.add_argument(
-        "--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space"
-    )
+    parser.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
+    parser.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)

@@ -45,9 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     """Write the page and its record."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
-    parser.add_argument(
-        "--figures", type=Path, required=True, help="folder of the figures, results/7_figures"
-    )
+    parser.add_argument("--figures", type=Path, required=True, help="folder of the figures, results/7_figures")
     parser.add_argument("--template", type=Path, required=True)
     parser.add_argument("--captions", type=Path, required=True, help="folder with one NAME.md per figure")
     parser.add_argument("--config", type=Path, help="the study's config as JSON, to be shown on the page")

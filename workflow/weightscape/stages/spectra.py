@@ -41,13 +41,12 @@ def measure_and_write(
     else:
         own = read_tensors(before[-1])
         head = frozenset(name.rsplit(".", 1)[0] for name in own) if len(before) > 1 else frozenset()
-        table, spectra = measure(
-            read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta")
-        )
+        table, spectra = measure(read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta"))
         first, first_spectra = measure(own, settings=chosen, head=head, matrices=("after",))
         first["matrix"] = "before"
         table = pd.concat([first, table], ignore_index=True)
         spectra |= {name.replace("after/", "before/", 1): values for name, values in first_spectra.items()}
+    unmeasured = sum(status != "ok" for status in table["status"])
     code.check()
     write_table(out / "layers.parquet", table)
     write_tensors(out / "esd.safetensors", spectra)
@@ -59,21 +58,17 @@ def measure_and_write(
         code=code.digest,
         inputs=inputs,
         outputs=[out / "layers.parquet", out / "esd.safetensors"],
-        facts={"rows": len(table), "not_ok": int((table["status"] != "ok").sum())},
+        facts={"rows": len(table), "without_spectrum": unmeasured},
     )
-    print(f"{len(table)} rows, {(table['status'] != 'ok').sum()} of them without a spectrum")
+    print(f"{len(table)} rows, {unmeasured} of them without a spectrum")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write layers.parquet, esd.safetensors, manifest and provenance into --out."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--after", type=Path, required=True)
-    parser.add_argument(
-        "--initial", type=Path, required=True, help="what differs from --weights before training"
-    )
-    parser.add_argument(
-        "--weights", type=Path, required=True, help="weights of the backbone; empty for from scratch"
-    )
+    parser.add_argument("--initial", type=Path, required=True, help="what differs from --weights before training")
+    parser.add_argument("--weights", type=Path, required=True, help="weights of the backbone; empty for from scratch")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)

@@ -18,9 +18,7 @@ STAGE = "train_generator"
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest and provenance into --out; an interrupted training is resumed."""
     parser = program.arguments_of(STAGE, __doc__)
-    parser.add_argument(
-        "--train", type=Path, nargs="+", required=True, help="shards of the real training set"
-    )
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
@@ -46,9 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         device=str(device_of(arguments.device)),
         progress=Progress("train generator", settings.steps),
         checkpoint=checkpoint,
-        identity=digest(
-            [arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]
-        ),
+        identity=digest([arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]),
     )
     path = arguments.out / "weights.safetensors"
     code.check()
