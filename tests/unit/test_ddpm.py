@@ -103,7 +103,7 @@ def test_the_weights_survive_a_file_and_depend_on_the_seed(tmp_path, weights):
 def test_training_leaves_torchs_global_stream_alone(weights):
     before = torch.random.get_rng_state()
     ddpm.train(*halves(20), 2, replace(TINY, steps=1), seed=3)
-    ddpm.sample(weights, TINY, 2, 0, 1.0, [0], seed=0)
+    sampler.sample(weights, TINY, 2, 0, 1.0, [0], seed=0)
     assert torch.equal(before, torch.random.get_rng_state())
 
 
@@ -111,9 +111,9 @@ def test_training_leaves_torchs_global_stream_alone(weights):
 def test_an_image_does_not_depend_on_the_batch_that_it_is_drawn_in(learnt, guidance):
     settings, weights = learnt
     labels = [0, 1, 1, 0, 1, 0, 0]
-    whole = ddpm.sample(weights, settings, 2, labels, guidance, range(7), seed=0)
-    split = ddpm.sample(weights, settings, 2, labels, guidance, range(7), seed=0, batch_size=3)
-    alone = ddpm.sample(weights, settings, 2, 1, guidance, [4], seed=0)
+    whole = sampler.sample(weights, settings, 2, labels, guidance, range(7), seed=0)
+    split = sampler.sample(weights, settings, 2, labels, guidance, range(7), seed=0, batch_size=3)
+    alone = sampler.sample(weights, settings, 2, 1, guidance, [4], seed=0)
     difference = np.abs(whole.astype(int) - split)
     assert difference.max() <= 1
     assert (difference > 0).mean() <= 0.01
@@ -132,7 +132,7 @@ def test_seed_index_and_label_name_the_starting_noise_and_guidance_does_not():
 def test_samples_show_the_label_that_was_asked_for(learnt):
     settings, weights = learnt
     labels = [0, 1] * 20
-    images = ddpm.sample(weights, settings, 2, labels, 2.0, range(40), seed=1).astype(float)
+    images = sampler.sample(weights, settings, 2, labels, 2.0, range(40), seed=1).astype(float)
     brighter = images[..., 2:].mean((1, 2, 3)) > images[..., :2].mean((1, 2, 3))
     assert (brighter == np.array(labels)).mean() >= 0.95
 
@@ -175,7 +175,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
 def test_bfloat16_samples_stay_near_those_of_float32(learnt):
     settings, weights = learnt
     exact, rough = (
-        ddpm.sample(weights, replace(settings, precision=name), 2, 0, 2.0, range(8), seed=0).astype(float)
+        sampler.sample(weights, replace(settings, precision=name), 2, 0, 2.0, range(8), seed=0).astype(float)
         for name in denoiser.PRECISIONS
     )
     assert 0 < np.abs(exact - rough).mean() < 10
@@ -212,4 +212,4 @@ def test_images_that_cannot_be_halved_are_a_users_error():
 @pytest.mark.parametrize(("label", "indices"), [([0, 1], [0]), (2, [0])])
 def test_labels_that_do_not_fit_are_refused(weights, label, indices):
     with pytest.raises(ValueError, match="labels"):
-        ddpm.sample(weights, TINY, 2, label, 1.0, indices, seed=0)
+        sampler.sample(weights, TINY, 2, label, 1.0, indices, seed=0)

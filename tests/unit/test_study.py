@@ -152,4 +152,4 @@ def test_images_depend_on_no_sharding() -> None:
         assert len({part["seed"] for part in slices}) == 1
         return [index for part in slices for index in range(*part["indices"])]
 
-    assert indices(1) == indices(3) == list(range(200))
+    assert indices(1) == indices(3) == list(range(100))

@@ -22,6 +22,7 @@ SETTINGS = {
     "batch_size": 16,
     "learning_rate": 1e-3,
     "schedule": "one_cycle",
+    "rise": 0.3,
     "betas": [0.9, 0.999],
     "witness_every": 1,
     "history_every": 2,

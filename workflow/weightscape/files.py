@@ -104,6 +104,29 @@ def write_table(path: Path | str, table: Any) -> None:
             raise UserError(f"{path} must end in .parquet or .csv, not in {path.suffix!r}")
 
 
+def read_columns(path: Path | str) -> "dict[str, np.ndarray]":
+    """Read a parquet table as arrays by column, without pandas, whose import takes half a second."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run the stage that makes it") from None
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
+    return {name: table[name].to_numpy() for name in table.column_names}
+
+
+def write_rows(path: Path | str, rows: list[dict[str, Any]]) -> None:
+    """Write rows as a parquet table, without pandas."""
+    import pyarrow
+    import pyarrow.parquet
+
+    with replacing(path) as temporary:
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), temporary)
+
+
 def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
     """Read a parquet table."""
     import pandas as pd

@@ -39,11 +39,11 @@ class Items:
 
 
 def learning_rate(step: int, settings: Mapping[str, Any]) -> float:
-    """The rate at a step: `constant`, or `one_cycle` (cosine up from 1/25 over 30 % of the steps, cosine down to 0)."""
+    """The rate at a step: `constant`, or `one_cycle` (cosine up from 1/25 over the share `rise`, cosine down to 0)."""
     peak, steps = settings["learning_rate"], settings["steps"]
     if settings["schedule"] == "constant":
         return peak
-    rise = 0.3 * steps
+    rise = settings["rise"] * steps
     if step < rise:
         return peak * (0.04 + 0.96 * (1 - math.cos(math.pi * step / rise)) / 2)
     return peak * (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2

@@ -69,7 +69,8 @@ def _framed(image: np.ndarray, side: int) -> np.ndarray:
 
     rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
     ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scaled: Any = ndimage.zoom(ink, side / max(ink.shape), order=1, mode="nearest", grid_mode=True).clip(0, 1)
+    zoomed: Any = ndimage.zoom(ink, side / max(ink.shape), order=1, mode="nearest", grid_mode=True)
+    scaled = zoomed.clip(0, 1)
     height, width = scaled.shape
     frame = np.zeros((SIDE, SIDE))
     top, left = (SIDE - height) // 2, (SIDE - width) // 2

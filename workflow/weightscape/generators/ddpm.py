@@ -1,4 +1,4 @@
-"""DDPM: training of a class-conditional diffusion model; `sample` is from `sampler`.
+"""DDPM: training of a class-conditional diffusion model; `sampler` draws its images.
 
 Training minimises the mean squared error of the velocity (`denoiser`) at random times (Ho, Jain and Abbeel
 2020), with the label hidden in a share of the batch for classifier-free guidance (Ho and Salimans 2022),
@@ -21,7 +21,6 @@ from weightscape.errors import UserError
 from weightscape.files import write_tensors
 from weightscape.generators import denoiser
 from weightscape.generators.denoiser import SHAPE, TIMES, DDPMSettings
-from weightscape.generators.sampler import sample
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
 
     from weightscape.progress import Progress
-
-__all__ = ["DDPMSettings", "sample", "train"]
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
 LARGEST_GRADIENT = 1.0  # Euclidean norm

@@ -33,10 +33,10 @@ class DDPMSettings:
     """How the generator is built, trained and sampled. Fractions are of `steps` or of a batch."""
 
     patch: int = 2  # side of the pixel block that becomes one position
-    channels: tuple[int, ...] = (32, 64)  # per resolution, each half the one before; multiples of 8
+    channels: tuple[int, ...] = (24, 48)  # per resolution, each half the one before; multiples of 8
     layers: int = 1  # residual blocks per resolution
     schedule: str = "squaredcos_cap_v2"
-    steps: int = 440
+    steps: int = 500
     batch_size: int = 32
     learning_rate: float = 2.0e-3
     warmup: float = 0.05  # fraction of the steps in which the rate rises from 0
@@ -44,12 +44,10 @@ class DDPMSettings:
     weight_decay: float = 0.01
     label_drop: float = 0.1  # fraction of labels hidden, so that guidance has a model without labels
     ema_decay: float = 0.999
-    ema_power: float = (
-        0.75  # the average forgets its start: its decay is 1 - (1 + step)^-power until it reaches ema_decay
-    )
+    ema_power: float = 0.75  # the decay after n steps is 1 - (1 + n)^-power, at most ema_decay
     precision: str = "float32"
     checkpoint_every: int = 50  # steps
-    sampler_steps: int = 10
+    sampler_steps: int = 8
 
     def __post_init__(self) -> None:
         for name in ("patch", "layers", "steps", "batch_size", "checkpoint_every"):

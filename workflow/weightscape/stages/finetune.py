@@ -10,41 +10,12 @@ with the proof that the intervention acted, and provenance.json.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from weightscape import program
-from weightscape.files import digest, read_table, read_tensors, write_table, write_tensors
-from weightscape.images import read_shard
-from weightscape.records import content_digest, read_record, results_of, write_record
-
-if TYPE_CHECKING:
-    import torch
-
-    from weightscape.training import Items
+from weightscape.files import digest, read_tensors, write_rows, write_tensors
+from weightscape.records import content_digest, read_record, write_record
 
 STAGE = "finetune"
-
-
-def load_items(path: Path, device: "torch.device") -> "tuple[Items, list[Path]]":
-    """The images and labels of an item list, on the device, and the shards that they came from."""
-    import torch
-
-    from weightscape.training import Items
-
-    table = read_table(path)
-    root = results_of(path)
-    shards = sorted(table["shard"].unique())
-    content = {shard: read_shard(root / shard).images for shard in shards}
-    images = np.empty((len(table), *next(iter(content.values())).shape[1:]), np.uint8)
-    for shard, pixels in content.items():
-        rows = np.flatnonzero(table["shard"] == shard)
-        images[rows] = pixels[table["index"].to_numpy()[rows]]
-    tensors = (torch.from_numpy(np.array(table[column])) for column in ("label", "true_label"))
-    synthetic = torch.from_numpy(np.array(table["origin"] != "real"))
-    items = Items(*(part.to(device) for part in (torch.from_numpy(images), *tensors, synthetic)))
-    return items, [root / shard for shard in shards]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -63,6 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from weightscape import action, networks, training
+    from weightscape.loading import load_items
 
     torch.set_num_threads(arguments.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -98,9 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     code.check()
     write_tensors(arguments.out / "initial.safetensors", own)
     write_tensors(arguments.out / "after.safetensors", networks.tensors_of(model))
-    import pandas as pd
-
-    write_table(arguments.out / "history.parquet", pd.DataFrame(history))
+    write_rows(arguments.out / "history.parquet", history)
     write_record(
         arguments.out,
         stage=STAGE,

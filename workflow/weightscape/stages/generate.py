@@ -33,16 +33,17 @@ def main(argv: list[str] | None = None) -> None:
 
     import torch
 
-    from weightscape.generators import ddpm
+    from weightscape.generators.denoiser import DDPMSettings
+    from weightscape.generators.sampler import sample
     from weightscape.networks import device_of
 
     torch.set_num_threads(arguments.threads)
     weights = read_tensors(arguments.weights)
     classes = read_record(arguments.weights.parent / "manifest.json")["facts"]["classes"]
-    chosen = ddpm.DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
+    chosen = DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
     indices = range(*settings["indices"])
     parts = [
-        ddpm.sample(
+        sample(
             weights,
             chosen,
             classes,

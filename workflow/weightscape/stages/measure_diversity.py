@@ -21,7 +21,6 @@ from weightscape.images import read_shards
 from weightscape.progress import track
 from weightscape.records import content_digest, write_record
 from weightscape.seeds import seed as named_seed
-from weightscape.stages.finetune import load_items
 
 STAGE = "measure_diversity"
 SHOWN = 20
@@ -65,15 +64,15 @@ def measure_seed(
     return records, (seen[:SHOWN] * 255).round().to(torch.uint8).numpy()
 
 
-def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path]) -> dict[str, dict[str, Any]]:
-    """What every seed is compared with, by space: the real training set, held-out images and pure noise."""
+def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int) -> dict[str, dict[str, Any]]:
+    """What every seed is compared with, by space: the real training set, `most` held-out images and pure noise."""
     import torch
 
     from weightscape.networks import as_unit
 
     sets = {
-        name: as_unit(torch.from_numpy(read_shards(paths).images))
-        for name, paths in (("baseline", real), ("reference", reference))
+        name: as_unit(torch.from_numpy(read_shards(paths).images[:count]))
+        for name, paths, count in (("baseline", real, None), ("reference", reference, most))
     }
     source = torch.Generator().manual_seed(named_seed("measure_diversity", "noise"))
     sets["noise"] = torch.rand(sets["reference"].shape, generator=source)
@@ -96,11 +95,12 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from weightscape.embeddings import spaces_of
+    from weightscape.loading import load_items
 
     torch.set_num_threads(arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
     spaces = spaces_of(settings["spaces"], weights)
-    fixed = fixed_rows(spaces, arguments.real, arguments.reference)
+    fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"])
     acts = bool(settings["operations"]) or settings["noise"] > 0
     results, samples, shards, done = {}, {}, set(), {}
     pairs = list(zip(arguments.items, settings["seeds"].items(), strict=True))

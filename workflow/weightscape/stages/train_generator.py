@@ -28,12 +28,13 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from weightscape.generators import ddpm
+    from weightscape.generators.denoiser import DDPMSettings
     from weightscape.networks import device_of
 
     torch.set_num_threads(arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    settings = ddpm.DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
+    settings = DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
     checkpoint = arguments.out / "checkpoint.safetensors"
     weights = ddpm.train(
         content.images,

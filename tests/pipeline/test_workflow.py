@@ -1,0 +1,175 @@
+"""The real workflow at toy size, in a copy of the project: it runs to the report, and only stale stages rerun."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+STUDY = ["--configfile", "workflow/studies/smoke.yaml"]
+RESULTS = "results/studies/smoke"
+pytestmark = pytest.mark.slow
+
+
+def snakemake(project: Path, *arguments: str, study: list[str] = STUDY) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTEST_CURRENT_TEST")}
+    command = ["snakemake", *arguments, "--cores", "2", *study]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, timeout=900)
+
+
+def planned(project: Path, *arguments: str, study: list[str] = STUDY) -> Counter[str]:
+    """How many jobs of each rule a dry run plans."""
+    done = snakemake(project, "-n", *arguments, study=study)
+    assert done.returncode == 0, done.stdout + done.stderr
+    text = done.stdout + done.stderr
+    return Counter({m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", text, re.MULTILINE) if m[1] != "total"})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project in which the smoke study has run."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, project)
+    for name in ("workflow", "envs"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    done = snakemake(project)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return project
+
+
+@pytest.fixture
+def edit(finished: Path) -> Iterator["Edit"]:
+    editor = Edit(finished)
+    yield editor
+    editor.undo()
+
+
+class Edit:
+    """Edits of files that are undone after a test."""
+
+    def __init__(self, project: Path) -> None:
+        self.project = project
+        self.saved: dict[Path, str] = {}
+
+    def __call__(self, name: str, before: str, after: str) -> None:
+        path = self.project / name
+        text = path.read_text()
+        assert before in text
+        self.saved.setdefault(path, text)
+        path.write_text(text.replace(before, after, 1))
+
+    def undo(self) -> None:
+        for path, text in self.saved.items():
+            path.write_text(text)
+
+
+def test_the_study_reaches_its_report_and_then_nothing_is_to_be_done(finished: Path) -> None:
+    page = finished / RESULTS / "8_report" / "report.html"
+    assert page.stat().st_size > 100_000
+    assert planned(finished) == Counter()
+
+
+def test_its_tables_have_every_run(finished: Path) -> None:
+    runs = pd.read_parquet(finished / RESULTS / "6_metrics" / "runs.parquet")
+    assert len(runs) == 8 and not runs.duplicated(["family", "dose", "seed"]).any()
+    noisy = runs.set_index(["family", "dose"])
+    assert noisy.loc[("label_noise", "fifth"), "changed_labels"] == pytest.approx(0.2, abs=0.06)
+    assert noisy.loc[("noise", "strong"), "changed_images"] == 1
+    assert noisy.loc[("synthetic_add", "equal"), "synthetic_share"] == pytest.approx(0.5, abs=0.1)
+    assert (runs[runs["dose"] == "baseline"]["changed_images"] == 0).all()
+
+
+def test_nothing_half_written_is_left(finished: Path) -> None:
+    left = [p for p in (finished / RESULTS).rglob("*") if p.name.endswith(".tmp") or p.name.startswith("checkpoint")]
+    assert left == []
+
+
+def test_a_comment_and_a_docstring_rerun_nothing(finished: Path, edit: Edit) -> None:
+    edit("workflow/weightscape/training.py", "def learning_rate(", "# a comment\ndef learning_rate(")
+    edit("workflow/weightscape/training.py", '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
+    edit("workflow/weightscape/files.py", '"""Read a JSON file."""', '"""Read JSON."""')
+    assert planned(finished) == Counter()
+
+
+def test_a_touched_file_and_another_study_rerun_nothing(finished: Path) -> None:
+    for path in (finished / RESULTS / "1_data").rglob("*"):
+        path.touch()
+    for path in (finished / "workflow" / "weightscape").rglob("*.py"):
+        path.touch()
+    snakemake(finished, "results/1_data/digits/val/manifest.json", study=[])
+    assert planned(finished) == Counter()
+
+
+def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edit: Edit) -> None:
+    edit("config.yaml", "strong: {sigma: 0.05}", "strong: {sigma: 0.06}")
+    jobs = planned(finished)
+    assert jobs.pop("figure") == len(yaml.safe_load((finished / "config.yaml").read_text())["figures"])
+    one_of_each = ("finetune", "evaluate", "spectra", "measure_diversity", "aggregate", "analyse", "report", "all")
+    assert jobs == Counter(dict.fromkeys(one_of_each, 1))
+
+
+def test_the_code_of_one_figure_redraws_that_figure(finished: Path, edit: Edit) -> None:
+    edit("workflow/weightscape/figures/esd.py", "def draw(", "NEW = 1\n\n\ndef draw(")
+    assert planned(finished) == Counter(figure=1, report=1, all=1)
+
+
+def test_the_spectral_code_trains_nothing(finished: Path, edit: Edit) -> None:
+    edit("workflow/weightscape/spectra/layers.py", "MATRICES = (", "NEW = 1\nMATRICES = (")
+    jobs = planned(finished)
+    assert jobs["spectra"] == 8 and jobs["spectra_before"] == 1
+    assert not set(jobs) & {"finetune", "evaluate", "generate", "train_generator", "data", "measure_diversity"}
+
+
+def test_a_new_seed_and_ood_set_compute_only_what_is_new(finished: Path, edit: Edit) -> None:
+    edit("workflow/studies/smoke.yaml", "seeds: [0]", "seeds: [0, 1]")
+    jobs = planned(finished)
+    assert jobs["finetune"] == jobs["spectra"] == 8
+    assert not set(jobs) & {"data", "train_generator", "generate", "train_judge"}
+    edit.undo()
+    more = "      new-set: {source: uci_digits, framing: full, images: 10}\n      uci-digits:"
+    edit("workflow/studies/smoke.yaml", "      uci-digits:", more)
+    jobs = planned(finished)
+    assert jobs["data"] == 1 and jobs["evaluate"] == 8
+    assert not set(jobs) & {"finetune", "spectra", "generate", "measure_diversity"}
+
+
+def test_an_evaluation_keeps_what_an_earlier_one_found(finished: Path, edit: Edit) -> None:
+    run = f"{RESULTS}/4_finetune/digits/efficientnet-lite0/noise/weak/seed0/evaluation"
+    old = pd.read_json(finished / run / "metrics.json")
+    more = "      new-set: {source: uci_digits, framing: full, images: 10}\n      uci-digits:"
+    edit("workflow/studies/smoke.yaml", "      uci-digits:", more)
+    done = snakemake(finished, f"{run}/manifest.json")
+    assert done.returncode == 0, done.stderr[-2000:]
+    new = pd.read_json(finished / run / "metrics.json")
+    pd.testing.assert_frame_equal(new[old.columns], old)
+    assert new["ood-new-set"]["images"] == 10
+    edit.undo()
+    assert snakemake(finished).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("  steps: 72", "  stepz: 72", "unknown key 'stepz' in finetune; did you mean 'steps'"),
+        ("sigma: 0.02", "sigma: 7", "sigma = 7 is greater than the maximum of 1"),
+        ("families: [augment,", "families: [augmemt,", "unknown key|names 'augmemt'"),
+        ("scale: 2.0,", "scale: two,", "scale = 'two' is not of type 'number'"),
+    ],
+)
+def test_a_broken_config_is_one_sentence_before_the_first_job(
+    finished: Path, edit: Edit, before: str, after: str, message: str
+) -> None:
+    edit("config.yaml", before, after)
+    done = snakemake(finished, "-n", study=[])
+    text = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert re.search(rf"^error: config: .*({message})", text, re.MULTILINE), text
+    assert "Traceback" not in text
