@@ -173,3 +173,41 @@ def test_a_broken_config_is_one_sentence_before_the_first_job(
     assert done.returncode != 0
     assert re.search(rf"^error: config: .*({message})", text, re.MULTILINE), text
     assert "Traceback" not in text
+
+
+def toy_command(stage: str) -> str:
+    """The command in a stage program's docstring, for the smoke study."""
+    lines = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text().split('"""')[1].splitlines()
+    command = "\n".join(line.strip() for line in lines if line.startswith("    "))
+    command = command.replace("results/", f"{RESULTS}/")
+    return re.sub(r"(weightscape settings \w+)", rf"\1 {' '.join(STUDY)}", command)
+
+
+STAGES = sorted(p.stem for p in (ROOT / "workflow" / "weightscape" / "stages").glob("*.py") if p.stem != "__init__")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_program_runs_by_hand_with_its_toy_command(finished: Path, stage: str, tmp_path: Path) -> None:
+    command = toy_command(stage).replace("/tmp/", f"{tmp_path}/")
+    assert command.startswith(f"python -m weightscape.stages.{stage} ")
+    environment = {**os.environ, "PYTHONPATH": str(finished / "workflow")}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=finished, capture_output=True, text=True, env=environment, timeout=300
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+
+
+def test_status_counts_what_is_done(finished: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(finished / "workflow")}
+    command = ["python", "-m", "weightscape.cli", "status", *STUDY]
+    done = subprocess.run(command, cwd=finished, capture_output=True, text=True, env=environment, check=True)
+    found = re.search(r"(\d+) of (\d+) jobs done", done.stdout)
+    assert found and found[1] == found[2] and int(found[1]) > 40
+    report = finished / RESULTS / "8_report" / "report.html"
+    kept = report.read_bytes()
+    report.unlink()
+    (finished / RESULTS / "logs" / "report.log").write_text("progress report: 3/9 figures, 1.5/s, 4 s left\n")
+    done = subprocess.run(command, cwd=finished, capture_output=True, text=True, env=environment, check=True)
+    report.write_bytes(kept)
+    assert "running: report (report): 33%, 3 of 9 figures, 4 s left" in done.stdout
+    assert "time left: about" in done.stdout

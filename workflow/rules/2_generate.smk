@@ -92,11 +92,12 @@ rule measure_quality:
         shards=ancient(all_generated("safetensors")),
         records=all_generated("json"),
         judge=ancient("<results>/2_generate/{dataset}/judge/weights.safetensors"),
-        manifest="<results>/2_generate/{dataset}/judge/manifest.json",
+        judged="<results>/2_generate/{dataset}/judge/manifest.json",
         test=ancient(expand("{shard}", shard=shards("{dataset}", "test"))),
     output:
         quality="<results>/2_generate/{dataset}/{generator}/quality.json",
         samples="<results>/2_generate/{dataset}/{generator}/samples.safetensors",
+        manifest="<results>/2_generate/{dataset}/{generator}/manifest.json",
     log:
         "<results>/logs/measure_quality/{dataset}.{generator}.log",
     conda:

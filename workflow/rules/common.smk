@@ -32,7 +32,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, config["study"]["datasets"])),
     split=r"[a-z0-9.-]+",
     backbone=r"[a-z0-9.-]+",
-    generator=r"[a-z0-9.-]+",
+    generator=re.escape(config["generate"]["name"]),
     guidance=r"[0-9.]+",
     shard=r"\d{5}",
     family=r"[a-z_]+",

@@ -71,15 +71,21 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
             add("data", f"1_data/{dataset}/{split}/manifest.json", f"data/{dataset}.{split}.log")
     for backbone in config["study"]["backbones"]:
         add("backbone", f"1_data/backbones/{backbone}/manifest.json", f"backbone/{backbone}.log")
+        add("spectra_before", f"5_spectra/before/{backbone}/manifest.json", f"spectra_before/{backbone}.log")
     if study.uses_generator(config):
         for stage, made, log in _generator_jobs(config):
             add(stage, made, log)
+    for dataset in config["study"]["datasets"]:
+        for stage, made, log in _assembling_jobs(config, dataset):
+            add(stage, made, log)
+    last = config["study"]["seeds"][-1]
     for job in study.runs(config):
         name = job.path.replace("/", ".")
         add("finetune", f"4_finetune/{job.path}/manifest.json", f"finetune/{name}.log")
-        condition = name.rsplit(".", 1)[0]
-        add("evaluate", f"4_finetune/{job.path}/evaluation/manifest.json", f"evaluate/{condition}.log")
         add("spectra", f"5_spectra/{job.path}/manifest.json", f"spectra/{name}.log")
+        if job.seed == last:  # one job evaluates the runs of a condition, in the order of their seeds
+            condition = name.rsplit(".", 1)[0]
+            add("evaluate", f"4_finetune/{job.path}/evaluation/manifest.json", f"evaluate/{condition}.log")
     add("aggregate", "6_metrics/aggregate.json", "aggregate.log")
     add("analyse", "6_metrics/analyse.json", "analyse.log")
     for figure in config["figures"]:
@@ -101,6 +107,21 @@ def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
                 jobs.append(("generate", made, f"generate/{name}.guidance-{guidance}.{shard:05d}.log"))
         jobs.append(("train_judge", f"{top}/judge/manifest.json", f"train_judge/{dataset}.log"))
         jobs.append(("measure_quality", f"{top}/{generator}/manifest.json", f"measure_quality/{name}.log"))
+    return jobs
+
+
+def _assembling_jobs(config: study.Config, dataset: str) -> list[tuple[str, str, str]]:
+    top = f"3_assemble/{dataset}"
+    jobs = [("assemble_real", f"{top}/real/manifest.json", f"assemble/{dataset}.real.log")]
+    for family, dose in study.conditions(config):
+        name = f"{dataset}.{family}.{dose}"
+        if study.alters_items(family, dose):
+            for seed in config["study"]["seeds"]:
+                made = f"{top}/{family}/{dose}/seed{seed}/manifest.json"
+                jobs.append(("assemble", made, f"assemble/{name}.seed{seed}.log"))
+        if family in study.DIVERSITY_FAMILIES:
+            made = f"{top}/{family}/{dose}/diversity/manifest.json"
+            jobs.append(("measure_diversity", made, f"measure_diversity/{name}.log"))
     return jobs
 
 

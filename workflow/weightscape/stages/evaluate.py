@@ -1,8 +1,8 @@
 """Stage 4: the runs of one condition on every split: metrics and logits.
 
     python -m weightscape.stages.evaluate --splits results/1_data/digits/test/manifest.json \
-        --runs results/4_finetune/digits/efficientnet-lite0/dropout/strong/seed0/manifest.json \
-        --settings "$(weightscape settings evaluate --backbone efficientnet-lite0)"
+        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
+        --settings "$(weightscape settings evaluate --dataset digits --backbone efficientnet-lite0)"
 
 Writes into each run's folder evaluation/metrics.json, evaluation/logits.safetensors (float16), a manifest and
 provenance. A split whose record still holds is kept, so that a new split or seed costs only itself.

@@ -3,7 +3,8 @@
     python -m weightscape.stages.finetune --items results/3_assemble/digits/real/items.parquet \
         --data results/1_data/digits/train/manifest.json --out /tmp/run \
         --backbone results/1_data/backbones/efficientnet-lite0/weights.safetensors \
-        --settings "$(weightscape settings finetune digits efficientnet-lite0 dropout strong 0)"
+        --settings "$(weightscape settings finetune --dataset digits --backbone efficientnet-lite0 \
+        --family noise --dose strong --seed 0)"
 
 Writes initial.safetensors (what differs from the backbone's file), after.safetensors, history.parquet, manifest.json
 with the proof that the intervention acted, and provenance.json.

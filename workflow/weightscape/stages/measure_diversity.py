@@ -4,7 +4,7 @@
         --real results/1_data/digits/train/shard-00000.safetensors \
         --reference results/1_data/digits/extra/shard-00000.safetensors \
         --backbones results/1_data/backbones/efficientnet-lite0/weights.safetensors --out /tmp/diversity \
-        --settings "$(weightscape settings measure_diversity --dataset digits --family augment --dose strong)"
+        --settings "$(weightscape settings measure_diversity --dataset digits --family noise --dose strong)"
 
 One epoch after augmentation, as pixels and as embeddings of each backbone before training. Writes measures.json
 (by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.

@@ -2,9 +2,8 @@
 
     python -m weightscape.stages.spectra --settings '{"spectra": {}, "seed": 1}' --out /tmp/spectra \
         --weights results/1_data/backbones/efficientnet-lite0/weights.safetensors \
-        --initial RUN/initial.safetensors --after RUN/after.safetensors
-
-where RUN is a folder such as results/4_finetune/digits/efficientnet-lite0/dropout/strong/seed0.
+        --initial results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/initial.safetensors \
+        --after results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/after.safetensors
 """
 
 from pathlib import Path
