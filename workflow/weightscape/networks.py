@@ -13,15 +13,6 @@ from weightscape.errors import UserError
 from weightscape.small_maps import for_small_maps
 
 
-def device_of(choice: str = "auto") -> torch.device:
-    """The device to compute on: the named one, or `cuda`, `mps`, `cpu` by what is there."""
-    if choice != "auto":
-        return torch.device(choice)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
     """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks)."""
     dropout = dropout or {}

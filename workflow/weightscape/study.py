@@ -130,7 +130,7 @@ def _check_references(config: Config) -> None:
     for family in study["families"]:
         _check_family(config, family)
     if config["generate"]["name"] == "judge":
-        raise UserError("config: generate.name = 'judge' is the name of a folder beside the generator's; choose another")
+        raise UserError("config: generate.name = 'judge' is a folder beside the generator's; choose another")
     for name in config["figures"]:
         if not (FIGURES / f"{name}.py").is_file():
             raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define")

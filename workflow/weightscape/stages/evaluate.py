@@ -40,7 +40,9 @@ def kept(run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
     return record["inputs"] if same and whole else {}
 
 
-def evaluate_run(run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str) -> None:
+def evaluate_run(
+    run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str, threads: int
+) -> None:
     """Evaluate one run on the splits of these manifests and write its files."""
     folder = run / "evaluation"
     inputs = kept(run, settings, code.digest)
@@ -52,7 +54,7 @@ def evaluate_run(run: Path, splits: list[Path], settings: dict[str, Any], code: 
         if split in old[0] and inputs.get(place(manifest)) == content_digest(manifest):
             results[split], logits[split] = old[0][split], old[1][split]
             continue
-        forward = forward or _forward(run, settings, device)
+        forward = forward or _forward(run, settings, device, threads)
         content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
         logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(np.float16)
         results[split] = metrics(logits[split], content.labels, settings["evaluate"]["calibration_bins"])
@@ -70,13 +72,14 @@ def evaluate_run(run: Path, splits: list[Path], settings: dict[str, Any], code: 
     print(f"{run}: " + ", ".join(f"{split} {values['accuracy']:.3f}" for split, values in results.items()))
 
 
-def _forward(run: Path, settings: dict[str, Any], device: str) -> Callable[[np.ndarray], np.ndarray]:
+def _forward(run: Path, settings: dict[str, Any], device: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:
     from weightscape import networks
+    from weightscape.device import prepare
 
     classes = read_record(run / "manifest.json")["facts"]["classes"]
     model = networks.network(settings["model"], classes)
     networks.load_weights(model, read_tensors(run / "after.safetensors"))
-    place_of = networks.device_of(device)
+    place_of = prepare(device, threads)
     return forward_of(networks.prepared(model, place_of), settings["input"], place_of)
 
 
@@ -90,11 +93,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
 
-    import torch
-
-    torch.set_num_threads(arguments.threads)
     for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
-        evaluate_run(manifest.parent, arguments.splits, arguments.settings, code, arguments.device)
+        evaluate_run(manifest.parent, arguments.splits, arguments.settings, code, arguments.device, arguments.threads)
 
 
 if __name__ == "__main__":

@@ -32,14 +32,11 @@ def main(argv: list[str] | None = None) -> None:
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
 
-    import torch
-
     from weightscape import action, networks, training
+    from weightscape.device import prepare
     from weightscape.loading import load_items
 
-    torch.set_num_threads(arguments.threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    device = networks.device_of(arguments.device)
+    device = prepare(arguments.device, arguments.threads)
     items, shards = load_items(arguments.items, device)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(read_record(arguments.data)["facts"]["classes"])

@@ -31,13 +31,11 @@ def main(argv: list[str] | None = None) -> None:
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
 
-    import torch
-
+    from weightscape.device import prepare
     from weightscape.generators.denoiser import DDPMSettings
     from weightscape.generators.sampler import sample
-    from weightscape.networks import device_of
 
-    torch.set_num_threads(arguments.threads)
+    device = prepare(arguments.device, arguments.threads)
     weights = read_tensors(arguments.weights)
     classes = read_record(arguments.weights.parent / "manifest.json")["facts"]["classes"]
     chosen = DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
@@ -51,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
             settings["guidance"],
             indices,
             seed=settings["seed"],
-            device=str(device_of(arguments.device)),
+            device=str(device),
             batch_size=100,
         )
         for label in track(range(classes), "generate", classes, "classes")

@@ -94,10 +94,11 @@ def main(argv: list[str] | None = None) -> None:
 
     import torch
 
+    from weightscape.device import prepare
     from weightscape.embeddings import spaces_of
     from weightscape.loading import load_items
 
-    torch.set_num_threads(arguments.threads)
+    prepare("cpu", arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
     spaces = spaces_of(settings["spaces"], weights)
     fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"])

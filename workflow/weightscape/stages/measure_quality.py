@@ -81,9 +81,9 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
 
-    import torch
+    from weightscape.device import prepare
 
-    torch.set_num_threads(arguments.threads)
+    prepare("cpu", arguments.threads)
     weights, real = read_tensors(arguments.judge), read_shards(arguments.test)
     trusted = read_record(arguments.judge.parent / "manifest.json")["facts"]["test_accuracy"]
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]

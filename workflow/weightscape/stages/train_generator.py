@@ -25,13 +25,11 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
 
-    import torch
-
+    from weightscape.device import prepare
     from weightscape.generators import ddpm
     from weightscape.generators.denoiser import DDPMSettings
-    from weightscape.networks import device_of
 
-    torch.set_num_threads(arguments.threads)
+    device = prepare(arguments.device, arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
     settings = DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
@@ -42,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         classes,
         settings,
         seed=arguments.settings["seed"],
-        device=str(device_of(arguments.device)),
+        device=str(device),
         progress=Progress("train generator", settings.steps),
         checkpoint=checkpoint,
         identity=digest([arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]),

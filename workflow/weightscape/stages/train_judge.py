@@ -26,11 +26,10 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
 
-    import torch
-
+    from weightscape.device import prepare
     from weightscape.generators import judge
 
-    torch.set_num_threads(arguments.threads)
+    prepare("cpu", arguments.threads)
     train, test = read_shards(arguments.train), read_shards(arguments.test)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
     settings = judge.JudgeSettings.from_mapping(arguments.settings["judge"])

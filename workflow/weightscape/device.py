@@ -1,0 +1,20 @@
+"""Where and how torch computes: the device, a fixed number of threads, and results that repeat."""
+
+import torch
+
+
+def prepare(choice: str, threads: int) -> torch.device:
+    """The device to compute on, with torch set up for it.
+
+    `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there. The number of threads is fixed,
+    as results may depend on it; deterministic algorithms are used where there are some. Denormal numbers are
+    flushed to zero: they slow a CPU down and decide nothing.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    if choice != "auto":
+        return torch.device(choice)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
