@@ -6,7 +6,8 @@ SHELL := /bin/bash
 .PHONY: figures smoke dag test lint format bench lock clean
 
 PYTHON ?= python3
-CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# nproc would answer with OMP_NUM_THREADS where a shell sets it.
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 BIN := $(CURDIR)/.venv/bin
 # Imports are compiled once, not in every job; the environment of a caller does not leak in.
 export PATH := $(BIN):$(PATH)
@@ -37,12 +38,12 @@ endef
 
 ## figures: run the study of config.yaml and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES)
+	snakemake --cores $(CORES) --quiet reason
 	echo "The report is $(CURDIR)/results/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
-	snakemake --cores $(CORES) --configfile workflow/studies/smoke.yaml
+	snakemake --cores $(CORES) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
 ## dag: a picture of the rules
