@@ -1,5 +1,6 @@
 """The real workflow at toy size, in a copy of the project: it runs to the report, and only stale stages rerun."""
 
+import ast
 import os
 import re
 import shutil
@@ -117,7 +118,7 @@ def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edi
 
 
 def test_the_code_of_one_figure_redraws_that_figure(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/figures/esd.py", "def draw(", "NEW = 1\n\n\ndef draw(")
+    edit("workflow/weightscape/figures/esd.py", "\nTABLES", "\nNEW = 1\nTABLES")
     assert planned(finished) == Counter(figure=1, report=1, all=1)
 
 
@@ -177,7 +178,8 @@ def test_a_broken_config_is_one_sentence_before_the_first_job(
 
 def toy_command(stage: str) -> str:
     """The command in a stage program's docstring, for the smoke study."""
-    lines = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text().split('"""')[1].splitlines()
+    source = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text()
+    lines = (ast.get_docstring(ast.parse(source)) or "").splitlines()
     command = "\n".join(line.strip() for line in lines if line.startswith("    "))
     command = command.replace("results/", f"{RESULTS}/")
     return re.sub(r"(weightscape settings \w+)", rf"\1 {' '.join(STUDY)}", command)
