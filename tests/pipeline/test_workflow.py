@@ -179,7 +179,7 @@ def test_a_broken_config_is_one_sentence_before_the_first_job(
 def toy_command(stage: str) -> str:
     """The command in a stage program's docstring, for the smoke study."""
     source = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text()
-    lines = (ast.get_docstring(ast.parse(source)) or "").splitlines()
+    lines = (ast.get_docstring(ast.parse(source), clean=False) or "").splitlines()
     command = "\n".join(line.strip() for line in lines if line.startswith("    "))
     command = command.replace("results/", f"{RESULTS}/")
     return re.sub(r"(weightscape settings \w+)", rf"\1 {' '.join(STUDY)}", command)

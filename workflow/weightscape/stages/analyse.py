@@ -1,6 +1,6 @@
 """Stage 6: effects of each run and condition against its family's own baselines.
 
-        python -m weightscape.stages.analyse --tables results/6_metrics \
+    python -m weightscape.stages.analyse --tables results/6_metrics \
         --settings '{"analyse": {"metrics": ["log_norm", "alpha"]}}'
 
 Writes `effects` and `run_effects` beside the tables that they come from.
