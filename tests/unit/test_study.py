@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from weightscape import study
+from weightscape.config import checked
 from weightscape.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def edited(path: str, value: Any) -> dict[str, Any]:
 
 
 def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
-    config = study.checked(CONFIG)
+    config = checked(CONFIG)
     runs = list(study.runs(config))
     assert len(runs) == len({run.path for run in runs}) == 69
     assert all((family, "baseline") in study.conditions(config) for family in config["study"]["families"])
@@ -58,7 +59,7 @@ FAULTS = {
 def test_a_fault_of_the_config_is_one_sentence_that_names_it(path: str) -> None:
     value, message = FAULTS[path]
     with pytest.raises(UserError, match=message) as caught:
-        study.checked(edited(path, value))
+        checked(edited(path, value))
     assert "\n" not in str(caught.value)
 
 
@@ -82,7 +83,7 @@ def test_every_key_of_the_config_is_required(path: str) -> None:
         block = block[part]
     del block[last]
     with pytest.raises(UserError):
-        study.checked(config)
+        checked(config)
 
 
 def _changed(stage: str, names: dict[str, str], config: dict[str, Any]) -> bool:

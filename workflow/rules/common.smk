@@ -23,9 +23,10 @@ os.environ.update(
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from weightscape import code, errors, images, study
+from weightscape.config import checked
 
 try:
-    config = study.checked(config)
+    config = checked(config)
 except errors.UserError as fault:
     sys.exit(f"error: {fault}")
 

@@ -1,26 +1,19 @@
-"""A study: the config, checked, and what follows from it (conditions, runs, each stage's slice of the settings).
+"""A study: what follows from its config (conditions, runs, each stage's slice of the settings).
 
-Pure functions of the config; the only module that knows its layout. Each stage gets exactly the keys that it uses,
+Pure functions of a config that `config.checked` let pass. Each stage gets exactly the keys that it uses,
 as one JSON object, so that a job is stale only when one of *its* settings changed.
 """
 
-import functools
 import inspect
 import itertools
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weightscape.errors import UserError
 from weightscape.seeds import seed
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
-FIGURES = Path(__file__).parent / "figures"
 BASELINE = "baseline"
-RESERVED = ("backbones", "before")
-"""Names of folders beside those of the data sets."""
 
 DIVERSITY_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
 """Families that change how diverse the images are that the network sees."""
@@ -45,131 +38,6 @@ class Run:
     def path(self) -> str:
         """The run's folder below a stage's folder."""
         return f"{self.dataset}/{self.backbone}/{self.family}/{self.dose}/seed{self.seed}"
-
-
-def checked(config: Config) -> dict[str, Any]:
-    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    errors = sorted(_validator().iter_errors(json.loads(json.dumps(config))), key=_depth)
-    if errors:
-        raise UserError(f"config: {_sentence(errors[0])}")
-    _check_references(config)
-    return dict(config)
-
-
-@functools.cache
-def _validator() -> Any:
-    import jsonschema
-    import yaml
-
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
-
-
-def _depth(error: Any) -> tuple[int, int]:
-    """Unknown keys and bad names first (a misspelt key also misses its right name), then the innermost fault."""
-    return (error.validator not in ("additionalProperties", "pattern"), -len(error.absolute_path))
-
-
-def _sentence(error: Any) -> str:
-    """One sentence for a fault that jsonschema found: the key, its value, what is allowed."""
-    import difflib
-
-    at = ".".join(str(part) for part in error.absolute_path)
-    where = at or "the top level"
-    if error.validator == "additionalProperties":
-        known = sorted(error.schema.get("properties", {}))
-        unknown = sorted(set(error.instance) - set(known))
-        if known and unknown:
-            near = difflib.get_close_matches(unknown[0], known, 1, 0.6)
-            hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(known)}"
-            return f"unknown key {unknown[0]!r} in {where}; {hint}"
-    if error.validator == "pattern":
-        allowed = "lower-case letters, digits, dots and dashes"
-        return f"{where} has the name {error.instance!r}; allowed are {allowed} (it is used in paths)"
-    if error.validator == "required":
-        missing = next(key for key in error.validator_value if key not in error.instance)
-        return f"key {missing!r} is missing in {where}; add it (config.yaml shows every key)"
-    if error.validator == "oneOf" and error.context:
-        return _sentence(min(_intended(error), key=_depth))
-    if isinstance(error.instance, str) and error.validator == "type" and _is_number(error.instance):
-        return f"{where} = {error.instance!r} is text in YAML; write a number with a dot, as 1.0e-5"
-    text = error.message if len(error.message) < 200 else error.message[:200] + " ..."
-    description = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
-    return f"{where} = {text}" + (f" ({description})" if description else "")
-
-
-def _intended(error: Any) -> list[Any]:
-    """The faults in the alternative that the instance names by its constant keys; all faults if it names none."""
-    branches: dict[int, list[Any]] = {}
-    for fault in error.context:
-        branches.setdefault(fault.schema_path[0], []).append(fault)
-    named = [faults for faults in branches.values() if not any(fault.validator == "const" for fault in faults)]
-    return named[0] if named else error.context
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _check_references(config: Config) -> None:
-    """Names in `study` must be defined, doses must not be called as the baseline, splits must be there."""
-    study, training = config["study"], config["finetune"]
-    if training["checkpoint_every"] % training["history_every"]:
-        raise UserError(
-            f"config: finetune.checkpoint_every = {training['checkpoint_every']} must be a multiple of "
-            f"finetune.history_every = {training['history_every']}"
-        )
-    for key, block in (("datasets", "data"), ("backbones", "backbones"), ("families", "families")):
-        for name in study[key]:
-            if name not in config[block]:
-                known = ", ".join(sorted(config[block]))
-                raise UserError(f"config: study.{key} names {name!r}, which {block} does not define; known: {known}")
-    for family in study["families"]:
-        _check_family(config, family)
-    if config["generate"]["name"] == "judge":
-        raise UserError("config: generate.name = 'judge' is a folder beside the generator's; choose another")
-    for name in config["figures"]:
-        if not (FIGURES / f"{name}.py").is_file():
-            raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define")
-    for dataset in study["datasets"]:
-        if dataset in RESERVED:
-            raise UserError(f"config: data.{dataset} has a name that the folders use; choose another")
-        for name, ood in config["data"][dataset]["ood"].items():
-            if name in ("train", "val", "test", "extra"):
-                raise UserError(f"config: data.{dataset}.ood.{name} has the name of a split; choose another")
-            _check_images(config, dataset, name, ood)
-
-
-def _check_family(config: Config, family: str) -> None:
-    block = config["families"][family]
-    for dose, values in block["doses"].items():
-        if dose == BASELINE:
-            raise UserError(f"config: families.{family}.doses.{dose}: {BASELINE!r} is every family's neutral dose")
-        if not isinstance(values.get(block["axis"]), int | float):
-            numbers = ", ".join(key for key, value in values.items() if isinstance(value, int | float))
-            raise UserError(
-                f"config: families.{family}.axis = {block['axis']!r} is no number of dose {dose!r}; "
-                f"choose from {numbers}"
-            )
-        if "guidance" in values and float(values["guidance"]) not in guidances(config):
-            allowed = ", ".join(map(str, guidances(config)))
-            raise UserError(
-                f"config: families.{family}.doses.{dose}.guidance = {values['guidance']} is not generated; "
-                f"generate.guidances has the scales {allowed}"
-            )
-
-
-def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
-    """A corruption cannot use more images than the test split has."""
-    have = config["data"][dataset]["splits"]["test"]
-    if ood["source"] == "corruption" and ood["images"] > have:
-        raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
-
-
-# --- what a study consists of -----------------------------------------------------------------------------------
 
 
 def doses(config: Config, family: str) -> list[str]:
@@ -215,9 +83,6 @@ def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
 def dose_number(config: Config, family: str, dose: str) -> float:
     """The number by which a family's doses are ordered and plotted; 0 for the baseline."""
     return 0.0 if dose == BASELINE else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
-
-
-# --- each stage's slice of the settings --------------------------------------------------------------------------
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:

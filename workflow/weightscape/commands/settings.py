@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape import study
+from weightscape.config import checked
 from weightscape.errors import UserError
 
 HELP = "the settings of one job as JSON, to run a stage's program by hand"
@@ -54,7 +55,7 @@ def load(config: Path, difference: Path | None) -> dict[str, Any]:
         except yaml.YAMLError as error:
             raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
         _merge(merged, content or {})
-    return study.checked(merged)
+    return checked(merged)
 
 
 def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
