@@ -36,6 +36,7 @@ rule backbone:
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     log:
         "<results>/logs/backbone/{backbone}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

@@ -21,6 +21,8 @@ os.environ.update(
 )
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
+shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import code, errors, images, study
 from weightscape.config import checked
