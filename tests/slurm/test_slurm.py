@@ -11,14 +11,13 @@ import pytest
 from conftest import Project, wait_for
 
 pytestmark = pytest.mark.slow
-CORES = ("--", "--cores", "2")
 
 
 @pytest.fixture(scope="module")
 def finished(small: Callable[[], Project]) -> Path:
     """A project whose head went to the end; the job that can be interrupted was told to stop once."""
     project = small()
-    head = project.start(*CORES)
+    head = project.start()
     wait_for((project.folder / "working").exists)
     signalled = [n for n in project.jobs("RUNNING") if "train_generator" in comment(n)]
     subprocess.run(["scancel", "--signal=TERM", *signalled], check=True)
@@ -58,7 +57,7 @@ def test_a_job_that_is_told_to_stop_saves_its_state_and_the_resubmitted_one_resu
 
 def test_a_cancelled_job_is_reported(small: Callable[[], Project]) -> None:
     project = small()
-    head = project.start(*CORES, "--retries", "0", "--", "long/0")
+    head = project.start("--", "--retries", "0", "--", "long/0")
     wait_for(lambda: "start" in journal(project))
     subprocess.run(["scancel", *project.jobs("RUNNING")], check=True)
     assert head.wait(120) == 1
@@ -69,14 +68,14 @@ def test_a_cancelled_job_is_reported(small: Callable[[], Project]) -> None:
 
 def test_a_head_that_was_killed_is_resumed_without_two_jobs_on_one_output(small: Callable[[], Project]) -> None:
     project = small()
-    head = project.start(*CORES, "--", "long/0", "long/1")
+    head = project.start("--", "long/0", "long/1")
     wait_for(lambda: journal(project).count("start") == 2)
-    assert project.run(*CORES, "--", "long/0", "long/1") == 1
+    assert project.run("--", "long/0", "long/1") == 1
     assert re.search(rf"study digits is already being run by process {head.pid} on \S+: let it work", project.said)
     head.send_signal(signal.SIGKILL)
     head.wait()
     assert len(project.jobs("RUNNING")) == 2
-    assert project.run(*CORES, "--", "long/0", "long/1") == 0, project.said[-3000:]
+    assert project.run("--", "long/0", "long/1") == 0, project.said[-3000:]
     assert "2 jobs of an earlier start are still in the queue, 0 of them have not begun" in project.said
     for number in (0, 1):
         words = [line.split()[0] for line in journal(project).splitlines() if f"long/{number} " in line]
@@ -86,11 +85,11 @@ def test_a_head_that_was_killed_is_resumed_without_two_jobs_on_one_output(small:
 
 def test_left_jobs_can_be_cancelled_instead(small: Callable[[], Project]) -> None:
     project = small()
-    head = project.start(*CORES, "--", "long/0")
+    head = project.start("--", "long/0")
     wait_for(lambda: journal(project).count("start") == 1)
     head.send_signal(signal.SIGKILL)
     head.wait()
-    assert project.run("--left", "cancel", *CORES, "--", "long/0") == 0, project.said[-3000:]
+    assert project.run("--left", "cancel", "--", "long/0") == 0, project.said[-3000:]
     assert [line.split()[0] for line in journal(project).splitlines()] == ["start", "start", "end"]
 
 
@@ -101,9 +100,8 @@ def journal(project: Project) -> str:
 
 
 def test_the_smoke_study_runs_through_sbatch_to_its_report(real: Project) -> None:
-    assert real.run("--study", "smoke", *CORES, seconds=1500) == 0, real.said[-3000:]
+    assert real.run("--study", "smoke", seconds=1500) == 0, real.said[-3000:]
     results = real.folder / "results" / "studies" / "smoke"
     assert (results / "8_report" / "report.html").stat().st_size > 100_000
     assert len(list(results.glob("4_finetune/*/*/*/*/seed0/after.safetensors"))) == 8
-    submitted = re.findall(r"(?:Job|has been) .*submitted with SLURM jobid (\d+)", real.said)
-    assert 10 < len(set(submitted)) < 25
+    assert 10 < real.said.count("submitted with SLURM jobid") < 20

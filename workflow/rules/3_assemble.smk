@@ -44,6 +44,7 @@ rule assemble:
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
     log:
         "<results>/logs/assemble/{dataset}.{family}.{dose}.seed{seed}.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
     params:

@@ -48,7 +48,7 @@ wildcard_constraints:
 
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
-    return code.code_digest("figure", f"figures.{wildcards.figure}")
+    return code_digest("figure", f"figures.{wildcards.figure}")
 
 
 SEEDS = config["study"]["seeds"]
@@ -66,9 +66,23 @@ def settings(stage):
     )
 
 
-def code_digest(stage):
-    """The meaning of a stage's code."""
-    return code.code_digest(stage)
+# On a cluster each job has a Snakemake of its own. It takes the digests that the head planned with, so that an edit
+# in between is found by the job's program.
+PLANNED = "WEIGHTSCAPE_PLANNED_CODE"
+DIGESTS = json.loads(os.environ.get(PLANNED, "{}")) if workflow.remote_exec else {}
+
+
+def code_digest(stage, *further):
+    """The meaning of a stage's code, with further modules that it chooses at run time."""
+    name = " ".join([stage, *further])
+    if name not in DIGESTS:
+        DIGESTS[name] = code.code_digest(stage, *further)
+        os.environ[PLANNED] = json.dumps(DIGESTS)
+    return DIGESTS[name]
+
+
+for drawn in config["figures"]:
+    code_digest("figure", f"figures.{drawn}")
 
 
 def folder_of(name):
