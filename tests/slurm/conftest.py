@@ -1,6 +1,7 @@
 """A real Slurm on this machine, with two GPUs that are plain files, and projects that are started on it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,9 +79,10 @@ def small(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
 
     def make() -> Project:
         folder = tmp_path_factory.mktemp("small")
-        for name in ("Snakefile", "interrupted.py"):
-            shutil.copy(HERE / name, folder)
+        shutil.copy(HERE / "interrupted.py", folder)
         shutil.copy(ROOT / "config.yaml", folder)
+        prefix = re.findall(r"^shell\.prefix.*$", (ROOT / "workflow/rules/common.smk").read_text(), re.MULTILINE)
+        (folder / "Snakefile").write_text("\n".join([(HERE / "Snakefile").read_text(), *prefix, ""]))
         shutil.copytree(ROOT / "workflow" / "profiles", folder / "workflow" / "profiles")
         made.append(Project(folder))
         return made[-1]
