@@ -22,8 +22,8 @@ from weightscape.errors import UserError
 
 HELP = "start or resume a study on a Slurm cluster"
 PROFILE = Path("workflow/profiles/slurm")
-SHORTEST_MEMORY = 120
-"""Seconds for which Slurm must remember a job that ended, for `squeue` to tell of it."""
+SHORTEST_MEMORY = 180
+"""Seconds for which Slurm must remember a job that ended: the longest pause between two looks of the executor."""
 
 
 @dataclass(frozen=True)
