@@ -21,7 +21,8 @@ os.environ.update(
 )
 # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
 # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
-workflow.scheduling_settings.max_jobs_per_timespan = None
+if workflow.scheduling_settings is not None:  # a dry run has none
+    workflow.scheduling_settings.max_jobs_per_timespan = None
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.

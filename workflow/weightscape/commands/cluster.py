@@ -84,6 +84,8 @@ def hold_head(path: Path, study: str) -> None:
     except BlockingIOError:
         owner = path.read_text().strip() or "another process"
         raise UserError(f"study {study} is already being run by {owner}: let it work, or stop it first") from None
+    except OSError as error:
+        print(f"warning: no locks on this file system ({error.strerror}): see to it that no other head runs")
     os.truncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
     os.set_inheritable(descriptor, True)
