@@ -27,10 +27,18 @@ shell.prefix("set -euo pipefail; trap : TERM; ")
 from weightscape import code, errors, images, study
 from weightscape.config import checked
 
-try:
-    config = checked(config)
-except errors.UserError as fault:
-    sys.exit(f"error: {fault}")
+# On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
+# the code that its head planned with: a config edited since is for the next start, edited code the program finds.
+VARIABLE = "WEIGHTSCAPE_PLANNED"
+PLANNED = json.loads(os.environ.get(VARIABLE, "{}")) if workflow.remote_exec else {}
+if PLANNED:
+    config = PLANNED["config"]
+else:
+    try:
+        config = checked(config)
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
+    PLANNED = {"config": config, "code": {}}
 
 
 onstart:
@@ -72,19 +80,13 @@ def settings(stage):
     )
 
 
-# On a cluster each job has a Snakemake of its own. It takes the digests that the head planned with, so that an edit
-# in between is found by the job's program.
-PLANNED = "WEIGHTSCAPE_PLANNED_CODE"
-DIGESTS = json.loads(os.environ.get(PLANNED, "{}")) if workflow.remote_exec else {}
-
-
 def code_digest(stage, *further):
     """The meaning of a stage's code, with further modules that it chooses at run time."""
     name = " ".join([stage, *further])
-    if name not in DIGESTS:
-        DIGESTS[name] = code.code_digest(stage, *further)
-        os.environ[PLANNED] = json.dumps(DIGESTS)
-    return DIGESTS[name]
+    if name not in PLANNED["code"]:
+        PLANNED["code"][name] = code.code_digest(stage, *further)
+        os.environ[VARIABLE] = json.dumps(PLANNED)
+    return PLANNED["code"][name]
 
 
 for drawn in config["figures"]:
