@@ -1,8 +1,10 @@
 """What `weightscape cluster` finds out before it starts; tests/slurm has it on a real Slurm."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from weightscape import cli
 from weightscape.commands import cluster
@@ -75,3 +77,26 @@ def test_an_unknown_study_is_one_sentence(tools, capsys: pytest.CaptureFixture[s
 def test_names_of_jobs_are_as_the_executor_wants_them() -> None:
     assert cluster.job_prefix("paper-2.5_x") == "weightscape-paper-2-5_x"
     assert len(cluster.job_prefix("x" * 80)) == 50
+
+
+def rules() -> dict[str, str]:
+    """The text of every rule, by its name."""
+    texts = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    return {part.split(":")[0]: part for part in re.split(r"^rule ", texts, flags=re.MULTILINE)[1:]}
+
+
+def test_the_profile_asks_a_gpu_for_each_rule_that_uses_one_and_bundles_no_others_with_it() -> None:
+    profile = yaml.safe_load((ROOT / "workflow/profiles/slurm/config.yaml").read_text())
+    users = {name for name, text in rules().items() if "gpu=1" in text}
+    asked = {name for name, resources in profile["set-resources"].items() if resources.get("gpu")}
+    assert users == asked and "finetune" in users
+    for group in set(profile["groups"].values()):
+        members = {rule for rule, name in profile["groups"].items() if name == group}
+        assert members <= users or not members & users, group
+
+
+def test_the_profile_names_only_rules_that_exist_and_are_submitted() -> None:
+    profile = yaml.safe_load((ROOT / "workflow/profiles/slurm/config.yaml").read_text())
+    submitted = {name for name, text in rules().items() if "localrule: True" not in text}
+    assert set(profile["groups"]) | set(profile["set-resources"]) <= submitted
+    assert set(profile["group-components"]) <= set(profile["groups"].values())
