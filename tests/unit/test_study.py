@@ -172,3 +172,12 @@ def test_sgd_has_no_decoupled_decay() -> None:
     config["finetune"]["optimizer"] = "sgd"
     with pytest.raises(UserError, match=r"weight_decay.doses.weak.coupled = false needs finetune.optimizer = 'adam'"):
         checked(config)
+
+
+def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = "all"
+    assert not study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = 5001
+    assert not study.reads_fast(config)

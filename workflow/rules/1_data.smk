@@ -18,6 +18,7 @@ rule data:
         "<results>/logs/data/{dataset}.{split}.log",
     conda:
         "../../envs/core.yaml"
+    localrule: study.reads_fast(config)
     params:
         settings=settings("data"),
         code=code_digest("data"),
