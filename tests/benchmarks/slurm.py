@@ -29,8 +29,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=1)
     arguments = parser.parse_args()
-    local = ["snakemake", "--configfile", STUDY]
-    cluster = [sys.executable, "-m", "weightscape.cli", "cluster", "--study", "smoke", "--"]
+    local = ["snakemake", "--cores", "2", "--configfile", STUDY]
+    cluster = [sys.executable, "-m", "weightscape.cli", "cluster", "--study", "smoke"]
     rows = []
     with tempfile.TemporaryDirectory() as state:
         subprocess.run([SLURM / "start.sh", state], check=True)
