@@ -181,3 +181,10 @@ def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
     assert not study.reads_fast(config)
     config["data"]["digits"]["splits"]["train"] = 5001
     assert not study.reads_fast(config)
+
+
+def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
+    seen = study.seen_corruptions(checked(CONFIG), "digits")
+    assert seen["noise/weak"] == ["ood-noise-3"]
+    assert seen["augment/strong"] == ["ood-rotation-3"]
+    assert not any(condition.endswith("baseline") for condition in seen)
