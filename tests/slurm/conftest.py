@@ -104,7 +104,7 @@ def real(slurm: None, tmp_path: Path) -> Iterator[Project]:
     project.close()
 
 
-def wait_for(answer: Callable[[], object], seconds: float = 120) -> None:
+def wait_for(answer: Callable[[], object], seconds: float = 300) -> None:
     """Wait until the answer is true."""
     end = time.monotonic() + seconds
     while not answer():

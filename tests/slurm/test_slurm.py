@@ -21,7 +21,7 @@ def finished(small: Callable[[], Project]) -> Path:
     wait_for((project.folder / "working").exists)
     signalled = [n for n in project.jobs("RUNNING") if "train_generator" in comment(n)]
     subprocess.run(["scancel", "--signal=TERM", *signalled], check=True)
-    assert head.wait(300) == 0, project.said[-3000:]
+    assert head.wait(900) == 0, project.said[-3000:]
     return project.folder
 
 
@@ -60,7 +60,7 @@ def test_a_cancelled_job_is_reported(small: Callable[[], Project]) -> None:
     head = project.start("--", "--retries", "0", "--", "long/0")
     wait_for(lambda: "start" in journal(project))
     subprocess.run(["scancel", *project.jobs("RUNNING")], check=True)
-    assert head.wait(120) == 1
+    assert head.wait(300) == 1
     assert "SLURM status is: 'CANCELLED'" in project.said
     assert "Error in rule train_judge" in project.said
     assert not (project.folder / "long" / "0").exists()
