@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from conftest import Project, wait_for
+from started import Project, wait_for
 
 pytestmark = pytest.mark.slow
 
