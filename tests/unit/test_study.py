@@ -179,3 +179,17 @@ def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     assert seen["noise/weak"] == ["ood-noise-3"]
     assert seen["augment/strong"] == ["ood-rotation-3"]
     assert not any(condition.endswith("baseline") for condition in seen)
+
+
+def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["backbones"]["other"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
+    config["diversity"]["embeddings"] = ["other", "efficientnet-lite0"]
+    wildcards = {"dataset": "digits", "family": "noise", "dose": "strong"}
+    assert list(study.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
+        "efficientnet-lite0",
+        "other",
+    ]
+    config["diversity"]["embeddings"] = ["third"]
+    with pytest.raises(UserError, match="diversity.embeddings names 'third', which backbones does not define"):
+        checked(config)
