@@ -102,7 +102,7 @@ RUN = {
 
 
 def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
-    config = edited("families/dropout/doses/weak/head", 0.2)
+    config = edited("families/dropout/doses/weak/head", 0.25)
     assert _changed("finetune", RUN, config)
     assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
     assert not _changed("finetune", {**RUN, "family": "augment"}, config)
@@ -191,5 +191,5 @@ def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
         "other",
     ]
     config["diversity"]["embeddings"] = ["third"]
-    with pytest.raises(UserError, match="diversity.embeddings names 'third', which backbones does not define"):
+    with pytest.raises(UserError, match=r"diversity.embeddings names 'third', which backbones does not define"):
         checked(config)
