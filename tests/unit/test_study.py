@@ -174,6 +174,15 @@ def test_sgd_has_no_decoupled_decay() -> None:
         checked(config)
 
 
+def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = "all"
+    assert not study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = 5001
+    assert not study.reads_fast(config)
+
+
 def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     seen = study.seen_corruptions(checked(CONFIG), "digits")
     assert seen["noise/weak"] == ["ood-noise-3"]

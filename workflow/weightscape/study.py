@@ -32,6 +32,9 @@ DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
 """Where a dose may drop."""
 
+FAST_IMAGES = 5000
+"""Images of a split that are read within seconds."""
+
 Config = Mapping[str, Any]
 
 
@@ -74,6 +77,17 @@ def splits(config: Config, dataset: str) -> list[str]:
     """All splits of a data set: train, val, test, extra, and ood-{name}."""
     block = config["data"][dataset]
     return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
+
+
+def reads_fast(config: Config) -> bool:
+    """Whether the study's splits have so few images that reading one takes seconds, so that it is not worth a job."""
+    blocks = [config["data"][dataset] for dataset in config["study"]["datasets"]]
+    counts = [
+        count
+        for block in blocks
+        for count in (*block["splits"].values(), *(o.get("images") for o in block["ood"].values()))
+    ]
+    return all(isinstance(count, int) and count <= FAST_IMAGES for count in counts)
 
 
 def evaluated_splits(config: Config, dataset: str) -> list[str]:
