@@ -102,7 +102,7 @@ RUN = {
 
 
 def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
-    config = edited("families/dropout/doses/weak/head", 0.2)
+    config = edited("families/dropout/doses/weak/head", 0.25)
     assert _changed("finetune", RUN, config)
     assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
     assert not _changed("finetune", {**RUN, "family": "augment"}, config)
@@ -188,3 +188,17 @@ def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     assert seen["noise/weak"] == ["ood-noise-3"]
     assert seen["augment/strong"] == ["ood-rotation-3"]
     assert not any(condition.endswith("baseline") for condition in seen)
+
+
+def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["backbones"]["other"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
+    config["diversity"]["embeddings"] = ["other", "efficientnet-lite0"]
+    wildcards = {"dataset": "digits", "family": "noise", "dose": "strong"}
+    assert list(study.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
+        "efficientnet-lite0",
+        "other",
+    ]
+    config["diversity"]["embeddings"] = ["third"]
+    with pytest.raises(UserError, match=r"diversity.embeddings names 'third', which backbones does not define"):
+        checked(config)

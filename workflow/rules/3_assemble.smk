@@ -76,12 +76,12 @@ rule measure_diversity:
         judged="<results>/2_generate/{dataset}/judge/manifest.json",
         backbones=expand(
             "<results>/1_data/backbones/{backbone}/manifest.json",
-            backbone=config["study"]["backbones"],
+            backbone=study.embeddings(config),
         ),
         weights=ancient(
             expand(
                 "<results>/1_data/backbones/{backbone}/weights.safetensors",
-                backbone=config["study"]["backbones"],
+                backbone=study.embeddings(config),
             )
         ),
     output:

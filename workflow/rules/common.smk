@@ -47,12 +47,6 @@ onstart:
     workflow.scheduler.job_rate_limiter = None
 
 
-onstart:
-    # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
-    # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
-    workflow.scheduler.job_rate_limiter = None
-
-
 wildcard_constraints:
     dataset="|".join(map(re.escape, config["study"]["datasets"])),
     split=r"[a-z0-9.-]+",

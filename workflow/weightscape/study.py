@@ -262,6 +262,11 @@ def action(config: Config, family: str, dose: str) -> dict[str, Any]:
     }
 
 
+def embeddings(config: Config) -> list[str]:
+    """The backbones, before training, in whose embeddings diversity is measured: the study's, then further ones."""
+    return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
+
+
 def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The augmentations of a dose."""
     if family == "augment":
@@ -283,10 +288,9 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
         "operations": act["operations"],
         "noise": act["noise"],
         "adds": family.endswith("_add") and dose != BASELINE,
-        "measures": config["diversity"],
+        "measures": {key: value for key, value in config["diversity"].items() if key != "embeddings"},
         "spaces": {
-            name: {key: config["backbones"][name][key] for key in ("model", "input")}
-            for name in config["study"]["backbones"]
+            name: {key: config["backbones"][name][key] for key in ("model", "input")} for name in embeddings(config)
         },
         "seeds": {
             str(label): seed(_root(config), "measure_diversity", dataset, family, dose, label)
