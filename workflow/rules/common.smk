@@ -191,3 +191,29 @@ AGGREGATED = [
     "spectra_examples",
 ]
 ANALYSED = ["effects", "run_effects"]
+
+
+REANALYSED = [
+    "published",
+    "published_layers",
+    "effects",
+    "run_effects",
+    "similarity",
+    "exclusions",
+    "gaps",
+]
+REANALYSIS_FIGURES = [
+    "family_means",
+    "layer_curves",
+    "family_tests",
+    "condition_effects",
+    "group_similarity",
+]
+
+
+def published_tables():
+    """Every csv file in the folder of published tables."""
+    folder = Path(config["reanalyse"]["tables"])
+    return sorted(
+        str(path) for ending in ("csv", "csv.gz") for path in folder.rglob(f"*.{ending}")
+    )

@@ -17,19 +17,25 @@ RESERVED = ("backbones", "before")
 
 def checked(config: Config) -> dict[str, Any]:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    errors = sorted(_validator().iter_errors(json.loads(json.dumps(config))), key=_depth)
-    if errors:
-        raise UserError(f"config: {_sentence(errors[0])}")
+    fault = fault_in(json.loads(json.dumps(config)), SCHEMA)
+    if fault:
+        raise UserError(f"config: {fault}")
     _check_references(config)
     return dict(config)
 
 
+def fault_in(content: Any, schema: Path) -> str | None:
+    """The first fault of JSON-like content against a schema, as one sentence; None if it fits."""
+    errors = sorted(_validator(schema).iter_errors(content), key=_depth)
+    return _sentence(errors[0]) if errors else None
+
+
 @functools.cache
-def _validator() -> Any:
+def _validator(schema: Path) -> Any:
     import jsonschema
     import yaml
 
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    return jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
 
 
 def _depth(error: Any) -> tuple[int, int]:
@@ -102,6 +108,8 @@ def _check_references(config: Config) -> None:
     for name in config["figures"]:
         if not (FIGURES / f"{name}.py").is_file():
             raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define")
+    if chosen["start"] == "tables":
+        _check_tables(config["reanalyse"])
     for dataset in chosen["datasets"]:
         if dataset in RESERVED:
             raise UserError(f"config: data.{dataset} has a name that the folders use; choose another")
@@ -137,3 +145,15 @@ def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
     have = config["data"][dataset]["splits"]["test"]
     if ood["source"] == "corruption" and ood["images"] > have:
         raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
+
+
+def _check_tables(block: Config) -> None:
+    """The folder of published tables must be there, and its conditions file whole."""
+    from weightscape.published import conditions
+
+    if not Path(block["tables"]).is_dir():
+        raise UserError(
+            f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the study's "
+            "file, or by --config 'reanalyse={tables: FOLDER}'"
+        )
+    conditions.read(Path(block["conditions"]))
