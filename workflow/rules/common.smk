@@ -23,10 +23,11 @@ os.environ.update(
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from weightscape import code, errors, images, study
-from weightscape.config import checked
+from weightscape.config import check_tables, checked
 
 try:
     config = checked(config)
+    check_tables(config)
 except errors.UserError as fault:
     sys.exit(f"error: {fault}")
 

@@ -108,8 +108,6 @@ def _check_references(config: Config) -> None:
     for name in config["figures"]:
         if not (FIGURES / f"{name}.py").is_file():
             raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define")
-    if chosen["start"] == "tables":
-        _check_tables(config["reanalyse"])
     for dataset in chosen["datasets"]:
         if dataset in RESERVED:
             raise UserError(f"config: data.{dataset} has a name that the folders use; choose another")
@@ -147,10 +145,13 @@ def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
         raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
 
 
-def _check_tables(block: Config) -> None:
-    """The folder of published tables must be there, and its conditions file whole."""
+def check_tables(config: Config) -> None:
+    """In a study that starts from published tables, their folder must be there and the conditions file whole."""
     from weightscape.published import conditions
 
+    block = config["reanalyse"]
+    if config["study"]["start"] != "tables":
+        return
     if not Path(block["tables"]).is_dir():
         raise UserError(
             f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the study's "
