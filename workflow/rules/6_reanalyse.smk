@@ -13,6 +13,10 @@ rule reanalyse:
         tables=published_tables(),
         conditions=config["reanalyse"]["conditions"],
         template="workflow/report/reanalysis.html.j2",
+        captions=expand(
+            "workflow/report/captions/reanalysis/{figure}.md",
+            figure=REANALYSIS_FIGURES,
+        ),
     output:
         expand(
             "<results>/6_metrics/{table}.{ending}",

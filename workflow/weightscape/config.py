@@ -173,7 +173,7 @@ def check_tables(config: Config) -> None:
         return
     if not Path(block["tables"]).is_dir():
         raise UserError(
-            f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the study's "
-            "file, or by --config 'reanalyse={tables: FOLDER}'"
+            f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the "
+            "study's file, or by --config 'reanalyse={tables: FOLDER}'"
         )
     conditions.read(Path(block["conditions"]))

@@ -43,7 +43,9 @@ def analyse(folder: Path, conditions: Conditions) -> tuple[Results, list[Path]]:
     pooled = {run for run in kept if conditions.family_of(run.condition)}
     if not pooled:
         raise UserError(f"{folder} holds nothing that can be analysed: {gaps[0].sentence if gaps else 'no conditions'}")
-    used = pd.DataFrame([(run.dataset, run.condition, run.seed) for run in kept], columns=["dataset", "condition", "seed"])
+    used = pd.DataFrame(
+        [(run.dataset, run.condition, run.seed) for run in kept], columns=["dataset", "condition", "seed"]
+    )
     layers = layers.merge(used, on=["dataset", "condition", "seed"])
     return _results(layers, conditions, gaps), [folder / path for run in kept for path in (run.after, run.before)]
 

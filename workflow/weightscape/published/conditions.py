@@ -74,7 +74,7 @@ def parse(content: Mapping[str, Any]) -> Conditions:
     """The conditions from the content of their file, which fits the schema."""
     families = {family: tuple(members) for family, members in content["families"].items()}
     shared = content["baseline"]
-    baselines = {family: shared for family in families} if isinstance(shared, str) else dict(shared)
+    baselines = dict.fromkeys(families, shared) if isinstance(shared, str) else dict(shared)
     groups = {group: tuple(members) for group, members in content.get("groups", families).items()}
     _check_patterns(content["after"], content["before"])
     _check_members(families, baselines, groups)

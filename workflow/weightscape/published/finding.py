@@ -19,7 +19,7 @@ SHOWN = 3  # names in a sentence, at most
 
 @dataclass(frozen=True)
 class Gap:
-    """Something that could not be analysed, in one sentence; `dataset` and `condition` are empty where all are meant."""
+    """What could not be analysed, in one sentence; `dataset` and `condition` are empty where all are meant."""
 
     sentence: str
     dataset: str = ""
@@ -111,7 +111,7 @@ def pair(after: Found, before: Found, conditions: Conditions, dataset: str) -> t
     gaps: list[Gap] = []
     runs: list[Run] = []
     earlier: dict[tuple[tuple[str, str], ...], list[str]] = defaultdict(list)
-    shared = [name for name in PLACEHOLDER.findall(conditions.before)]
+    shared = PLACEHOLDER.findall(conditions.before)
     for path, names in before:
         earlier[_key(names, shared)].append(path)
     later: dict[tuple[str, str, int], Found] = defaultdict(list)
@@ -167,7 +167,9 @@ def with_baseline(runs: list[Run], conditions: Conditions) -> tuple[list[Run], l
             what = f"{len(names)} condition{'s' if len(names) > 1 else ''}"
             some = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
             if names:
-                text = f"{dataset}: the baseline {baseline!r} has no usable tables, so that {what} were left out ({some})"
+                text = (
+                    f"{dataset}: the baseline {baseline!r} has no usable tables, so that {what} were left out ({some})"
+                )
                 gaps.append(Gap(f"{text}; add them", dataset, baseline))
     chosen = kept | served
     return [run for run in runs if (run.dataset, run.condition) in chosen], gaps

@@ -117,7 +117,7 @@ def similarity(effects_table: Table, groups: list[str]) -> Table:
 def profiles(part: Table) -> Table:
     """The mean effect over the conditions of each group (columns) in each layer (rows), seeds averaged first."""
     by_condition = part.groupby(["family", "dose", "layer_id"])["effect"].mean()
-    return by_condition.groupby(["family", "layer_id"]).mean().unstack("family")
+    return by_condition.reset_index().pivot_table(index="layer_id", columns="family", values="effect")
 
 
 def verdict(part: Table) -> str:
@@ -148,7 +148,9 @@ def too_few(runs: "pd.Series[int]", groups: list[str]) -> list[Gap]:
     """A gap for each group and data set whose conditions have one run, where a test needs two at least."""
     gaps = []
     single = runs[runs < 2].reset_index()
-    for (dataset, group), part in sorted(single.groupby(["dataset", "family"]), key=lambda item: groups.index(item[0][1])):
+    for (dataset, group), part in sorted(
+        single.groupby(["dataset", "family"]), key=lambda item: groups.index(item[0][1])
+    ):
         names = ", ".join(part["dose"])
         text = f"{dataset}: one run of {names} ({group}), where a test needs two of each condition: {NO_REPLICATES}"
         gaps.append(Gap(text, dataset, names))

@@ -1,6 +1,5 @@
 """The page of a reanalysis: what was read, what the published procedure and ours say, and what was left out."""
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,14 @@ from weightscape.frames import Table
 from weightscape.published.analysis import Results
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED
-from weightscape.published.figures import CAPTIONS
+from weightscape.published.figures import FIGURES
 from weightscape.published.ours import CLAIM
 from weightscape.published.procedure import ALL
-from weightscape.report import render
+from weightscape.report import picture, render
 
-TEMPLATE = Path(__file__).parents[2] / "report" / "reanalysis.html.j2"
+REPORT = Path(__file__).parents[2] / "report"
+TEMPLATE = REPORT / "reanalysis.html.j2"
+CAPTIONS = REPORT / "captions" / "reanalysis"
 ABSENT = "\N{EN DASH}"
 
 
@@ -31,30 +32,16 @@ class Sheet:
     labels: int
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A figure with its caption."""
-
-    name: str
-    caption: str
-    png: str  # base64
-
-
 def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -> str:
-    """The page as HTML; `figures` is the folder of the drawn figures, `inputs` the number of tables that were read."""
+    """The page as HTML, with the pictures in the folder `figures`; `inputs` is the number of tables read."""
     context = {
         "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
         "summary": summary(results, conditions, inputs),
-        "pictures": [picture(name, figures) for name in CAPTIONS],
+        "pictures": [picture(name, figures / f"{name}.png", CAPTIONS / f"{name}.md") for name in FIGURES],
         "sheets": [published(results.published), contrasts(results.similarity), exclusions(results.exclusions)],
         "gaps": list(results.gaps["sentence"]),
     }
     return render(TEMPLATE, context)
-
-
-def picture(name: str, folder: Path) -> Picture:
-    """A figure from its file."""
-    return Picture(name, CAPTIONS[name], base64.b64encode((folder / f"{name}.png").read_bytes()).decode())
 
 
 def summary(results: Results, conditions: Conditions, inputs: int) -> list[str]:
@@ -102,15 +89,17 @@ def contrast_sentence(similarity: Table) -> list[str]:
     return [
         f"By our rules, the cosine of {first} with {second} minus that with {third} over hidden layers is "
         f"{number(rows['value'].min(), 2)} to {number(rows['value'].max(), 2)} (log norm, n = {len(rows)} data "
-        f"set{'s' if len(rows) > 1 else ''}); in {nearer} of {len(pair)} is {first} nearer to {second} than to no effect. "
-        f"Verdict: {listed(sorted(set(rows['verdict'])))}."
+        f"set{'s' if len(rows) > 1 else ''}); in {nearer} of {len(pair)} is {first} nearer to {second} than to "
+        f"no effect. Verdict: {listed(sorted(set(rows['verdict'])))}."
     ]
 
 
 def published(table: Table) -> Sheet:
     """The statistics of the mean over data sets: one row per metric and pair."""
     own = table[(table["dataset"] == ALL) & (table["other"].notna())]
-    wide = own.pivot_table(index=["metric", "scope", "family", "other"], columns="statistic", values="value", dropna=False)
+    wide = own.pivot_table(
+        index=["metric", "scope", "family", "other"], columns="statistic", values="value", dropna=False
+    )
     wide = wide.reindex(columns=["t", "p", "pearson"]).dropna(how="all")
     n = own[own["statistic"] == "t"].set_index(["metric", "scope", "family", "other"])["n"]
     rows = [

@@ -89,7 +89,7 @@ def family_means(effects: Table) -> Table:
 
 
 def statistics(means: Table, families: list[str]) -> Table:
-    """The tidy table of all statistics: dataset, family, other (of a pair), metric, scope, statistic, value, n layers."""
+    """The tidy table of all statistics; `family` and `other` name a pair, `n` counts the layers that enter."""
     rows = [
         {"dataset": dataset, "metric": metric, "scope": scope, **row}
         for (dataset, metric), part in means.groupby(["dataset", "metric"])
@@ -103,7 +103,7 @@ def statistics(means: Table, families: list[str]) -> Table:
 def _scope(part: Table, families: list[str], tested: bool) -> "Iterator[dict[str, Any]]":
     """The statistics of one data set, metric and scope. Values without a number (an undefined D) are left out."""
     known = part[part["effect"].notna()]
-    wide = known.pivot(index="layer", columns="family", values="effect")
+    wide = known.pivot_table(index="layer", columns="family", values="effect")
     present = [family for family in families if family in wide]
     samples = {family: wide[family].dropna() for family in present}
     for family, sample in samples.items():

@@ -110,7 +110,7 @@ def _stacked(parts: list[Table]) -> Table:
 
 def _joined(before: Table, after: Table) -> Table:
     keys = [*RUN, "layer_id"]
-    both = pd.merge(before, after, how="outer", on=keys, suffixes=("_before", "_after"), indicator="side")
+    both = before.merge(after, how="outer", on=keys, suffixes=("_before", "_after"), indicator="side")
     side = both["side"].astype(str).map({"both": "both", "left_only": "before", "right_only": "after"})
     name = both["longname_after"].fillna(both["longname_before"])
     reliable = {f"reliable_{role}": both[f"reliable_{role}"].eq(True) for role in ("before", "after")}
