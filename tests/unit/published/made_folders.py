@@ -54,7 +54,9 @@ def expected(made: Tables, baseline: str = "plain") -> dict[tuple[str, str, str]
     datasets = sorted({dataset for dataset, _, _ in made})
     profile: dict[str, dict[Any, dict[str, list[float]]]] = {family: {} for family in FAMILIES}
     for dataset in datasets:
-        D = {name: _difference(made, dataset, name) for owner, name, role in made if (owner, role) == (dataset, "after")}
+        D = {
+            name: _difference(made, dataset, name) for owner, name, role in made if (owner, role) == (dataset, "after")
+        }
         head = max(layer for rows in D.values() for layer in rows)
         for family, members in FAMILIES.items():
             for layer in sorted({layer for name in members if name in D for layer in D[name]}):
@@ -68,7 +70,9 @@ def expected(made: Tables, baseline: str = "plain") -> dict[tuple[str, str, str]
     found = {}
     for scope, metric in itertools.product(("all_layers", "without_head"), METRICS):
         sample = {
-            family: {k: sum(v[metric]) / len(v[metric]) for k, v in layers.items() if scope != "without_head" or k != "head"}
+            family: {
+                k: sum(v[metric]) / len(v[metric]) for k, v in layers.items() if scope != "without_head" or k != "head"
+            }
             for family, layers in profile.items()
         }
         found |= {(scope, metric, name): value for name, value in _statistics(sample).items()}

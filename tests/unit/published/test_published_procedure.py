@@ -87,7 +87,12 @@ def test_missing_values_count_as_zero_and_failed_fits_as_numbers(tmp_path: Path)
 
 def test_layers_that_are_frozen_or_missing_in_some_runs(tmp_path: Path) -> None:
     tables = made.tables(SEVERAL)
-    for dataset, condition, layer in (("cats", "m1", 1), ("cats", "d.1", 9), ("dogs", "plain", 4), ("cars", "w1e-4", 7)):
+    for dataset, condition, layer in (
+        ("cats", "m1", 1),
+        ("cats", "d.1", 9),
+        ("dogs", "plain", 4),
+        ("cars", "w1e-4", 7),
+    ):
         tables[dataset, condition, "after"][layer] = dict(tables[dataset, condition, "before"][layer])
     for role in ("before", "after"):
         del tables["cars", "m2", role][12]
@@ -129,7 +134,9 @@ def test_the_order_of_rows_and_a_common_shift_of_all_conditions_change_nothing(t
     for (_, _, role), rows in shuffled.items():
         for values in rows.values():
             values["log_norm"] += 0.5 if role == "after" else 0.0
-    one, two = (analysed(tmp_path / name, made_tables).published for name, made_tables in (("a", tables), ("b", shuffled)))
+    one, two = (
+        analysed(tmp_path / name, made_tables).published for name, made_tables in (("a", tables), ("b", shuffled))
+    )
     assert one["value"].to_numpy() == pytest.approx(two["value"].to_numpy(), rel=1e-6, abs=1e-9, nan_ok=True)
 
 
