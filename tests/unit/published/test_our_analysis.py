@@ -32,7 +32,7 @@ def effect(tables: made.Tables, condition: str, layer: int, metric: str) -> floa
 
 def test_effects_are_changes_minus_the_change_of_the_baseline(tmp_path: Path) -> None:
     tables = made.tables({"cats": IDS})
-    table = analysed(tmp_path, tables).effects.set_index(["dose", "layer_id", "metric"])
+    table = analysed(tmp_path, tables).effects.set_index(["dose", "layer_id", "metric"]).sort_index()
     assert len(table) == (6 + 3) * 6 * 4  # the baseline stands once in each group
     for condition in ("m1", "d.5", "w1e-4"):
         assert table.loc[(condition, 3, "entropy"), "effect"] == pytest.approx(effect(tables, condition, 3, "entropy"))
@@ -90,7 +90,7 @@ def test_an_exponent_of_few_eigenvalues_is_not_used(tmp_path: Path) -> None:
 def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
     seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
     results = analysed(tmp_path, *seeds)
-    table = results.effects.set_index(["dose", "layer_id", "metric", "seed"])
+    table = results.effects.set_index(["dose", "layer_id", "metric", "seed"]).sort_index()
     change = [t["cats", "m1", "after"][2]["alpha"] - t["cats", "m1", "before"][2]["alpha"] for t in seeds]
     base = [t["cats", "plain", "after"][2]["alpha"] - t["cats", "plain", "before"][2]["alpha"] for t in seeds]
     found = table.loc[("m1", 2, "alpha")]["effect"]

@@ -33,7 +33,7 @@ class Sheet:
 
 
 def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -> str:
-    """The page as HTML, with the pictures in the folder `figures`; `inputs` is the number of tables read."""
+    """The page as HTML, with the pictures in `figures`; `inputs` is the number of tables read."""
     context = {
         "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
         "summary": summary(results, conditions, inputs),
@@ -46,12 +46,12 @@ def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -
 
 def summary(results: Results, conditions: Conditions, inputs: int) -> list[str]:
     """What was read and found, one sentence each; every number is taken from the tables."""
-    runs = results.effects.groupby(["dataset", "dose"])["seed"].nunique()
+    runs = results.run_effects.groupby(["dataset", "dose"])["seed"].nunique()
     datasets = sorted(set(results.published["dataset"]) - {ALL})
     conditions_read = results.effects["dose"].nunique()
     sentences = [
         f"{inputs} tables of {conditions_read} conditions (with baselines) on {listed(datasets)} were read; "
-        f"{runs.min() if len(runs) else 0} run{'s' if len(runs) and runs.max() > 1 else ''} of each condition at least.",
+        f"{runs.min()} run{'s' if runs.max() > 1 else ''} of each condition at least.",
         *(head_share(results.published, one, other) for one, other in _pairs(conditions)),
         *contrast_sentence(results.similarity),
     ]
