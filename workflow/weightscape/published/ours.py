@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape import effects
-from weightscape.frames import Table
+from weightscape.frames import Column, Table
 from weightscape.published import exclusions
 from weightscape.published.conditions import Conditions
 from weightscape.published.finding import Gap
@@ -92,7 +92,11 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
                 source="change",
             )
             parts.append(effects.against_baseline(table))
-    table = pd.concat(parts, ignore_index=True)
+    return _known(pd.concat(parts, ignore_index=True))
+
+
+def _known(table: Table) -> Table:
+    """The rows that have an effect, in order, with the columns of stage 6's table and layer_id."""
     table = table[table["effect"].notna()].sort_values(["dataset", "family", "dose", "seed", "layer_id"], kind="stable")
     return table[[*effects.RUN, *effects.LAYER, "layer_id", "source", "metric", "value", "effect"]]
 
@@ -144,7 +148,7 @@ def _pairs(profiles: Table, groups: list[str]) -> Iterator[dict[str, Any]]:
         yield {**pair, "statistic": "contrast", "value": value, "n": len(first)}
 
 
-def too_few(runs: "pd.Series[int]", groups: list[str]) -> list[Gap]:
+def too_few(runs: Column, groups: list[str]) -> list[Gap]:
     """A gap for each group and data set whose conditions have one run, where a test needs two at least."""
     gaps = []
     single = runs[runs < 2].reset_index()

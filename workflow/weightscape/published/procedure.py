@@ -144,7 +144,8 @@ def _anova(samples: list[np.ndarray]) -> tuple[float, float]:
 
     if not _testable(*samples):
         return np.nan, np.nan
-    return tuple(map(float, stats.f_oneway(*samples)))
+    F, p = map(float, stats.f_oneway(*samples))
+    return F, p
 
 
 def _t_test(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -153,7 +154,8 @@ def _t_test(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
     if not _testable(x, y):
         return np.nan, np.nan
-    return tuple(map(float, stats.ttest_ind(x, y)))
+    t, p = map(float, stats.ttest_ind(x, y))
+    return t, p
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:

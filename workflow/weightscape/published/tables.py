@@ -79,11 +79,16 @@ def read_one(folder: Path, path: str) -> Table:
 
 def _numbers(path: str, column: Column) -> Column:
     """A column that pandas read as text, as numbers; a word in it is an error."""
-    numbers = pd.to_numeric(column, errors="coerce")
+    numbers = _numeric(column)
     wrong = column[numbers.isna() & column.notna()]
     if len(wrong):
         raise UserError(f"{path} has {wrong.iloc[0]!r} in the column {column.name}, where numbers are needed")
     return numbers.astype(float)
+
+
+def _numeric(column: Column) -> Column:
+    """A column as numbers, NaN for what is none."""
+    return pd.to_numeric(column, errors="coerce")
 
 
 def reliable(table: Table) -> Column:
@@ -93,7 +98,7 @@ def reliable(table: Table) -> Column:
         good &= table["status"].isna() | (table["status"] == "success")
     for name, least in (("num_evals", MIN_EIGENVALUES), ("num_pl_spikes", MIN_TAIL)):
         if name in table:
-            count = pd.to_numeric(table[name], errors="coerce")
+            count = _numeric(table[name])
             good &= count.isna() | (count >= least)
     return good
 
