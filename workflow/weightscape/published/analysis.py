@@ -39,7 +39,7 @@ def analyse(folder: Path, conditions: Conditions) -> tuple[Results, list[Path]]:
     runs, gaps = runs_in(folder, conditions)
     layers, readable, faults = read_all(folder, runs)
     kept, alone = with_baseline(readable, conditions)
-    gaps += [*faults, *(gap for gap in alone if gap.condition not in {fault.condition for fault in faults})]
+    gaps += [*faults, *alone]
     pooled = {run for run in kept if conditions.family_of(run.condition)}
     if not pooled:
         raise UserError(f"{folder} holds nothing that can be analysed: {gaps[0].sentence if gaps else 'no conditions'}")
