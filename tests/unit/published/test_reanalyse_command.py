@@ -25,7 +25,7 @@ def name(dataset: str, condition: str, role: str) -> str:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS)))
+    (tmp_path / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS), sort_keys=False))
     return made.write(tmp_path / "tables", made.tables(LAYERS), name)
 
 
@@ -171,7 +171,7 @@ CONTENTS = {
 @pytest.mark.parametrize("fault", CONTENTS)
 def test_a_fault_of_the_conditions_file_is_one_sentence(tmp_path: Path, fault: str) -> None:
     change, message = CONTENTS[fault]
-    (tmp_path / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS) | change))
+    (tmp_path / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS) | change, sort_keys=False))
     with pytest.raises(UserError, match=message) as caught:
         conditions.read(tmp_path / "conditions.yaml")
     assert str(caught.value).startswith(f"{tmp_path / 'conditions.yaml'}: ") and "\n" not in str(caught.value)
