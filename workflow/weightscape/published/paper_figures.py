@@ -31,7 +31,7 @@ def family_means(tables: style.Tables, looks: Looks) -> Figure:
         row[0].set_ylabel(f"effect on\n{style.METRICS[metric]}")
     for axis, (scope, title) in zip(axes[0], scopes.items(), strict=True):
         layers = means.loc[(means["dataset"] == ALL) & (means["scope"] == scope), "n"].max()
-        axis.set_title(title if scope == HEAD else f"{title} (n = {layers:.0f})")
+        axis.set_title(title if scope == HEAD or not layers > 0 else f"{title} (n = {layers:.0f})")
     entries = {name: mark(marker, "black", filled=False) for name, marker in marks.items()}
     legend(figure, entries, "bars: mean over layers and data sets; marks: single data sets; scales differ")
     return figure
@@ -42,10 +42,18 @@ def _bars(axis: Axes, part: Table, families: list[str], looks: Looks, marks: dic
     part = part[np.isfinite(part["value"])]
     together = part[part["dataset"] == ALL]
     colors = [looks[family].color for family in together["family"]]
-    axis.bar(together["family"].map(place), together["value"], width=0.6, color=colors)
+    axis.bar(together["family"].map(place).astype(float), together["value"], width=0.6, color=colors)
     for shift, (dataset, marker) in zip(np.linspace(-0.2, 0.2, max(len(marks), 2)), marks.items(), strict=False):
         own = part[part["dataset"] == dataset]
-        axis.plot(own["family"].map(place) + shift, own["value"], marker, color="white", mec="black", mew=0.7, ms=3.5)
+        axis.plot(
+            own["family"].map(place).astype(float) + shift,
+            own["value"],
+            marker,
+            color="white",
+            mec="black",
+            mew=0.7,
+            ms=3.5,
+        )
     axis.set_xticks(range(len(families)), [looks[family].title for family in families])
     zero(axis)
 
