@@ -70,9 +70,10 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         average.step(model.parameters())
-        if checkpoint is not None and (stopped() or (step + 1) % settings.checkpoint_every == 0):
+        stop = stopped()
+        if checkpoint is not None and (stop or (step + 1) % settings.checkpoint_every == 0):
             _save(checkpoint, identity, step + 1, model, optimizer, average)
-        if stopped():
+        if stop:
             sys.exit(143)
         if progress is not None:
             progress.advance()
