@@ -18,6 +18,7 @@ COMMANDS = {
     "status": "what of a study is done, running and failed, and how long the rest takes",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+    "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
 
