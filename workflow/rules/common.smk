@@ -189,5 +189,16 @@ AGGREGATED = [
     "quality",
     "samples",
     "spectra_examples",
+    "quantiles",
 ]
-ANALYSED = ["effects", "run_effects"]
+ANALYSED = [
+    "effects",
+    "run_effects",
+    "conditions",
+    "condition_effects",
+    "slopes",
+    "similarity",
+    "predictions",
+    "tests",
+    "claims",
+]
