@@ -3,8 +3,8 @@
 a_a              the families' own baselines, where nothing differs, show no difference (one-way analysis of variance)
 strongest_decay  the strongest weight decay is detected
 duplicate        fewer unique images move the primary metric opposite to diversity
-label_noise      diversity resembles dropout more than it resembles label noise
-steps            diversity resembles dropout more than it resembles longer or shorter training
+label_noise      diversity resembles dropout (or weight decay, if that is nearer) more than it resembles label noise
+steps            the same for longer and shorter training
 noise_reference  pixel diversity stays below that of pure noise, so that it is not saturated
 real_add         further real images help at least as much as synthetic ones
 
@@ -88,33 +88,34 @@ def duplicate(setup: Setup, options: Options) -> Control:
 
 
 def specific(setup: Setup, family: str, options: Options) -> Control:
-    """Is diversity's profile nearer in direction to dropout's than to this family's, at every dose of it?"""
-    for name in (DIVERSITY, DROPOUT, family):
+    """Does diversity resemble dropout (or weight decay, if it is nearer to that) more than every dose of a family?"""
+    for name in (DIVERSITY, DROPOUT, DECAY, family):
         why = missing(setup, name)
         if why:
             return Control(family, False, f"missing: {why}")
     design = setup.design
     profiles = similarity.scaled(design, setup.metrics[options.primary].hidden)
     none = np.zeros(len(profiles))
-    doses = design.doses(family) if family == "steps" else [str(design.strongest(family))]
+    curves = {
+        name: Curve.of(design, name, profiles, none).single(str(design.strongest(name)))
+        for name in (DIVERSITY, DROPOUT, DECAY)
+    }
+    first = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
+    near = DECAY if first is not None and first.values[0] < 0 else DROPOUT
     parts = []
-    for dose in doses:
+    for dose in design.doses(family) if family == "steps" else [str(design.strongest(family))]:
         if not similarity.differs(design, profiles, design.effect(family, dose))[2] < options.alpha:
             parts.append((True, f"{dose} has no effect to resemble"))
             continue
-        curves = [
-            Curve.of(design, name, profiles, none).single(str(design.strongest(name))) for name in (DIVERSITY, DROPOUT)
-        ]
-        curves.append(Curve.of(design, family, profiles, none).single(dose))
-        found = similarity.jackknife(curves, similarity.last, similarity.comparison)
+        three = [curves[DIVERSITY], curves[near], Curve.of(design, family, profiles, none).single(dose)]
+        found = similarity.jackknife(three, similarity.last, similarity.comparison)
         low = found.interval(options.level)[0][0] if found is not None else np.nan
-        passed = bool(low > 0)
         value = found.values[0] if found is not None else np.nan
-        text = f"{dose}: cosine with dropout less that with {family} {value:.2f}, from {low:.2f}"
-        parts.append((passed, text))
+        text = f"{dose}: cosine with {near} less that with {family} {value:.2f}, from {low:.2f}"
+        parts.append((bool(low > 0), text))
     failed = [text for passed, text in parts if not passed]
     if failed:
-        return Control(family, False, f"not specific: diversity resembles dropout no more than {family} ({failed[0]})")
+        return Control(family, False, f"not specific: diversity resembles {near} no more than {family} ({failed[0]})")
     return Control(family, True, f"passed, {'; '.join(text for _, text in parts)}")
 
 

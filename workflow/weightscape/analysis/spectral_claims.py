@@ -501,7 +501,10 @@ def _largest(setup: Setup, metric: str, layers: Layers, family: str, options: Op
     at = int(np.argmax(np.abs(effects[1:])))
     signs = np.sign(effects[0]), np.sign(effects[1 + at])
     found = contrast(design, signs[0] * layers.head - signs[1] * hidden[:, at], weights, options.level)
-    overall = float(p.max()) if larger.all() else min(1.0, hidden.shape[1] * float(p[~larger].min()))
+    if larger.all() or not np.isfinite(p).all():
+        overall = float(p.max())
+    else:
+        overall = min(1.0, hidden.shape[1] * float(p[~larger].min()))
     estimate = of_gap(found, overall)
     note = "" if not np.isfinite(overall) else f"largest hidden layer: {layers.names[at]}"
     return row(
