@@ -6,7 +6,7 @@ the variance between runs, with k - 2 degrees of freedom for k conditions.
 """
 
 import numpy as np
-from scipy import stats
+from scipy.special import fdtrc
 
 from weightscape.analysis.design import Design
 from weightscape.analysis.intervals import Estimate, Values, contrast, within
@@ -53,4 +53,4 @@ def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]
         return float("nan")
     line = np.polynomial.Polynomial.fit(at, means, 1, w=np.sqrt(n))
     rest = float(n @ (means - line(at)) ** 2) / (len(doses) - 2)
-    return float(stats.f.sf(rest / spread, len(doses) - 2, df))
+    return float(fdtrc(len(doses) - 2, df, rest / spread))

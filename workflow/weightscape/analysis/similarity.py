@@ -15,8 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.special import stdtr, stdtrit
+from scipy.special import fdtrc, stdtr, stdtrit
 
 from weightscape.analysis.design import Design, Weights
 from weightscape.analysis.intervals import Values, within
@@ -196,7 +195,7 @@ def differs(design: Design, profiles: Values, weights: Weights) -> tuple[float, 
         fourth = sum(v**2 / df for v, df in parts if df > 0)
         df = total**2 / fourth if fourth > 0 else float("nan")
         ratio = size / total if total > 0 else float("nan")
-        found.append((ratio, h, float(stats.f.sf(ratio, h, h * df))))
+        found.append((ratio, h, float(fdtrc(h, h * df, ratio))))
     return max(found, key=lambda each: each[2] if np.isfinite(each[2]) else np.inf)
 
 
