@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weightscape.analysis.seen import seen_kinds, seen_splits
 from weightscape.seeds import seed
 
 BASELINE = "baseline"
@@ -329,19 +328,8 @@ def _aggregate(config: Config) -> dict[str, Any]:
     }
 
 
-def unseen_splits(config: Config, dataset: str) -> list[str]:
-    """The OOD splits of a data set that no family of the study trains on a corruption of."""
-    kinds = [seen_kinds(name, config["families"][name]["doses"]) for name in config["study"]["families"]]
-    seen = seen_splits(config["data"][dataset]["ood"], set().union(*kinds))
-    return [name for name in evaluated_splits(config, dataset) if name.startswith("ood-") and name not in seen]
-
-
 def _analyse(config: Config) -> dict[str, Any]:
-    return {
-        "analyse": config["analyse"],
-        "unseen": {dataset: unseen_splits(config, dataset) for dataset in config["study"]["datasets"]},
-        "seed": seed(_root(config), "analyse"),
-    }
+    return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
 
 
 def _report(config: Config) -> dict[str, Any]:

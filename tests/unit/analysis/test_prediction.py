@@ -26,7 +26,7 @@ def test_a_family_left_out_is_predicted_from_the_line_of_the_others():
     x, y = rng.normal(size=(2, 10))
     expected = np.empty(10)
     for i in range(10):
-        others = FAMILIES != FAMILIES[i]
+        others = FAMILIES[i] != FAMILIES
         expected[i] = (np.polyval(np.polyfit(x[others], y[others], 1), x[i]) - y[i]) ** 2
     assert prediction.left_out(x, y, FAMILIES) == pytest.approx(expected)
     mean = prediction.left_out(np.zeros(10), y, FAMILIES)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from weightscape.analysis.options import NEUTRAL
 from weightscape.effects import BASELINE
 from weightscape.frames import Table
 
@@ -44,11 +45,12 @@ class Design:
         return sorted(own, key=lambda dose: self.numbers[family, dose])
 
     def strongest(self, family: str) -> str | None:
-        """The dose with the largest |number|; None for a family that is absent, or has no dose or no baseline."""
+        """The dose whose number is farthest from the neutral one; None for a family without a dose or a baseline."""
         doses = self.doses(family)
         if not doses or (family, BASELINE) not in self.rows:
             return None
-        return max(doses, key=lambda dose: abs(self.numbers[family, dose]))
+        neutral = NEUTRAL.get(family, 0.0)
+        return max(doses, key=lambda dose: abs(self.numbers[family, dose] - (neutral if neutral == neutral else 0.0)))
 
     def without(self, conditions: Iterable[Condition]) -> "Design":
         """The design without some conditions."""

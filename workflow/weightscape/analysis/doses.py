@@ -10,6 +10,7 @@ from scipy.special import fdtrc
 
 from weightscape.analysis.design import Design
 from weightscape.analysis.intervals import Estimate, Values, contrast, within
+from weightscape.analysis.options import NEUTRAL
 from weightscape.effects import BASELINE
 
 
@@ -20,7 +21,7 @@ def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[tupl
     n = np.array([len(design.rows[family, dose]) for dose in doses], float)
     centred = at - np.average(at, weights=n)
     total = float(n @ centred**2)
-    if total <= 0:
+    if not total > 0:
         return {}
     return {(family, dose): float(w) for dose, w in zip(doses, n * centred / total, strict=True)}
 
@@ -32,8 +33,8 @@ def slope(design: Design, values: Values, family: str, x: dict[str, float], leve
 
 
 def by_number(design: Design, family: str) -> dict[str, float]:
-    """The doses' numbers, 0 for the baseline."""
-    return {BASELINE: 0.0} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
+    """The doses' numbers, and the neutral number for the baseline; NaN for a family without one."""
+    return {BASELINE: NEUTRAL.get(family, 0.0)} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
 
 
 def by_level(design: Design, family: str, levels: Values) -> dict[str, float]:

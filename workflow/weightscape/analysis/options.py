@@ -10,7 +10,35 @@ DIVERSITY, DROPOUT, DECAY = "augment", "dropout", "weight_decay"
 """The families of the central comparison. "Diversity" in a claim is `augment`; noise and synthetic stand apart."""
 
 DATA_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
-CONTROL_FAMILIES = ("label_noise", "duplicate", "real_add", "steps")
+CONTROL_FAMILIES = ("label_noise", "duplicate", "real_add", "steps", "resolution")
+NEUTRAL = {"steps": 1.0, "resolution": float("nan")}
+"""The number of a family's baseline where it is not 0; NaN where it is not known, so that its doses have no scale."""
+
+MEASURES = (
+    "vendi_",
+    "vendi.classes.mean.",
+    "weighted.score.",
+    "weighted.rho.published",
+    "weighted.rho.covariance",
+    "weighted.rho.mean",
+    "mean_cosine",
+    "pldiv.mean",
+    "cluster_entropy.value",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "kid.value",
+    "mmd2.value",
+    "energy_distance",
+    "transport.value",
+    "sliced_transport.value",
+)
+"""Beginnings of the names of diversity measures (the others are counts, spreads and references)."""
+
+NOISE_SCORES = ("vendi.noise.mean.1", "vendi.random_directions.mean.1")
+"""Vendi scores of pure noise, as images and as directions, at the common number of rows."""
+
 UNITS = {
     "log_norm": "log10",
     "log_spectral_norm": "log10",
@@ -22,7 +50,7 @@ UNITS = {
 
 @dataclass(frozen=True)
 class Options:
-    """`config.yaml`, block `analyse`, says what each means; `unseen` names the OOD splits by data set."""
+    """`config.yaml`, block `analyse`, says what each means; `seed` is the root of the random streams."""
 
     metrics: tuple[str, ...]
     primary: str
@@ -34,7 +62,6 @@ class Options:
     margins: Mapping[str, float]
     draws: int
     controls: Mapping[str, tuple[str, ...]]
-    unseen: Mapping[str, tuple[str, ...]] | None = None
     seed: int = 0
 
     @property
@@ -57,9 +84,7 @@ class Options:
             )
         block["metrics"] = tuple(block["metrics"])
         block["controls"] = {name: tuple(each) for name, each in {**DEFAULTS["controls"], **block["controls"]}.items()}
-        for name in ("unseen", "seed"):
-            block[name] = settings.get(name, block.get(name, getattr(cls, name)))
-        return cls(**block)
+        return cls(**{"seed": settings.get("seed", 0), **block})
 
 
 DEFAULTS: dict[str, Any] = {

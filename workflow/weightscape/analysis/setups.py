@@ -12,6 +12,7 @@ import pandas as pd
 
 from weightscape.analysis.design import Condition, Design
 from weightscape.analysis.intervals import Values
+from weightscape.analysis.options import MEASURES, NOISE_SCORES
 from weightscape.effects import RUN
 from weightscape.errors import UserError
 from weightscape.frames import Table
@@ -47,22 +48,24 @@ class Setup:
     diversity: dict[Measure, Values] = field(default_factory=dict)
     esd: Layers | None = None
     destructive: tuple[Condition, ...] = ()
+    whole: Design | None = None
+
+    @property
+    def all_conditions(self) -> Design:
+        """The design with the destructive conditions, for what asks whether a condition destroys."""
+        return self.design if self.whole is None else self.whole
 
     def only_kept(self) -> "Setup":
         """The setup without its destructive conditions."""
-        return replace(self, design=self.design.without(self.destructive), destructive=())
+        kept = self.design.without(self.destructive)
+        return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
     def with_all(self) -> "Setup":
         """The setup with its destructive conditions counted as any other."""
         return replace(self, destructive=())
 
 
-def setups(
-    tables: Mapping[str, Table],
-    metrics: tuple[str, ...],
-    unseen: Mapping[str, tuple[str, ...]] | None = None,
-    match: str = "relative_change",
-) -> Iterator[Setup]:
+def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "relative_change") -> Iterator[Setup]:
     """The setups of a study from the tables `effects`, and where they are there `evaluation`, `runs`, `layers`,
     `diversity` and `curvature`."""
     effects = tables["effects"]
@@ -78,13 +81,12 @@ def setups(
             for name, table in tables.items()
             if "dataset" in table
         }
-        chosen = None if unseen is None else unseen.get(str(dataset))
         yield Setup(
             str(dataset),
             str(backbone),
             Design.of(runs),
             {name: _layers(part[part["metric"] == name], index) for name in metrics},
-            outcomes(own, index, chosen, match),
+            outcomes(own, index, match),
             _diversity(own.get("diversity"), index),
             _esd(own.get("quantiles"), index),
         )
@@ -128,12 +130,11 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
     )
 
 
-def outcomes(
-    tables: Mapping[str, Table], index: pd.MultiIndex, unseen: tuple[str, ...] | None, match: str
-) -> dict[str, Values]:
+def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex, match: str) -> dict[str, Values]:
     """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, level, curvature.
 
-    `ood` is the mean over the sets that no family of the study trains on (`unseen`), so that families compare.
+    `ood` is the mean over the sets whose kind of change no condition of the study trains on (column `seen`), the same
+    for all families, so that they compare.
     """
     found: dict[str, Values] = {}
     evaluation = tables.get("evaluation")
@@ -142,7 +143,7 @@ def outcomes(
         for name, split, column in (("test", "test", "accuracy"), ("val", "val", "accuracy"), ("ece", "test", "ece")):
             if split in splits:
                 found[name] = _aligned(splits[split], column, index)
-        away = [name for name in splits if name.startswith("ood-") and (unseen is None or name in unseen)]
+        away = [name for name, part in splits.items() if name.startswith("ood-") and not _seen(part)]
         if away:
             found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
         if "train" in splits:
@@ -165,6 +166,10 @@ def outcomes(
             if column in curvature:
                 found[column] = _aligned(curvature, column, index)
     return found
+
+
+def _seen(split: Table) -> bool:
+    return "seen" in split and bool(split["seen"].astype(bool).any())
 
 
 def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:
@@ -194,5 +199,6 @@ def _esd(table: Table | None, index: pd.MultiIndex) -> Layers | None:
 def _diversity(table: Table | None, index: pd.MultiIndex) -> dict[Measure, Values]:
     if table is None or table.empty:
         return {}
+    table = table[table["measure"].str.startswith(MEASURES) | table["measure"].isin(NOISE_SCORES)]
     groups = table.groupby(["space", "measure"], sort=False)
     return {(str(space), str(name)): _aligned(part, "value", index) for (space, name), part in groups}

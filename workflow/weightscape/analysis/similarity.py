@@ -116,6 +116,12 @@ def nearness(x: Profile, y: Profile) -> float:
     return 2 * float(x.values @ y.values) - y.square
 
 
+def plain_difference(profiles: list[Profile]) -> float:
+    """The same difference of cosines with the noise left in the norms, as `baseline_null` has it."""
+    x, y, z = (profile.values[None] for profile in profiles)
+    return float(_cosines(x, y)[0] - _cosines(x, z)[0])
+
+
 def comparison(profiles: list[Profile]) -> Values:
     """Of one family x with two others y and z: cos(x,y) - cos(x,z), both cosines, nearness of x to y and to z."""
     x, y, z = profiles
@@ -130,12 +136,17 @@ def layer_difference(profiles: list[Profile]) -> Values:
     return np.array([gap.mean(), (float(gap @ gap) - x.noise - y.noise) / len(gap)])
 
 
+def means_of(curves: Sequence[Curve]) -> Means:
+    """The means of all conditions of some families."""
+    return [[mean_of(*each) for each in zip(c.profiles, c.levels, strict=True)] for c in curves]
+
+
 def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -> Jackknifed | None:
     """A statistic of the families' profiles with its delete-one jackknife; None where they have no common level.
 
     Needs two runs in every condition for the value, three for its error (which is NaN otherwise).
     """
-    means = [[mean_of(*each) for each in zip(c.profiles, c.levels, strict=True)] for c in curves]
+    means = means_of(curves)
     placed = placing(means)
     if placed is None:
         return None

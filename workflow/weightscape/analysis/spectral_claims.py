@@ -230,7 +230,7 @@ def _similarity(
     if not unmatched:
         rows.append(_compared(setup, "similarity at matched dose", best, True, n, "matched", options, common))
     rows += _nearness(setup, best, n, where, metric, options)
-    rows.append(_null(setup, metric, profiles, best, n, where, options))
+    rows.append(_null(setup, metric, profiles, place(similarity.means_of(curves)), n, where, options))
     if metric != "esd":
         plain = [Curve.of(design, f, layers.hidden, none if levels is None else levels) for f in (DIVERSITY, DROPOUT)]
         if unmatched:
@@ -316,12 +316,12 @@ def _null(
     setup: Setup,
     metric: str,
     profiles: Values,
-    found: similarity.Jackknifed | None,
+    placed: list[similarity.Profile] | None,
     n: int,
     dose: str,
     options: Options,
 ) -> Row:
-    """The difference of cosines against its distribution over disjoint groups of baseline runs."""
+    """The difference of cosines, with noise in its norms, against that of disjoint groups of baseline runs."""
     rng = np.random.default_rng([options.seed, zlib.crc32(f"{setup.dataset}/{setup.backbone}/{metric}".encode())])
     null = similarity.baseline_null(setup.design, profiles, rng, options.draws)
     columns: Row = {"reason": "fewer than six baseline runs with a partner"}
@@ -329,9 +329,9 @@ def _null(
         low, high = np.nanquantile(null, [options.alpha / 2, 1 - options.alpha / 2])
         text = f"95 % of them between {low:.2f} and {high:.2f}"
         columns = {"low": float(low), "high": float(high), "reason": text}
-        if found is not None and np.isfinite(found.values[0]):
-            beyond = (1 + int((np.abs(null) >= abs(found.values[0])).sum())) / (1 + len(null))
-            columns |= {"estimate": found.values[0], "p": beyond}
+        value = float("nan") if placed is None else similarity.plain_difference(placed)
+        if np.isfinite(value):
+            columns |= {"estimate": value, "p": (1 + int((np.abs(null) >= abs(value)).sum())) / (1 + len(null))}
     return row(
         setup,
         "C2",

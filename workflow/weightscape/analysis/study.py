@@ -20,7 +20,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     """
     found: dict[str, list] = {name: [] for name in results.MADE}
     per_setup = []
-    for setup in setups(tables, options.metrics, options.unseen, options.match):
+    for setup in setups(tables, options.metrics, options.match):
         conditions = destructive.drops(setup, options)
         setup = replace(setup, destructive=destructive.destructive(conditions))
         claim_rows, test_rows = claims.of_setup(setup, options)

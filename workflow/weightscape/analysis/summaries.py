@@ -11,7 +11,7 @@ from weightscape.analysis.controls import missing
 from weightscape.analysis.holm import adjusted
 from weightscape.analysis.intervals import Values, contrast, homogeneity, standardised
 from weightscape.analysis.matching import Curve, overlap
-from weightscape.analysis.options import DATA_FAMILIES, UNITS, Options
+from weightscape.analysis.options import DATA_FAMILIES, NOISE_SCORES, UNITS, Options
 from weightscape.analysis.outcome_claims import measured_conditions, relative
 from weightscape.analysis.setups import Layers, Setup
 from weightscape.effects import BASELINE
@@ -182,7 +182,9 @@ def predictions(setup: Setup, options: Options) -> Table:
     kept = setup.only_kept()
     rows = []
     groups: list[tuple[str, str, Values, tuple[str, ...]]] = [
-        ("diversity", f"{space}: {name}", values, DATA_FAMILIES) for (space, name), values in kept.diversity.items()
+        ("diversity", f"{space}: {name}", values, DATA_FAMILIES)
+        for (space, name), values in kept.diversity.items()
+        if name not in NOISE_SCORES
     ]
     everything = tuple(kept.design.families)
     groups += [("spectrum", metric, kept.metrics[metric].mean(), everything) for metric in options.metrics]
