@@ -89,7 +89,9 @@ def per_run(effects: Table) -> Table:
 
     And `standardised_mean`: the mean effect over the standard deviation of runs within conditions, with Hedges' J.
     """
-    grouped = effects.assign(square=effects["effect"] ** 2).groupby([*RUN, "role", "source", "metric"], sort=False)
+    grouped = effects.assign(square=effects["effect"] ** 2).groupby(
+        [*RUN, "role", "source", "metric"], sort=False, dropna=False
+    )
     table = grouped.agg(
         value_mean=("value", "mean"),
         effect_mean=("effect", "mean"),
