@@ -200,7 +200,7 @@ def margins(number: int, seeds: int) -> Found:
         assert result is not None
         args = [(float(result.values[k]), float(result.errors[k]), float(result.df[k])) for k in (0, 1)]
         found[f"means pass {name}"] = float(equivalence.two_one_sided(*args[0], margin, 0.05).p < 0.05)
-        found[f"layers (RMS) pass {name}"] = float(equivalence.upper_bound(*args[1], margin, 0.05).p < 0.05)
+        found[f"layers (RMS) pass {name}"] = float(equivalence.upper_bound(*args[1], margin, 0.05, args[0][1]).p < 0.05)
     return found
 
 
@@ -307,10 +307,10 @@ def main(argv: Iterable[str] | None = None) -> None:
         for seeds in arguments.seeds:
             found[part, seeds] = events(part, seeds, arguments.studies, arguments.workers)
             print(f"{part}, {seeds} seeds: done after {time.process_time() - start:.0f} CPU s", flush=True)
-    text = page(found, arguments.studies, time.process_time() - start)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(text)
-    print(text)
+            text = page(found, arguments.studies, time.process_time() - start)
+            arguments.out.parent.mkdir(parents=True, exist_ok=True)
+            arguments.out.write_text(text)
+    print(arguments.out.read_text())
 
 
 if __name__ == "__main__":

@@ -117,9 +117,22 @@ def test_equivalence_is_statsmodels_two_one_sided_tests(margin: float):
 
 
 def test_the_smallest_margin_of_a_root_mean_square_is_where_its_test_passes():
-    found = equivalence.upper_bound(2.0, 0.5, 7, 1.0, 0.05)
-    assert found.p > 0.9 and found.low == 0
-    assert equivalence.upper_bound(2.0, 0.5, 7, found.smallest, 0.05).p == pytest.approx(0.05)
+    for mean_error in (0.0, 0.3):
+        found = equivalence.upper_bound(2.0, 0.5, 7, 1.0, 0.05, mean_error)
+        assert found.p > 0.9 and found.low == 0
+        edge = equivalence.upper_bound(2.0, 0.5, 7, found.smallest, 0.05, mean_error)
+        assert edge.p == pytest.approx(0.05)
+
+
+def test_a_mean_square_at_its_margin_passes_in_a_twentieth_of_studies():
+    rng = np.random.default_rng(0)
+    draws = rng.normal(4.0, 1.0, size=(4000, 6))
+    mean, error = draws.mean(axis=1), draws.std(axis=1, ddof=1) / np.sqrt(6)
+    passed = [
+        equivalence.upper_bound(m**2 - e**2, 2 * abs(m) * e, 5, 4.0, 0.05, e).p < 0.05
+        for m, e in zip(mean, error, strict=True)
+    ]
+    assert stats.binomtest(sum(passed), 4000).proportion_ci(0.99).low <= 0.05 <= np.mean(passed) + 0.02
 
 
 def test_holm_is_statsmodels_holm_and_passes_over_tests_that_could_not_be_made():

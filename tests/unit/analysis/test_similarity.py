@@ -153,7 +153,7 @@ def test_noise_has_as_many_dimensions_as_independent_layers(design: Design):
     rng = np.random.default_rng(0)
     many = Design.of(pd.DataFrame({"family": "f", "dose": np.repeat(["a", "b"], 500), "number": 0.0}))
     free, shared = rng.normal(size=(1000, 6)), rng.normal(size=(1000, 1))
-    assert similarity.dimensions(many, free) == pytest.approx(6, rel=0.05)
+    assert similarity.dimensions(many, free) == pytest.approx(6, rel=0.15)
     assert similarity.dimensions(many, shared + 0.01 * free) == pytest.approx(1, abs=0.01)
 
 

@@ -7,8 +7,10 @@ of one profile is not, and is corrected to its mean over disjoint groups of runs
 conditions, t with Satterthwaite's degrees of freedom; matching is repeated at each deletion, so that its error is
 carried.
 
-Whether a profile differs from zero: Dempster's F test (1958) with the number of independent dimensions
-h = tr(R)^2 / tr(R^2), tr(R^2) without bias (Bai & Saranadasa 1996, eq. 3.14).
+Whether a profile differs from zero: F of its square over the noise in it (Dempster 1958), on h and h m degrees of
+freedom, with h = tr(R) / lambda_max(R) for the layers' covariance R between runs. Of all squares with that trace and
+largest eigenvalue, h equal ones have the heaviest upper tail (Szekely & Bakirov 2003): the test is conservative;
+matching the second moment instead, h = tr(R)^2 / tr(R^2), rejected 7.5 % of 400 true nulls.
 """
 
 from collections.abc import Callable, Sequence
@@ -172,15 +174,13 @@ def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -
 
 
 def dimensions(design: Design, profiles: Values) -> float:
-    """Number of independent dimensions of the noise between runs, from 1 to the number of layers."""
+    """Number of independent dimensions of the noise between runs, tr(R) / lambda_max(R): 1 to the number of layers."""
     rest = np.concatenate([profiles[at] - profiles[at].mean(axis=0) for at in design.rows.values()])
-    df = sum(len(at) - 1 for at in design.rows.values())
-    if df < 2:
+    if sum(len(at) - 1 for at in design.rows.values()) < 2:
         return float("nan")
-    gram = rest @ rest.T / df
-    trace = float(np.trace(gram))
-    square = df**2 / ((df - 1) * (df + 2)) * (float((gram**2).sum()) - trace**2 / df)
-    return float(np.clip(trace**2 / square, 1, profiles.shape[1])) if square > 0 else float(profiles.shape[1])
+    gram = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest
+    largest = float(np.linalg.eigvalsh(gram)[-1])
+    return float(np.clip(np.trace(gram) / largest, 1, profiles.shape[1])) if largest > 0 else float(profiles.shape[1])
 
 
 def differs(design: Design, profiles: Values, weights: Weights) -> tuple[float, float, float]:

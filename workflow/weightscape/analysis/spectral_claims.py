@@ -365,7 +365,9 @@ def _equivalent(
     n = sum(len(values) for curve in curves for values in curve.levels)
     args = margin, options.alpha
     mean = equivalence.two_one_sided(float(found.values[0]), float(found.errors[0]), float(found.df[0]), *args)
-    rms = equivalence.upper_bound(float(found.values[1]), float(found.errors[1]), float(found.df[1]), *args)
+    rms = equivalence.upper_bound(
+        float(found.values[1]), float(found.errors[1]), float(found.df[1]), *args, mean_error=float(found.errors[0])
+    )
     rows = []
     size = float(np.sqrt(max(found.values[1], 0.0)))
     for test, value, df, each in (
