@@ -228,9 +228,19 @@ AGGREGATED = [
     "quality",
     "samples",
     "spectra_examples",
+    "quantiles",
 ]
-ANALYSED = ["effects", "run_effects"]
-
+ANALYSED = [
+    "effects",
+    "run_effects",
+    "conditions",
+    "condition_effects",
+    "slopes",
+    "similarity",
+    "predictions",
+    "tests",
+    "claims",
+]
 
 REANALYSED = [
     "published",

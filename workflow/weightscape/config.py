@@ -109,6 +109,11 @@ def _check_references(config: Config) -> None:
             )
     for family in chosen["families"]:
         _check_family(config, family)
+    if config["analyse"]["primary"] not in config["analyse"]["metrics"]:
+        known = ", ".join(config["analyse"]["metrics"])
+        raise UserError(
+            f"config: analyse.primary = {config['analyse']['primary']!r} is not in analyse.metrics; choose from {known}"
+        )
     if config["generate"]["name"] == "judge":
         raise UserError("config: generate.name = 'judge' is a folder beside the generator's; choose another")
     for name in config["figures"]:

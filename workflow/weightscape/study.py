@@ -347,7 +347,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
 
 
 def _analyse(config: Config) -> dict[str, Any]:
-    return {"analyse": config["analyse"]}
+    return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
 
 
 def _reanalyse(config: Config) -> dict[str, Any]:
