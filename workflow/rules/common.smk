@@ -22,11 +22,16 @@ os.environ.update(
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-from weightscape import code, errors, images, study
+from weightscape import code, errors, images, ownership, study
 from weightscape.config import checked
 
 try:
     config = checked(config)
+    if workflow.is_main_process:
+        ownership.check_known(
+            Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+            Path.cwd(),
+        )
 except errors.UserError as fault:
     sys.exit(f"error: {fault}")
 

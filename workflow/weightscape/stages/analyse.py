@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
         settings=arguments.settings,
         code=code.digest,
         inputs=[source],
-        outputs=[arguments.tables / f"{name}.parquet" for name in ("effects", "run_effects")],
+        outputs=[arguments.tables / name for name in ("effects.parquet", "run_effects.parquet", "run_effects.csv")],
         facts={"effects": len(table), "run_effects": len(summary)},
     )
     print(f"{len(table)} effects of {summary['layers'].count()} runs, roles and metrics")
