@@ -6,6 +6,7 @@ import random
 import pytest
 import stale_matrix
 from stale_matrix import ROWS, Row
+
 from toy_project import Project
 
 SHARE = float(os.environ.get("SHARE", "1"))

@@ -72,7 +72,8 @@ def read_results(root: Path) -> Results:
                 broken[place] = str(error)
     results = Results(root, records, broken, {}, [])
     for place in records:
-        results.owner |= dict.fromkeys(results.outputs_of(place), place)
+        for output in results.outputs_of(place):
+            results.owner[output] = place
     present = [output for output in results.owner if output in places]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results.contents = dict(zip(present, pool.map(lambda place: sha256(root / place), present), strict=True))
@@ -190,12 +191,16 @@ def _downstream(results: Results, findings: Iterable[Finding]) -> list[Finding]:
     """The records that read from one that is not as it should be, directly or through others."""
     faults = [finding.place for finding in findings if finding.kind in ("stale", "tampered")]
     bad = {results.owner.get(place, place) for place in faults}
-    sources = {
-        place: {results.owner.get(source, source) for source in record.get("inputs", {})}
+    sources: dict[str, set[str]] = {
+        place: {results.owner.get(str(source), str(source)) for source in record.get("inputs", {})}
         for place, record in results.records.items()
     }
+    try:
+        order = list(graphlib.TopologicalSorter(sources).static_order())
+    except graphlib.CycleError as error:
+        raise UserError(f"the records {', '.join(error.args[1])} name each other as inputs: delete them") from None
     found = []
-    for place in graphlib.TopologicalSorter(sources).static_order():
+    for place in order:
         if place in bad or place not in sources:
             continue
         above = sorted(sources[place] & bad)
