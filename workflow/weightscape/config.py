@@ -17,7 +17,13 @@ RESERVED = ("backbones", "before")
 
 def checked(config: Config) -> dict[str, Any]:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    errors = sorted(_validator().iter_errors(json.loads(json.dumps(config))), key=_depth)
+    try:
+        content = json.loads(json.dumps(config, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
+        ) from None
+    errors = sorted(_validator().iter_errors(content), key=_depth)
     if errors:
         raise UserError(f"config: {_sentence(errors[0])}")
     _check_references(config)

@@ -64,7 +64,7 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): delete it and run its stage again") from None
 
 
@@ -113,7 +113,7 @@ def read_columns(path: Path | str) -> "dict[str, np.ndarray]":
         table = pyarrow.parquet.read_table(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
     return {name: table[name].to_numpy() for name in table.column_names}
 
@@ -136,5 +136,5 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None

@@ -20,6 +20,8 @@ ADOPTING = "WEIGHTSCAPE_ADOPTING"
 """Set in the environment while `weightscape adopt` writes the metadata that is missing."""
 LONGEST_NAME = 254
 """Bytes of a file name in Snakemake's metadata; longer names are split into folders."""
+SLURM_LOGS = Path(".snakemake/slurm_logs")
+"""Where Snakemake's Slurm executor keeps the logs of its jobs."""
 
 
 def check_known(results: Path, project: Path) -> None:
@@ -85,6 +87,8 @@ def queued(project: Path) -> list[str]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
+        if not (project / SLURM_LOGS).exists():  # no job was ever sent from here
+            return []
         raise UserError(f"squeue does not answer ({error}): look for queued jobs yourself before you resume") from None
     rows = (line.split(maxsplit=1) for line in done.stdout.splitlines())
     return [f"Slurm job {row[0]}" for row in rows if len(row) == 2 and Path(row[1].strip()) == project]
