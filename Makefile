@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke dag test lint format bench lock clean
+.PHONY: figures smoke resume restore verify test-faults fuzz dag test lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -46,6 +46,22 @@ smoke: .venv/.run
 	snakemake --cores $(CORES) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
+# Another study than that of config.yaml: make resume STUDY=smoke
+STUDY ?=
+CONFIGFILE = $(if $(STUDY),--configfile workflow/studies/$(STUDY).yaml)
+
+## resume: continue a study after a kill or a power cut, when nobody works on it any more
+resume: .venv/.run
+	weightscape resume --cores $(CORES) $(CONFIGFILE)
+
+## restore: make missing intermediate files again
+restore: .venv/.run
+	weightscape restore --cores $(CORES) $(CONFIGFILE)
+
+## verify: name every result that is stale, tampered with, missing or extra
+verify: .venv/.run
+	weightscape verify results$(if $(STUDY),/studies/$(STUDY)) $(CONFIGFILE)
+
 ## dag: a picture of the rules
 dag: .venv/.run
 	mkdir -p results
@@ -56,6 +72,17 @@ dag: .venv/.run
 ## test: lint and tests
 test: lint
 	pytest
+
+# A share of the rows and kills, drawn by a fixed seed: make test-faults SHARE=0.1
+SHARE ?= 1
+
+## test-faults: the stale matrix, kills, broken disks and determinism on real smoke studies
+test-faults: .venv/.dev
+	SHARE=$(SHARE) pytest -m faults tests/faults
+
+## fuzz: 20,000 broken files for every reader together
+fuzz: .venv/.dev
+	PYTHONPATH=workflow python tests/faults/fuzz.py --inputs 20000
 
 ## lint: style, types and the form of the rules
 lint: .venv/.dev

@@ -228,7 +228,7 @@ ROWS = [
     code("files.py", *EVERYTHING),
     code("datasets/corruptions.py", "data/*", *IMAGES),
     code("generators/sampler.py", *SAMPLING),
-    code("diversity/vendi.py", *DIVERSITY),
+    code("diversity/vendi.py", "measure_quality/*", *DIVERSITY),  # by way of diversity.measure
     code("training.py", *TRAINING, "measure_diversity/*"),
     code("evaluation.py", "evaluate/*", *TABLES),
     code("spectra/layers.py", "spectra_before/*", *SPECTRA),
