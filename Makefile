@@ -3,11 +3,14 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify test-faults fuzz dag test lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster dag test test-slurm test-faults fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# As many GPU jobs at once as there are GPUs.
+GPUS ?= $(shell nvidia-smi -L 2>/dev/null | wc -l)
+LIMITS = $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 BIN := $(CURDIR)/.venv/bin
 # Imports are compiled once, not in every job; the environment of a caller does not leak in.
 export PATH := $(BIN):$(PATH)
@@ -38,12 +41,12 @@ endef
 
 ## figures: run the study of config.yaml and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES) --quiet reason
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason
 	echo "The report is $(CURDIR)/results/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
-	snakemake --cores $(CORES) --quiet reason --configfile workflow/studies/smoke.yaml
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
 # Another study than that of config.yaml: make resume STUDY=smoke
@@ -62,6 +65,10 @@ restore: .venv/.run
 verify: .venv/.run
 	weightscape verify results$(if $(STUDY),/studies/$(STUDY)) $(CONFIGFILE)
 
+## cluster: start or resume a study on Slurm, as in make cluster STUDY=paper (workflow/profiles/slurm/README.md)
+cluster: .venv/.run
+	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
+
 ## dag: a picture of the rules
 dag: .venv/.run
 	mkdir -p results
@@ -71,7 +78,11 @@ dag: .venv/.run
 
 ## test: lint and tests
 test: lint
-	pytest
+	pytest --ignore tests/slurm
+
+## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
+test-slurm: .venv/.dev
+	pytest tests/slurm
 
 # A share of the rows and kills, drawn by a fixed seed: make test-faults SHARE=0.1
 SHARE ?= 1
@@ -101,6 +112,8 @@ format: .venv/.dev
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
+	python tests/benchmarks/training.py
+	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

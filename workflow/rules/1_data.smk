@@ -18,6 +18,7 @@ rule data:
         "<results>/logs/data/{dataset}.{split}.log",
     conda:
         "../../envs/core.yaml"
+    localrule: study.reads_fast(config)
     params:
         settings=settings("data"),
         code=code_digest("data"),
@@ -36,6 +37,7 @@ rule backbone:
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     log:
         "<results>/logs/backbone/{backbone}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

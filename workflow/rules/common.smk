@@ -19,24 +19,37 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.update(
     MALLOC_MMAP_THRESHOLD_="33554432", MALLOC_TRIM_THRESHOLD_="2000000000"
 )
-# Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
-# a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
-workflow.scheduling_settings.max_jobs_per_timespan = None
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
+shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import code, errors, images, ownership, study
 from weightscape.config import checked
 
-try:
-    config = checked(config)
-    if workflow.is_main_process:
-        ownership.check_known(
-            Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
-            Path.cwd(),
-        )
-except errors.UserError as fault:
-    sys.exit(f"error: {fault}")
+# On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
+# the code that its head planned with: a config edited since is for the next start, edited code the program finds.
+VARIABLE = "WEIGHTSCAPE_PLANNED"
+PLANNED = json.loads(os.environ.get(VARIABLE, "{}")) if workflow.remote_exec else {}
+if PLANNED:
+    config = PLANNED["config"]
+else:
+    try:
+        config = checked(config)
+        if workflow.is_main_process:
+            ownership.check_known(
+                Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+                Path.cwd(),
+            )
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
+    PLANNED = {"config": config, "code": {}}
+
+
+onstart:
+    # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
+    # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
+    workflow.scheduler.job_rate_limiter = None
 
 
 wildcard_constraints:
@@ -54,7 +67,7 @@ wildcard_constraints:
 
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
-    return code.code_digest("figure", f"figures.{wildcards.figure}")
+    return code_digest("figure", f"figures.{wildcards.figure}")
 
 
 SEEDS = config["study"]["seeds"]
@@ -72,9 +85,17 @@ def settings(stage):
     )
 
 
-def code_digest(stage):
-    """The meaning of a stage's code."""
-    return code.code_digest(stage)
+def code_digest(stage, *further):
+    """The meaning of a stage's code, with further modules that it chooses at run time."""
+    name = " ".join([stage, *further])
+    if name not in PLANNED["code"]:
+        PLANNED["code"][name] = code.code_digest(stage, *further)
+        os.environ[VARIABLE] = json.dumps(PLANNED)
+    return PLANNED["code"][name]
+
+
+for drawn in config["figures"]:
+    code_digest("figure", f"figures.{drawn}")
 
 
 def folder_of(name):
@@ -205,6 +226,7 @@ def qualities():
 AGGREGATED = [
     "runs",
     "evaluation",
+    "class_accuracy",
     "layers",
     "diversity",
     "quality",

@@ -20,7 +20,7 @@ attention weights, and the outputs of projections and MLPs. `block` (after each 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
     """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent."""
     rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
-    given = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
+    given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
     try:
         built = timm.create_model(model, num_classes=classes, **given)
     except RuntimeError as error:
@@ -36,7 +36,8 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     if "attention" in rates:
         for module in built.modules():
             if hasattr(module, "fused_attn"):
-                module.fused_attn = False  # the fused kernel drops inside, where nothing can be seen
+                # The fused kernel drops inside, where nothing can be seen.
+                module.fused_attn = False  # pyright: ignore[reportArgumentType]
     return built
 
 
@@ -46,8 +47,9 @@ def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
     if not blocks:
         raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")
     for block in blocks:
-        block.add_module("block_dropout", nn.Dropout(rate))
-        block.register_forward_hook(lambda module, inputs, output: module.block_dropout(output))
+        dropout = nn.Dropout(rate)
+        block.add_module("block_dropout", dropout)
+        block.register_forward_hook(lambda module, inputs, output, dropout=dropout: dropout(output))
 
 
 def head_name(model: nn.Module) -> str:

@@ -32,6 +32,9 @@ DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
 """Where a dose may drop."""
 
+FAST_IMAGES = 5000
+"""Images of a split that are read within seconds."""
+
 Config = Mapping[str, Any]
 
 
@@ -74,6 +77,17 @@ def splits(config: Config, dataset: str) -> list[str]:
     """All splits of a data set: train, val, test, extra, and ood-{name}."""
     block = config["data"][dataset]
     return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
+
+
+def reads_fast(config: Config) -> bool:
+    """Whether the study's splits have so few images that reading one takes seconds, so that it is not worth a job."""
+    blocks = [config["data"][dataset] for dataset in config["study"]["datasets"]]
+    counts = [
+        count
+        for block in blocks
+        for count in (*block["splits"].values(), *(o.get("images") for o in block["ood"].values()))
+    ]
+    return all(isinstance(count, int) and count <= FAST_IMAGES for count in counts)
 
 
 def evaluated_splits(config: Config, dataset: str) -> list[str]:
@@ -136,6 +150,29 @@ def uses_generator(config: Config) -> bool:
 def guidances(config: Config) -> list[float]:
     """The guidance scales at which images are generated."""
     return [float(guidance["scale"]) for guidance in config["generate"]["guidances"]]
+
+
+CORRUPTED_BY = {
+    "noise": {"gaussian_noise"},
+    "blur": {"resample"},
+    "contrast": {"autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "rotation": {"affine", "autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "occlusion": {"erasing"},
+}
+"""The augmentations that show a network each kind of corruption before it is tested on it."""
+
+
+def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
+    """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
+    sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
+    found = {}
+    for family, dose in conditions(config):
+        act = action(config, family, dose)
+        used = {operation["name"] for operation in act["operations"]} | ({"gaussian_noise"} if act["noise"] else set())
+        seen = [f"ood-{name}" for name, kind in sets.items() if CORRUPTED_BY.get(kind, set()) & used]
+        if seen:
+            found[f"{family}/{dose}"] = seen
+    return found
 
 
 def _root(config: Config) -> int:
@@ -225,6 +262,11 @@ def action(config: Config, family: str, dose: str) -> dict[str, Any]:
     }
 
 
+def embeddings(config: Config) -> list[str]:
+    """The backbones, before training, in whose embeddings diversity is measured: the study's, then further ones."""
+    return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
+
+
 def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The augmentations of a dose."""
     if family == "augment":
@@ -246,10 +288,9 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
         "operations": act["operations"],
         "noise": act["noise"],
         "adds": family.endswith("_add") and dose != BASELINE,
-        "measures": config["diversity"],
+        "measures": {key: value for key, value in config["diversity"].items() if key != "embeddings"},
         "spaces": {
-            name: {key: config["backbones"][name][key] for key in ("model", "input")}
-            for name in config["study"]["backbones"]
+            name: {key: config["backbones"][name][key] for key in ("model", "input")} for name in embeddings(config)
         },
         "seeds": {
             str(label): seed(_root(config), "measure_diversity", dataset, family, dose, label)
@@ -276,6 +317,7 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input")},
         "evaluate": config["evaluate"],
+        "seed": seed(_root(config), "evaluate", dataset),
     }
 
 
@@ -299,6 +341,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
             if family in DIVERSITY_FAMILIES
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
+        "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
 

@@ -65,7 +65,8 @@ def without_decay(optimizer: torch.optim.Optimizer) -> list[Tensor]:
         copy = parameter.detach().clone()
         copy.grad = parameter.grad
         copies.append(copy)
-    replay = type(optimizer)([{**group, "params": copies, "weight_decay": 0.0}])
+    kind: Any = type(optimizer)
+    replay = kind([{**group, "params": copies, "weight_decay": 0.0}])
     for parameter, copy in zip(group["params"], copies, strict=True):
         state = optimizer.state.get(parameter, {})
         replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
@@ -139,9 +140,10 @@ def train(
         if (step + 1) % settings["history_every"] == 0 or step + 1 == steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
-            if checkpoint and (stopped() or (step + 1) % settings["checkpoint_every"] == 0):
+            stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
+            if checkpoint and (stop or (step + 1) % settings["checkpoint_every"] == 0):
                 checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
-            if stopped():
+            if stop:
                 sys.exit(143)
         progress.advance()
     return history, witness.report()

@@ -49,8 +49,8 @@ def train(
 ) -> dict[str, np.ndarray]:
     """Train on uint8 images [n, c, h, w] and int64 labels [n]; averaged weights and the image shape by name.
 
-    A checkpoint of the same `identity` is continued; the caller removes it when the weights are safe. Once `stopped`
-    answers yes, a last checkpoint is saved and the program ends with 143.
+    A checkpoint of the same `identity` is continued; the caller removes it when the weights are safe. When `stopped`
+    answers yes, the state is saved and the program ends.
     """
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
@@ -70,10 +70,10 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         average.step(model.parameters())
-        halt = stopped()
-        if checkpoint is not None and (halt or (step + 1) % settings.checkpoint_every == 0):
+        stop = stopped()
+        if checkpoint is not None and (stop or (step + 1) % settings.checkpoint_every == 0):
             _save(checkpoint, identity, step + 1, model, optimizer, average)
-        if halt:
+        if stop:
             sys.exit(143)
         if progress is not None:
             progress.advance()
