@@ -65,7 +65,9 @@ def undisturbed(inputs: list[str], tmp_path_factory: pytest.TempPathFactory) -> 
     running = start(inputs, out)
     _, text = running.communicate(timeout=300)
     assert running.returncode == 0, text
-    return contents(out)
+    made = contents(out)
+    assert made["initial.safetensors"] != made["after.safetensors"]
+    return made
 
 
 def contents(out: Path) -> dict[str, bytes]:
