@@ -24,7 +24,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
-from weightscape import code, errors, images, study
+from weightscape import code, errors, images, ownership, study
 from weightscape.config import check_tables, checked
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
@@ -37,6 +37,11 @@ else:
     try:
         config = checked(config)
         check_tables(config)
+        if workflow.is_main_process:
+            ownership.check_known(
+                Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+                Path.cwd(),
+            )
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
     PLANNED = {"config": config, "code": {}}

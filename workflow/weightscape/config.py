@@ -17,7 +17,13 @@ RESERVED = ("backbones", "before")
 
 def checked(config: Config) -> dict[str, Any]:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    fault = fault_in(json.loads(json.dumps(config)), SCHEMA)
+    try:
+        content = json.loads(json.dumps(config, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
+        ) from None
+    fault = fault_in(content, SCHEMA)
     if fault:
         raise UserError(f"config: {fault}")
     _check_references(config)

@@ -5,6 +5,7 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 """
 
 import math
+import pickle
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -208,10 +209,11 @@ class Checkpoint:
             return 0
         try:
             state = torch.load(self.path, map_location=next(model.parameters()).device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
+            fits = state["identity"] == self.identity
+        except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
             print(f"checkpoint {self.path} cannot be read ({error}): starting anew", file=sys.stderr)
             return 0
-        if state.get("identity") != self.identity:
+        if not fits:
             print(f"checkpoint {self.path} is of other settings, code or inputs: starting anew", file=sys.stderr)
             return 0
         model.load_state_dict(state["model"])

@@ -192,7 +192,7 @@ def _checkpoint(path: Path | None, identity: str) -> tuple[int, dict[str, torch.
             if metadata.get("identity") == identity:
                 return int(metadata["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         print(f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         print(f"checkpoint {path} cannot be read ({error}): ignored, training starts anew", flush=True)
     return 0, {}
 
