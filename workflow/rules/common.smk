@@ -189,5 +189,8 @@ AGGREGATED = [
     "quality",
     "samples",
     "spectra_examples",
+    "esd",
+    "reliability",
+    "weight_change",
 ]
 ANALYSED = ["effects", "run_effects"]

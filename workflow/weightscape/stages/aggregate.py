@@ -7,7 +7,7 @@ Writes each table as parquet, and as csv where a person would read it.
 
 from pathlib import Path
 
-from weightscape import program, tables
+from weightscape import program, shown, tables
 from weightscape.files import write_table
 from weightscape.records import results_of, write_record
 
@@ -26,6 +26,9 @@ def main(argv: list[str] | None = None) -> None:
         for name in ("runs", "evaluation", "layers", "diversity", "quality", "samples")
     }
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
+    made["esd"] = shown.esd(results, outline, made["layers"])
+    made["reliability"] = shown.reliability(results, outline)
+    made["weight_change"] = shown.weight_change(made["layers"])
     code.check()
     for name, table in made.items():
         write_table(arguments.out / f"{name}.parquet", table)
@@ -41,6 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs=[],
         outputs=[arguments.out / f"{name}.parquet" for name in made],
         facts={name: len(table) for name, table in made.items()},
+        volatile={"stages": shown.costs(results)},
     )
 
 
