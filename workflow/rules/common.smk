@@ -181,6 +181,15 @@ def qualities():
     ]
 
 
+def report_parts():
+    """Template, style, script, charts and methods of the page."""
+    return sorted(
+        f"workflow/report/{path.name}"
+        for path in (WORKFLOW / "report").iterdir()
+        if path.is_file()
+    )
+
+
 AGGREGATED = [
     "runs",
     "evaluation",

@@ -96,6 +96,25 @@ def look(family: str) -> Family:
     return FAMILIES.get(family) or Family(family.replace("_", " "), "#4d4d4d", "o")
 
 
+def on_dark(color: str, ground: str = "#15181d", least: float = 4.5) -> str:
+    """A colour mixed with white until its contrast to a dark ground (WCAG 2) is at least `least`."""
+    for white in np.linspace(0, 1, 41):
+        mixed = rgb(color) * (1 - white) + white
+        if contrast(mixed, rgb(ground)) >= least:
+            break
+    return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    """Contrast ratio of two sRGB colours by WCAG 2, 1 to 21."""
+    light = sorted(float(_linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (one, other))
+    return (light[1] + 0.05) / (light[0] + 0.05)
+
+
+def _linear(color: np.ndarray) -> np.ndarray:
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
+
+
 def ordered(families: Iterable[str]) -> list[str]:
     """Families in the order of FAMILIES, others after them by name."""
     known = list(FAMILIES)
