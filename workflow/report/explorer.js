@@ -73,6 +73,7 @@
   const interval = (mean, half) =>
     half === null || half === undefined ? "not known (too few seeds)" : `${number(mean - half)} to ${number(mean + half)}`;
   const doseLabel = (c) => (c.dose === BASELINE ? BASELINE : `${c.dose}|${number(c.number)}`);
+  const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const layerLabel = (name) =>
     name === TOGETHER ? "all hidden layers (mean)" : name.replace(/\/weight$/, "").replace("/", ", ");
   const title = () => index.families[state.family].title;
@@ -287,9 +288,9 @@
       : [at(found?.mean[c.at], place), at(found?.half[c.at], place), at(found?.n[c.at], place)];
     const values = outcomes()?.values[state.outcome];
     const base = baseline();
-    const parts = [`${title()}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
+    const parts = [`${capital(title())}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
     parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${number(mean)}, ${level} ${interval(mean, half)}, n = ${n ?? 0}.`);
-    if (values) parts.push(`${outcomes().labels[state.outcome]}: ${number(values.mean[c.at])}, baseline ${number(base ? values.mean[base.at] : null)}.`);
+    if (values) parts.push(`${capital(outcomes().labels[state.outcome])}: ${number(values.mean[c.at])}, baseline ${number(base ? values.mean[base.at] : null)}.`);
     document.getElementById("explorer-words").textContent = parts.join(" ");
     const shown = spectrumLayer();
     const note = !shown ? "" : shown === layer ? `Layer ${layerLabel(shown)}.`

@@ -27,23 +27,55 @@ CHOICES = {
     "outcome": "Outcome",
 }
 PANELS = (
-    ("effect", "Effect against dose", "Large marks: mean with its 95 % interval against the family's own baseline; "
-     "small dots: single runs (shown for means over layers, and the head). The diamond is the chosen dose."),
-    ("layers", "Effect by layer", "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
-     "moves far more, and is a choice of its own under Layer."),
-    ("spectrum", "Spectrum of the weights", "Eigenvalues of W\u1d40W, pooled over seeds. Dotted: edges of the "
-     "Marchenko-Pastur law of the last spectrum named; what lies above the upper edge is not noise."),
+    (
+        "effect",
+        "Effect against dose",
+        "Large marks: mean with its 95 % interval, as difference from the family's own "
+        "baseline; small dots: single runs (for means over layers and the head). Diamond: the chosen dose. Norms are "
+        "squared Frobenius norms.",
+    ),
+    (
+        "layers",
+        "Effect by layer",
+        "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
+        "moves far more, and is a choice of its own under Layer.",
+    ),
+    (
+        "spectrum",
+        "Spectrum of the weights",
+        "Eigenvalues of W\u1d40W, pooled over seeds. Dotted: edges of the "
+        "Marchenko-Pastur law of the last spectrum named, beyond which noise of its variance has no eigenvalues.",
+    ),
     ("update", "Spectrum of the update", "The same for the difference of the weights after and before training."),
-    ("outcome", "Outcome against dose", "Mean with its t interval (95 %); grey: the interval of the family's own "
-     "baseline. Small dots: single runs."),
+    (
+        "outcome",
+        "Outcome against dose",
+        "Mean with its t interval (95 %); grey: the interval of the family's own baseline. Small dots: single runs.",
+    ),
     ("samples", "What the network saw", ""),
 )
 LASTING = ("commit", "python", "machine", "versions")
 """Of this page's own provenance; times would change the page at each build."""
 CHAPTERS = {
-    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose"),
-    "Accuracy and calibration": ("accuracy_by_dose",),
-    "The weights": ("effect_by_dose", "layer_effects", "family_similarity", "esd"),
+    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose", "diversity_spaces"),
+    "Accuracy and calibration": (
+        "accuracy_by_dose",
+        "ood_by_dose",
+        "reliability",
+        "id_against_ood",
+        "diversity_against_ood",
+        "synthetic_share",
+    ),
+    "The weights": (
+        "effect_by_dose",
+        "layer_effects",
+        "family_similarity",
+        "effect_against_change",
+        "aa_null",
+        "esd",
+        "hill",
+    ),
+    "The claims, and the published study's own view": ("claims", "published_procedure"),
 }
 FURTHER = "Further figures"
 
@@ -95,9 +127,7 @@ def page(
     tables = source.load(folder, TABLES)
     names = settings.get("figures", [])
     pngs = [figures / f"{name}.png" for name in names]
-    pictures = [
-        picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)
-    ]
+    pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]
     made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
@@ -229,7 +259,7 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
         "The weights": [sheets.effect(tables["run_effects"])],
     }
     result = [
-        Chapter(title, [picture for picture in pictures if picture.name in names], own[title])
+        Chapter(title, [picture for picture in pictures if picture.name in names], own.get(title, []))
         for title, names in CHAPTERS.items()
     ]
     named = {name for names in CHAPTERS.values() for name in names}

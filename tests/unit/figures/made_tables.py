@@ -24,9 +24,7 @@ Setups = tuple[tuple[str, str], ...]
 ONE_SETUP = (("digits", "efficientnet-lite0"),)
 
 
-def conditions(
-    seeds: int = 3, families: tuple[str, ...] = tuple(DOSES), setups: Setups = ONE_SETUP
-) -> pd.DataFrame:
+def conditions(seeds: int = 3, families: tuple[str, ...] = tuple(DOSES), setups: Setups = ONE_SETUP) -> pd.DataFrame:
     """All runs of the study: dataset, backbone, family, dose, number, seed."""
     rows = [
         (*setup, family, dose, number, seed)
@@ -118,23 +116,30 @@ def _effects(runs: pd.DataFrame, layers: int, rng: np.random.Generator) -> pd.Da
 
 def _run_effects(effects: pd.DataFrame) -> pd.DataFrame:
     by = ["dataset", "backbone", "family", "dose", "number", "seed", "role", "source", "metric"]
-    table = effects.assign(square=effects["effect"] ** 2).groupby(by).agg(
-        value_mean=("value", "mean"),
-        effect_mean=("effect", "mean"),
-        effect_rms=("square", "mean"),
-        layers=("layer", "count"),
-    ).reset_index()
+    table = (
+        effects.assign(square=effects["effect"] ** 2)
+        .groupby(by)
+        .agg(
+            value_mean=("value", "mean"),
+            effect_mean=("effect", "mean"),
+            effect_rms=("square", "mean"),
+            layers=("layer", "count"),
+        )
+        .reset_index()
+    )
     return table.assign(effect_rms=np.sqrt(table["effect_rms"]))
 
 
 def _diversity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    base = {"vendi_1": 32.0, "vendi_2": 12.0, "weighted_vendi": 30.0, "mean_cosine": 0.41}
+    base = {"vendi_1": 32.0, "vendi_2": 12.0, "weighted.score.published": 30.0, "mean_cosine": 0.41}
     parts = []
     for space, (measure, value) in itertools.product(("pixels", "efficientnet-lite0"), base.items()):
         sign = 1 if space == "pixels" else -0.3
         values = value * (1 + 0.1 * sign * runs["number"] + rng.normal(0, 0.01, len(runs)))
         parts.append(runs.drop(columns="backbone").assign(space=space, measure=measure, value=values))
-    return pd.concat(parts, ignore_index=True).drop_duplicates(["dataset", "family", "dose", "seed", "space", "measure"])
+    return pd.concat(parts, ignore_index=True).drop_duplicates(
+        ["dataset", "family", "dose", "seed", "space", "measure"]
+    )
 
 
 def _quality() -> pd.DataFrame:
@@ -277,7 +282,16 @@ def claims() -> pd.DataFrame:
             verdict = VERDICTS[index % 3]
             numbers = (np.nan,) * 3 if verdict == "undecided" else (0.2, 0.1, 0.3)
             reason = {"supported": "interval excludes 0", "contradicted": "opposite sign"}.get(verdict, "n")
-            known = ("t interval", "log_norm", *numbers, "log10", 3, verdict, reason, "A/A: passed; label_noise: passed")
+            known = (
+                "t interval",
+                "log_norm",
+                *numbers,
+                "log10",
+                3,
+                verdict,
+                reason,
+                "A/A: passed; label_noise: passed",
+            )
             rows.append((f"C{index + 1}", statement, "digits", backbone, *known))
     names = "claim statement dataset backbone test metric estimate low high unit n verdict reason controls"
     return pd.DataFrame(rows, columns=names.split())

@@ -25,6 +25,7 @@ Tables = Mapping[str, Table]
 COLUMN, PAGE = 3.4, 7.0  # inches
 LEVEL = 0.95  # of intervals
 BASELINE = "baseline"
+SHOWN_SETUPS = 4  # pairs of data set and backbone in one figure, at most
 SETUP = ("dataset", "backbone")
 REFERENCE = "#6b6b6b"  # baseline, laws and other lines of reference
 
@@ -41,7 +42,7 @@ RC: dict[Any, Any] = {
     "axes.formatter.limits": (-5, 5),
     "axes.formatter.useoffset": False,
     "figure.titlesize": 8,
-    "figure.constrained_layout.w_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.04,
     "figure.constrained_layout.h_pad": 0.03,
     "image.composite_image": False,
     "legend.fontsize": 6.5,
@@ -178,6 +179,8 @@ def each_setup(
     if table.empty:
         return blank(absent)
     parts = [part for _, part in table.groupby(list(keys), sort=True)]
+    left_out = len(parts) - SHOWN_SETUPS
+    parts = parts[:SHOWN_SETUPS]
     heights = [height(part) for part in parts]
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     blocks = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -185,6 +188,9 @@ def each_setup(
         if len(parts) > 1:
             block.suptitle(", ".join(str(part[key].iloc[0]) for key in keys), fontweight="bold")
         panel(block, part)
+    if left_out > 0:
+        words = f"{left_out} further data sets and backbones are not drawn here; the report's explorer has all"
+        figure.suptitle(words, fontsize=6, color=REFERENCE)
     return figure
 
 

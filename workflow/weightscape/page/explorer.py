@@ -25,9 +25,9 @@ HISTOGRAMS = 60_000
 PICTURES = 16  # images of a condition
 SCALE = 3  # screen pixels per pixel of an image
 PLAIN = {
-    "log_norm": "log10 of the squared Frobenius norm",
-    "log_spectral_norm": "log10 of the largest eigenvalue",
-    "alpha": "tail exponent alpha",
+    "log_norm": "log10 norm",
+    "log_spectral_norm": "log10 spectral norm",
+    "alpha": "tail exponent \u03b1",
     "entropy": "spectral entropy",
     "stable_rank": "stable rank",
 }
@@ -155,9 +155,7 @@ def _by_condition(means: Table, at: Mapping[tuple, int]) -> Block:
 
 
 def _triples(runs: Table, value: str, at: Mapping[tuple, int]) -> list[list[Any]]:
-    return [
-        list(row) for row in zip(_places(runs, at), runs["seed"].tolist(), _numbers(runs[value], 5), strict=True)
-    ]
+    return [list(row) for row in zip(_places(runs, at), runs["seed"].tolist(), _numbers(runs[value], 5), strict=True)]
 
 
 def _common(line: list[Any] | None) -> Any:
@@ -176,7 +174,9 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
             parts.append(rows.assign(measure=split, value=100 * rows["accuracy"]))
             labels[split] = f"accuracy on {split.removeprefix('ood-')} (%)"
     seen = tables["diversity"]
-    seen = seen[(seen["dataset"] == dataset) & (seen["measure"] == "vendi_1") & seen["space"].isin(("pixels", backbone))]
+    seen = seen[
+        (seen["dataset"] == dataset) & (seen["measure"] == "vendi_1") & seen["space"].isin(("pixels", backbone))
+    ]
     for space, rows in seen.groupby("space"):
         name = "pixels" if space == "pixels" else "embedding"
         parts.append(rows.assign(measure=f"vendi-{name}", dataset=dataset, backbone=backbone))
