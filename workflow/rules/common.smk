@@ -31,6 +31,12 @@ except errors.UserError as fault:
     sys.exit(f"error: {fault}")
 
 
+onstart:
+    # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
+    # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
+    workflow.scheduler.job_rate_limiter = None
+
+
 wildcard_constraints:
     dataset="|".join(map(re.escape, config["study"]["datasets"])),
     split=r"[a-z0-9.-]+",
@@ -123,6 +129,19 @@ def synthetic(ending):
     return paths
 
 
+def extra(ending):
+    """The further real images that a condition draws from, or their record; nothing for conditions without."""
+
+    def paths(wildcards):
+        if not study.needs_extra(wildcards.family, wildcards.dose):
+            return []
+        if ending == "json":
+            return [f"<results>/1_data/{wildcards.dataset}/extra/manifest.json"]
+        return shards(wildcards.dataset, "extra")
+
+    return paths
+
+
 def items_folder(dataset, family, dose, seed):
     """The folder of the item list that a run is trained on; conditions that leave the data alone share one."""
     if study.alters_items(family, dose):
@@ -193,6 +212,7 @@ def report_parts():
 AGGREGATED = [
     "runs",
     "evaluation",
+    "class_accuracy",
     "layers",
     "diversity",
     "quality",

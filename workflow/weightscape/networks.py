@@ -12,20 +12,44 @@ from torch import Tensor, nn
 from weightscape.errors import UserError
 from weightscape.small_maps import for_small_maps
 
+PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
+"""Where timm's networks can drop, by timm's own argument: before the head, whole residual branches (stochastic depth),
+attention weights, and the outputs of projections and MLPs. `block` (after each residual block) is added here."""
+
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
-    """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks)."""
-    dropout = dropout or {}
+    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent."""
+    rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
+    given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
     try:
-        built = timm.create_model(
-            model,
-            num_classes=classes,
-            drop_rate=dropout.get("head", 0.0),
-            drop_path_rate=dropout.get("path", 0.0),
-        )
+        built = timm.create_model(model, num_classes=classes, **given)
     except RuntimeError as error:
         raise UserError(f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()") from None
+    except TypeError as error:
+        places = ", ".join(sorted(set(rates) - {"block"}))
+        raise UserError(
+            f"dropout in {places} was asked for, but timm's {model!r} cannot do it ({error}): choose among head, path "
+            "and block, and attention and mlp for networks with attention"
+        ) from None
+    if "block" in rates:
+        _drop_after_blocks(built, model, rates["block"])
+    if "attention" in rates:
+        for module in built.modules():
+            if hasattr(module, "fused_attn"):
+                # The fused kernel drops inside, where nothing can be seen.
+                module.fused_attn = False  # pyright: ignore[reportArgumentType]
     return built
+
+
+def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
+    """A dropout on the output of every residual block."""
+    blocks = [module for module in built.modules() if hasattr(module, "drop_path") or hasattr(module, "drop_path1")]
+    if not blocks:
+        raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")
+    for block in blocks:
+        dropout = nn.Dropout(rate)
+        block.add_module("block_dropout", dropout)
+        block.register_forward_hook(lambda module, inputs, output, dropout=dropout: dropout(output))
 
 
 def head_name(model: nn.Module) -> str:

@@ -15,11 +15,22 @@ from weightscape.seeds import seed
 
 BASELINE = "baseline"
 
-DIVERSITY_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
+DIVERSITY_FAMILIES = (
+    "augment",
+    "noise",
+    "synthetic_add",
+    "synthetic_replace",
+    "duplicate",
+    "real_add",
+    "resolution",
+)
 """Families that change how diverse the images are that the network sees."""
 
-DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise")
+DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate", "real_add")
 """Families whose item list differs from the real training set; all others share that one list."""
+
+DROPOUTS = ("head", "path", "attention", "mlp", "block")
+"""Where a dose may drop."""
 
 Config = Mapping[str, Any]
 
@@ -112,6 +123,11 @@ def needs_generator(family: str, dose: str) -> bool:
     return family in ("synthetic_add", "synthetic_replace") and dose != BASELINE
 
 
+def needs_extra(family: str, dose: str) -> bool:
+    """Whether a condition trains on further real images."""
+    return family == "real_add" and dose != BASELINE
+
+
 def uses_generator(config: Config) -> bool:
     """Whether any condition of the study trains on synthetic images."""
     return any(needs_generator(family, dose) for family, dose in conditions(config))
@@ -120,6 +136,29 @@ def uses_generator(config: Config) -> bool:
 def guidances(config: Config) -> list[float]:
     """The guidance scales at which images are generated."""
     return [float(guidance["scale"]) for guidance in config["generate"]["guidances"]]
+
+
+CORRUPTED_BY = {
+    "noise": {"gaussian_noise"},
+    "blur": {"resample"},
+    "contrast": {"autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "rotation": {"affine", "autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "occlusion": {"erasing"},
+}
+"""The augmentations that show a network each kind of corruption before it is tested on it."""
+
+
+def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
+    """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
+    sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
+    found = {}
+    for family, dose in conditions(config):
+        act = action(config, family, dose)
+        used = {operation["name"] for operation in act["operations"]} | ({"gaussian_noise"} if act["noise"] else set())
+        seen = [f"ood-{name}" for name, kind in sets.items() if CORRUPTED_BY.get(kind, set()) & used]
+        if seen:
+            found[f"{family}/{dose}"] = seen
+    return found
 
 
 def _root(config: Config) -> int:
@@ -194,16 +233,34 @@ def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: s
 def action(config: Config, family: str, dose: str) -> dict[str, Any]:
     """What a condition does at training time, with neutral values for all that it leaves alone."""
     values = dose_values(config, family, dose)
+    drops = family in ("dropout", "dropout_decay")
+    decays = family in ("weight_decay", "dropout_decay") and bool(values)
     return {
-        "operations": values.get("operations", []) if family == "augment" else [],
+        "operations": operations(family, values),
         "noise": values["sigma"] if family == "noise" and values else 0.0,
-        "dropout": {place: values.get(place, 0.0) for place in ("head", "path")}
-        if family == "dropout"
-        else {"head": 0.0, "path": 0.0},
-        "weight_decay": {"decay": values["decay"], "coupled": values["coupled"]}
-        if family == "weight_decay" and values
-        else {"decay": 0.0, "coupled": False},
+        "dropout": {place: values.get(place, 0.0) if drops else 0.0 for place in DROPOUTS},
+        "weight_decay": {
+            "decay": values["decay"] if decays else 0.0,
+            "coupled": values["coupled"] if decays else False,
+            "head": values.get("decay_head", True),
+            "norms": values.get("decay_norms", False),
+        },
     }
+
+
+def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The augmentations of a dose."""
+    if family == "augment":
+        return values.get("operations", [])
+    return [{"name": "resample", "size": values["size"]}] if family == "resolution" and values else []
+
+
+def training(config: Config, family: str, dose: str) -> dict[str, Any]:
+    """The settings of the training loop; equal in every condition but those of `steps`."""
+    settings = dict(config["finetune"])
+    if family == "steps" and dose != BASELINE:
+        settings["steps"] = round(settings["steps"] * dose_values(config, family, dose)["factor"])
+    return settings
 
 
 def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> dict[str, Any]:
@@ -211,7 +268,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
     return {
         "operations": act["operations"],
         "noise": act["noise"],
-        "adds": family.endswith("_add"),
+        "adds": family.endswith("_add") and dose != BASELINE,
         "measures": config["diversity"],
         "spaces": {
             name: {key: config["backbones"][name][key] for key in ("model", "input")}
@@ -229,7 +286,7 @@ def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: st
     return {
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input", "batch_norm_momentum")},
-        "training": config["finetune"],
+        "training": training(config, family, dose) | {key: block[key] for key in ("precision", "compile")},
         "action": action(config, family, dose),
         "condition": {"dataset": dataset, "family": family, "dose": dose, "seed": int(replicate)},
         "seed": seed(_root(config), "finetune", dataset, backbone, family, dose, int(replicate)),
@@ -242,6 +299,7 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input")},
         "evaluate": config["evaluate"],
+        "seed": seed(_root(config), "evaluate", dataset),
     }
 
 
@@ -266,6 +324,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
         "calibration_bins": config["evaluate"]["calibration_bins"],
+        "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
 
