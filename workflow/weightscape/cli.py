@@ -14,6 +14,7 @@ from weightscape.errors import UserError
 COMMANDS = {
     "dag": "draw the rules of the workflow from the output of snakemake --rulegraph",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
+    "report": "draw every figure and the page again from a results folder, of which the tables are enough",
     "status": "what of a study is done, running and failed, and how long the rest takes",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
