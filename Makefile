@@ -57,7 +57,7 @@ dag: .venv/.run
 gallery: .venv/.dev
 	mkdir -p results/example
 	snakemake --rulegraph dot --forceall > results/rules.dot
-	python workflow/report/gallery.py results results/rules.dot results/example
+	python tests/browser/gallery.py results results/rules.dot results/example
 
 ## test: lint and tests
 test: lint

@@ -55,7 +55,9 @@ def open_page(browser, page_file):
     """Opens the page at a width and an address; keeps what the console and the network had to say in `faults`."""
     opened = []
 
-    def opener(address: str = "", width: int = 1000, file: Path = page_file, script: bool = True, scheme: str = "light"):
+    def opener(
+        address: str = "", width: int = 1000, file: Path = page_file, script: bool = True, scheme: str = "light"
+    ):
         context = browser.new_context(
             viewport={"width": width, "height": 900},
             java_script_enabled=script,

@@ -20,7 +20,10 @@ def spectrum(page) -> str:
 def choose(page, key: str, value: str) -> None:
     """Choose in a list, and wait until all panels have followed."""
     page.locator(f"#choose-{key}").select_option(value)
-    page.wait_for_function("value => decodeURIComponent(document.getElementById('explorer').dataset.state).includes(value)", arg=f"{key}={value}")
+    page.wait_for_function(
+        "value => decodeURIComponent(document.getElementById('explorer').dataset.state).includes(value)",
+        arg=f"{key}={value}",
+    )
 
 
 def test_the_page_loads_without_a_word_from_the_console_or_a_request(open_page):

@@ -233,7 +233,9 @@ def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
 
 
 def test_costs_are_summed_over_the_jobs_of_a_stage(tables, tmp_path):
-    jobs = [{"cpu_seconds": 30.0, "wall_seconds": 40.0, "peak_memory_mb": size, "device": "cpu"} for size in (512, 2048)]
+    jobs = [
+        {"cpu_seconds": 30.0, "wall_seconds": 40.0, "peak_memory_mb": size, "device": "cpu"} for size in (512, 2048)
+    ]
     stages = [{"folder": "4_finetune", "stage": "finetune", **shown.summed(jobs)}]
     (tmp_path / "aggregate.provenance.json").write_text(json.dumps({"stages": stages}))
     assert origin.cost_rows(stages)[0] == ["4 finetune", "finetune", "2", "60 s", "80 s", "2.0 GB", "\N{EN DASH}"]

@@ -21,7 +21,7 @@ rule report:
             "workflow/report/captions/{figure}.md", figure=config["figures"]
         ),
     output:
-        page="<results>/8_report/report.html",
+        page=report("<results>/8_report/report.html", category="The page"),
         manifest="<results>/8_report/manifest.json",
     log:
         "<results>/logs/report.log",

@@ -24,6 +24,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 from weightscape import code, errors, images, study
 from weightscape.config import checked
+from weightscape.page.order import chapter_of
 
 try:
     config = checked(config)
@@ -53,6 +54,11 @@ wildcard_constraints:
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
     return code.code_digest("figure", f"figures.{wildcards.figure}")
+
+
+def figure_chapter(wildcards):
+    """The chapter of Snakemake's own report that a figure stands in: as on the page."""
+    return chapter_of(wildcards.figure)
 
 
 SEEDS = config["study"]["seeds"]

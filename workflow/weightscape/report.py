@@ -13,6 +13,7 @@ from weightscape.errors import UserError
 from weightscape.figures import sheets, style
 from weightscape.files import read_json, sha256
 from weightscape.page import claims, downloads, explorer, origin, source
+from weightscape.page.order import CHAPTERS, FURTHER
 from weightscape.records import place, provenance
 
 TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES]))
@@ -56,28 +57,6 @@ PANELS = (
 )
 LASTING = ("commit", "python", "machine", "versions")
 """Of this page's own provenance; times would change the page at each build."""
-CHAPTERS = {
-    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose", "diversity_spaces"),
-    "Accuracy and calibration": (
-        "accuracy_by_dose",
-        "ood_by_dose",
-        "reliability",
-        "id_against_ood",
-        "diversity_against_ood",
-        "synthetic_share",
-    ),
-    "The weights": (
-        "effect_by_dose",
-        "layer_effects",
-        "family_similarity",
-        "effect_against_change",
-        "aa_null",
-        "esd",
-        "hill",
-    ),
-    "The claims, and the published study's own view": ("claims", "published_procedure"),
-}
-FURTHER = "Further figures"
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [Line2D([], [], marker=look.marker, color=look.color, ms=5, label=look.title) for look in looks]
     counts = part[part["measure"] == "test"].groupby(["family", "dose"])["seed"].nunique()
-    n = f"{counts.min()}" if counts.nunique() == 1 else f"{counts.min()} to {counts.max()}"
+    n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     block.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), title=NOTE.format(n=n), title_fontsize=6
     )

@@ -216,7 +216,9 @@ def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: M
     """Pictures as data URIs: real, by condition, and synthetic by guidance; which guidance a condition uses."""
     rows = samples[samples["dataset"] == dataset]
     block: Block = {"pictures": {}, "guidance": {f"{key}": value for key, value in guidances.items()}}
-    for (kind, family, dose), part in rows[rows["kind"] != "synthetic"].groupby(["kind", "family", "dose"], dropna=False):
+    for (kind, family, dose), part in rows[rows["kind"] != "synthetic"].groupby(
+        ["kind", "family", "dose"], dropna=False
+    ):
         block["pictures"]["real" if kind == "real" else f"{family}/{dose}"] = _picture(part)
     for guidance, part in rows[rows["kind"] == "synthetic"].groupby("guidance"):
         first = part.sort_values(["position", "label"]).head(PICTURES)
