@@ -77,10 +77,12 @@ FAMILIES = {
     "synthetic_replace": Family("synthetic replacing", "#004d3d", "D", "synthetic share"),
     "dropout": Family("dropout", "#c78500", "^", "drop rate"),
     "weight_decay": Family("weight decay", "#c24e00", "X", "decay", log=True),
+    "dropout_decay": Family("dropout and decay", "#782d00", "p", "drop rate"),
     "label_noise": Family("label noise", "#b65a91", "P", "share of wrong labels"),
     "duplicate": Family("duplicates", "#5d4a7a", "<", "share of duplicates"),
     "real_add": Family("real added", "#111111", "*", "share added"),
-    "steps": Family("steps", "#7a7a7a", "h", "change of steps"),
+    "steps": Family("steps", "#7a7a7a", "h", "multiple of steps"),
+    "resolution": Family("resolution", "#5a3cd2", ">", "size (px)"),
 }
 
 METRICS = {
