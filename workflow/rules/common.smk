@@ -26,6 +26,7 @@ shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import code, errors, images, ownership, study
 from weightscape.config import check_tables, checked
+from weightscape.page.order import chapter_of
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
@@ -69,6 +70,11 @@ wildcard_constraints:
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
     return code_digest("figure", f"figures.{wildcards.figure}")
+
+
+def figure_chapter(wildcards):
+    """The chapter of Snakemake's own report that a figure stands in: as on the page."""
+    return chapter_of(wildcards.figure)
 
 
 SEEDS = config["study"]["seeds"]
@@ -224,6 +230,15 @@ def qualities():
     ]
 
 
+def report_parts():
+    """Template, style, script, charts and methods of the page."""
+    return sorted(
+        f"workflow/report/{path.name}"
+        for path in (WORKFLOW / "report").iterdir()
+        if path.is_file()
+    )
+
+
 AGGREGATED = [
     "runs",
     "evaluation",
@@ -234,6 +249,9 @@ AGGREGATED = [
     "samples",
     "spectra_examples",
     "quantiles",
+    "esd",
+    "reliability",
+    "weight_change",
 ]
 ANALYSED = [
     "effects",

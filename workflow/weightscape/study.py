@@ -341,6 +341,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
             if family in DIVERSITY_FAMILIES
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
+        "calibration_bins": config["evaluate"]["calibration_bins"],
         "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
