@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weightscape import study
+from weightscape import places, study
 from weightscape.errors import UserError
 from weightscape.study import Config
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 FIGURES = Path(__file__).parent / "figures"
-RESERVED = ("backbones", "before")
+RESERVED = ("backbones", "before", "fetched")
 """Names of folders beside those of the data sets."""
 
 
@@ -109,6 +109,9 @@ def _check_references(config: Config) -> None:
             if name in ("train", "val", "test", "extra"):
                 raise UserError(f"config: data.{dataset}.ood.{name} has the name of a split; choose another")
             _check_images(config, dataset, name, ood)
+        places.check_data(config, dataset)
+    for backbone in chosen["backbones"]:
+        places.check_backbone(config, backbone)
 
 
 def _check_family(config: Config, family: str) -> None:
@@ -135,5 +138,5 @@ def _check_family(config: Config, family: str) -> None:
 def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
     """A corruption cannot use more images than the test split has."""
     have = config["data"][dataset]["splits"]["test"]
-    if ood["source"] == "corruption" and ood["images"] > have:
+    if ood["source"] == "corruption" and "all" not in (have, ood["images"]) and ood["images"] > have:
         raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")

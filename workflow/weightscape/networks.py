@@ -4,28 +4,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weightscape.architectures import built
 from weightscape.errors import UserError
 from weightscape.small_maps import for_small_maps
 
 
-def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
-    """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks)."""
+def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
+    """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks).
+
+    Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
+    """
     dropout = dropout or {}
-    try:
-        built = timm.create_model(
-            model,
-            num_classes=classes,
-            drop_rate=dropout.get("head", 0.0),
-            drop_path_rate=dropout.get("path", 0.0),
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return built(
+            model, classes, drop_rate=dropout.get("head", 0.0), drop_path_rate=dropout.get("path", 0.0)
         )
-    except RuntimeError as error:
-        raise UserError(f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()") from None
-    return built
 
 
 def head_name(model: nn.Module) -> str:

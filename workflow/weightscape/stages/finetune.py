@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     items, shards = load_items(arguments.items, device)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(read_record(arguments.data)["facts"]["classes"])
-    model = networks.network(settings["model"], classes, settings["action"]["dropout"])
+    model = networks.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
     networks.initialise_head(model, settings["seed"])
     weights = read_tensors(arguments.backbone)
     networks.load_weights(model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)})
