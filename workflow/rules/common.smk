@@ -22,7 +22,7 @@ os.environ.update(
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-from weightscape import code, errors, images, study
+from weightscape import assets, code, errors, images, places, study
 from weightscape.config import checked
 
 try:
@@ -38,6 +38,7 @@ wildcard_constraints:
     generator=re.escape(config["generate"]["name"]),
     guidance=r"[0-9.]+",
     shard=r"\d{5}",
+    asset=r"[a-z0-9.-]+",
     family=r"[a-z_]+",
     dose=r"[a-z0-9.-]+",
     seed=r"\d+",
@@ -72,6 +73,39 @@ def code_digest(stage):
 def folder_of(name):
     """The folder of an input list's files, as a params function."""
     return lambda wildcards, input: str(Path(input[name][0]).parent)
+
+
+def asset_settings(wildcards):
+    """The settings of a download as JSON."""
+    return json.dumps(assets.settings(config, wildcards.asset), sort_keys=True)
+
+
+def fetched(names):
+    """The records of downloads."""
+    return [f"<results>/1_data/fetched/{name}.json" for name in names]
+
+
+def fetched_data(wildcards):
+    """The download that a split is read from; nothing for files that are there, and for corruptions."""
+    if study.is_corruption(config, wildcards.dataset, wildcards.split):
+        return []
+    return fetched(assets.of_data(config, wildcards.dataset))
+
+
+def fetched_backbone(wildcards):
+    """The download of a backbone's weights; nothing for those from a package or a file."""
+    return fetched(assets.of_backbone(config, wildcards.backbone))
+
+
+def weights_file(wildcards):
+    """The file of weights of one's own that a backbone names."""
+    weights = config["backbones"][wildcards.backbone]["weights"]
+    return [] if weights in places.KEYWORDS else [weights]
+
+
+def decoding_threads(wildcards):
+    """Packaged digits are decoded; files are read by several processes."""
+    return 1 if config["data"][wildcards.dataset]["source"] == study.PACKAGED else 4
 
 
 def shards(dataset, split):

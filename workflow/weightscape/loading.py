@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from weightscape.files import read_columns
-from weightscape.images import read_shard
+from weightscape.images import map_shard
 from weightscape.records import results_of
 from weightscape.training import Items
 
@@ -16,7 +16,7 @@ def load_items(path: Path, device: torch.device) -> tuple[Items, list[Path]]:
     table = read_columns(path)
     root = results_of(path)
     shards = sorted(set(table["shard"]))
-    content = {shard: read_shard(root / shard).images for shard in shards}
+    content = {shard: map_shard(root / shard).images for shard in shards}
     images = np.empty((len(table["shard"]), *next(iter(content.values())).shape[1:]), np.uint8)
     for shard, pixels in content.items():
         rows = np.flatnonzero(table["shard"] == shard)
