@@ -4,7 +4,7 @@ import torch
 import torchvision.transforms.v2 as v2
 from PIL import Image
 
-from weightscape.augmentations import OPERATIONS, augmented
+from weightscape.augmentations.policy import augmented
 from weightscape.draws import Draws
 
 STRENGTH = {
@@ -12,12 +12,16 @@ STRENGTH = {
     "elastic": {"alpha": 6.0, "sigma": 3.0},
     "erasing": {"probability": 0.9, "area": 0.3},
     "gaussian_noise": {"sigma": 0.2},
+    "flip": {"horizontal": 0.5, "vertical": 0.5},
+    "resample": {"size": 20},
 }
 NEUTRAL = {
     "affine": {"degrees": 0, "translate": 0, "scale": 0, "shear": 0},
     "elastic": {"alpha": 0.0, "sigma": 3.0},
     "erasing": {"probability": 0.0, "area": 0.3},
     "gaussian_noise": {"sigma": 0.0},
+    "flip": {"horizontal": 0.0, "vertical": 0.0},
+    "resample": {"size": 28},
 }
 
 
@@ -37,19 +41,19 @@ def applied(name: str, values: dict, count: int = 64) -> torch.Tensor:
     return augmented(shape(count), draws(count), [{"name": name, **values}])
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", ["affine", "elastic", "erasing", "gaussian_noise"])
 def test_every_image_of_a_batch_has_a_draw_of_its_own(name: str) -> None:
     images = applied(name, STRENGTH[name])
     assert len(torch.unique(images.flatten(1), dim=0)) >= 0.5 * len(images)
     assert images.min() >= 0 and images.max() <= 1
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", STRENGTH)
 def test_a_neutral_magnitude_changes_nothing(name: str) -> None:
     torch.testing.assert_close(applied(name, NEUTRAL[name]), shape(64), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", STRENGTH)
 def test_an_image_does_not_depend_on_its_batch(name: str) -> None:
     policy = [{"name": name, **STRENGTH[name]}]
     whole = augmented(shape(20), draws(20), policy, noise=0.1)
@@ -94,3 +98,17 @@ def test_elastic_agrees_in_distribution_with_torchvision() -> None:
     ours = moments(applied("elastic", values, count)[:, 0].numpy().astype(float))
     np.testing.assert_allclose(ours.mean(0), theirs.mean(0), atol=0.15)
     np.testing.assert_allclose(ours.std(0), theirs.std(0), rtol=0.25)
+
+
+def test_flips_are_mirrors_with_their_probability() -> None:
+    images = applied("flip", {"horizontal": 0.3}, 1000)
+    mirrored = (images == shape(1000).flip(3)).flatten(1).all(1)
+    assert mirrored.float().mean() == pytest.approx(0.3, abs=0.05)
+    assert ((images == shape(1000)).flatten(1).all(1) ^ mirrored).all()
+
+
+def test_resampling_agrees_with_pillow() -> None:
+    image = Image.fromarray((shape(1)[0, 0].numpy() * 255).astype("uint8"))
+    small = image.resize((14, 14), Image.Resampling.BILINEAR).resize((28, 28), Image.Resampling.BILINEAR)
+    theirs = torch.from_numpy(np.array(small)) / 255
+    assert (applied("resample", {"size": 14}, 1)[0, 0] - theirs).abs().max() < 0.01

@@ -19,6 +19,9 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.update(
     MALLOC_MMAP_THRESHOLD_="33554432", MALLOC_TRIM_THRESHOLD_="2000000000"
 )
+# Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
+# a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
+workflow.scheduling_settings.max_jobs_per_timespan = None
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

@@ -13,6 +13,7 @@ def prepare(choice: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # filling every new tensor costs 15 % of a step
     if choice != "auto":
         return torch.device(choice)
     if torch.cuda.is_available():

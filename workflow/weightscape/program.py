@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from weightscape import lazy_compiler
 from weightscape.code import check_code, code_digest
 from weightscape.errors import UserError
 
@@ -70,6 +71,7 @@ class Code:
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`: a user's error becomes one sentence and exit code 1, ours keeps its traceback."""
     gc.set_threshold(200_000, 20, 20)  # an eighth of the time of importing torch is spent on collecting nothing
+    lazy_compiler.install()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` and checkpoints get their turn
     try:
         main()

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weightscape.action import Witness
-from weightscape.augmentations import augmented
+from weightscape.augmentations.policy import augmented
 from weightscape.draws import Draws
 from weightscape.errors import UserError
 from weightscape.files import replacing

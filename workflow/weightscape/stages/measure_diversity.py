@@ -31,7 +31,7 @@ def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Any:
     """One epoch of uint8 images [n, c, h, w] as float in [0, 1], each augmented by its own draws."""
     import torch
 
-    from weightscape.augmentations import augmented
+    from weightscape.augmentations.policy import augmented
     from weightscape.draws import Draws
     from weightscape.networks import as_unit
 

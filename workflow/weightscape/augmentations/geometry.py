@@ -1,31 +1,15 @@
-"""Augmentations of a batch, with draws of each image's own, on the device that holds the batch.
+"""Augmentations that move or cut pixels: affine, elastic, erasing, flip, and a passage through a lower resolution.
 
-Images are float [n, c, h, w] in [0, 1], before normalisation. An operation is a name with its magnitudes, as the
-config has it; a policy is a list of operations, applied in order.
+Images are float [n, c, h, w] in [0, 1]; outside of the image is 0.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from weightscape.draws import Draws
-
-Operation = Callable[..., Tensor]
-
-
-def augmented(images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]], noise: float = 0.0) -> Tensor:
-    """Images after the policy and, last, Gaussian noise of standard deviation `noise`; clamped to [0, 1]."""
-    for position, operation in enumerate(operations):
-        values = dict(operation)
-        name = values.pop("name")
-        images = OPERATIONS[name](images, draws, f"{name}/{position}", **values)
-    if noise > 0:
-        images = gaussian_noise(images, draws, "noise", sigma=noise)
-    return images.clamp(0, 1) if operations or noise > 0 else images
 
 
 def affine(
@@ -42,9 +26,13 @@ def affine(
     rows = torch.stack([cosine - sine * lean, cosine * lean + sine, -sine, cosine], 1).view(-1, 2, 2)
     linear = rows / (1 + u[:, 2] * scale).view(-1, 1, 1)
     shift = -2 * translate * linear @ u[:, 3:, None]
-    matrix = torch.cat([linear, shift], 2)
+    return warped(images, torch.cat([linear, shift], 2))
+
+
+def warped(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
+    """Images after an affine map of each one's own: `matrix` [n, 2, 3] from output to input, sides being [-1, 1]."""
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    return F.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
 
 
 def elastic(images: Tensor, draws: Draws, stream: str, *, alpha: float, sigma: float) -> Tensor:
@@ -85,14 +73,15 @@ def erasing(images: Tensor, draws: Draws, stream: str, *, probability: float, ar
     return images.masked_fill(hole[:, None], 0.0)
 
 
-def gaussian_noise(images: Tensor, draws: Draws, stream: str, *, sigma: float) -> Tensor:
-    """Independent Gaussian noise of standard deviation `sigma` (full scale is 1) on every value."""
-    return images + sigma * draws.normal(stream, *images.shape[1:])
+def flip(images: Tensor, draws: Draws, stream: str, *, horizontal: float = 0.0, vertical: float = 0.0) -> Tensor:
+    """Mirrored left to right, and top to bottom, with these probabilities."""
+    u = draws.uniform(stream, 2)
+    for column, probability, axis in ((0, horizontal, 3), (1, vertical, 2)):
+        images = torch.where((u[:, column] < probability).view(-1, 1, 1, 1), images.flip(axis), images)
+    return images
 
 
-OPERATIONS: dict[str, Operation] = {
-    "affine": affine,
-    "elastic": elastic,
-    "erasing": erasing,
-    "gaussian_noise": gaussian_noise,
-}
+def resample(images: Tensor, draws: Draws, stream: str, *, size: int) -> Tensor:
+    """Every image through `size` x `size` pixels and back: the control for a generator of that resolution."""
+    small = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+    return F.interpolate(small, size=images.shape[-2:], mode="bilinear", align_corners=False)
