@@ -137,6 +137,34 @@ def generated(dataset, guidance, ending):
     ]
 
 
+def generator_files(name):
+    """A file of the generator that was trained here, as an input function; nothing for a pipeline of diffusers."""
+    if config["generate"]["kind"] != "ddpm":
+        return []
+    return f"<results>/2_generate/{{dataset}}/{{generator}}/model/{name}"
+
+
+def generator_assets(wildcards):
+    """The records of the pipeline and of the gate's model."""
+    return fetched(assets.of_generator(config))
+
+
+def generator_train(kind):
+    """The real training set, where a pipeline or the gate needs it: its shards or its manifest."""
+    block = config["generate"]
+    if block["kind"] == "ddpm" and block["gate"]["classifier"] == "none":
+        return []
+    if kind == "shards":
+        return train_shards
+    return "<results>/1_data/{dataset}/train/manifest.json"
+
+
+def gate_judge(name):
+    """A file of the judge, where the gate asks it."""
+    judged = config["generate"]["gate"]["classifier"] == "judge"
+    return f"<results>/2_generate/{{dataset}}/judge/{name}" if judged else []
+
+
 def all_generated(ending):
     """The same over all guidances, as an input function."""
     return lambda wildcards: [

@@ -16,12 +16,26 @@ RESERVED = ("backbones", "before", "fetched")
 
 
 def checked(config: Config) -> dict[str, Any]:
-    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    errors = sorted(_validator().iter_errors(json.loads(json.dumps(config))), key=_depth)
+    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence.
+
+    A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
+    """
+    config = _without_nulls(config)
+    errors = sorted(_validator().iter_errors(config), key=_depth)
     if errors:
         raise UserError(f"config: {_sentence(errors[0])}")
     _check_references(config)
     return dict(config)
+
+
+def _without_nulls(config: Config) -> dict[str, Any]:
+    """The config without the doses and OOD sets that a study sets to null."""
+    config = json.loads(json.dumps(config))
+    for block, part in (("families", "doses"), ("data", "ood")):
+        for one in (config.get(block) or {}).values():
+            if isinstance(one, dict) and isinstance(one.get(part), dict):
+                one[part] = {name: value for name, value in one[part].items() if value is not None}
+    return config
 
 
 @functools.cache
@@ -50,7 +64,7 @@ def _sentence(error: Any) -> str:
             near = difflib.get_close_matches(unknown[0], known, 1, 0.6)
             hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(known)}"
             return f"unknown key {unknown[0]!r} in {where}; {hint}"
-    if error.validator == "pattern":
+    if error.validator == "pattern" and "a-z0-9" in error.validator_value:
         allowed = "lower-case letters, digits, dots and dashes"
         return f"{where} has the name {error.instance!r}; allowed are {allowed} (it is used in paths)"
     if error.validator == "required":
@@ -112,6 +126,7 @@ def _check_references(config: Config) -> None:
         places.check_data(config, dataset)
     for backbone in chosen["backbones"]:
         places.check_backbone(config, backbone)
+    places.check_generator(config)
 
 
 def _check_family(config: Config, family: str) -> None:

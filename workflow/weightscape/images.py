@@ -125,14 +125,31 @@ def map_shard(path: Path | str) -> ImageSet:
 
 def read_labels(path: Path | str) -> np.ndarray:
     """The labels of a shard, without its pixels."""
+    return _numbers(path, "labels")
+
+
+def read_indices(path: Path | str, first: int) -> np.ndarray:
+    """The index of each image of a generator's shard within its class; they count from `first` where none are kept."""
+    if "indices" in _places(path)[1]:
+        return _numbers(path, "indices")
+    labels = read_labels(path)
+    numbers = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        numbers[rows] = first + np.arange(len(rows))
+    return numbers
+
+
+def _numbers(path: Path | str, name: str) -> np.ndarray:
+    """A tensor of int64 [n] of a shard."""
     at, header = _places(path)
     try:
-        start, stop = header["labels"]["data_offsets"]
+        start, stop = header[name]["data_offsets"]
         with Path(path).open("rb") as stream:
             stream.seek(at + start)
             labels = np.frombuffer(stream.read(stop - start), "<i8")
-        if len(labels) != header["labels"]["shape"][0]:
-            raise ValueError("its labels are cut off")
+        if len(labels) != header[name]["shape"][0]:
+            raise ValueError(f"its {name} are cut off")
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
     return labels.astype(np.int64)

@@ -21,9 +21,7 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     dropout = dropout or {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return built(
-            model, classes, drop_rate=dropout.get("head", 0.0), drop_path_rate=dropout.get("path", 0.0)
-        )
+        return built(model, classes, drop_rate=dropout.get("head", 0.0), drop_path_rate=dropout.get("path", 0.0))
 
 
 def head_name(model: nn.Module) -> str:

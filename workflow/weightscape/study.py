@@ -171,15 +171,19 @@ def _generate(config: Config, dataset: str, generator: str, guidance: str, shard
     block = config["generate"]
     scale = float(guidance)
     per_class = next(g["images_per_class"] for g in block["guidances"] if float(g["scale"]) == scale)
-    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
-    return {
+    per_class = per_class if isinstance(per_class, int) else per_class[dataset]
+    common = {
         "generator": generator,
-        "model": block["model"],
-        "sampling": block["sampling"],
         "guidance": scale,
-        "indices": [first, last],
         "seed": seed(_root(config), "generate", dataset, generator),
     }
+    if block["gate"]["classifier"] != "none":
+        common |= {"gate": block["gate"]}
+    if block["kind"] != "ddpm":
+        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"]}
+        return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
+    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
+    return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}
 
 
 def _train_judge(config: Config, dataset: str) -> dict[str, Any]:
@@ -289,7 +293,7 @@ def _analyse(config: Config) -> dict[str, Any]:
 
 
 def _report(config: Config) -> dict[str, Any]:
-    return {"title": config["study"]["name"], "figures": list(config["figures"]), "config": config}
+    return {"title": config["study"]["name"], "figures": list(config["figures"]), "config": {k: v for k, v in config.items() if k != "allow_retraining"}}
 
 
 SLICES = {

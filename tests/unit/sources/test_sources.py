@@ -49,7 +49,9 @@ def folder(tmp_path: Path) -> Path:
             place = tmp_path / "images" / part / name
             place.mkdir(parents=True)
             for number in range(count):
-                Image.fromarray(picture(code)).save(place / f"{number:03d}.{('png', 'webp')[number % 2]}", lossless=True)
+                Image.fromarray(picture(code)).save(
+                    place / f"{number:03d}.{('png', 'webp')[number % 2]}", lossless=True
+                )
                 code += 1
     return tmp_path / "images"
 

@@ -65,7 +65,9 @@ def _channels_last(array: np.ndarray, count: int) -> np.ndarray:
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         array = array.transpose(0, 2, 3, 1)
     if array.dtype != np.uint8 or array.ndim not in (3, 4) or len(array) != count:
-        raise UserError(f"the data set holds {array.dtype} {array.shape}, not uint8 images: it is no classification set")
+        raise UserError(
+            f"the data set holds {array.dtype} {array.shape}, not uint8 images: it is no classification set"
+        )
     return array
 
 

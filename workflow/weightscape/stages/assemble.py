@@ -13,7 +13,7 @@ import pandas as pd
 from weightscape import program
 from weightscape.files import write_table
 from weightscape.frames import Table
-from weightscape.images import read_labels
+from weightscape.images import read_indices, read_labels
 from weightscape.items import assemble, listed, summary
 from weightscape.records import place, read_record, write_record
 
@@ -36,7 +36,7 @@ def synthetic_items(shards: Sequence[Path]) -> Table | None:
     for path in shards:
         facts = read_record(path.with_suffix(".json"))["facts"]
         table = listed(place(path), read_labels(path), facts["generator"], facts["guidance"])
-        table["number"] = facts["first"] + table.groupby("label").cumcount()
+        table["number"] = read_indices(path, facts["first"])
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None
 
