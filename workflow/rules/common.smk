@@ -21,11 +21,12 @@ os.environ.update(
 )
 # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
 # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
-workflow.scheduling_settings.max_jobs_per_timespan = None
+if workflow.scheduling_settings is not None:  # a dry run has none
+    workflow.scheduling_settings.max_jobs_per_timespan = None
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-from weightscape import assets, code, errors, images, places, study
+from weightscape import assets, code, errors, images, places, retraining, study
 from weightscape.config import checked
 
 try:
@@ -219,6 +220,36 @@ def evaluated_shards(wildcards):
     """The files of those splits."""
     names = study.evaluated_splits(config, wildcards.dataset)
     return [path for split in names for path in shards(wildcards.dataset, split)]
+
+
+def kept_or_temp(path):
+    """A file of a run's weights, which Snakemake removes after its last use unless all weights are kept."""
+    return path if config["study"]["keep_weights"] == "all" else temp(path)
+
+
+def kept_weights():
+    """Weights that stay because the last target asks for them: those of the first seed, if only these are kept."""
+    if config["study"]["keep_weights"] != "seed0":
+        return []
+    return [
+        f"<results>/4_finetune/{run.path}/{name}.safetensors"
+        for run in study.runs(config)
+        if run.seed == SEEDS[0]
+        for name in ("initial", "after")
+    ]
+
+
+def stop_before_retraining(jobs):
+    """Stop, before the first job, a plan that trains runs again because their weights were dropped."""
+    planned = (
+        (Path(job.output.manifest), job.params.settings, job.params.code)
+        for job in jobs
+        if job.rule.name == "finetune"
+    )
+    try:
+        retraining.check(config, planned)
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
 
 
 def runs(pattern):

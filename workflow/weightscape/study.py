@@ -293,7 +293,11 @@ def _analyse(config: Config) -> dict[str, Any]:
 
 
 def _report(config: Config) -> dict[str, Any]:
-    return {"title": config["study"]["name"], "figures": list(config["figures"]), "config": {k: v for k, v in config.items() if k != "allow_retraining"}}
+    return {
+        "title": config["study"]["name"],
+        "figures": list(config["figures"]),
+        "config": {k: v for k, v in config.items() if k != "allow_retraining"},
+    }
 
 
 SLICES = {

@@ -188,7 +188,7 @@ def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         content |= {b"filenames": [f"{k}.png".encode() for k in range(count)]}
         (base / name).write_bytes(pickle.dumps({key.decode(): value for key, value in content.items()}))
         digests[name] = hashlib.md5((base / name).read_bytes()).hexdigest()
-    names = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    names = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
     (base / "batches.meta").write_bytes(pickle.dumps({"label_names": names, "num_cases_per_batch": 10}))
     kind = torchvision.datasets.CIFAR10
     monkeypatch.setattr(kind, "train_list", [[f"data_batch_{k}", digests[f"data_batch_{k}"]] for k in range(1, 6)])

@@ -10,6 +10,7 @@ One epoch after augmentation, as pixels and as embeddings of each backbone befor
 (by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from weightscape import program
 from weightscape.files import read_tensors, write_json, write_tensors
-from weightscape.images import read_shards
+from weightscape.images import map_shard
 from weightscape.progress import track
 from weightscape.records import content_digest, write_record
 from weightscape.seeds import seed as named_seed
@@ -27,17 +28,25 @@ SHOWN = 20
 """Images kept for the figures."""
 
 
-def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Any:
-    """One epoch of uint8 images [n, c, h, w] as float in [0, 1], each augmented by its own draws."""
+def seen_batch(images: Any, settings: dict[str, Any], seed: int, first: int) -> Any:
+    """Images `first` and following of one epoch, uint8 [n, c, h, w] to float in [0, 1], augmented by draws of their own."""
     import torch
 
     from weightscape.augmentations.policy import augmented
     from weightscape.draws import Draws
     from weightscape.networks import as_unit
 
-    rows = torch.arange(len(images))
+    rows = torch.arange(first, first + len(images))
     draws = Draws(seed, torch.zeros_like(rows), rows)
     return augmented(as_unit(images), draws, settings["operations"], settings["noise"])
+
+
+def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Iterator[Any]:
+    """One epoch in batches, in order."""
+    from weightscape.embeddings import BATCH
+
+    for first in range(0, len(images), BATCH):
+        yield seen_batch(images[first : first + BATCH], settings, seed, first)
 
 
 def measure_seed(
@@ -48,35 +57,51 @@ def measure_seed(
 
     from weightscape.diversity.measure import measure
     from weightscape.diversity.settings import DiversitySettings
+    from weightscape.embeddings import rows_by_space
 
-    seen = seen_epoch(items.images, settings, seed)
+    rows = rows_by_space(spaces, seen_epoch(items.images, settings, seed))
     records = {}
-    for name, embed in spaces.items():
+    for name in spaces:
         real = len(fixed[name]["baseline"])
         records[name] = measure(
-            embed(seen),
+            rows[name],
             items.labels.numpy(),
             **fixed[name],
             appended_from=real if settings["adds"] and len(items) > real else None,
             settings=DiversitySettings.from_mapping(settings["measures"]),
             rng=np.random.default_rng(seed),
         )
-    return records, (seen[:SHOWN] * 255).round().to(torch.uint8).numpy()
+    shown = seen_batch(items.images[:SHOWN], settings, seed, 0)
+    return records, (shown * 255).round().to(torch.uint8).numpy()
 
 
 def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int) -> dict[str, dict[str, Any]]:
     """What every seed is compared with, by space: the real training set, `most` held-out images and pure noise."""
     import torch
 
+    from weightscape.embeddings import rows_by_space
     from weightscape.networks import as_unit
 
-    sets = {
-        name: as_unit(torch.from_numpy(read_shards(paths).images[:count]))
-        for name, paths, count in (("baseline", real, None), ("reference", reference, most))
-    }
+    held_out = list(batches(reference, most))
     source = torch.Generator().manual_seed(named_seed("measure_diversity", "noise"))
-    sets["noise"] = torch.rand(sets["reference"].shape, generator=source)
-    return {space: {name: embed(images) for name, images in sets.items()} for space, embed in spaces.items()}
+    sets = {
+        "baseline": (as_unit(torch.from_numpy(part)) for part in batches(real)),
+        "reference": (as_unit(torch.from_numpy(part)) for part in held_out),
+        "noise": (torch.rand(part.shape, generator=source) for part in held_out),
+    }
+    rows = {name: rows_by_space(spaces, parts) for name, parts in sets.items()}
+    return {space: {name: rows[name][space] for name in sets} for space in spaces}
+
+
+def batches(shards: list[Path], most: int | None = None) -> Iterator[np.ndarray]:
+    """The images of shards in order, at most `most` of them, uint8 [n, c, h, w]."""
+    from weightscape.embeddings import BATCH
+
+    for path in shards:
+        images = map_shard(path).images[:most]
+        most = None if most is None else most - len(images)
+        for first in range(0, len(images), BATCH):
+            yield np.array(images[first : first + BATCH])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -87,6 +112,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
     parser.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
@@ -98,9 +124,9 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.embeddings import spaces_of
     from weightscape.loading import load_items
 
-    prepare("cpu", arguments.threads)
+    device = prepare(arguments.device, arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
-    spaces = spaces_of(settings["spaces"], weights)
+    spaces = spaces_of(settings["spaces"], weights, device)
     fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"])
     acts = bool(settings["operations"]) or settings["noise"] > 0
     results, samples, shards, done = {}, {}, set(), {}
