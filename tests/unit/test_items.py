@@ -33,6 +33,26 @@ def test_replacing_keeps_the_size(share: float) -> None:
     assert summary(items)["synthetic_share"] == pytest.approx(share)
 
 
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_duplicates_keep_the_size_and_halve_what_is_different(share: float) -> None:
+    items = made("duplicate", share)
+    assert len(items) == 100
+    assert summary(items)["unique_images"] == round(100 * (1 - share))
+    assert (items.drop_duplicates(["shard", "index"]).groupby("label").size() == round(20 * (1 - share))).all()
+
+
+def test_further_real_images_are_added() -> None:
+    extra = listed("more", np.repeat(np.arange(5), 30), "extra", float("nan"))
+    items = assemble(REAL, extra, "real_add", {"share": 1.0}, np.random.default_rng(0))
+    found = summary(items)
+    assert (found["items"], found["unique_images"], found["extra_share"], found["synthetic_share"]) == (
+        200,
+        200,
+        0.5,
+        0,
+    )
+
+
 def test_label_noise_gives_the_stated_share_another_class() -> None:
     items = made("label_noise", 0.3)
     wrong = items["label"] != items["true_label"]
@@ -47,5 +67,5 @@ def test_seeds_draw_different_lists_and_repeat_their_own() -> None:
 
 
 def test_too_few_synthetic_images_are_said() -> None:
-    with pytest.raises(UserError, match=r"100 synthetic images are needed, but the generator made 10"):
+    with pytest.raises(UserError, match=r"100 images of origin 'ddpm' are needed, but there are 10"):
         assemble(REAL, POOL.iloc[:10], "synthetic_add", {"share": 1.0}, np.random.default_rng(0))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from weightscape import action, networks, training
+from weightscape import action, feed, networks, training
 from weightscape.errors import UserError
 
 MODEL = "test_resnet"
@@ -14,12 +14,17 @@ NEUTRAL = {
     "operations": [],
     "noise": 0.0,
     "dropout": {"head": 0.0, "path": 0.0},
-    "weight_decay": {"decay": 0.0, "coupled": False},
+    "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
 }
+DECOUPLED = {"decay": 0.5, "coupled": False, "head": True, "norms": False}
+COUPLED = DECOUPLED | {"coupled": True}
 AFFINE = {"name": "affine", "degrees": 20, "translate": 0.1, "scale": 0.1, "shear": 5}
 SETTINGS = {
     "steps": 8,
     "batch_size": 16,
+    "optimizer": "adam",
+    "precision": "float32",
+    "compile": False,
     "learning_rate": 1e-3,
     "schedule": "one_cycle",
     "rise": 0.3,
@@ -30,11 +35,11 @@ SETTINGS = {
 }
 
 
-def items(count: int = 60) -> training.Items:
+def items(count: int = 60) -> feed.Items:
     rng = np.random.default_rng(0)
     images = torch.from_numpy(rng.integers(0, 255, (count, 1, 28, 28), dtype=np.uint8))
     labels = torch.from_numpy(rng.integers(0, 3, count))
-    return training.Items(images, labels, labels.clone(), torch.zeros(count, dtype=torch.bool))
+    return feed.Items(images, labels, labels.clone(), torch.zeros(count, dtype=torch.int8), torch.arange(count))
 
 
 def model(act: dict[str, Any] = NEUTRAL, seed: int = 1) -> torch.nn.Module:
@@ -45,7 +50,7 @@ def model(act: dict[str, Any] = NEUTRAL, seed: int = 1) -> torch.nn.Module:
 
 
 def trained(
-    act: dict[str, Any] = NEUTRAL, content: training.Items | None = None, **keywords: Any
+    act: dict[str, Any] = NEUTRAL, content: feed.Items | None = None, **keywords: Any
 ) -> tuple[dict[str, np.ndarray], dict[str, float], list]:
     net = keywords.pop("net", None) or model(act)
     settings = {**SETTINGS, **keywords.pop("settings", {})}
@@ -71,8 +76,8 @@ def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:
         NEUTRAL | {"operations": [AFFINE]},
         NEUTRAL | {"noise": 0.1},
         NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}},
-        NEUTRAL | {"weight_decay": {"decay": 0.5, "coupled": False}},
-        NEUTRAL | {"weight_decay": {"decay": 0.5, "coupled": True}},
+        NEUTRAL | {"weight_decay": DECOUPLED},
+        NEUTRAL | {"weight_decay": COUPLED},
     ],
 )
 def test_every_action_changes_the_weights(act: dict[str, Any]) -> None:
@@ -83,7 +88,7 @@ def test_decoupled_decay_follows_its_theory() -> None:
     """AdamW with zero gradient shrinks a weight by the product of (1 - rate x decay)."""
     weight = torch.nn.Linear(3, 3, bias=False)
     before = weight.weight.detach().clone()
-    optimizer = training.optimiser(weight, SETTINGS, {"decay": 0.5, "coupled": False})
+    optimizer = training.optimiser(weight, SETTINGS, DECOUPLED)
     expected = 1.0
     for step in range(5):
         rate = training.learning_rate(step, SETTINGS)
@@ -95,7 +100,7 @@ def test_decoupled_decay_follows_its_theory() -> None:
 
 
 def test_biases_and_normalisation_are_not_decayed() -> None:
-    optimizer = training.optimiser(model(), SETTINGS, {"decay": 0.5, "coupled": False})
+    optimizer = training.optimiser(model(), SETTINGS, DECOUPLED)
     decayed, others = optimizer.param_groups
     assert decayed["weight_decay"] == 0.5 and all(p.ndim > 1 for p in decayed["params"])
     assert others["weight_decay"] == 0.0 and all(p.ndim <= 1 for p in others["params"])
@@ -131,7 +136,12 @@ def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any
     path = tmp_path / "checkpoint.pt"
     net = model()
     training.Checkpoint(path, "one").save(
-        4, net, training.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]), action.Witness(net, INPUT), []
+        4,
+        net,
+        training.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]),
+        torch.amp.GradScaler("cpu", enabled=False),
+        action.Witness(net, INPUT, 60),
+        [],
     )
     assert same(trained(checkpoint=training.Checkpoint(path, "other"))[0], trained()[0])
     assert "other settings, code or inputs" in capsys.readouterr().err
@@ -148,12 +158,15 @@ def test_the_witness_sees_what_acts() -> None:
     assert seen["changed_images"] == 1.0 and seen["mean_input_change"] > 0.01
     assert seen["head_drop_rate"] == pytest.approx(0.4, abs=0.05)
     assert 0.1 < seen["path_drop_rate"] < 0.3
-    action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
 
 
 def test_the_witness_sees_nothing_in_a_baseline() -> None:
     _, seen, _ = trained()
-    assert set(seen.values()) == {0.0}
+    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60}
+    assert {name: seen[name] for name in counted} == counted
+    assert {value for name, value in seen.items() if name not in counted} == {0.0}
+    action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
 
 
 def test_an_augmentation_that_is_built_but_not_trained_on_fails(monkeypatch: Any) -> None:
@@ -165,24 +178,24 @@ def test_an_augmentation_that_is_built_but_not_trained_on_fails(monkeypatch: Any
     monkeypatch.setattr(training, "augmented", forgotten)
     _, seen, _ = trained(act)
     with pytest.raises(UserError, match="did not act as configured: only 0% of the images"):
-        action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
 
 
 def test_a_dropout_that_is_never_called_fails() -> None:
     act = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}}
     _, seen, _ = trained(act, net=model(NEUTRAL))
     with pytest.raises(UserError, match=r"dropout \(head\) of 0.4 was asked for, but 0.000 was seen"):
-        action.verdict(seen, act, {"synthetic_share": 0.0, "changed_labels": 0.0})
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
 
 
 def test_synthetic_images_that_are_never_drawn_fail() -> None:
     _, seen, _ = trained()
     with pytest.raises(UserError, match=r"synthetic_share is 0.500 in the item list, but 0.000 was drawn"):
-        action.verdict(seen, NEUTRAL, {"synthetic_share": 0.5, "changed_labels": 0.0})
+        action.verdict(seen, NEUTRAL, items().description() | {"synthetic_share": 0.5}, SETTINGS["steps"])
 
 
 def test_every_epoch_visits_every_item_once() -> None:
-    parts = [training.batch_rows(3, step, 16, 60) for step in range(15)]
+    parts = [feed.batch_rows(3, step, 16, 60) for step in range(15)]
     rows, epochs = (torch.cat(list(part)) for part in zip(*parts, strict=True))
     for epoch in range(4):
         assert sorted(rows[epochs == epoch].tolist()) == list(range(60))
@@ -192,3 +205,110 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
     settings = {**SETTINGS, "steps": 100}
     rates = [training.learning_rate(step, settings) for step in range(100)]
     assert rates[0] == pytest.approx(4e-5) and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-6
+
+
+@pytest.mark.parametrize("decay", [DECOUPLED, COUPLED])
+def test_the_witness_sees_decay_by_replay(decay: dict[str, Any]) -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": decay})
+    action.verdict(seen, NEUTRAL | {"weight_decay": decay}, items().description(), SETTINGS["steps"])
+    if not decay["coupled"]:
+        assert seen["decay_seen"] == pytest.approx(training.learning_rate(2, SETTINGS) * 0.5, rel=0.01)
+
+
+def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    build = training.optimiser
+    monkeypatch.setattr(
+        training, "optimiser", lambda model, settings, _: build(model, settings, NEUTRAL["weight_decay"])
+    )
+    _, seen, _ = trained(act)
+    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by 0"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_decay_in_a_baseline_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED})
+    with pytest.raises(UserError, match="weights decayed though no decay was asked for"):
+        action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
+
+
+def test_looking_at_decay_changes_nothing(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    looked = trained(act)[0]
+    monkeypatch.setattr(training, "step_seen", lambda optimizer, witness: optimizer.step())
+    assert same(looked, trained(act)[0])
+
+
+@pytest.mark.parametrize(("head", "norms"), [(True, False), (False, False), (True, True)])
+def test_a_dose_chooses_what_decays(head: bool, norms: bool) -> None:
+    net = model()
+    decayed, _ = training.optimiser(net, SETTINGS, DECOUPLED | {"head": head, "norms": norms}).param_groups
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    chosen = {names[id(parameter)] for parameter in decayed["params"]}
+    assert ("fc.weight" in chosen) == head and ("bn1.weight" in chosen) == norms and "layer1.0.conv1.weight" in chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "dropout"),
+    [
+        ("test_vit", {"head": 0.5, "attention": 0.3, "mlp": 0.2, "block": 0.1, "path": 0.2}),
+        ("test_resnet", {"head": 0.9, "block": 0.2}),
+    ],
+)
+def test_dropout_is_seen_at_every_place_and_never_in_evaluation(name: str, dropout: dict[str, float]) -> None:
+    inputs = INPUT | {"size": 160 if name == "test_vit" else 32}
+    net = networks.prepared(networks.network(name, 3, dropout), torch.device("cpu"))
+    act = NEUTRAL | {"dropout": dropout}
+    _, seen = training.train(net, items(), SETTINGS | {"steps": 3}, act, inputs, run_seed=4)
+    action.verdict(seen, act, items().description(), 3)
+    for place, rate in dropout.items():
+        if place != "path":
+            assert seen[f"{place}_drop_rate"] == pytest.approx(rate, abs=0.1 * rate + 0.02)
+
+
+def test_dropout_in_evaluation_mode_fails() -> None:
+    act = NEUTRAL | {"dropout": {"block": 0.3}}
+    net = networks.prepared(networks.network(MODEL, 3, {"block": 0.3}), torch.device("cpu"))
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.train = lambda mode=True, module=module: module  # stays in training mode
+    _, seen = training.train(net, items(), SETTINGS, act, INPUT, run_seed=4)
+    with pytest.raises(UserError, match=r"dropout \(block\) also acts in evaluation mode"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_a_network_without_attention_cannot_drop_it() -> None:
+    with pytest.raises(UserError, match=r"dropout in attention was asked for, but timm's 'test_resnet' cannot do it"):
+        networks.network(MODEL, 3, {"attention": 0.1})
+
+
+def test_fewer_steps_than_asked_for_fail() -> None:
+    _, seen, _ = trained(settings={"steps": 6})
+    with pytest.raises(UserError, match="6 optimiser steps were made, 8 were asked for"):
+        action.verdict(seen, NEUTRAL, items().description(), 8)
+
+
+def test_images_that_are_not_drawn_fail() -> None:
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match="30 different images are in the item list, but 60 were drawn"):
+        action.verdict(seen, NEUTRAL, items().description() | {"unique_images": 30}, 8)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_low_precision_trains(precision: str) -> None:
+    content = items(16)
+    net = model()
+    history, seen = training.train(net, content, SETTINGS | {"precision": precision, "steps": 30}, NEUTRAL, INPUT, 4)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert all(parameter.dtype == torch.float32 for parameter in net.parameters())
+    action.verdict(seen, NEUTRAL, content.description(), 30)
+
+
+def test_sgd_follows_its_formula() -> None:
+    weight = torch.nn.Linear(3, 3, bias=False)
+    before = weight.weight.detach().clone()
+    settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 0.1}
+    optimizer = training.optimiser(weight, settings, COUPLED)
+    weight.weight.grad = torch.ones_like(before)
+    optimizer.step()
+    torch.testing.assert_close(weight.weight.detach(), before - 0.1 * (1 + 0.5 * before))

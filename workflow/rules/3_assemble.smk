@@ -38,6 +38,8 @@ rule assemble:
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),
+        extra=ancient(extra("safetensors")),
+        extra_record=extra("json"),
     output:
         item_lists="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/items.parquet",
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
@@ -53,7 +55,8 @@ rule assemble:
         "Items: {wildcards.family} {wildcards.dose}, seed {wildcards.seed}"
     shell:
         "python -m weightscape.stages.assemble --settings {params.settings:q} --code {params.code:q}"
-        " --train {input.train:q} --synthetic {input.synthetic:q} --out {params.out:q} > {log:q} 2>&1"
+        " --train {input.train:q} --synthetic {input.synthetic:q} --extra {input.extra:q}"
+        " --out {params.out:q} > {log:q} 2>&1"
 
 
 rule measure_diversity:
@@ -64,6 +67,8 @@ rule measure_diversity:
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),
+        extra=ancient(extra("safetensors")),
+        extra_record=extra("json"),
         reference=ancient(expand("{shard}", shard=shards("{dataset}", "extra"))),
         backbones=expand(
             "<results>/1_data/backbones/{backbone}/manifest.json",

@@ -18,6 +18,8 @@ rule finetune:
         train=ancient(train_shards),
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),
+        extra=ancient(extra("safetensors")),
+        extra_record=extra("json"),
         backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     output:

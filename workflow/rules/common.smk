@@ -189,6 +189,19 @@ def synthetic(ending):
     return paths
 
 
+def extra(ending):
+    """The further real images that a condition draws from, or their record; nothing for conditions without."""
+
+    def paths(wildcards):
+        if not study.needs_extra(wildcards.family, wildcards.dose):
+            return []
+        if ending == "json":
+            return [f"<results>/1_data/{wildcards.dataset}/extra/manifest.json"]
+        return shards(wildcards.dataset, "extra")
+
+    return paths
+
+
 def items_folder(dataset, family, dose, seed):
     """The folder of the item list that a run is trained on; conditions that leave the data alone share one."""
     if study.alters_items(family, dose):

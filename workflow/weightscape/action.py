@@ -1,8 +1,8 @@
 """Proof that an intervention acts, measured on the tensors that are trained on.
 
 A `Witness` hooks the network: what enters it is compared with the stored images, what a dropout lets through with
-what entered it. The augmenter and the config do not report on themselves. `verdict` then compares what was seen
-with what the condition asked for.
+what entered it, in training and in evaluation mode. The augmenter and the config do not report on themselves.
+`verdict` then compares what was seen with what the condition asked for.
 """
 
 from collections.abc import Mapping
@@ -17,94 +17,197 @@ from weightscape.networks import as_input, as_unit, head_name
 CHANGED = 1e-4
 """Least mean absolute change of an input (in normalised units) that counts as a changed image."""
 
+DROPOUTS = ("head", "path", "attention", "mlp", "block")
+SHARES = ("synthetic_share", "extra_share", "changed_labels")
+"""Shares of the drawn items, which must be those of the item list."""
+
 
 class Witness:
     """Counts, during training steps, what reaches the network; `watch` before each step names the stored images."""
 
-    def __init__(self, model: nn.Module, input_settings: Mapping[str, Any]) -> None:
+    def __init__(self, model: nn.Module, input_settings: Mapping[str, Any], sources: int) -> None:
+        """`sources` is the number of different images that the item list refers to."""
         self.input_settings = input_settings
         self.stored: Tensor | None = None
-        self.counts: dict[str, float] = {}
+        first = next(model.parameters())
+        self.device = first.device
+        self.counts: dict[str, Tensor] = {}
+        self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
+        self.evaluating = False
         self._pooled: Tensor | None = None
         modules = dict(model.named_modules())
         model.register_forward_pre_hook(self._see_input)
-        if "global_pool" in modules:
+        for name, module in modules.items():
+            if isinstance(module, nn.Dropout) and module.p > 0:
+                module.register_forward_hook(self._see_dropout(_place(name)))
+            elif type(module).__name__ == "DropPath":
+                module.register_forward_hook(self._see_path)
+        if "global_pool" in modules:  # some networks drop by a function between these two
             modules["global_pool"].register_forward_hook(self._see_pooled)
             modules[head_name(model)].register_forward_pre_hook(self._see_head)
-        for module in modules.values():
-            if type(module).__name__ == "DropPath":
-                module.register_forward_hook(self._see_path)
 
     def watch(self, stored: Tensor | None) -> None:
         """Compare the next forward pass with these stored uint8 images; None looks away."""
         self.stored = stored
 
-    def count(self, **amounts: float) -> None:
-        """Add to the counts."""
+    def count(self, **amounts: Tensor | float) -> None:
+        """Add to the counts, without waiting for the device."""
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
         for name, amount in amounts.items():
-            self.counts[name] = self.counts.get(name, 0.0) + float(amount)
+            added = torch.as_tensor(amount, dtype=kind, device=self.device)
+            self.counts[name] = self.counts[name] + added if name in self.counts else added
+
+    def count_items(self, origins: Tensor, sources: Tensor, changed_labels: Tensor) -> None:
+        """Add one step's items: their origins (0 real, 1 further real, 2 synthetic) and which images they are."""
+        self.drawn[sources] = True
+        self.count(
+            updates=1,
+            items=len(origins),
+            extra=(origins == 1).sum(),
+            synthetic=(origins == 2).sum(),
+            changed_labels=changed_labels.sum(),
+        )
+
+    def look_at_evaluation(self, model: nn.Module, stored: Tensor) -> None:
+        """One pass in evaluation mode, in which nothing may be dropped."""
+        training = model.training
+        model.eval()
+        self.evaluating = True
+        self.watch(stored)
+        with torch.inference_mode():
+            model(as_input(as_unit(stored), self.input_settings))
+        self.watch(None)
+        self.evaluating = False
+        model.train(training)
 
     def _see_input(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if self.stored is None or not model.training:
+        if self.stored is None or self.evaluating:
             return
         with torch.no_grad():
             plain = as_input(as_unit(self.stored), self.input_settings)
             change = (inputs[0] - plain).abs().mean(dim=(1, 2, 3))
-        self.count(images=len(change), changed_images=(change > CHANGED).sum().item(), change=change.sum().item())
+        self.count(images=len(change), changed_images=(change > CHANGED).sum(), change=change.sum())
 
-    def _see_pooled(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        self._pooled = output.detach() if self.stored is not None and module.training else None
+    def _count_dropped(self, place: str, alive: Tensor, passed: Tensor) -> None:
+        mode = f"{place}_evaluation" if self.evaluating else place
+        self.count(**{f"{mode}_alive": alive.sum(), f"{mode}_dropped": (alive & ~passed).sum()})
 
-    def _see_head(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if self._pooled is None:
-            return
-        alive = self._pooled.flatten(1) != 0
-        dropped = alive & (inputs[0].detach().flatten(1) == 0)
-        self.count(head_units=alive.sum().item(), head_dropped=dropped.sum().item())
+    def _see_dropout(self, place: str) -> Any:
+        def see(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if self.stored is not None:
+                self._count_dropped(place, inputs[0].detach() != 0, output.detach() != 0)
+
+        return see
 
     def _see_path(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        if self.stored is None or not module.training:
-            return
-        alive = inputs[0].detach().flatten(1).any(1)
-        dropped = alive & ~output.detach().flatten(1).any(1)
-        self.count(paths=alive.sum().item(), paths_dropped=dropped.sum().item())
+        if self.stored is not None:
+            self._count_dropped("path", inputs[0].detach().flatten(1).any(1), output.detach().flatten(1).any(1))
+
+    def _see_pooled(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._pooled = output.detach() if self.stored is not None else None
+
+    def _see_head(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if self._pooled is not None and self._pooled.flatten(1).shape == inputs[0].flatten(1).shape:
+            self._count_dropped("head", self._pooled.flatten(1) != 0, inputs[0].detach().flatten(1) != 0)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"counts": self.counts, "drawn": self.drawn}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.counts = dict(state["counts"])
+        self.drawn = state["drawn"]
 
     def report(self) -> dict[str, float]:
-        """Shares over all watched steps."""
-        seen = self.counts
+        """Shares over all watched steps, the number of updates, and how much one step of decay moved the weights."""
+        seen = {name: value.item() for name, value in self.counts.items()}
 
         def share(part: str, whole: str) -> float:
             return seen.get(part, 0.0) / seen[whole] if seen.get(whole) else 0.0
 
+        rates = {}
+        for place in DROPOUTS:
+            rates[f"{place}_drop_rate"] = share(f"{place}_dropped", f"{place}_alive")
+            evaluation = f"{place}_evaluation"
+            rates[f"{place}_drop_rate_evaluation"] = share(f"{evaluation}_dropped", f"{evaluation}_alive")
         return {
+            "updates": seen.get("updates", 0.0),
+            "items_drawn": seen.get("items", 0.0),
+            "unique_images": int(self.drawn.sum()),
             "changed_images": share("changed_images", "images"),
             "mean_input_change": share("change", "images"),
             "changed_labels": share("changed_labels", "items"),
             "synthetic_share": share("synthetic", "items"),
-            "head_drop_rate": share("head_dropped", "head_units"),
-            "path_drop_rate": share("paths_dropped", "paths"),
+            "extra_share": share("extra", "items"),
+            **rates,
+            "decay_seen": seen.get("decay_seen", 0.0),
+            "decay_expected": seen.get("decay_expected", 0.0),
         }
 
 
-def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mapping[str, float]) -> None:
+def _place(name: str) -> str:
+    """The place of a dropout module, from timm's names."""
+    last = name.rpartition(".")[2]
+    if last == "block_dropout":
+        return "block"
+    if last == "attn_drop":
+        return "attention"
+    return "mlp" if last == "proj_drop" or ".mlp." in f".{name}." else "head"
+
+
+def decay_of_step(before: list[Tensor], after: list[Tensor], replayed: list[Tensor]) -> float:
+    """||after - replayed|| / ||before|| of one step: `replayed` is the same step without decay."""
+    moved = sum((one - other).double().square().sum().item() for one, other in zip(after, replayed, strict=True))
+    size = sum(one.double().square().sum().item() for one in before)
+    return (moved / size) ** 0.5 if size else 0.0
+
+
+def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mapping[str, float], steps: int) -> None:
     """Stop with one sentence if what was seen is not what the condition asked for.
 
-    `items` holds the shares `synthetic_share` and `changed_labels` of the run's item list.
+    `items` describes the run's item list: SHARES, the number `items` and the number `unique_images`; `steps` is the
+    number of optimiser steps that were asked for.
     """
+    if report["updates"] != steps:
+        raise _idle(f"{report['updates']:.0f} optimiser steps were made, {steps} were asked for")
     wanted_change = bool(action["operations"]) or action["noise"] > 0
     if wanted_change and report["changed_images"] < 0.5:
         raise _idle(f"only {report['changed_images']:.0%} of the images that the network saw were changed")
     if not wanted_change and report["changed_images"] > 0:
         raise _idle(f"{report['changed_images']:.0%} of the images were changed though none should be")
-    for place in ("head", "path"):
-        wanted, seen = action["dropout"][place], report[f"{place}_drop_rate"]
+    for place in DROPOUTS:
+        wanted, seen = action["dropout"].get(place, 0.0), report[f"{place}_drop_rate"]
         # Stochastic depth grows linearly with depth, so that its mean over blocks is about half of the last rate.
         low, high = (0.25, 0.75) if place == "path" else (0.8, 1.2)
         if not low * wanted <= seen <= high * wanted:
             raise _idle(f"dropout ({place}) of {wanted} was asked for, but {seen:.3f} was seen")
-    for share in ("synthetic_share", "changed_labels"):
+        if report[f"{place}_drop_rate_evaluation"] > 0:
+            raise _idle(f"dropout ({place}) also acts in evaluation mode")
+    for share in SHARES:
         if abs(report[share] - items[share]) > 0.1 * items[share] + 0.02 * (items[share] > 0):
             raise _idle(f"{share} is {items[share]:.3f} in the item list, but {report[share]:.3f} was drawn")
+    _check_unique(report, items)
+    _check_decay(report, action["weight_decay"])
+
+
+def _check_unique(report: Mapping[str, float], items: Mapping[str, float]) -> None:
+    """After a whole epoch every image of the list was drawn; never more."""
+    seen, listed = report["unique_images"], items["unique_images"]
+    if seen > listed or (seen < listed and report["items_drawn"] >= items["items"]):
+        raise _idle(f"{listed:.0f} different images are in the item list, but {seen:.0f} were drawn")
+
+
+def _check_decay(report: Mapping[str, float], decay: Mapping[str, Any]) -> None:
+    """Decoupled decay moves the weights by rate x decay (AdamW, eq. 12 of arXiv 1711.05101); coupled, by something."""
+    seen, expected = report["decay_seen"], report["decay_expected"]
+    if decay["decay"] == 0 and seen > 0:
+        raise _idle("weights decayed though no decay was asked for")
+    if decay["decay"] > 0 and (seen == 0 or (not decay["coupled"] and abs(seen / expected - 1) > 0.05)):
+        raise _idle(
+            f"a weight decay of {decay['decay']} was asked for, but one step moved the weights by {seen:.2e} of their "
+            f"norm" + ("" if decay["coupled"] else f" instead of {expected:.2e}")
+        )
 
 
 def _idle(what: str) -> UserError:

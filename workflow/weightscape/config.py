@@ -142,12 +142,31 @@ def _check_family(config: Config, family: str) -> None:
                 f"config: families.{family}.axis = {block['axis']!r} is no number of dose {dose!r}; "
                 f"choose from {numbers}"
             )
+        _check_action(config, family, dose, values)
         if "guidance" in values and float(values["guidance"]) not in study.guidances(config):
             allowed = ", ".join(map(str, study.guidances(config)))
             raise UserError(
                 f"config: families.{family}.doses.{dose}.guidance = {values['guidance']} is not generated; "
                 f"generate.guidances has the scales {allowed}"
             )
+
+
+def _check_action(config: Config, family: str, dose: str, values: Config) -> None:
+    """What a dose asks for must be there: an optimiser that can do it, and images enough."""
+    if values.get("decay", 0) and not values["coupled"] and config["finetune"]["optimizer"] == "sgd":
+        raise UserError(
+            f"config: families.{family}.doses.{dose}.coupled = false needs finetune.optimizer = 'adam' (AdamW); "
+            "SGD can only do coupled = true"
+        )
+    if family == "real_add":
+        for name in config["study"]["datasets"]:
+            splits = config["data"][name]["splits"]
+            wanted = round(values["share"] * splits["train"])
+            if wanted > splits["extra"]:
+                raise UserError(
+                    f"config: families.{family}.doses.{dose}.share = {values['share']} needs {wanted} further images, "
+                    f"but data.{name}.splits.extra = {splits['extra']}"
+                )
 
 
 def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:

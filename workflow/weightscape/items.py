@@ -1,8 +1,9 @@
 """What a network is trained on, as a list of items: (shard, index, label, origin), never pixels.
 
-`shard` is a path below the results folder; `origin` is `real` or the generator's name; `number` is the image's index
-within its origin: the row of the real training set, or the index among the generator's images of this class and
-guidance. `true_label` is the label that the image was made or stored with.
+`shard` is a path below the results folder; `origin` is `real`, `extra` (further real images) or the generator's name;
+`number` is the image's index within its origin: the row of the real training set or of the split `extra`, or the index
+among the generator's images of this class and guidance. `true_label` is the label that the image was made or stored
+with.
 """
 
 from typing import Any
@@ -34,31 +35,45 @@ def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: 
 
 def assemble(
     real: Table,
-    synthetic: Table | None,
+    pool: Table | None,
     family: str,
     values: dict[str, Any],
     rng: np.random.Generator,
 ) -> Table:
-    """The item list of a condition; without `values` (a baseline) the real list itself."""
+    """The item list of a condition; without `values` (a baseline) the real list itself.
+
+    `pool` holds the images that are added or put in place of real ones: the generator's, or further real ones.
+    """
     if not values:
         return real
     if family == "label_noise":
         return mislabelled(real, values["share"], rng)
-    if synthetic is None:
-        raise UserError(f"family {family!r} needs synthetic images, but none were given: pass --synthetic")
-    extra = drawn(synthetic, round(values["share"] * len(real)), rng)
-    if family == "synthetic_add":
+    if family == "duplicate":
+        return duplicated(real, values["share"], rng)
+    if pool is None:
+        raise UserError(
+            f"family {family!r} needs images to draw from, but none were given: pass --synthetic or --extra"
+        )
+    extra = drawn(pool, round(values["share"] * len(real)), rng)
+    if family in ("synthetic_add", "real_add"):
         return pd.concat([real, extra], ignore_index=True)
     kept = np.sort(rng.permutation(len(real))[: len(real) - len(extra)])
     return pd.concat([real.iloc[kept], extra], ignore_index=True)
+
+
+def duplicated(real: Table, share: float, rng: np.random.Generator) -> Table:
+    """As many items, but a share of them copies: fewer different images, every class in equal share."""
+    kept = drawn(real, len(real) - round(share * len(real)), rng)
+    copies = np.resize(rng.permutation(len(kept)), len(real) - len(kept))
+    return pd.concat([kept, kept.iloc[copies]], ignore_index=True)
 
 
 def drawn(pool: Table, count: int, rng: np.random.Generator) -> Table:
     """`count` items of the pool, every class in equal share (up to one item), without replacement."""
     if count > len(pool):
         raise UserError(
-            f"{count} synthetic images are needed, but the generator made {len(pool)} at this guidance: "
-            "raise generate.images_per_class or lower the share"
+            f"{count} images of origin {pool['origin'].iloc[0]!r} are needed, but there are {len(pool)}: "
+            "raise generate.guidances.images_per_class (of this guidance), data.splits.extra, or lower the share"
         )
     position = np.empty(len(pool))
     for label in np.unique(pool["label"]):
@@ -82,7 +97,8 @@ def summary(items: Table) -> dict[str, Any]:
     """Counts that prove what a list holds."""
     return {
         "items": len(items),
-        "synthetic_share": float((items["origin"] != "real").mean()),
+        "synthetic_share": float((~items["origin"].isin(["real", "extra"])).mean()),
+        "extra_share": float((items["origin"] == "extra").mean()),
         "changed_labels": float((items["label"] != items["true_label"]).mean()),
         "unique_images": len(items.drop_duplicates(["shard", "index"])),
     }

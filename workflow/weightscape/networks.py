@@ -12,16 +12,45 @@ from weightscape.architectures import built
 from weightscape.errors import UserError
 from weightscape.small_maps import for_small_maps
 
+PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
+"""Where timm's networks can drop, by timm's own argument: before the head, whole residual branches (stochastic depth),
+attention weights, and the outputs of projections and MLPs. `block` (after each residual block) is added here."""
+
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
-    """timm's `model` with a head for `classes`; `dropout` may set `head` (before the head) and `path` (blocks).
+    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent.
 
     Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
     """
-    dropout = dropout or {}
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return built(model, classes, drop_rate=dropout.get("head", 0.0), drop_path_rate=dropout.get("path", 0.0))
+    rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
+    given = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = built(model, classes, **given)
+    except TypeError as error:
+        places = ", ".join(sorted(set(rates) - {"block"}))
+        raise UserError(
+            f"dropout in {places} was asked for, but timm's {model!r} cannot do it ({error}): choose among head, path "
+            "and block, and attention and mlp for networks with attention"
+        ) from None
+    if "block" in rates:
+        _drop_after_blocks(net, model, rates["block"])
+    if "attention" in rates:
+        for module in net.modules():
+            if hasattr(module, "fused_attn"):
+                module.fused_attn = False  # the fused kernel drops inside, where nothing can be seen
+    return net
+
+
+def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
+    """A dropout on the output of every residual block."""
+    blocks = [module for module in built.modules() if hasattr(module, "drop_path") or hasattr(module, "drop_path1")]
+    if not blocks:
+        raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")
+    for block in blocks:
+        block.add_module("block_dropout", nn.Dropout(rate))
+        block.register_forward_hook(lambda module, inputs, output: module.block_dropout(output))
 
 
 def head_name(model: nn.Module) -> str:

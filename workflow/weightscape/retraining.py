@@ -17,7 +17,7 @@ Planned = tuple[Path, str, str]
 
 
 def again(planned: Iterable[Planned]) -> list[Path]:
-    """The folders of planned runs that were trained before by the same settings and code, and whose weights are gone."""
+    """Folders of planned runs that were trained before, by the same settings and code, and whose weights are gone."""
     return [manifest.parent for manifest, settings, code in planned if _dropped(manifest, settings, code)]
 
 

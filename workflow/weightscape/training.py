@@ -1,4 +1,4 @@
-"""Fine-tuning: one visible loop over a data set that is resident on the device.
+"""Fine-tuning: one visible loop over items that wait on the device.
 
 A step is a function of (seed, step) and of the state alone: the order of images, the augmentation of each image and
 the dropout masks are drawn from named seeds, so that a resumed run repeats the uninterrupted one bit by bit.
@@ -15,27 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weightscape.action import Witness
+from weightscape.action import Witness, decay_of_step
 from weightscape.augmentations.policy import augmented
 from weightscape.draws import Draws
 from weightscape.errors import UserError
+from weightscape.feed import Items, batches
 from weightscape.files import replacing
-from weightscape.networks import as_input, as_unit
+from weightscape.networks import as_input, as_unit, head_name
 from weightscape.progress import Progress
 from weightscape.seeds import seed
-
-
-@dataclass(frozen=True)
-class Items:
-    """Training items on the device: uint8 images [n, c, h, w], labels, true labels, and which are synthetic."""
-
-    images: Tensor
-    labels: Tensor
-    true_labels: Tensor
-    synthetic: Tensor
-
-    def __len__(self) -> int:
-        return len(self.images)
 
 
 def learning_rate(step: int, settings: Mapping[str, Any]) -> float:
@@ -50,26 +38,54 @@ def learning_rate(step: int, settings: Mapping[str, Any]) -> float:
 
 
 def optimiser(model: nn.Module, settings: Mapping[str, Any], decay: Mapping[str, Any]) -> torch.optim.Optimizer:
-    """AdamW (decoupled decay) or Adam (coupled L2); weights are decayed, biases and normalisation are not."""
-    weights = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": decay["decay"]}, {"params": others, "weight_decay": 0.0}]
-    kind = torch.optim.Adam if decay["coupled"] else torch.optim.AdamW
+    """AdamW (decoupled decay), Adam or SGD (coupled L2).
+
+    The first group is decayed: matrices and filters, with `head` also the head's, with `norms` biases and
+    normalisation too. SGD's momentum is the first of `betas`.
+    """
+    prefix = head_name(model) + "." if hasattr(model, "default_cfg") else "\0"
+    decayed, others = [], []
+    for name, parameter in model.named_parameters():
+        chosen = (parameter.ndim > 1 or decay["norms"]) and (decay["head"] or not name.startswith(prefix))
+        (decayed if chosen else others).append(parameter)
+    groups = [{"params": decayed, "weight_decay": decay["decay"]}, {"params": others, "weight_decay": 0.0}]
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    if settings["optimizer"] == "sgd":
+        return torch.optim.SGD(groups, lr=settings["learning_rate"], momentum=settings["betas"][0], fused=fused)
+    kind = torch.optim.Adam if decay["coupled"] else torch.optim.AdamW
     return kind(groups, lr=settings["learning_rate"], betas=tuple(settings["betas"]), fused=fused)
 
 
-def batch_rows(run_seed: int, step: int, batch: int, count: int) -> tuple[Tensor, Tensor]:
-    """Rows and epochs of a step's items; each epoch is a permutation of its own, a batch may span two epochs."""
-    places = torch.arange(step * batch, (step + 1) * batch)
-    epochs = places // count
-    rows = torch.empty_like(places)
-    for epoch in epochs.unique().tolist():
-        source = torch.Generator().manual_seed(seed("order", run_seed, epoch))
-        order = torch.randperm(count, generator=source)
-        chosen = epochs == epoch
-        rows[chosen] = order[places[chosen] % count]
-    return rows, epochs
+def without_decay(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The decayed weights after the coming step, had it no decay: the same step on copies of them."""
+    group = optimizer.param_groups[0]
+    copies = []
+    for parameter in group["params"]:
+        copy = parameter.detach().clone()
+        copy.grad = parameter.grad
+        copies.append(copy)
+    replay = type(optimizer)([{**group, "params": copies, "weight_decay": 0.0}])
+    for parameter, copy in zip(group["params"], copies, strict=True):
+        state = optimizer.state.get(parameter, {})
+        replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+    replay.step()
+    return copies
+
+
+def step_seen(optimizer: torch.optim.Optimizer, witness: Witness) -> None:
+    """One optimiser step whose decay the witness measures against a replay without decay."""
+    group = optimizer.param_groups[0]
+    before = [parameter.detach().clone() for parameter in group["params"]]
+    replayed = without_decay(optimizer)
+    optimizer.step()
+    seen = decay_of_step(before, [parameter.detach() for parameter in group["params"]], replayed)
+    witness.count(decay_seen=seen, decay_expected=group["lr"] * group["weight_decay"])
+
+
+def arithmetic(device: torch.device, precision: str) -> torch.autocast:
+    """Autocast to `bfloat16` or `float16`; `float32` leaves all as it is."""
+    kind = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+    return torch.autocast(device.type, dtype=None if precision == "float32" else kind, enabled=precision != "float32")
 
 
 def train(
@@ -83,41 +99,47 @@ def train(
     stopped: Callable[[], bool] = lambda: False,
 ) -> tuple[list[dict[str, float]], dict[str, float]]:
     """Train the network in place; returns the history (one row per block of steps) and what the witness saw."""
-    device = items.images.device
+    steps = settings["steps"]
     optimizer = optimiser(model, settings, action["weight_decay"])
-    witness = Witness(model, input_settings)
+    witness = Witness(model, input_settings, int(items.sources.max()) + 1)
+    scaler = torch.amp.GradScaler(items.device.type, enabled=settings["precision"] == "float16")
     history: list[dict[str, float]] = []
-    sums = torch.zeros(3, device=device)
-    first = checkpoint.resume(model, optimizer, witness, history) if checkpoint else 0
-    progress = Progress("finetune", settings["steps"])
+    sums = torch.zeros(3, device=items.device)
+    first = checkpoint.resume(model, optimizer, scaler, witness, history) if checkpoint else 0
+    if settings["compile"]:
+        model.compile()
+    progress = Progress("finetune", steps)
     progress.resume(first)
     model.train()
-    for step in range(first, settings["steps"]):
-        rows, epochs = (part.to(device) for part in batch_rows(run_seed, step, settings["batch_size"], len(items)))
-        stored, labels = items.images[rows], items.labels[rows]
+    for step, rows, epochs, stored in batches(items, run_seed, range(first, steps), settings["batch_size"]):
+        labels = items.labels[rows]
         seen = augmented(as_unit(stored), Draws(run_seed, epochs, rows), action["operations"], action["noise"])
         witness.watch(stored if step % settings["witness_every"] == 0 else None)
-        witness.count(
-            items=len(rows),
-            synthetic=items.synthetic[rows].sum().item(),
-            changed_labels=(labels != items.true_labels[rows]).sum().item(),
-        )
+        witness.count_items(items.origins[rows], items.sources[rows], labels != items.true_labels[rows])
         torch.manual_seed(seed("dropout", run_seed, step))
         rate = learning_rate(step, settings)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        logits = model(as_input(seen, input_settings))
-        loss = F.cross_entropy(logits, labels)
+        with arithmetic(items.device, settings["precision"]):
+            logits = model(as_input(seen, input_settings))
+            loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
-        optimizer.step()
+        if step >= steps // 4 and "decay_seen" not in witness.counts and math.isfinite(norm):
+            step_seen(optimizer, witness)
+        else:
+            scaler.step(optimizer)
+        scaler.update()
+        if step == steps - 1:
+            witness.look_at_evaluation(model, stored)
         sums += torch.stack([loss.detach(), (logits.detach().argmax(1) == labels).float().mean(), norm])
-        if (step + 1) % settings["history_every"] == 0 or step + 1 == settings["steps"]:
+        if (step + 1) % settings["history_every"] == 0 or step + 1 == steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
             if checkpoint and (stopped() or (step + 1) % settings["checkpoint_every"] == 0):
-                checkpoint.save(step + 1, model, optimizer, witness, history)
+                checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
             if stopped():
                 sys.exit(143)
         progress.advance()
@@ -150,7 +172,13 @@ class Checkpoint:
     identity: str
 
     def save(
-        self, step: int, model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, history: list
+        self,
+        step: int,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        witness: Witness,
+        history: list,
     ) -> None:
         """Write the state after `step` steps, atomically."""
         state = {
@@ -158,13 +186,21 @@ class Checkpoint:
             "step": step,
             "model": model.state_dict(),
             "optimizer": optimizer.state_dict(),
-            "witness": witness.counts,
+            "scaler": scaler.state_dict(),
+            "witness": witness.state(),
             "history": history,
         }
         with replacing(self.path) as temporary:
             torch.save(state, temporary)
 
-    def resume(self, model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, history: list) -> int:
+    def resume(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        witness: Witness,
+        history: list,
+    ) -> int:
         """Load the state if the file is there and fits; returns the number of steps that are done."""
         if not self.path.exists():
             return 0
@@ -178,7 +214,8 @@ class Checkpoint:
             return 0
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        witness.counts.update(state["witness"])
+        scaler.load_state_dict(state["scaler"])
+        witness.load(state["witness"])
         history.extend(state["history"])
         print(f"resumed after {state['step']} steps", file=sys.stderr)
         return state["step"]

@@ -20,14 +20,14 @@ from weightscape.records import place, read_record, write_record
 STAGE = "assemble"
 
 
-def real_items(shards: Sequence[Path]) -> Table:
-    """Items of the real training set."""
+def real_items(shards: Sequence[Path], origin: str = "real") -> Table | None:
+    """Items of a split of real images."""
     tables, first = [], 0
     for path in shards:
         labels = read_labels(path)
-        tables.append(listed(place(path), labels, "real", float("nan"), first))
+        tables.append(listed(place(path), labels, origin, float("nan"), first))
         first += len(labels)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 def synthetic_items(shards: Sequence[Path]) -> Table | None:
@@ -46,13 +46,17 @@ def main(argv: list[str] | None = None) -> None:
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
+    real = real_items(arguments.train)
+    assert real is not None
+    extra = real_items(arguments.extra, "extra")
     items = assemble(
-        real_items(arguments.train),
-        synthetic_items(arguments.synthetic),
+        real,
+        synthetic_items(arguments.synthetic) if extra is None else extra,
         settings["family"],
         settings["values"],
         np.random.default_rng(settings["seed"]),
@@ -65,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=[*arguments.train, *arguments.synthetic],
+        inputs=[*arguments.train, *arguments.synthetic, *arguments.extra],
         outputs=[path],
         facts=summary(items),
     )

@@ -60,11 +60,8 @@ def main(argv: list[str] | None = None) -> None:
             checkpoint,
             stopped,
         )
-    listed = {
-        "synthetic_share": items.synthetic.float().mean().item(),
-        "changed_labels": (items.labels != items.true_labels).float().mean().item(),
-    }
-    action.verdict(seen, settings["action"], listed)
+    listed = items.description()
+    action.verdict(seen, settings["action"], listed, settings["training"]["steps"])
     code.check()
     write_tensors(arguments.out / "initial.safetensors", own)
     write_tensors(arguments.out / "after.safetensors", networks.tensors_of(model))
@@ -76,7 +73,7 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
-        facts={"items": len(items), "classes": classes, "action": seen, "final": history[-1]},
+        facts={"listed": listed, "items": len(items), "classes": classes, "action": seen, "final": history[-1]},
         volatile={"device": str(device), "threads": arguments.threads},
     )
     checkpoint.path.unlink(missing_ok=True)

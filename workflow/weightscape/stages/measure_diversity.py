@@ -29,7 +29,7 @@ SHOWN = 20
 
 
 def seen_batch(images: Any, settings: dict[str, Any], seed: int, first: int) -> Any:
-    """Images `first` and following of one epoch, uint8 [n, c, h, w] to float in [0, 1], augmented by draws of their own."""
+    """Images from `first` on of one epoch, uint8 [n, c, h, w], as float in [0, 1], each augmented by its own draws."""
     import torch
 
     from weightscape.augmentations.policy import augmented
@@ -41,12 +41,22 @@ def seen_batch(images: Any, settings: dict[str, Any], seed: int, first: int) -> 
     return augmented(as_unit(images), draws, settings["operations"], settings["noise"])
 
 
-def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Iterator[Any]:
+def stored(items: Any, first: int, last: int) -> Any:
+    """Images of some items as they are stored, whether these are held in memory or mapped."""
+    import torch
+
+    rows = np.arange(first, min(last, len(items)))
+    if isinstance(items.images, torch.Tensor):
+        return items.images[rows]
+    return items.images.gather(rows, False)
+
+
+def seen_epoch(items: Any, settings: dict[str, Any], seed: int) -> Iterator[Any]:
     """One epoch in batches, in order."""
     from weightscape.embeddings import BATCH
 
-    for first in range(0, len(images), BATCH):
-        yield seen_batch(images[first : first + BATCH], settings, seed, first)
+    for first in range(0, len(items), BATCH):
+        yield seen_batch(stored(items, first, first + BATCH), settings, seed, first)
 
 
 def measure_seed(
@@ -59,7 +69,7 @@ def measure_seed(
     from weightscape.diversity.settings import DiversitySettings
     from weightscape.embeddings import rows_by_space
 
-    rows = rows_by_space(spaces, seen_epoch(items.images, settings, seed))
+    rows = rows_by_space(spaces, seen_epoch(items, settings, seed))
     records = {}
     for name in spaces:
         real = len(fixed[name]["baseline"])
@@ -71,7 +81,7 @@ def measure_seed(
             settings=DiversitySettings.from_mapping(settings["measures"]),
             rng=np.random.default_rng(seed),
         )
-    shown = seen_batch(items.images[:SHOWN], settings, seed, 0)
+    shown = seen_batch(stored(items, 0, SHOWN), settings, seed, 0)
     return records, (shown * 255).round().to(torch.uint8).numpy()
 
 

@@ -1,0 +1,60 @@
+"""Items held on the device and items in memory-mapped shards give the same batches."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from weightscape import feed
+from weightscape.files import write_table
+from weightscape.images import ImageSet, write_shards
+from weightscape.items import COLUMNS, listed
+from weightscape.loading import load_items
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Path:
+    """An item list over two shards, with a copy and a synthetic item."""
+    rng = np.random.default_rng(0)
+    content = ImageSet(rng.integers(0, 255, (30, 3, 8, 8), dtype=np.uint8), np.arange(30) % 3)
+    folder = tmp_path / "results" / "1_data" / "set" / "train"
+    paths = write_shards(folder, content, 2)
+    tables = []
+    for number, path in enumerate(paths):
+        labels = content.labels[number * 15 : (number + 1) * 15]
+        origin = "real" if number == 0 else "ddpm"
+        tables.append(listed(str(path.relative_to(tmp_path / "results")), labels, origin, float("nan")))
+    table = pd.concat([*tables, tables[0].iloc[:1]], ignore_index=True)[COLUMNS]
+    path = tmp_path / "results" / "3_assemble" / "set" / "real" / "items.parquet"
+    write_table(path, table)
+    return path
+
+
+def all_batches(items: feed.Items, steps: range) -> list:
+    return list(feed.batches(items, 7, steps, 12))
+
+
+def test_mapped_and_resident_items_give_the_same_batches(listing: Path) -> None:
+    resident, _ = load_items(listing, torch.device("cpu"), resident=True)
+    mapped, _ = load_items(listing, torch.device("cpu"), resident=False)
+    assert isinstance(resident.images, torch.Tensor) and isinstance(mapped.images, feed.Mapped)
+    for one, other in zip(all_batches(resident, range(6)), all_batches(mapped, range(6)), strict=True):
+        assert one[0] == other[0]
+        for a, b in zip(one[1:], other[1:], strict=True):
+            assert torch.equal(a, b)
+
+
+def test_the_description_counts_what_the_list_holds(listing: Path) -> None:
+    items, paths = load_items(listing, torch.device("cpu"))
+    found = items.description()
+    assert (found["items"], found["unique_images"]) == (31, 30) and len(paths) == 2
+    assert found["synthetic_share"] == pytest.approx(15 / 31) and found["extra_share"] == 0
+
+
+def test_batches_go_on_where_they_stopped(listing: Path) -> None:
+    items, _ = load_items(listing, torch.device("cpu"), resident=False)
+    whole = all_batches(items, range(6))[3:]
+    for one, other in zip(whole, all_batches(items, range(3, 6)), strict=True):
+        assert one[0] == other[0] and torch.equal(one[3], other[3])
