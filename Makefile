@@ -74,6 +74,7 @@ format: .venv/.dev
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
+	python tests/benchmarks/sources.py
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

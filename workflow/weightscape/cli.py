@@ -15,6 +15,7 @@ COMMANDS = {
     "dag": "draw the rules of the workflow from the output of snakemake --rulegraph",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
     "status": "what of a study is done, running and failed, and how long the rest takes",
+    "cost": "GPU and CPU hours, disk and memory that a study is expected to take",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
 }

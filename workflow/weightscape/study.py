@@ -4,9 +4,10 @@ Pure functions of a config that `config.checked` let pass. Each stage gets exact
 as one JSON object, so that a job is stale only when one of *its* settings changed.
 """
 
+import functools
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,13 @@ def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[s
     """The settings of one job of `stage`, from those of its wildcards that matter to it."""
     part = SLICES[stage]
     names = {"replicate" if name == "seed" else name: value for name, value in wildcards.items()}
-    return part(config, **{name: names[name] for name in inspect.signature(part).parameters if name in names})
+    return part(config, **{name: names[name] for name in _names(part) if name in names})
+
+
+@functools.cache
+def _names(part: Callable[..., dict[str, Any]]) -> tuple[str, ...]:
+    """Names of the wildcards that a stage's settings depend on."""
+    return tuple(inspect.signature(part).parameters)
 
 
 def results_folder(config: Config, default: Path) -> str:
