@@ -90,7 +90,7 @@ def test_a_pickle_of_code_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_and_an_unknown_word_are_said() -> None:
-    with pytest.raises(UserError, match="none.safetensors do not exist"):
+    with pytest.raises(UserError, match=r"none\.safetensors do not exist"):
         backbones.pretrained("test_resnet", "none.safetensors")
     with pytest.raises(UserError, match="weights 'imagenet' are unknown; allowed: wheel, hub, none or the path"):
         backbones.pretrained("test_resnet", "imagenet")
@@ -99,7 +99,7 @@ def test_a_missing_file_and_an_unknown_word_are_said() -> None:
 def test_the_hub_is_not_asked_outside_of_fetch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UserError, match="from the hub cannot be loaded .*rule `fetch`"):
+    with pytest.raises(UserError, match=r"from the hub cannot be loaded .*rule `fetch`"):
         backbones.pretrained("test_resnet", "hub")
 
 

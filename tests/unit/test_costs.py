@@ -43,7 +43,7 @@ def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any
     assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
     domain = costs.sizes_of(config, "domainnet", ASSUMED["images"])
     assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
-    with pytest.raises(UserError, match="images of data.cifar10 is not known: add it to images in cost.yaml"):
+    with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
         costs.sizes_of(config, "cifar10", {})
 
 

@@ -172,3 +172,10 @@ def test_sgd_has_no_decoupled_decay() -> None:
     config["finetune"]["optimizer"] = "sgd"
     with pytest.raises(UserError, match=r"weight_decay.doses.weak.coupled = false needs finetune.optimizer = 'adam'"):
         checked(config)
+
+
+def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
+    seen = study.seen_corruptions(checked(CONFIG), "digits")
+    assert seen["noise/weak"] == ["ood-noise-3"]
+    assert seen["augment/strong"] == ["ood-rotation-3"]
+    assert not any(condition.endswith("baseline") for condition in seen)

@@ -70,6 +70,8 @@ rule measure_diversity:
         extra=ancient(extra("safetensors")),
         extra_record=extra("json"),
         reference=ancient(expand("{shard}", shard=shards("{dataset}", "extra"))),
+        judge=ancient("<results>/2_generate/{dataset}/judge/weights.safetensors"),
+        judged="<results>/2_generate/{dataset}/judge/manifest.json",
         backbones=expand(
             "<results>/1_data/backbones/{backbone}/manifest.json",
             backbone=config["study"]["backbones"],
@@ -97,4 +99,4 @@ rule measure_diversity:
     shell:
         "python -m weightscape.stages.measure_diversity --settings {params.settings:q} --code {params.code:q}"
         " --items {input.item_lists:q} --real {input.train:q} --reference {input.reference:q}"
-        " --backbones {input.weights:q} --out {params.out:q} > {log:q} 2>&1"
+        " --backbones {input.weights:q} --judge {input.judge:q} --out {params.out:q} > {log:q} 2>&1"

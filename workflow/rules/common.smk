@@ -19,10 +19,6 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.update(
     MALLOC_MMAP_THRESHOLD_="33554432", MALLOC_TRIM_THRESHOLD_="2000000000"
 )
-# Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
-# a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
-if workflow.scheduling_settings is not None:  # a dry run has none
-    workflow.scheduling_settings.max_jobs_per_timespan = None
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
@@ -33,6 +29,12 @@ try:
     config = checked(config)
 except errors.UserError as fault:
     sys.exit(f"error: {fault}")
+
+
+onstart:
+    # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
+    # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
+    workflow.scheduler.job_rate_limiter = None
 
 
 wildcard_constraints:
@@ -293,6 +295,7 @@ def qualities():
 AGGREGATED = [
     "runs",
     "evaluation",
+    "class_accuracy",
     "layers",
     "diversity",
     "quality",

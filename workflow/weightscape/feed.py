@@ -30,7 +30,7 @@ class Mapped:
         """uint8 images [len(rows), c, h, w] in memory of the host."""
         batch = torch.empty((len(rows), *self.shards[0].shape[1:]), dtype=torch.uint8, pin_memory=pinned)
         for place, row in enumerate(rows):
-            batch[place] = torch.from_numpy(np.array(self.shards[self.shard_of[row]][self.row_of[row]]))
+            batch[place] = torch.from_numpy(np.array(self.shards[int(self.shard_of[row])][int(self.row_of[row])]))
         return batch
 
 

@@ -23,7 +23,7 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
     """
     rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
-    given = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
+    given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -39,7 +39,8 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     if "attention" in rates:
         for module in net.modules():
             if hasattr(module, "fused_attn"):
-                module.fused_attn = False  # the fused kernel drops inside, where nothing can be seen
+                # The fused kernel drops inside, where nothing can be seen.
+                module.fused_attn = False  # pyright: ignore[reportArgumentType]
     return net
 
 
@@ -49,8 +50,9 @@ def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
     if not blocks:
         raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")
     for block in blocks:
-        block.add_module("block_dropout", nn.Dropout(rate))
-        block.register_forward_hook(lambda module, inputs, output: module.block_dropout(output))
+        dropout = nn.Dropout(rate)
+        block.add_module("block_dropout", dropout)
+        block.register_forward_hook(lambda module, inputs, output, dropout=dropout: dropout(output))
 
 
 def head_name(model: nn.Module) -> str:

@@ -151,6 +151,29 @@ def guidances(config: Config) -> list[float]:
     return [float(guidance["scale"]) for guidance in config["generate"]["guidances"]]
 
 
+CORRUPTED_BY = {
+    "noise": {"gaussian_noise"},
+    "blur": {"resample"},
+    "contrast": {"autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "rotation": {"affine", "autoaugment", "randaugment", "trivialaugment", "augmix"},
+    "occlusion": {"erasing"},
+}
+"""The augmentations that show a network each kind of corruption before it is tested on it."""
+
+
+def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
+    """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
+    sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
+    found = {}
+    for family, dose in conditions(config):
+        act = action(config, family, dose)
+        used = {operation["name"] for operation in act["operations"]} | ({"gaussian_noise"} if act["noise"] else set())
+        seen = [f"ood-{name}" for name, kind in sets.items() if CORRUPTED_BY.get(kind, set()) & used]
+        if seen:
+            found[f"{family}/{dose}"] = seen
+    return found
+
+
 def _root(config: Config) -> int:
     return config["study"]["seed"]
 
@@ -302,6 +325,7 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input")},
         "evaluate": config["evaluate"],
+        "seed": seed(_root(config), "evaluate", dataset),
     }
 
 
@@ -325,6 +349,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
             if family in DIVERSITY_FAMILIES
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
+        "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
 

@@ -18,6 +18,7 @@ from weightscape.files import read_json, read_table, read_tensors
 from weightscape.frames import Table
 from weightscape.images import read_shards
 from weightscape.records import read_record
+from weightscape.robustness import effective_robustness
 
 Outline = Mapping[str, Any]
 
@@ -32,24 +33,62 @@ def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
 
 
 def runs(results: Path, outline: Outline) -> Table:
-    """One row per run: what it was trained on, what was seen to act, and how training ended."""
+    """One row per run: what it was trained on, what was seen to act, how training ended.
+
+    `judge_accuracy` is the share of its images, as the network sees them, that the judge assigns to their class; nan
+    where the family leaves images alone.
+    """
+    judged = judge_accuracy(results, outline)
     rows = []
     for columns, run in runs_of(outline):
+        key = tuple(columns[name] for name in ("dataset", "family", "dose", "seed"))
         facts = read_record(results / "4_finetune" / run / "manifest.json")["facts"]
         final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
-        rows.append({**columns, "items": facts["items"], **facts["action"], **final})
+        judge = {"judge_accuracy": judged.get(key, float("nan"))}
+        rows.append({**columns, "items": facts["items"], **facts["action"], **judge, **final})
     return pd.DataFrame(rows)
 
 
+def judge_accuracy(results: Path, outline: Outline) -> dict[tuple[Any, ...], float]:
+    """The judge's accuracy by (dataset, family, dose, seed), where the images were looked at."""
+    found = {}
+    for dataset, condition in itertools.product(outline["datasets"], outline["measured"]):
+        name = f"{condition['family']}/{condition['dose']}"
+        records = read_json(results / "3_assemble" / dataset / name / "diversity" / "measures.json")
+        for seed, spaces in records.items():
+            found[dataset, condition["family"], condition["dose"], int(seed)] = spaces[JUDGE]["judge_accuracy"]
+    return found
+
+
+JUDGE = "judge"
+"""The record beside those of the spaces."""
+
+
 def evaluation(results: Path, outline: Outline) -> Table:
-    """One row per run and split: accuracy, nll, brier, ece, images."""
+    """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness."""
     rows = []
     for columns, run in runs_of(outline):
         metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
         for split in outline["splits"][columns["dataset"]]:
             if split not in metrics:
                 raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
-            rows.append({**columns, "split": split, **metrics[split]})
+            values = {name: value for name, value in metrics[split].items() if name != "class_accuracy"}
+            seen = split in outline["seen"][columns["dataset"]].get(f"{columns['family']}/{columns['dose']}", [])
+            rows.append({**columns, "split": split, "seen": seen, **values})
+    table = pd.DataFrame(rows)
+    table["effective_robustness"], table["no_robustness_because"] = effective_robustness(table)
+    return table
+
+
+def class_accuracy(results: Path, outline: Outline) -> Table:
+    """One row per run, split and class; a class without images has none."""
+    rows = []
+    for columns, run in runs_of(outline):
+        metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
+        for split in outline["splits"][columns["dataset"]]:
+            for label, value in enumerate(metrics[split]["class_accuracy"]):
+                if value is not None:
+                    rows.append({**columns, "split": split, "label": label, "accuracy": value})
     return pd.DataFrame(rows)
 
 
@@ -75,7 +114,7 @@ def diversity(results: Path, outline: Outline) -> Table:
         name = f"{condition['family']}/{condition['dose']}"
         records = read_json(results / "3_assemble" / dataset / name / "diversity" / "measures.json")
         for seed, spaces in records.items():
-            for space, record in spaces.items():
+            for space, record in ((space, record) for space, record in spaces.items() if space != JUDGE):
                 condition_of = {name: condition[name] for name in ("family", "dose", "number")}
                 key = {"dataset": dataset, **condition_of, "seed": int(seed), "space": space}
                 rows += [{**key, "measure": measure, "value": value} for measure, value in flat(record)]

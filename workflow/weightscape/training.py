@@ -64,7 +64,8 @@ def without_decay(optimizer: torch.optim.Optimizer) -> list[Tensor]:
         copy = parameter.detach().clone()
         copy.grad = parameter.grad
         copies.append(copy)
-    replay = type(optimizer)([{**group, "params": copies, "weight_decay": 0.0}])
+    kind: Any = type(optimizer)
+    replay = kind([{**group, "params": copies, "weight_decay": 0.0}])
     for parameter, copy in zip(group["params"], copies, strict=True):
         state = optimizer.state.get(parameter, {})
         replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}

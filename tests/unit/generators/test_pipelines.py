@@ -3,6 +3,7 @@
 import json
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -188,11 +189,8 @@ class Flagging:
     def __call__(self, prompt: list[str], **options: Any) -> Any:
         from PIL import Image
 
-        class Answer:
-            images = [Image.new("RGB", (16, 16), (k, k, k)) for k in range(len(prompt))]
-            nsfw_content_detected = [k % 2 == 1 for k in range(len(prompt))]
-
-        return Answer
+        images = [Image.new("RGB", (16, 16), (k, k, k)) for k in range(len(prompt))]
+        return SimpleNamespace(images=images, nsfw_content_detected=[k % 2 == 1 for k in range(len(prompt))])
 
 
 def test_refused_images_are_left_out_and_counted() -> None:

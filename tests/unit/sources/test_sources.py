@@ -174,7 +174,7 @@ def test_more_images_than_there_are_is_said() -> None:
 
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """CIFAR-10's own files, of 10 images per training batch and 20 test images, with the digests that belong to them."""
+    """CIFAR-10's own files, of 10 images per training batch and 20 test images, with their digests."""
     import torchvision
 
     base = tmp_path / "root" / "cifar-10-batches-py"

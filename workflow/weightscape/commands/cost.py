@@ -40,11 +40,10 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-INTRODUCTION = """Written by `weightscape cost`; an estimate, not a measurement. Operations per image are counted by torch \
-on each network
-(a multiplication and an addition are two), matrix shapes are those of the weights; rates of devices and sizes of public
-data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`. Memory is that of one job. Disk is what
-stays; the cache of downloads comes on top."""
+INTRODUCTION = """Written by `weightscape cost`; an estimate, not a measurement. Operations per image are counted by
+torch on each network (a multiplication and an addition are two), matrix shapes are those of the weights; rates of
+devices and sizes of public data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`. Memory is
+that of one job. Disk is what stays; the cache of downloads comes on top."""
 
 
 def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:

@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     outline, results = arguments.settings, results_of(arguments.out)
     made = {
         name: getattr(tables, name)(results, outline)
-        for name in ("runs", "evaluation", "layers", "diversity", "quality", "samples")
+        for name in ("runs", "evaluation", "class_accuracy", "layers", "diversity", "quality", "samples")
     }
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
     code.check()

@@ -1,11 +1,12 @@
 """Stage 4: the runs of one condition on every split: metrics and logits.
 
     python -m weightscape.stages.evaluate --splits results/1_data/digits/test/manifest.json \
-        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
+        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json --out /tmp/evaluation \
         --settings "$(weightscape settings evaluate --dataset digits --backbone efficientnet-lite0)"
 
 Writes into each run's folder evaluation/metrics.json, evaluation/logits.safetensors (float16), a manifest and
-provenance. A split whose record still holds is kept, so that a new split or seed costs only itself.
+provenance, or into --out for a single run, as when only some splits are of interest. A split whose record still holds
+is kept, so that a new split or seed costs only itself.
 """
 
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from weightscape import program
+from weightscape.errors import UserError
 from weightscape.evaluation import forward_of, metrics, predict
 from weightscape.files import digest, read_json, read_tensors, sha256, write_json, write_tensors
 from weightscape.images import read_shards
@@ -24,9 +26,8 @@ from weightscape.records import content_digest, place, read_record, write_record
 STAGE = "evaluate"
 
 
-def kept(run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
+def kept(folder: Path, run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
     """The inputs of an earlier evaluation of the same weights by the same settings and code; else nothing."""
-    folder = run / "evaluation"
     if not all((folder / name).is_file() for name in ("manifest.json", "metrics.json", "logits.safetensors")):
         return {}
     record = read_record(folder / "manifest.json")
@@ -41,11 +42,10 @@ def kept(run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
 
 
 def evaluate_run(
-    run: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str, threads: int
+    run: Path, folder: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str, threads: int
 ) -> None:
-    """Evaluate one run on the splits of these manifests and write its files."""
-    folder = run / "evaluation"
-    inputs = kept(run, settings, code.digest)
+    """Evaluate one run on the splits of these manifests and write its files into `folder`."""
+    inputs = kept(folder, run, settings, code.digest)
     old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if inputs else ({}, {})
     results, logits = {}, {}
     forward: Callable[[np.ndarray], np.ndarray] | None = None
@@ -57,7 +57,10 @@ def evaluate_run(
         forward = forward or _forward(run, settings, device, threads)
         content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
         logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(np.float16)
-        results[split] = metrics(logits[split], content.labels, settings["evaluate"]["calibration_bins"])
+        options = settings["evaluate"]
+        results[split] = metrics(
+            logits[split], content.labels, options["calibration_bins"], options["bootstrap_draws"], settings["seed"]
+        )
     code.check()
     write_json(folder / "metrics.json", results)
     write_tensors(folder / "logits.safetensors", logits)
@@ -88,13 +91,19 @@ def main(argv: list[str] | None = None) -> None:
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
+    parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
 
+    if arguments.out and len(arguments.runs) > 1:
+        raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
     for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
-        evaluate_run(manifest.parent, arguments.splits, arguments.settings, code, arguments.device, arguments.threads)
+        folder = arguments.out or manifest.parent / "evaluation"
+        evaluate_run(
+            manifest.parent, folder, arguments.splits, arguments.settings, code, arguments.device, arguments.threads
+        )
 
 
 if __name__ == "__main__":

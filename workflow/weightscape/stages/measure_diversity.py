@@ -3,7 +3,8 @@
     python -m weightscape.stages.measure_diversity --items results/3_assemble/digits/real/items.parquet \
         --real results/1_data/digits/train/shard-00000.safetensors \
         --reference results/1_data/digits/extra/shard-00000.safetensors \
-        --backbones results/1_data/backbones/efficientnet-lite0/weights.safetensors --out /tmp/diversity \
+        --backbones results/1_data/backbones/efficientnet-lite0/weights.safetensors \
+        --judge results/2_generate/digits/judge/weights.safetensors --out /tmp/diversity \
         --settings "$(weightscape settings measure_diversity --dataset digits --family noise --dose strong)"
 
 One epoch after augmentation, as pixels and as embeddings of each backbone before training. Writes measures.json
@@ -59,17 +60,32 @@ def seen_epoch(items: Any, settings: dict[str, Any], seed: int) -> Iterator[Any]
         yield seen_batch(stored(items, first, first + BATCH), settings, seed, first)
 
 
-def measure_seed(
-    items: Any, spaces: dict[str, Any], fixed: dict[str, dict[str, Any]], settings: dict[str, Any], seed: int
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Records by space of one seed's item list, and the first images as the network sees them."""
+def pictures(seen: Any) -> np.ndarray:
+    """Images in [0, 1] as uint8."""
     import torch
 
+    return (seen * 255).round().to(torch.uint8).numpy()
+
+
+def measure_seed(
+    items: Any,
+    spaces: dict[str, Any],
+    fixed: dict[str, dict[str, Any]],
+    judge: dict[str, np.ndarray],
+    settings: dict[str, Any],
+    seed: int,
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Records by space of one seed's item list, and the first images as the network sees them.
+
+    The judge's record is the share of the images as the network sees them that it assigns to their class.
+    """
     from weightscape.diversity.measure import measure
     from weightscape.diversity.settings import DiversitySettings
     from weightscape.embeddings import rows_by_space
+    from weightscape.generators.judge import predict
 
-    rows = rows_by_space(spaces, seen_epoch(items, settings, seed))
+    judged = {"judge": lambda seen: predict(judge, pictures(seen)).argmax(1)}
+    rows = rows_by_space(spaces | judged, seen_epoch(items, settings, seed))
     records = {}
     for name in spaces:
         real = len(fixed[name]["baseline"])
@@ -81,8 +97,10 @@ def measure_seed(
             settings=DiversitySettings.from_mapping(settings["measures"]),
             rng=np.random.default_rng(seed),
         )
+    recognised = rows["judge"] == items.true_labels.numpy()
+    records["judge"] = {"judge_accuracy": float(recognised.mean())}
     shown = seen_batch(stored(items, 0, SHOWN), settings, seed, 0)
-    return records, (shown * 255).round().to(torch.uint8).numpy()
+    return records, pictures(shown)
 
 
 def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int) -> dict[str, dict[str, Any]]:
@@ -121,6 +139,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
     parser.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
+    parser.add_argument("--judge", type=Path, required=True, help="weights of the classifier that knows real images")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
@@ -144,9 +163,9 @@ def main(argv: list[str] | None = None) -> None:
     for path, (label, seed) in track(pairs, "measure diversity", len(pairs), "seeds"):
         key = (content_digest(path), seed if acts else 0)  # seeds differ only by their draws and their lists
         if key not in done:
-            items, used = load_items(path, torch.device("cpu"))
+            items, used = load_items(path, torch.device("cpu"), resident=True)
             shards.update(used)
-            done[key] = measure_seed(items, spaces, fixed, settings, seed)
+            done[key] = measure_seed(items, spaces, fixed, read_tensors(arguments.judge), settings, seed)
         results[label], samples[f"seed{label}"] = done[key]
     code.check()
     write_json(arguments.out / "measures.json", results)
@@ -161,6 +180,7 @@ def main(argv: list[str] | None = None) -> None:
             *arguments.real,
             *arguments.reference,
             *arguments.backbones,
+            arguments.judge,
             *sorted(shards),
         ],
         outputs=[arguments.out / "measures.json", arguments.out / "samples.safetensors"],
