@@ -37,9 +37,9 @@ rule data:
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
-    threads: decoding_threads
     conda:
         "../../envs/torch.yaml"
+    threads: decoding_threads
     params:
         settings=settings("data"),
         code=code_digest("data"),

@@ -21,6 +21,8 @@ def checked(config: Config) -> dict[str, Any]:
     A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
     """
     config = _without_nulls(config)
+    if config.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
+        config["allow_retraining"] = config["allow_retraining"] == "true"
     errors = sorted(_validator().iter_errors(config), key=_depth)
     if errors:
         raise UserError(f"config: {_sentence(errors[0])}")
