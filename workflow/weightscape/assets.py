@@ -7,7 +7,7 @@ Files of one's own (a folder of images, a file of weights) are no assets: they a
 from pathlib import Path
 from typing import Any
 
-from weightscape.study import Config
+from weightscape.study import Config, uses_generator
 
 Settings = dict[str, Any]
 
@@ -42,3 +42,11 @@ def of_generator(config: Config) -> list[str]:
     """The assets of the generator and of its gate: a pipeline and a model of one's own are checked, too."""
     found = ["generator"] if config["generate"]["kind"] != "ddpm" else []
     return found + (["zero-shot"] if config["generate"]["gate"]["classifier"] == "zero_shot" else [])
+
+
+def of_study(config: Config) -> list[str]:
+    """All assets of a study."""
+    chosen = config["study"]
+    found = [asset for dataset in chosen["datasets"] for asset in of_data(config, dataset)]
+    found += [asset for backbone in chosen["backbones"] for asset in of_backbone(config, backbone)]
+    return found + (of_generator(config) if uses_generator(config) else [])

@@ -73,7 +73,14 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
-        facts={"listed": listed, "items": len(items), "classes": classes, "action": seen, "final": history[-1]},
+        facts={
+            "listed": listed,
+            "items": len(items),
+            "classes": classes,
+            "head": networks.head_name(model),
+            "action": seen,
+            "final": history[-1],
+        },
         volatile={"device": str(device), "threads": arguments.threads},
     )
     checkpoint.path.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from weightscape import program
 from weightscape.files import read_tensors, write_table, write_tensors
-from weightscape.records import write_record
+from weightscape.records import read_record, write_record
 
 STAGE = "spectra"
 
@@ -39,7 +39,7 @@ def measure_and_write(
         spectra = {name.replace("after/", "before/", 1): values for name, values in spectra.items()}
     else:
         own = read_tensors(before[-1])
-        head = frozenset(name.rsplit(".", 1)[0] for name in own) if len(before) > 1 else frozenset()
+        head = head_of(after, own) if len(before) > 1 else frozenset()
         table, spectra = measure(read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta"))
         first, first_spectra = measure(own, settings=chosen, head=head, matrices=("after",))
         first["matrix"] = "before"
@@ -60,6 +60,14 @@ def measure_and_write(
         facts={"rows": len(table), "without_spectrum": unmeasured},
     )
     print(f"{len(table)} rows, {unmeasured} of them without a spectrum")
+
+
+def head_of(after: Path, own: dict[str, Any]) -> frozenset[str]:
+    """Layers of the head: those that the run's record names, or all that are its own (not so from scratch)."""
+    layers = frozenset(name.rsplit(".", 1)[0] for name in own)
+    record = after.parent / "manifest.json"
+    name = read_record(record)["facts"].get("head") if record.is_file() else None
+    return frozenset(layer for layer in layers if name is None or layer == name or layer.startswith(f"{name}."))
 
 
 def main(argv: list[str] | None = None) -> None:
