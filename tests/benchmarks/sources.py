@@ -157,8 +157,9 @@ def main() -> None:
         _line("JPEG files, PIL alone, after", after),
         "",
         f"Decoding reaches {share:.0%} of PIL alone by the clock and {cost / decoded['cpu']:.0%} by CPU time (wanted "
-        f"{LIMITS['share']:.0%}); arrays {arrays['rate']:.0f} images/s by the clock, {cores / arrays['cpu']:.0f} by CPU "
-        f"time on {cores} cores (wanted {LIMITS['rate']}); memory {max(arrays['memory'], decoded['memory']):.0f} MB "
+        f"{LIMITS['share']:.0%}); arrays {arrays['rate']:.0f} images/s by the clock, {cores / arrays['cpu']:.0f} by "
+        f"CPU time on {cores} cores (wanted {LIMITS['rate']}); memory "
+        f"{max(arrays['memory'], decoded['memory']):.0f} MB "
         f"(at most {LIMITS['memory']}).",
     ]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
