@@ -75,6 +75,7 @@ bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
 	python tests/benchmarks/sources.py
+	python tests/benchmarks/training.py
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

@@ -74,10 +74,10 @@ def main(argv: list[str] | None = None) -> None:
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
         facts={
+            "head": [networks.head_name(model)],
             "listed": listed,
             "items": len(items),
             "classes": classes,
-            "head": networks.head_name(model),
             "action": seen,
             "final": history[-1],
         },
