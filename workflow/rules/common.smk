@@ -2,11 +2,15 @@
 What all stages share: the checked config, each job's settings and code digest, and paths that depend on the study.
 """
 
+import gc
 import json
 import os
 import re
 import sys
 from pathlib import Path
+
+# The plan of a large grid is one growing graph, in which the collector of cyclic garbage finds nothing.
+gc.set_threshold(200_000, 20, 20)
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW))
