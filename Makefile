@@ -3,11 +3,14 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke dag test lint format bench lock clean
+.PHONY: figures smoke cluster dag test test-slurm lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# As many GPU jobs at once as there are GPUs.
+GPUS ?= $(shell nvidia-smi -L 2>/dev/null | wc -l)
+LIMITS = $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 BIN := $(CURDIR)/.venv/bin
 # Imports are compiled once, not in every job; the environment of a caller does not leak in.
 export PATH := $(BIN):$(PATH)
@@ -38,13 +41,17 @@ endef
 
 ## figures: run the study of config.yaml and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES) --quiet reason
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason
 	echo "The report is $(CURDIR)/results/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
-	snakemake --cores $(CORES) --quiet reason --configfile workflow/studies/smoke.yaml
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
+
+## cluster: start or resume a study on Slurm, as in make cluster STUDY=paper (workflow/profiles/slurm/README.md)
+cluster: .venv/.run
+	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
 
 ## dag: a picture of the rules
 dag: .venv/.run
@@ -55,7 +62,11 @@ dag: .venv/.run
 
 ## test: lint and tests
 test: lint
-	pytest
+	pytest --ignore tests/slurm
+
+## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
+test-slurm: .venv/.dev
+	pytest tests/slurm
 
 ## lint: style, types and the form of the rules
 lint: .venv/.dev
@@ -76,6 +87,7 @@ bench: .venv/.dev
 	python tests/benchmarks/diversity.py
 	python tests/benchmarks/sources.py
 	python tests/benchmarks/training.py
+	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

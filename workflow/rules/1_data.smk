@@ -37,6 +37,7 @@ rule data:
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
+    localrule: study.reads_fast(config)
     conda:
         "../../envs/torch.yaml"
     threads: decoding_threads
@@ -61,6 +62,7 @@ rule backbone:
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     log:
         "<results>/logs/backbone/{backbone}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

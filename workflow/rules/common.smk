@@ -25,14 +25,24 @@ os.environ.update(
 )
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
+shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import assets, code, errors, images, places, retraining, study
 from weightscape.config import checked
 
-try:
-    config = checked(config)
-except errors.UserError as fault:
-    sys.exit(f"error: {fault}")
+# On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
+# the code that its head planned with: a config edited since is for the next start, edited code the program finds.
+VARIABLE = "WEIGHTSCAPE_PLANNED"
+PLANNED = json.loads(os.environ.get(VARIABLE, "{}")) if workflow.remote_exec else {}
+if PLANNED:
+    config = PLANNED["config"]
+else:
+    try:
+        config = checked(config)
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
+    PLANNED = {"config": config, "code": {}}
 
 
 onstart:
@@ -57,7 +67,7 @@ wildcard_constraints:
 
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
-    return code.code_digest("figure", f"figures.{wildcards.figure}")
+    return code_digest("figure", f"figures.{wildcards.figure}")
 
 
 SEEDS = config["study"]["seeds"]
@@ -75,9 +85,17 @@ def settings(stage):
     )
 
 
-def code_digest(stage):
-    """The meaning of a stage's code."""
-    return code.code_digest(stage)
+def code_digest(stage, *further):
+    """The meaning of a stage's code, with further modules that it chooses at run time."""
+    name = " ".join([stage, *further])
+    if name not in PLANNED["code"]:
+        PLANNED["code"][name] = code.code_digest(stage, *further)
+        os.environ[VARIABLE] = json.dumps(PLANNED)
+    return PLANNED["code"][name]
+
+
+for drawn in config["figures"]:
+    code_digest("figure", f"figures.{drawn}")
 
 
 def folder_of(name):

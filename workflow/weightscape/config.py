@@ -111,6 +111,12 @@ def _check_references(config: Config) -> None:
             if name not in config[block]:
                 known = ", ".join(sorted(config[block]))
                 raise UserError(f"config: study.{key} names {name!r}, which {block} does not define; known: {known}")
+    for name in config["diversity"]["embeddings"]:
+        if name not in config["backbones"]:
+            known = ", ".join(sorted(config["backbones"]))
+            raise UserError(
+                f"config: diversity.embeddings names {name!r}, which backbones does not define; known: {known}"
+            )
     for family in chosen["families"]:
         _check_family(config, family)
     if config["generate"]["name"] == "judge":

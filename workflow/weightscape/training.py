@@ -139,9 +139,10 @@ def train(
         if (step + 1) % settings["history_every"] == 0 or step + 1 == steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
-            if checkpoint and (stopped() or (step + 1) % settings["checkpoint_every"] == 0):
+            stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
+            if checkpoint and (stop or (step + 1) % settings["checkpoint_every"] == 0):
                 checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
-            if stopped():
+            if stop:
                 sys.exit(143)
         progress.advance()
     return history, witness.report()
