@@ -3,6 +3,7 @@
 Classes are the sorted names of the folders below `train`. Files are taken in the order of their names.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,9 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     paths: list[str] = []
     labels: list[int] = []
     for name_of_class in found:
-        files = sorted(path for path in (folder / name_of_class).iterdir() if path.suffix.lower() in ENDINGS)
-        paths += map(str, files)
+        with os.scandir(folder / name_of_class) as entries:
+            files = sorted(entry.path for entry in entries if entry.name.lower().endswith(ENDINGS))
+        paths += files
         labels += [names.index(name_of_class)] * len(files)
     if not paths:
         raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
