@@ -62,7 +62,8 @@ def _with_head(net: nn.Module, classes: int, dropout: float) -> nn.Module:
     if not isinstance(old, nn.Linear):
         raise UserError(f"the CLIP tower has no projection at {name!r}, but {type(old).__name__}: use another model")
     setattr(net.get_submodule(parent), leaf, Projection(old, classes, dropout))
-    net.default_cfg = {**_plain(config), "classifier": f"{name}.classifier"}  # pyright: ignore[reportAttributeAccessIssue]
+    changed: Any = {**_plain(config), "classifier": f"{name}.classifier"}
+    net.default_cfg = changed
     return net
 
 

@@ -20,24 +20,25 @@ def checked(config: Config) -> dict[str, Any]:
 
     A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
     """
-    config = _without_nulls(config)
-    if config.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
-        config["allow_retraining"] = config["allow_retraining"] == "true"
-    errors = sorted(_validator().iter_errors(config), key=_depth)
+    whole = _without_nulls(config)
+    if whole.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
+        whole["allow_retraining"] = whole["allow_retraining"] == "true"
+    errors = sorted(_validator().iter_errors(whole), key=_depth)
     if errors:
         raise UserError(f"config: {_sentence(errors[0])}")
-    _check_references(config)
-    return dict(config)
+    _check_references(whole)
+    return whole
 
 
 def _without_nulls(config: Config) -> dict[str, Any]:
     """The config without the doses and OOD sets that a study sets to null."""
-    config = json.loads(json.dumps(config))
+    whole: dict[str, Any] = json.loads(json.dumps(config))
     for block, part in (("families", "doses"), ("data", "ood")):
-        for one in (config.get(block) or {}).values():
+        defined = whole.get(block)
+        for one in defined.values() if isinstance(defined, dict) else ():
             if isinstance(one, dict) and isinstance(one.get(part), dict):
                 one[part] = {name: value for name, value in one[part].items() if value is not None}
-    return config
+    return whole
 
 
 @functools.cache

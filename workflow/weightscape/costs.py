@@ -82,16 +82,18 @@ def _slices(shape: tuple[int, ...]) -> int:
 @functools.cache
 def pipeline_operations(size: int, steps: int, guided: bool) -> float:
     """One image of a pipeline with the denoiser and decoder of Stable Diffusion 1.x."""
-    from diffusers import AutoencoderKL, UNet2DConditionModel
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
+    shape: dict[str, Any] = {
+        "block_out_channels": (128, 256, 512, 512),
+        "down_block_types": ("DownEncoderBlock2D",) * 4,
+        "up_block_types": ("UpDecoderBlock2D",) * 4,
+        "layers_per_block": 2,
+    }
     with torch.device("meta"):
         unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
-        decoder = AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-        ).eval()
+        decoder = AutoencoderKL(**shape).eval()
         latent = torch.empty(1, 4, size // 8, size // 8)
         text, time = torch.empty(1, 77, 768), torch.empty(1)
     step = counted(unet, latent, time, text) * (2 if guided else 1)

@@ -19,6 +19,7 @@ def loaded(path: str, part: str, revision: str | None = None, network: bool = Fa
     """The part `part` of the data set; from the cache alone unless `network`."""
     cache.set_up(network)
     import datasets
+    from datasets.exceptions import DatasetsError
 
     datasets.disable_progress_bars()
     try:
@@ -28,7 +29,7 @@ def loaded(path: str, part: str, revision: str | None = None, network: bool = Fa
         return datasets.load_dataset(path, split=part, revision=revision)
     except KeyError:
         raise UserError(f"data set {path} has no part {part!r}: correct `parts`") from None
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+    except (OSError, ValueError, DatasetsError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path` and `parts`, or let the rule "

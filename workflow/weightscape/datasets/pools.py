@@ -74,7 +74,7 @@ def capped(pool: Pool, per_class: str | int, rng: np.random.Generator) -> Pool:
 
 def counted(wanted: dict[str, str | int], available: int) -> dict[str, int]:
     """Images per split; `all` means what the other splits leave (in equal parts, if several say so)."""
-    fixed = sum(count for count in wanted.values() if count != ALL)
+    fixed = sum(count for count in wanted.values() if isinstance(count, int))
     rest = [name for name, count in wanted.items() if count == ALL]
     if fixed + len(rest) > available:
         raise UserError(

@@ -99,10 +99,14 @@ def _joined(pools: list[Pool]) -> Pool:
         found = (at(int(row)) for row in rows)
         return [one for pool, row in found if pool.encoded for one in pool.encoded(np.array([row]))]
 
+    def name(row: int) -> str:
+        pool, own = at(row)
+        return pool.name(own)
+
     if len(pools) == 1:
         return pools[0]
     labels = np.concatenate([pool.labels for pool in pools])
-    return Pool(labels, pools[0].classes, lambda row: (lambda pool, k: pool.name(k))(*at(row)), encoded=encoded)
+    return Pool(labels, pools[0].classes, name, encoded=encoded)
 
 
 def torchvision_root(block: Block) -> Path:
