@@ -29,7 +29,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import assets, code, errors, images, places, retraining, study
-from weightscape.config import checked
+from weightscape.config import check_tables, checked
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
@@ -40,6 +40,7 @@ if PLANNED:
 else:
     try:
         config = checked(config)
+        check_tables(config)
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
     PLANNED = {"config": config, "code": {}}
@@ -325,3 +326,31 @@ AGGREGATED = [
     "spectra_examples",
 ]
 ANALYSED = ["effects", "run_effects"]
+
+
+REANALYSED = [
+    "published",
+    "published_layers",
+    "effects",
+    "run_effects",
+    "similarity",
+    "exclusions",
+    "gaps",
+]
+REANALYSIS_FIGURES = [
+    "family_means",
+    "layer_curves",
+    "family_tests",
+    "condition_effects",
+    "group_similarity",
+]
+
+
+def published_tables():
+    """Every csv file in the folder of published tables."""
+    folder = Path(config["reanalyse"]["tables"])
+    return sorted(
+        str(path)
+        for ending in ("csv", "csv.gz")
+        for path in folder.rglob(f"*.{ending}")
+    )

@@ -19,6 +19,7 @@ COMMANDS = {
     "cost": "GPU and CPU hours, disk and memory that a study is expected to take",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+    "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
 

@@ -44,7 +44,9 @@ def against_baseline(changes: Table) -> Table:
 
 def per_run(effects: Table) -> Table:
     """Run-level summaries by role: mean value and effect, root mean square effect, and the number of layers."""
-    grouped = effects.assign(square=effects["effect"] ** 2).groupby([*RUN, "role", "source", "metric"], sort=False)
+    grouped = effects.assign(square=effects["effect"] ** 2).groupby(
+        [*RUN, "role", "source", "metric"], sort=False, dropna=False
+    )
     table = grouped.agg(
         value_mean=("value", "mean"),
         effect_mean=("effect", "mean"),

@@ -376,6 +376,10 @@ def _analyse(config: Config) -> dict[str, Any]:
     return {"analyse": config["analyse"]}
 
 
+def _reanalyse(config: Config) -> dict[str, Any]:
+    return {"conditions": config["reanalyse"]["conditions"]}
+
+
 def _report(config: Config) -> dict[str, Any]:
     return {
         "title": config["study"]["name"],
@@ -400,5 +404,6 @@ SLICES = {
     "spectra": _spectra,
     "aggregate": _aggregate,
     "analyse": _analyse,
+    "reanalyse": _reanalyse,
     "report": _report,
 }
