@@ -37,4 +37,9 @@ rule all:
     default_target: True
     input:
         "<results>/8_report/report.html",
+        kept_weights(),
     localrule: True
+
+
+onstart:
+    stop_before_retraining(workflow.dag.needrun_jobs())
