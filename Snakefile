@@ -39,7 +39,3 @@ rule all:
         "<results>/8_report/report.html",
         kept_weights(),
     localrule: True
-
-
-onstart:
-    stop_before_retraining(workflow.dag.needrun_jobs())

@@ -65,6 +65,7 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
+    stop_before_retraining(workflow.dag.needrun_jobs())
 
 
 wildcard_constraints:
