@@ -112,6 +112,7 @@ format: .venv/.dev
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
+	python tests/benchmarks/analysis.py
 	python tests/benchmarks/training.py
 	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "resume": "continue a study after a crash, when nobody works on it any more",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+    "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
 

@@ -347,7 +347,11 @@ def _aggregate(config: Config) -> dict[str, Any]:
 
 
 def _analyse(config: Config) -> dict[str, Any]:
-    return {"analyse": config["analyse"]}
+    return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
+
+
+def _reanalyse(config: Config) -> dict[str, Any]:
+    return {"conditions": config["reanalyse"]["conditions"]}
 
 
 def _report(config: Config) -> dict[str, Any]:
@@ -370,5 +374,6 @@ SLICES = {
     "spectra": _spectra,
     "aggregate": _aggregate,
     "analyse": _analyse,
+    "reanalyse": _reanalyse,
     "report": _report,
 }

@@ -196,6 +196,27 @@ def _pictures(images: np.ndarray, labels: np.ndarray, **columns: Any) -> list[di
     ]
 
 
+QUANTILES = 16
+"""Levels (k + 1/2) / QUANTILES at which each ESD is kept for its distances."""
+
+
+def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
+    """Quantiles q00, q01, ... of log10 of the eigenvalues after training, of each run's hidden layers and parts.
+
+    Eigenvalues below 1e-12 of the largest are left out. In one dimension the Wasserstein-2 distance of two ESDs is
+    the root mean square difference of their quantiles.
+    """
+    rows = layers[(layers["matrix"] == "after") & (layers["status"] == "ok") & (layers["role"] == "hidden")]
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    names = [f"q{k:02d}" for k in range(QUANTILES)]
+    found = []
+    for values in _eigenvalues(results, rows):
+        above = values[values > 1e-12 * values.max()]
+        found.append(np.quantile(np.log10(above), levels))
+    table = pd.DataFrame(np.array(found).reshape(-1, QUANTILES), columns=names, index=rows.index)
+    return pd.concat([rows[[*RUN, "layer", "part", "role", "kind"]], table], axis=1).reset_index(drop=True)
+
+
 def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:
     """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
     seed = outline["seeds"][0]

@@ -26,6 +26,7 @@ def main(argv: list[str] | None = None) -> None:
         for name in ("runs", "evaluation", "class_accuracy", "layers", "diversity", "quality", "samples")
     }
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
+    made["quantiles"] = tables.quantiles(results, outline, made["layers"])
     code.check()
     paths = []
     for name, table in made.items():
