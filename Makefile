@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster dag test test-slurm test-faults fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster dag gallery test test-slurm test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -76,6 +76,12 @@ dag: .venv/.run
 	weightscape dag results/rules.dot --out results/rules.svg
 	echo "The picture of the rules is $(CURDIR)/results/rules.svg"
 
+## gallery: the pictures of the README, from the results of config.yaml's study
+gallery: .venv/.dev
+	mkdir -p results/example
+	snakemake --rulegraph dot --forceall > results/rules.dot
+	python tests/browser/gallery.py results results/rules.dot results/example
+
 ## test: lint and tests
 test: lint
 	pytest --ignore tests/slurm
@@ -95,6 +101,11 @@ test-faults: .venv/.dev
 fuzz: .venv/.dev
 	PYTHONPATH=workflow python tests/faults/fuzz.py --inputs 20000
 
+## test-browser: the report's page in a real browser, Debian's chromium
+test-browser: .venv/.dev
+	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
+	pytest -m browser tests/browser
+
 ## lint: style, types and the form of the rules
 lint: .venv/.dev
 	ruff check .
@@ -113,6 +124,7 @@ bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
 	python tests/benchmarks/analysis.py
+	python tests/benchmarks/sources.py
 	python tests/benchmarks/training.py
 	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 

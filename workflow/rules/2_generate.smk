@@ -1,5 +1,6 @@
 """
-Stage 2: a generator that saw exactly the baseline's training images, its images, and how good they are.
+Stage 2: a generator (trained here on exactly the baseline's training images, or a pipeline of diffusers), its images,
+and how good they are.
 
 in:   1_data/{dataset}/train, extra, test
 out:  2_generate/{dataset}/{generator}/model/                   weights.safetensors, manifest.json
@@ -38,10 +39,13 @@ rule train_generator:
 rule generate:
     """One shard of synthetic images."""
     input:
-        weights=ancient(
-            "<results>/2_generate/{dataset}/{generator}/model/weights.safetensors"
-        ),
-        manifest="<results>/2_generate/{dataset}/{generator}/model/manifest.json",
+        weights=ancient(generator_files("weights.safetensors")),
+        manifest=generator_files("manifest.json"),
+        assets=generator_assets,
+        train=ancient(generator_train("shards")),
+        classes=generator_train("manifest"),
+        judge=ancient(gate_judge("weights.safetensors")),
+        judged=gate_judge("manifest.json"),
     output:
         shard="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.safetensors",
         record="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.json",
@@ -59,7 +63,8 @@ rule generate:
         "Generator: {wildcards.dataset} at guidance {wildcards.guidance}, shard {wildcards.shard}"
     shell:
         "python -m weightscape.stages.generate --settings {params.settings:q} --code {params.code:q}"
-        " --weights {input.weights:q} --out {output.shard:q} > {log:q} 2>&1"
+        " --weights {input.weights:q} --train {input.train:q} --judge {input.judge:q}"
+        " --out {output.shard:q} > {log:q} 2>&1"
 
 
 rule train_judge:

@@ -23,8 +23,8 @@ rule finetune:
         backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     output:
-        initial=RUN + "/initial.safetensors",
-        after=RUN + "/after.safetensors",
+        initial=kept_or_temp(RUN + "/initial.safetensors"),
+        after=kept_or_temp(RUN + "/after.safetensors"),
         history=RUN + "/history.parquet",
         manifest=RUN + "/manifest.json",
     log:

@@ -14,7 +14,12 @@ rule figure:
         analysed="<results>/6_metrics/analyse.json",
     output:
         pdf="<results>/7_figures/{figure}.pdf",
-        png="<results>/7_figures/{figure}.png",
+        png=report(
+            "<results>/7_figures/{figure}.png",
+            caption="../report/captions.rst",
+            category=figure_chapter,
+            labels={"figure": "{figure}"},
+        ),
         record="<results>/7_figures/{figure}.json",
     log:
         "<results>/logs/figure/{figure}.log",
@@ -31,3 +36,13 @@ rule figure:
     shell:
         "python -m weightscape.stages.figure --settings {params.settings:q} --code {params.code:q}"
         " --name {wildcards.figure:q} --tables {params.tables:q} --out {params.out:q} > {log:q} 2>&1"
+
+
+for name in config["figures"]:
+
+    rule:
+        name:
+            f"figure_{name}"
+        input:
+            f"<results>/7_figures/{name}.pdf",
+        localrule: True

@@ -16,12 +16,12 @@ rule report:
         ),
         tables="<results>/6_metrics/analyse.json",
         figures=expand("<results>/7_figures/{figure}.json", figure=config["figures"]),
-        template="workflow/report/report.html.j2",
+        parts=report_parts(),
         captions=expand(
             "workflow/report/captions/{figure}.md", figure=config["figures"]
         ),
     output:
-        page="<results>/8_report/report.html",
+        page=report("<results>/8_report/report.html", category="The page"),
         manifest="<results>/8_report/manifest.json",
     log:
         "<results>/logs/report.log",
@@ -33,10 +33,10 @@ rule report:
         code=code_digest("report"),
         tables=subpath(input.tables, parent=True),
         pictures=folder_of("figures"),
-        captions=folder_of("captions"),
+        parts=folder_of("parts"),
     message:
         "Report"
     shell:
         "python -m weightscape.stages.report --settings {params.settings:q} --code {params.code:q}"
-        " --tables {params.tables:q} --figures {params.pictures:q} --template {input.template:q}"
-        " --captions {params.captions:q} --out {output.page:q} > {log:q} 2>&1"
+        " --tables {params.tables:q} --figures {params.pictures:q} --parts {params.parts:q}"
+        " --out {output.page:q} > {log:q} 2>&1"

@@ -2,11 +2,15 @@
 What all stages share: the checked config, each job's settings and code digest, and paths that depend on the study.
 """
 
+import gc
 import json
 import os
 import re
 import sys
 from pathlib import Path
+
+# The plan of a large grid is one growing graph, in which the collector of cyclic garbage finds nothing.
+gc.set_threshold(200_000, 20, 20)
 
 WORKFLOW = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(WORKFLOW))
@@ -24,8 +28,18 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
-from weightscape import code, errors, images, ownership, study
+from weightscape import (
+    assets,
+    code,
+    errors,
+    images,
+    own_files,
+    ownership,
+    retraining,
+    study,
+)
 from weightscape.config import check_tables, checked
+from weightscape.page.order import chapter_of
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
@@ -51,6 +65,7 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
+    stop_before_retraining(workflow.dag.needrun_jobs())
 
 
 wildcard_constraints:
@@ -60,6 +75,7 @@ wildcard_constraints:
     generator=re.escape(config["generate"]["name"]),
     guidance=r"[0-9.]+",
     shard=r"\d{5}",
+    asset=r"[a-z0-9.-]+",
     family=r"[a-z_]+",
     dose=r"[a-z0-9.-]+",
     seed=r"\d+",
@@ -69,6 +85,11 @@ wildcard_constraints:
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
     return code_digest("figure", f"figures.{wildcards.figure}")
+
+
+def figure_chapter(wildcards):
+    """The chapter of Snakemake's own report that a figure stands in: as on the page."""
+    return chapter_of(wildcards.figure)
 
 
 SEEDS = config["study"]["seeds"]
@@ -104,6 +125,39 @@ def folder_of(name):
     return lambda wildcards, input: str(Path(input[name][0]).parent)
 
 
+def asset_settings(wildcards):
+    """The settings of a download as JSON."""
+    return json.dumps(assets.settings(config, wildcards.asset), sort_keys=True)
+
+
+def fetched(names):
+    """The records of downloads."""
+    return [f"<results>/1_data/fetched/{name}.json" for name in names]
+
+
+def fetched_data(wildcards):
+    """The download that a split is read from; nothing for files that are there, and for corruptions."""
+    if study.is_corruption(config, wildcards.dataset, wildcards.split):
+        return []
+    return fetched(assets.of_data(config, wildcards.dataset))
+
+
+def fetched_backbone(wildcards):
+    """The download of a backbone's weights; nothing for those from a package or a file."""
+    return fetched(assets.of_backbone(config, wildcards.backbone))
+
+
+def weights_file(wildcards):
+    """The file of weights of one's own that a backbone names."""
+    weights = config["backbones"][wildcards.backbone]["weights"]
+    return [] if weights in own_files.KEYWORDS else [weights]
+
+
+def decoding_threads(wildcards):
+    """Packaged digits are decoded; files are read by several processes."""
+    return 1 if config["data"][wildcards.dataset]["source"] == study.PACKAGED else 4
+
+
 def shards(dataset, split):
     """The files of a split."""
     names = images.shard_names(config["study"]["shards"])
@@ -128,6 +182,34 @@ def generated(dataset, guidance, ending):
         f"{folder}/shard-{number:05d}.{ending}"
         for number in range(config["generate"]["shards"])
     ]
+
+
+def generator_files(name):
+    """A file of the generator that was trained here, as an input function; nothing for a pipeline of diffusers."""
+    if config["generate"]["kind"] != "ddpm":
+        return []
+    return f"<results>/2_generate/{{dataset}}/{{generator}}/model/{name}"
+
+
+def generator_assets(wildcards):
+    """The records of the pipeline and of the gate's model."""
+    return fetched(assets.of_generator(config))
+
+
+def generator_train(kind):
+    """The real training set, where a pipeline or the gate needs it: its shards or its manifest."""
+    block = config["generate"]
+    if block["kind"] == "ddpm" and block["gate"]["classifier"] == "none":
+        return []
+    if kind == "shards":
+        return train_shards
+    return "<results>/1_data/{dataset}/train/manifest.json"
+
+
+def gate_judge(name):
+    """A file of the judge, where the gate asks it."""
+    judged = config["generate"]["gate"]["classifier"] == "judge"
+    return f"<results>/2_generate/{{dataset}}/judge/{name}" if judged else []
 
 
 def all_generated(ending):
@@ -199,6 +281,36 @@ def evaluated_shards(wildcards):
     return [path for split in names for path in shards(wildcards.dataset, split)]
 
 
+def kept_or_temp(path):
+    """A file of a run's weights, which Snakemake removes after its last use unless all weights are kept."""
+    return path if config["study"]["keep_weights"] == "all" else temp(path)
+
+
+def kept_weights():
+    """Weights that stay because the last target asks for them: those of the first seed, if only these are kept."""
+    if config["study"]["keep_weights"] != "seed0":
+        return []
+    return [
+        f"<results>/4_finetune/{run.path}/{name}.safetensors"
+        for run in study.runs(config)
+        if run.seed == SEEDS[0]
+        for name in ("initial", "after")
+    ]
+
+
+def stop_before_retraining(jobs):
+    """Stop, before the first job, a plan that trains runs again because their weights were dropped."""
+    planned = (
+        (Path(job.output.manifest), job.params.settings, job.params.code)
+        for job in jobs
+        if job.rule.name == "finetune"
+    )
+    try:
+        retraining.check(config, planned)
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
+
+
 def runs(pattern):
     """A path of every run of the study; `{run}` in the pattern stands for the run's folder."""
     return [pattern.replace("{run}", run.path) for run in study.runs(config)]
@@ -224,6 +336,15 @@ def qualities():
     ]
 
 
+def report_parts():
+    """Template, style, script, charts and methods of the page."""
+    return sorted(
+        f"workflow/report/{path.name}"
+        for path in (WORKFLOW / "report").iterdir()
+        if path.is_file()
+    )
+
+
 AGGREGATED = [
     "runs",
     "evaluation",
@@ -234,6 +355,9 @@ AGGREGATED = [
     "samples",
     "spectra_examples",
     "quantiles",
+    "esd",
+    "reliability",
+    "weight_change",
 ]
 ANALYSED = [
     "effects",

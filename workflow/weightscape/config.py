@@ -5,29 +5,45 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weightscape import study
+from weightscape import own_files, study
 from weightscape.errors import UserError
 from weightscape.study import Config
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 FIGURES = Path(__file__).parent / "figures"
-RESERVED = ("backbones", "before")
+RESERVED = ("backbones", "before", "fetched")
 """Names of folders beside those of the data sets."""
 
 
 def checked(config: Config) -> dict[str, Any]:
-    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
+    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence.
+
+    A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
+    """
+    whole = _without_nulls(config)
+    if whole.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
+        whole["allow_retraining"] = whole["allow_retraining"] == "true"
+    fault = fault_in(whole, SCHEMA)
+    if fault:
+        raise UserError(f"config: {fault}")
+    _check_references(whole)
+    return whole
+
+
+def _without_nulls(config: Config) -> dict[str, Any]:
+    """The config without the doses and OOD sets that a study sets to null."""
     try:
-        content = json.loads(json.dumps(config, allow_nan=False))
+        whole: dict[str, Any] = json.loads(json.dumps(config, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
         ) from None
-    fault = fault_in(content, SCHEMA)
-    if fault:
-        raise UserError(f"config: {fault}")
-    _check_references(config)
-    return dict(config)
+    for block, part in (("families", "doses"), ("data", "ood")):
+        defined = whole.get(block)
+        for one in defined.values() if isinstance(defined, dict) else ():
+            if isinstance(one, dict) and isinstance(one.get(part), dict):
+                one[part] = {name: value for name, value in one[part].items() if value is not None}
+    return whole
 
 
 def fault_in(content: Any, schema: Path) -> str | None:
@@ -62,7 +78,7 @@ def _sentence(error: Any) -> str:
             near = difflib.get_close_matches(unknown[0], known, 1, 0.6)
             hint = f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(known)}"
             return f"unknown key {unknown[0]!r} in {where}; {hint}"
-    if error.validator == "pattern":
+    if error.validator == "pattern" and "a-z0-9" in error.validator_value:
         allowed = "lower-case letters, digits, dots and dashes"
         return f"{where} has the name {error.instance!r}; allowed are {allowed} (it is used in paths)"
     if error.validator == "required":
@@ -132,6 +148,10 @@ def _check_references(config: Config) -> None:
             if name in ("train", "val", "test", "extra"):
                 raise UserError(f"config: data.{dataset}.ood.{name} has the name of a split; choose another")
             _check_images(config, dataset, name, ood)
+        own_files.check_data(config, dataset)
+    for backbone in chosen["backbones"]:
+        own_files.check_backbone(config, backbone)
+    own_files.check_generator(config)
 
 
 def _check_family(config: Config, family: str) -> None:
@@ -177,7 +197,7 @@ def _check_action(config: Config, family: str, dose: str, values: Config) -> Non
 def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
     """A corruption cannot use more images than the test split has."""
     have = config["data"][dataset]["splits"]["test"]
-    if ood["source"] == "corruption" and ood["images"] > have:
+    if ood["source"] == "corruption" and "all" not in (have, ood["images"]) and ood["images"] > have:
         raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
 
 

@@ -3,14 +3,18 @@
 Never one file per image. A shard is a safetensors file, so that it can be read in part and memory-mapped.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.files import read_tensors, write_tensors
+from weightscape.files import read_tensors, replacing, write_tensors
+
+HEADER_UNIT = 8  # the header of a safetensors file is padded with spaces to a multiple of this
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,95 @@ def read_shards(paths: Sequence[Path | str]) -> ImageSet:
     """Read shards and join them in the given order."""
     parts = [read_shard(path) for path in paths]
     return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+
+
+def write_shard_in_parts(path: Path, most: int, shape: Sequence[int], parts: Iterable[ImageSet]) -> int:
+    """Write a shard of at most `most` images of `shape` [c, h, w] that come in parts; how many came.
+
+    Only one part is in memory. The file is what `write_shard` makes: labels, then images. Room for `most` labels is
+    left before the first image; if fewer came, the header before them is padded with as many spaces.
+    """
+    labels: list[np.ndarray] = []
+    most = int(most)
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        room = len(_header(most, shape)) + 8 * most
+        stream.seek(room)
+        for part in parts:
+            if part.images.shape[1:] != tuple(shape):
+                raise ValueError(f"images of a shard must have shape {list(shape)}, got {list(part.images.shape[1:])}")
+            stream.write(np.ascontiguousarray(part.images).data)
+            labels.append(part.labels.astype("<i8"))
+        count = sum(map(len, labels))
+        stream.seek(0)
+        stream.write(_header(count, shape, room - 8 * count))
+        stream.write(np.concatenate([np.empty(0, "<i8"), *labels]).tobytes())
+    return count
+
+
+def _header(count: int, shape: Sequence[int], length: int = 0) -> bytes:
+    """The start of a shard's file up to its tensors, in `length` bytes if given (8 of them for the length)."""
+    count = int(count)
+    first, last = 8 * count, count * (8 + int(np.prod(shape)))
+    tensors = {
+        "labels": {"dtype": "I64", "shape": [count], "data_offsets": [0, first]},
+        "images": {"dtype": "U8", "shape": [count, *map(int, shape)], "data_offsets": [first, last]},
+    }
+    text = json.dumps(tensors, separators=(",", ":")).encode()
+    padded = length - 8 if length else -(-len(text) // HEADER_UNIT) * HEADER_UNIT
+    return padded.to_bytes(8, "little") + text.ljust(padded)
+
+
+def map_shard(path: Path | str) -> ImageSet:
+    """A shard whose images are mapped from the file and read only where they are used."""
+    at, header = _places(path)
+    try:
+        images = header["images"]
+        start = at + images["data_offsets"][0]
+        pixels = np.memmap(path, np.uint8, "r", start, tuple(images["shape"]))
+    except (KeyError, ValueError, OSError) as error:
+        raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
+    return ImageSet(pixels, read_labels(path))
+
+
+def read_labels(path: Path | str) -> np.ndarray:
+    """The labels of a shard, without its pixels."""
+    return _numbers(path, "labels")
+
+
+def read_indices(path: Path | str, first: int) -> np.ndarray:
+    """The index of each image of a generator's shard within its class; they count from `first` where none are kept."""
+    if "indices" in _places(path)[1]:
+        return _numbers(path, "indices")
+    labels = read_labels(path)
+    numbers = np.empty(len(labels), np.int64)
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        numbers[rows] = first + np.arange(len(rows))
+    return numbers
+
+
+def _numbers(path: Path | str, name: str) -> np.ndarray:
+    """A tensor of int64 [n] of a shard."""
+    at, header = _places(path)
+    try:
+        start, stop = header[name]["data_offsets"]
+        with Path(path).open("rb") as stream:
+            stream.seek(at + start)
+            labels = np.frombuffer(stream.read(stop - start), "<i8")
+        if len(labels) != header[name]["shape"][0]:
+            raise ValueError(f"its {name} are cut off")
+    except (KeyError, ValueError) as error:
+        raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
+    return labels.astype(np.int64)
+
+
+def _places(path: Path | str) -> tuple[int, dict[str, Any]]:
+    """Where the tensors of a safetensors file start, and its header."""
+    try:
+        with Path(path).open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            return 8 + length, json.loads(stream.read(length))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: run the stage that makes it") from None
+    except (ValueError, OverflowError, MemoryError, OSError) as error:
+        raise UserError(f"{path} is not a whole safetensors file ({error}): delete it and make it again") from None

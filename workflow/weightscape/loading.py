@@ -9,7 +9,7 @@ from weightscape.checkpoints import open_checkpoint
 from weightscape.errors import UserError
 from weightscape.feed import EXTRA, REAL, SYNTHETIC, Items, Mapped
 from weightscape.files import read_columns
-from weightscape.images import read_shard
+from weightscape.images import map_shard
 from weightscape.records import results_of
 
 ORIGINS = {"real": REAL, "extra": EXTRA}
@@ -59,7 +59,7 @@ def _resident(paths: list[Path], mapped: Mapped) -> torch.Tensor:
     images = np.empty((len(mapped.row_of), *mapped.shards[0].shape[1:]), np.uint8)
     for number, path in enumerate(paths):
         rows = np.flatnonzero(mapped.shard_of == number)
-        images[rows] = read_shard(path).images[mapped.row_of[rows]]
+        images[rows] = map_shard(path).images[mapped.row_of[rows]]
     return torch.from_numpy(images)
 
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from weightscape.architectures import built
 from weightscape.errors import UserError
 from weightscape.small_maps import for_small_maps
 
@@ -17,14 +17,17 @@ PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop
 attention weights, and the outputs of projections and MLPs. `block` (after each residual block) is added here."""
 
 
-def network(model: str, classes: int, dropout: Mapping[str, float] | None = None) -> nn.Module:
-    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent."""
+def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
+    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent.
+
+    Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
+    """
     rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
     given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
     try:
-        built = timm.create_model(model, num_classes=classes, **given)
-    except RuntimeError as error:
-        raise UserError(f"backbone model {model!r} is unknown to timm ({error}): see timm.list_models()") from None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = built(model, classes, **given)
     except TypeError as error:
         places = ", ".join(sorted(set(rates) - {"block"}))
         raise UserError(
@@ -32,13 +35,13 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
             "and block, and attention and mlp for networks with attention"
         ) from None
     if "block" in rates:
-        _drop_after_blocks(built, model, rates["block"])
+        _drop_after_blocks(net, model, rates["block"])
     if "attention" in rates:
-        for module in built.modules():
+        for module in net.modules():
             if hasattr(module, "fused_attn"):
                 # The fused kernel drops inside, where nothing can be seen.
                 module.fused_attn = False  # pyright: ignore[reportArgumentType]
-    return built
+    return net
 
 
 def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:

@@ -9,6 +9,7 @@ _RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 # The first that fits counts. `slice` is the stage's entry in study.SLICES; `stage` the program that it runs.
 _PATTERNS = (
     ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),
+    ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
     ("2_generate/{dataset}/judge/manifest.json", "train_judge", "train_judge"),
     ("2_generate/{dataset}/{generator}/model/manifest.json", "train_generator", "train_generator"),

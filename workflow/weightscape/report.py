@@ -1,7 +1,8 @@
-"""The report: one self-contained page of findings in words, figures with captions, tables, and origin."""
+"""The report: one self-contained page of findings in words, an explorer, figures with captions, tables, and origin."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,52 @@ import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.figures import sheets, style
+from weightscape.files import read_json, sha256
+from weightscape.page import claims, downloads, explorer, origin, source
+from weightscape.page.order import CHAPTERS, FURTHER
+from weightscape.records import place, provenance
 
-TABLES = ("runs", "evaluation", "run_effects", "quality")
-CHAPTERS = {
-    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose"),
-    "Accuracy and calibration": ("accuracy_by_dose",),
-    "The weights": ("effect_by_dose", "layer_effects", "family_similarity", "esd"),
+TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES]))
+CHOICES = {
+    "dataset": "Data set",
+    "backbone": "Backbone",
+    "family": "Intervention (family)",
+    "dose": "Dose",
+    "metric": "Spectral metric",
+    "source": "Measured on",
+    "layer": "Layer",
+    "outcome": "Outcome",
 }
-FURTHER = "Further figures"
+PANELS = (
+    (
+        "effect",
+        "Effect against dose",
+        "Large marks: mean with its 95 % interval, as difference from the family's own "
+        "baseline; small dots: single runs (for means over layers and the head). Diamond: the chosen dose. Norms are "
+        "squared Frobenius norms.",
+    ),
+    (
+        "layers",
+        "Effect by layer",
+        "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
+        "moves far more, and is a choice of its own under Layer.",
+    ),
+    (
+        "spectrum",
+        "Spectrum of the weights",
+        "Eigenvalues of W\u1d40W, pooled over seeds. Dotted: edges of the "
+        "Marchenko-Pastur law of the last spectrum named, beyond which noise of its variance has no eigenvalues.",
+    ),
+    ("update", "Spectrum of the update", "The same for the difference of the weights after and before training."),
+    (
+        "outcome",
+        "Outcome against dose",
+        "Mean with its t interval (95 %); grey: the interval of the family's own baseline. Small dots: single runs.",
+    ),
+    ("samples", "What the network saw", ""),
+)
+LASTING = ("commit", "python", "machine", "versions")
+"""Of this page's own provenance; times would change the page at each build."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +85,135 @@ def render(template: Path, context: Mapping[str, Any]) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.from_string(template.read_text()).render(context)
+    return environment.get_template(template.name).render(context)
+
+
+def page(
+    folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any], config: Mapping[str, Any] | None = None
+) -> tuple[str, list[Path]]:
+    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of.
+
+    `settings` has title and figures, and may have the differences of the config from the default study.
+    """
+    from markupsafe import Markup
+
+    tables = source.load(folder, TABLES)
+    names = settings.get("figures", [])
+    pngs = [figures / f"{name}.png" for name in names]
+    pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]
+    made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
+    found = claims.claims(tables["claims"], tables["tests"])
+    costs = origin.stages(folder, figures)
+    config = settings.get("config") or config
+    blocks = explorer.blocks(tables, _guidances(config or {}))
+    default = origin.default_config()
+    context = {
+        "title": settings.get("title", "Weightscape"),
+        "summary": [*claims.summary(found), *summary(tables)],
+        "claims": found,
+        "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}
+        | ({} if "absent" in tables["claims"].attrs else {"claims": "the table of claims is empty"}),
+        "choices": CHOICES,
+        "panels": [{"name": name, "title": title, "note": note} for name, title, note in PANELS],
+        "explorer": {name: Markup(_json(block)) for name, block in blocks.items()},
+        "charts": Markup(_json(read_json(parts / "charts.json"))),
+        "library": Markup(library()) if blocks else "",
+        "script": Markup(_script((parts / "explorer.js").read_text())),
+        "style": Markup((parts / "report.css").read_text()),
+        "chapters": chapters(tables, pictures),
+        "methods": Markup(methods(parts)),
+        "costs": origin.cost_rows(costs),
+        "differences": origin.differences(config, default) if config and default else None,
+        "origin": _origin(costs, made_of),
+        "config": _yaml(config),
+        "settings": json.dumps({key: value for key, value in settings.items() if key != "config"}, indent=1),
+        "downloads": downloads.downloads(tables),
+        "citation": citation(parts.parents[1] / "CITATION.cff"),
+    }
+    return render(parts / "report.html.j2", context), made_of
+
+
+def _json(value: object) -> str:
+    """JSON that may stand in a script element."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _script(text: str) -> str:
+    return text.replace("</script", "<\\/script")
+
+
+def library() -> str:
+    """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as one script, from the package vl-convert-python."""
+    import vl_convert
+
+    return _script(vl_convert.javascript_bundle())
+
+
+def methods(parts: Path) -> str:
+    """methods.md as HTML, its headings below those of the page, and the columns of the spectra; empty without it."""
+    from markdown_it import MarkdownIt
+
+    path = parts / "methods.md"
+    if not path.is_file():
+        return ""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(path.read_text())
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    html = reader.renderer.render(tokens, reader.options, {})
+    return html.replace("<table>", '<div class="scroll" role="region" tabindex="0" aria-label="Table"><table>').replace(
+        "</table>", "</table></div>"
+    )
+
+
+def _guidances(config: Mapping[str, Any]) -> dict[str, float]:
+    """The guidance of every condition that trains on synthetic images, as family/dose."""
+    return {
+        f"{family}/{dose}": f"{float(values['guidance']):g}"
+        for family, block in config.get("families", {}).items()
+        for dose, values in block.get("doses", {}).items()
+        if isinstance(values, Mapping) and "guidance" in values
+    }
+
+
+def _origin(costs: Sequence[Mapping[str, Any]], made_of: Iterable[Path]) -> dict[str, Any]:
+    """Versions and commits, and the digest of each table and figure."""
+    known = provenance()
+    return {
+        **{key: known[key] for key in LASTING},
+        **{key: origin.every(costs, key) for key in ("commits", "machines", "devices")},
+        "sources": {place(path): sha256(path) for path in made_of},
+    }
+
+
+def _yaml(config: Mapping[str, Any] | None) -> str:
+    """The study's config as YAML, in its own order; empty without one."""
+    import yaml
+
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100) if config else ""
+
+
+def citation(path: Path) -> dict[str, Any] | None:
+    """What to cite, from CITATION.cff; None without the file."""
+    import yaml
+
+    if not path.is_file():
+        return None
+    cff = yaml.safe_load(path.read_text())
+    return {"message": cff["message"], "lines": [_reference(entry) for entry in (cff, *cff.get("references", []))]}
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    authors = ", ".join(author.get("family-names") or author["name"] for author in entry["authors"])
+    rest = [f"version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
+    return f"{authors}: {entry['title'].rstrip('?.')}. {', '.join(filter(None, rest))}".strip()
 
 
 def picture(name: str, png: Path, caption: Path) -> Picture:
@@ -73,7 +238,7 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
         "The weights": [sheets.effect(tables["run_effects"])],
     }
     result = [
-        Chapter(title, [picture for picture in pictures if picture.name in names], own[title])
+        Chapter(title, [picture for picture in pictures if picture.name in names], own.get(title, []))
         for title, names in CHAPTERS.items()
     ]
     named = {name for names in CHAPTERS.values() for name in names}

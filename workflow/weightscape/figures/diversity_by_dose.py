@@ -8,7 +8,7 @@ from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 TABLES = ("diversity",)
 MEASURES = {
     "vendi_1": "Vendi score",
-    "weighted_vendi": "weighted Vendi",
+    "weighted.score.published": "weighted Vendi",
     "mean_cosine": "mean cosine",
 }
 """Measures that are drawn where the table has them; a table without any of them shows its first three."""

@@ -130,6 +130,11 @@ def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:
     if not measure.symlog:
         axis.yaxis.set_major_locator(MaxNLocator(4))
         return
+    symlog_axis(axis, means)
+
+
+def symlog_axis(axis: Axes, means: style.Table) -> None:
+    """A value axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd."""
     threshold = _threshold(means)
     axis.set_yscale("symlog", linthresh=threshold, linscale=0.7)
     axis.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))

@@ -1,4 +1,4 @@
-"""Mean effect over the hidden layers on four spectral metrics against dose."""
+"""Mean effect over the hidden layers on five spectral metrics against dose."""
 
 from matplotlib.figure import Figure
 
@@ -6,7 +6,7 @@ from weightscape.figures import style
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
 TABLES = ("run_effects",)
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
+METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
 MEASURES = tuple(Measure(name, f"effect on\n{style.METRICS[name]}", symlog=True) for name in METRICS)
 
 

@@ -116,6 +116,8 @@ def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
         axis.stairs(heights[-1], edges, baseline=None, color=_color(matrix, family, dose), lw=0.9)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
     first = rows.iloc[0]
+    if edges[0] > 0:
+        _draw_tail(axis, first)
     if np.isfinite(first["bulk_max"]) and first["bulk_max"] > first["bulk_min"]:
         _draw_law(axis, np.asarray(first["eigenvalues"], float), float(first["bulk_min"]), float(first["bulk_max"]))
 
@@ -132,6 +134,20 @@ def _draw_law(axis: Axes, values: np.ndarray, lower: float, upper: float) -> Non
     axis.plot(x, share * law(x, max(lower, 0.0), upper), "--", color="black", lw=0.8)
 
 
+def tail_density(x: np.ndarray, values: np.ndarray, alpha: float, xmin: float) -> np.ndarray:
+    """Power law (alpha - 1) / xmin (x / xmin)^-alpha from xmin on, scaled by the share of values in that tail."""
+    return np.mean(values >= xmin) * (alpha - 1) / xmin * (x / xmin) ** -alpha
+
+
+def _draw_tail(axis: Axes, first: style.Table) -> None:
+    alpha, xmin = float(first.get("alpha", np.nan)), float(first.get("xmin", np.nan))
+    values = np.asarray(first["eigenvalues"], float)
+    if np.isfinite(alpha) and 0 < xmin < values.max():
+        x = np.geomspace(xmin, values.max(), 60)
+        axis.plot(x, tail_density(x, values, alpha, xmin), ":", color="black", lw=1.1)
+        axis.text(0.98, 0.95, f"\u03b1 = {alpha:.2g}", transform=axis.transAxes, ha="right", va="top", fontsize=6)
+
+
 def _color(matrix: str, family: str, dose: str) -> str:
     return style.REFERENCE if matrix == "before" or dose == style.BASELINE else style.look(family).color
 
@@ -143,4 +159,5 @@ def _handles(part: style.Table) -> list[Line2D]:
         name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
         handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
     law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({next(iter(handles))})")
-    return [*handles.values(), law_line]
+    tail = Line2D([], [], ls=":", lw=1.1, color="black", label=f"power law \u03b1 ({next(iter(handles))})")
+    return [*handles.values(), law_line, tail]

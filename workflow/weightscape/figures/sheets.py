@@ -5,7 +5,7 @@ the error of the baseline's mean: t(df) s sqrt(1/n + 1/n0), df = sum of (n_i - 1
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,6 +85,7 @@ def run_measures(evaluation: style.Table) -> style.Table:
 
 def action(runs: style.Table) -> Sheet:
     """What each condition did, as measured on the tensors that were trained on."""
+    runs = runs.reindex(columns=[*CONDITION, "seed", *ACTION.values()])
     long = runs.melt([*CONDITION, "seed"], list(ACTION.values()), "measure", "value")
     note = "Mean and standard deviation over n seeds, measured on the tensors that were trained on."
     return _spreads("action", "What each condition did", note, long.assign(value=100 * long["value"]), ACTION)
@@ -92,7 +93,8 @@ def action(runs: style.Table) -> Sheet:
 
 def quality(table: style.Table) -> Sheet:
     """Quality of the generator by guidance."""
-    table = table.sort_values(["dataset", "generator", "guidance"])
+    known = list(dict.fromkeys([*table.columns, *QUALITY]))
+    table = table.reindex(columns=known).sort_values(["dataset", "generator", "guidance"])
     rows = [
         [row["dataset"], row["generator"], f"{row['guidance']:g}", f"{row['images']:.0f}"]
         + [_number(factor * row[name], digits) for name, (_, factor, digits) in QUALITY.items()]
@@ -136,11 +138,11 @@ def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC
     return pooled_interval(table.assign(change=change.to_numpy()))
 
 
-def pooled_interval(table: style.Table) -> style.Table:
-    """Add df and half: the interval of each condition's difference from its family's baseline."""
+def pooled_interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
+    """Add df and half: the interval of each condition's difference from the baseline of its group `within`."""
     from scipy.special import stdtrit
 
-    family = [table[key] for key in (*style.SETUP, "family")]
+    family = table.groupby(list(within), sort=False, dropna=False).ngroup()
     freedom = (table["n"] - 1).clip(lower=0)
     squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(family).transform("sum").to_numpy(float)
     df = freedom.groupby(family).transform("sum").to_numpy(float)

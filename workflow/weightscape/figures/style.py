@@ -25,6 +25,7 @@ Tables = Mapping[str, Table]
 COLUMN, PAGE = 3.4, 7.0  # inches
 LEVEL = 0.95  # of intervals
 BASELINE = "baseline"
+SHOWN_SETUPS = 4  # pairs of data set and backbone in one figure, at most
 SETUP = ("dataset", "backbone")
 REFERENCE = "#6b6b6b"  # baseline, laws and other lines of reference
 
@@ -41,7 +42,7 @@ RC: dict[Any, Any] = {
     "axes.formatter.limits": (-5, 5),
     "axes.formatter.useoffset": False,
     "figure.titlesize": 8,
-    "figure.constrained_layout.w_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.04,
     "figure.constrained_layout.h_pad": 0.03,
     "image.composite_image": False,
     "legend.fontsize": 6.5,
@@ -76,10 +77,12 @@ FAMILIES = {
     "synthetic_replace": Family("synthetic replacing", "#004d3d", "D", "synthetic share"),
     "dropout": Family("dropout", "#c78500", "^", "drop rate"),
     "weight_decay": Family("weight decay", "#c24e00", "X", "decay", log=True),
+    "dropout_decay": Family("dropout and decay", "#782d00", "p", "drop rate"),
     "label_noise": Family("label noise", "#b65a91", "P", "share of wrong labels"),
     "duplicate": Family("duplicates", "#5d4a7a", "<", "share of duplicates"),
     "real_add": Family("real added", "#111111", "*", "share added"),
-    "steps": Family("steps", "#7a7a7a", "h", "change of steps"),
+    "steps": Family("steps", "#7a7a7a", "h", "multiple of steps"),
+    "resolution": Family("resolution", "#5a3cd2", ">", "size (px)"),
 }
 
 METRICS = {
@@ -94,6 +97,25 @@ METRICS = {
 def look(family: str) -> Family:
     """The look of a family; one that is not in FAMILIES gets its name and a neutral look."""
     return FAMILIES.get(family) or Family(family.replace("_", " "), "#4d4d4d", "o")
+
+
+def on_dark(color: str, ground: str = "#15181d", least: float = 4.5) -> str:
+    """A colour mixed with white until its contrast to a dark ground (WCAG 2) is at least `least`."""
+    for white in np.linspace(0, 1, 41):
+        mixed = rgb(color) * (1 - white) + white
+        if contrast(mixed, rgb(ground)) >= least:
+            break
+    return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    """Contrast ratio of two sRGB colours by WCAG 2, 1 to 21."""
+    light = sorted(float(_linear(color) @ [0.2126, 0.7152, 0.0722]) for color in (one, other))
+    return (light[1] + 0.05) / (light[0] + 0.05)
+
+
+def _linear(color: np.ndarray) -> np.ndarray:
+    return np.where(color <= 0.04045, color / 12.92, ((color + 0.055) / 1.055) ** 2.4)
 
 
 def ordered(families: Iterable[str]) -> list[str]:
@@ -159,6 +181,8 @@ def each_setup(
     if table.empty:
         return blank(absent)
     parts = [part for _, part in table.groupby(list(keys), sort=True)]
+    left_out = len(parts) - SHOWN_SETUPS
+    parts = parts[:SHOWN_SETUPS]
     heights = [height(part) for part in parts]
     figure = Figure(figsize=(width, sum(heights)), layout="constrained")
     blocks = figure.subfigures(len(parts), 1, squeeze=False, height_ratios=heights)[:, 0]
@@ -166,6 +190,9 @@ def each_setup(
         if len(parts) > 1:
             block.suptitle(", ".join(str(part[key].iloc[0]) for key in keys), fontweight="bold")
         panel(block, part)
+    if left_out > 0:
+        words = f"{left_out} further data sets and backbones are not drawn here; the report's explorer has all"
+        figure.suptitle(words, fontsize=6, color=REFERENCE)
     return figure
 
 

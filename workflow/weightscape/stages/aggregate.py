@@ -7,7 +7,7 @@ Writes each table as parquet, and as csv where a person would read it.
 
 from pathlib import Path
 
-from weightscape import program, tables
+from weightscape import program, shown, tables
 from weightscape.files import write_table
 from weightscape.records import results_of, write_record
 
@@ -27,6 +27,9 @@ def main(argv: list[str] | None = None) -> None:
     }
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
     made["quantiles"] = tables.quantiles(results, outline, made["layers"])
+    made["esd"] = shown.esd(results, outline, made["layers"])
+    made["reliability"] = shown.reliability(results, outline)
+    made["weight_change"] = shown.weight_change(made["layers"])
     code.check()
     paths = []
     for name, table in made.items():
@@ -44,6 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs=tables.sources(results, outline),
         outputs=paths,
         facts={name: len(table) for name, table in made.items()},
+        volatile={"stages": shown.costs(results)},
     )
 
 

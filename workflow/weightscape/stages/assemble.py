@@ -13,7 +13,7 @@ import pandas as pd
 from weightscape import program
 from weightscape.files import write_table
 from weightscape.frames import Table
-from weightscape.images import read_shard
+from weightscape.images import read_indices, read_labels
 from weightscape.items import assemble, listed, summary
 from weightscape.records import place, read_record, write_record
 
@@ -24,7 +24,7 @@ def real_items(shards: Sequence[Path], origin: str = "real") -> Table | None:
     """Items of a split of real images."""
     tables, first = [], 0
     for path in shards:
-        labels = read_shard(path).labels
+        labels = read_labels(path)
         tables.append(listed(place(path), labels, origin, float("nan"), first))
         first += len(labels)
     return pd.concat(tables, ignore_index=True) if tables else None
@@ -35,8 +35,8 @@ def synthetic_items(shards: Sequence[Path]) -> Table | None:
     tables = []
     for path in shards:
         facts = read_record(path.with_suffix(".json"))["facts"]
-        table = listed(place(path), read_shard(path).labels, facts["generator"], facts["guidance"])
-        table["number"] = facts["first"] + table.groupby("label").cumcount()
+        table = listed(place(path), read_labels(path), facts["generator"], facts["guidance"])
+        table["number"] = read_indices(path, facts["first"])
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None
 

@@ -12,11 +12,11 @@ import weightscape.figures
 from weightscape import program
 from weightscape.errors import UserError
 from weightscape.figures import style
-from weightscape.files import read_table
+from weightscape.page import source
 from weightscape.records import write_record
 
 STAGE = "figure"
-PARTS = ("dose_grid", "pictures", "sheets", "style")
+PARTS = ("dose_grid", "pictures", "scatter", "sheets", "style")
 """Modules of the package that are no figures."""
 
 
@@ -37,8 +37,8 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"figure {arguments.name!r} is unknown; choose one of {', '.join(names())}")
     figure = importlib.import_module(f"weightscape.figures.{arguments.name}")
     code = program.Code(STAGE, arguments.code, f"figures.{arguments.name}")
-    sources = [arguments.tables / f"{name}.parquet" for name in figure.TABLES]
-    drawn = figure.draw({path.stem: read_table(path) for path in sources})
+    drawn = figure.draw(source.load(arguments.tables, figure.TABLES))
+    sources = [path for name in figure.TABLES if (path := arguments.tables / f"{name}.parquet").is_file()]
     code.check()
     outputs = style.save(drawn, arguments.out)
     write_record(

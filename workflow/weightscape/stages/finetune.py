@@ -32,8 +32,6 @@ def main(argv: list[str] | None = None) -> None:
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
 
-    import torch
-
     from weightscape import action, networks, training
     from weightscape.device import prepare
     from weightscape.loading import load_items
@@ -42,8 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     items, shards = load_items(arguments.items, device)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(read_record(arguments.data)["facts"]["classes"])
-    torch.manual_seed(settings["seed"])  # of the weights of a network that starts from scratch
-    model = networks.network(settings["model"], classes, settings["action"]["dropout"])
+    model = networks.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
     networks.initialise_head(model, settings["seed"])
     weights = read_tensors(arguments.backbone)
     networks.load_weights(model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)})

@@ -1,43 +1,38 @@
-"""Stage 2: one shard of synthetic images: some indices of every class at one guidance.
+"""Stage 2: one shard of synthetic images: some indices of some classes at one guidance.
 
     python -m weightscape.stages.generate --weights results/2_generate/digits/ddpm/model/weights.safetensors \
         --out /tmp/guidance-2.0/shard-00000.safetensors --settings "$(weightscape settings generate \
         --dataset digits --generator ddpm --guidance 2.0 --shard 00000)"
 
-An image depends on (generator, class, guidance, index) alone, not on its shard.
+An image depends on (generator, class, guidance, index) alone, not on its shard. A pipeline of diffusers needs the real
+training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
 """
 
+import argparse
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from weightscape import program
-from weightscape.files import read_tensors
-from weightscape.images import ImageSet, write_shard
-from weightscape.progress import track
+from weightscape.files import read_tensors, write_tensors
+from weightscape.images import ImageSet, map_shard, write_shard
+from weightscape.progress import Progress, track
 from weightscape.records import read_record, write_record
 
 STAGE = "generate"
+Made = tuple[ImageSet, np.ndarray, dict[str, Any]]
+"""Images, the index of each within its class, and facts for the record."""
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Write the shard --out and its record beside it."""
-    parser = program.arguments_of(STAGE, __doc__)
-    parser.add_argument("--weights", type=Path, required=True, help="weights of the generator")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
-    settings = arguments.settings
-
-    from weightscape.device import prepare
+def by_ddpm(arguments: argparse.Namespace, device: Any) -> Made:
+    """Images of the diffusion model that was trained on this data set."""
     from weightscape.generators.denoiser import DDPMSettings
     from weightscape.generators.sampler import sample
 
-    device = prepare(arguments.device, arguments.threads)
-    weights = read_tensors(arguments.weights)
-    classes = read_record(arguments.weights.parent / "manifest.json")["facts"]["classes"]
+    settings = arguments.settings
+    weights = read_tensors(arguments.weights[0])
+    classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
     chosen = DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
     indices = range(*settings["indices"])
     parts = [
@@ -55,21 +50,97 @@ def main(argv: list[str] | None = None) -> None:
         for label in track(range(classes), "generate", classes, "classes")
     ]
     content = ImageSet(np.concatenate(parts), np.repeat(np.arange(classes), len(indices)))
+    return content, np.tile(np.array(indices), classes), {}
+
+
+def by_pipeline(arguments: argparse.Namespace, device: Any) -> Made:
+    """Images of a pipeline of diffusers."""
+    from weightscape.datasets.decoding import Form
+    from weightscape.generators import pipeline, scatter
+
+    settings = arguments.settings
+    facts = read_record(arguments.train[0].parent / "manifest.json")["facts"]
+    form = Form(facts["shape"][1], facts["shape"][0])
+    members = scatter.members(len(facts["classes"]), settings["images_per_class"], *settings["shard"])
+    real = joined(arguments.train) if settings["kind"] == pipeline.VARIATION else None
+    asked = pipeline.Asked(facts["classes"], settings["guidance"], settings["seed"], real)
+    pipe = pipeline.load(settings["pipeline"], settings["kind"], device)
+    progress = Progress("generate", len(members), "images")
+    sets, indices, refused = [], [], 0
+    for images, numbers, flagged in pipeline.sample(pipe, settings["pipeline"], asked, members, form):
+        sets.append(images)
+        indices.append(numbers)
+        refused += flagged
+        progress.advance(len(images) + flagged)
+    labels = np.concatenate([part.labels for part in sets])
+    content = ImageSet(np.concatenate([part.images for part in sets]), labels)
+    lora = pipeline.lora_digests(settings["pipeline"])
+    return content, np.concatenate(indices), {"refused_by_safety_checker": refused, "lora": lora}
+
+
+def joined(shards: list[Path]) -> ImageSet:
+    """Shards as one set, without a copy where there is one."""
+    parts = [map_shard(path) for path in shards]
+    if len(parts) == 1:
+        return parts[0]
+    return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
+
+
+def gated(made: Made, arguments: argparse.Namespace, device: Any) -> Made:
+    """The images that pass the gate, or all with the counts of those that would."""
+    from weightscape.generators import gate
+
+    settings, (content, indices, facts) = arguments.settings["gate"], made
+    real = joined(arguments.train)
+    names = read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"]
+    if settings["classifier"] == "judge":
+        classifier = gate.of_judge(read_tensors(arguments.judge[0]))
+    else:
+        classifier = gate.zero_shot(settings, names, device)
+    passed, counts = gate.checked(content, np.asarray(real.images), classifier, settings["duplicate_distance"])
+    facts = facts | {"gate": counts | {"classifier": settings["classifier"], "filtered": settings["filter"]}}
+    return (content.take(passed), indices[passed], facts) if settings["filter"] else (content, indices, facts)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write the shard --out and its record beside it."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--weights", type=Path, nargs="*", default=[], help="weights of the generator trained here")
+    parser.add_argument("--train", type=Path, nargs="*", default=[], help="shards of the real training set")
+    parser.add_argument("--judge", type=Path, nargs="*", default=[], help="weights of the judge, for the gate")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    settings = arguments.settings
+
+    from weightscape.device import prepare
+
+    device = prepare(arguments.device, arguments.threads)
+    trained_here = "pipeline" not in settings
+    made = by_ddpm(arguments, device) if trained_here else by_pipeline(arguments, device)
+    content, indices, facts = gated(made, arguments, device) if "gate" in settings else made
     code.check()
-    write_shard(arguments.out, content)
+    if trained_here and len(content) == len(made[0]):
+        write_shard(arguments.out, content)
+    else:
+        tensors = {"images": content.images, "labels": content.labels, "indices": indices}
+        write_tensors(arguments.out, tensors)
     write_record(
         arguments.out.parent,
         name=arguments.out.stem,
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=[arguments.weights],
+        inputs=[*arguments.weights, *arguments.train, *arguments.judge],
         outputs=[arguments.out],
         facts={
             "generator": settings["generator"],
             "guidance": settings["guidance"],
-            "first": settings["indices"][0],
+            "first": settings["indices"][0] if trained_here else 0,
             "images": len(content),
+            **facts,
         },
     )
     print(f"{len(content)} images at guidance {settings['guidance']}")

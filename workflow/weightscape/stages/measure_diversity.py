@@ -11,6 +11,7 @@ One epoch after augmentation, as pixels and as embeddings of each backbone befor
 (by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from weightscape import program
 from weightscape.files import read_tensors, write_json, write_tensors
-from weightscape.images import read_shards
+from weightscape.images import map_shard
 from weightscape.progress import track
 from weightscape.records import content_digest, write_record
 from weightscape.seeds import seed as named_seed
@@ -28,17 +29,42 @@ SHOWN = 20
 """Images kept for the figures."""
 
 
-def seen_epoch(images: Any, settings: dict[str, Any], seed: int) -> Any:
-    """One epoch of uint8 images [n, c, h, w] as float in [0, 1], each augmented by its own draws."""
+def seen_batch(images: Any, settings: dict[str, Any], seed: int, first: int) -> Any:
+    """Images from `first` on of one epoch, uint8 [n, c, h, w], as float in [0, 1], each augmented by its own draws."""
     import torch
 
     from weightscape.augmentations.policy import augmented
     from weightscape.draws import Draws
     from weightscape.networks import as_unit
 
-    rows = torch.arange(len(images))
+    rows = torch.arange(first, first + len(images))
     draws = Draws(seed, torch.zeros_like(rows), rows)
     return augmented(as_unit(images), draws, settings["operations"], settings["noise"])
+
+
+def stored(items: Any, first: int, last: int) -> Any:
+    """Images of some items as they are stored, whether these are held in memory or mapped."""
+    import torch
+
+    rows = np.arange(first, min(last, len(items)))
+    if isinstance(items.images, torch.Tensor):
+        return items.images[rows]
+    return items.images.gather(rows, False)
+
+
+def seen_epoch(items: Any, settings: dict[str, Any], seed: int) -> Iterator[Any]:
+    """One epoch in batches, in order."""
+    from weightscape.embeddings import BATCH
+
+    for first in range(0, len(items), BATCH):
+        yield seen_batch(stored(items, first, first + BATCH), settings, seed, first)
+
+
+def pictures(seen: Any) -> np.ndarray:
+    """Images in [0, 1] as uint8."""
+    import torch
+
+    return (seen * 255).round().to(torch.uint8).numpy()
 
 
 def measure_seed(
@@ -53,42 +79,57 @@ def measure_seed(
 
     The judge's record is the share of the images as the network sees them that it assigns to their class.
     """
-    import torch
-
     from weightscape.diversity.measure import measure
     from weightscape.diversity.settings import DiversitySettings
-    from weightscape.generators.judge import accuracy
+    from weightscape.embeddings import rows_by_space
+    from weightscape.generators.judge import predict
 
-    seen = seen_epoch(items.images, settings, seed)
+    judged = {"judge": lambda seen: predict(judge, pictures(seen)).argmax(1)}
+    rows = rows_by_space(spaces | judged, seen_epoch(items, settings, seed))
     records = {}
-    for name, embed in spaces.items():
+    for name in spaces:
         real = len(fixed[name]["baseline"])
         records[name] = measure(
-            embed(seen),
+            rows[name],
             items.labels.numpy(),
             **fixed[name],
             appended_from=real if settings["adds"] and len(items) > real else None,
             settings=DiversitySettings.from_mapping(settings["measures"]),
             rng=np.random.default_rng(seed),
         )
-    pictures = (seen * 255).round().to(torch.uint8).numpy()
-    records["judge"] = {"judge_accuracy": accuracy(judge, pictures, items.true_labels.numpy())}
-    return records, pictures[:SHOWN]
+    recognised = rows["judge"] == items.true_labels.numpy()
+    records["judge"] = {"judge_accuracy": float(recognised.mean())}
+    shown = seen_batch(stored(items, 0, SHOWN), settings, seed, 0)
+    return records, pictures(shown)
 
 
 def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int) -> dict[str, dict[str, Any]]:
     """What every seed is compared with, by space: the real training set, `most` held-out images and pure noise."""
     import torch
 
+    from weightscape.embeddings import rows_by_space
     from weightscape.networks import as_unit
 
-    sets = {
-        name: as_unit(torch.from_numpy(read_shards(paths).images[:count]))
-        for name, paths, count in (("baseline", real, None), ("reference", reference, most))
-    }
+    held_out = list(batches(reference, most))
     source = torch.Generator().manual_seed(named_seed("measure_diversity", "noise"))
-    sets["noise"] = torch.rand(sets["reference"].shape, generator=source)
-    return {space: {name: embed(images) for name, images in sets.items()} for space, embed in spaces.items()}
+    sets = {
+        "baseline": (as_unit(torch.from_numpy(part)) for part in batches(real)),
+        "reference": (as_unit(torch.from_numpy(part)) for part in held_out),
+        "noise": (torch.rand(part.shape, generator=source) for part in held_out),
+    }
+    rows = {name: rows_by_space(spaces, parts) for name, parts in sets.items()}
+    return {space: {name: rows[name][space] for name in sets} for space in spaces}
+
+
+def batches(shards: list[Path], most: int | None = None) -> Iterator[np.ndarray]:
+    """The images of shards in order, at most `most` of them, uint8 [n, c, h, w]."""
+    from weightscape.embeddings import BATCH
+
+    for path in shards:
+        images = map_shard(path).images[:most]
+        most = None if most is None else most - len(images)
+        for first in range(0, len(images), BATCH):
+            yield np.array(images[first : first + BATCH])
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -100,6 +141,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
     parser.add_argument("--judge", type=Path, required=True, help="weights of the classifier that knows real images")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
@@ -111,9 +153,9 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.embeddings import spaces_of
     from weightscape.loading import load_items
 
-    prepare("cpu", arguments.threads)
+    device = prepare(arguments.device, arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
-    spaces = spaces_of(settings["spaces"], weights)
+    spaces = spaces_of(settings["spaces"], weights, device)
     fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"])
     acts = bool(settings["operations"]) or settings["noise"] > 0
     results, samples, shards, done = {}, {}, set(), {}

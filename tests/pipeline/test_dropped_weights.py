@@ -1,0 +1,105 @@
+"""keep_weights in the real rules, whose programs are replaced by one that only leaves the files behind."""
+
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+RUNS = "results/studies/dropped/4_finetune/digits/efficientnet-lite0"
+pytestmark = pytest.mark.slow
+
+STUDY = """
+study: {name: dropped, families: [dropout], seeds: [0, 1], keep_weights: seed0}
+families: {dropout: {doses: {weak: null, medium: null}}}
+"""
+
+PROGRAM = '''#!%s
+"""Stands for `python -m weightscape.stages.NAME`: makes the files that the stage declares."""
+import json, pathlib, re, sys
+arguments = sys.argv[1:]
+stage = arguments[1].rpartition(".")[2]
+values = lambda name: arguments[arguments.index(name) + 1] if name in arguments else None
+folders = []
+if stage == "evaluate":
+    start = arguments.index("--runs") + 1
+    runs = arguments[start : arguments.index("--splits")]
+    assert all((pathlib.Path(run).parent / "after.safetensors").exists() for run in runs), "the weights are gone"
+    folders = [pathlib.Path(run).parent / "evaluation" for run in runs]
+elif stage == "figure":
+    for ending in ("pdf", "png", "json"):
+        path = pathlib.Path(values("--out") + "." + ending)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+elif stage == "report":
+    folders = [pathlib.Path(values("--out")).parent]
+    folders[0].mkdir(parents=True, exist_ok=True)
+    pathlib.Path(values("--out")).write_text("page")
+else:
+    folders = [pathlib.Path(values("--out") or values("--tables"))]
+record = {"settings": json.loads(values("--settings")), "code": values("--code")}
+rules = "".join(path.read_text() for path in pathlib.Path("workflow/rules").glob("*.smk"))
+names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
+common = pathlib.Path("workflow/rules/common.smk").read_text()
+names |= {name + ".parquet" for name in re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])}
+for folder in folders:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names - ({"after.safetensors", "initial.safetensors"} if stage != "finetune" else set()):
+        (folder / name).write_text(json.dumps(record) if name == "manifest.json" else "{}")
+    (folder / "provenance.json").write_text(json.dumps({"wall_seconds": 3600}))
+'''
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study with two runs of each condition, carried out by the stand-in."""
+    place = tmp_path_factory.mktemp("project")
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, place)
+    for name in ("workflow", "envs"):
+        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (place / "study.yaml").write_text(STUDY)
+    program = place / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text(PROGRAM % sys.executable)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    done = snakemake(place)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return place
+
+
+def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PATH": path}
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *arguments]
+    return subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, timeout=600)
+
+
+def weights(project: Path) -> set[str]:
+    """The runs whose weights are there."""
+    return {str(path.parent.relative_to(project / RUNS)) for path in (project / RUNS).rglob("after.safetensors")}
+
+
+def test_the_first_seeds_weights_stay_and_the_others_go_once_they_are_measured(project: Path) -> None:
+    assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}
+    assert (project / RUNS / "dropout/strong/seed1/evaluation/manifest.json").exists()
+    done = snakemake(project, "-n")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:
+    more = project / "study.yaml"
+    more.write_text(STUDY + "spectra: {farms: true}\n")
+    done = snakemake(project)
+    assert done.returncode != 0
+    sentence = r"^error: this plan trains 2 runs again, about 2.0 GPU hours .*allow_retraining=true"
+    assert re.search(sentence, done.stderr + done.stdout, re.MULTILINE), done.stderr[-2000:]
+    assert "Traceback" not in done.stderr
+    allowed = snakemake(project, "--config", "allow_retraining=true")
+    assert allowed.returncode == 0, allowed.stderr[-2000:]
+    assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}

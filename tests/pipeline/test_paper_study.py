@@ -1,0 +1,44 @@
+"""The paper's study is planned: every job of its grid, from the config alone."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from weightscape import study
+from weightscape.commands.settings import load
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
+
+
+def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
+    config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
+    runs, conditions = list(study.runs(config)), study.conditions(config)
+    assert len(runs) == 4 * 3 * 38 * 5
+    doses = {family: len(study.doses(config, family)) for family in config["study"]["families"]}
+    assert doses == {
+        "augment": 8,
+        "noise": 4,
+        "synthetic_add": 7,
+        "synthetic_replace": 7,
+        "dropout": 5,
+        "weight_decay": 7,
+    }
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--cores", "4"]
+    command += ["--configfile", "workflow/studies/paper.yaml", "--nolock"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, timeout=900)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text[-3000:]
+    jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+    assert jobs["finetune"] == jobs["spectra"] == len(runs)
+    assert jobs["evaluate"] == len(runs) // 5
+    assert jobs["generate"] == 4 * config["generate"]["shards"]
+    assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
+    assert jobs["measure_diversity"] == 4 * sum(family in study.DIVERSITY_FAMILIES for family, _ in conditions)
+    assert jobs["data"] == sum(len(study.splits(config, name)) for name in config["study"]["datasets"])
+    assert jobs["total"] > 5000

@@ -1,0 +1,125 @@
+"""CLIP image towers and networks from scratch: weights from a file, head on the projection, seeds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from torch import nn
+
+from weightscape import architectures, backbones, networks
+from weightscape.errors import UserError
+from weightscape.files import write_tensors
+
+TINY = {
+    "vit_base_patch32_clip_224.openai": {"img_size": 32, "embed_dim": 32, "depth": 2, "num_heads": 2},
+    "resnet50_clip.openai": {},
+}
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """timm builds the same architectures at a size fit for a test."""
+    create = timm.create_model
+
+    def smaller(model: str, **options):
+        return create(model, **TINY.get(model, {}), **options)
+
+    monkeypatch.setattr(timm, "create_model", smaller)
+
+
+def saved(path: Path, model: str, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random weights of timm's own network, as a file."""
+    torch.manual_seed(seed)
+    tensors = networks.tensors_of(timm.create_model(model))
+    write_tensors(path, tensors)
+    return tensors
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("model", TINY)
+def test_the_head_sits_on_the_projection_of_the_file(model: str, tmp_path: Path) -> None:
+    given = saved(tmp_path / "w.safetensors", model)
+    weights = backbones.pretrained(model, str(tmp_path / "w.safetensors"))
+    assert set(weights) == set(given) and all(np.array_equal(weights[name], given[name]) for name in given)
+    net, reference = networks.network(model, 5).eval(), timm.create_model(model).eval()
+    networks.load_weights(net, weights)
+    networks.load_weights(reference, given)
+    side = 32 if model.startswith("vit") else 224
+    images = torch.rand(2, 3, side, side)
+    with torch.inference_mode():
+        head = net.get_submodule(networks.head_name(net))
+        torch.testing.assert_close(net(images), head(reference(images)))
+        torch.testing.assert_close(networks.network(model, 0).eval()(images).shape, reference(images).shape)
+    assert networks.head_parameters(net) == [f"{networks.head_name(net)}.{part}" for part in ("weight", "bias")]
+    assert net(images).shape == (2, 5)
+
+
+@pytest.mark.usefixtures("small")
+def test_head_dropout_acts_before_the_head_in_training_alone() -> None:
+    model = "vit_base_patch32_clip_224.openai"
+    net = networks.network(model, 5, {"head": 0.5})
+    images = torch.rand(4, 3, 32, 32)
+    seen: list[torch.Tensor] = []
+    net.get_submodule(networks.head_name(net)).register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    net.train()(images)
+    net.eval()(images)
+    assert 0.3 < (seen[0] == 0).float().mean() < 0.7
+    assert (seen[1] != 0).all()
+
+
+@pytest.mark.usefixtures("small")
+def test_torch_files_are_read_and_other_networks_refused(tmp_path: Path) -> None:
+    model = "vit_base_patch32_clip_224.openai"
+    torch.manual_seed(3)
+    reference = timm.create_model(model)
+    torch.save(reference.state_dict(), tmp_path / "w.pth")
+    loaded = backbones.pretrained(model, str(tmp_path / "w.pth"))
+    assert np.array_equal(loaded["head.weight"], reference.state_dict()["head.weight"].numpy())
+    other = timm.create_model("test_resnet")
+    torch.save(other.state_dict(), tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"weights for vit_base.* from .*other.pth cannot be loaded .*use the weights"):
+        backbones.pretrained(model, str(tmp_path / "other.pth"))
+
+
+def test_a_pickle_of_code_is_refused(tmp_path: Path) -> None:
+    torch.save({"w": np.add}, tmp_path / "bad.pt")
+    with pytest.raises(UserError, match="cannot be loaded"):
+        backbones.pretrained("test_resnet", str(tmp_path / "bad.pt"))
+
+
+def test_a_missing_file_and_an_unknown_word_are_said() -> None:
+    with pytest.raises(UserError, match=r"none\.safetensors do not exist"):
+        backbones.pretrained("test_resnet", "none.safetensors")
+    with pytest.raises(UserError, match="weights 'imagenet' are unknown; allowed: wheel, hub, none or the path"):
+        backbones.pretrained("test_resnet", "imagenet")
+
+
+def test_the_hub_is_not_asked_outside_of_fetch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"from the hub cannot be loaded .*rule `fetch`"):
+        backbones.pretrained("test_resnet", "hub")
+
+
+def test_networks_from_scratch_differ_by_seed_alone() -> None:
+    nets = [networks.tensors_of(networks.network("resnet18_3x3", 10, seed=seed)) for seed in (1, 1, 2)]
+    assert all(np.array_equal(nets[0][name], nets[1][name]) for name in nets[0])
+    assert not np.array_equal(nets[0]["conv1.weight"], nets[2]["conv1.weight"])
+
+
+def test_building_a_network_leaves_torchs_global_stream_alone() -> None:
+    before = torch.random.get_rng_state()
+    networks.network("test_resnet", 10, seed=4)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_small_stem_keeps_the_side_until_the_pooling() -> None:
+    net = networks.network("resnet18_3x3", 10)
+    stem = net.get_submodule("conv1")
+    assert isinstance(stem, nn.Conv2d) and stem.kernel_size == (3, 3) and stem.stride == (1, 1)
+    assert stem(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 32, 32)
+    assert isinstance(net.get_submodule("maxpool"), nn.MaxPool2d)
+    with pytest.raises(UserError, match="'_3x3' is for residual networks"):
+        architectures.built("test_vit_3x3", 10)

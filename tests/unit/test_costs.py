@@ -1,0 +1,67 @@
+"""The counted work against formulas, and how the tables grow."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape import costs
+from weightscape.commands import cost
+from weightscape.commands.settings import load
+from weightscape.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+ASSUMED = yaml.safe_load((ROOT / "workflow" / "report" / "cost.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def config() -> dict[str, Any]:
+    """The paper's study with two small networks and one data set."""
+    whole = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
+    whole["study"] |= {"datasets": ["cifar10"], "backbones": ["resnet18"], "keep_weights": "seed0"}
+    return whole
+
+
+def test_a_residual_networks_work_is_that_of_its_layers() -> None:
+    net = costs.network_of("resnet18", 224, 1000)
+    assert net.operations == pytest.approx(2 * 1.814e9, rel=0.01)  # He et al. (2016): 1.8 GMAC
+    assert net.parameters == 11_689_512
+    assert (9, 512, 512) in net.matrices and (1, 1000, 512) in net.matrices and (49, 64, 3) in net.matrices
+
+
+def test_the_seconds_of_spectra_follow_the_formula() -> None:
+    net = costs.Network(0, 0, ((2, 300, 200),))
+    cpu = {"gflops": 10, "eigen_gflops": 1}
+    expected = 2 * (2 * 300 * 200**2 / 10e9 + 2 * 4 / 3 * 200**3 / 1e9)
+    assert costs.spectra_seconds(net, cpu) == pytest.approx(expected)
+
+
+def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any]) -> None:
+    size = costs.sizes_of(config, "cifar10", ASSUMED["images"])
+    assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
+    domain = costs.sizes_of(config, "domainnet", ASSUMED["images"])
+    assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
+    with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
+        costs.sizes_of(config, "cifar10", {})
+
+
+def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: dict[str, Any]) -> None:
+    larger = copy.deepcopy(config)
+    larger["study"]["seeds"] = list(range(50))
+    once, tenfold = ({row.stage: row for row in costs.table(one, ASSUMED)} for one in (config, larger))
+    assert once["4 finetune"].jobs == 38 * 5
+    shown = 38 * 5 * 7000 * 32 * 3 * costs.network_of("resnet18_3x3", 64, 10).operations
+    rate = ASSUMED["gpu"]["peak_tflops"] * 1e12 * ASSUMED["gpu"]["training_use"]
+    expected = shown / rate / 3600 + 38 * 5 * ASSUMED["start_seconds"] / 3600
+    assert once["4 finetune"].gpu_hours == pytest.approx(expected)
+    assert tenfold["4 finetune"].gpu_hours == pytest.approx(10 * once["4 finetune"].gpu_hours)
+    assert tenfold["1 data"] == once["1 data"] and tenfold["2 generate"] == once["2 generate"]
+    assert costs.unkept(config, ASSUMED) == pytest.approx(5 * once["4 finetune"].disk_gb)
+
+
+def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
+    text = cost.page(config, ASSUMED, 1) + cost.notes(ASSUMED)
+    for word in ("1 data", "2 generate", "4 finetune", "5 spectra", "312 TFLOP/s", "190 runs"):
+        assert word in text

@@ -1,0 +1,23 @@
+"""Where downloads are kept, and that nothing but the stage `fetch` uses the network.
+
+The folder is WEIGHTSCAPE_CACHE if that is set (on a cluster: a folder that all nodes see), else `weightscape` in the
+user's cache folder. HF_HOME, if set, stays where Hugging Face's libraries keep theirs.
+"""
+
+import os
+from pathlib import Path
+
+
+def folder() -> Path:
+    """The cache folder."""
+    chosen = os.environ.get("WEIGHTSCAPE_CACHE")
+    return Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weightscape"
+
+
+def set_up(network: bool = False) -> Path:
+    """Point Hugging Face's libraries to the cache, before they are imported; without `network` they stay offline."""
+    os.environ.setdefault("HF_HOME", str(folder() / "huggingface"))
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        os.environ.pop(name, None) if network else os.environ.update({name: "1"})
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    return folder()

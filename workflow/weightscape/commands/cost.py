@@ -1,0 +1,91 @@
+"""`weightscape cost`: GPU and CPU hours, disk and memory that a study is expected to take, by stage."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from weightscape.commands.settings import add_config_arguments, load
+from weightscape.errors import UserError
+
+HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
+ASSUMED = Path("workflow/report/cost.yaml")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Which study, how many times as many seeds, and under which assumptions."""
+    add_config_arguments(parser)
+    parser.add_argument("--times", type=int, nargs="+", default=[1], help="multiples of the number of seeds")
+    parser.add_argument("--assumed", type=Path, default=ASSUMED, help="rates of devices and sizes of data sets")
+    parser.add_argument("--out", type=Path, help="write a page in Markdown instead of printing it")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the tables, or write them."""
+    import yaml
+
+    config = load(arguments.config, arguments.configfile)
+    try:
+        assumed = yaml.safe_load(arguments.assumed.read_text())
+    except OSError as error:
+        raise UserError(f"{arguments.assumed} cannot be read ({error.strerror}): name a file with --assumed") from None
+    parts = [page(config, assumed, times) for times in arguments.times]
+    text = "\n".join([f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(assumed)])
+    if arguments.out:
+        from weightscape.files import replacing
+
+        with replacing(arguments.out) as temporary:
+            temporary.write_text(text)
+    else:
+        print(text)
+    return 0
+
+
+INTRODUCTION = """Written by `weightscape cost`; an estimate, not a measurement. Operations per image are counted by
+torch on each network (a multiplication and an addition are two), matrix shapes are those of the weights; rates of
+devices and sizes of public data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`. Memory is
+that of one job. Disk is what stays; the cache of downloads comes on top."""
+
+
+def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
+    """The table of a study with `times` as many seeds."""
+    from weightscape import costs
+
+    seeds = len(config["study"]["seeds"]) * times
+    larger = {**config, "study": {**config["study"], "seeds": list(range(seeds))}}
+    rows = costs.table(larger, assumed)
+    kept = config["study"]["keep_weights"]
+    runs = next(row.jobs for row in rows if row.stage == "4 finetune")
+    head = "| stage | jobs | GPU h | CPU h | disk, GB | memory, GB | GPU memory, GB |\n|---|---|---|---|---|---|---|"
+    lines = [
+        f"| {row.stage} | {row.jobs} | {row.gpu_hours:.1f} | {row.cpu_hours:.1f} | {row.disk_gb:.1f} | "
+        f"{row.memory_gb:.1f} | {row.gpu_memory_gb:.0f} |"
+        for row in rows
+    ]
+    total = [sum(getattr(row, name) for row in rows) for name in ("jobs", "gpu_hours", "cpu_hours", "disk_gb")]
+    lines.append(f"| all | {total[0]} | {total[1]:.1f} | {total[2]:.1f} | {total[3]:.1f} | | |")
+    whole = costs.unkept(larger, assumed)
+    return (
+        f"## {runs} runs ({seeds} seeds)\n\n{head}\n" + "\n".join(lines) + f"\n\nWeights: keep_weights = {kept}; "
+        f"those of all runs would take {whole:.0f} GB.\n"
+    )
+
+
+def notes(assumed: dict[str, Any]) -> str:
+    """The assumptions, as a list."""
+    gpu, cpu = assumed["gpu"], assumed["cpu"]
+    return "\n".join(
+        [
+            "## Assumptions",
+            "",
+            f"- GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.0%}, inference "
+            f"{gpu['inference_use']:.0%}, sampling {gpu['sampling_use']:.0%}. A training step is three forward passes.",
+            f"- CPU core: {cpu['gflops']} GFLOP/s in products, {cpu['eigen_gflops']} in eigenvalues; "
+            f"{cpu['decoded']} decoded images/s at 64 px and less, {cpu['decoded_large']} of larger files.",
+            f"- Each job starts for {assumed['start_seconds']} s, in which it holds what it asked for.",
+            "- A generator of diffusers has the denoiser and decoder of Stable Diffusion 1.x, and two passes per step "
+            "above guidance 1.",
+            "- Not counted: assembling lists, metrics, figures, report (minutes in all), the judge, spectral options "
+            "beyond eigenvalues and fits.",
+            "",
+        ]
+    )

@@ -1,0 +1,45 @@
+"""`weightscape report`: every figure and the page again, from the tables of a results folder alone."""
+
+import argparse
+from pathlib import Path
+
+HELP = "draw every figure and the page again from a results folder, of which the tables are enough"
+PARTS = Path(__file__).parents[2] / "report"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("results", type=Path, help="a results folder, or its folder 6_metrics")
+    parser.add_argument("--out", type=Path, required=True, help="folder for report.html and figures/")
+    parser.add_argument("--figure", action="append", default=[], help="draw this figure only; may be repeated")
+    parser.add_argument("--title", help="title of the page (default: the name of the folder)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw, put together, write."""
+    import importlib
+
+    from weightscape import report
+    from weightscape.errors import UserError
+    from weightscape.figures import style
+    from weightscape.files import replacing
+    from weightscape.page import source
+    from weightscape.stages import figure
+
+    folder = arguments.results / "6_metrics"
+    folder = folder if folder.is_dir() else arguments.results
+    if not any(folder.glob("*.parquet")):
+        raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its 6_metrics")
+    known = [name for names in report.CHAPTERS.values() for name in names]
+    chosen = arguments.figure or known
+    unknown = sorted(set(chosen) - set(figure.names()))
+    if unknown:
+        raise UserError(f"--figure {unknown[0]!r} is unknown; choose from {', '.join(figure.names())}")
+    for name in chosen:
+        module = importlib.import_module(f"weightscape.figures.{name}")
+        style.save(module.draw(source.load(folder, module.TABLES)), arguments.out / "figures" / name)
+    title = arguments.title or arguments.results.resolve().name
+    page, _ = report.page(folder, arguments.out / "figures", PARTS, {"title": title, "figures": chosen})
+    with replacing(arguments.out / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(page) / 1e6:.1f} MB")

@@ -1,0 +1,42 @@
+"""Images that are decoded already, as numpy files: {train,test,ood-NAME}.images.npy and .labels.npy in one folder.
+
+Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes.txt`, if it is there, names the
+classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.datasets.pools import Pool
+from weightscape.errors import UserError
+
+
+def part(root: Path, name: str) -> Pool:
+    """The arrays called `name`."""
+    path = root / f"{name}.images.npy"
+    images, labels = _mapped(path), np.asarray(_mapped(root / f"{name}.labels.npy"))
+    if images.dtype != np.uint8 or images.ndim not in (3, 4):
+        raise UserError(f"{path} must be uint8 [n, h, w] or [n, h, w, channels], got {images.dtype} {images.shape}")
+    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise UserError(f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.shape}")
+    listed = root / "classes.txt"
+    classes = listed.read_text().splitlines() if listed.is_file() else [str(k) for k in range(labels.max() + 1)]
+    if labels.max() >= len(classes):
+        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {listed} names {len(classes)} classes")
+    return Pool(
+        labels.astype(np.int64),
+        classes,
+        name=lambda row: f"{path.name}[{row}]",
+        pixels=lambda rows: np.asarray(_mapped(path)[rows]),
+    )
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: correct `root`, or save the array there with numpy.save") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError(f"{path} is not a whole numpy file ({error}): save it again") from None

@@ -1,0 +1,137 @@
+"""From a pool to shards on disk in bounded memory: images are read, brought into one form and written part by part.
+
+Files are decoded by several processes at a time, of which each holds one batch. An image that cannot be read is
+named and left out, as long as their share stays within a limit; then an error names the first of them.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.datasets.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
+from weightscape.datasets.pools import Pool
+from weightscape.errors import UserError
+from weightscape.images import ImageSet, shard_names, write_shard_in_parts
+from weightscape.progress import Progress
+
+BATCH_BYTES = 4_000_000
+"""Pixels of one batch; a few batches per process are in memory."""
+AHEAD = 3
+"""Batches per process that are read before they are written."""
+WORTH = 1000
+"""Files from which on further processes are worth their start."""
+NAMED = 100
+"""Unreadable images whose names are recorded."""
+
+
+@dataclass
+class Reading:
+    """What became of a pool: counts per class, and the images that could not be read."""
+
+    total: int
+    limit: float
+    labels: list[np.ndarray] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note an unreadable image; too many of them are a `UserError`."""
+        self.skipped += 1
+        if len(self.unreadable) < NAMED:
+            self.unreadable[name] = reason
+        print(f"unreadable: {name}: {reason}", flush=True)
+        if self.skipped > self.limit * self.total:
+            raise UserError(
+                f"{self.skipped} of {self.total} images cannot be read, and `unreadable` allows a share of "
+                f"{self.limit}; the first is {next(iter(self.unreadable))} ({next(iter(self.unreadable.values()))}): "
+                "mend or remove them, or raise the limit"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {"skipped": self.skipped, "limit": self.limit, "names": dict(sorted(self.unreadable.items()))}
+
+
+def write_pool(
+    folder: Path, pool: Pool, form: Form, shards: int, *, limit: float = 0.0, workers: int = 1
+) -> tuple[list[Path], Reading]:
+    """Write the images of a pool, in order, as `shards` nearly equal files; their paths and what became of them."""
+    count = len(pool.labels)
+    bounds = np.linspace(0, count, shards + 1).round().astype(int)
+    paths = [folder / name for name in shard_names(shards)]
+    reading = Reading(count, limit)
+    progress = Progress("data", count, "images")
+    many = pool.encoded is not None and workers > 1 and count >= WORTH
+    with ProcessPoolExecutor(workers, get_context("spawn")) if many else nullcontext() as executor:
+        for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
+            parts = _parts(pool, np.arange(start, stop), form, reading, progress, executor, workers)
+            if write_shard_in_parts(path, stop - start, form.shape, parts) == 0 and stop > start:
+                raise UserError(f"not one image of {path.name} can be read: see the log for the reasons")
+    return paths, reading
+
+
+def _parts(
+    pool: Pool,
+    rows: np.ndarray,
+    form: Form,
+    reading: Reading,
+    progress: Progress,
+    executor: Executor | None,
+    workers: int,
+) -> Iterator[ImageSet]:
+    """The images of some rows in batches, with unreadable ones left out."""
+    size = max(1, BATCH_BYTES // math.prod(form.shape))
+    batches = (rows[start : start + size] for start in range(0, len(rows), size))
+    for batch, images, faults in _ahead(pool, batches, form, executor, AHEAD * workers):
+        readable = np.ones(len(batch), bool)
+        for place, reason in faults:
+            readable[place] = False
+            reading.skip(pool.name(int(batch[place])), reason)
+        labels = pool.labels[batch][readable]
+        reading.labels.append(labels)
+        progress.advance(len(batch))
+        yield ImageSet(images, labels)
+
+
+Read = tuple[np.ndarray, list[tuple[int, str]]]
+
+
+def _ahead(
+    pool: Pool, batches: Iterator[np.ndarray], form: Form, executor: Executor | None, most: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]]:
+    """Batches with their images and faults, in order; with an executor at most `most` are read ahead."""
+    if executor is None or pool.encoded is None:
+        for batch in batches:
+            yield batch, *_read(pool, batch, form)
+        return
+    waiting: deque[tuple[np.ndarray, Future[Read]]] = deque()
+    for batch in batches:
+        waiting.append((batch, executor.submit(decode_many, list(pool.encoded(batch)), form)))
+        if len(waiting) >= most:
+            done, future = waiting.popleft()
+            yield done, *future.result()
+    for done, future in waiting:
+        yield done, *future.result()
+
+
+def _read(pool: Pool, batch: np.ndarray, form: Form) -> Read:
+    if pool.pixels is not None:
+        return from_arrays(pool.pixels(batch), form), []
+    if pool.encoded is not None:
+        return decode_many(list(pool.encoded(batch)), form)
+    assert pool.picture is not None
+    images, faults = [], []
+    for place, row in enumerate(batch):
+        try:
+            images.append(from_picture(pool.picture(int(row)), form))
+        except (Unreadable, OSError, SyntaxError, ValueError) as error:
+            faults.append((place, str(error)))
+    return np.stack(images) if images else np.empty((0, *form.shape), np.uint8), faults

@@ -1,0 +1,96 @@
+"""Data sets of the Hugging Face library `datasets`: by hub id, or from a folder.
+
+A folder is what `save_to_disk` wrote, or files that `load_dataset` reads (parquet, or images with metadata). Columns
+name the image and its class; a further column may name the domain, of which one is chosen. Images are taken as
+encoded files, so that they are decoded, counted and refused as those of every other source.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape import cache
+from weightscape.datasets.pools import Pool
+from weightscape.errors import UserError
+
+
+def loaded(path: str, part: str, revision: str | None = None, network: bool = False) -> Any:
+    """The part `part` of the data set; from the cache alone unless `network`."""
+    cache.set_up(network)
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    datasets.disable_progress_bars()
+    try:
+        if _saved(Path(path)):
+            whole = datasets.load_from_disk(path)
+            return whole[part] if isinstance(whole, datasets.DatasetDict) else whole
+        return datasets.load_dataset(path, split=part, revision=revision)
+    except KeyError:
+        raise UserError(f"data set {path} has no part {part!r}: correct `parts`") from None
+    except (OSError, ValueError, DatasetsError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path` and `parts`, or let the rule "
+            "`fetch` download it"
+        ) from None
+
+
+def _saved(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
+def part(
+    path: str,
+    part: str,
+    columns: dict[str, str | None],
+    domain: str | None = None,
+    revision: str | None = None,
+) -> Pool:
+    """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
+    source = loaded(path, part, revision)
+    _check_columns(source, path, columns)
+    image, label = str(columns["image"]), str(columns["label"])
+    values, classes = _names(source, label)
+    rows = np.arange(len(source))
+    if domain is not None:
+        domains, known = _names(source, str(columns["domain"]))
+        if domain not in known:
+            raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(known)}: correct `domain`")
+        rows = np.flatnonzero(domains == known.index(domain))
+    import datasets
+
+    encoded = source.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+    whole = Pool(
+        values,
+        classes,
+        name=lambda row: f"{path} {part}[{row}]",
+        encoded=lambda chosen: [_encoded(value, path) for value in encoded[[int(row) for row in chosen]][image]],
+    )
+    return whole if domain is None else whole.take(rows)
+
+
+def _encoded(value: Any, path: str) -> bytes | str:
+    if value is None:
+        return b""
+    return value["bytes"] if value.get("bytes") is not None else str(value["path"])
+
+
+def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> None:
+    for kind, name in columns.items():
+        if name is not None and name not in source.column_names:
+            known = ", ".join(source.column_names)
+            raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
+
+
+def _names(source: Any, column: str) -> tuple[np.ndarray, list[str]]:
+    """A column as int64 labels, and the names that these stand for."""
+    import datasets
+
+    values = source.select_columns([column]).with_format("arrow")[:][column].to_numpy()
+    feature = source.features[column]
+    if isinstance(feature, datasets.ClassLabel):
+        return values.astype(np.int64), list(feature.names)
+    names, labels = np.unique(values.astype(str), return_inverse=True)
+    return labels.astype(np.int64), names.tolist()

@@ -1,0 +1,46 @@
+"""A folder of image files: {train,test,ood/NAME}/CLASS/*.{png,jpg,jpeg,webp,bmp,tif,tiff}; only `train` must be there.
+
+Classes are the sorted names of the folders below `train`. Files are taken in the order of their names.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from weightscape.datasets.pools import Pool
+from weightscape.errors import UserError
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+
+
+def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
+    """The images of `root/name`; `classes` are those of the training part, and None reads them off the folders."""
+    folder = root / name if name else root
+    if not folder.is_dir():
+        raise UserError(
+            f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
+            "are any test/ and ood/NAME/, each with a folder per class)"
+        )
+    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    if not found:
+        raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
+    names = found if classes is None else classes
+    unknown = sorted(set(found) - set(names))
+    if unknown:
+        raise UserError(f"image folder {folder} has the class {unknown[0]!r}, which the training set does not have")
+    paths: list[str] = []
+    labels: list[int] = []
+    for name_of_class in found:
+        with os.scandir(folder / name_of_class) as entries:
+            files = sorted(entry.path for entry in entries if entry.name.lower().endswith(ENDINGS))
+        paths += files
+        labels += [names.index(name_of_class)] * len(files)
+    if not paths:
+        raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
+    return Pool(
+        np.array(labels, np.int64),
+        names,
+        name=lambda row: str(Path(paths[row]).relative_to(root)),
+        encoded=lambda rows: [paths[row] for row in rows],
+    )

@@ -1,0 +1,117 @@
+"""The sources of real images behind one interface: settings in, pools out.
+
+A block of the config names its `source`: `torchvision`, `image_folder`, `arrays` or `huggingface` (the digits that
+packages ship are made by `digits`). Each opens a training part, a test part if it has one, and what it offers as
+shifted test sets. Classes and caps are chosen here, so that every split of a data set sees the same.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape import cache
+from weightscape.datasets import arrays, image_folder
+from weightscape.datasets.decoding import Form
+from weightscape.datasets.pools import ALL, Pool, capped, drawn, of_classes, relabelled, split
+from weightscape.errors import UserError
+from weightscape.seeds import generator
+
+Block = dict[str, Any]
+
+
+def form_of(block: Block) -> Form:
+    """What every image of a data set becomes."""
+    return Form(**block["image"])
+
+
+def pool_of(block: Block, name: str, wanted: dict[str, str | int], seed: int) -> Pool:
+    """The split `name` of a data set, of which `wanted` counts the splits."""
+    train = _part(block, "train")
+    has_test = _has_test(block)
+    test = _part(block, "test", train.classes) if has_test else None
+    train, test = (pool and _chosen(pool, block, part, seed) for pool, part in ((train, "train"), (test, "test")))
+    assert train is not None
+    return split(train, test, wanted, name, np.random.default_rng(seed))
+
+
+def shifted(block: Block, ood: Block, seed: int) -> Pool:
+    """An OOD set: a domain of the data set's own source, or another source under the same class names."""
+    train = of_classes(_part(block, "train"), block["classes"])
+    if ood["source"] == "domain":
+        found = _domain(block, ood["domain"], _part(block, "train").classes)
+        return drawn(of_classes(found, block["classes"]), ood["images"], np.random.default_rng(seed))
+    other = relabelled(image_folder.part(Path(ood["root"]), ""), train.classes)
+    return drawn(other, ood["images"], np.random.default_rng(seed))
+
+
+def _chosen(pool: Pool, block: Block, part: str, seed: int) -> Pool:
+    return capped(of_classes(pool, block["classes"]), block["per_class"], generator(seed, "per class", part))
+
+
+def _has_test(block: Block) -> bool:
+    if block["source"] == "image_folder":
+        return (Path(block["root"]) / "test").is_dir()
+    if block["source"] == "arrays":
+        return (Path(block["root"]) / "test.images.npy").is_file()
+    return block["parts"]["test"] is not None
+
+
+def _part(block: Block, part: str, classes: list[str] | None = None) -> Pool:
+    source = block["source"]
+    if source == "image_folder":
+        return image_folder.part(Path(block["root"]), part, classes)
+    if source == "arrays":
+        return arrays.part(Path(block["root"]), part)
+    if source == "torchvision":
+        from weightscape.datasets import torchvision_sets
+
+        return torchvision_sets.part(block["name"], torchvision_root(block), block["parts"][part])
+    from weightscape.datasets import hub
+
+    return hub.part(block["path"], block["parts"][part], block["columns"], block["domain"], block["revision"])
+
+
+def _domain(block: Block, domain: str, classes: list[str]) -> Pool:
+    source = block["source"]
+    if source == "image_folder":
+        return image_folder.part(Path(block["root"]) / "ood", domain, classes)
+    if source == "arrays":
+        return arrays.part(Path(block["root"]), f"ood-{domain}")
+    if source != "huggingface" or block["columns"]["domain"] is None:
+        raise UserError(f"a data set of source {source!r} without a column of domains has no domain {domain!r}")
+    from weightscape.datasets import hub
+
+    parts = [part for part in dict.fromkeys(block["parts"].values()) if part is not None]
+    pools = [hub.part(block["path"], part, block["columns"], domain, block["revision"]) for part in parts]
+    return _joined(pools)
+
+
+def _joined(pools: list[Pool]) -> Pool:
+    """Pools of encoded images one after the other."""
+    starts = np.cumsum([0, *(len(pool.labels) for pool in pools)])
+
+    def at(row: int) -> tuple[Pool, int]:
+        place = int(np.searchsorted(starts, row, "right")) - 1
+        return pools[place], row - int(starts[place])
+
+    def encoded(rows: np.ndarray) -> list[bytes | str]:
+        found = (at(int(row)) for row in rows)
+        return [one for pool, row in found if pool.encoded for one in pool.encoded(np.array([row]))]
+
+    def name(row: int) -> str:
+        pool, own = at(row)
+        return pool.name(own)
+
+    if len(pools) == 1:
+        return pools[0]
+    labels = np.concatenate([pool.labels for pool in pools])
+    return Pool(labels, pools[0].classes, name, encoded=encoded)
+
+
+def torchvision_root(block: Block) -> Path:
+    """Where a torchvision set lies: `root`, or the cache that `fetch` fills."""
+    return Path(block["root"]) if block["root"] else cache.folder() / "torchvision" / block["name"]
+
+
+__all__ = ["ALL", "form_of", "pool_of", "shifted", "torchvision_root"]

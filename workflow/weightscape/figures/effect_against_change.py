@@ -1,0 +1,45 @@
+"""Mean effect on the spectra against the relative change of the hidden weights, one mark per condition."""
+
+from matplotlib.figure import Figure, SubFigure
+
+from weightscape.figures import scatter, style
+from weightscape.figures.dose_grid import symlog_axis
+
+TABLES = ("run_effects", "weight_change")
+METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
+RUN = [*style.SETUP, "family", "dose", "seed"]
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """One panel per metric."""
+    return style.each_setup(
+        paired(tables["run_effects"], tables["weight_change"]),
+        style.SETUP,
+        lambda _: 4.3,
+        _panels,
+        "No run has both an effect and a change of its weights.",
+    )
+
+
+def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
+    """Each run's mean effect on the hidden layers beside the relative change of its hidden weights in percent."""
+    change = weight_change[weight_change["role"] == "hidden"].set_index(RUN)["relative_change"]
+    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(METRICS)
+    rows = run_effects[kept].join(change, on=RUN).dropna(subset=["relative_change"])
+    return rows.assign(percent=100 * rows["relative_change"])
+
+
+def _panels(block: SubFigure, part: style.Table) -> None:
+    axes = block.subplots(2, 2, squeeze=False, sharex=True).ravel()
+    means = scatter.summary(part, ["metric"], "percent", "effect_mean")
+    for axis, metric in zip(axes, METRICS, strict=True):
+        own = means[means["metric"] == metric]
+        scatter.draw_marks(axis, own)
+        if len(own):
+            symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}))
+        axis.axhline(0, color=style.REFERENCE, lw=0.5, zorder=0)
+        axis.set_ylabel(f"effect on\n{style.METRICS[metric]}")
+    for axis in axes[2:]:
+        axis.set_xlabel("relative change of the hidden weights (%)")
+    scatter.legend(block, part["family"], means["n"])

@@ -1,0 +1,66 @@
+"""Hill plots: the tail exponent as a function of how many of the largest eigenvalues are taken for the tail."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from weightscape.figures import style
+from weightscape.figures.esd import LAYERS, MATRICES
+
+TABLES = ("spectra_examples",)
+ROW = 1.35  # inches
+FIRST = 3  # eigenvalues of the shortest tail
+TOP = 8.0  # end of the exponent's axis, at most
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Rows: layers; columns: before, after, update; one curve per condition, a mark at the share that is one half."""
+    return style.each_setup(
+        tables["spectra_examples"],
+        style.SETUP,
+        lambda part: ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.7,
+        _panels,
+        "No spectrum was kept.",
+    )
+
+
+def hill_curve(eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share k / r and exponent 1 + k / sum_(i<=k) ln(x_i / x_(k+1)) for each k of r positive values, largest first."""
+    logs = np.log(np.sort(np.asarray(eigenvalues, float)[np.asarray(eigenvalues) > 0])[::-1])
+    k = np.arange(1, len(logs))
+    gaps = np.cumsum(logs)[:-1] - k * logs[1:]
+    with np.errstate(divide="ignore"):
+        return (k / len(logs))[FIRST - 1 :], (1 + k / gaps)[FIRST - 1 :]
+
+
+def _panels(block: SubFigure, part: style.Table) -> None:
+    names = part[["layer", "part"]].drop_duplicates().head(LAYERS)
+    axes = block.subplots(len(names), len(MATRICES), squeeze=False, sharex=True, sharey="row")
+    for row, (layer, piece) in zip(axes, names.itertuples(index=False, name=None), strict=True):
+        rows = part[(part["layer"] == layer) & (part["part"] == piece)]
+        for axis, (matrix, title) in zip(row, MATRICES.items(), strict=True):
+            own = rows[rows["matrix"] == matrix]
+            _curves(axis, own.head(1) if matrix == "before" else own, matrix)
+            axis.set_title(f"{layer}: {title}" if matrix == "before" else title, loc="left")
+        row[0].set_ylabel("Hill exponent")
+    for axis in axes[-1]:
+        axis.set_xlabel("share of eigenvalues in the tail (%)")
+    handles = {}
+    for family, dose in part[["family", "dose"]].drop_duplicates().itertuples(index=False, name=None):
+        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
+        color = style.REFERENCE if dose == style.BASELINE else style.look(family).color
+        handles.setdefault(name, Line2D([], [], color=color, label=name))
+    block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4)
+
+
+def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
+    heights = [TOP / 4]
+    for family, dose, values in rows[["family", "dose", "eigenvalues"]].itertuples(index=False, name=None):
+        share, exponent = hill_curve(values)
+        plain = matrix == "before" or dose == style.BASELINE
+        axis.plot(100 * share, exponent, color=style.REFERENCE if plain else style.look(family).color, lw=0.9)
+        heights.extend(exponent[np.isfinite(exponent)])
+    axis.set_xlim(0, 100)
+    axis.set_ylim(1, min(TOP, 1.1 * float(np.quantile(heights, 0.95))))

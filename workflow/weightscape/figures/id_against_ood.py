@@ -1,0 +1,92 @@
+"""Accuracy on each OOD set against accuracy on the test set, both on logit axes."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from weightscape.figures import style
+
+TABLES = ("evaluation",)
+COLUMNS, ROW = 4, 1.75  # panels per row; inches
+ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
+NOTE = "each mark: one run (n = {runs} runs); grey line: equal accuracy on both sets"
+APART = 0.24  # of the axis, between ticks, at least
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """One panel per OOD set, one mark per run."""
+    return style.each_setup(
+        paired(tables["evaluation"]),
+        style.SETUP,
+        lambda part: ROW * -(-part["split"].nunique() // COLUMNS) + 0.6,
+        _panels,
+        "No OOD set was evaluated.",
+    )
+
+
+def paired(evaluation: style.Table) -> style.Table:
+    """Each run's accuracy on each OOD set beside its test accuracy, as `ood` and `test`; 0 and 1 have no logit."""
+    run = [*style.SETUP, "family", "dose", "seed"]
+    test = evaluation[evaluation["split"] == "test"].set_index(run)["accuracy"].rename("test")
+    ood = evaluation[evaluation["split"].astype(str).str.startswith("ood-")].rename(columns={"accuracy": "ood"})
+    table = ood.join(test, on=run)
+    inside = table[["test", "ood"]].gt(0).all(axis=1) & table[["test", "ood"]].lt(1).all(axis=1)
+    return table[inside]
+
+
+def logit(p: np.ndarray) -> np.ndarray:
+    """ln(p / (1 - p)) of p in (0, 1)."""
+    return np.log(p / (1 - p))
+
+
+def _panels(block: SubFigure, part: style.Table) -> None:
+    splits = list(part["split"].unique())
+    rows = -(-len(splits) // COLUMNS)
+    axes = block.subplots(rows, COLUMNS, squeeze=False).ravel()
+    for axis, split in zip(axes, splits, strict=False):
+        own = part[part["split"] == split]
+        for family in style.ordered(own["family"]):
+            look = style.look(family)
+            runs = own[own["family"] == family]
+            dosed = runs["dose"] != style.BASELINE
+            x, y = logit(runs["test"].to_numpy(float)), logit(runs["ood"].to_numpy(float))
+            axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
+            axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
+        _ticks(axis)
+        axis.set_title(split.removeprefix("ood-").replace("-", " "))
+        axis.set_xlabel("test accuracy (%)")
+    for axis in axes[len(splits) :]:
+        axis.set_axis_off()
+    for axis in axes[::COLUMNS][:rows]:
+        axis.set_ylabel("OOD accuracy (%)")
+    looks = [style.look(family) for family in style.ordered(part["family"])]
+    handles = [Line2D([], [], ls="", marker=look.marker, color=look.color, ms=4, label=look.title) for look in looks]
+    runs = part[["family", "dose", "seed"]].drop_duplicates()
+    note = NOTE.format(runs=len(runs)) + "; hollow: baselines"
+    block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=note, title_fontsize=6)
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Logits of round accuracies between low and high, at least a quarter of the axis apart."""
+    ends = 1 / (1 + np.exp(-np.array([low, high])))
+    even = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(*(100 * ends)) / 100
+    kept: list[float] = []
+    for at in logit(np.unique([*ROUND, *even[(even > 0) & (even < 1)]]).round(6)):
+        if low <= at <= high and (not kept or at - kept[-1] >= APART * (high - low)):
+            kept.append(float(at))
+    return kept
+
+
+def _ticks(axis: Axes) -> None:
+    """Percent at round accuracies, and the line of equality where it is in view."""
+    for line in (axis.xaxis, axis.yaxis):
+        low, high = line.get_view_interval()
+        line.set_major_locator(FixedLocator(ticks(low, high)))
+        line.set_major_formatter(FuncFormatter(lambda value, _: f"{100 / (1 + np.exp(-value)):.3g}"))
+        line.set_minor_locator(NullLocator())
+    (left, right), (bottom, top) = axis.get_xlim(), axis.get_ylim()
+    axis.plot([left, right], [left, right], color="0.75", lw=0.8, zorder=0)
+    axis.set(xlim=(left, right), ylim=(bottom, top))

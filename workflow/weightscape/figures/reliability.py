@@ -1,0 +1,73 @@
+"""Reliability: accuracy in bins of confidence, baseline against each family's strongest dose."""
+
+import numpy as np
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.lines import Line2D
+
+from weightscape.figures import style
+
+TABLES = ("reliability",)
+ROW = 1.25  # inches per set of images
+FEW = 5  # images over all seeds; bins with fewer are left out
+NOTE = (
+    "images of all seeds together, bins of fewer than {few} left out; area of a mark: share of images; "
+    "grey diagonal: perfect calibration"
+)
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Rows: the test set and all OOD sets together; columns: families."""
+    table = tables["reliability"]
+    kept = (table["split"] == "test") | table["split"].astype(str).str.startswith("ood-")
+    table = table[kept].assign(group=lambda rows: np.where(rows["split"] == "test", "test", "ood"))
+    return style.each_setup(
+        table,
+        style.SETUP,
+        lambda part: ROW * part["group"].nunique() + 0.75,
+        _panels,
+        "No reliability was measured.",
+    )
+
+
+def curve(rows: style.Table) -> style.Table:
+    """Images, mean confidence and accuracy of each bin over all rows, weighted by images, in percent."""
+    full = rows[rows["images"] > 0]
+    sums = full.assign(
+        confidence=100 * full["confidence"] * full["images"], accuracy=100 * full["accuracy"] * full["images"]
+    )
+    sums = sums.groupby("bin")[["images", "confidence", "accuracy"]].sum()
+    sums = sums[sums["images"] >= FEW]
+    return sums.assign(confidence=sums["confidence"] / sums["images"], accuracy=sums["accuracy"] / sums["images"])
+
+
+def _panels(block: SubFigure, part: style.Table) -> None:
+    families = style.ordered(part["family"])
+    groups = [name for name in ("test", "ood") if (part["group"] == name).any()]
+    axes = block.subplots(len(groups), len(families), squeeze=False, sharex=True, sharey=True)
+    top = style.strongest(part)
+    for row, group in zip(axes, groups, strict=True):
+        for axis, family in zip(row, families, strict=True):
+            axis.plot([0, 100], [0, 100], color="0.8", lw=0.8, zorder=0)
+            look = style.look(family)
+            own = part[(part["family"] == family) & (part["dose"] == style.BASELINE)]
+            for rows, color, dash in ((own, style.REFERENCE, "--"), (top[top["family"] == family], look.color, "-")):
+                found = curve(rows[rows["group"] == group])
+                axis.plot(found["confidence"], found["accuracy"], dash, color=color, lw=0.8)
+                share = found["images"] / max(found["images"].sum(), 1)
+                axis.scatter(found["confidence"], found["accuracy"], 4 + 60 * share, color=color, lw=0)
+            axis.set(xlim=(0, 100), ylim=(0, 105), xticks=[0, 50, 100], yticks=[0, 50, 100])
+        row[0].set_ylabel(("test set" if group == "test" else "all OOD sets") + "\naccuracy (%)")
+    for axis, family in zip(axes[0], families, strict=True):
+        dose = top.loc[top["family"] == family, "dose"]
+        axis.set_title(
+            style.look(family).title.replace(" ", "\n", 1) + (f",\n{dose.iloc[0]}" if len(dose) else ""),
+            color=style.look(family).color,
+        )
+    axes[-1, len(families) // 2].set_xlabel("confidence (%)")
+    handles = [
+        Line2D([], [], ls="--", color=style.REFERENCE, label="the family's own baseline"),
+        Line2D([], [], color="black", label="strongest dose, in the family's colour"),
+    ]
+    note = NOTE.format(few=FEW)
+    block.legend(handles=handles, loc="outside lower center", ncols=2, title=note, title_fontsize=6)

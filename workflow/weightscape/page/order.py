@@ -1,0 +1,29 @@
+"""Which chapter of the page each figure stands in, in order."""
+
+CHAPTERS = {
+    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose", "diversity_spaces"),
+    "Accuracy and calibration": (
+        "accuracy_by_dose",
+        "ood_by_dose",
+        "reliability",
+        "id_against_ood",
+        "diversity_against_ood",
+        "synthetic_share",
+    ),
+    "The weights": (
+        "effect_by_dose",
+        "layer_effects",
+        "family_similarity",
+        "effect_against_change",
+        "aa_null",
+        "esd",
+        "hill",
+    ),
+    "The claims, and the published study's own view": ("claims", "published_procedure"),
+}
+FURTHER = "Further figures"
+
+
+def chapter_of(figure: str) -> str:
+    """The chapter of a figure; those that are in none stand at the end."""
+    return next((title for title, names in CHAPTERS.items() if figure in names), FURTHER)

@@ -1,0 +1,89 @@
+"""Where a page comes from: what differs from the default study, what each stage cost, versions and devices."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from weightscape.files import read_json
+from weightscape.shown import summed
+
+DEFAULT = Path(__file__).parents[3] / "config.yaml"
+ABSENT = "\N{EN DASH}"
+TOTAL = "in all"
+
+
+def default_config() -> dict[str, Any] | None:
+    """The config of the embedded study; None where the library stands alone."""
+    import yaml
+
+    return yaml.safe_load(DEFAULT.read_text()) if DEFAULT.is_file() else None
+
+
+def differences(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[list[str]]:
+    """Key, default and own value of every setting that differs, in the order of the default."""
+    ours, theirs = dict(_leaves(config)), dict(_leaves(default))
+    keys = [*theirs, *(key for key in ours if key not in theirs)]
+    return [
+        [key, _word(theirs, key), _word(ours, key)]
+        for key in keys
+        if (key in ours) != (key in theirs) or ours.get(key) != theirs.get(key)
+    ]
+
+
+def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _word(leaves: Mapping[str, Any], key: str) -> str:
+    return str(leaves[key]) if key in leaves else "not set"
+
+
+def stages(tables: Path, figures: Path | None = None) -> list[dict[str, Any]]:
+    """What each stage amounted to, from the provenance beside the tables and figures; empty where none is."""
+    own = tables / "aggregate.provenance.json"
+    rows = list(read_json(own).get("stages", [])) if own.is_file() else []
+    for name in ("aggregate", "analyse"):
+        path = tables / f"{name}.provenance.json"
+        rows += [{"folder": "6_metrics", "stage": name, **summed([read_json(path)])}] if path.is_file() else []
+    drawn = [read_json(path) for path in sorted(figures.glob("*.provenance.json"))] if figures else []
+    return [*rows, {"folder": "7_figures", "stage": "figure", **summed(drawn)}] if drawn else rows
+
+
+def cost_rows(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Folder, stage, jobs, CPU time, wall time, memory and energy of each stage, and their sum."""
+    rows = [
+        [row["folder"].replace("_", " "), row["stage"].replace("_", " "), str(row["jobs"]), *_amounts(row)]
+        for row in stages
+    ]
+    if not rows:
+        return []
+    total = {key: sum(row[key] for row in stages) for key in ("cpu_seconds", "wall_seconds")}
+    total["peak_memory_mb"] = max(row["peak_memory_mb"] for row in stages)
+    known = [row["energy_joules"] for row in stages if row.get("energy_joules")]
+    total["energy_joules"] = sum(known) if known else None
+    return [*rows, [TOTAL, "", str(sum(row["jobs"] for row in stages)), *_amounts(total)]]
+
+
+def _amounts(row: Mapping[str, Any]) -> list[str]:
+    energy = row.get("energy_joules")
+    return [
+        _duration(row["cpu_seconds"]),
+        _duration(row["wall_seconds"]),
+        f"{row['peak_memory_mb'] / 1024:.1f} GB" if row["peak_memory_mb"] else ABSENT,
+        f"{energy / 3600:.1f} Wh" if energy else ABSENT,
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def every(stages: Sequence[Mapping[str, Any]], key: str) -> list[str]:
+    """All values of a list such as `devices`, over the stages."""
+    return sorted({value for row in stages for value in row.get(key, [])})

@@ -1,0 +1,48 @@
+"""Runs whose weights were dropped once they were measured, and would have to be trained again for a later plan.
+
+`study.keep_weights` drops weights to save disk. A new OOD set or another spectral column then needs them: their runs
+are trained anew, which costs what they cost before. The plan stops unless the config allows it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.files import read_json
+
+Planned = tuple[Path, str, str]
+"""Of a planned run: its manifest, its settings as JSON, the digest of its code."""
+
+
+def again(planned: Iterable[Planned]) -> list[Path]:
+    """Folders of planned runs that were trained before, by the same settings and code, and whose weights are gone."""
+    return [manifest.parent for manifest, settings, code in planned if _dropped(manifest, settings, code)]
+
+
+def _dropped(manifest: Path, settings: str, code: str) -> bool:
+    if not manifest.is_file() or (manifest.parent / "after.safetensors").exists():
+        return False
+    record = read_json(manifest)
+    return record.get("settings") == json.loads(settings) and record.get("code") == code
+
+
+def hours(folders: Iterable[Path]) -> float:
+    """What training these runs took, from their provenance."""
+    records = (folder / "provenance.json" for folder in folders)
+    return sum(read_json(path).get("wall_seconds", 0.0) for path in records if path.is_file()) / 3600
+
+
+def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:
+    """Stop a plan that trains runs again only because their weights were dropped."""
+    if config["study"]["keep_weights"] == "all" or config["allow_retraining"]:
+        return
+    lost = again(planned)
+    if lost:
+        runs = "1 run" if len(lost) == 1 else f"{len(lost)} runs"
+        raise UserError(
+            f"this plan trains {runs} again, about {hours(lost):.1f} GPU hours as measured, since study.keep_weights = "
+            f"{config['study']['keep_weights']!r} dropped the weights that a later stage now needs: allow it with "
+            "--config allow_retraining=true, or take back what asks for them"
+        )
