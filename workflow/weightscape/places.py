@@ -24,6 +24,7 @@ _PATTERNS = (
     (f"5_spectra/{_RUN}/manifest.json", "spectra", "spectra"),
     ("6_metrics/aggregate.json", "aggregate", "aggregate"),
     ("6_metrics/analyse.json", "analyse", "analyse"),
+    ("6_metrics/reanalyse.json", "reanalyse", "reanalyse"),
     ("7_figures/{figure}.json", "figure", "figure"),
     ("8_report/manifest.json", "report", "report"),
 )

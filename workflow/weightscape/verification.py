@@ -112,7 +112,9 @@ def verify(results: Results, config: study.Config | None, expected: Iterable[str
             continue
         findings += _changed_outputs(results, place)
         findings += _changed_origin(results, place, record, config, codes)
-    unique = {(finding.place, finding.kind): finding for finding in sorted(findings, reverse=True)}
+    unique: dict[tuple[str, str], Finding] = {}
+    for finding in findings:  # the first reason that was found stands
+        unique.setdefault((finding.place, finding.kind), finding)
     return sorted([*unique.values(), *_downstream(results, findings)])
 
 
