@@ -3,11 +3,14 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke dag gallery test test-browser lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster dag gallery test test-slurm test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+# As many GPU jobs at once as there are GPUs.
+GPUS ?= $(shell nvidia-smi -L 2>/dev/null | wc -l)
+LIMITS = $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
 BIN := $(CURDIR)/.venv/bin
 # Imports are compiled once, not in every job; the environment of a caller does not leak in.
 export PATH := $(BIN):$(PATH)
@@ -38,13 +41,33 @@ endef
 
 ## figures: run the study of config.yaml and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES) --quiet reason
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason
 	echo "The report is $(CURDIR)/results/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
-	snakemake --cores $(CORES) --quiet reason --configfile workflow/studies/smoke.yaml
+	snakemake --cores $(CORES) $(LIMITS) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
+
+# Another study than that of config.yaml: make resume STUDY=smoke
+STUDY ?=
+CONFIGFILE = $(if $(STUDY),--configfile workflow/studies/$(STUDY).yaml)
+
+## resume: continue a study after a kill or a power cut, when nobody works on it any more
+resume: .venv/.run
+	weightscape resume --cores $(CORES) $(CONFIGFILE)
+
+## restore: make missing intermediate files again
+restore: .venv/.run
+	weightscape restore --cores $(CORES) $(CONFIGFILE)
+
+## verify: name every result that is stale, tampered with, missing or extra
+verify: .venv/.run
+	weightscape verify results$(if $(STUDY),/studies/$(STUDY)) $(CONFIGFILE)
+
+## cluster: start or resume a study on Slurm, as in make cluster STUDY=paper (workflow/profiles/slurm/README.md)
+cluster: .venv/.run
+	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
 
 ## dag: a picture of the rules
 dag: .venv/.run
@@ -61,7 +84,22 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest
+	pytest --ignore tests/slurm
+
+## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
+test-slurm: .venv/.dev
+	pytest tests/slurm
+
+# A share of the rows and kills, drawn by a fixed seed: make test-faults SHARE=0.1
+SHARE ?= 1
+
+## test-faults: the stale matrix, kills, broken disks and determinism on real smoke studies
+test-faults: .venv/.dev
+	SHARE=$(SHARE) pytest -m faults tests/faults
+
+## fuzz: 20,000 broken files for every reader together
+fuzz: .venv/.dev
+	PYTHONPATH=workflow python tests/faults/fuzz.py --inputs 20000
 
 ## test-browser: the report's page in a real browser, Debian's chromium
 test-browser: .venv/.dev
@@ -85,6 +123,9 @@ format: .venv/.dev
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
+	python tests/benchmarks/analysis.py
+	python tests/benchmarks/training.py
+	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

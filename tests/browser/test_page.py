@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import write_page
 from PIL import Image
+
+from conftest import write_page
 
 pytestmark = pytest.mark.browser
 SCREENS = Path(__file__).parent / "screens"

@@ -77,6 +77,16 @@ def test_a_training_that_was_stopped_and_resumed_is_bit_identical(tmp_path, weig
     assert same(resumed, weights)
 
 
+def test_a_training_that_is_told_to_stop_saves_the_step_that_it_is_at(tmp_path, weights, capsys):
+    path = tmp_path / "checkpoint.safetensors"
+    answers = iter([False] * 3 + [True])
+    with pytest.raises(SystemExit, match="143"):
+        ddpm.train(*halves(20), 2, TINY, 3, checkpoint=path, identity="a", stopped=lambda: next(answers))
+    resumed = ddpm.train(*halves(20), 2, TINY, 3, checkpoint=path, identity="a")
+    assert "continued at step 4" in capsys.readouterr().out
+    assert same(resumed, weights)
+
+
 def test_a_checkpoint_of_another_identity_is_refused(tmp_path, weights, capsys):
     path = tmp_path / "checkpoint.safetensors"
     stop_at_step_8(path, "a")

@@ -102,7 +102,7 @@ RUN = {
 
 
 def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
-    config = edited("families/dropout/doses/weak/head", 0.2)
+    config = edited("families/dropout/doses/weak/head", 0.25)
     assert _changed("finetune", RUN, config)
     assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
     assert not _changed("finetune", {**RUN, "family": "augment"}, config)
@@ -174,8 +174,31 @@ def test_sgd_has_no_decoupled_decay() -> None:
         checked(config)
 
 
+def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = "all"
+    assert not study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = 5001
+    assert not study.reads_fast(config)
+
+
 def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     seen = study.seen_corruptions(checked(CONFIG), "digits")
     assert seen["noise/weak"] == ["ood-noise-3"]
     assert seen["augment/strong"] == ["ood-rotation-3"]
     assert not any(condition.endswith("baseline") for condition in seen)
+
+
+def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["backbones"]["other"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
+    config["diversity"]["embeddings"] = ["other", "efficientnet-lite0"]
+    wildcards = {"dataset": "digits", "family": "noise", "dose": "strong"}
+    assert list(study.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
+        "efficientnet-lite0",
+        "other",
+    ]
+    config["diversity"]["embeddings"] = ["third"]
+    with pytest.raises(UserError, match=r"diversity.embeddings names 'third', which backbones does not define"):
+        checked(config)

@@ -16,6 +16,7 @@ rule data:
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
+    localrule: study.reads_fast(config)
     conda:
         "../../envs/core.yaml"
     params:
@@ -36,6 +37,7 @@ rule backbone:
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     log:
         "<results>/logs/backbone/{backbone}.log",
+    localrule: True
     conda:
         "../../envs/torch.yaml"
     params:

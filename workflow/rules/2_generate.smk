@@ -22,6 +22,8 @@ rule train_generator:
     priority: 100
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("train_generator"),
         code=code_digest("train_generator"),
@@ -48,6 +50,8 @@ rule generate:
     priority: 90
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("generate"),
         code=code_digest("generate"),
@@ -75,6 +79,8 @@ rule train_judge:
     priority: 80
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("train_judge"),
         code=code_digest("train_judge"),
@@ -102,6 +108,8 @@ rule measure_quality:
         "<results>/logs/measure_quality/{dataset}.{generator}.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("measure_quality"),
         code=code_digest("measure_quality"),

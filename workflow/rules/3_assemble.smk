@@ -18,6 +18,7 @@ rule assemble_real:
         manifest="<results>/3_assemble/{dataset}/real/manifest.json",
     log:
         "<results>/logs/assemble/{dataset}.real.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
     params:
@@ -45,6 +46,7 @@ rule assemble:
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
     log:
         "<results>/logs/assemble/{dataset}.{family}.{dose}.seed{seed}.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
     params:
@@ -74,12 +76,12 @@ rule measure_diversity:
         judged="<results>/2_generate/{dataset}/judge/manifest.json",
         backbones=expand(
             "<results>/1_data/backbones/{backbone}/manifest.json",
-            backbone=config["study"]["backbones"],
+            backbone=study.embeddings(config),
         ),
         weights=ancient(
             expand(
                 "<results>/1_data/backbones/{backbone}/weights.safetensors",
-                backbone=config["study"]["backbones"],
+                backbone=study.embeddings(config),
             )
         ),
     output:
@@ -90,6 +92,8 @@ rule measure_diversity:
         "<results>/logs/measure_diversity/{dataset}.{family}.{dose}.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("measure_diversity"),
         code=code_digest("measure_diversity"),

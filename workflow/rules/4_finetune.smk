@@ -32,6 +32,8 @@ rule finetune:
     priority: 10
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("finetune"),
         code=code_digest("finetune"),
@@ -71,6 +73,8 @@ rule evaluate:
         "<results>/logs/evaluate/{dataset}.{backbone}.{family}.{dose}.log",
     conda:
         "../../envs/torch.yaml"
+    resources:
+        gpu=1,
     params:
         settings=settings("evaluate"),
         code=code_digest("evaluate"),

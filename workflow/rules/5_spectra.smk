@@ -2,7 +2,7 @@
 Stage 5: random-matrix spectra of every weight matrix.
 
 in:   1_data/backbones/{backbone}/weights.safetensors, 4_finetune/{run}/initial.safetensors, after.safetensors
-out:  5_spectra/before/{backbone}/      the backbone's own spectra, once for all runs
+out:  5_spectra/before/{backbone}/      the backbone's own spectra, once for all runs, and leading vectors
       5_spectra/{run}/                  layers.parquet (after, delta, own initial head), esd.safetensors, manifest.json
 """
 
@@ -17,6 +17,7 @@ rule spectra_before:
     output:
         layers="<results>/5_spectra/before/{backbone}/layers.parquet",
         esd="<results>/5_spectra/before/{backbone}/esd.safetensors",
+        vectors="<results>/5_spectra/before/{backbone}/vectors.safetensors",
         manifest="<results>/5_spectra/before/{backbone}/manifest.json",
     log:
         "<results>/logs/spectra_before/{backbone}.log",
@@ -41,6 +42,8 @@ rule spectra:
         manifest=RUN + "/manifest.json",
         weights=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         backbone="<results>/1_data/backbones/{backbone}/manifest.json",
+        vectors=ancient("<results>/5_spectra/before/{backbone}/vectors.safetensors"),
+        before="<results>/5_spectra/before/{backbone}/manifest.json",
     output:
         layers=SPECTRA + "/layers.parquet",
         esd=SPECTRA + "/esd.safetensors",
@@ -59,4 +62,4 @@ rule spectra:
     shell:
         "python -m weightscape.stages.spectra --settings {params.settings:q} --code {params.code:q}"
         " --after {input.after:q} --initial {input.initial:q} --weights {input.weights:q}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        " --vectors {input.vectors:q} --out {params.out:q} > {log:q} 2>&1"

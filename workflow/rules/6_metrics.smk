@@ -1,9 +1,10 @@
 """
-Stage 6: tidy tables of all runs, and the effects of each condition against its family's own baselines.
+Stage 6: tidy tables of all runs; effects against each family's own baselines; the claims, tested.
 
 in:   stages 2 to 5
-out:  6_metrics/: runs, evaluation, layers, diversity, quality, samples, spectra_examples (parquet; csv for people)
-      6_metrics/: effects, run_effects
+out:  6_metrics/: runs, evaluation, layers, diversity, quality, samples, spectra_examples, quantiles (parquet;
+      csv for people)
+      6_metrics/: effects, run_effects, conditions, condition_effects, slopes, similarity, predictions, tests, claims
 """
 
 
@@ -42,7 +43,7 @@ rule aggregate:
 
 
 rule analyse:
-    """Effects of each run and condition."""
+    """Effects of each run and condition, and the claims tested on them."""
     input:
         expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",
@@ -58,7 +59,7 @@ rule analyse:
         code=code_digest("analyse"),
         out=subpath(output.manifest, parent=True),
     message:
-        "Metrics: effects"
+        "Metrics: effects and claims"
     shell:
         "python -m weightscape.stages.analyse --settings {params.settings:q} --code {params.code:q}"
         " --tables {params.out:q} > {log:q} 2>&1"

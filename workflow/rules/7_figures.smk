@@ -23,6 +23,7 @@ rule figure:
         record="<results>/7_figures/{figure}.json",
     log:
         "<results>/logs/figure/{figure}.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
     params:

@@ -25,6 +25,7 @@ rule report:
         manifest="<results>/8_report/manifest.json",
     log:
         "<results>/logs/report.log",
+    localrule: True
     conda:
         "../../envs/core.yaml"
     params:

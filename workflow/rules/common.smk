@@ -21,15 +21,31 @@ os.environ.update(
 )
 # Imports are compiled once, not in every job.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
+shell.prefix("set -euo pipefail; trap : TERM; ")
 
-from weightscape import code, errors, images, study
-from weightscape.config import checked
+from weightscape import code, errors, images, ownership, study
+from weightscape.config import check_tables, checked
 from weightscape.page.order import chapter_of
 
-try:
-    config = checked(config)
-except errors.UserError as fault:
-    sys.exit(f"error: {fault}")
+# On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
+# the code that its head planned with: a config edited since is for the next start, edited code the program finds.
+VARIABLE = "WEIGHTSCAPE_PLANNED"
+PLANNED = json.loads(os.environ.get(VARIABLE, "{}")) if workflow.remote_exec else {}
+if PLANNED:
+    config = PLANNED["config"]
+else:
+    try:
+        config = checked(config)
+        check_tables(config)
+        if workflow.is_main_process:
+            ownership.check_known(
+                Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+                Path.cwd(),
+            )
+    except errors.UserError as fault:
+        sys.exit(f"error: {fault}")
+    PLANNED = {"config": config, "code": {}}
 
 
 onstart:
@@ -53,7 +69,7 @@ wildcard_constraints:
 
 def figure_digest(wildcards):
     """The meaning of the code of one figure: the program and the figure's own module."""
-    return code.code_digest("figure", f"figures.{wildcards.figure}")
+    return code_digest("figure", f"figures.{wildcards.figure}")
 
 
 def figure_chapter(wildcards):
@@ -76,9 +92,17 @@ def settings(stage):
     )
 
 
-def code_digest(stage):
-    """The meaning of a stage's code."""
-    return code.code_digest(stage)
+def code_digest(stage, *further):
+    """The meaning of a stage's code, with further modules that it chooses at run time."""
+    name = " ".join([stage, *further])
+    if name not in PLANNED["code"]:
+        PLANNED["code"][name] = code.code_digest(stage, *further)
+        os.environ[VARIABLE] = json.dumps(PLANNED)
+    return PLANNED["code"][name]
+
+
+for drawn in config["figures"]:
+    code_digest("figure", f"figures.{drawn}")
 
 
 def folder_of(name):
@@ -224,8 +248,46 @@ AGGREGATED = [
     "quality",
     "samples",
     "spectra_examples",
+    "quantiles",
     "esd",
     "reliability",
     "weight_change",
 ]
-ANALYSED = ["effects", "run_effects"]
+ANALYSED = [
+    "effects",
+    "run_effects",
+    "conditions",
+    "condition_effects",
+    "slopes",
+    "similarity",
+    "predictions",
+    "tests",
+    "claims",
+]
+
+REANALYSED = [
+    "published",
+    "published_layers",
+    "effects",
+    "run_effects",
+    "similarity",
+    "exclusions",
+    "gaps",
+]
+REANALYSIS_FIGURES = [
+    "family_means",
+    "layer_curves",
+    "family_tests",
+    "condition_effects",
+    "group_similarity",
+]
+
+
+def published_tables():
+    """Every csv file in the folder of published tables."""
+    folder = Path(config["reanalyse"]["tables"])
+    return sorted(
+        str(path)
+        for ending in ("csv", "csv.gz")
+        for path in folder.rglob(f"*.{ending}")
+    )

@@ -1,12 +1,17 @@
 """Where and how torch computes: the device, a fixed number of threads, and results that repeat."""
 
+import os
+
 import torch
+
+from weightscape import gpus
 
 
 def prepare(choice: str, threads: int) -> torch.device:
     """The device to compute on, with torch set up for it.
 
-    `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there. The number of threads is fixed,
+    `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there; of several GPUs one that no other
+    job of this machine uses (a cluster shows a job only its own). The number of threads is fixed,
     as results may depend on it; deterministic algorithms are used where there are some. Denormal numbers are
     flushed to zero: they slow a CPU down and decide nothing.
     """
@@ -18,5 +23,14 @@ def prepare(choice: str, threads: int) -> torch.device:
     if choice != "auto":
         return torch.device(choice)
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return _own_gpu()
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _own_gpu() -> torch.device:
+    count = torch.cuda.device_count()
+    if count == 1:
+        return torch.device("cuda")
+    device = torch.device("cuda", gpus.claim(gpus.names(count, os.environ)))
+    torch.cuda.set_device(device)
+    return device

@@ -32,6 +32,9 @@ DATA_FAMILIES = ("synthetic_add", "synthetic_replace", "label_noise", "duplicate
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
 """Where a dose may drop."""
 
+FAST_IMAGES = 5000
+"""Images of a split that are read within seconds."""
+
 Config = Mapping[str, Any]
 
 
@@ -74,6 +77,17 @@ def splits(config: Config, dataset: str) -> list[str]:
     """All splits of a data set: train, val, test, extra, and ood-{name}."""
     block = config["data"][dataset]
     return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
+
+
+def reads_fast(config: Config) -> bool:
+    """Whether the study's splits have so few images that reading one takes seconds, so that it is not worth a job."""
+    blocks = [config["data"][dataset] for dataset in config["study"]["datasets"]]
+    counts = [
+        count
+        for block in blocks
+        for count in (*block["splits"].values(), *(o.get("images") for o in block["ood"].values()))
+    ]
+    return all(isinstance(count, int) and count <= FAST_IMAGES for count in counts)
 
 
 def evaluated_splits(config: Config, dataset: str) -> list[str]:
@@ -248,6 +262,11 @@ def action(config: Config, family: str, dose: str) -> dict[str, Any]:
     }
 
 
+def embeddings(config: Config) -> list[str]:
+    """The backbones, before training, in whose embeddings diversity is measured: the study's, then further ones."""
+    return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
+
+
 def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The augmentations of a dose."""
     if family == "augment":
@@ -269,10 +288,9 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
         "operations": act["operations"],
         "noise": act["noise"],
         "adds": family.endswith("_add") and dose != BASELINE,
-        "measures": config["diversity"],
+        "measures": {key: value for key, value in config["diversity"].items() if key != "embeddings"},
         "spaces": {
-            name: {key: config["backbones"][name][key] for key in ("model", "input")}
-            for name in config["study"]["backbones"]
+            name: {key: config["backbones"][name][key] for key in ("model", "input")} for name in embeddings(config)
         },
         "seeds": {
             str(label): seed(_root(config), "measure_diversity", dataset, family, dose, label)
@@ -330,7 +348,11 @@ def _aggregate(config: Config) -> dict[str, Any]:
 
 
 def _analyse(config: Config) -> dict[str, Any]:
-    return {"analyse": config["analyse"]}
+    return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
+
+
+def _reanalyse(config: Config) -> dict[str, Any]:
+    return {"conditions": config["reanalyse"]["conditions"]}
 
 
 def _report(config: Config) -> dict[str, Any]:
@@ -353,5 +375,6 @@ SLICES = {
     "spectra": _spectra,
     "aggregate": _aggregate,
     "analyse": _analyse,
+    "reanalyse": _reanalyse,
     "report": _report,
 }

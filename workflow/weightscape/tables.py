@@ -32,6 +32,18 @@ def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
         yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
 
 
+def sources(results: Path, outline: Outline) -> list[Path]:
+    """The records of all jobs that the tables are gathered from."""
+    folders = [f"5_spectra/before/{name}" for name in outline["backbones"]]
+    for _, run in runs_of(outline):
+        folders += [f"4_finetune/{run}", f"4_finetune/{run}/evaluation", f"5_spectra/{run}"]
+    for dataset in outline["datasets"]:
+        folders += [f"1_data/{dataset}/train"]
+        folders += [f"3_assemble/{dataset}/{part['family']}/{part['dose']}/diversity" for part in outline["measured"]]
+        folders += [f"2_generate/{dataset}/{outline['generator']}"] if outline["generator"] else []
+    return [results / folder / "manifest.json" for folder in folders]
+
+
 def runs(results: Path, outline: Outline) -> Table:
     """One row per run: what it was trained on, what was seen to act, how training ended.
 
@@ -182,6 +194,27 @@ def _pictures(images: np.ndarray, labels: np.ndarray, **columns: Any) -> list[di
         {**columns, "label": int(label), "position": position, **shape, "pixels": image.tobytes()}
         for position, (image, label) in enumerate(zip(images, labels, strict=False))
     ]
+
+
+QUANTILES = 16
+"""Levels (k + 1/2) / QUANTILES at which each ESD is kept for its distances."""
+
+
+def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
+    """Quantiles q00, q01, ... of log10 of the eigenvalues after training, of each run's hidden layers and parts.
+
+    Eigenvalues below 1e-12 of the largest are left out. In one dimension the Wasserstein-2 distance of two ESDs is
+    the root mean square difference of their quantiles.
+    """
+    rows = layers[(layers["matrix"] == "after") & (layers["status"] == "ok") & (layers["role"] == "hidden")]
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    names = [f"q{k:02d}" for k in range(QUANTILES)]
+    found = []
+    for values in _eigenvalues(results, rows):
+        above = values[values > 1e-12 * values.max()]
+        found.append(np.quantile(np.log10(above), levels))
+    table = pd.DataFrame(np.array(found).reshape(-1, QUANTILES), columns=names, index=rows.index)
+    return pd.concat([rows[[*RUN, "layer", "part", "role", "kind"]], table], axis=1).reset_index(drop=True)
 
 
 def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:

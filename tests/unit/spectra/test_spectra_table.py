@@ -9,7 +9,7 @@ import pytest
 
 from weightscape.errors import UserError
 from weightscape.spectra.columns import COLUMNS, TEXT
-from weightscape.spectra.layers import measure, parts_of
+from weightscape.spectra.layers import leading_vectors, measure, parts_of
 from weightscape.spectra.settings import SpectraSettings
 
 ALL_ON = SpectraSettings(
@@ -271,3 +271,43 @@ def test_the_null_of_a_spiked_matrix_is_far_and_of_noise_is_near():
     assert near["ww_softrank"] == pytest.approx(1, abs=0.1)
     assert far["ww_softrank"] < 0.5
     assert far["rand_distance"] > 3 * near["rand_distance"]
+
+
+def two_states(seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Weights before and after an update: two layers of one shape, a wide one, a convolution, a depthwise one."""
+    rng = np.random.default_rng(seed)
+    shapes = {
+        "one.weight": (40, 30),
+        "two.weight": (40, 30),
+        "wide.weight": (20, 60),
+        "conv.weight": (16, 12, 3, 3),
+        "deep.weight": (16, 1, 3, 3),
+    }
+    before = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    return before, {name: tensor + 0.1 * rng.standard_normal(tensor.shape) for name, tensor in before.items()}
+
+
+def test_leading_vectors_of_before_are_reused_to_the_same_numbers():
+    before, after = two_states()
+    settings = SpectraSettings(overlap_vectors=3)
+    known = leading_vectors(before, settings)
+    matrices = ("after", "delta")
+    plain, _ = measure(after, before, settings=settings, matrices=matrices)
+    reused, _ = measure(after, before, settings=settings, matrices=matrices, leading=known)
+    pd.testing.assert_frame_equal(plain, reused, rtol=1e-12)
+    wrong = {name: np.roll(array, 1, axis=1) for name, array in known.items()}
+    other, _ = measure(after, before, settings=settings, matrices=matrices, leading=wrong)
+    assert not np.allclose(plain["overlap_before_left"], other["overlap_before_left"], equal_nan=True)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("limit", [2**33, 40_000])
+def test_torch_gives_the_same_numbers(device, limit):
+    before, after = two_states()
+    settings = SpectraSettings(overlap_vectors=3, memory_limit=limit)
+    matrices = ("before", "after", "delta")
+    by_numpy, values = measure(after, before, settings=settings, matrices=matrices)
+    by_torch, others = measure(after, before, settings=settings, matrices=matrices, device=device)
+    pd.testing.assert_frame_equal(by_numpy, by_torch, rtol=1e-8, atol=1e-12)
+    for name, array in values.items():
+        np.testing.assert_allclose(others[name], array, rtol=1e-9)

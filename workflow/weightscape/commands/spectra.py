@@ -22,6 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--esd", type=Path, help="also write all eigenvalues, as .safetensors")
     parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
     parser.add_argument("--workers", type=int, default=1, help="threads (default 1)")
+    parser.add_argument("--device", help="let torch decompose there, as cuda (by default numpy does)")
     parser.add_argument("--seed", type=int, default=0, help="names the random streams (default 0)")
     for name, text in SWITCHES.items():
         parser.add_argument(f"--{name}", action="store_true", help=f"add {text}")
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
         head=frozenset(arguments.head),
         matrices=("after",) if before is None else ("before", "after", "delta"),
         progress=Progress("spectra", len(found), "matrices"),
+        device=arguments.device,
     )
     write_table(arguments.out, table)
     if arguments.esd:

@@ -9,6 +9,8 @@ whole state of the randomness: on a CPU a training resumed from a checkpoint is 
 uninterrupted one.
 """
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,10 +45,12 @@ def train(
     progress: "Progress | None" = None,
     checkpoint: Path | None = None,
     identity: str = "",
+    stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, np.ndarray]:
     """Train on uint8 images [n, c, h, w] and int64 labels [n]; averaged weights and the image shape by name.
 
-    A checkpoint of the same `identity` is continued; the caller removes it when the weights are safe.
+    A checkpoint of the same `identity` is continued; the caller removes it when the weights are safe. When `stopped`
+    answers yes, the state is saved and the program ends.
     """
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
@@ -66,8 +70,11 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         average.step(model.parameters())
-        if checkpoint is not None and (step + 1) % settings.checkpoint_every == 0:
+        stop = stopped()
+        if checkpoint is not None and (stop or (step + 1) % settings.checkpoint_every == 0):
             _save(checkpoint, identity, step + 1, model, optimizer, average)
+        if stop:
+            sys.exit(143)
         if progress is not None:
             progress.advance()
     average.copy_to(model.parameters())
@@ -185,7 +192,7 @@ def _checkpoint(path: Path | None, identity: str) -> tuple[int, dict[str, torch.
             if metadata.get("identity") == identity:
                 return int(metadata["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         print(f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         print(f"checkpoint {path} cannot be read ({error}): ignored, training starts anew", flush=True)
     return 0, {}
 

@@ -14,7 +14,7 @@ from weightscape.errors import UserError
 from weightscape.progress import Progress
 from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.matrices import Part, parts, tied
-from weightscape.spectra.overlaps import update_overlaps
+from weightscape.spectra.overlaps import packed, unpacked, update_overlaps
 from weightscape.spectra.parallel import largest_first
 from weightscape.spectra.rows import (
     Row,
@@ -51,20 +51,53 @@ def measure(
     head: frozenset[str] = frozenset(),
     matrices: Sequence[str] = ("after",),
     progress: Progress | None = None,
+    leading: Mapping[str, np.ndarray] | None = None,
+    device: str | None = None,
 ) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
     """The table, and eigenvalues by "{matrix}/{layer}/{part}".
 
-    `head` names the layers of the new classifier; `progress` counts parts (see `parts_of`).
+    `head` names the layers of the new classifier; `progress` counts parts (see `parts_of`); `leading` are the leading
+    vectors of `before` (see `leading_vectors`) if they are known already; `device` lets torch decompose there (see
+    `on_device`).
     """
     _check(matrices, before)
     chosen = settings or SpectraSettings()
 
-    def work(part: Part) -> Measured:
-        return _measure_part(part, after, before or {}, chosen, matrices)
+    found = parts_of(after)
+    ready: dict[tuple[str, str], Spectrum] = {}
+    if device:
+        from weightscape.spectra.on_device import spectra
 
-    results = largest_first(work, parts_of(after), lambda part: part.cost, workers, progress)
+        ready = spectra(found, matrices, after, before or {}, chosen, device)
+
+    def work(part: Part) -> Measured:
+        return _measure_part(part, after, before or {}, chosen, matrices, leading or {}, ready)
+
+    results = largest_first(work, found, lambda part: part.cost, workers, progress)
     values = {name: array for item in results for name, array in item.values.items()}
     return _table([row for item in results for row in item.rows], head), values
+
+
+def leading_vectors(
+    tensors: Mapping[str, np.ndarray], settings: SpectraSettings, workers: int = 1
+) -> dict[str, np.ndarray]:
+    """Leading singular vectors of every measurable part, for all runs that start from these weights."""
+    if not settings.overlaps:
+        return {}
+
+    def work(part: Part) -> dict[str, np.ndarray]:
+        try:
+            slices = load(part, "after", tensors, {}, settings.memory_limit)
+        except Unmeasurable:
+            return {}
+        return packed(part.name, spectrum(slices, _vectors(part, settings)).leading)
+
+    results = largest_first(work, parts_of(tensors), lambda part: part.cost, workers)
+    return {name: array for item in results for name, array in item.items()}
+
+
+def _vectors(part: Part, settings: SpectraSettings) -> int:
+    return min(settings.overlap_vectors, part.smaller)
 
 
 def parts_of(tensors: Mapping[str, np.ndarray]) -> list[Part]:
@@ -94,23 +127,26 @@ def _measure_part(
     before: Mapping[str, np.ndarray],
     settings: SpectraSettings,
     matrices: Sequence[str],
+    leading: Mapping[str, np.ndarray],
+    ready: Mapping[tuple[str, str], Spectrum],
 ) -> Measured:
     """All matrices of one part."""
     result = Measured()
     spectra: dict[str, Spectrum] = {}
-    vectors = min(settings.overlap_vectors, part.smaller) if settings.overlaps and "delta" in matrices else 0
+    vectors = _vectors(part, settings) if settings.overlaps and "delta" in matrices else 0
     for matrix in matrices:
         try:
-            slices = load(part, matrix, after, before, settings.memory_limit)
+            found = ready.get((matrix, part.name))
+            slices = load(part, matrix, after, before, settings.memory_limit) if found is None else found.slices
         except Unmeasurable as reason:
             result.rows.append(identity(part, matrix) | {"status": str(reason)})
             continue
-        spectra[matrix] = found = spectrum(slices, vectors)
+        spectra[matrix] = found = found or spectrum(slices, vectors)
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
         result.rows.append(measured(part, matrix, found, settings))
     if "delta" in spectra:
         update = next(row for row in result.rows if row["matrix"] == "delta")
-        update |= _update_columns(part, spectra, after, before, vectors)
+        update |= _update_columns(part, spectra, after, before, vectors, leading)
     return result
 
 
@@ -120,14 +156,19 @@ def _update_columns(
     after: Mapping[str, np.ndarray],
     before: Mapping[str, np.ndarray],
     vectors: int,
+    leading: Mapping[str, np.ndarray],
 ) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
     columns: Row = {"relative_norm": relative_norm(spectra["delta"].slices, part.view(before[part.key]))}
     if vectors and spectra["delta"].per_slice.any():
+        bases = {name: found.leading for name, found in spectra.items()}
+        known = unpacked(part.name, leading)
+        if known:
+            bases.setdefault("before", known)
         for name, tensors in (("before", before), ("after", after)):
-            if name not in spectra:
-                spectra[name] = spectrum(part.view(tensors[part.key]), vectors)
-        columns |= update_overlaps(*(spectra[name].leading for name in ("delta", "before", "after")))
+            if name not in bases:
+                bases[name] = spectrum(part.view(tensors[part.key]), vectors).leading
+        columns |= update_overlaps(*(bases[name] for name in ("delta", "before", "after")))
     return columns
 
 

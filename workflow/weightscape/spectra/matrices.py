@@ -43,6 +43,11 @@ class Part:
     status: str = "ok"
 
     @property
+    def name(self) -> str:
+        """Layer and part, as in the names of eigenvalues and vectors."""
+        return f"{self.layer}/{self.part}"
+
+    @property
     def larger(self) -> int:
         """N, the larger side."""
         return max(self.rows, self.columns)

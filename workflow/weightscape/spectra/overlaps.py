@@ -6,7 +6,7 @@ Overlap of two k-dimensional spaces with orthonormal bases A and B in d dimensio
 Leading vectors come from the tridiagonal form that also gives all eigenvalues, so that they cost little more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +56,18 @@ def _leading_eigenvectors(symmetric: np.ndarray, count: int) -> tuple[np.ndarray
     # the orthogonal factor leaves the first coordinate alone; the rest is stored as in a QR decomposition
     turned = ormqr("L", "N", reflectors[1:, :-1], factors, inner[1:], lwork=64 * count)[0]
     return values, np.concatenate([inner[:1], turned])
+
+
+def packed(name: str, bases: Sequence[Leading]) -> dict[str, np.ndarray]:
+    """The bases of all slices of a matrix as two arrays [slices, side, k], by "left/{name}" and "right/{name}"."""
+    return {f"{side}/{name}": np.stack([getattr(item, side) for item in bases]) for side in ("left", "right")}
+
+
+def unpacked(name: str, arrays: Mapping[str, np.ndarray]) -> list[Leading] | None:
+    """The bases that `packed` stored; None if there are none of this name."""
+    if f"left/{name}" not in arrays:
+        return None
+    return [Leading(*pair) for pair in zip(arrays[f"left/{name}"], arrays[f"right/{name}"], strict=True)]
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:

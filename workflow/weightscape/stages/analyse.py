@@ -1,45 +1,60 @@
-"""Stage 6: effects of each run and condition against its family's own baselines.
+"""Stage 6: effects of each run and condition against its family's own baselines, and the claims tested on them.
 
-    python -m weightscape.stages.analyse --tables results/6_metrics \
-        --settings '{"analyse": {"metrics": ["log_norm", "alpha"]}}'
+    python -m weightscape.stages.analyse --tables results/6_metrics --settings "$(weightscape settings analyse)"
 
-Writes `effects` and `run_effects` beside the tables that they come from.
+Writes effects, run_effects, conditions, condition_effects, slopes, similarity, predictions, tests and claims beside
+the tables that they come from, as parquet, and as csv all but effects.
 """
 
 from pathlib import Path
 
 from weightscape import effects, program
+from weightscape.analysis import results
+from weightscape.analysis.options import Options
+from weightscape.analysis.study import analysed
 from weightscape.files import read_table, write_table
 from weightscape.records import write_record
 
 STAGE = "analyse"
+READ = ("layers", "evaluation", "runs", "diversity", "quantiles")
+OPTIONAL = ("curvature",)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write effects.parquet and run_effects (parquet and csv) beside the tables they come from."""
+    """Write the tables of the analysis beside those they come from."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--tables", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
-    source = arguments.tables / "layers.parquet"
-    changed = effects.changes(read_table(source), arguments.settings["analyse"]["metrics"])
-    table = effects.against_baseline(changed)
-    summary = effects.per_run(table)
+    options = Options.from_mapping(arguments.settings)
+    paths = {name: arguments.tables / f"{name}.parquet" for name in (*READ, *OPTIONAL)}
+    sources = {name: path for name, path in paths.items() if name in READ or path.is_file()}
+    tables = {name: read_table(path) for name, path in sources.items()}
+    table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
+    made = {
+        "effects": results.table("effects", [table]),
+        "run_effects": results.table("run_effects", [effects.per_run(table)]),
+    }
+    made |= analysed({**tables, "effects": table}, options)
     code.check()
-    write_table(arguments.tables / "effects.parquet", table)
-    write_table(arguments.tables / "run_effects.parquet", summary)
-    write_table(arguments.tables / "run_effects.csv", summary)
+    paths = []
+    for name, each in made.items():
+        endings = ("parquet",) if name == "effects" else ("parquet", "csv")
+        for path in (arguments.tables / f"{name}.{ending}" for ending in endings):
+            write_table(path, each)
+            paths.append(path)
     write_record(
         arguments.tables,
         name=STAGE,
         stage=STAGE,
         settings=arguments.settings,
         code=code.digest,
-        inputs=[source],
-        outputs=[arguments.tables / f"{name}.parquet" for name in ("effects", "run_effects")],
-        facts={"effects": len(table), "run_effects": len(summary)},
+        inputs=list(sources.values()),
+        outputs=paths,
+        facts={name: len(each) for name, each in made.items()},
     )
-    print(f"{len(table)} effects of {summary['layers'].count()} runs, roles and metrics")
+    for row in made["claims"][made["claims"]["backbone"] == "all"].itertuples():
+        print(f"{row.claim} {row.verdict}: {row.reason}")
 
 
 if __name__ == "__main__":

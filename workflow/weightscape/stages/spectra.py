@@ -2,6 +2,7 @@
 
     python -m weightscape.stages.spectra --settings '{"spectra": {}, "seed": 1}' --out /tmp/spectra \
         --weights results/1_data/backbones/efficientnet-lite0/weights.safetensors \
+        --vectors results/5_spectra/before/efficientnet-lite0/vectors.safetensors \
         --initial results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/initial.safetensors \
         --after results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/after.safetensors
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 from weightscape import program
 from weightscape.files import read_tensors, write_table, write_tensors
-from weightscape.records import write_record
+from weightscape.records import read_record, write_record
 
 STAGE = "spectra"
 
@@ -24,11 +25,15 @@ def measure_and_write(
     *,
     before: list[Path],
     after: Path | None = None,
+    vectors: Path | None = None,
 ) -> None:
-    """Measure `after` and `delta` and the rows of `before` that are the run's own, or `before` alone."""
+    """Measure `after` and `delta` and the rows of `before` that are the run's own, or `before` alone.
+
+    The leading vectors of `before` are read from `vectors` for a run, and written beside the table for `before` alone.
+    """
     import pandas as pd
 
-    from weightscape.spectra.layers import measure
+    from weightscape.spectra.layers import leading_vectors, measure
     from weightscape.spectra.settings import SpectraSettings
 
     chosen = SpectraSettings.from_mapping({**settings["spectra"], "seed": settings["seed"]})
@@ -37,10 +42,15 @@ def measure_and_write(
         table, spectra = measure(start, settings=chosen, matrices=("after",))
         table["matrix"] = "before"
         spectra = {name.replace("after/", "before/", 1): values for name, values in spectra.items()}
+        write_tensors(out / "vectors.safetensors", leading_vectors(start, chosen))
     else:
         own = read_tensors(before[-1])
-        head = frozenset(name.rsplit(".", 1)[0] for name in own) if len(before) > 1 else frozenset()
-        table, spectra = measure(read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta"))
+        head = frozenset(read_record(after.parent / "manifest.json")["facts"]["head"])
+        known = read_tensors(vectors) if vectors else {}
+        known = {name: array for name, array in known.items() if name.split("/")[1] not in head}
+        table, spectra = measure(
+            read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta"), leading=known
+        )
         first, first_spectra = measure(own, settings=chosen, head=head, matrices=("after",))
         first["matrix"] = "before"
         table = pd.concat([first, table], ignore_index=True)
@@ -49,14 +59,15 @@ def measure_and_write(
     code.check()
     write_table(out / "layers.parquet", table)
     write_tensors(out / "esd.safetensors", spectra)
-    inputs = [*before, *([after] if after else [])]
+    inputs = [*before, *([after] if after else []), *([vectors] if vectors else [])]
+    outputs = ["layers.parquet", "esd.safetensors", *([] if after else ["vectors.safetensors"])]
     write_record(
         out,
         stage=stage,
         settings=settings,
         code=code.digest,
         inputs=inputs,
-        outputs=[out / "layers.parquet", out / "esd.safetensors"],
+        outputs=[out / name for name in outputs],
         facts={"rows": len(table), "without_spectrum": unmeasured},
     )
     print(f"{len(table)} rows, {unmeasured} of them without a spectrum")
@@ -65,9 +76,10 @@ def measure_and_write(
 def main(argv: list[str] | None = None) -> None:
     """Write layers.parquet, esd.safetensors, manifest and provenance into --out."""
     parser = program.arguments_of(STAGE, __doc__)
-    parser.add_argument("--after", type=Path, required=True)
+    parser.add_argument("--after", type=Path, required=True, help="weights of a run, beside its manifest")
     parser.add_argument("--initial", type=Path, required=True, help="what differs from --weights before training")
     parser.add_argument("--weights", type=Path, required=True, help="weights of the backbone; empty for from scratch")
+    parser.add_argument("--vectors", type=Path, help="leading vectors of --weights, from the stage spectra_before")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
@@ -78,6 +90,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.out,
         before=[arguments.weights, arguments.initial],
         after=arguments.after,
+        vectors=arguments.vectors,
     )
 
 

@@ -13,7 +13,7 @@ STAGE = "spectra_before"
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write layers.parquet, esd.safetensors, manifest and provenance into --out."""
+    """Write layers.parquet, esd.safetensors, vectors.safetensors, manifest and provenance into --out."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)

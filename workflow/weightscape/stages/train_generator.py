@@ -34,17 +34,19 @@ def main(argv: list[str] | None = None) -> None:
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
     settings = DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
     checkpoint = arguments.out / "checkpoint.safetensors"
-    weights = ddpm.train(
-        content.images,
-        content.labels,
-        classes,
-        settings,
-        seed=arguments.settings["seed"],
-        device=str(device),
-        progress=Progress("train generator", settings.steps),
-        checkpoint=checkpoint,
-        identity=digest([arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]),
-    )
+    with program.stop_signal() as stopped:
+        weights = ddpm.train(
+            content.images,
+            content.labels,
+            classes,
+            settings,
+            seed=arguments.settings["seed"],
+            device=str(device),
+            progress=Progress("train generator", settings.steps),
+            checkpoint=checkpoint,
+            identity=digest([arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]),
+            stopped=stopped,
+        )
     path = arguments.out / "weights.safetensors"
     code.check()
     write_tensors(path, weights)

@@ -1,0 +1,317 @@
+"""Size, coverage and power of the analysis on simulated studies; writes results/bench/analysis.md.
+
+    python tests/benchmarks/analysis.py [--studies 2000] [--workers 1]
+
+Each study is drawn by `weightscape.analysis.simulate`; nothing here is tuned to it. Runs share shocks over layers, and
+the strongest dose of each family has twice the standard deviation of its baseline.
+"""
+
+import argparse
+import functools
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+from weightscape.analysis import claims, equivalence, intervals, mixed, similarity, simulate  # noqa: E402
+from weightscape.analysis.design import difference  # noqa: E402
+from weightscape.analysis.matching import Curve  # noqa: E402
+from weightscape.analysis.options import Options  # noqa: E402
+
+LAYERS = 16
+METRICS = ("log_norm", "entropy")
+OPTIONS = Options.from_mapping({"analyse": {"metrics": METRICS, "draws": 199}})
+SEEDS = (3, 5)
+CONFIDENCE = 0.99
+Found = dict[str, float]  # 1 or 0 of each event; an event that could not be judged is left out
+
+
+@functools.cache
+def runs(truth_key: tuple[int, tuple[str, ...]]) -> Any:
+    """The table of runs of a study, made once."""
+    return simulate.runs_of(simulate.Truth(seeds=truth_key[0], families=truth_key[1]))
+
+
+def drawn(truth: simulate.Truth, number: int, *stream: int) -> Any:
+    """The study with this number."""
+    rng = np.random.default_rng([number, truth.seeds, *stream])
+    return simulate.setup(truth, rng, runs((truth.seeds, truth.families)))
+
+
+def null(number: int, seeds: int) -> Found:
+    """A study in which no intervention does anything."""
+    made = drawn(simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, unequal=2.0), number)
+    rows, tests = claims.of_setup(made, OPTIONS)
+    found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
+    for name in claims.TESTS:
+        own = [t["p_holm"] for t in tests if t["claim"] == name and decides(t)]
+        if own:
+            found[f"any test of {name}"] = float(np.nanmin([*own, 1.0]) < 0.05)
+    found["a_a control fails"] = float("a_a: failed" in next(r["controls"] for r in rows if r["claim"] == "C1"))
+    return found | single_tests(made) | published(made)
+
+
+def decides(test: dict[str, Any]) -> bool:
+    """Whether a row is one of those that Holm's correction joins for its claim."""
+    side = ("mixed model", "similarity at strongest doses", "nearer than to zero", "similarity against baseline groups")
+    if test["test"] in side or test["test"].startswith("equivalence"):
+        return False
+    if test["claim"] == "C8":
+        return test["metric"].startswith("ood")
+    if test["claim"] == "C9":
+        return test["metric"] in ("ECE", "curvature")
+    return test["claim"] != "C1" or test["scope"] == "hidden"
+
+
+def single_tests(made: Any) -> Found:
+    """Uncorrected tests of one effect that is zero."""
+    design, values = made.design, made.metrics["log_norm"].hidden
+    weights = design.effect("augment", "d2")
+    mean = values.mean(axis=1)
+    found: Found = {"t, wider of both": float(intervals.contrast(design, mean, weights).p < 0.05)}
+    for name, (variance, df) in {
+        "t, pooled variance alone": intervals._pooled(design, mean, weights)[0],
+        "t, own variances alone (Welch)": intervals._own(design, mean, weights),
+    }.items():
+        value = sum(w * mean[design.rows[c]].mean() for c, w in weights.items())
+        found[name] = float(2 * stats.t.sf(abs(value) / np.sqrt(variance), df) < 0.05)
+    fit = mixed.fit(design, values, "augment", "d2")
+    found["mixed model is singular"] = float(bool(fit.why))
+    if not fit.why:
+        found["mixed model"] = float(fit.p < 0.05)
+    found["mixed model, singular counted as no rejection"] = float(not fit.why and fit.p < 0.05)
+    profiles = similarity.scaled(design, values)
+    found["profile differs from zero (F)"] = float(similarity.differs(design, profiles, weights)[2] < 0.05)
+    # What layers and a seed label without a random run effect amount to: layers as replicates.
+    gap = values[design.rows["augment", "d2"]].mean(axis=0) - values[design.rows["augment", "baseline"]].mean(axis=0)
+    found["layers as replicates, one t over layers"] = float(stats.ttest_1samp(gap, 0).pvalue < 0.05)
+    return found
+
+
+def published(made: Any) -> Found:
+    """The published procedure: one run per condition, one shared baseline, mean over doses, tests over layers."""
+    design, values = made.design, made.metrics["log_norm"].hidden
+    base = values[design.rows["augment", "baseline"][0]]
+    family = {
+        name: np.mean([values[design.rows[name, dose][0]] - base for dose in design.doses(name)], axis=0)
+        for name in simulate.CENTRAL
+    }
+    div, drop, decay = family.values()
+    near, far = stats.ttest_ind(div, drop).pvalue, stats.ttest_ind(div, decay).pvalue
+    return {
+        "published: ANOVA over layers": float(stats.f_oneway(div, drop, decay).pvalue < 0.05),
+        "published: t, diversity against weight decay": float(far < 0.05),
+        "published: 'like dropout, unlike weight decay'": float(near >= 0.05 and far < 0.05),
+    }
+
+
+def directions(cosines: tuple[float, float], rng: np.random.Generator, size: float) -> dict[str, np.ndarray]:
+    """Profiles of given length and cosines of augment with dropout and with weight decay (themselves orthogonal)."""
+    basis = np.linalg.qr(rng.normal(size=(LAYERS, 3)))[0]
+    left, right = cosines
+    rest = np.sqrt(1 - left**2 - right**2)
+    own = left * basis[:, 0] + right * basis[:, 1] + rest * basis[:, 2]
+    return {"augment": size * own, "dropout": size * basis[:, 0], "weight_decay": size * basis[:, 1]}
+
+
+LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
+
+
+def matched_truth(seeds: int, cosines: tuple[float, float], number: int, size: float, **more: Any) -> simulate.Truth:
+    """A study of the three central families with known cosines and overlapping levels."""
+    rng = np.random.default_rng([number, 7])
+    profiles = directions(cosines, rng, size)
+    return simulate.Truth(
+        seeds=seeds,
+        layers=LAYERS,
+        metrics=("log_norm",),
+        families=simulate.CENTRAL,
+        profiles=profiles,
+        levels=LEVELS,
+        **more,
+    )
+
+
+def compared(made: Any) -> Any:
+    """cos(diversity, dropout) - cos(diversity, weight decay) at matched dose."""
+    profiles = similarity.scaled(made.design, made.metrics["log_norm"].hidden)
+    curves = [Curve.of(made.design, f, profiles, made.outcomes["level"]) for f in simulate.CENTRAL]
+    return similarity.jackknife(curves, similarity.matched, similarity.comparison)
+
+
+def coverage(number: int, seeds: int) -> Found:
+    """Intervals of quantities that are not zero."""
+    found: Found = {}
+    for name, cosines, unequal in (
+        ("cosines .8 and .2", (0.8, 0.2), 1.0),
+        ("cosines equal", (0.5, 0.5), 1.0),
+        ("cosines equal, unequal variances", (0.5, 0.5), 2.0),
+    ):
+        made = drawn(matched_truth(seeds, cosines, number, 12.0, unequal=unequal), number, 11)
+        result = compared(made)
+        truth = cosines[0] - cosines[1]
+        low, high = result.interval(0.95) if result is not None else (np.full(5, np.nan),) * 2
+        if np.isfinite(low[0]):
+            found[f"difference of cosines, {name}"] = float(low[0] <= truth <= high[0])
+        else:
+            found[f"no interval, {name}"] = 1.0
+        if name == "cosines equal":
+            found["rejects equal cosines"] = float(np.isfinite(low[0]) and not low[0] <= 0 <= high[0])
+    made = drawn(matched_truth(seeds, (0.8, 0.2), number, 12.0, unequal=2.0), number, 12)
+    design, mean = made.design, made.metrics["log_norm"].mean()
+    truth = directions((0.8, 0.2), np.random.default_rng([number, 7]), 12.0)
+    estimate = intervals.contrast(design, mean, design.effect("augment", "d2"))
+    found["effect of a family"] = float(estimate.low <= truth["augment"].mean() <= estimate.high)
+    both = difference(design.effect("weight_decay", "d2"), design.effect("augment", "d2"))
+    estimate = intervals.contrast(design, mean, both)
+    gap = truth["weight_decay"].mean() - truth["augment"].mean()
+    found["difference of two families"] = float(estimate.low <= gap <= estimate.high)
+    return found
+
+
+def margins(number: int, seeds: int) -> Found:
+    """Equivalence where the true difference is at the margin (must rarely pass), and where it is zero."""
+    found: Found = {}
+    margin = 4.0
+    for name, gap in (("at the margin", margin), ("of no difference", 0.0)):
+        profiles = {"augment": np.full(LAYERS, 20.0 + gap), "dropout": np.full(LAYERS, 20.0)}
+        truth = simulate.Truth(
+            seeds=seeds,
+            layers=LAYERS,
+            metrics=("log_norm",),
+            families=("augment", "dropout"),
+            profiles=profiles,
+            unequal=1.0,
+        )
+        made = drawn(truth, number, 13)
+        curves = [
+            Curve.of(made.design, f, made.metrics["log_norm"].hidden, made.outcomes["level"]).single("d2")
+            for f in ("augment", "dropout")
+        ]
+        result = similarity.jackknife(curves, similarity.last, similarity.layer_difference)
+        assert result is not None
+        args = [(float(result.values[k]), float(result.errors[k]), float(result.df[k])) for k in (0, 1)]
+        found[f"means pass {name}"] = float(equivalence.two_one_sided(*args[0], margin, 0.05).p < 0.05)
+        found[f"layers (RMS) pass {name}"] = float(equivalence.upper_bound(*args[1], margin, 0.05, args[0][1]).p < 0.05)
+    return found
+
+
+def power(number: int, seeds: int) -> Found:
+    """Verdicts of C1 and C2 at stated effects, in units of a run's standard deviation of the mean over layers."""
+    found: Found = {}
+    sd = np.sqrt(0.7**2 + 1 / LAYERS)
+    for effect in (3.0, 6.0, 12.0):
+        profile = np.full(LAYERS, effect * sd)
+        profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
+        truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
+        rows, _ = claims.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
+        found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
+    for size in (6.0, 12.0, 24.0):
+        result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
+        low = result.interval(0.95)[0][0] if result is not None else np.nan
+        name = f"cosines .8 and .2 told apart, profiles of length {size:g}"
+        found[name] = float(low > 0)
+    return found
+
+
+PARTS: dict[str, Callable[[int, int], Found]] = {
+    "null": null,
+    "coverage": coverage,
+    "margins": margins,
+    "power": power,
+}
+
+
+def events(part: str, seeds: int, studies: int, workers: int) -> dict[str, np.ndarray]:
+    """What happened in each study, by event."""
+    work = functools.partial(PARTS[part], seeds=seeds)
+    if workers > 1:
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            found = pool.map(work, range(studies), chunksize=20)
+    else:
+        found = list(map(work, range(studies)))
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: np.array([each[name] for each in found if name in each]) for name in names}
+
+
+def share(values: np.ndarray) -> str:
+    """A share in percent with its 99 % limits (Clopper-Pearson)."""
+    done = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE)
+    note = "" if len(values) == 0 else f" [{100 * done.low:.1f}, {100 * done.high:.1f}]"
+    return f"{100 * values.mean():.1f}{note}"
+
+
+TITLES = {
+    "null": ("Null studies: how often a test rejects (%)", "No intervention does anything; alpha = 5 %."),
+    "coverage": ("Coverage of 95 % intervals (%)", "Effects that are not zero."),
+    "margins": ("Equivalence (%)", "At the margin the test must pass in at most 5 %; with no difference, its power."),
+    "power": ("Power (%)", "3 and 5 seeds; layers correlate by shared shocks."),
+}
+
+
+def judgement(part: str, name: str, values: np.ndarray) -> str:
+    """Whether METHODS 8 holds for a row; empty where it asks nothing."""
+    low, high = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE)
+    rates = part == "null" and not name.startswith(("published", "layers as", "mixed model is", "t, pooled"))
+    if rates or (part == "margins" and "at the margin" in name) or name == "rejects equal cosines":
+        return "exceeds 5 %" if low > 0.05 else ("conservative" if high < 0.05 else "holds")
+    if part == "coverage" and not name.startswith("no interval"):
+        return "below 95 %" if high < 0.95 else ("conservative" if low > 0.95 else "holds")
+    return ""
+
+
+def page(found: dict[tuple[str, int], dict[str, np.ndarray]], studies: int, seconds: float) -> str:
+    """The page of results."""
+    lines = [
+        "# Calibration of the analysis",
+        "",
+        f"{studies} simulated studies for each row and number of seeds; limits in brackets are 99 % (Clopper-Pearson)."
+        f" {LAYERS} layers that share shocks (correlation .33), in null studies a strongest dose with twice the"
+        " standard deviation of the baseline. A row exceeds (falls below) its level when its limits exclude it."
+        f" {seconds:.0f} CPU s in all.",
+    ]
+    for part, (title, note) in TITLES.items():
+        names = list(dict.fromkeys(name for seeds in SEEDS for name in found.get((part, seeds), {})))
+        if not names:
+            continue
+        lines += ["", f"## {title}", "", note, "", "| | 3 seeds | | 5 seeds | |", "|---|---|---|---|---|"]
+        for name in names:
+            cells = []
+            for seeds in SEEDS:
+                values = found.get((part, seeds), {}).get(name)
+                known = values is not None and len(values)
+                cells += [share(values), judgement(part, name, values)] if known else ["", ""]
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join([*lines, ""])
+
+
+def main(argv: Iterable[str] | None = None) -> None:
+    """Simulate and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--studies", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--out", type=Path, default=ROOT / "results/bench/analysis.md")
+    arguments = parser.parse_args(None if argv is None else list(argv))
+    start, found = time.process_time(), {}
+    for part in arguments.parts:
+        for seeds in arguments.seeds:
+            found[part, seeds] = events(part, seeds, arguments.studies, arguments.workers)
+            print(f"{part}, {seeds} seeds: done after {time.process_time() - start:.0f} CPU s", flush=True)
+            text = page(found, arguments.studies, time.process_time() - start)
+            arguments.out.parent.mkdir(parents=True, exist_ok=True)
+            arguments.out.write_text(text)
+    print(arguments.out.read_text())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""The Snakemake of a submitted job takes the config and the code digests of its head, whatever was edited since."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TARGET = "results/1_data/digits/val/manifest.json"
+LOG = "results/logs/data/digits.val.log"
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("mode", "held"), [("remote", True), ("default", False)])
+def test_only_a_submitted_job_is_held_to_what_its_head_planned(tmp_path: Path, mode: str, held: bool) -> None:
+    for name in ("config.yaml", "workflow", "envs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copy(ROOT / "Snakefile", tmp_path)
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["data"]["digits"]["splits"]["val"] = 12
+    planned = {"config": config, "code": {"data": "0123456789abcdef"}}
+    environment = {**os.environ, "WEIGHTSCAPE_PLANNED": json.dumps(planned)}
+    command = ["snakemake", TARGET, "--cores", "1", "--printshellcmds", "--mode", mode]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    log = (tmp_path / LOG).read_text()
+    assert (done.returncode != 0) == held, done.stderr[-2000:]
+    assert ("was edited after the workflow planned this job (planned 0123456789abcdef)" in log) == held
+    assert ('"val": 12' in done.stderr + done.stdout) == held

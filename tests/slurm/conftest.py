@@ -1,0 +1,58 @@
+"""A real Slurm on this machine, with two GPUs that are plain files, and projects that are started on it."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from started import ROOT, Project
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Slurm, for as long as the tests run."""
+    if not shutil.which("slurmctld", path="/usr/sbin") or os.getuid() != 0:
+        pytest.skip("needs root and: apt-get install --no-install-recommends slurm-wlm munge")
+    state = tmp_path_factory.mktemp("slurm")
+    try:
+        subprocess.run([HERE / "start.sh", state], check=True, timeout=60)
+        yield
+    finally:
+        subprocess.run([HERE / "stop.sh", state], timeout=60)
+
+
+@pytest.fixture(scope="module")
+def small(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Project]]:
+    """Makes projects whose jobs only tell what Slurm gave them, with the profile of the real workflow."""
+    made: list[Project] = []
+
+    def make() -> Project:
+        folder = tmp_path_factory.mktemp("small")
+        shutil.copy(HERE / "interrupted.py", folder)
+        shutil.copy(ROOT / "config.yaml", folder)
+        prefix = re.findall(r"^shell\.prefix.*$", (ROOT / "workflow/rules/common.smk").read_text(), re.MULTILINE)
+        (folder / "Snakefile").write_text("\n".join([(HERE / "Snakefile").read_text(), *prefix, ""]))
+        shutil.copytree(ROOT / "workflow" / "profiles", folder / "workflow" / "profiles")
+        made.append(Project(folder))
+        return made[-1]
+
+    yield make
+    for project in made:
+        project.close()
+
+
+@pytest.fixture
+def real(slurm: None, tmp_path: Path) -> Iterator[Project]:
+    """A copy of the real workflow."""
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("workflow", "envs"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    project = Project(tmp_path)
+    yield project
+    project.close()

@@ -1,0 +1,291 @@
+"""Verdicts on fake studies with a planted truth, through the tables that the stage reads."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weightscape import effects
+from weightscape.analysis import claims, rows, simulate
+from weightscape.analysis.options import Options
+from weightscape.analysis.setups import setups
+from weightscape.analysis.study import analysed
+from weightscape.errors import UserError
+
+OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm", "entropy"], "draws": 199}})
+AT = np.arange(16)
+RISING, WAVE, OTHER = np.linspace(1, 5, 16), np.cos(AT), np.sin(1.7 * AT)
+LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
+
+
+def truth(like: str, seeds: int = 5, **more) -> simulate.Truth:
+    """A study in which diversity does what another family does, up to its length."""
+    profiles = {"dropout": 4 * RISING, "weight_decay": 12 * (WAVE - 1), "label_noise": 12 * OTHER, "steps": 9 * WAVE}
+    profiles["augment"] = 0.8 * profiles[like]
+    profiles["duplicate"] = -profiles["augment"]
+    return simulate.Truth(seeds=seeds, profiles=profiles, levels=LEVELS, **more)
+
+
+def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
+    made = simulate.tables(of, np.random.default_rng(chance))
+    return {**made, "effects": effects.against_baseline(made["effects"].assign(usable=True))}
+
+
+def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The claims alone, without the other tables."""
+    found = [claims.of_setup(setup, OPTIONS)[0] for setup in setups(made, OPTIONS.metrics)]
+    return pd.DataFrame(claims.overall([row for each in found for row in each])).set_index("claim")
+
+
+def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:
+    return of_tables({name: table for name, table in tables(of).items() if name != without})
+
+
+def test_diversity_that_equals_dropout_supports_c2():
+    found = verdicts(truth("dropout")).loc["C2"]
+    assert found["verdict"] == "supported", found["reason"]
+    assert found["low"] > 0 and found["n"] == 60
+    for control in OPTIONS.controls["C2"]:
+        assert f"{control}: passed" in found["controls"]
+
+
+def test_diversity_that_equals_weight_decay_contradicts_c2():
+    found = verdicts(truth("weight_decay")).loc["C2"]
+    assert found["verdict"] == "contradicted", found["reason"]
+    assert found["high"] < 0
+
+
+def test_diversity_that_equals_label_noise_is_not_specific():
+    planted = truth("dropout")
+    both = replace(planted, profiles={**planted.profiles, "label_noise": 4.2 * RISING})
+    found = verdicts(both).loc["C2"]
+    assert found["verdict"] == "undecided"
+    assert found["reason"].startswith("not specific: diversity resembles dropout no more than label_noise")
+    assert "without its controls: supported" in found["reason"]
+
+
+def test_diversity_that_acts_as_longer_training_is_not_specific():
+    planted = truth("dropout")
+    found = verdicts(replace(planted, profiles={**planted.profiles, "steps": 4 * RISING})).loc["C2"]
+    assert found["verdict"] == "undecided" and "no more than steps" in found["reason"]
+
+
+@pytest.mark.parametrize("chance", range(4))
+def test_a_null_study_leaves_every_claim_undecided(chance: int):
+    found = of_tables(tables(simulate.Truth(seeds=3), chance))
+    assert (found["verdict"] == "undecided").all(), found["reason"].to_list()
+    assert (found["reason"].str.len() > 10).all()
+
+
+def test_the_signs_of_effects_decide_c1():
+    same = {
+        name: sign * RISING * 4
+        for name, sign in {"augment": 1, "dropout": 1, "weight_decay": 1, "duplicate": -1}.items()
+    }
+    assert verdicts(simulate.Truth(seeds=5, profiles=same)).loc["C1", "verdict"] == "supported"
+    turned = {**same, "augment": -4 * RISING, "duplicate": 4 * RISING}
+    assert verdicts(simulate.Truth(seeds=5, profiles=turned)).loc["C1", "verdict"] == "contradicted"
+    apart = {**same, "weight_decay": -4 * RISING}
+    found = verdicts(simulate.Truth(seeds=5, profiles=apart)).loc["C1"]
+    assert found["verdict"] == "undecided" and "opposite directions" in found["reason"]
+
+
+def test_shrinking_norms_decide_c3_and_their_growth_contradicts_it():
+    assert verdicts(truth("dropout")).loc["C3", "verdict"] == "supported"
+    grown = truth("dropout")
+    grown = replace(grown, profiles={**grown.profiles, "weight_decay": 40 * RISING})
+    assert verdicts(grown).loc["C3", "verdict"] == "contradicted"
+
+
+def test_the_largest_change_decides_c5():
+    heads = {"augment": 200.0, "dropout": -200.0}
+    assert verdicts(truth("dropout", heads=heads)).loc["C5", "verdict"] == "supported"
+    found = verdicts(truth("dropout", heads={"augment": 0.5, "dropout": 0.5}, head_noise=0.5)).loc["C5"]
+    assert found["verdict"] == "contradicted" and found["high"] < 0
+
+
+def test_data_and_outcomes_decide_c6_c7_and_c9():
+    outcomes = {
+        ("test", "synthetic_replace"): -0.2,
+        ("test", "real_add"): 0.05,
+        ("ood", "augment"): 0.2,
+        ("ece", "augment"): -0.04,
+        ("weighted_trace", "augment"): -1.0,
+    }
+    good = verdicts(truth("dropout", outcomes=outcomes, vendi={"pixels": 0.5, simulate.BACKBONE: -0.4}))
+    assert good.loc[["C6", "C7", "C9"], "verdict"].to_list() == ["supported"] * 3
+    turned = {key: value if key[1] == "real_add" else -value for key, value in outcomes.items()}
+    bad = verdicts(truth("dropout", outcomes=turned, vendi={"pixels": -0.5, simulate.BACKBONE: -0.4}))
+    assert bad.loc[["C6", "C7", "C9"], "verdict"].to_list() == ["contradicted"] * 3
+
+
+def test_a_weighted_score_that_made_the_outcome_supports_c8():
+    made = tables(truth("dropout", vendi={simulate.BACKBONE: 0.1}))
+    scores = made["diversity"]
+    scores = scores[(scores["space"] == simulate.BACKBONE) & (scores["measure"] == "weighted.score.published")]
+    rng = np.random.default_rng(0)
+    wild = {key: rng.normal(20, 4) for key in scores.groupby(["family", "dose"]).groups}
+    for family in ("augment", "noise", "synthetic_add", "synthetic_replace"):
+        wild[family, "baseline"] = 20.0
+    value = [wild[key] for key in zip(scores["family"], scores["dose"], strict=True)]
+    made["diversity"].loc[scores.index, "value"] = value
+    lift = {key: 0.01 * (value - 20) for key, value in wild.items()}
+    test = made["evaluation"]
+    out = test["split"] == "ood-a"
+    test.loc[out, "accuracy"] += [
+        lift.get(key, 0.0) for key in zip(test[out]["family"], test[out]["dose"], strict=True)
+    ]
+    found = of_tables(made).loc["C8"]
+    assert found["verdict"] == "supported", found["reason"]
+
+
+def test_single_runs_have_estimates_and_no_verdict():
+    made = analysed(tables(truth("dropout", seeds=1)), OPTIONS)
+    found = made["claims"].set_index("claim")
+    assert (found["verdict"] == "undecided").all()
+    assert found.loc[["C1", "C3", "C5"], "reason"].str.contains("no replicates").all()
+    assert (found.loc["C2", "reason"] == "no replicates.").all()
+    assert np.isfinite(found.loc[["C1", "C3", "C5"], "estimate"]).all()
+    assert np.isfinite(made["condition_effects"]["estimate"]).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "claim", "reason"),
+    [
+        ("augment", "C1", "the study has no family augment"),
+        ("dropout", "C2", "the study has no family dropout"),
+        ("weight_decay", "C3", "the study has no family weight_decay"),
+        ("synthetic_add", "C7", "the study has no family synthetic_add"),
+    ],
+)
+def test_a_missing_family_leaves_its_claim_undecided(family: str, claim: str, reason: str):
+    less = replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != family))
+    found = verdicts(less).loc[claim]
+    assert found["verdict"] == "undecided" and reason in found["reason"]
+
+
+@pytest.mark.parametrize("control", ["duplicate", "label_noise", "steps"])
+def test_a_missing_control_takes_the_verdict_and_is_named(control: str):
+    less = replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != control))
+    found = verdicts(less).loc["C2"]
+    assert found["verdict"] == "undecided"
+    assert f"the study has no family {control}" in found["reason"] and control in found["controls"]
+
+
+@pytest.mark.parametrize(
+    ("table", "claim", "reason"),
+    [
+        ("curvature", "C9", "the study measured no curvature"),
+        ("diversity", "C8", "was not measured"),
+        ("evaluation", "C7", "test accuracy was not measured"),
+        ("layers", "C2", "relative_change was not measured"),
+    ],
+)
+def test_a_missing_table_leaves_its_claim_undecided(table: str, claim: str, reason: str):
+    found = verdicts(truth("dropout"), table).loc[claim]
+    assert found["verdict"] == "undecided" and reason in found["reason"]
+
+
+def test_a_family_without_baseline_is_named():
+    made = tables(truth("dropout"))
+    made["effects"] = made["effects"].query("not (family == 'dropout' and dose == 'baseline')")
+    assert "dropout has no baseline runs" in of_tables(made).loc["C1", "reason"]
+
+
+def test_a_destructive_condition_is_left_out_and_its_weight_told():
+    made = tables(truth("dropout"))
+    hit = (made["evaluation"]["split"] == "val") & (made["evaluation"]["family"] == "augment")
+    made["evaluation"].loc[hit & (made["evaluation"]["dose"] == "d2"), "accuracy"] -= 0.2
+    found = analysed(made, OPTIONS)
+    gone = found["conditions"].query("destructive")
+    assert gone[["family", "dose"]].to_numpy().tolist() == [["augment", "d2"]]
+    assert gone["reason"].iloc[0].startswith("validation accuracy 1") and "below" in gone["reason"].iloc[0]
+    first = found["claims"].iloc[0]
+    assert "with the destructive conditions (augment/d2):" in first["reason"]
+    used = found["tests"].query("claim == 'C1' and family == 'augment'")["dose"]
+    assert set(used) == {"d1"}
+
+
+def test_the_judge_can_call_a_condition_destructive():
+    made = tables(truth("dropout"))
+    weak = made["runs"]["family"].eq("augment") & made["runs"]["dose"].eq("d0")
+    made["runs"]["judge_accuracy"] = np.where(weak, 0.5, 0.97)
+    gone = analysed(made, OPTIONS)["conditions"].query("destructive")
+    assert gone["dose"].to_list() == ["d0"] and "the judge recognises 50 %" in gone["reason"].iloc[0]
+
+
+def test_setups_that_disagree_leave_a_claim_undecided_and_c4_needs_two_backbones():
+    def row(backbone: str, claim: str, verdict: str) -> rows.Row:
+        numbers = {"estimate": 1.0, "low": 0.5, "high": 1.5, "n": 6}
+        return {
+            "claim": claim,
+            "statement": "",
+            "dataset": "d",
+            "backbone": backbone,
+            "test": "t",
+            "metric": "m",
+            "unit": "u",
+            "verdict": verdict,
+            "reason": "x.",
+            "controls": "",
+            **numbers,
+        }
+
+    def joined(*verdicts: str) -> dict[str, rows.Row]:
+        given = [row(f"b{k}", claim, each) for k, each in enumerate(verdicts) for claim in ("C1", "C4")]
+        return {each["claim"]: each for each in claims.overall(given)}
+
+    assert joined("supported")["C4"]["verdict"] == "undecided"
+    two = joined("supported", "supported")
+    assert two["C1"]["verdict"] == two["C4"]["verdict"] == "supported"
+    assert two["C1"]["low"] == pytest.approx(1 - 0.5 / np.sqrt(2)) and two["C1"]["n"] == 12
+    apart = joined("supported", "contradicted")
+    assert (apart["C1"]["verdict"], apart["C4"]["verdict"]) == ("undecided", "contradicted")
+    assert "disagree" in apart["C1"]["reason"]
+    assert joined("supported", "undecided")["C1"]["verdict"] == "supported"
+
+
+def test_the_tables_of_a_study_tell_the_same_as_its_arrays():
+    of = truth("dropout")
+    rng = np.random.default_rng(0)
+    direct, _ = claims.of_setup(simulate.setup(of, rng), OPTIONS)
+    through = verdicts(of)
+    for row in direct:
+        if row["claim"] in ("C1", "C2", "C3", "C5"):
+            twin = through.loc[row["claim"]]
+            assert (twin["verdict"], twin["estimate"]) == (row["verdict"], pytest.approx(row["estimate"]))
+
+
+def test_two_tables_for_one_run_and_a_missing_column_are_named():
+    made = tables(truth("dropout"))
+    twice = pd.concat([made["effects"], made["effects"].query("family == 'dropout' and dose == 'd1' and seed == 0")])
+    with pytest.raises(UserError, match="two rows for layer 'layer00' of dropout/d1 seed 0"):
+        analysed({**made, "effects": twice}, OPTIONS)
+    with pytest.raises(UserError, match="the table effects has no column 'value'"):
+        analysed({**made, "effects": made["effects"].drop(columns="value")}, OPTIONS)
+    again = pd.concat([made["runs"], made["runs"].iloc[:1]])
+    with pytest.raises(UserError, match="'train_accuracy' has two rows for augment/baseline seed 0"):
+        analysed({**made, "runs": again}, OPTIONS)
+
+
+def test_layers_without_a_usable_value_in_some_run_are_left_out_and_counted():
+    made = tables(truth("dropout"))
+    bad = (made["effects"]["layer"] == "layer03") & (made["effects"]["seed"] == 2)
+    made["effects"].loc[bad & (made["effects"]["metric"] == "entropy"), "usable"] = False
+    found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").groupby("metric").first()
+    assert found.loc["entropy", ["layers", "excluded_layers"]].to_list() == [15, 1]
+    assert found.loc["log_norm", ["layers", "excluded_layers"]].to_list() == [16, 0]
+
+
+def test_no_usable_layer_at_all_is_the_reason():
+    made = tables(truth("dropout"))
+    made["effects"]["usable"] = made["effects"]["metric"] != "log_norm"
+    found = of_tables(made)["reason"]
+    assert "no hidden layer has a usable log_norm" in found["C1"]
+    assert "no hidden layer has a usable log_norm" in found["C2"]
+
+
+def test_a_primary_metric_that_is_not_analysed_is_refused():
+    with pytest.raises(UserError, match=r"analyse.primary = 'alpha' .* choose from log_norm"):
+        Options.from_mapping({"analyse": {"metrics": ["log_norm"], "primary": "alpha"}})

@@ -1,0 +1,56 @@
+"""What predicts what, against scipy, statsmodels and loops written out."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from weightscape.analysis import prediction
+
+FAMILIES = np.array(["a"] * 3 + ["b"] * 3 + ["c"] * 4)
+
+
+def test_correlation_is_pearsons_and_partial_correlation_that_of_residuals():
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 10))
+    y = y + x + 2 * z
+    assert prediction.correlation(x, y) == pytest.approx(stats.pearsonr(x, y).statistic)
+    r = np.corrcoef([x, y, z])
+    textbook = (r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2))
+    found = prediction.link(x, y, z, FAMILIES, prediction.resampled(FAMILIES, rng, 99), 0.95)
+    assert found.partial == pytest.approx(textbook)
+    assert np.isnan(prediction.correlation(np.ones(10), y))
+
+
+def test_a_family_left_out_is_predicted_from_the_line_of_the_others():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(2, 10))
+    expected = np.empty(10)
+    for i in range(10):
+        others = FAMILIES[i] != FAMILIES
+        expected[i] = (np.polyval(np.polyfit(x[others], y[others], 1), x[i]) - y[i]) ** 2
+    assert prediction.left_out(x, y, FAMILIES) == pytest.approx(expected)
+    mean = prediction.left_out(np.zeros(10), y, FAMILIES)
+    assert mean[0] == pytest.approx((y[3:].mean() - y[0]) ** 2)
+
+
+def test_conditions_are_resampled_within_families():
+    picks = prediction.resampled(FAMILIES, np.random.default_rng(0), 50)
+    assert (FAMILIES[picks] == FAMILIES).all() and len(np.unique(picks[:, 0])) == 3
+
+
+def test_the_measure_that_made_the_outcome_wins_and_its_rival_loses():
+    rng = np.random.default_rng(2)
+    x, rival = rng.normal(size=(2, 10))
+    y = x + 0.05 * rng.normal(size=10)
+    picks = prediction.resampled(FAMILIES, rng, 499)
+    won = prediction.contest(x, rival, y, FAMILIES, picks, 0.95)
+    lost = prediction.contest(rival, x, y, FAMILIES, picks, 0.95)
+    assert won.high < 0 < lost.low and won.value == pytest.approx(-lost.value)
+    assert won.p == pytest.approx(2 / 500)
+
+
+def test_few_conditions_and_missing_values_have_no_correlation():
+    few = prediction.link(np.arange(4.0), np.arange(4.0), np.ones(4), FAMILIES[:4], np.zeros((1, 4), int), 0.95)
+    assert few.n == 4 and np.isnan(few.r)
+    gap = np.array([np.nan, *np.arange(9.0)])
+    assert np.isnan(prediction.link(gap, gap, gap, FAMILIES, np.zeros((1, 10), int), 0.95).r)

@@ -1,0 +1,181 @@
+"""Controls: what must come out as known before a verdict stands (the config names those of each claim).
+
+a_a              the families' own baselines, where nothing differs, show no difference (one-way analysis of variance)
+strongest_decay  the strongest weight decay is detected
+duplicate        fewer unique images move the primary metric opposite to diversity
+label_noise      diversity resembles dropout (or weight decay, if that is nearer) more than it resembles label noise
+steps            the same for longer and shorter training
+noise_reference  pixel diversity stays below that of pure noise, so that it is not saturated
+real_add         further real images help at least as much as synthetic ones
+
+A control that the study lacks is not passed.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.special import fdtrc
+
+from weightscape.analysis import similarity
+from weightscape.analysis.design import difference
+from weightscape.analysis.intervals import Values, contrast
+from weightscape.analysis.matching import Curve
+from weightscape.analysis.options import DECAY, DIVERSITY, DROPOUT, NOISE_SCORES, Options
+from weightscape.analysis.rows import Control
+from weightscape.analysis.setups import Setup
+from weightscape.effects import BASELINE
+
+
+def missing(setup: Setup, family: str) -> str:
+    """What is missing of a family; empty if it has a baseline and a dose."""
+    if not setup.design.doses(family):
+        return f"the study has no family {family}"
+    if (family, BASELINE) not in setup.design.rows:
+        return f"{family} has no baseline runs"
+    return ""
+
+
+def a_a(setup: Setup, values: Values, options: Options) -> Control:
+    """Families' baselines against each other."""
+    groups = [values[at] for (_, dose), at in setup.design.rows.items() if dose == BASELINE and len(at) > 1]
+    if len(groups) < 2:
+        return Control("a_a", False, "fewer than two groups of two baseline runs")
+    if not np.isfinite(np.concatenate(groups)).all():
+        return Control("a_a", False, "not measured in every baseline run")
+    if all(np.ptp(group) == 0 for group in groups):
+        return Control("a_a", False, "the baseline runs do not vary")
+    between = sum(len(group) * (group.mean() - np.concatenate(groups).mean()) ** 2 for group in groups)
+    within, df = sum(((group - group.mean()) ** 2).sum() for group in groups), sum(len(group) - 1 for group in groups)
+    k = len(groups) - 1
+    p = float(fdtrc(k, df, between / k / (within / df)))
+    passed = p >= options.alpha
+    what = "differ" if not passed else "no difference"
+    return Control(
+        "a_a", passed, f"{'passed' if passed else 'failed'}, baselines of {len(groups)} families: {what} (p = {p:.2g})"
+    )
+
+
+def strongest_decay(setup: Setup, options: Options) -> Control:
+    """The strongest weight decay against its baseline, on the primary metric."""
+    design = setup.all_conditions
+    dose = design.strongest(DECAY)
+    if dose is None:
+        return Control("strongest_decay", False, f"missing: {missing(setup, DECAY)}")
+    weights = design.effect(DECAY, dose)
+    found = contrast(design, setup.metrics[options.primary].mean(), weights, options.level)
+    passed = bool(found.p < options.alpha)
+    return Control(
+        "strongest_decay", passed, f"{'passed' if passed else 'failed'}, effect {found.value:.3g} (p = {found.p:.2g})"
+    )
+
+
+def duplicate(setup: Setup, options: Options) -> Control:
+    """Duplicates against diversity."""
+    for family in (DIVERSITY, "duplicate"):
+        why = missing(setup, family)
+        if why:
+            return Control("duplicate", False, f"missing: {why}")
+    values = setup.metrics[options.primary].mean()
+    both = [
+        contrast(setup.design, values, setup.design.effect(f, str(setup.design.strongest(f))), options.level)
+        for f in (DIVERSITY, "duplicate")
+    ]
+    clear = all(each.p < options.alpha for each in both)
+    passed = bool(clear and np.sign(both[0].value) == -np.sign(both[1].value))
+    outcome = (
+        "passed, opposite to diversity"
+        if passed
+        else ("failed, same sign as diversity" if clear else "not shown, an effect does not differ from zero")
+    )
+    return Control("duplicate", passed, f"{outcome} ({both[0].value:.3g} and {both[1].value:.3g})")
+
+
+def specific(setup: Setup, family: str, options: Options) -> Control:
+    """Does diversity resemble dropout (or weight decay, if it is nearer to that) more than every dose of a family?"""
+    for name in (DIVERSITY, DROPOUT, DECAY, family):
+        why = missing(setup, name)
+        if why:
+            return Control(family, False, f"missing: {why}")
+    design = setup.design
+    profiles = similarity.scaled(design, setup.metrics[options.primary].hidden)
+    none = np.zeros(len(profiles))
+    curves = {
+        name: Curve.of(design, name, profiles, none).single(str(design.strongest(name)))
+        for name in (DIVERSITY, DROPOUT, DECAY)
+    }
+    first = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
+    near = DECAY if first is not None and first.values[0] < 0 else DROPOUT
+    parts = []
+    for dose in design.doses(family) if family == "steps" else [str(design.strongest(family))]:
+        if not similarity.differs(design, profiles, design.effect(family, dose))[2] < options.alpha:
+            parts.append((True, f"{dose} has no effect to resemble"))
+            continue
+        three = [curves[DIVERSITY], curves[near], Curve.of(design, family, profiles, none).single(dose)]
+        found = similarity.jackknife(three, similarity.last, similarity.comparison)
+        low = found.interval(options.level)[0][0] if found is not None else np.nan
+        value = found.values[0] if found is not None else np.nan
+        text = f"{dose}: cosine with {near} less that with {family} {value:.2f}, from {low:.2f}"
+        parts.append((bool(low > 0), text))
+    failed = [text for passed, text in parts if not passed]
+    if failed:
+        return Control(family, False, f"not specific: diversity resembles {near} no more than {family} ({failed[0]})")
+    return Control(family, True, f"passed, {'; '.join(text for _, text in parts)}")
+
+
+def noise_reference(setup: Setup, options: Options) -> Control:
+    """Pixel Vendi score of the strongest augmentation against the larger one of pure noise, at as many images."""
+    own = setup.diversity.get(("pixels", "vendi_1"))
+    noise = [setup.diversity[key] for key in (("pixels", name) for name in NOISE_SCORES) if key in setup.diversity]
+    dose = setup.design.strongest(DIVERSITY)
+    if own is None or not noise or dose is None:
+        return Control("noise_reference", False, "missing: no pixel diversity, or none of pure noise, was measured")
+    at = setup.design.rows[DIVERSITY, dose]
+    share = float(own[at].mean() / max(each[at].mean() for each in noise))
+    passed = share < SATURATED
+    outcome = "passed" if passed else "failed, saturated"
+    return Control("noise_reference", passed, f"{outcome}, {100 * share:.0f} % of the score of pure noise")
+
+
+SATURATED = 0.9
+"""Share of the score of pure noise from which a score can hardly rise."""
+
+
+def real_add(setup: Setup, options: Options) -> Control:
+    """Adding real images helps test accuracy no less than adding synthetic ones."""
+    if "test" not in setup.outcomes:
+        return Control("real_add", False, "missing: no test accuracy")
+    for family in ("real_add", "synthetic_add"):
+        why = missing(setup, family)
+        if why:
+            return Control("real_add", False, f"missing: {why}")
+    design = setup.design
+    effects = [design.effect(family, str(design.strongest(family))) for family in ("real_add", "synthetic_add")]
+    found = contrast(design, setup.outcomes["test"], difference(*effects), options.level)
+    if not np.isfinite(found.p):
+        return Control("real_add", False, "no replicates")
+    passed = bool(found.high >= 0)
+    outcome = "passed" if passed else "failed, synthetic images help more"
+    return Control("real_add", passed, f"{outcome} (real less synthetic {100 * found.value:.1f} points)")
+
+
+NAMED: dict[str, Callable[[Setup, Options], Control]] = {
+    "strongest_decay": strongest_decay,
+    "duplicate": duplicate,
+    "label_noise": lambda setup, options: specific(setup, "label_noise", options),
+    "steps": lambda setup, options: specific(setup, "steps", options),
+    "noise_reference": noise_reference,
+    "real_add": real_add,
+}
+
+
+def of_claim(setup: Setup, claim: str, values: Values | None, options: Options) -> list[Control]:
+    """The controls that the config names for a claim; `values` [runs] are what its A/A control compares."""
+    found = []
+    for name in options.controls[claim]:
+        if name != "a_a":
+            found.append(NAMED[name](setup, options))
+        elif values is None:
+            found.append(Control("a_a", False, "missing: its measure is not there"))
+        else:
+            found.append(a_a(setup, values, options))
+    return found

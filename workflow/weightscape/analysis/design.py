@@ -1,0 +1,72 @@
+"""The runs of one data set and backbone by condition: what every test of the analysis is made of.
+
+Values are arrays whose first axis runs over the runs, in the order of `Design.runs`; further axes are layers or
+measures. A condition is (family, dose); the dose `baseline` is a family's own reference.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from weightscape.analysis.options import NEUTRAL
+from weightscape.effects import BASELINE
+from weightscape.frames import Table
+
+Condition = tuple[str, str]
+Weights = Mapping[Condition, float]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Positions of the runs of each condition, and the number that orders its family's doses."""
+
+    rows: dict[Condition, np.ndarray]
+    numbers: dict[Condition, float]
+
+    @classmethod
+    def of(cls, runs: Table) -> "Design":
+        """The design of a table with the columns family, dose and number; positions are those of its rows."""
+        groups = runs.reset_index(drop=True).groupby(["family", "dose"], sort=False)
+        rows: dict[Condition, np.ndarray] = {
+            (str(family), str(dose)): np.asarray(at, dtype=int) for (family, dose), at in groups.indices.items()
+        }
+        numbers = runs["number"].to_numpy(float)
+        return cls(rows, {condition: float(numbers[at[0]]) for condition, at in rows.items()})
+
+    @property
+    def families(self) -> list[str]:
+        """The families, in the order of their first run."""
+        return list(dict.fromkeys(family for family, _ in self.rows))
+
+    def doses(self, family: str) -> list[str]:
+        """A family's doses in the order of their numbers, without its baseline."""
+        own = [dose for name, dose in self.rows if name == family and dose != BASELINE]
+        return sorted(own, key=lambda dose: self.numbers[family, dose])
+
+    def strongest(self, family: str) -> str | None:
+        """The dose whose number is farthest from the neutral one; None for a family without a dose or a baseline."""
+        doses = self.doses(family)
+        if not doses or (family, BASELINE) not in self.rows:
+            return None
+        neutral = NEUTRAL.get(family, 0.0)
+        return max(doses, key=lambda dose: abs(self.numbers[family, dose] - (neutral if neutral == neutral else 0.0)))
+
+    def without(self, conditions: Iterable[Condition]) -> "Design":
+        """The design without some conditions."""
+        gone = set(conditions)
+        kept = {condition: at for condition, at in self.rows.items() if condition not in gone}
+        return Design(kept, {condition: self.numbers[condition] for condition in kept})
+
+    def effect(self, family: str, dose: str, sign: float = 1.0) -> dict[Condition, float]:
+        """The weights of a condition's effect: its mean minus that of its family's baseline."""
+        return {(family, dose): sign, (family, BASELINE): -sign}
+
+    def runs_of(self, weights: Weights) -> int:
+        """The number of runs that a contrast is made of."""
+        return sum(len(self.rows[condition]) for condition, weight in weights.items() if weight)
+
+
+def difference(left: Weights, right: Weights) -> dict[Condition, float]:
+    """The weights of left minus right."""
+    return {key: left.get(key, 0.0) - right.get(key, 0.0) for key in {**left, **right}}

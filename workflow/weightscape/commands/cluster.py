@@ -1,0 +1,166 @@
+"""`weightscape cluster`: start or resume a study on a Slurm cluster.
+
+What Snakemake does not do by itself: a second head is refused; jobs that a killed head left in the queue are waited
+for (or cancelled) before the study is resumed, so that no two jobs write one output; and jobs are followed with
+`sacct` only where the cluster keeps accounts, since it would otherwise never see them end.
+"""
+
+import argparse
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from weightscape.commands.settings import load
+from weightscape.errors import UserError
+
+HELP = "start or resume a study on a Slurm cluster"
+PROFILE = Path("workflow/profiles/slurm")
+SHORTEST_MEMORY = 180
+"""Seconds for which Slurm must remember a job that ended: the longest pause between two looks of the executor."""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """One job in the queue."""
+
+    number: str
+    state: str
+    comment: str
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Which study, which profile, and what becomes of the jobs of an earlier start."""
+    parser.add_argument("--study", help="a file of workflow/studies without .yaml; default: config.yaml as it is")
+    parser.add_argument("--profile", type=Path, default=PROFILE, help=f"folder of the profile, default {PROFILE}")
+    parser.add_argument(
+        "--left",
+        choices=["wait", "cancel"],
+        default="wait",
+        help="jobs of an earlier start that are still in the queue: wait until they end, or cancel them",
+    )
+    parser.add_argument("snakemake", nargs="*", help="further arguments for snakemake, after --")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Look, clear the way, and become Snakemake."""
+    difference = Path("workflow/studies") / f"{arguments.study}.yaml" if arguments.study else None
+    for path in (arguments.profile / "config.yaml", *([difference] if difference else [])):
+        if not path.is_file():
+            raise UserError(f"{path} is not there: start in the project's folder, and name a profile and a study")
+    for tool in ("sbatch", "squeue", "scancel"):
+        if not shutil.which(tool):
+            raise UserError(f"{tool} is not on the PATH: start on a login node of a Slurm cluster")
+    name = load(Path("config.yaml"), difference)["study"]["name"]
+    study = ["--configfile", str(difference)] if difference else []
+    prefix = job_prefix(name)
+    if not {"-n", "--dry-run", "--dryrun"} & set(arguments.snakemake):
+        hold_head(Path(".snakemake") / f"head-{name}.lock", name)
+        clear_queue(prefix, arguments.left)
+        unlock(study)
+    command = ["snakemake", "--workflow-profile", str(arguments.profile), *study, "--slurm-jobname-prefix", prefix]
+    command += ["--slurm-status-command", status_command(), *arguments.snakemake]
+    print(" ".join(command), flush=True)
+    os.execvp(command[0], command)
+
+
+def job_prefix(study: str) -> str:
+    """The start of the names of a study's jobs, in the characters and length that the executor allows."""
+    return "weightscape-" + re.sub(r"[^a-zA-Z0-9_-]", "-", study)[:38]
+
+
+def hold_head(path: Path, study: str) -> None:
+    """Take the lock of the study's only head, for as long as this process or the Snakemake that it becomes lives."""
+    path.parent.mkdir(exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = path.read_text().strip() or "another process"
+        raise UserError(f"study {study} is already being run by {owner}: let it work, or stop it first") from None
+    except OSError as error:
+        print(f"warning: no locks on this file system ({error.strerror}): see to it that no other head runs")
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+    os.set_inheritable(descriptor, True)
+
+
+def clear_queue(prefix: str, left: str, pause: float = 5.0) -> None:
+    """Return when no job of an earlier start is in the queue any more."""
+    jobs = queued(prefix)
+    if not jobs:
+        return
+    numbers = [job.number for job in jobs]
+    waiting = sum(job.state == "PENDING" for job in jobs)
+    print(
+        f"{len(jobs)} jobs of an earlier start are still in the queue, {waiting} of them have not begun:"
+        f" {' '.join(numbers)}"
+    )
+    if left == "cancel":
+        subprocess.run(["scancel", *numbers], check=True)
+    else:
+        print("waiting until they end; to resume at once and lose their work, scancel them", flush=True)
+    while queued(prefix):
+        time.sleep(pause)
+
+
+def queued(prefix: str) -> list[Queued]:
+    """The jobs of this folder in the queue whose names begin with the prefix."""
+    form = "%i|%j|%T|%Z|%k"
+    done = subprocess.run(["squeue", "--me", "--noheader", "--format", form], capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"squeue fails ({done.stderr.strip()}): resume when the queue can be looked at")
+    rows = [line.split("|", 4) for line in done.stdout.splitlines()]
+    here = Path.cwd().resolve()
+    return [
+        Queued(number, state, comment)
+        for number, job, state, folder, comment in rows
+        if re.fullmatch(rf"{re.escape(prefix)}_[0-9a-f-]+", job) and Path(folder).resolve() == here
+    ]
+
+
+def unlock(study: list[str]) -> None:
+    """Remove the locks of a head that was killed, unless others work in this folder, whose locks they may be."""
+    locks = Path(".snakemake/locks")
+    if not locks.is_dir() or not any(locks.iterdir()):
+        return
+    others = snakemakes_here()
+    if others:
+        print(f"the locks of this folder are left alone, since process {others[0]} works in it", flush=True)
+        return
+    print("removing the locks of an earlier start that was killed", flush=True)
+    subprocess.run(["snakemake", "--unlock", *study], check=True, stdout=subprocess.DEVNULL)
+
+
+def snakemakes_here() -> list[int]:
+    """Other processes of this machine that run Snakemake, or a stage that it left behind, in this folder."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
+        words = " ".join(process.info["cmdline"] or [])
+        working = "snakemake" in words or "weightscape.stages." in words
+        if process.info["pid"] != os.getpid() and process.info["cwd"] == str(Path.cwd()) and working:
+            found.append(process.info["pid"])
+    return found
+
+
+def status_command() -> str:
+    """`sacct` where the cluster keeps accounts, else `squeue`."""
+    if shutil.which("sacct") and not subprocess.run(["sacct", "-X", "--noheader"], capture_output=True).returncode:
+        return "sacct"
+    shown = subprocess.run(["scontrol", "show", "config"], capture_output=True, text=True).stdout
+    found = re.search(r"^MinJobAge\s*=\s*(\d+)", shown, re.MULTILINE)
+    if found and int(found[1]) < SHORTEST_MEMORY:
+        print(
+            f"warning: this cluster keeps no accounts and forgets a job {found[1]} s after its end (MinJobAge), "
+            f"so that an end may be missed: ask for {SHORTEST_MEMORY} s or more",
+            file=sys.stderr,
+        )
+    return "squeue"
