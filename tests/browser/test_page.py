@@ -39,10 +39,10 @@ def test_choosing_a_layer_changes_the_spectrum_and_the_effect_curve(open_page):
     page = open_page()
     choose(page, "layer", "blocks.0.1.conv_pw_3/weight")
     first = spectrum(page), page.locator("#chart-effect svg").inner_html()
-    choose(page, "layer", "blocks.1.1.conv_pwl_11/weight")
+    choose(page, "layer", "blocks.1.0.conv_pwl_11/weight")
     assert spectrum(page) != first[0]
     assert page.locator("#chart-effect svg").inner_html() != first[1]
-    assert "blocks.1.1.conv_pwl_11" in page.locator("#note-spectrum").inner_text()
+    assert "blocks.1.0.conv_pwl_11" in page.locator("#note-spectrum").inner_text()
 
 
 def test_a_click_on_a_layer_and_on_a_dose_chooses_them(open_page):
@@ -157,7 +157,7 @@ def test_an_empty_study_says_so(open_page, tables, tmp_path, browser):
     file = write_page(tmp_path, {name: table.head(0) for name, table in tables.items()})
     page = browser.new_page()
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(file.as_uri())
     text = page.locator("main").inner_text()
     assert "No run of this study is finished" in text and "The claims were not tested" in text

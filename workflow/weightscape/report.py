@@ -152,7 +152,7 @@ def library() -> str:
     """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as one script, from the package vl-convert-python."""
     import vl_convert
 
-    return _script(vl_convert.javascript_bundle())
+    return _script(vl_convert.javascript_bundle(None))
 
 
 def methods(parts: Path) -> str:
@@ -173,7 +173,7 @@ def methods(parts: Path) -> str:
     )
 
 
-def _guidances(config: Mapping[str, Any]) -> dict[str, float]:
+def _guidances(config: Mapping[str, Any]) -> dict[str, str]:
     """The guidance of every condition that trains on synthetic images, as family/dose."""
     return {
         f"{family}/{dose}": f"{float(values['guidance']):g}"

@@ -72,7 +72,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
 def ticks(low: float, high: float) -> list[float]:
     """Logits of round accuracies between low and high, at least a quarter of the axis apart."""
     ends = 1 / (1 + np.exp(-np.array([low, high])))
-    even = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(*(100 * ends)) / 100
+    even = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10]).tick_values(*(100 * ends))
+    even = np.asarray(even, float) / 100
     kept: list[float] = []
     for at in logit(np.unique([*ROUND, *even[(even > 0) & (even < 1)]]).round(6)):
         if low <= at <= high and (not kept or at - kept[-1] >= APART * (high - low)):

@@ -101,10 +101,9 @@ def look(family: str) -> Family:
 
 def on_dark(color: str, ground: str = "#15181d", least: float = 4.5) -> str:
     """A colour mixed with white until its contrast to a dark ground (WCAG 2) is at least `least`."""
-    for white in np.linspace(0, 1, 41):
-        mixed = rgb(color) * (1 - white) + white
-        if contrast(mixed, rgb(ground)) >= least:
-            break
+    mixed = rgb(color)
+    while contrast(mixed, rgb(ground)) < least:
+        mixed = mixed + 0.025 * (1 - mixed)
     return "#" + "".join(f"{round(255 * part):02x}" for part in mixed)
 
 

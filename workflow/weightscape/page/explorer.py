@@ -34,7 +34,7 @@ PLAIN = {
 Block = dict[str, Any]
 
 
-def blocks(tables: Mapping[str, Table], guidances: Mapping[str, float] | None = None) -> dict[str, Block]:
+def blocks(tables: Mapping[str, Table], guidances: Mapping[str, str] | None = None) -> dict[str, Block]:
     """All blocks by name; `guidances` are those of the synthetic conditions, as family/dose. None without runs."""
     conditions = _conditions(tables)
     if conditions.empty:
@@ -64,7 +64,7 @@ def _conditions(tables: Mapping[str, Table]) -> Table:
         return pd.DataFrame(columns=CONDITION)
     found = pd.concat(parts).drop_duplicates(["family", "dose"])
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
-    order = found.assign(rank=found["family"].map(rank), first=found["dose"] != style.BASELINE)
+    order = found.assign(rank=[rank[family] for family in found["family"]], first=found["dose"] != style.BASELINE)
     return order.sort_values(["rank", "first", "number", "dose"])[CONDITION].reset_index(drop=True)
 
 
@@ -212,7 +212,7 @@ def _spectra(esd: Table, key: int, at: Mapping[tuple, int], budget: int) -> dict
     return made
 
 
-def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: Mapping[str, float]) -> Block:
+def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: Mapping[str, str]) -> Block:
     """Pictures as data URIs: real, by condition, and synthetic by guidance; which guidance a condition uses."""
     rows = samples[samples["dataset"] == dataset]
     block: Block = {"pictures": {}, "guidance": {f"{key}": value for key, value in guidances.items()}}

@@ -61,7 +61,7 @@ def cost_rows(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     ]
     if not rows:
         return []
-    total = {key: sum(row[key] for row in stages) for key in ("cpu_seconds", "wall_seconds")}
+    total: dict[str, Any] = {key: sum(row[key] for row in stages) for key in ("cpu_seconds", "wall_seconds")}
     total["peak_memory_mb"] = max(row["peak_memory_mb"] for row in stages)
     known = [row["energy_joules"] for row in stages if row.get("energy_joules")]
     total["energy_joules"] = sum(known) if known else None
