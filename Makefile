@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke cluster dag test test-slurm lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster dag test test-slurm test-faults fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -49,6 +49,22 @@ smoke: .venv/.run
 	snakemake --cores $(CORES) $(LIMITS) --quiet reason --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
+# Another study than that of config.yaml: make resume STUDY=smoke
+STUDY ?=
+CONFIGFILE = $(if $(STUDY),--configfile workflow/studies/$(STUDY).yaml)
+
+## resume: continue a study after a kill or a power cut, when nobody works on it any more
+resume: .venv/.run
+	weightscape resume --cores $(CORES) $(CONFIGFILE)
+
+## restore: make missing intermediate files again
+restore: .venv/.run
+	weightscape restore --cores $(CORES) $(CONFIGFILE)
+
+## verify: name every result that is stale, tampered with, missing or extra
+verify: .venv/.run
+	weightscape verify results$(if $(STUDY),/studies/$(STUDY)) $(CONFIGFILE)
+
 ## cluster: start or resume a study on Slurm, as in make cluster STUDY=paper (workflow/profiles/slurm/README.md)
 cluster: .venv/.run
 	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
@@ -67,6 +83,17 @@ test: lint
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev
 	pytest tests/slurm
+
+# A share of the rows and kills, drawn by a fixed seed: make test-faults SHARE=0.1
+SHARE ?= 1
+
+## test-faults: the stale matrix, kills, broken disks and determinism on real smoke studies
+test-faults: .venv/.dev
+	SHARE=$(SHARE) pytest -m faults tests/faults
+
+## fuzz: 20,000 broken files for every reader together
+fuzz: .venv/.dev
+	PYTHONPATH=workflow python tests/faults/fuzz.py --inputs 20000
 
 ## lint: style, types and the form of the rules
 lint: .venv/.dev

@@ -16,14 +16,20 @@ pathvars:
     results=results_folder(config),
 
 
-include: "workflow/rules/1_data.smk"
-include: "workflow/rules/2_generate.smk"
-include: "workflow/rules/3_assemble.smk"
-include: "workflow/rules/4_finetune.smk"
-include: "workflow/rules/5_spectra.smk"
-include: "workflow/rules/6_metrics.smk"
-include: "workflow/rules/7_figures.smk"
-include: "workflow/rules/8_report.smk"
+if config["study"]["start"] == "tables":
+
+    include: "workflow/rules/6_reanalyse.smk"
+
+else:
+
+    include: "workflow/rules/1_data.smk"
+    include: "workflow/rules/2_generate.smk"
+    include: "workflow/rules/3_assemble.smk"
+    include: "workflow/rules/4_finetune.smk"
+    include: "workflow/rules/5_spectra.smk"
+    include: "workflow/rules/6_metrics.smk"
+    include: "workflow/rules/7_figures.smk"
+    include: "workflow/rules/8_report.smk"
 
 
 rule all:

@@ -79,7 +79,7 @@ def test_a_training_that_was_stopped_and_resumed_is_bit_identical(tmp_path, weig
 
 def test_a_training_that_is_told_to_stop_saves_the_step_that_it_is_at(tmp_path, weights, capsys):
     path = tmp_path / "checkpoint.safetensors"
-    answers = iter([False] * 7 + [True] * 9)
+    answers = iter([False] * 3 + [True])
     with pytest.raises(SystemExit, match="143"):
         ddpm.train(*halves(20), 2, TINY, 3, checkpoint=path, identity="a", stopped=lambda: next(answers))
     resumed = ddpm.train(*halves(20), 2, TINY, 3, checkpoint=path, identity="a")

@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -51,3 +52,28 @@ def test_tables_read_back_equal_from_both_formats(tmp_path: Path) -> None:
         files.write_table(tmp_path / f"t.{ending}", table)
     pd.testing.assert_frame_equal(files.read_table(tmp_path / "t.parquet"), table)
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), table)
+
+
+@pytest.mark.parametrize("ending", ["json", "safetensors", "parquet", "csv"])
+def test_a_full_disk_is_one_sentence_and_leaves_the_old_file(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"result.{ending}"
+    path.write_text("old")
+    many = np.random.default_rng(0).random(4000)
+    write = {
+        "json": lambda: files.write_json(path, many.tolist()),
+        "safetensors": lambda: files.write_tensors(path, {"w": many}),
+    }.get(ending, lambda: files.write_table(path, pd.DataFrame({"x": many})))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=rf"result\.{ending} cannot be written .*(too large|os error 27)"):
+            write()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence() -> None:
+    with pytest.raises(UserError, match=r"/sys/weightscape/a\.json cannot be written"):
+        files.write_json("/sys/weightscape/a.json", {})

@@ -16,9 +16,9 @@ rule data:
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
+    localrule: study.reads_fast(config)
     conda:
         "../../envs/core.yaml"
-    localrule: study.reads_fast(config)
     params:
         settings=settings("data"),
         code=code_digest("data"),

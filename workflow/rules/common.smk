@@ -24,8 +24,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
-from weightscape import code, errors, images, study
-from weightscape.config import checked
+from weightscape import code, errors, images, ownership, study
+from weightscape.config import check_tables, checked
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
@@ -36,6 +36,12 @@ if PLANNED:
 else:
     try:
         config = checked(config)
+        check_tables(config)
+        if workflow.is_main_process:
+            ownership.check_known(
+                Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+                Path.cwd(),
+            )
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
     PLANNED = {"config": config, "code": {}}
@@ -240,3 +246,30 @@ ANALYSED = [
     "tests",
     "claims",
 ]
+
+REANALYSED = [
+    "published",
+    "published_layers",
+    "effects",
+    "run_effects",
+    "similarity",
+    "exclusions",
+    "gaps",
+]
+REANALYSIS_FIGURES = [
+    "family_means",
+    "layer_curves",
+    "family_tests",
+    "condition_effects",
+    "group_similarity",
+]
+
+
+def published_tables():
+    """Every csv file in the folder of published tables."""
+    folder = Path(config["reanalyse"]["tables"])
+    return sorted(
+        str(path)
+        for ending in ("csv", "csv.gz")
+        for path in folder.rglob(f"*.{ending}")
+    )

@@ -7,6 +7,7 @@ it is asked for.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ _TYPES = {
     "F8_E4M3": "u1", "F8_E5M2": "u1",
 }  # fmt: skip
 _LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
+_MOST_SIDES = 32  # of an array in numpy
 _NESTS = ("state_dict", "model_state_dict", "model", "module")
 
 
@@ -31,7 +33,8 @@ class Safetensors(Mapping[str, np.ndarray]):
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         header, start = _header(self.path)
-        self._bytes = np.memmap(self.path, np.uint8, "r", offset=start) if header else np.empty(0, np.uint8)
+        empty = self.path.stat().st_size <= start  # which cannot be mapped
+        self._bytes = np.empty(0, np.uint8) if empty else np.memmap(self.path, np.uint8, "r", offset=start)
         for name, entry in header.items():
             _check_entry(self.path, name, entry, len(self._bytes))
         self._entries = dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"][0]))
@@ -64,7 +67,7 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
         raise UserError(f"{path} is truncated within its header: copy or download it again")
     try:
         header = dict(json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise UserError(f"{path} is not a safetensors file (its header is not JSON): give another") from None
     header.pop("__metadata__", None)
     return header, 8 + length
@@ -73,13 +76,16 @@ def _header(path: Path) -> tuple[dict[str, Any], int]:
 def _check_entry(path: Path, name: str, entry: Any, available: int) -> None:
     try:
         dtype, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
+        whole = all(type(number) is int and number >= 0 for number in [*shape, first, last])
     except (TypeError, KeyError, ValueError):
-        raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again") from None
+        whole, dtype, shape, first, last = False, "", [], 0, 0
+    if not whole or not isinstance(dtype, str) or len(shape) > _MOST_SIDES:
+        raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again")
     if dtype not in _TYPES:
         raise UserError(f"tensor {name!r} of {path} has type {dtype}: convert it to F32, F16 or BF16")
     if last > available:
         raise UserError(f"{path} is truncated: tensor {name!r} ends at byte {last}, the file has {available}")
-    if last - first != np.dtype(_TYPES[dtype]).itemsize * int(np.prod(shape, dtype=np.int64)):
+    if last - first != np.dtype(_TYPES[dtype]).itemsize * math.prod(shape):
         raise UserError(f"tensor {name!r} of {path} has {last - first} bytes, not those of {dtype} {shape}")
 
 

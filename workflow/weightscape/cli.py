@@ -16,8 +16,13 @@ COMMANDS = {
     "dag": "draw the rules of the workflow from the output of snakemake --rulegraph",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
     "status": "what of a study is done, running and failed, and how long the rest takes",
+    "verify": "name every file of a results folder that is stale, tampered with, missing or extra",
+    "adopt": "make the workflow know results that came without its metadata; stale ones are deleted",
+    "restore": "make missing intermediate files again",
+    "resume": "continue a study after a crash, when nobody works on it any more",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+    "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
 

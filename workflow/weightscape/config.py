@@ -17,19 +17,31 @@ RESERVED = ("backbones", "before")
 
 def checked(config: Config) -> dict[str, Any]:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence."""
-    errors = sorted(_validator().iter_errors(json.loads(json.dumps(config))), key=_depth)
-    if errors:
-        raise UserError(f"config: {_sentence(errors[0])}")
+    try:
+        content = json.loads(json.dumps(config, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
+        ) from None
+    fault = fault_in(content, SCHEMA)
+    if fault:
+        raise UserError(f"config: {fault}")
     _check_references(config)
     return dict(config)
 
 
+def fault_in(content: Any, schema: Path) -> str | None:
+    """The first fault of JSON-like content against a schema, as one sentence; None if it fits."""
+    errors = sorted(_validator(schema).iter_errors(content), key=_depth)
+    return _sentence(errors[0]) if errors else None
+
+
 @functools.cache
-def _validator() -> Any:
+def _validator(schema: Path) -> Any:
     import jsonschema
     import yaml
 
-    return jsonschema.Draft202012Validator(yaml.safe_load(SCHEMA.read_text()))
+    return jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
 
 
 def _depth(error: Any) -> tuple[int, int]:
@@ -167,3 +179,18 @@ def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:
     have = config["data"][dataset]["splits"]["test"]
     if ood["source"] == "corruption" and ood["images"] > have:
         raise UserError(f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}")
+
+
+def check_tables(config: Config) -> None:
+    """In a study that starts from published tables, their folder must be there and the conditions file whole."""
+    from weightscape.published import conditions
+
+    block = config["reanalyse"]
+    if config["study"]["start"] != "tables":
+        return
+    if not Path(block["tables"]).is_dir():
+        raise UserError(
+            f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the "
+            "study's file, or by --config 'reanalyse={tables: FOLDER}'"
+        )
+    conditions.read(Path(block["conditions"]))

@@ -7,3 +7,6 @@ class UserError(Exception):
     Its text is one sentence that names the thing, its value, what is allowed and what to do. Programs print it
     without a traceback and exit with 1.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(" ".join(text.split()))  # messages of other libraries may span lines

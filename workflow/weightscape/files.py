@@ -22,14 +22,21 @@ if TYPE_CHECKING:
 def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path`, renamed to it if the block succeeds and removed if it fails."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _to_disk(temporary)
         temporary.replace(target)
+    except OSError as error:
+        raise _unwritable(target, error.strerror or error) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path | str, reason: object) -> UserError:
+    return UserError(f"{path} cannot be written ({reason}): free space or allow writing there, then resume")
 
 
 def _to_disk(path: Path) -> None:
@@ -64,7 +71,7 @@ def read_json(path: Path | str) -> Any:
         return json.loads(Path(path).read_text())
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON ({error}): delete it and run its stage again") from None
 
 
@@ -73,10 +80,14 @@ def write_tensors(
 ) -> None:
     """Write named numpy arrays as safetensors."""
     import numpy as np
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     with replacing(path) as temporary:
-        save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata)
+        try:
+            save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, metadata)
+        except SafetensorError as error:
+            raise _unwritable(path, error) from None
 
 
 def read_tensors(path: Path | str) -> "dict[str, np.ndarray]":
@@ -113,7 +124,7 @@ def read_columns(path: Path | str) -> "dict[str, np.ndarray]":
         table = pyarrow.parquet.read_table(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
     return {name: table[name].to_numpy() for name in table.column_names}
 
@@ -136,5 +147,5 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None

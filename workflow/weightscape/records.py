@@ -66,6 +66,12 @@ def read_record(path: Path | str) -> dict[str, Any]:
     missing = {"stage", "settings", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
     if missing:
         raise UserError(f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again")
+    for part in ("settings", "inputs", "outputs", "facts"):
+        if not isinstance(record.get(part, {}), dict):
+            raise UserError(f"{path} is no record of Weightscape ({part} has no names in it): make it again")
+    for name in record["outputs"]:
+        if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+            raise UserError(f"{path} names the output {name!r}, which lies outside of its folder: make it again")
     return record
 
 

@@ -350,6 +350,10 @@ def _analyse(config: Config) -> dict[str, Any]:
     return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
 
 
+def _reanalyse(config: Config) -> dict[str, Any]:
+    return {"conditions": config["reanalyse"]["conditions"]}
+
+
 def _report(config: Config) -> dict[str, Any]:
     return {"title": config["study"]["name"], "figures": list(config["figures"]), "config": config}
 
@@ -370,5 +374,6 @@ SLICES = {
     "spectra": _spectra,
     "aggregate": _aggregate,
     "analyse": _analyse,
+    "reanalyse": _reanalyse,
     "report": _report,
 }

@@ -32,6 +32,18 @@ def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
         yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
 
 
+def sources(results: Path, outline: Outline) -> list[Path]:
+    """The records of all jobs that the tables are gathered from."""
+    folders = [f"5_spectra/before/{name}" for name in outline["backbones"]]
+    for _, run in runs_of(outline):
+        folders += [f"4_finetune/{run}", f"4_finetune/{run}/evaluation", f"5_spectra/{run}"]
+    for dataset in outline["datasets"]:
+        folders += [f"1_data/{dataset}/train"]
+        folders += [f"3_assemble/{dataset}/{part['family']}/{part['dose']}/diversity" for part in outline["measured"]]
+        folders += [f"2_generate/{dataset}/{outline['generator']}"] if outline["generator"] else []
+    return [results / folder / "manifest.json" for folder in folders]
+
+
 def runs(results: Path, outline: Outline) -> Table:
     """One row per run: what it was trained on, what was seen to act, how training ended.
 

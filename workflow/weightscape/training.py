@@ -5,6 +5,7 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 """
 
 import math
+import pickle
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -139,9 +140,10 @@ def train(
         if (step + 1) % settings["history_every"] == 0 or step + 1 == steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
-            if checkpoint and (stopped() or (step + 1) % settings["checkpoint_every"] == 0):
+            stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
+            if checkpoint and (stop or (step + 1) % settings["checkpoint_every"] == 0):
                 checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
-            if stopped():
+            if stop:
                 sys.exit(143)
         progress.advance()
     return history, witness.report()
@@ -207,10 +209,11 @@ class Checkpoint:
             return 0
         try:
             state = torch.load(self.path, map_location=next(model.parameters()).device, weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError) as error:
+            fits = state["identity"] == self.identity
+        except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
             print(f"checkpoint {self.path} cannot be read ({error}): starting anew", file=sys.stderr)
             return 0
-        if state.get("identity") != self.identity:
+        if not fits:
             print(f"checkpoint {self.path} is of other settings, code or inputs: starting anew", file=sys.stderr)
             return 0
         model.load_state_dict(state["model"])

@@ -52,8 +52,10 @@ def load(config: Path, difference: Path | None) -> dict[str, Any]:
             content = yaml.safe_load(path.read_text())
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}): name the study's config") from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
             raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+        if not isinstance(content or {}, dict):
+            raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
         _merge(merged, content or {})
     return checked(merged)
 

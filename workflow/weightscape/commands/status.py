@@ -66,6 +66,9 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
         provenance = path.with_name(f"{name}.provenance.json" if name else "provenance.json")
         jobs.append(Job(stage, path, logs / log, provenance))
 
+    if config["study"]["start"] == "tables":
+        add("reanalyse", "6_metrics/reanalyse.json", "reanalyse.log")
+        return jobs
     for dataset in config["study"]["datasets"]:
         for split in study.splits(config, dataset):
             add("data", f"1_data/{dataset}/{split}/manifest.json", f"data/{dataset}.{split}.log")

@@ -70,9 +70,10 @@ def train(
         torch.nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT)
         optimizer.step()
         average.step(model.parameters())
-        if checkpoint is not None and (stopped() or (step + 1) % settings.checkpoint_every == 0):
+        stop = stopped()
+        if checkpoint is not None and (stop or (step + 1) % settings.checkpoint_every == 0):
             _save(checkpoint, identity, step + 1, model, optimizer, average)
-        if stopped():
+        if stop:
             sys.exit(143)
         if progress is not None:
             progress.advance()
@@ -191,7 +192,7 @@ def _checkpoint(path: Path | None, identity: str) -> tuple[int, dict[str, torch.
             if metadata.get("identity") == identity:
                 return int(metadata["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         print(f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True)
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         print(f"checkpoint {path} cannot be read ({error}): ignored, training starts anew", flush=True)
     return 0, {}
 

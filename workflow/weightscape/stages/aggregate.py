@@ -28,10 +28,12 @@ def main(argv: list[str] | None = None) -> None:
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
     made["quantiles"] = tables.quantiles(results, outline, made["layers"])
     code.check()
+    paths = []
     for name, table in made.items():
-        write_table(arguments.out / f"{name}.parquet", table)
-        if name in ("runs", "evaluation", "diversity", "quality"):
-            write_table(arguments.out / f"{name}.csv", table)
+        endings = ("parquet", "csv") if name in ("runs", "evaluation", "diversity", "quality") else ("parquet",)
+        for path in (arguments.out / f"{name}.{ending}" for ending in endings):
+            write_table(path, table)
+            paths.append(path)
         print(f"{name}: {len(table)} rows")
     write_record(
         arguments.out,
@@ -39,8 +41,8 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=outline,
         code=code.digest,
-        inputs=[],
-        outputs=[arguments.out / f"{name}.parquet" for name in made],
+        inputs=tables.sources(results, outline),
+        outputs=paths,
         facts={name: len(table) for name, table in made.items()},
     )
 

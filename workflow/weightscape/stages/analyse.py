@@ -37,10 +37,12 @@ def main(argv: list[str] | None = None) -> None:
     }
     made |= analysed({**tables, "effects": table}, options)
     code.check()
+    paths = []
     for name, each in made.items():
-        write_table(arguments.tables / f"{name}.parquet", each)
-        if name != "effects":
-            write_table(arguments.tables / f"{name}.csv", each)
+        endings = ("parquet",) if name == "effects" else ("parquet", "csv")
+        for path in (arguments.tables / f"{name}.{ending}" for ending in endings):
+            write_table(path, each)
+            paths.append(path)
     write_record(
         arguments.tables,
         name=STAGE,
@@ -48,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         settings=arguments.settings,
         code=code.digest,
         inputs=list(sources.values()),
-        outputs=[arguments.tables / f"{name}.parquet" for name in made],
+        outputs=paths,
         facts={name: len(each) for name, each in made.items()},
     )
     for row in made["claims"][made["claims"]["backbone"] == "all"].itertuples():

@@ -32,6 +32,8 @@ def main(argv: list[str] | None = None) -> None:
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
 
+    import torch
+
     from weightscape import action, networks, training
     from weightscape.device import prepare
     from weightscape.loading import load_items
@@ -40,12 +42,13 @@ def main(argv: list[str] | None = None) -> None:
     items, shards = load_items(arguments.items, device)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(read_record(arguments.data)["facts"]["classes"])
+    torch.manual_seed(settings["seed"])  # of the weights of a network that starts from scratch
     model = networks.network(settings["model"], classes, settings["action"]["dropout"])
     networks.initialise_head(model, settings["seed"])
     weights = read_tensors(arguments.backbone)
     networks.load_weights(model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)})
     initial = networks.tensors_of(model)
-    own = {name: initial[name].copy() for name in networks.head_parameters(model)} if weights else initial
+    own = {name: initial[name].copy() for name in (networks.head_parameters(model) if weights else initial)}
     networks.prepared(model, device, settings["batch_norm_momentum"])
     identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
     checkpoint = training.Checkpoint(arguments.out / "checkpoint.pt", identity)

@@ -1,0 +1,76 @@
+"""Two owners of one folder, and truncated files in every place where one is read."""
+
+import json
+import re
+import shlex
+import sys
+import time
+from pathlib import Path
+from subprocess import PIPE, Popen, run
+
+import pytest
+
+from toy_project import CONFIG, Project, environment, linked_copy
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+JOBS = {  # a job of every stage that reads files, and the record beside its result
+    "data/digits.ood-blur-3": "1_data/digits/ood-blur-3/manifest.json",
+    "train_generator/digits.ddpm": "2_generate/digits/ddpm/model/manifest.json",
+    "generate/digits.ddpm.guidance-4.0.00000": "2_generate/digits/ddpm/guidance-4.0/shard-00000.json",
+    "train_judge/digits": "2_generate/digits/judge/manifest.json",
+    "measure_quality/digits.ddpm": "2_generate/digits/ddpm/manifest.json",
+    "assemble/digits.synthetic_add.half.seed0": "3_assemble/digits/synthetic_add/half/seed0/manifest.json",
+    "measure_diversity/digits.noise.weak": "3_assemble/digits/noise/weak/diversity/manifest.json",
+    "finetune/digits.efficientnet-lite0.noise.weak.seed0": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/"
+    "manifest.json",
+    "spectra_before/efficientnet-lite0": "5_spectra/before/efficientnet-lite0/manifest.json",
+    "spectra/digits.efficientnet-lite0.noise.weak.seed0": "5_spectra/digits/efficientnet-lite0/noise/weak/seed0/"
+    "manifest.json",
+    "aggregate": "6_metrics/aggregate.json",
+    "analyse": "6_metrics/analyse.json",
+    "figure/esd": "7_figures/esd.json",
+}
+
+
+@pytest.fixture(scope="module")
+def commands(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, str]]:
+    """A copy of the finished study, and the command of every job by the name of its log."""
+    project = linked_copy(smoke, tmp_path_factory.mktemp("broken"))
+    done = project.snakemake("-n", "--forceall", "--printshellcmds")
+    assert done.returncode == 0, done.stderr
+    found = re.findall(r"(python -m weightscape\.stages\..*?) > \S*?/logs/(\S+)\.log 2>&1", done.stdout + done.stderr)
+    return project, {log: command for command, log in found}
+
+
+@pytest.mark.parametrize("log", JOBS)
+def test_a_truncated_input_is_one_sentence_that_names_it(commands: tuple[Project, dict[str, str]], log: str) -> None:
+    project, every = commands
+    inputs = json.loads((project.results / JOBS[log]).read_text())["inputs"]
+    kinds = {Path(name).suffix: name for name in inputs if name.endswith((".safetensors", ".parquet"))}
+    assert kinds or log == "aggregate"
+    for name in kinds.values() or ["5_spectra/before/efficientnet-lite0/layers.parquet"]:
+        path = project.results / name
+        content = path.read_bytes()
+        project.write(str(path.relative_to(project.root)), content[: len(content) // 2])
+        command = [sys.executable, *shlex.split(every[log])[1:]]
+        variables = environment(PYTHONPATH=str(project.root / "workflow"))
+        done = run(command, cwd=project.root, capture_output=True, text=True, env=variables, timeout=600)
+        project.write(str(path.relative_to(project.root)), content)
+        last = done.stderr.strip().splitlines()[-1]
+        assert done.returncode == 1 and last.startswith("error: ") and path.name in last, done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_second_snakemake_in_one_folder_leaves_the_first_alone(project: Project) -> None:
+    before = project.contents()
+    command = ["snakemake", "--cores", "1", *CONFIG, "--forcerun", "analyse"]
+    first = Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment())
+    while not list((project.root / ".snakemake" / "locks").glob("*")):
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    second = project.snakemake("--forcerun", "analyse")
+    assert second.returncode != 0 and "lock" in (second.stdout + second.stderr).lower()
+    resumed = project.weightscape("resume", *CONFIG)
+    assert resumed.returncode == 1 and "still works in" in resumed.stderr
+    assert first.wait(900) == 0, first.communicate()
+    assert project.contents() == before

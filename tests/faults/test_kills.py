@@ -1,0 +1,103 @@
+"""Real signals at seeded moments of the smoke study: resumed after each, it ends as an undisturbed run does."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from toy_project import CONFIG, Project, environment, new_project
+from weightscape.ownership import processes
+
+pytestmark = [pytest.mark.slow, pytest.mark.faults]
+SHARE = float(os.environ.get("SHARE", "1"))
+STUDIES = max(1, round(6 * SHARE))
+KILLS = max(1, round(60 * SHARE / STUDIES))
+PATIENCE = 1800
+"""Seconds after which a study that makes no progress counts as hung."""
+KINDS = ("power cut", "head SIGTERM", "head SIGKILL", "job SIGTERM", "job SIGKILL")
+
+
+def start(project: Project) -> subprocess.Popen[bytes]:
+    """Start or resume the study by the documented command."""
+    command = [sys.executable, "-m", "weightscape.cli", "resume", *CONFIG, "--cores", "2"]
+    variables = environment(PYTHONPATH=str(project.root / "workflow"))
+    with (project.root / "resume.log").open("ab") as log:
+        return subprocess.Popen(command, cwd=project.root, stdout=log, stderr=log, env=variables)
+
+
+def begun(project: Project) -> int:
+    """How many jobs have begun."""
+    return sum(1 for _ in (project.results / "logs").rglob("*.log"))
+
+
+def victims(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> list[psutil.Process]:
+    """The processes that a kind of accident hits; none if there is no such process now."""
+    below = psutil.Process(owner.pid).children(recursive=True)
+    if kind == "power cut":
+        return [psutil.Process(owner.pid), *below]
+    part = "snakemake" if kind.startswith("head") else "weightscape.stages"
+    matching = [process for process in below if any(part in word for word in process.cmdline()[:4])]
+    return [matching[0] if part == "snakemake" else rng.choice(matching)] if matching else []
+
+
+def strike(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
+    """Send the signal; False if the study came to its end or the job just ended."""
+    number = signal.SIGTERM if kind.endswith("SIGTERM") else signal.SIGKILL
+    try:
+        hit = victims(owner, kind, rng)
+        for process in hit:
+            process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return kind == "power cut"
+    return bool(hit)
+
+
+def wait_for(project: Project, owner: subprocess.Popen[bytes], jobs: int) -> bool:
+    """Wait until so many jobs have begun; False if the study ended before."""
+    limit = time.monotonic() + PATIENCE
+    while begun(project) < jobs and owner.poll() is None:
+        assert time.monotonic() < limit, "the study hangs"
+        time.sleep(0.1)
+    return owner.poll() is None
+
+
+def wait_until_quiet(project: Project, owner: subprocess.Popen[bytes]) -> None:
+    """Wait until nobody works in the folder; a head that survived its job ends by itself."""
+    owner.wait(PATIENCE)
+    limit = time.monotonic() + PATIENCE
+    while processes(project.root):
+        assert time.monotonic() < limit, "orphans do not end"
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("seed", range(STUDIES))
+def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
+    smoke: Project, tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    project = new_project(tmp_path / "project")
+    jobs = begun(smoke)
+    hits = []
+    for moment in sorted(rng.sample(range(1, jobs), KILLS)):
+        owner = start(project)
+        kind = rng.choice(KINDS)
+        if wait_for(project, owner, moment):
+            time.sleep(rng.uniform(0, 4))
+            if strike(owner, kind, rng):
+                hits.append((moment, kind))
+                print(f"{kind} after {moment} jobs had begun", flush=True)
+        wait_until_quiet(project, owner)
+    assert start(project).wait(PATIENCE) == 0, (project.root / "resume.log").read_text()[-3000:]
+    print(f"study {seed}: {len(hits)} of {KILLS} kills hit")
+    assert len(hits) >= KILLS // 2, hits
+    old, new = smoke.contents(), project.contents()
+    assert set(old) == set(new), set(old) ^ set(new)
+    assert [name for name in old if old[name] != new[name]] == []
+    done = project.weightscape("verify", str(project.results))
+    assert done.returncode == 0, done.stdout

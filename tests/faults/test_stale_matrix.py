@@ -1,0 +1,53 @@
+"""Only stale stages rerun: every row of the stale matrix on the real workflow at toy size."""
+
+import os
+import random
+
+import pytest
+import stale_matrix
+from stale_matrix import ROWS, Row
+
+from toy_project import Project
+
+SHARE = float(os.environ.get("SHARE", "1"))
+"""Share of the rows that are tried, drawn by a fixed seed."""
+
+
+def drawn(share: float, name: str) -> list[Row]:
+    count = max(1, round(share * len(ROWS)))
+    chosen = random.Random(name).sample(range(len(ROWS)), count)
+    return [ROWS[number] for number in sorted(chosen)]
+
+
+def check(project: Project, row: Row) -> None:
+    row.edit(project)
+    if row.stops:
+        done = project.snakemake("-n")
+        text = done.stdout + done.stderr
+        assert done.returncode != 0 and row.stops in text and "Traceback" not in text, text
+        return
+    assert project.planned() == row.expected(project)
+    if row.verify:
+        done = project.weightscape("verify", str(project.results))
+        assert done.returncode == 1 and row.verify in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", drawn(0.06, "handful"), ids=lambda row: row.name)
+def test_a_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> None:
+    check(project, row)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize("row", drawn(SHARE, "all"), ids=lambda row: row.name)
+def test_every_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> None:
+    check(project, row)
+
+
+def test_the_matrix_has_at_least_forty_rows_and_no_two_alike() -> None:
+    assert len({row.change for row in ROWS}) == len(ROWS) >= 40
+
+
+def test_the_page_of_the_matrix_is_in_step() -> None:
+    assert stale_matrix.PAGE.read_text() == stale_matrix.page(), "run python tests/faults/stale_matrix.py"

@@ -1,0 +1,79 @@
+"""Runs a stage's program and writes which keys of its settings it read and which package modules it loaded.
+
+    python recorded_stage.py OUT.json STAGE ARGUMENTS...
+
+Digests and records read all settings by their nature; they are not counted.
+"""
+
+import functools
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+used: set[str] = set()
+
+
+class Recording(dict):
+    """A dict that notes the path of every key that is read from it or from a dict in it."""
+
+    def __init__(self, content: dict[str, Any], path: str = "") -> None:
+        nested = {
+            key: Recording(value, f"{path}{key}/") if isinstance(value, dict) else value
+            for key, value in content.items()
+        }
+        super().__init__(nested)
+        self.path = path
+
+    def _note(self, key: Any) -> None:
+        used.add(f"{self.path}{key}")
+
+    def __getitem__(self, key: Any) -> Any:
+        self._note(key)
+        return super().__getitem__(key)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._note(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._note(key)
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[Any]:  # makes dict(...) and ** take the slow way, through __getitem__
+        return super().__iter__()
+
+    def items(self) -> Any:
+        if not sys._getframe(1).f_code.co_filename.endswith("json/encoder.py"):
+            for key in self:
+                self._note(key)
+        return super().items()
+
+    def __or__(self, other: Any) -> dict[str, Any]:
+        return {**dict(self.items()), **dict(other.items())}
+
+
+def plain(value: Any) -> Any:
+    """The same without recording."""
+    return json.loads(json.dumps(value))
+
+
+def main(out: str, stage: str, *arguments: str) -> None:
+    """Run the stage and write what was seen."""
+    from weightscape import program, records
+
+    parse = program.parse_settings
+    program.parse_settings = lambda text: Recording(parse(text))
+    write = records.write_record
+    records.write_record = functools.wraps(write)(
+        lambda folder, **parts: write(folder, **{**parts, "settings": plain(parts["settings"])})
+    )
+    importlib.import_module(f"weightscape.stages.{stage}").main(list(arguments))
+    loaded = sorted(name for name in sys.modules if name.split(".")[0] == "weightscape")
+    Path(out).write_text(json.dumps({"used": sorted(used), "loaded": loaded}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,114 @@
+"""Our analysis of published tables: what it leaves out, its effects, and the similarity of groups."""
+
+import math
+from pathlib import Path
+
+import made_folders as made
+import numpy as np
+import pytest
+
+from weightscape.published import analysis, conditions
+from weightscape.published.analysis import Results
+
+PATTERNS = ("{dataset}/{condition}.{seed}.after.csv", "{dataset}/{condition}.{seed}.before.csv")
+GROUPS = {"augment": ["m1", "m2", "m3"], "dropout": ["d.1", "d.5"], "weight_decay": ["w1e-4"]}
+IDS = [1, 2, 3, 4, 5, 6]
+NAN = float("nan")
+
+
+def analysed(folder: Path, *seeds: made.Tables, **further: object) -> Results:
+    for number, tables in enumerate(seeds):
+        made.write(folder, tables, lambda d, c, role, n=number: f"{d}/{c}.{n}.{role}.csv", **further)
+    return analysis.analyse(folder, conditions.parse(made.content(*PATTERNS, groups=GROUPS)))[0]
+
+
+def effect(tables: made.Tables, condition: str, layer: int, metric: str) -> float:
+    change = [
+        tables["cats", name, "after"][layer][metric] - tables["cats", name, "before"][layer][metric]
+        for name in (condition, "plain")
+    ]
+    return change[0] - change[1]
+
+
+def test_effects_are_changes_minus_the_change_of_the_baseline(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    table = analysed(tmp_path, tables).effects.set_index(["dose", "layer_id", "metric"]).sort_index()
+    assert len(table) == (6 + 3) * 6 * 4  # the baseline stands once in each group
+    for condition in ("m1", "d.5", "w1e-4"):
+        assert table.loc[(condition, 3, "entropy"), "effect"] == pytest.approx(effect(tables, condition, 3, "entropy"))
+    assert (table.loc["baseline", "effect"] == 0).all()
+    assert set(table.xs(6, level="layer_id")["role"]) == {"head"}
+
+
+def test_similarity_is_the_cosine_of_mean_effects_over_hidden_layers(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    rows = analysed(tmp_path, tables).similarity.query("metric == 'log_norm'").set_index("other")
+    profile = {
+        group: np.array([np.mean([effect(tables, name, k, "log_norm") for name in names]) for k in IDS[:-1]])
+        for group, names in GROUPS.items()
+    }
+    one, two, three = profile.values()
+    cosines = [float(one @ x / math.sqrt((one @ one) * (x @ x))) for x in (two, three)]
+    assert rows.loc["dropout", "value"] == pytest.approx(cosines[0])
+    assert rows.loc["dropout - weight_decay", "value"] == pytest.approx(cosines[0] - cosines[1])
+    assert rows.loc["dropout", "norm"] == pytest.approx(np.linalg.norm(one))
+    assert rows.loc["dropout", "distance"] == pytest.approx(np.linalg.norm(one - two))
+    assert set(rows["n"]) == {5}
+
+
+def test_what_is_no_measurement_is_left_out_and_counted(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    after = {name: tables["cats", name, "after"] for name in ("m1", "m2", "d.1", "w1e-4")}
+    after["m1"][2]["alpha"] = -1.0
+    after["m2"][2]["log_norm"] = -math.inf
+    after["d.1"][3]["entropy"] = NAN
+    after["w1e-4"][4] = dict(tables["cats", "w1e-4", "before"][4])
+    results = analysed(tmp_path, tables)
+    have = set(zip(*(results.effects[name] for name in ("dose", "layer_id", "metric")), strict=True))
+    left_out = {("m1", 2, "alpha"), ("m2", 2, "log_norm"), ("d.1", 3, "entropy")}
+    left_out |= {("w1e-4", 4, metric) for metric in made.METRICS}
+    assert not have & left_out and len(have) == (6 + 1) * 6 * 4 - len(left_out)
+    counts = results.exclusions.query("method == 'ours'").set_index("reason")["n"].to_dict()
+    assert counts == {
+        "failed fit (alpha not above 0): left out": 1,
+        "infinite value: left out": 1,
+        "missing value: left out": 1,
+        "layer frozen (no metric changed): left out": 1,
+    }
+
+
+def test_an_exponent_of_few_eigenvalues_is_not_used(tmp_path: Path) -> None:
+    columns = {
+        "num_evals": lambda layer: 40 if layer == 2 else 500,
+        "num_pl_spikes": lambda layer: 9 if layer == 3 else 90,
+    }
+    results = analysed(tmp_path, made.tables({"cats": IDS}), **columns)
+    layers = results.effects.groupby("metric")["layer_id"].unique().map(set)
+    assert layers["alpha"] == {1, 4, 5, 6} and layers["entropy"] == set(IDS)
+
+
+def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
+    seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
+    results = analysed(tmp_path, *seeds)
+    table = results.effects.set_index(["dose", "layer_id", "metric", "seed"]).sort_index()
+    change = [t["cats", "m1", "after"][2]["alpha"] - t["cats", "m1", "before"][2]["alpha"] for t in seeds]
+    base = [t["cats", "plain", "after"][2]["alpha"] - t["cats", "plain", "before"][2]["alpha"] for t in seeds]
+    found = table.loc[("m1", 2, "alpha")]["effect"]
+    assert list(found) == pytest.approx([c - sum(base) / 2 for c in change])
+    assert set(results.similarity["verdict"]) == {"undecided: estimates only"}
+    assert results.gaps.empty
+
+
+def test_groups_with_equal_effects_are_alike_and_opposite_ones_are_not(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    plain = {role: tables["cats", "plain", role] for role in ("before", "after")}
+    for layer, metric in ((layer, metric) for layer in IDS for metric in made.METRICS):
+        step = plain["after"][layer][metric] - plain["before"][layer][metric]
+        for sign, names in ((1, GROUPS["augment"] + GROUPS["dropout"]), (-1, GROUPS["weight_decay"])):
+            for name in names:
+                start = tables["cats", name, "before"][layer][metric]
+                tables["cats", name, "after"][layer][metric] = start + step + sign * 0.01 * layer
+    rows = analysed(tmp_path, tables).similarity
+    contrast = rows[rows["statistic"] == "contrast"]["value"]
+    assert list(contrast) == pytest.approx([2.0] * 4)
+    assert (rows[rows["other"] == "dropout"]["distance"] < 1e-9).all()

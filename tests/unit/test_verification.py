@@ -1,0 +1,131 @@
+"""Verification of a small results folder by its records alone."""
+
+from pathlib import Path
+
+import pytest
+
+from weightscape import ownership, verification
+from weightscape.code import code_digest
+from weightscape.errors import UserError
+from weightscape.files import read_json, write_json
+from weightscape.places import job_of
+from weightscape.records import write_record
+from weightscape.verification import read_results, verify
+
+SPLIT = "1_data/digits/train"
+ITEMS = "3_assemble/digits/real"
+RUN = "4_finetune/digits/lite/noise/weak/seed0"
+
+
+def made(root: Path, folder: str, stage: str, inputs: list[str]) -> None:
+    path = root / folder / "result.bin"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"made by {stage}")
+    sources = [root / source for source in inputs]
+    write_record(path.parent, stage=stage, settings={"a": 1}, code=code_digest(stage), inputs=sources, outputs=[path])
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    made(tmp_path, SPLIT, "data", [])
+    made(tmp_path, ITEMS, "assemble", [f"{SPLIT}/result.bin"])
+    made(tmp_path, RUN, "finetune", [f"{ITEMS}/result.bin"])
+    return tmp_path
+
+
+def found(root: Path) -> dict[str, str]:
+    return {finding.place: finding.kind for finding in verify(read_results(root), None)}
+
+
+def test_untouched_results_are_as_recorded_in_any_place(results: Path) -> None:
+    assert found(results) == {}
+    moved = results.rename(results.with_name("elsewhere"))
+    assert found(moved) == {}
+
+
+def test_a_tampered_file_is_named_and_what_was_made_from_it_is_stale(results: Path) -> None:
+    (results / SPLIT / "result.bin").write_text("other")
+    assert found(results) == {
+        f"{SPLIT}/result.bin": "tampered",
+        f"{ITEMS}/manifest.json": "stale",
+        f"{RUN}/manifest.json": "stale",
+    }
+
+
+def test_changed_settings_in_a_record_are_tampering(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), "settings": {"a": 2}})
+    assert found(results) == {f"{ITEMS}/manifest.json": "tampered", f"{RUN}/manifest.json": "stale"}
+
+
+def test_changed_code_makes_its_stage_and_what_follows_stale(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = verification.code_digest
+    monkeypatch.setattr(verification, "code_digest", lambda stage: "new" if stage == "assemble" else now(stage))
+    assert found(results) == {f"{ITEMS}/manifest.json": "stale", f"{RUN}/manifest.json": "stale"}
+
+
+def test_a_missing_file_makes_nothing_stale(results: Path) -> None:
+    (results / ITEMS / "result.bin").unlink()
+    assert found(results) == {f"{ITEMS}/result.bin": "missing"}
+
+
+def test_files_that_no_record_names_are_extra(results: Path) -> None:
+    for name in ("notes.txt", "checkpoint.pt", ".result.bin.0a1b2c3d.tmp"):
+        (results / RUN / name).write_text("")
+    assert {place.rpartition("/")[2]: kind for place, kind in found(results).items()} == dict.fromkeys(
+        ("notes.txt", "checkpoint.pt", ".result.bin.0a1b2c3d.tmp"), "extra"
+    )
+
+
+def test_a_truncated_record_is_tampering(results: Path) -> None:
+    path = results / SPLIT / "manifest.json"
+    path.write_text(path.read_text()[:40])
+    assert found(results)[f"{SPLIT}/manifest.json"] == "tampered"
+
+
+def test_records_that_name_each_other_are_one_sentence(results: Path) -> None:
+    path = results / SPLIT / "manifest.json"
+    write_json(path, {**read_json(path), "inputs": {f"{RUN}/result.bin": "0"}})
+    with pytest.raises(UserError, match="name each other as inputs"):
+        found(results)
+
+
+def test_a_folder_without_results_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no results"):
+        read_results(tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_results(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [
+        ("1_data/backbones/lite/manifest.json", "backbone"),
+        ("2_generate/digits/judge/manifest.json", "train_judge"),
+        ("2_generate/digits/ddpm/guidance-2.0/shard-00000.json", "generate"),
+        ("3_assemble/digits/real/manifest.json", "assemble"),
+        ("5_spectra/before/lite/manifest.json", "spectra_before"),
+        ("7_figures/esd.json", "figure"),
+        ("1_data/digits/train/provenance.json", None),
+        ("2_generate/digits/ddpm/quality.json", None),
+        ("7_figures/esd.provenance.json", None),
+    ],
+)
+def test_a_record_tells_its_job_by_its_place(place: str, stage: str | None) -> None:
+    job = job_of(place)
+    assert (job.stage if job else None) == stage
+
+
+def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results: Path) -> None:
+    project = results.parent
+    name = Path(results.name)
+    with pytest.raises(UserError, match=r"holds 3 results without .* run `weightscape adopt`"):
+        ownership.check_known(name, project)
+    import base64
+
+    for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
+        key = base64.urlsafe_b64encode(f"{name}/{folder}/manifest.json".encode()).decode()
+        path = project / ".snakemake" / kind / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    ownership.check_known(name, project)

@@ -1,0 +1,46 @@
+"""
+Stages 6 to 8 of a study with `study.start: tables`: published WeightWatcher tables, analysed again.
+
+in:   reanalyse.tables, a folder of csv or csv.gz tables; reanalyse.conditions
+out:  6_metrics/: published, published_layers, effects, run_effects, similarity, exclusions, gaps (parquet, csv)
+      7_figures/{figure}.pdf, {figure}.png; 8_report/report.html
+"""
+
+
+rule reanalyse:
+    """The published procedure and ours, figures and page."""
+    input:
+        tables=published_tables(),
+        conditions=config["reanalyse"]["conditions"],
+        template="workflow/report/reanalysis.html.j2",
+        captions=expand(
+            "workflow/report/captions/reanalysis/{figure}.md",
+            figure=REANALYSIS_FIGURES,
+        ),
+    output:
+        expand(
+            "<results>/6_metrics/{table}.{ending}",
+            table=REANALYSED,
+            ending=["parquet", "csv"],
+        ),
+        expand(
+            "<results>/7_figures/{figure}.{ending}",
+            figure=REANALYSIS_FIGURES,
+            ending=["pdf", "png"],
+        ),
+        page="<results>/8_report/report.html",
+        record="<results>/6_metrics/reanalyse.json",
+    log:
+        "<results>/logs/reanalyse.log",
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=settings("reanalyse"),
+        code=code_digest("reanalyse"),
+        tables=config["reanalyse"]["tables"],
+        out=subpath(output.record, ancestor=2),
+    message:
+        "Published tables, analysed again"
+    shell:
+        "python -m weightscape.stages.reanalyse --settings {params.settings:q} --code {params.code:q}"
+        " --tables {params.tables:q} --conditions {input.conditions:q} --results {params.out:q} > {log:q} 2>&1"

@@ -1,0 +1,35 @@
+"""`weightscape reanalyse`: anyone's WeightWatcher tables, by the published procedure and by ours."""
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "WeightWatcher tables before and after training: the published procedure, and ours as far as they allow"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument("tables", type=Path, metavar="TABLES", help="folder of csv or csv.gz tables")
+    example = "workflow/studies/published/conditions.yaml"
+    parser.add_argument(
+        "--conditions",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help=f"how the tables are named, and the families and doses of the conditions; {example} is an example",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the results")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Analyse, write, and say what was left out."""
+    from weightscape.published import conditions
+    from weightscape.published.reanalysis import Places, reanalyse
+
+    out = arguments.out
+    known = conditions.read(arguments.conditions)
+    made = reanalyse(arguments.tables, known, Places(out, out / "figures", out / "index.html"))
+    for gap in made.gaps:
+        print(f"gap: {gap}", file=sys.stderr)
+    print(f"{len(made.inputs)} tables read, {len(made.gaps)} gaps: {out / 'index.html'}")
+    return 0

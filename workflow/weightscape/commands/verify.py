@@ -1,0 +1,76 @@
+"""`weightscape verify`: are results what their records say, and what the study would make now?"""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from weightscape import study
+from weightscape.commands.settings import load
+from weightscape.commands.status import jobs_of
+from weightscape.errors import UserError
+from weightscape.files import read_json
+from weightscape.verification import Finding, Results, read_results, verify
+
+HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
+PROJECT = Path(__file__).parents[3]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """The folder, and the study that it is compared with."""
+    parser.add_argument("results", type=Path, help="a results folder, wherever it was copied to")
+    add_study_arguments(parser)
+
+
+def add_study_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which study the results belong to; told from the report's record unless it is named."""
+    parser.add_argument("--config", type=Path, default=PROJECT / "config.yaml", help="the full config")
+    parser.add_argument("--configfile", type=Path, help="a study's difference from it (default: that of the report)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line per finding and a summary; exit code 1 if there is any."""
+    results, findings = check(arguments.results, arguments.config, arguments.configfile)
+    for finding in findings:
+        print(f"{finding.kind:<9}{finding.place}: {finding.why}")
+    print(summary(results, findings))
+    return 1 if findings else 0
+
+
+def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, list[Finding]]:
+    """The results below `root` and what is wrong with them."""
+    results = read_results(root)
+    config = load(full, difference or study_file(root, full))
+    return results, verify(results, config, expected(config))
+
+
+def summary(results: Results, findings: list[Finding]) -> str:
+    """How many jobs and files were checked, and how many findings of each kind there are."""
+    kinds = Counter(finding.kind for finding in findings)
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "all as recorded"
+    return f"{results.root}: {len(results.records)} records, {len(results.contents)} files: {counts}"
+
+
+def study_file(root: Path, full: Path) -> Path | None:
+    """The file of workflow/studies that results were made by, by the name in their report; None for config.yaml."""
+    record = root / "8_report" / "manifest.json"
+    if record.is_file():
+        name = _title(read_json(record))
+    else:
+        name = root.resolve().name if root.resolve().parent.name == "studies" else None
+    path = full.parent / "workflow" / "studies" / f"{name}.yaml"
+    return path if name and path.is_file() else None
+
+
+def _title(record: Any) -> str | None:
+    try:
+        return str(record["settings"]["title"])
+    except (KeyError, TypeError):
+        raise UserError("8_report/manifest.json names no study: name its file by --configfile") from None
+
+
+def expected(config: study.Config) -> set[str]:
+    """The places of every record that the study makes."""
+    made = {str(job.made) for job in jobs_of(config, Path())}
+    made |= {f"4_finetune/{run.path}/evaluation/manifest.json" for run in study.runs(config)}
+    return (made - {"8_report/report.html"}) | {"8_report/manifest.json"}

@@ -1,0 +1,94 @@
+"""Who works on a project folder, and which of its results the workflow engine knows.
+
+Snakemake tells a changed setting only from its own metadata (`.snakemake`, relative to the project folder). Results
+that came without it would count as done for ever, so that they are refused until `weightscape adopt` has checked
+them by their records.
+"""
+
+import os
+import shutil
+import subprocess
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+from weightscape.errors import UserError
+from weightscape.places import job_of
+from weightscape.records import STAGE_FOLDER
+
+ADOPTING = "WEIGHTSCAPE_ADOPTING"
+"""Set in the environment while `weightscape adopt` writes the metadata that is missing."""
+LONGEST_NAME = 254
+"""Bytes of a file name in Snakemake's metadata; longer names are split into folders."""
+SLURM_LOGS = Path(".snakemake/slurm_logs")
+"""Where Snakemake's Slurm executor keeps the logs of its jobs."""
+
+
+def check_known(results: Path, project: Path) -> None:
+    """Stop if the project's results folder holds results that Snakemake does not know."""
+    found = [] if ADOPTING in os.environ else list(unknown(results, project))
+    if found:
+        raise UserError(
+            f"{results} holds {len(found)} results without Snakemake's metadata (the first: {found[0]}), so that it "
+            "could not tell which are stale: run `weightscape adopt`, or move them away"
+        )
+
+
+def unknown(results: Path, project: Path) -> Iterator[str]:
+    """Places of the records below `results` (relative to the project) for which Snakemake has no metadata."""
+    for folder in sorted((project / results).glob("[1-8]_*")):
+        if not STAGE_FOLDER.match(folder.name):
+            continue
+        for top, _, names in os.walk(folder):
+            for name in names:
+                place = str(Path(top, name).relative_to(project / results))
+                if name.endswith(".json") and job_of(place) and not _is_known(f"{results}/{place}", project):
+                    yield place
+
+
+def _is_known(output: str, project: Path) -> bool:
+    """Whether Snakemake has metadata of an output, or a mark that it was being made."""
+    name = urlsafe_b64encode(output.encode()).decode()
+    parts = [name[at : at + LONGEST_NAME] for at in range(0, len(name), LONGEST_NAME)]
+    path = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
+    return any((project / ".snakemake" / kind / path).exists() for kind in ("metadata", "incomplete"))
+
+
+def check_free(project: Path) -> None:
+    """Stop if a process of this machine or a job of the cluster works in the project folder."""
+    for who in (*processes(project), *queued(project)):
+        raise UserError(f"{who} still works in {project}: wait for it, or stop it, before you resume")
+
+
+def processes(project: Path) -> list[str]:
+    """Processes of Snakemake and of stage programs in the project folder, this one and its parents left out."""
+    import psutil
+
+    own = {process.pid for process in (psutil.Process(), *psutil.Process().parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if process.pid in own or process.status() == psutil.STATUS_ZOMBIE or Path(process.cwd()) != project:
+                continue
+        except (psutil.Error, OSError):
+            continue
+        names = [Path(word).name for word in words[:3]]
+        if "snakemake" in names or any(word.startswith("weightscape.stages.") for word in words[:4]):
+            found.append(f"process {process.pid} ({' '.join(names)})")
+    return found
+
+
+def queued(project: Path) -> list[str]:
+    """Slurm jobs of this user that were started in the project folder; nothing where there is no squeue."""
+    if shutil.which("squeue") is None:
+        return []
+    command = ["squeue", "--me", "--noheader", "--format", "%i %Z"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        if not (project / SLURM_LOGS).exists():  # no job was ever sent from here
+            return []
+        raise UserError(f"squeue does not answer ({error}): look for queued jobs yourself before you resume") from None
+    rows = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+    return [f"Slurm job {row[0]}" for row in rows if len(row) == 2 and Path(row[1].strip()) == project]

@@ -1,0 +1,58 @@
+"""Which job a record belongs to, told from its path below the results folder."""
+
+import re
+from dataclasses import dataclass
+
+_NAMES = {"seed": r"\d+", "shard": r"\d+", "guidance": r"[0-9.]+", "figure": r"[a-z_]+"}
+_RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
+
+# The first that fits counts. `slice` is the stage's entry in study.SLICES; `stage` the program that it runs.
+_PATTERNS = (
+    ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),
+    ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
+    ("2_generate/{dataset}/judge/manifest.json", "train_judge", "train_judge"),
+    ("2_generate/{dataset}/{generator}/model/manifest.json", "train_generator", "train_generator"),
+    ("2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.json", "generate", "generate"),
+    ("2_generate/{dataset}/{generator}/manifest.json", "measure_quality", "measure_quality"),
+    ("3_assemble/{dataset}/real/manifest.json", "assemble_real", "assemble"),
+    ("3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json", "measure_diversity", "measure_diversity"),
+    ("3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json", "assemble", "assemble"),
+    (f"4_finetune/{_RUN}/evaluation/manifest.json", "evaluate", "evaluate"),
+    (f"4_finetune/{_RUN}/manifest.json", "finetune", "finetune"),
+    ("5_spectra/before/{backbone}/manifest.json", "spectra_before", "spectra_before"),
+    (f"5_spectra/{_RUN}/manifest.json", "spectra", "spectra"),
+    ("6_metrics/aggregate.json", "aggregate", "aggregate"),
+    ("6_metrics/analyse.json", "analyse", "analyse"),
+    ("7_figures/{figure}.json", "figure", "figure"),
+    ("8_report/manifest.json", "report", "report"),
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """The job that made a record: its slice of the config, its program, and the names in its path."""
+
+    slice: str
+    stage: str
+    names: dict[str, str]
+
+    @property
+    def further(self) -> tuple[str, ...]:
+        """Modules that the program chooses at run time."""
+        return (f"figures.{self.names['figure']}",) if self.stage == "figure" else ()
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    text = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{_NAMES.get(found[1], '[^/]+')})", pattern)
+    return re.compile(text.replace(".json", r"\.json"))
+
+
+_COMPILED = tuple((_compiled(pattern), part, stage) for pattern, part, stage in _PATTERNS)
+
+
+def job_of(place: str) -> Job | None:
+    """The job whose record lies at `place` (a path below the results folder); None for any other file."""
+    for pattern, part, stage in _COMPILED:
+        if found := pattern.fullmatch(place):
+            return Job(part, stage, found.groupdict())
+    return None

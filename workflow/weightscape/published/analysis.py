@@ -1,0 +1,81 @@
+"""From a folder of tables to all result tables: by the published procedure and by ours."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import pandas as pd
+
+from weightscape.errors import UserError
+from weightscape.files import write_table
+from weightscape.frames import Table
+from weightscape.published import exclusions, ours, procedure
+from weightscape.published.conditions import Conditions
+from weightscape.published.finding import Gap, runs_in, with_baseline
+from weightscape.published.tables import read_all
+
+
+@dataclass(frozen=True)
+class Results:
+    """All tables; the name of each is that of its files."""
+
+    published: Table
+    published_layers: Table
+    effects: Table
+    run_effects: Table
+    similarity: Table
+    exclusions: Table
+    gaps: Table
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write each table as parquet and csv; the paths of the files."""
+        paths = [folder / f"{part.name}.{ending}" for part in fields(self) for ending in ("parquet", "csv")]
+        for path in paths:
+            write_table(path, getattr(self, path.stem))
+        return paths
+
+
+def analyse(folder: Path, conditions: Conditions) -> tuple[Results, list[Path]]:
+    """The results, and the tables that they were made from."""
+    runs, gaps = runs_in(folder, conditions)
+    layers, readable, faults = read_all(folder, runs)
+    kept, alone = with_baseline(readable, conditions)
+    gaps += [*faults, *alone]
+    pooled = {run for run in kept if conditions.family_of(run.condition)}
+    if not pooled:
+        raise UserError(f"{folder} holds nothing that can be analysed: {gaps[0].sentence if gaps else 'no conditions'}")
+    used = pd.DataFrame(
+        [(run.dataset, run.condition, run.seed) for run in kept], columns=["dataset", "condition", "seed"]
+    )
+    layers = layers.merge(used, on=["dataset", "condition", "seed"])
+    return _results(layers, conditions, gaps), [folder / path for run in kept for path in (run.after, run.before)]
+
+
+def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
+    changes = procedure.changes(layers)
+    live = changes[~changes["frozen"]]
+    head = procedure.heads(live, conditions.head)
+    changes = procedure.with_roles(changes, head)
+    effects = procedure.effects(changes[~changes["frozen"]], conditions)
+    means = procedure.family_means(effects)
+    own = ours.analyse(layers, changes, conditions)
+    excluded = pd.concat([exclusions.of_published(layers, changes, conditions), own.exclusions], ignore_index=True)
+    gaps = [*gaps, *_headless(head, conditions), *own.gaps]
+    return Results(
+        published=procedure.statistics(means, list(conditions.families)),
+        published_layers=means,
+        effects=own.effects,
+        run_effects=own.run_effects,
+        similarity=own.similarity,
+        exclusions=excluded,
+        gaps=pd.DataFrame([vars(gap) for gap in gaps], columns=["dataset", "condition", "sentence"]),
+    )
+
+
+def _headless(head: "dict[str, int | None]", conditions: Conditions) -> list[Gap]:
+    """A gap for each data set without the head that the conditions file names."""
+    text = "no trained layer is called {name!r}, the head of the conditions file; all its layers count as hidden"
+    return [
+        Gap(f"{dataset}: {text.format(name=conditions.head)}", dataset)
+        for dataset, layer in head.items()
+        if layer is None
+    ]

@@ -1,0 +1,142 @@
+"""The conditions file: which table belongs to which condition, and how conditions form families.
+
+Its keys are described in workflow/schemas/conditions.schema.yaml; workflow/studies/published/conditions.yaml is an
+example.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "conditions.schema.yaml"
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+PLACEHOLDERS = ("dataset", "condition", "seed", "suffix")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """A conditions file that was checked; `baselines` and `doses` by family and by condition."""
+
+    after: str
+    before: str
+    baselines: Mapping[str, str]
+    families: Mapping[str, tuple[str, ...]]
+    groups: Mapping[str, tuple[str, ...]]
+    doses: Mapping[str, float | None]
+    dataset: str | None = None
+    network: str | None = None
+    head: str | None = None
+    content: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def names(self) -> list[str]:
+        """All conditions, the baselines first."""
+        pooled = [name for members in self.families.values() for name in members]
+        return list(dict.fromkeys([*self.baselines.values(), *pooled]))
+
+    def family_of(self, condition: str) -> str | None:
+        """The family that a condition is pooled in; None for a baseline."""
+        return next((family for family, members in self.families.items() if condition in members), None)
+
+    def group_of(self, condition: str) -> str | None:
+        """The group that a condition is pooled in; None for a baseline."""
+        return next((group for group, members in self.groups.items() if condition in members), None)
+
+
+def read(path: Path) -> Conditions:
+    """The conditions file, checked; a fault is a `UserError` of one sentence."""
+    import yaml
+
+    from weightscape.config import fault_in
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name the conditions file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+    content = _text_keys(content)
+    fault = fault_in(content, SCHEMA)
+    if fault:
+        raise UserError(f"{path}: {fault}")
+    try:
+        return parse(content)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def parse(content: Mapping[str, Any]) -> Conditions:
+    """The conditions from the content of their file, which fits the schema."""
+    families = {family: tuple(members) for family, members in content["families"].items()}
+    shared = content["baseline"]
+    baselines = dict.fromkeys(families, shared) if isinstance(shared, str) else dict(shared)
+    groups = {group: tuple(members) for group, members in content.get("groups", families).items()}
+    _check_patterns(content["after"], content["before"])
+    _check_members(families, baselines, groups)
+    return Conditions(
+        after=content["after"],
+        before=content["before"],
+        baselines=baselines,
+        families=families,
+        groups=groups,
+        doses={name: dose for members in content["families"].values() for name, dose in members.items()},
+        dataset=content.get("dataset"),
+        network=content.get("network"),
+        head=content.get("head"),
+        content=dict(content),
+    )
+
+
+def _text_keys(value: Any) -> Any:
+    """The same with every key as text: YAML reads a condition called 1 as a number."""
+    if isinstance(value, dict):
+        return {str(key): _text_keys(inner) for key, inner in value.items()}
+    return [_text_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _check_patterns(after: str, before: str) -> None:
+    used = {"after": PLACEHOLDER.findall(after), "before": PLACEHOLDER.findall(before)}
+    for key, pattern in (("after", after), ("before", before)):
+        if not pattern.endswith((".csv", ".csv.gz")):
+            raise UserError(f"{key} = {pattern!r} must end in .csv or .csv.gz")
+        unknown = [name for name in used[key] if name not in PLACEHOLDERS]
+        if unknown:
+            allowed = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+            raise UserError(f"{key} = {pattern!r} has the placeholder {{{unknown[0]}}}; allowed are {allowed}")
+    if "condition" not in used["after"]:
+        raise UserError(f"after = {after!r} has no {{condition}}; put it where the condition's name stands")
+    further = sorted(set(used["before"]) - set(used["after"]))
+    if further:
+        raise UserError(f"before = {before!r} has {{{further[0]}}}, which after = {after!r} lacks; use it in both")
+    if after.removesuffix(".gz") == before.removesuffix(".gz"):
+        raise UserError(f"after and before are both {after!r}; they must find different files")
+
+
+def _check_members(
+    families: Mapping[str, tuple[str, ...]], baselines: Mapping[str, str], groups: Mapping[str, tuple[str, ...]]
+) -> None:
+    """Each family has a baseline that it does not pool, and each condition one family and one group."""
+    for family, members in families.items():
+        if family not in baselines:
+            raise UserError(f"baseline names none for the family {family!r}; add it")
+        if baselines[family] in members:
+            raise UserError(f"families.{family} holds its own baseline {baselines[family]!r}; take it out")
+    unknown = sorted(set(baselines) - set(families))
+    if unknown:
+        raise UserError(f"baseline names the family {unknown[0]!r}, which families does not define")
+    pooled = [name for members in families.values() for name in members]
+    for what, found in (("families", pooled), ("groups", [name for members in groups.values() for name in members])):
+        twice = [name for name, count in Counter(found).items() if count > 1]
+        if twice:
+            raise UserError(f"{what} name the condition {twice[0]!r} twice; keep it in one")
+        strange = sorted(set(found) - set(pooled))
+        if strange:
+            raise UserError(f"{what} name the condition {strange[0]!r}, which families does not define")
+        missing = [name for name in pooled if name not in found]
+        if missing:
+            raise UserError(f"{what} do not hold the condition {missing[0]!r}; add it to one of them")

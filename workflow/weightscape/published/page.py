@@ -1,0 +1,157 @@
+"""The page of a reanalysis: what was read, what the published procedure and ours say, and what was left out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from weightscape.frames import Table
+from weightscape.published.analysis import Results
+from weightscape.published.conditions import Conditions
+from weightscape.published.exclusions import PUBLISHED
+from weightscape.published.figures import FIGURES
+from weightscape.published.ours import CLAIM
+from weightscape.published.procedure import ALL
+from weightscape.report import picture, render
+
+REPORT = Path(__file__).parents[2] / "report"
+TEMPLATE = REPORT / "reanalysis.html.j2"
+CAPTIONS = REPORT / "captions" / "reanalysis"
+ABSENT = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as text; the first `labels` columns name the row."""
+
+    title: str
+    note: str
+    head: list[str]
+    rows: list[list[str]]
+    labels: int
+
+
+def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -> str:
+    """The page as HTML, with the pictures in `figures`; `inputs` is the number of tables read."""
+    context = {
+        "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
+        "summary": summary(results, conditions, inputs),
+        "pictures": [picture(name, figures / f"{name}.png", CAPTIONS / f"{name}.md") for name in FIGURES],
+        "sheets": [published(results.published), contrasts(results.similarity), exclusions(results.exclusions)],
+        "gaps": list(results.gaps["sentence"]),
+    }
+    return render(TEMPLATE, context)
+
+
+def summary(results: Results, conditions: Conditions, inputs: int) -> list[str]:
+    """What was read and found, one sentence each; every number is taken from the tables."""
+    runs = results.run_effects.groupby(["dataset", "dose"])["seed"].nunique()
+    datasets = sorted(set(results.published["dataset"]) - {ALL})
+    conditions_read = results.effects["dose"].nunique()
+    sentences = [
+        f"{inputs} tables of {conditions_read} conditions (with baselines) on {listed(datasets)} were read; "
+        f"{runs.min()} run{'s' if runs.max() > 1 else ''} of each condition at least.",
+        *(head_share(results.published, one, other) for one, other in _pairs(conditions)),
+        *contrast_sentence(results.similarity),
+    ]
+    return [sentence for sentence in sentences if sentence]
+
+
+def _pairs(conditions: Conditions) -> list[tuple[str, str]]:
+    """The first family with each of the others."""
+    first, *others = conditions.families
+    return [(first, other) for other in others]
+
+
+def head_share(table: Table, one: str, other: str) -> str:
+    """Pearson's r of two families' log norm effects with and without the head; empty where one is missing."""
+    rows = table[(table["dataset"] == ALL) & (table["metric"] == "log_norm") & (table["statistic"] == "pearson")]
+    rows = rows[(rows["family"] == one) & (rows["other"] == other)].set_index("scope")["value"]
+    if not {"all_layers", "without_head"} <= set(rows.index):
+        return ""
+    return (
+        f"By the published procedure, the log norm effects of {one} and {other} over layers correlate with "
+        f"r = {number(rows['all_layers'], 3)}, and without the head with r = {number(rows['without_head'], 3)}."
+    )
+
+
+def contrast_sentence(similarity: Table) -> list[str]:
+    """Claim C2 on the log norm by our rules, over data sets: estimates, not a verdict."""
+    rows = similarity[(similarity["metric"] == "log_norm") & (similarity["statistic"] == "contrast")]
+    if rows.empty:
+        return []
+    first, second, third = (name.replace("_", " ") for name in CLAIM)
+    pair = similarity[
+        (similarity["metric"] == "log_norm") & (similarity["family"] == CLAIM[0]) & (similarity["other"] == CLAIM[1])
+    ]
+    nearer = int((pair["distance"] < pair["norm"]).sum())
+    return [
+        f"By our rules, the cosine of {first} with {second} minus that with {third} over hidden layers is "
+        f"{number(rows['value'].min(), 2)} to {number(rows['value'].max(), 2)} (log norm, n = {len(rows)} data "
+        f"set{'s' if len(rows) > 1 else ''}); in {nearer} of {len(pair)} is {first} nearer to {second} than to "
+        f"no effect. Verdict: {listed(sorted(set(rows['verdict'])))}."
+    ]
+
+
+def published(table: Table) -> Sheet:
+    """The statistics of the mean over data sets: one row per metric and pair."""
+    own = table[(table["dataset"] == ALL) & (table["other"].notna())]
+    wide = own.pivot_table(
+        index=["metric", "scope", "family", "other"], columns="statistic", values="value", dropna=False
+    )
+    wide = wide.reindex(columns=["t", "p", "pearson"]).dropna(how="all")
+    n = own[own["statistic"] == "t"].set_index(["metric", "scope", "family", "other"])["n"]
+    rows = [
+        [key[0], key[1].replace("_", " "), f"{key[2]}, {key[3]}", *map(significant, values), str(int(n[key]))]
+        for key, values in zip(wide.index, wide.to_numpy(), strict=True)
+    ]
+    note = "Mean over data sets. Layers are taken as independent samples, which they are not. All in published.csv."
+    head = ["metric", "scope", "families", "t", "p", "Pearson's r", "layers"]
+    return Sheet("The published procedure: pairs of families", note, head, rows, 3)
+
+
+def contrasts(table: Table) -> Sheet:
+    """Claim C2 and the norms behind it, by our rules."""
+    own = table[table["statistic"] == "contrast"]
+    pairs = table[table["statistic"] == "cosine"].set_index(["dataset", "metric", "family", "other"])
+    rows = []
+    for row in own.to_dict("records"):
+        keys = [(row["dataset"], row["metric"], CLAIM[0], name) for name in CLAIM[1:]]
+        known = [pairs.loc[key] if key in pairs.index else None for key in keys]
+        norms = [
+            known[0]["norm"] if known[0] is not None else np.nan,
+            *(pair["norm_other"] if pair is not None else np.nan for pair in known),
+        ]
+        rows.append([row["dataset"], row["metric"], significant(row["value"]), *map(significant, norms), str(row["n"])])
+    first, second, third = (name.replace("_", " ") for name in CLAIM)
+    head = ["data set", "metric", f"cos({first}, {second}) - cos({first}, {third})"]
+    head += [f"norm of {name}" for name in (first, second, third)] + ["layers"]
+    note = "Hidden layers only. Every verdict is undecided: no replicates, or estimates only. All in similarity.csv."
+    return Sheet("Ours: is diversity nearer to dropout than to weight decay?", note, head, rows, 2)
+
+
+def exclusions(table: Table) -> Sheet:
+    """What was left out or filled in, summed over data sets and conditions."""
+    sums = table.groupby(["method", "metric", "reason"], sort=True)["n"].sum()
+    rows = [
+        ["published" if method == PUBLISHED else "ours", metric or "all", reason, str(count)]
+        for (method, metric, reason), count in sums.items()
+    ]
+    note = "Counts of layers in single runs. By condition in exclusions.csv."
+    return Sheet("What was left out or filled in", note, ["analysis", "metric", "reason", "layers"], rows, 3)
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part) if names else "nothing"
+
+
+def number(value: float, digits: int) -> str:
+    """A number with a true minus sign; a dash for none."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else ABSENT
+
+
+def significant(value: float) -> str:
+    """Three significant digits; a dash for none."""
+    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else ABSENT

@@ -1,0 +1,47 @@
+"""Stages 6 to 8 of a study that starts from published tables: result tables, figures and page.
+
+    python -m weightscape.stages.reanalyse --tables workflow/studies/published/toy \
+        --conditions workflow/studies/published/conditions.yaml --results /tmp/reanalysis --settings '{}'
+
+Writes 6_metrics/ with `reanalyse.json`, 7_figures/ and 8_report/report.html below --results.
+"""
+
+from pathlib import Path
+
+from weightscape import program
+from weightscape.published import conditions
+from weightscape.published.reanalysis import Places, reanalyse
+from weightscape.records import write_record
+
+STAGE = "reanalyse"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Analyse the tables, and write the record last."""
+    parser = program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--conditions", type=Path, required=True, help="the conditions file")
+    parser.add_argument("--results", type=Path, required=True, help="the study's results folder")
+    arguments = parser.parse_args(argv)
+    code = program.Code(STAGE, arguments.code)
+    out = arguments.results
+    places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
+    made = reanalyse(arguments.tables, conditions.read(arguments.conditions), places)
+    code.check()
+    write_record(
+        places.tables,
+        name=STAGE,
+        stage=STAGE,
+        settings=arguments.settings,
+        code=code.digest,
+        inputs=[arguments.conditions],
+        outputs=[path for path in made.outputs if path.parent == places.tables],
+        facts={"tables": made.digests(arguments.tables), "gaps": made.gaps},
+    )
+    for gap in made.gaps:
+        print(f"gap: {gap}")
+    print(f"{len(made.inputs)} tables read, {len(made.gaps)} gaps: {places.page}")
+
+
+if __name__ == "__main__":
+    program.run(main)
