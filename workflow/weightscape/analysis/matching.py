@@ -33,7 +33,7 @@ class Curve:
     def single(self, dose: str) -> "Curve":
         """The curve with one dose only."""
         keep = [0, self.doses.index(dose)]
-        return Curve(*([each[i] for i in keep] for each in (self.doses, self.profiles, self.levels)))
+        return Curve([self.doses[i] for i in keep], [self.profiles[i] for i in keep], [self.levels[i] for i in keep])
 
 
 def shifts(levels: Sequence[float]) -> Values:

@@ -75,17 +75,25 @@ def link(x: Values, y: Values, z: Values, families: np.ndarray, picks: np.ndarra
     n = len(x)
     nan = float("nan")
     if n < LEAST or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return Link(*[nan] * 8, n=n)
+        return Link(nan, nan, nan, nan, nan, nan, nan, nan, n)
     r = float(correlation(x, y))
     partial = float(correlation(residual(x, z), residual(y, z)))
     tails = [(1 - level) / 2, (1 + level) / 2]
     xs, ys, zs = x[picks], y[picks], z[picks]
     drawn = (correlation(xs, ys), correlation(residual(xs, zs), residual(ys, zs)))
-    limits = [np.nanquantile(each, tails) if np.isfinite(each).any() else (nan, nan) for each in drawn]
+    (low, high), (partial_low, partial_high) = (_limits(each, tails) for each in drawn)
     several = len(np.unique(families)) > 2
     error = float(np.sqrt(left_out(x, y, families).mean())) if several else nan
     plain = float(np.sqrt(left_out(np.zeros(n), y, families).mean())) if several else nan
-    return Link(r, *map(float, limits[0]), partial, *map(float, limits[1]), error, plain, n)
+    return Link(r, low, high, partial, partial_low, partial_high, error, plain, n)
+
+
+def _limits(drawn: Values, tails: list[float]) -> tuple[float, float]:
+    """Quantiles of what is defined; NaN if nothing is."""
+    if not np.isfinite(drawn).any():
+        return float("nan"), float("nan")
+    low, high = np.nanquantile(drawn, tails)
+    return float(low), float(high)
 
 
 class Contest(NamedTuple):

@@ -6,6 +6,7 @@ eigenvalues: column `usable`), so that all runs are means over the same layers. 
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -176,7 +177,8 @@ def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:
     """A column in the order of the runs; NaN where a run has no row."""
     series = pd.Series(table[column].to_numpy(float), index=_keys(table))
     if not series.index.is_unique:
-        family, dose, seed = series.index[series.index.duplicated()][0]
+        twice: Any = series.index[series.index.duplicated()][0]
+        family, dose, seed = twice
         raise UserError(f"column {column!r} has two rows for {family}/{dose} seed {seed}: one per run is allowed")
     return series.reindex(index).to_numpy(float)
 
@@ -199,6 +201,6 @@ def _esd(table: Table | None, index: pd.MultiIndex) -> Layers | None:
 def _diversity(table: Table | None, index: pd.MultiIndex) -> dict[Measure, Values]:
     if table is None or table.empty:
         return {}
-    table = table[table["measure"].str.startswith(MEASURES) | table["measure"].isin(NOISE_SCORES)]
-    groups = table.groupby(["space", "measure"], sort=False)
+    kept: Table = table[table["measure"].str.startswith(MEASURES) | table["measure"].isin(NOISE_SCORES)]
+    groups = kept.groupby(["space", "measure"], sort=False)
     return {(str(space), str(name)): _aligned(part, "value", index) for (space, name), part in groups}

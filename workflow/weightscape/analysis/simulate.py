@@ -68,9 +68,9 @@ def runs_of(truth: Truth) -> Table:
     return pd.DataFrame(rows, columns=["dataset", "backbone", "family", "dose", "number", "seed"])
 
 
-def setup(truth: Truth, rng: np.random.Generator, runs: Table | None = None) -> Setup:
-    """One fake setup; `runs` saves making their table again."""
-    runs = runs_of(truth) if runs is None else runs
+def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) -> Setup:
+    """One fake setup; `known` is the table of its runs, to save making it again."""
+    runs: Table = runs_of(truth) if known is None else known
     number = runs["number"].to_numpy(float)
     family = runs["family"].to_numpy(str)
     top = {name: max(abs(x) for x in DOSES[name]) for name in truth.families}

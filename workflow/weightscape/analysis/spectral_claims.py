@@ -87,7 +87,7 @@ def _effects(setup: Setup, claim: str, metric: str, layers: Layers, family: str,
     unit, why = UNITS.get(metric, ""), empty(metric, layers)
     rows = []
     for at, scope in enumerate(scopes):
-        single = {
+        single: Row = {
             name: float(getattr(found, "value" if name == "estimate" else name)[at])
             for name in ("statistic", "estimate", "low", "high", "df", "p")
         }

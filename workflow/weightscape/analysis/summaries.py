@@ -30,6 +30,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
         columns |= {(metric, str(kind)): layers.mean(str(kind)) for kind in np.unique(layers.kinds)}
     values = np.stack(list(columns.values()), axis=1)
     design = setup.design
+    alike = {family: [homogeneity(design, each, family) for each in values.T] for family in design.families}
     parts = []
     for family, dose in design.rows:
         if dose == BASELINE or (family, BASELINE) not in design.rows:
@@ -42,7 +43,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             family=family,
             dose=dose,
             number=design.numbers[family, dose],
-            unit=table["metric"].map(UNITS).fillna(""),
+            unit=[UNITS.get(metric, "") for metric, _ in columns],
             n=found.runs,
             estimate=found.value,
             low=found.low,
@@ -52,7 +53,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             p=found.p,
             standardised=standardised(found),
             pooled_sd=found.pooled,
-            homogeneity_p=[homogeneity(design, each, family) for each in values.T],
+            homogeneity_p=alike[family],
             layers=[_count(setup.metrics[metric], scope) for metric, scope in columns],
             excluded_layers=[setup.metrics[metric].excluded for metric, _ in columns],
             destructive=(family, dose) in setup.destructive,
@@ -155,8 +156,7 @@ def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -
     x, y = (curve.profiles[-1].mean(axis=0) - curve.profiles[0].mean(axis=0) for curve in (left[1], right[1]))
     raw = float(similarity._cosines(x[None], y[None])[0])
     scaled = similarity.jackknife([left[0], right[0]], similarity.last, _corrected)
-    apart = similarity.jackknife([left[1], right[1]], similarity.last, similarity.layer_difference)
-    square = apart.values[1] if apart is not None else float("nan")
+    square = similarity.layer_difference(similarity.last(similarity.means_of([left[1], right[1]])))[1]
     found = unknown | {"n": n, "cosine": raw, "distance": float(np.sqrt(max(square, 0.0)))}
     if scaled is None:
         return found
