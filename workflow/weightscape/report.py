@@ -152,7 +152,7 @@ def library() -> str:
     """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as one script, from the package vl-convert-python."""
     import vl_convert
 
-    return _script(vl_convert.javascript_bundle(None))
+    return _script(vl_convert.javascript_bundle(None))  # pyright: ignore[reportArgumentType]
 
 
 def methods(parts: Path) -> str:
