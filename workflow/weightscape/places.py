@@ -3,11 +3,18 @@
 import re
 from dataclasses import dataclass
 
-_NAMES = {"seed": r"\d+", "shard": r"\d+", "guidance": r"[0-9.]+", "figure": r"[a-z_]+"}
+_NAMES = {
+    "seed": r"\d+",
+    "shard": r"\d+",
+    "guidance": r"[0-9.]+",
+    "figure": r"[a-z_]+",
+    "asset": r"[^/]+(?<!\.provenance)",
+}
 _RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 
 # The first that fits counts. `slice` is the stage's entry in study.SLICES; `stage` the program that it runs.
 _PATTERNS = (
+    ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),
     ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
@@ -45,8 +52,8 @@ class Job:
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
-    text = re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{_NAMES.get(found[1], '[^/]+')})", pattern)
-    return re.compile(text.replace(".json", r"\.json"))
+    literal = pattern.replace(".json", r"\.json")
+    return re.compile(re.sub(r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{_NAMES.get(found[1], '[^/]+')})", literal))
 
 
 _COMPILED = tuple((_compiled(pattern), part, stage) for pattern, part, stage in _PATTERNS)
