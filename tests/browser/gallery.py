@@ -31,10 +31,12 @@ def explorer(page: Path, out: Path) -> None:
 
 
 def smaller(source: Path, out: Path, width: int) -> None:
-    """A picture with at most 64 colours and the given width in pixels."""
+    """A picture of the given width in pixels, with all its colours: families are told apart by them."""
     picture = Image.open(source).convert("RGB")
     height = round(picture.height * width / picture.width)
-    picture.resize((width, height), Image.Resampling.LANCZOS).quantize(64).save(out, optimize=True)
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS)
+    few = picture.quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(out, optimize=True)
 
 
 def main(results: Path, rules: Path, out: Path) -> None:

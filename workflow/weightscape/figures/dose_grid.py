@@ -136,6 +136,9 @@ def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:
 def symlog_axis(axis: Axes, means: style.Table) -> None:
     """A value axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd."""
     threshold = _threshold(means)
+    if threshold > np.nanmax(means["mean"].abs(), initial=0.0):  # all within the linear part
+        axis.yaxis.set_major_locator(MaxNLocator(4))
+        return
     axis.set_yscale("symlog", linthresh=threshold, linscale=0.7)
     axis.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
     axis.yaxis.set_minor_locator(NullLocator())
