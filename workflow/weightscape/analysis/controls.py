@@ -98,6 +98,8 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
             return Control(family, False, f"missing: {why}")
     design = setup.design
     profiles = similarity.scaled(design, setup.metrics[options.primary].hidden)
+    if not profiles.shape[1]:
+        return Control(family, False, f"missing: no hidden layer has a usable {options.primary} that varies")
     none = np.zeros(len(profiles))
     curves = {
         name: Curve.of(design, name, profiles, none).single(str(design.strongest(name)))

@@ -176,7 +176,7 @@ def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -
 def dimensions(design: Design, profiles: Values) -> float:
     """Number of independent dimensions of the noise between runs, tr(R) / lambda_max(R): 1 to the number of layers."""
     rest = np.concatenate([profiles[at] - profiles[at].mean(axis=0) for at in design.rows.values()])
-    if sum(len(at) - 1 for at in design.rows.values()) < 2:
+    if sum(len(at) - 1 for at in design.rows.values()) < 2 or not profiles.shape[1]:
         return float("nan")
     gram = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest
     largest = float(np.linalg.eigvalsh(gram)[-1])
