@@ -84,7 +84,8 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest --ignore tests/slurm
+	pytest -n $(CORES) tests/unit tests/stages
+	pytest tests/pipeline
 
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev
