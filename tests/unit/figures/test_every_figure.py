@@ -18,7 +18,7 @@ from weightscape.stages import figure as stage
 NAMES = tuple(stage.names())
 
 
-FEW = ("dropout", "sharpness")  # the second is unknown to the style
+FEW = ("dropout", "synthetic_add", "sharpness")  # the last is unknown to the style
 
 
 @pytest.fixture(scope="module")

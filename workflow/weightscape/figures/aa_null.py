@@ -83,6 +83,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         _draw(axis, null / unit, top[top["metric"] == metric].groupby("family")["effect_mean"].mean() / unit, families)
         axis.set_xlabel(f"in smallest detectable effects (one is {unit:.2g})")
     axes[0].set_yticks(range(len(families) + 1), ["A/A", *(f"{style.look(name).title}" for name in families)])
+    for axis in axes[::2]:
+        axis.set_ylabel("family")
     n = part[part["dose"] == style.BASELINE].groupby("family")["seed"].nunique()
     block.supxlabel(NOTE.format(n=int(n.min()) if len(n) else 0), fontsize=6, color=style.REFERENCE)
 
