@@ -43,7 +43,7 @@ elif stage == "report":
 else:
     folders = [pathlib.Path(values("--out") or values("--tables"))]
 record = {"settings": json.loads(values("--settings")), "code": values("--code")}
-rules = "".join(path.read_text() for path in pathlib.Path("workflow/rules").glob("*.smk"))
+rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
 common = pathlib.Path("workflow/rules/common.smk").read_text()
 names |= {name + ".parquet" for name in re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])}
