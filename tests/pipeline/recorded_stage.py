@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 used: set[str] = set()
 
 
@@ -51,6 +53,11 @@ class Recording(dict):
                 self._note(key)
         return super().items()
 
+    def values(self) -> Any:
+        for key in self:
+            self._note(key)
+        return super().values()
+
     def __or__(self, other: Any) -> dict[str, Any]:
         return {**dict(self.items()), **dict(other.items())}
 
@@ -64,6 +71,7 @@ def main(out: str, stage: str, *arguments: str) -> None:
     """Run the stage and write what was seen."""
     from weightscape import program, records
 
+    yaml.SafeDumper.add_representer(Recording, lambda dumper, value: dumper.represent_dict(plain(value)))
     parse = program.parse_settings
     program.parse_settings = lambda text: Recording(parse(text))
     write = records.write_record
