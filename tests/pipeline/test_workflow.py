@@ -112,7 +112,7 @@ def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edi
 
 
 def test_the_code_of_one_figure_redraws_that_figure(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/figures/esd.py", "\nTABLES", "\nNEW = 1\nTABLES")
+    edit("workflow/weightscape/figures/layer_effects.py", "\nTABLES", "\nNEW = 1\nTABLES")
     assert planned(finished) == Counter(figure=1, report=1, all=1)
 
 
