@@ -163,7 +163,7 @@ def test_the_witness_sees_what_acts() -> None:
 
 def test_the_witness_sees_nothing_in_a_baseline() -> None:
     _, seen, _ = trained()
-    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60}
+    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1}
     assert {name: seen[name] for name in counted} == counted
     assert {value for name, value in seen.items() if name not in counted} == {0.0}
     action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
@@ -312,3 +312,10 @@ def test_sgd_follows_its_formula() -> None:
     weight.weight.grad = torch.ones_like(before)
     optimizer.step()
     torch.testing.assert_close(weight.weight.detach(), before - 0.1 * (1 + 0.5 * before))
+
+
+def test_a_run_whose_evaluation_mode_was_not_looked_at_fails(monkeypatch: Any) -> None:
+    monkeypatch.setattr(action.Witness, "look_at_evaluation", lambda *_: None)
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match="evaluation mode was never looked at"):
+        action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])

@@ -78,6 +78,7 @@ class Witness:
             model(as_input(as_unit(stored), self.input_settings))
         self.watch(None)
         self.evaluating = False
+        self.count(evaluations=1)
         model.train(training)
 
     def _see_input(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
@@ -134,6 +135,7 @@ class Witness:
         return {
             "updates": seen.get("updates", 0.0),
             "items_drawn": seen.get("items", 0.0),
+            "evaluations": seen.get("evaluations", 0.0),
             "unique_images": int(self.drawn.sum()),
             "changed_images": share("changed_images", "images"),
             "mean_input_change": share("change", "images"),
@@ -171,6 +173,8 @@ def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mappi
     """
     if report["updates"] != steps:
         raise _idle(f"{report['updates']:.0f} optimiser steps were made, {steps} were asked for")
+    if report["evaluations"] < 1:
+        raise _idle("evaluation mode was never looked at")
     wanted_change = bool(action["operations"]) or action["noise"] > 0
     if wanted_change and report["changed_images"] < 0.5:
         raise _idle(f"only {report['changed_images']:.0%} of the images that the network saw were changed")
