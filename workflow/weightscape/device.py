@@ -17,7 +17,7 @@ def prepare(choice: str, threads: int) -> torch.device:
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # the same as use_deterministic_algorithms, without torch's compiler
     # Filling every new tensor costs 15 % of a step and is of no use to operations that write all of their result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     if choice != "auto":

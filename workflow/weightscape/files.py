@@ -126,7 +126,20 @@ def read_columns(path: Path | str) -> "dict[str, np.ndarray]":
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
-    return {name: table[name].to_numpy() for name in table.column_names}
+    return {name: _values(table[name]) for name in table.column_names}
+
+
+def _values(column: Any) -> "np.ndarray":
+    """A column as an array: its buffers where it is of numbers without gaps, for pyarrow's own way imports pandas."""
+    import numpy as np
+    import pyarrow
+
+    kind, chunks = column.type, column.chunks
+    plain = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind)
+    if not plain or column.null_count:
+        return np.array(column.to_pylist(), dtype=object if pyarrow.types.is_string(kind) else None)
+    parts = [np.frombuffer(c.buffers()[1], kind.to_pandas_dtype())[c.offset : c.offset + len(c)] for c in chunks]
+    return np.concatenate([np.empty(0, kind.to_pandas_dtype()), *parts])
 
 
 def write_rows(path: Path | str, rows: list[dict[str, Any]]) -> None:

@@ -26,7 +26,7 @@ class PointwiseConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Maps [n, c, h, w] to [n, d, h, w]."""
-        return linear(input.permute(0, 2, 3, 1), self.weight[:, :, 0, 0], self.bias).permute(0, 3, 1, 2)
+        return linear(input.permute(0, 2, 3, 1), self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -58,7 +58,7 @@ def _tap_by_tap(x: Tensor, weight: Tensor, stride: int, before: int, out: int) -
     Every pair of an output and an input pixel meets in one tap, as kernels overhang such maps on every side.
     """
     n, channels, side, _ = x.shape
-    taps = weight[:, 0].permute(1, 2, 0)
+    taps = weight.squeeze(1).permute(1, 2, 0)
     if side == 1:
         return x * taps[before, before].view(1, -1, 1, 1)
     of_output, of_input = (torch.cartesian_prod(r, r) for r in (torch.arange(out), torch.arange(side)))

@@ -109,6 +109,7 @@ def train(
     sums = torch.zeros(3, device=items.device)
     first = checkpoint.resume(model, optimizer, scaler, witness, history) if checkpoint else 0
     if settings["compile"]:
+        torch.use_deterministic_algorithms(True, warn_only=True)  # tells the compiler too
         model.compile()
     progress = Progress("finetune", steps)
     progress.resume(first)

@@ -42,10 +42,10 @@ def main(argv: list[str] | None = None) -> None:
     classes = len(read_record(arguments.data)["facts"]["classes"])
     model = networks.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
     networks.initialise_head(model, settings["seed"])
-    weights = read_tensors(arguments.backbone)
-    networks.load_weights(model, {k: v for k, v in weights.items() if k not in networks.head_parameters(model)})
+    weights, head = read_tensors(arguments.backbone), networks.head_parameters(model)
+    networks.load_weights(model, {k: v for k, v in weights.items() if k not in head})
     initial = networks.tensors_of(model)
-    own = {name: initial[name].copy() for name in (networks.head_parameters(model) if weights else initial)}
+    own = {name: initial[name].copy() for name in (head if weights else initial)}
     networks.prepared(model, device, settings["batch_norm_momentum"])
     identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
     checkpoint = training.Checkpoint(arguments.out / "checkpoint.pt", identity)
