@@ -22,7 +22,7 @@ FIGURES = ("figure/*", *REPORT)
 EFFECTS = ("analyse", *FIGURES)
 TABLES = ("aggregate", *EFFECTS)
 SPECTRA = ("spectra/*", *TABLES)
-TRAINING = ("finetune/*", "evaluate/*", *SPECTRA)
+TRAINING = ("finetune/*", "evaluate/*", "curvature/*", *SPECTRA)
 DIVERSITY = ("measure_diversity/*", *TABLES)
 SYNTHETIC_RUNS = (
     "assemble/*.synthetic_add.*",
@@ -220,6 +220,7 @@ ROWS = [
     key("diversity/common_rows", 30, *DIVERSITY),
     key("finetune/learning_rate", 0.003, *TRAINING),
     key("evaluate/calibration_bins", 10, "evaluate/*", *TABLES),
+    key("curvature/probes", 3, "curvature/*", *TABLES),
     key("spectra/mp_fit", False, "spectra_before/*", *SPECTRA),
     key("analyse/metrics", ["log_norm", "alpha"], *EFFECTS),
     # code
@@ -231,6 +232,7 @@ ROWS = [
     code("diversity/vendi.py", "measure_quality/*", *DIVERSITY),  # by way of diversity.measure
     code("training.py", *TRAINING, "measure_diversity/*"),
     code("evaluation.py", "evaluate/*", *TABLES),
+    code("curvature.py", "curvature/*", *TABLES),
     code("spectra/layers.py", "spectra_before/*", *SPECTRA),
     code("tables.py", *TABLES),
     code("effects.py", *TABLES),
@@ -261,7 +263,7 @@ ROWS = [
     Row(
         "a seed added",
         lambda p: p.set("study/seeds", [0, 1]),
-        ("assemble/*.seed1", "finetune/*.seed1", "spectra/*.seed1", "evaluate/*", *DIVERSITY),
+        ("assemble/*.seed1", "finetune/*.seed1", "spectra/*.seed1", "evaluate/*", "curvature/*", *DIVERSITY),
         study=True,
     ),
     Row(

@@ -84,3 +84,36 @@ rule evaluate:
     shell:
         "python -m weightscape.stages.evaluate --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --splits {input.splits:q} --threads {params.threads} > {log:q} 2>&1"
+
+
+rule curvature:
+    """Curvature of the loss at the weights of one condition's runs; what was measured of the same weights is kept."""
+    input:
+        after=ancient(
+            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
+        ),
+        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        train=ancient(train_shards),
+        data="<results>/1_data/{dataset}/train/manifest.json",
+    output:
+        measures=update(
+            expand(RUN + "/curvature/measures.json", seed=SEEDS, allow_missing=True)
+        ),
+        manifests=update(
+            expand(RUN + "/curvature/manifest.json", seed=SEEDS, allow_missing=True)
+        ),
+    log:
+        "<results>/logs/curvature/{dataset}.{backbone}.{family}.{dose}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        gpu=1,
+    params:
+        settings=settings("curvature"),
+        code=code_digest("curvature"),
+        threads=1,
+    message:
+        "Curvature: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
+    shell:
+        "python -m weightscape.stages.curvature --settings {params.settings:q} --code {params.code:q}"
+        " --runs {input.runs:q} --data {input.data:q} --threads {params.threads} > {log:q} 2>&1"

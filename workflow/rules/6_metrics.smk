@@ -14,6 +14,7 @@ rule aggregate:
         runs=runs("<results>/4_finetune/{run}/manifest.json"),
         evaluations=runs("<results>/4_finetune/{run}/evaluation/manifest.json"),
         spectra=runs("<results>/5_spectra/{run}/manifest.json"),
+        curvatures=curvatures(),
         before=expand(
             "<results>/5_spectra/before/{backbone}/manifest.json",
             backbone=config["study"]["backbones"],

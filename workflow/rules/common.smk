@@ -316,6 +316,16 @@ def runs(pattern):
     return [pattern.replace("{run}", run.path) for run in study.runs(config)]
 
 
+def curvatures():
+    """The curvature records of the runs for which the study asks."""
+    curved = study.curved_conditions(config)
+    return [
+        f"<results>/4_finetune/{run.path}/curvature/manifest.json"
+        for run in study.runs(config)
+        if (run.family, run.dose) in curved
+    ]
+
+
 def diversities():
     """The diversity records of the study's conditions."""
     return [
@@ -353,6 +363,7 @@ AGGREGATED = [
     "diversity",
     "quality",
     "samples",
+    "curvature",
     "spectra_examples",
     "quantiles",
     "esd",

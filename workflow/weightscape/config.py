@@ -129,6 +129,12 @@ def _check_references(config: Config) -> None:
             raise UserError(
                 f"config: diversity.embeddings names {name!r}, which backbones does not define; known: {known}"
             )
+    for name in config["curvature"]["families"]:
+        if name not in config["families"]:
+            known = ", ".join(sorted(config["families"]))
+            raise UserError(
+                f"config: curvature.families names {name!r}, which families does not define; known: {known}"
+            )
     for family in chosen["families"]:
         _check_family(config, family)
     if config["analyse"]["primary"] not in config["analyse"]["metrics"]:

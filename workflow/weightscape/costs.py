@@ -258,7 +258,24 @@ def _runs(
             4 * largest / GB + max(tested[d] * sizes[d].bytes_per_image for d in sizes) / GB + 3,
             6.0,
         ),
+        *_curvature(config, nets, on_gpu, overhead, largest),
         Row("5 spectra", runs, 0.0, seconds / HOUR + overhead(runs), eigenvalues / GB, 3 * 4 * largest / GB + 1.5),
+    ]
+
+
+def _curvature(
+    config: study.Config, nets: Mapping[tuple[str, str], Network], on_gpu: Any, overhead: Any, largest: int
+) -> list[Row]:
+    """Hessian-vector products: a pass forward and back, and back again through both, in float32."""
+    block, seeds = config["curvature"], len(config["study"]["seeds"])
+    conditions = len(study.curved_conditions(config))
+    if not conditions:
+        return []
+    products = block["images"] * (block["probes"] + block["iterations"])
+    work = sum(conditions * seeds * products * 2 * BACKWARD * net.operations for net in nets.values())
+    jobs = conditions * len(nets)
+    return [
+        Row("4 curvature", jobs, on_gpu(work, "training_use") + overhead(jobs), 0.0, 0.0, 24 * largest / GB + 3, 12.0)
     ]
 
 

@@ -16,7 +16,6 @@ _RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 _PATTERNS = (
     ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),
-    ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
     ("2_generate/{dataset}/judge/manifest.json", "train_judge", "train_judge"),
     ("2_generate/{dataset}/{generator}/model/manifest.json", "train_generator", "train_generator"),
@@ -26,6 +25,7 @@ _PATTERNS = (
     ("3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json", "measure_diversity", "measure_diversity"),
     ("3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json", "assemble", "assemble"),
     (f"4_finetune/{_RUN}/evaluation/manifest.json", "evaluate", "evaluate"),
+    (f"4_finetune/{_RUN}/curvature/manifest.json", "curvature", "curvature"),
     (f"4_finetune/{_RUN}/manifest.json", "finetune", "finetune"),
     ("5_spectra/before/{backbone}/manifest.json", "spectra_before", "spectra_before"),
     (f"5_spectra/{_RUN}/manifest.json", "spectra", "spectra"),

@@ -347,6 +347,21 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
     }
 
 
+def curved_conditions(config: Config) -> list[tuple[str, str]]:
+    """The (family, dose) whose runs' curvature is measured."""
+    return [(family, dose) for family, dose in conditions(config) if family in config["curvature"]["families"]]
+
+
+def _curvature(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
+    block = config["backbones"][backbone]
+    return {
+        "backbone": backbone,
+        **{key: block[key] for key in ("model", "input")},
+        "curvature": {key: value for key, value in config["curvature"].items() if key != "families"},
+        "seed": seed(_root(config), "curvature", dataset),
+    }
+
+
 def _spectra(config: Config) -> dict[str, Any]:
     return {"spectra": config["spectra"], "seed": seed(_root(config), "spectra")}
 
@@ -367,14 +382,27 @@ def _aggregate(config: Config) -> dict[str, Any]:
             if family in DIVERSITY_FAMILIES
         ],
         "splits": {dataset: evaluated_splits(config, dataset) for dataset in study["datasets"]},
+        "curved": sorted({family for family, _ in curved_conditions(config)}),
         "calibration_bins": config["evaluate"]["calibration_bins"],
         "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
 
 
+def coarsely_generated(config: Config) -> list[str]:
+    """The data sets whose images are larger than those that the generator makes."""
+    if config["generate"]["kind"] == "ddpm" or not uses_generator(config):  # one that is trained here makes their size
+        return []
+    size = config["generate"]["pipeline"]["size"]
+    return [name for name in config["study"]["datasets"] if config["data"][name].get("image", {}).get("size", 0) > size]
+
+
 def _analyse(config: Config) -> dict[str, Any]:
-    return {"analyse": config["analyse"], "seed": seed(_root(config), "analyse")}
+    return {
+        "analyse": config["analyse"],
+        "coarse": coarsely_generated(config),
+        "seed": seed(_root(config), "analyse"),
+    }
 
 
 def _reanalyse(config: Config) -> dict[str, Any]:
@@ -401,6 +429,7 @@ SLICES = {
     "measure_diversity": _measure_diversity,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "curvature": _curvature,
     "spectra_before": _spectra,
     "spectra": _spectra,
     "aggregate": _aggregate,

@@ -21,6 +21,7 @@ from weightscape.records import read_record
 from weightscape.robustness import effective_robustness
 
 Outline = Mapping[str, Any]
+CURVATURE = ("trace", "weighted_trace", "largest_eigenvalue", "batch_loss")
 
 
 def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
@@ -37,6 +38,7 @@ def sources(results: Path, outline: Outline) -> list[Path]:
     folders = [f"5_spectra/before/{name}" for name in outline["backbones"]]
     for _, run in runs_of(outline):
         folders += [f"4_finetune/{run}", f"4_finetune/{run}/evaluation", f"5_spectra/{run}"]
+    folders += [f"4_finetune/{run}/curvature" for _, run in curved_runs(outline)]
     for dataset in outline["datasets"]:
         folders += [f"1_data/{dataset}/train"]
         folders += [f"3_assemble/{dataset}/{part['family']}/{part['dose']}/diversity" for part in outline["measured"]]
@@ -146,6 +148,20 @@ def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, flo
         elif isinstance(value, int | float) and not isinstance(value, bool):
             start = next((long for long in SHORT if path.startswith(long)), "")
             yield SHORT.get(start, "") + path.removeprefix(start), float(value)
+
+
+def curved_runs(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
+    """The runs whose curvature was measured."""
+    return ((columns, run) for columns, run in runs_of(outline) if columns["family"] in outline["curved"])
+
+
+def curvature(results: Path, outline: Outline) -> Table:
+    """One row per run whose curvature was measured."""
+    rows = [
+        {**columns, **read_json(results / "4_finetune" / run / "curvature" / "measures.json")}
+        for columns, run in curved_runs(outline)
+    ]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*RUN, *CURVATURE])
 
 
 def quality(results: Path, outline: Outline) -> Table:

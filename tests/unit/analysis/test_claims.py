@@ -120,6 +120,29 @@ def test_data_and_outcomes_decide_c6_c7_and_c9():
     assert bad.loc[["C6", "C7", "C9"], "verdict"].to_list() == ["contradicted"] * 3
 
 
+@pytest.mark.parametrize(
+    ("judged", "verdict", "words"),
+    [(-0.02, "supported", "judge_excess: passed"), (-0.2, "undecided", "judge_excess: failed")],
+)
+def test_harm_that_wrong_labels_explain_is_no_harm_of_synthetic_images(judged: float, verdict: str, words: str):
+    outcomes = {
+        ("test", "synthetic_replace"): -0.2,
+        ("test", "label_noise"): -0.2,  # at a share of .2
+        ("test", "real_add"): 0.05,
+        ("ood", "augment"): 0.2,
+        ("judge", "synthetic_replace"): judged,
+    }
+    found = verdicts(truth("dropout", outcomes=outcomes)).loc["C7"]
+    assert found["verdict"] == verdict and words in found["controls"]
+
+
+def test_a_coarse_generator_needs_the_control_of_its_resolution():
+    outcomes = {("test", "synthetic_replace"): -0.2, ("test", "real_add"): 0.05, ("ood", "augment"): 0.2}
+    made = tables(truth("dropout", outcomes=outcomes))
+    found = analysed(made, replace(OPTIONS, coarse=("fake",)))["claims"].set_index("claim").loc["C7"]
+    assert set(found["verdict"]) == {"undecided"} and "the study has no family resolution" in found["controls"].iloc[0]
+
+
 def test_a_weighted_score_that_made_the_outcome_supports_c8():
     made = tables(truth("dropout", vendi={simulate.BACKBONE: 0.1}))
     scores = made["diversity"]

@@ -59,6 +59,8 @@ def study(
         "esd": _esd(runs, effects, rng),
         "reliability": _reliability(runs, rng),
         "weight_change": _weight_change(runs, rng),
+        "similarity": _similarity(runs, rng),
+        "condition_effects": _condition_effects(runs, rng),
         "claims": claims(),
         "tests": tests(),
     }
@@ -272,6 +274,27 @@ STATEMENTS = (
     "calibration improves with diversity and curvature falls",
 )
 VERDICTS = ("supported", "contradicted", "undecided")
+
+
+def _similarity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for (dataset, backbone), part in runs.groupby(["dataset", "backbone"]):
+        pairs = itertools.combinations_with_replacement(part["family"].unique(), 2)
+        for (family, other), metric in itertools.product(pairs, METRICS):
+            cosine = rng.uniform(-1, 1)
+            half = rng.uniform(0.1, 0.8) if part["seed"].max() > 0 else np.nan
+            row = {"dataset": dataset, "backbone": backbone, "metric": metric, "family": family, "other": other}
+            row |= {"cosine": cosine, "corrected": 1.1 * cosine, "low": cosine - half, "high": cosine + half}
+            rows.append({**row, "layers": 48, "n": 4 * part["seed"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def _condition_effects(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    keys = ["dataset", "backbone", "family", "dose", "number"]
+    table = runs[runs["dose"] != "baseline"][keys].drop_duplicates()
+    table = pd.concat([table.assign(scope=scope) for scope in ("hidden", "head")], ignore_index=True)
+    estimate = rng.normal(0, 0.02, len(table))
+    return table.assign(metric="log_norm", estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
 
 
 def claims() -> pd.DataFrame:

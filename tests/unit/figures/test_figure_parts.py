@@ -105,19 +105,14 @@ def test_crowded_ticks_are_left_out_but_never_the_strongest_dose():
     assert list(dose_grid.apart(np.array([3.0]))) == [0]
 
 
-def test_similarity_is_one_for_proportional_effects_and_minus_one_for_opposite_ones():
-    shape = np.array([1.0, -2.0, 3.0])
-    factors = {("augment", 0): 1.0, ("augment", 1): 2.0, ("dropout", 0): -3.0, ("dropout", 1): -1.0}
-    rows = [
-        {"layer": layer, "part": "weight", "family": family, "seed": seed, "effect": factor * shape[layer]}
-        for (family, seed), factor in factors.items()
-        for layer in range(3)
-    ]
-    table = pd.DataFrame(rows).assign(dose="some", number=1.0)
-    values, layers = family_similarity.similarity(table, ["augment", "dropout", "noise"])
-    np.testing.assert_allclose(values[:2, :2], [[1, -1], [-1, 1]])
-    assert np.isnan(values[2]).all()
-    assert layers == 3
+def test_similarity_is_symmetric_and_bold_where_its_interval_excludes_zero():
+    rows = pd.DataFrame(
+        [("augment", "dropout", 0.5, 0.1, 0.9), ("noise", "augment", -0.2, -0.6, 0.3), ("noise", "noise", 0.7, 0.4, 1)],
+        columns=["family", "other", "cosine", "low", "high"],
+    )
+    values, clear = family_similarity.matrices(rows, ["augment", "noise", "dropout"])
+    np.testing.assert_array_equal(values, [[np.nan, -0.2, 0.5], [-0.2, 0.7, np.nan], [0.5, np.nan, np.nan]])
+    np.testing.assert_array_equal(clear, [[False, False, True], [False, True, False], [True, False, False]])
 
 
 def test_a_montage_places_each_image_by_row_and_rank():

@@ -7,6 +7,8 @@ label_noise      diversity resembles dropout (or weight decay, if that is nearer
 steps            the same for longer and shorter training
 noise_reference  pixel diversity stays below that of pure noise, so that it is not saturated
 real_add         further real images help at least as much as synthetic ones
+judge_excess     if replacing real by synthetic images hurts, then more than wrong labels at the judge's excess error
+resolution       and more than real images at the generator's resolution, where that is lower
 
 A control that the study lacks is not passed.
 """
@@ -17,7 +19,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from weightscape.analysis import similarity
-from weightscape.analysis.design import difference
+from weightscape.analysis.design import Weights, difference
 from weightscape.analysis.intervals import Values, contrast
 from weightscape.analysis.matching import Curve
 from weightscape.analysis.options import DECAY, DIVERSITY, DROPOUT, NOISE_SCORES, Options
@@ -160,6 +162,58 @@ def real_add(setup: Setup, options: Options) -> Control:
     return Control("real_add", passed, f"{outcome} (real less synthetic {100 * found.value:.1f} points)")
 
 
+REPLACE = "synthetic_replace"
+
+
+def judge_excess(setup: Setup, options: Options) -> Control:
+    """Replacing by synthetic images against label noise, scaled to the images that the judge takes for another class.
+
+    The excess is the judge's accuracy on the real training images less that on what replaced them.
+    """
+    for family in (REPLACE, "label_noise"):
+        why = missing(setup, family)
+        if why:
+            return Control("judge_excess", False, f"missing: {why}")
+    if "test" not in setup.outcomes or "judge" not in setup.outcomes:
+        return Control("judge_excess", False, "missing: no test accuracy, or no accuracy of the judge")
+    design, judge = setup.design, setup.outcomes["judge"]
+    doses = {family: str(design.strongest(family)) for family in (REPLACE, "label_noise")}
+    at = [design.rows[REPLACE, dose] for dose in (BASELINE, doses[REPLACE])]
+    excess = float(judge[at[0]].mean() - judge[at[1]].mean())
+    if not np.isfinite(excess):
+        return Control("judge_excess", False, "missing: the judge saw no image of these runs")
+    share = max(excess, 0.0) / design.numbers["label_noise", doses["label_noise"]]
+    explained = design.effect("label_noise", doses["label_noise"], share)
+    weights = difference(design.effect(REPLACE, doses[REPLACE]), explained)
+    return _hurts_more("judge_excess", setup, weights, f"than wrong labels at {100 * max(excess, 0.0):.1f} %", options)
+
+
+def resolution(setup: Setup, options: Options) -> Control:
+    """Replacing by synthetic images against real images that went through the generator's resolution."""
+    if setup.dataset not in options.coarse:
+        return Control("resolution", True, "not needed, the generator's images are no smaller than the real ones")
+    for family in (REPLACE, "resolution"):
+        why = missing(setup, family)
+        if why:
+            return Control("resolution", False, f"missing: {why}")
+    if "test" not in setup.outcomes:
+        return Control("resolution", False, "missing: no test accuracy")
+    effects = [setup.design.effect(f, str(setup.design.strongest(f))) for f in (REPLACE, "resolution")]
+    return _hurts_more("resolution", setup, difference(*effects), "than the lower resolution alone", options)
+
+
+def _hurts_more(name: str, setup: Setup, weights: Weights, than: str, options: Options) -> Control:
+    replaced = setup.design.effect(REPLACE, str(setup.design.strongest(REPLACE)))
+    own, found = (contrast(setup.design, setup.outcomes["test"], each, options.level) for each in (replaced, weights))
+    if not np.isfinite(found.p):
+        return Control(name, False, "no replicates")
+    if own.high >= 0:
+        return Control(name, True, "not needed, replacing real images is not seen to hurt")
+    passed = bool(found.high < 0)
+    outcome = "passed, hurts more" if passed else "failed, not shown to hurt more"
+    return Control(name, passed, f"{outcome} {than} (by {-100 * found.value:.1f} points)")
+
+
 NAMED: dict[str, Callable[[Setup, Options], Control]] = {
     "strongest_decay": strongest_decay,
     "duplicate": duplicate,
@@ -167,6 +221,8 @@ NAMED: dict[str, Callable[[Setup, Options], Control]] = {
     "steps": lambda setup, options: specific(setup, "steps", options),
     "noise_reference": noise_reference,
     "real_add": real_add,
+    "judge_excess": judge_excess,
+    "resolution": resolution,
 }
 
 

@@ -63,6 +63,8 @@ class Options:
     draws: int
     controls: Mapping[str, tuple[str, ...]]
     seed: int = 0
+    coarse: tuple[str, ...] = ()
+    """Data sets whose images are larger than what the generator makes."""
 
     @property
     def level(self) -> float:
@@ -84,7 +86,7 @@ class Options:
             )
         block["metrics"] = tuple(block["metrics"])
         block["controls"] = {name: tuple(each) for name, each in {**DEFAULTS["controls"], **block["controls"]}.items()}
-        return cls(**{"seed": settings.get("seed", 0), **block})
+        return cls(**{"seed": settings.get("seed", 0), "coarse": tuple(settings.get("coarse", ())), **block})
 
 
 DEFAULTS: dict[str, Any] = {
@@ -104,7 +106,7 @@ DEFAULTS: dict[str, Any] = {
         "C4": (),
         "C5": ("a_a", "strongest_decay"),
         "C6": ("noise_reference",),
-        "C7": ("a_a", "real_add"),
+        "C7": ("a_a", "real_add", "judge_excess", "resolution"),
         "C8": ("a_a",),
         "C9": ("a_a",),
     },

@@ -162,7 +162,7 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex, match: str) -> d
     if match in found:
         found["level"] = found[match]
     curvature = tables.get("curvature")
-    if curvature is not None:
+    if curvature is not None and len(curvature):
         for column in ("weighted_trace", "trace", "largest_eigenvalue", "batch_loss"):
             if column in curvature:
                 found[column] = _aligned(curvature, column, index)

@@ -95,6 +95,8 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
         effect = np.array([truth.outcomes.get((outcome, name), 0.0) for name in family]) * strength
         found[outcome] = base + effect + 0.005 * scale * rng.normal(size=len(runs))
     found["gap"] = 0.95 - found["test"]
+    wrong = np.array([truth.outcomes.get(("judge", name), 0.0) for name in family]) * strength
+    found["judge"] = np.where(np.isin(family, DATA_FAMILIES), 0.98 + wrong, np.nan)
     return Setup("fake", BACKBONE, Design.of(runs), metrics, found, _diversity(truth, family, strength, rng))
 
 
@@ -145,7 +147,7 @@ def tables(truth: Truth, rng: np.random.Generator) -> dict[str, Table]:
         "effects": pd.concat(effect_rows, ignore_index=True),
         "layers": pd.concat(layer_rows, ignore_index=True),
         "evaluation": pd.concat(splits, ignore_index=True),
-        "runs": runs.assign(train_accuracy=0.95),
+        "runs": runs.assign(train_accuracy=0.95, judge_accuracy=out["judge"]),
         "diversity": pd.concat(diversity, ignore_index=True),
         "curvature": runs.assign(weighted_trace=out["weighted_trace"]),
     }

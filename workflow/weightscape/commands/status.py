@@ -83,7 +83,7 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
     for dataset in config["study"]["datasets"]:
         for stage, made, log in _assembling_jobs(config, dataset):
             add(stage, made, log)
-    last = config["study"]["seeds"][-1]
+    last, curved = config["study"]["seeds"][-1], study.curved_conditions(config)
     for job in study.runs(config):
         name = job.path.replace("/", ".")
         add("finetune", f"4_finetune/{job.path}/manifest.json", f"finetune/{name}.log")
@@ -91,6 +91,8 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
         if job.seed == last:  # one job evaluates the runs of a condition, in the order of their seeds
             condition = name.rsplit(".", 1)[0]
             add("evaluate", f"4_finetune/{job.path}/evaluation/manifest.json", f"evaluate/{condition}.log")
+            if (job.family, job.dose) in curved:
+                add("curvature", f"4_finetune/{job.path}/curvature/manifest.json", f"curvature/{condition}.log")
     add("aggregate", "6_metrics/aggregate.json", "aggregate.log")
     add("analyse", "6_metrics/analyse.json", "analyse.log")
     for figure in config["figures"]:

@@ -1,10 +1,8 @@
-"""Cosine between families of their effects over the hidden layers, for the four metrics.
+"""Cosine between families of their effects over the hidden layers, with intervals, and the head apart.
 
-A profile is the mean effect over seeds of the family's strongest dose, one number per hidden layer. The
-diagonal is the mean cosine between the profiles of the family's own seeds: what agreement the seeds allow.
+What is drawn was computed by the analysis: profiles at each family's strongest dose (table `similarity`), and the
+effect on the head, which is one layer and has no profile (table `condition_effects`).
 """
-
-import itertools
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,88 +12,96 @@ from matplotlib.patches import Rectangle
 
 from weightscape.figures import style
 
-TABLES = ("effects",)
+TABLES = ("similarity", "condition_effects")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
+PRIMARY = "log_norm"
+REGULARISERS = ("dropout", "weight_decay")
 COLORS = "PuOr"  # diverging, told apart under colour blindness
-CELL = 0.31  # inches
+CELL = 0.3  # inches
+ROW = 0.13  # inches of one family among intervals
 DARK = 0.65  # |cosine| above which a cell is dark
-NOTE = "strongest dose of each family; framed: mean cosine between the family's own seeds (\u2013: one seed)"
+LIMIT = 1.5  # of the axis of corrected cosines, which may leave [-1, 1]
+NOTE = "strongest dose of each family; bold: the interval of the noise-corrected cosine excludes 0; framed: own runs"
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
-    """One matrix of families by families per metric."""
-    effects = tables["effects"]
-    kept = (
-        (effects["role"] == "hidden")
-        & (effects["source"] == "change")
-        & effects["metric"].isin(METRICS)
-        & (effects["dose"] != style.BASELINE)
+    """A matrix of families by families per metric; below, intervals for the two regularisers, and for the head."""
+    table = tables["similarity"]
+    effects = tables["condition_effects"]
+    heads = effects[(effects["scope"] == "head") & (effects["metric"] == PRIMARY)]
+
+    def panel(block: SubFigure, part: style.Table) -> None:
+        own = heads[(heads[list(style.SETUP)] == part[list(style.SETUP)].iloc[0]).all(axis=1)]
+        _setup(block, part, own)
+
+    return style.each_setup(
+        table[table["metric"].isin(METRICS)], style.SETUP, _height, panel, "No similarity of families was computed."
     )
-    return style.each_setup(effects[kept], style.SETUP, _height, _metrics, "No effect was measured.")
+
+
+def _sizes(part: style.Table) -> tuple[float, float]:
+    """Inches of the two rows of matrices, and of the row of intervals."""
+    families = part["family"].nunique()
+    return 2 * (max(CELL * families, 0.9) + 1.0), ROW * families + 0.9
 
 
 def _height(part: style.Table) -> float:
-    """Inches for two rows of matrices."""
-    return 2 * (CELL * part["family"].nunique() + 0.95)
+    return sum(_sizes(part))
 
 
-def similarity(effects: style.Table, families: list[str]) -> tuple[np.ndarray, int]:
-    """Cosines [families, families] of one metric's effects, and the number of layers they are taken over."""
-    wide = style.strongest(effects).pivot_table(
-        index=["layer", "part"], columns=["family", "seed"], values="effect", dropna=False
-    )
-    wide = wide.dropna(axis="columns", how="all").dropna()
-    present = set(wide.columns.get_level_values(0))
-    means = {family: wide[family].mean(axis=1).to_numpy() for family in families if family in present}
-    result = np.full((len(families), len(families)), np.nan)
-    for (i, one), (j, other) in itertools.product(enumerate(families), repeat=2):
-        if one == other and one in present:
-            result[i, i] = _agreement(wide[one].to_numpy())
-        elif one in means and other in means:
-            result[i, j] = cosine(means[one], means[other])
-    return result, len(wide)
-
-
-def cosine(x: np.ndarray, y: np.ndarray) -> float:
-    """<x, y> / (|x| |y|); NaN where one is zero or empty."""
-    norm = np.linalg.norm(x) * np.linalg.norm(y)
-    return float(x @ y / norm) if norm > 0 else float("nan")
-
-
-def _agreement(profiles: np.ndarray) -> float:
-    """Mean cosine over pairs of columns; NaN for one column."""
-    pairs = [cosine(x, y) for x, y in itertools.combinations(profiles.T, 2)]
-    return float(np.mean(pairs)) if pairs else float("nan")
-
-
-def _metrics(block: SubFigure, part: style.Table) -> None:
-    families = style.ordered(part["family"])
-    axes = block.subplots(2, 2, squeeze=False).ravel()
+def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
+    families = style.ordered([*part["family"], *part["other"]])
+    above, below = block.subfigures(2, 1, height_ratios=_sizes(part))
+    axes = above.subplots(2, 2, squeeze=False).ravel()
     image = None
     for axis, metric in zip(axes, METRICS, strict=True):
-        rows = part[part["metric"] == metric]
-        values, layers = similarity(rows, families)
-        image = _matrix(axis, values, families)
-        axis.set_title(f"{style.METRICS[metric]}\n{_size(rows, layers)}")
-    block.supxlabel(NOTE, fontsize=6, color=style.REFERENCE)
+        image = _matrix(axis, part[part["metric"] == metric], families)
+        axis.set_title(f"{style.METRICS[metric]}\n{_size(part[part['metric'] == metric])}")
+    above.supxlabel(NOTE, fontsize=6, color=style.REFERENCE)
     if image is not None:
-        block.colorbar(image, ax=list(axes), shrink=0.5, label="cosine of effects over hidden layers", pad=0.02)
+        above.colorbar(
+            image, ax=list(axes), shrink=0.5, label="cosine of effects over hidden layers", pad=0.02, ticks=(-1, 0, 1)
+        )
+    columns = below.subplots(1, 3, sharey=True, squeeze=False)[0]
+    for axis, regulariser in zip(columns, REGULARISERS, strict=False):
+        _to_regulariser(axis, part[part["metric"] == PRIMARY], families, regulariser)
+    _head(columns[2], heads, families)
+    columns[0].set_yticks(range(len(families)), [style.look(family).title for family in families])
+    columns[0].set_ylim(len(families) - 0.5, -0.5)
 
 
-def _size(rows: style.Table, layers: int) -> str:
+def _size(rows: style.Table) -> str:
     if rows.empty:
         return "no data"
-    return f"n = {layers} layers, {style.seeds_in_words(rows.groupby('family')['seed'].nunique())}"
+    return f"n = {_span(rows['layers'])} layers, {_span(rows['n'])} runs a pair"
 
 
-def _matrix(axis: Axes, values: np.ndarray, families: list[str]) -> AxesImage:
+def _span(counts: style.Column) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
+def matrices(rows: style.Table, families: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines [families, families], NaN where there is none, and whether each one's interval excludes 0."""
+    values = np.full((len(families), len(families)), np.nan)
+    clear = np.zeros(values.shape, bool)
+    at = {family: place for place, family in enumerate(families)}
+    for one, other, cosine, low, high in rows[["family", "other", "cosine", "low", "high"]].itertuples(index=False):
+        for i, j in ((at[one], at[other]), (at[other], at[one])):
+            values[i, j], clear[i, j] = cosine, low > 0 or high < 0
+    return values, clear
+
+
+def _matrix(axis: Axes, rows: style.Table, families: list[str]) -> AxesImage:
+    values, clear = matrices(rows, families)
     image = axis.imshow(values, cmap=COLORS, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(values):
         known = np.isfinite(value)
         text = style.signed(value, 2) if known else "\u2013"
         color = "white" if known and abs(value) > DARK else "black"
-        axis.text(j, i, text, ha="center", va="center", fontsize=6, color=color)
+        weight = "bold" if clear[i, j] else "normal"
+        axis.text(j, i, text, ha="center", va="center", fontsize=5.5, color=color, fontweight=weight)
         if i == j:
             axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, lw=1.0, ec="black"))
     titles = [style.look(family).title for family in families]
@@ -104,3 +110,40 @@ def _matrix(axis: Axes, values: np.ndarray, families: list[str]) -> AxesImage:
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     return image
+
+
+def _to_regulariser(axis: Axes, rows: style.Table, families: list[str], regulariser: str) -> None:
+    """Corrected cosines of every family with one regulariser, with their intervals."""
+    for place, family in enumerate(families):
+        if family == regulariser:
+            continue
+        pair = rows[
+            ((rows["family"] == family) & (rows["other"] == regulariser))
+            | ((rows["family"] == regulariser) & (rows["other"] == family))
+        ]
+        if len(pair):
+            _interval(axis, place, family, *pair.iloc[0][["corrected", "low", "high"]].to_numpy(float))
+    axis.set_xlim(-LIMIT, LIMIT)
+    _zero(axis, f"corrected cosine with {style.look(regulariser).title}", f"hidden layers, {style.METRICS[PRIMARY]}")
+
+
+def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
+    """The effect of each family's strongest dose on the head, with its interval."""
+    top = style.strongest(rows) if len(rows) else rows
+    for place, family in enumerate(families):
+        own = top[top["family"] == family]
+        if len(own):
+            _interval(axis, place, family, *own.iloc[0][["estimate", "low", "high"]].to_numpy(float))
+    _zero(axis, f"effect on {style.METRICS[PRIMARY]}", "head" if len(top) else "head: not measured")
+
+
+def _interval(axis: Axes, place: int, family: str, value: float, low: float, high: float) -> None:
+    look = style.look(family)
+    axis.plot([low, high], [place, place], color=look.color, lw=1.0)
+    axis.plot(value, place, look.marker, color=look.color)
+
+
+def _zero(axis: Axes, label: str, title: str) -> None:
+    axis.axvline(0, color=style.REFERENCE, lw=0.6, zorder=0)
+    axis.set_xlabel(label)
+    axis.set_title(title)

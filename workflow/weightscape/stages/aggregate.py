@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> None:
     outline, results = arguments.settings, results_of(arguments.out)
     made = {
         name: getattr(tables, name)(results, outline)
-        for name in ("runs", "evaluation", "class_accuracy", "layers", "diversity", "quality", "samples")
+        for name in ("runs", "evaluation", "class_accuracy", "layers", "diversity", "quality", "samples", "curvature")
     }
     made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
     made["quantiles"] = tables.quantiles(results, outline, made["layers"])
@@ -33,7 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     code.check()
     paths = []
     for name, table in made.items():
-        endings = ("parquet", "csv") if name in ("runs", "evaluation", "diversity", "quality") else ("parquet",)
+        endings = (
+            ("parquet", "csv") if name in ("runs", "evaluation", "diversity", "quality", "curvature") else ("parquet",)
+        )
         for path in (arguments.out / f"{name}.{ending}" for ending in endings):
             write_table(path, table)
             paths.append(path)

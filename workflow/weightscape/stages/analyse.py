@@ -16,8 +16,7 @@ from weightscape.files import read_table, write_table
 from weightscape.records import write_record
 
 STAGE = "analyse"
-READ = ("layers", "evaluation", "runs", "diversity", "quantiles")
-OPTIONAL = ("curvature",)
+READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -27,9 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
     options = Options.from_mapping(arguments.settings)
-    paths = {name: arguments.tables / f"{name}.parquet" for name in (*READ, *OPTIONAL)}
-    sources = {name: path for name, path in paths.items() if name in READ or path.is_file()}
-    tables = {name: read_table(path) for name, path in sources.items()}
+    paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
+    tables = {name: read_table(path) for name, path in paths.items()}
     table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
     made = {
         "effects": results.table("effects", [table]),
@@ -37,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     }
     made |= analysed({**tables, "effects": table}, options)
     code.check()
-    paths = []
+    inputs, paths = list(paths.values()), []
     for name, each in made.items():
         endings = ("parquet",) if name == "effects" else ("parquet", "csv")
         for path in (arguments.tables / f"{name}.{ending}" for ending in endings):
@@ -49,7 +47,7 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=arguments.settings,
         code=code.digest,
-        inputs=list(sources.values()),
+        inputs=inputs,
         outputs=paths,
         facts={name: len(each) for name, each in made.items()},
     )
