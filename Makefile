@@ -11,6 +11,8 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 # As many GPU jobs at once as there are GPUs.
 GPUS ?= $(shell nvidia-smi -L 2>/dev/null | wc -l)
 LIMITS = $(if $(filter-out 0,$(GPUS)),--resources gpu=$(GPUS))
+# Bars on a terminal, lines in a file; the log of a job that failed.
+SHOWN = --show-failed-logs $(if $(shell [ -t 2 ] && echo yes),--logger rich,--quiet reason)
 BIN := $(CURDIR)/.venv/bin
 # Imports are compiled once, not in every job; the environment of a caller does not leak in.
 export PATH := $(BIN):$(PATH)
@@ -41,12 +43,12 @@ endef
 
 ## figures: run the study of config.yaml and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES) $(LIMITS) --quiet reason
+	snakemake --cores $(CORES) $(LIMITS) $(SHOWN)
 	echo "The report is $(CURDIR)/results/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
-	snakemake --cores $(CORES) $(LIMITS) --quiet reason --configfile workflow/studies/smoke.yaml
+	snakemake --cores $(CORES) $(LIMITS) $(SHOWN) --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
 # Another study than that of config.yaml: make resume STUDY=smoke

@@ -214,6 +214,66 @@ def memory(name: str) -> dict[str, object]:
     }
 
 
+def where(name: str, rate: float) -> dict[str, object]:
+    """Shares of our CPU time, and what the ratio would be were there nothing but LAPACK and BLAS."""
+    weights = state(network(name))
+    found = [part for part in parts_of(weights) if part.status == "ok"]
+    grams = [(part.slices, rng_gram(part.smaller)) for part in found]
+    products = [np.random.default_rng(0).standard_normal((part.larger, part.smaller)) for part in found]
+    with threadpool_limits(1):
+        whole, _ = timed(lambda: measure(weights, settings=BARE), 3)
+        lapack, _ = timed(lambda: [np.linalg.eigvalsh(gram) for slices, gram in grams for _ in range(slices)], 3)
+        blas, _ = timed(
+            lambda: [each.T @ each for each, part in zip(products, found, strict=True) for _ in range(part.slices)], 3
+        )
+    cubes = sum(part.slices * 4 / 3 * part.smaller**3 for part in found)
+    return {
+        "network": name,
+        "all CPU s": whole,
+        "LAPACK eigenvalues alone": lapack,
+        "Gram products alone": blas,
+        "all else": whole - lapack - blas,
+        "LAPACK GFlop/s": cubes / lapack / 1e9,
+        "dgemm GFlop/s": rate / 1e9,
+    }
+
+
+def rng_gram(side: int) -> np.ndarray:
+    """A Gram matrix of noise."""
+    matrix = np.random.default_rng(side).standard_normal((2 * side, side))
+    return matrix.T @ matrix
+
+
+FIRST_ROW = """
+import sys, time
+import weightscape.spectra.layers as layers
+measured = layers.measured
+def first(*arguments):
+    row = measured(*arguments)
+    layers.measured = measured
+    print(time.time(), "torch" in sys.modules, file=sys.stderr)
+    return row
+layers.measured = first
+from weightscape.cli import main
+main(sys.argv[1:])
+"""
+
+
+def first_row(path: Path) -> dict[str, object]:
+    """Wall time from the start of a process to the first row, and whether torch was imported."""
+    command = [sys.executable, "-c", FIRST_ROW, "spectra", str(path), "--out", str(path.with_suffix(".csv"))]
+    environment = {"PYTHONPATH": str(ROOT / "workflow"), "OPENBLAS_NUM_THREADS": "1"}
+    took, torch_too = [], set()
+    for _ in range(3):
+        begun = time.time()
+        said = subprocess.run(command, check=True, capture_output=True, env=environment, text=True).stderr.split()
+        at = next(n for n, word in enumerate(said) if word in ("True", "False"))
+        took.append(float(said[at - 1]) - begun)
+        torch_too.add(said[at])
+    words = "torch imported" if "True" in torch_too else "torch not imported"
+    return {"command": f"the same, from start to the first row ({words})", "wall s": min(took)}
+
+
 def start(path: Path) -> dict[str, object]:
     """Wall time of the whole command on a file, in a process of its own."""
     from safetensors.numpy import save_file
@@ -268,6 +328,7 @@ def main() -> None:
     models, repeat = (MODELS[:1], 1) if arguments.quick else (MODELS, 3)
     rate = gemm_rate()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    begin = arguments.out.with_name("start.safetensors")
     sections = {
         f"Default metrics (dgemm {rate / 1e9:.0f} GFlop/s)": text(
             [compare_model(name, rate, repeat) for name in models]
@@ -280,7 +341,8 @@ def main() -> None:
             ]
         ),
         "Memory": text([memory(name) for name in models]),
-        "Start": text([start(arguments.out.with_name("start.safetensors"))]),
+        "Where our time goes": text([where(name, rate) for name in models]),
+        "Start": text([start(begin), first_row(begin)]),
     }
     arguments.out.write_text(report(sections))
     print(arguments.out.read_text())

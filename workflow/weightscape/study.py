@@ -42,6 +42,9 @@ DROPOUTS = ("head", "path", "attention", "mlp", "block")
 FAST_IMAGES = 5000
 """Images of a split that are read within seconds."""
 
+NEUTRAL = {"steps": 1.0}
+"""The number of a baseline where it is not 0."""
+
 Config = Mapping[str, Any]
 
 
@@ -113,8 +116,12 @@ def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
 
 
 def dose_number(config: Config, family: str, dose: str) -> float:
-    """The number by which a family's doses are ordered and plotted; 0 for the baseline."""
-    return 0.0 if dose == BASELINE else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
+    """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
+    return (
+        NEUTRAL.get(family, 0.0)
+        if dose == BASELINE
+        else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
+    )
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from weightscape.effects import RUN
 from weightscape.errors import UserError
 from weightscape.files import read_json, read_table, read_tensors
 from weightscape.frames import Table
-from weightscape.images import read_shards
+from weightscape.images import map_shard
 from weightscape.records import read_record
 from weightscape.robustness import effective_robustness
 
@@ -176,14 +176,21 @@ def quality(results: Path, outline: Outline) -> Table:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
-def samples(results: Path, outline: Outline, per_set: int = 20) -> Table:
-    """Example images: real, as each augmentation shows them, and synthetic; pixels as bytes of uint8 [c, h, w]."""
+def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int = 6) -> Table:
+    """Example images: real, as each augmentation shows them, and synthetic; pixels as bytes of uint8 [c, h, w].
+
+    Real ones are the first of the set, which the augmented ones were made of, and the first of each class.
+    """
     rows: list[dict[str, Any]] = []
     for dataset in outline["datasets"]:
         train = results / "1_data" / dataset / "train"
         shard = train / sorted(read_record(train / "manifest.json")["outputs"])[0]
-        real = read_shards([shard]).take(slice(0, per_set))
-        rows += _pictures(real.images, real.labels, dataset=dataset, kind="real", family="", dose="", guidance=np.nan)
+        whole = map_shard(shard)
+        first = [np.flatnonzero(whole.labels == label)[:per_class] for label in np.unique(whole.labels)]
+        shown = np.unique(np.concatenate([np.arange(min(per_set, len(whole.labels))), *first]))
+        real = whole.take(shown)
+        key = {"kind": "real", "family": "", "dose": ""}
+        rows += _pictures(real.images, real.labels, shown, dataset=dataset, guidance=np.nan, **key)
         for condition in outline["measured"]:
             if condition["family"] not in ("augment", "noise"):
                 continue
@@ -203,12 +210,15 @@ def samples(results: Path, outline: Outline, per_set: int = 20) -> Table:
     return pd.DataFrame(rows)
 
 
-def _pictures(images: np.ndarray, labels: np.ndarray, **columns: Any) -> list[dict[str, Any]]:
+def _pictures(
+    images: np.ndarray, labels: np.ndarray, places: np.ndarray | None = None, **columns: Any
+) -> list[dict[str, Any]]:
     _, channels, height, width = images.shape
     shape = {"channels": channels, "height": height, "width": width}
+    places = np.arange(len(images)) if places is None else places
     return [
-        {**columns, "label": int(label), "position": position, **shape, "pixels": image.tobytes()}
-        for position, (image, label) in enumerate(zip(images, labels, strict=False))
+        {**columns, "label": int(label), "position": int(place), **shape, "pixels": image.tobytes()}
+        for place, image, label in zip(places, images, labels, strict=False)
     ]
 
 

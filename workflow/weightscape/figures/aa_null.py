@@ -92,10 +92,10 @@ def _panels(block: SubFigure, part: style.Table) -> None:
 def _draw(axis: Axes, null: style.Table, effects: style.Column, families: list[str]) -> None:
     axis.axvspan(-1, 1, color="0.92", lw=0, zorder=0)
     axis.axvline(0, color=style.REFERENCE, lw=0.5, zorder=0)
-    spread = np.linspace(-0.3, 0.3, len(null)) if len(null) > 1 else np.zeros(len(null))
-    axis.errorbar(
-        null["difference"], spread, xerr=null["half"], fmt=".", ms=2, color=style.REFERENCE, elinewidth=0.4, lw=0
-    )
+    spread = np.linspace(-0.4, 0.4, len(null)) if len(null) > 1 else np.zeros(len(null))
+    width = min(0.4, 6 / max(len(null), 1))  # many pairs stay apart
+    axis.errorbar(null["difference"], spread, xerr=null["half"], fmt="none", ecolor="0.7", elinewidth=width)
+    axis.plot(null["difference"], spread, ".", ms=2, mew=0, color="black")
     for place, family in enumerate(families, 1):
         if family in effects and np.isfinite(effects[family]):
             look = style.look(family)

@@ -15,7 +15,7 @@ LOOKS = {
     "undecided": ("?", "#e3e3e3", "black"),
 }
 """Sign, ground and ink of each verdict: told apart without colour."""
-WRAP = 62  # letters per line of a statement
+LETTERS = 16.5  # of a statement, per inch
 LINE = 0.13  # inches
 CELL = 0.65  # inches
 MOST = 6  # columns
@@ -30,14 +30,15 @@ def draw(tables: style.Tables) -> Figure:
         return style.blank(f"No claim was tested: {claims.attrs.get('absent', 'the table of claims is empty')}.")
     columns = columns_of(claims)
     names = list(dict.fromkeys(claims["claim"]))
-    words = {name: textwrap.wrap(_statement(claims, name), WRAP) for name in names}
+    first = style.PAGE - CELL * len(columns) - 0.1
+    wrap = int(LETTERS * (first - LEFT - 0.3))
+    words = {name: textwrap.wrap(_statement(claims, name), wrap) for name in names}
     heights = [LINE * max(2, len(words[name])) + 0.08 for name in names]
     height = HEAD + sum(heights) + FOOT
     figure = Figure(figsize=(style.PAGE, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, style.PAGE), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_axis_off()
-    first = style.PAGE - CELL * len(columns) - 0.1
     for place, column in enumerate(columns):
         axes.text(first + CELL * (place + 0.5), HEAD - 0.08, _heading(column), ha="center", va="bottom", fontsize=5.5)
     top = HEAD

@@ -4,6 +4,7 @@ Dots are runs (one per seed), marks their mean with its standard deviation over 
 family's own baseline, mean and standard deviation. Rows share their axis, so that families can be compared.
 """
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator, SymmetricalLogLocator
 
 from weightscape.figures import style
 
+WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
 ASIDE = 0.07  # of the axis; runs stand beside the error bar of their mean
 HEADROOM = 0.75  # inches for titles, dose labels and the note
@@ -54,7 +56,7 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
         _value_axis(row[0], own, measure)
     for top, bottom, family in zip(axes[0], axes[-1], families, strict=True):
         top.set_title(style.look(family).title.replace(" ", "\n", 1), color=style.look(family).color)
-        _dose_axis(bottom, table[table["family"] == family], family)
+        _dose_axis(bottom, table[table["family"] == family], family, len(families))
     if len(means):
         block.supxlabel(_note(means["n"]), fontsize=6, color=style.REFERENCE)
 
@@ -97,23 +99,23 @@ def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
     return np.where(values > 0, np.log10(np.where(values > 0, values, 1.0)), lowest - 1)
 
 
-def _dose_axis(axis: Axes, rows: style.Table, family: str) -> None:
+def _dose_axis(axis: Axes, rows: style.Table, family: str, columns: int) -> None:
     """Ticks at the doses and nowhere else, named by their number."""
-    axis.set_xlabel(_in_lines(style.look(family).axis))
+    axis.set_xlabel(_in_lines(style.look(family).axis, columns), fontsize=7 if columns <= WIDE else 6)
     numbers = np.unique(rows["number"].dropna())
     if not len(numbers):
         axis.set_xticks([])
         return
     at = positions(family, numbers)
-    kept = apart(at)
+    kept = apart(at, columns)
     axis.set_xticks(at[kept], [f"{number:g}" for number in numbers[kept]])
     span = np.ptp(at) or 1.0
     axis.set_xlim(at.min() - 0.15 * span, at.max() + 0.15 * span)
 
 
-def apart(at: np.ndarray) -> np.ndarray:
+def apart(at: np.ndarray, columns: int = WIDE) -> np.ndarray:
     """Indices of the ticks to keep: the last, and each that is not too near to the one kept after it."""
-    limit = NEAR * (np.ptp(at) or 1.0)
+    limit = NEAR * max(1.0, columns / WIDE) ** 2 * (np.ptp(at) or 1.0)
     kept = [len(at) - 1]
     for index in range(len(at) - 2, -1, -1):
         if at[kept[-1]] - at[index] >= limit:
@@ -121,9 +123,9 @@ def apart(at: np.ndarray) -> np.ndarray:
     return np.array(kept[::-1])
 
 
-def _in_lines(words: str) -> str:
-    """A label in two lines where it is too long for a narrow panel."""
-    return words if len(words) < 12 else words[::-1].replace(" ", "\n", 1)[::-1]
+def _in_lines(words: str, columns: int) -> str:
+    """A label in several lines where it is too long for a narrow panel."""
+    return "\n".join(textwrap.wrap(words, 12 if columns <= WIDE else 10, break_long_words=False))
 
 
 def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:

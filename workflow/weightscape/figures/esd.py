@@ -22,6 +22,8 @@ QUANTILE = 0.95  # of eigenvalues; the linear axis ends a little above
 DECADES = 5  # of eigenvalues on logarithmic axes, below the largest
 NARROW = 50.0  # ratio of the ends of an axis, below which powers of ten alone are too few ticks
 ROW = 1.2  # inches
+COMPARED = ("augment", "synthetic_replace", "dropout", "weight_decay")
+"""Families whose spectra are drawn over each other; more cannot be told apart. The report's explorer has all."""
 
 
 @style.styled
@@ -36,6 +38,16 @@ def draw(tables: style.Tables) -> Figure:
     )
 
 
+def compared(part: style.Table) -> style.Table:
+    """The rows of one baseline and of the families that are compared; all rows where none of these is there."""
+    chosen = part["family"].isin(COMPARED) & (part["dose"] != style.BASELINE)
+    if not chosen.any():
+        return part
+    baselines = part[part["dose"] == style.BASELINE]
+    first = baselines["family"].iloc[:1].tolist()
+    return part[chosen | ((part["dose"] == style.BASELINE) & part["family"].isin(first))]
+
+
 def law(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
     """Density of the Marchenko-Pastur law with the given edges at eigenvalues x > 0."""
     root = np.sqrt(np.clip((upper - x) * (x - lower), 0.0, None))
@@ -43,6 +55,7 @@ def law(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
 
 
 def _layers(block: SubFigure, part: style.Table) -> None:
+    part = compared(part)
     names = part[["layer", "part"]].drop_duplicates().head(LAYERS)
     axes = block.subplots(2 * len(names), len(MATRICES), squeeze=False)
     for index, (layer, piece) in enumerate(names.itertuples(index=False, name=None)):

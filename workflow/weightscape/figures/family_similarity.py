@@ -52,7 +52,7 @@ def _height(part: style.Table) -> float:
 
 def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
     families = style.ordered([*part["family"], *part["other"]])
-    above, below = block.subfigures(2, 1, height_ratios=_sizes(part))
+    above, below = block.subfigures(2, 1, squeeze=False, height_ratios=_sizes(part))[:, 0]
     axes = above.subplots(2, 2, squeeze=False).ravel()
     image = None
     for axis, metric in zip(axes, METRICS, strict=True):

@@ -6,12 +6,13 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from weightscape.figures import style
-from weightscape.figures.esd import LAYERS, MATRICES
+from weightscape.figures.esd import LAYERS, MATRICES, compared
 
 TABLES = ("spectra_examples",)
 ROW = 1.35  # inches
 FIRST = 3  # eigenvalues of the shortest tail
-TOP = 8.0  # end of the exponent's axis, at most
+SHORT = 0.1  # share of eigenvalues below which curves are too ragged to scale an axis by
+TOP = 12.0  # end of the exponent's axis, at most
 
 
 @style.styled
@@ -36,8 +37,9 @@ def hill_curve(eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
+    part = compared(part)
     names = part[["layer", "part"]].drop_duplicates().head(LAYERS)
-    axes = block.subplots(len(names), len(MATRICES), squeeze=False, sharex=True, sharey="row")
+    axes = block.subplots(len(names), len(MATRICES), squeeze=False, sharex=True)
     for row, (layer, piece) in zip(axes, names.itertuples(index=False, name=None), strict=True):
         rows = part[(part["layer"] == layer) & (part["part"] == piece)]
         for axis, (matrix, title) in zip(row, MATRICES.items(), strict=True):
@@ -61,6 +63,6 @@ def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
         share, exponent = hill_curve(values)
         plain = matrix == "before" or dose == style.BASELINE
         axis.plot(100 * share, exponent, color=style.REFERENCE if plain else style.look(family).color, lw=0.9)
-        heights.extend(exponent[np.isfinite(exponent)])
+        heights.extend(exponent[np.isfinite(exponent) & (share > SHORT)])
     axis.set_xlim(0, 100)
-    axis.set_ylim(1, min(TOP, 1.1 * float(np.quantile(heights, 0.95))))
+    axis.set_ylim(1, min(TOP, 1.05 * max(heights)))

@@ -15,7 +15,9 @@ GRIDS = 4  # at least; fewer leave the page partly empty rather than grow
 def draw(tables: style.Tables) -> Figure:
     """Grids from left to right: real, then each guidance, with the judge's accuracy above."""
     samples = tables["samples"]
-    samples = samples[samples["kind"].isin(["real", "synthetic"]) & (samples["position"] < ACROSS)]
+    samples = samples[samples["kind"].isin(["real", "synthetic"])].sort_values("position")
+    grids = samples.groupby(["dataset", "kind", "guidance", "label"], dropna=False)
+    samples = samples[grids.cumcount() < ACROSS]
     if not (samples["kind"] == "synthetic").any():
         return style.blank("No synthetic image was made.")
     return style.each_setup(

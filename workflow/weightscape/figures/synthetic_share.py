@@ -1,11 +1,12 @@
 """Accuracy against the share of synthetic images, added or replacing, beside further real images."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import style
+from weightscape.figures import dose_grid, style
 from weightscape.figures.accuracy_by_dose import MEASURES, measured
 
 TABLES = ("evaluation",)
@@ -53,7 +54,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             )
         axis.set_xlabel("share of the real set that is\nadded or replaced")
         axis.set_ylabel(measure.label)
-        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.set_xticks(np.unique(rows["number"])[dose_grid.apart(np.unique(rows["number"]))])
         axis.yaxis.set_major_locator(MaxNLocator(4))
     looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [Line2D([], [], marker=look.marker, color=look.color, ms=5, label=look.title) for look in looks]
