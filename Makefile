@@ -86,8 +86,7 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest -n $(CORES) tests/unit tests/stages
-	pytest tests/pipeline
+	pytest -n $(CORES) --dist loadfile tests/pipeline tests/unit tests/stages
 
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from toy_project import Project, finished_project, linked_copy
 
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The finished smoke study, made once; SMOKE may name a folder to keep it in between test sessions."""
-    kept = os.environ.get("SMOKE")
-    folder = Path(kept) if kept else tmp_path_factory.mktemp("smoke")
-    return Project(folder) if (folder / "Snakefile").is_file() else finished_project(folder)
+    """The finished smoke study, made once for all workers; SMOKE may name a folder to keep it in between test sessions."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder = Path(os.environ.get("SMOKE") or shared / "smoke")
+    whole = folder / ".finished"
+    with FileLock(f"{folder}.lock"):
+        if not whole.exists():
+            finished_project(folder)
+            whole.touch()
+    return Project(folder)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from weightscape.analysis import controls, outcome_claims, spectral_claims
+from weightscape.analysis import controls, outcome_claims, pattern_claim, spectral_claims
 from weightscape.analysis.intervals import Values
 from weightscape.analysis.options import Options
 from weightscape.analysis.rows import (
@@ -36,7 +36,7 @@ STATEMENTS = {
 Test = Callable[[Setup, Options], Decision]
 TESTS: dict[str, Test] = {
     "C1": spectral_claims.sign,
-    "C2": spectral_claims.alike,
+    "C2": pattern_claim.alike,
     "C3": spectral_claims.norms,
     "C5": spectral_claims.head,
     "C6": outcome_claims.scores,

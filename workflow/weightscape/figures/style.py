@@ -81,7 +81,7 @@ FAMILIES = {
     "label_noise": Family("label noise", "#b65a91", "P", "share of wrong labels"),
     "duplicate": Family("duplicates", "#5d4a7a", "<", "share of duplicates"),
     "real_add": Family("real added", "#111111", "*", "share added"),
-    "steps": Family("steps", "#7d7500", "h", "multiple of steps"),
+    "steps": Family("steps", "#9079e6", "h", "multiple of steps"),
     "resolution": Family("resolution", "#5a3cd2", ">", "size (px)"),
 }
 
