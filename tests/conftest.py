@@ -14,7 +14,7 @@ from toy_project import Project, finished_project, linked_copy
 
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The finished smoke study, made once for all workers; SMOKE may name a folder to keep it in between test sessions."""
+    """The finished smoke study, made once for all workers; SMOKE may name a folder that keeps it between sessions."""
     shared = tmp_path_factory.getbasetemp()
     shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
     folder = Path(os.environ.get("SMOKE") or shared / "smoke")

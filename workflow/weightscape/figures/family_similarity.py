@@ -17,7 +17,7 @@ METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 PRIMARY = "log_norm"
 REGULARISERS = ("dropout", "weight_decay")
 COLORS = "PuOr"  # diverging, told apart under colour blindness
-CELL = 0.235  # inches
+CELL = 0.26  # inches
 ROW = 0.13  # inches of one family among intervals
 DARK = 0.65  # |cosine| above which a cell is dark
 LIMIT = 1.5  # of the axis of corrected cosines, which may leave [-1, 1]
@@ -101,7 +101,7 @@ def _matrix(axis: Axes, rows: style.Table, families: list[str]) -> AxesImage:
         text = style.signed(value, 2) if known else "\u2013"
         color = "white" if known and abs(value) > DARK else "black"
         weight = "bold" if clear[i, j] else "normal"
-        axis.text(j, i, text, ha="center", va="center", fontsize=5.5, color=color, fontweight=weight)
+        axis.text(j, i, text, ha="center", va="center", fontsize=5, color=color, fontweight=weight)
         if i == j:
             axis.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, fill=False, lw=1.0, ec="black"))
     titles = [style.look(family).title for family in families]

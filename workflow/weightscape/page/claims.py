@@ -12,6 +12,8 @@ VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 
 OVERALL = "all"
 EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
+ASIDE = "with the destructive conditions"
+"""Begins the part of a reason that says what a verdict would be with them."""
 COLUMNS = {
     "dataset": "data set",
     "backbone": "backbone",
@@ -49,6 +51,7 @@ class Claim:
     verdict: str
     sign: str
     reason: str
+    aside: str
     estimate: str
     controls: str
     evidence: list[Evidence]
@@ -61,6 +64,7 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
         overall = rows[rows["backbone"] == OVERALL]
         row = (overall if len(overall) else rows).iloc[0]
         verdict = str(row["verdict"])
+        reason, _, aside = text(row["reason"]).partition(f"; {ASIDE}")
         sets = [("By data set and backbone", rows), ("Single tests", tests[tests["claim"] == name])]
         found.append(
             Claim(
@@ -68,7 +72,8 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
                 statement=sentence(row["statement"]),
                 verdict=verdict,
                 sign=VERDICTS.get(verdict, "?"),
-                reason=text(row["reason"]),
+                reason=reason,
+                aside=sentence(f"{ASIDE}{aside}") if aside else "",
                 estimate=estimate(row),
                 controls=text(row["controls"]),
                 evidence=[evidence(title, part) for title, part in sets if len(part)],
@@ -93,8 +98,8 @@ def summary(found: Sequence[Claim]) -> list[str]:
     sentences += [f"Supported: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["supported"]]
     sentences += [f"Contradicted: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["contradicted"]]
     if groups["undecided"]:
-        parts = [f"{claim.name} ({claim.reason or 'no reason given'})" for claim in groups["undecided"]]
-        sentences.append(f"Undecided, with the reason: {'; '.join(parts)}.")
+        names = ", ".join(claim.name for claim in groups["undecided"])
+        sentences.append(f"Undecided: {names}. What each lacks for a verdict is said below.")
     return sentences
 
 
