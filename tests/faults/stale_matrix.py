@@ -1,6 +1,6 @@
 """The stale matrix: edits of a finished smoke study, and exactly which jobs must run again.
 
-`python tests/faults/stale_matrix.py` writes workflow/report/staleness.md from it.
+`PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py` writes workflow/report/staleness.md from it.
 """
 
 from collections import Counter
@@ -311,7 +311,7 @@ def page() -> str:
         "# What reruns when",
         "",
         "Jobs that run again after one change to the finished smoke study (8 runs). Written by",
-        "`python tests/faults/stale_matrix.py` from the table that `make test-faults` checks job by job.",
+        "`PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py` from the table that `make test-faults` checks job by job.",
         "",
         "| change | jobs that run again |",
         "|---|---|",

@@ -45,7 +45,7 @@ def modules(*names: str) -> dict[str, Path]:
         if path is None or name in found:
             continue
         found[name] = path
-        waiting += _imports(name, path, path.stat().st_mtime_ns)
+        waiting += _imports(name, path)
         waiting += [name.rsplit(".", 1)[0]] if "." in name else []
     return found
 
@@ -60,12 +60,11 @@ def _path(name: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-@functools.lru_cache(maxsize=1024)
-def _imports(name: str, path: Path, modified: int) -> list[str]:
+def _imports(name: str, path: Path) -> list[str]:
     """Names of what a module imports; `from package import x` yields both the package and `package.x`."""
     package = name if path.name == "__init__.py" else name.rsplit(".", 1)[0]
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_parsed(path, path.stat().st_mtime_ns)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -75,6 +74,11 @@ def _imports(name: str, path: Path, modified: int) -> list[str]:
                 base = ".".join([*parent, *([base] if base else [])])
             names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
     return names
+
+
+@functools.lru_cache(maxsize=1024)
+def _parsed(path: Path, _modified: int) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
 def _meaning(path: Path) -> str:
