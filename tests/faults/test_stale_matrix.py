@@ -50,4 +50,5 @@ def test_the_matrix_has_at_least_forty_rows_and_no_two_alike() -> None:
 
 
 def test_the_page_of_the_matrix_is_in_step() -> None:
-    assert stale_matrix.PAGE.read_text() == stale_matrix.page(), "run PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py"
+    command = "PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py"
+    assert stale_matrix.PAGE.read_text() == stale_matrix.page(), f"run {command}"
