@@ -94,11 +94,13 @@ def duplicate(setup: Setup, options: Options) -> Control:
 
 def specific(setup: Setup, family: str, options: Options) -> Control:
     """Does diversity resemble dropout (or weight decay, if it is nearer to that) more than every dose of a family?"""
-    for name in (DIVERSITY, DROPOUT, DECAY, family):
+    for name in (DIVERSITY, DROPOUT, DECAY):
         why = missing(setup, name)
         if why:
             return Control(family, False, f"missing: {why}")
-    design = setup.design
+    design, every = setup.design, setup.all_conditions  # wrong labels destroy accuracy, and are compared all the same
+    if every.strongest(family) is None:
+        return Control(family, False, f"missing: {missing(setup, family)}")
     profiles = similarity.scaled(design, setup.metrics[options.primary].hidden)
     if not profiles.shape[1]:
         return Control(family, False, f"missing: no hidden layer has a usable {options.primary} that varies")
@@ -110,11 +112,11 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
     first = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
     near = DECAY if first is not None and first.values[0] < 0 else DROPOUT
     parts = []
-    for dose in design.doses(family) if family == "steps" else [str(design.strongest(family))]:
-        if not similarity.differs(design, profiles, design.effect(family, dose))[2] < options.alpha:
+    for dose in every.doses(family) if family == "steps" else [str(every.strongest(family))]:
+        if not similarity.differs(every, profiles, every.effect(family, dose))[2] < options.alpha:
             parts.append((True, f"{dose} has no effect to resemble"))
             continue
-        three = [curves[DIVERSITY], curves[near], Curve.of(design, family, profiles, none).single(dose)]
+        three = [curves[DIVERSITY], curves[near], Curve.of(every, family, profiles, none).single(dose)]
         found = similarity.jackknife(three, similarity.last, similarity.comparison)
         low = found.interval(options.level)[0][0] if found is not None else np.nan
         value = found.values[0] if found is not None else np.nan
@@ -170,13 +172,12 @@ def judge_excess(setup: Setup, options: Options) -> Control:
 
     The excess is the judge's accuracy on the real training images less that on what replaced them.
     """
-    for family in (REPLACE, "label_noise"):
-        why = missing(setup, family)
-        if why:
-            return Control("judge_excess", False, f"missing: {why}")
     if "test" not in setup.outcomes or "judge" not in setup.outcomes:
         return Control("judge_excess", False, "missing: no test accuracy, or no accuracy of the judge")
-    design, judge = setup.design, setup.outcomes["judge"]
+    design, judge = setup.all_conditions, setup.outcomes["judge"]
+    for family in (REPLACE, "label_noise"):
+        if design.strongest(family) is None:
+            return Control("judge_excess", False, f"missing: {missing(setup, family)}")
     doses = {family: str(design.strongest(family)) for family in (REPLACE, "label_noise")}
     at = [design.rows[REPLACE, dose] for dose in (BASELINE, doses[REPLACE])]
     excess = float(judge[at[0]].mean() - judge[at[1]].mean())
@@ -192,19 +193,21 @@ def resolution(setup: Setup, options: Options) -> Control:
     """Replacing by synthetic images against real images that went through the generator's resolution."""
     if setup.dataset not in options.coarse:
         return Control("resolution", True, "not needed, the generator's images are no smaller than the real ones")
-    for family in (REPLACE, "resolution"):
-        why = missing(setup, family)
-        if why:
-            return Control("resolution", False, f"missing: {why}")
     if "test" not in setup.outcomes:
         return Control("resolution", False, "missing: no test accuracy")
-    effects = [setup.design.effect(f, str(setup.design.strongest(f))) for f in (REPLACE, "resolution")]
+    design = setup.all_conditions
+    for family in (REPLACE, "resolution"):
+        if design.strongest(family) is None:
+            return Control("resolution", False, f"missing: {missing(setup, family)}")
+    effects = [design.effect(f, str(design.strongest(f))) for f in (REPLACE, "resolution")]
     return _hurts_more("resolution", setup, difference(*effects), "than the lower resolution alone", options)
 
 
 def _hurts_more(name: str, setup: Setup, weights: Weights, than: str, options: Options) -> Control:
-    replaced = setup.design.effect(REPLACE, str(setup.design.strongest(REPLACE)))
-    own, found = (contrast(setup.design, setup.outcomes["test"], each, options.level) for each in (replaced, weights))
+    """Destructive conditions take part: that they hurt is the question."""
+    design, test = setup.all_conditions, setup.outcomes["test"]
+    replaced = design.effect(REPLACE, str(design.strongest(REPLACE)))
+    own, found = (contrast(design, test, each, options.level) for each in (replaced, weights))
     if not np.isfinite(found.p):
         return Control(name, False, "no replicates")
     if own.high >= 0:
