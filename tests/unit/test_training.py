@@ -165,7 +165,8 @@ def test_the_witness_sees_nothing_in_a_baseline() -> None:
     _, seen, _ = trained()
     counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1}
     assert {name: seen[name] for name in counted} == counted
-    assert {value for name, value in seen.items() if name not in counted} == {0.0}
+    assert seen["decay_rate"] > 0
+    assert {value for name, value in seen.items() if name not in (*counted, "decay_rate")} == {0.0}
     action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
 
 
@@ -228,14 +229,90 @@ def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
 
 def test_decay_in_a_baseline_fails() -> None:
     _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED})
-    with pytest.raises(UserError, match="weights decayed though no decay was asked for"):
+    with pytest.raises(UserError, match="weights decayed for which no decay was asked"):
         action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
+
+
+def test_another_decay_than_that_asked_for_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED | {"decay": 0.05}})
+    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by"):
+        action.verdict(seen, NEUTRAL | {"weight_decay": DECOUPLED}, items().description(), SETTINGS["steps"])
+
+
+def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> None:
+    original = training.optimiser
+
+    def planted(decayed: bool) -> Any:
+        def build(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+            optimizer = original(model, settings, decay)
+            first, second = optimizer.param_groups
+            (second if decayed else first)["params"].append((first if decayed else second)["params"].pop())
+            return optimizer
+
+        return build
+
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    for decayed, words in ((True, "one step moved the weights by"), (False, "for which no decay was asked")):
+        monkeypatch.setattr(training, "optimiser", planted(decayed))
+        seen = trained(act)[1]
+        with pytest.raises(UserError, match=words):
+            action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_synthetic_items_that_hold_real_images_fail() -> None:
+    content = items()
+    content.origins[30:] = feed.SYNTHETIC
+    _, seen, _ = trained(content=content)
+    action.verdict(seen, NEUTRAL, content.description(), SETTINGS["steps"])
+    content.images[30:] = content.images[:30]
+    _, seen, _ = trained(content=content)
+    with pytest.raises(UserError, match="of the images from elsewhere are real training images"):
+        action.verdict(seen, NEUTRAL, content.description(), SETTINGS["steps"])
+
+
+def test_noise_of_another_strength_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"noise": 0.1})
+    action.verdict(seen, NEUTRAL | {"noise": 0.1}, items().description(), SETTINGS["steps"])
+    with pytest.raises(UserError, match=r"noise of 0\.5 was asked for, but pixels changed by"):
+        action.verdict(seen, NEUTRAL | {"noise": 0.5}, items().description(), SETTINGS["steps"])
+
+
+def test_a_dropout_that_lets_nothing_through_is_not_one_of_nine_tenths() -> None:
+    _, seen, _ = trained()
+    seen = {**seen, "head_drop_rate": 0.998}
+    with pytest.raises(UserError, match=r"dropout \(head\) of 0.9 was asked for, but 0.998 was seen"):
+        action.verdict(seen, NEUTRAL | {"dropout": {"head": 0.9}}, items().description(), SETTINGS["steps"])
+
+
+def test_a_drop_between_layers_after_the_pooling_and_the_head_is_seen() -> None:
+    act = NEUTRAL | {"dropout": {"head": 0.5}}
+    net = networks.prepared(networks.network("mobilenetv3_small_050", 3, act["dropout"]), torch.device("cpu"))
+    _, seen = training.train(net, items(), SETTINGS | {"steps": 3}, act, INPUT, run_seed=4)
+    action.verdict(seen, act, items().description(), 3)
+
+
+def test_weights_that_are_not_finite_at_the_end_are_no_result(monkeypatch: Any) -> None:
+    last = SETTINGS["steps"] - 1
+    rate = training.learning_rate
+    monkeypatch.setattr(training, "learning_rate", lambda step, s: float("inf") if step == last else rate(step, s))
+    with pytest.raises(UserError, match="the weights are not finite after 8 steps"):
+        trained()
+
+
+def test_a_neutral_dose_is_the_baseline_to_the_bit() -> None:
+    """METHODS 1: strength 0 of any family repeats the baseline at an equal seed."""
+    neutral = NEUTRAL | {"dropout": dict.fromkeys(action.DROPOUTS, 0.0), "weight_decay": COUPLED | {"decay": 0.0}}
+    affine = {"name": "affine", "degrees": 0, "translate": 0.0, "scale": 0.0, "shear": 0}
+    assert same(trained()[0], trained(neutral | {"noise": 0.0})[0])
+    np.testing.assert_allclose(
+        trained(NEUTRAL | {"operations": [affine]})[0]["fc.weight"], trained()[0]["fc.weight"], atol=1e-4
+    )
 
 
 def test_looking_at_decay_changes_nothing(monkeypatch: Any) -> None:
     act = NEUTRAL | {"weight_decay": DECOUPLED}
     looked = trained(act)[0]
-    monkeypatch.setattr(training, "step_seen", lambda optimizer, witness: optimizer.step())
+    monkeypatch.setattr(training, "step_seen", lambda model, optimizer, *others: optimizer.step())
     assert same(looked, trained(act)[0])
 
 

@@ -5,6 +5,7 @@ what entered it, in training and in evaluation mode. The augmenter and the confi
 `verdict` then compares what was seen with what the condition asked for.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,11 @@ CHANGED = 1e-4
 """Least mean absolute change of an input (in normalised units) that counts as a changed image."""
 
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
+DECAYS = ("decay_seen", "decay_least", "decay_most", "decay_elsewhere", "decay_rate")
+ROUNDING = 1e-7
+"""Of float32, on a tensor's relative change."""
+COPIED = 0.01
+"""Largest share of synthetic images that may equal a real one, as a generator may memorise."""
 SHARES = ("synthetic_share", "extra_share", "changed_labels")
 """Shares of the drawn items, which must be those of the item list."""
 
@@ -35,6 +41,7 @@ class Witness:
         self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
         self.evaluating = False
         self._pooled: Tensor | None = None
+        self.pictures: dict[str, set[int]] = {"real": set(), "others": set()}
         modules = dict(model.named_modules())
         model.register_forward_pre_hook(self._see_input)
         for name, module in modules.items():
@@ -42,13 +49,21 @@ class Witness:
                 module.register_forward_hook(self._see_dropout(_place(name)))
             elif type(module).__name__ == "DropPath":
                 module.register_forward_hook(self._see_path)
-        if "global_pool" in modules:  # some networks drop by a function between these two
-            modules["global_pool"].register_forward_hook(self._see_pooled)
+        children = dict(model.named_children())
+        if "global_pool" in children:  # some networks drop by a function between the last layer and the head
+            after = list(children)[list(children).index("global_pool") :]
+            for name in after:
+                if name != head_name(model):
+                    children[name].register_forward_hook(self._see_pooled)
             modules[head_name(model)].register_forward_pre_hook(self._see_head)
 
-    def watch(self, stored: Tensor | None) -> None:
+    def watch(self, stored: Tensor | None, origins: Tensor | None = None) -> None:
         """Compare the next forward pass with these stored uint8 images; None looks away."""
         self.stored = stored
+        if stored is not None and origins is not None:
+            for image, origin in zip(stored.cpu().numpy(), origins.tolist(), strict=True):
+                number = int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=7).digest())
+                self.pictures["others" if origin else "real"].add(number)
 
     def count(self, **amounts: Tensor | float) -> None:
         """Add to the counts, without waiting for the device."""
@@ -86,8 +101,15 @@ class Witness:
             return
         with torch.no_grad():
             plain = as_input(as_unit(self.stored), self.input_settings)
-            change = (inputs[0] - plain).abs().mean(dim=(1, 2, 3))
-        self.count(images=len(change), changed_images=(change > CHANGED).sum(), change=change.sum())
+            each = (inputs[0] - plain).abs().mean(dim=(2, 3))
+            spread = torch.tensor(self.input_settings["std"], device=each.device)
+            change = each.mean(1)
+        self.count(
+            images=len(change),
+            changed_images=(change > CHANGED).sum(),
+            change=change.sum(),
+            pixel_change=(each * spread).mean(1).sum(),
+        )
 
     def _count_dropped(self, place: str, alive: Tensor, passed: Tensor) -> None:
         mode = f"{place}_evaluation" if self.evaluating else place
@@ -113,12 +135,14 @@ class Witness:
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {"counts": self.counts, "drawn": self.drawn}
+        pictures = {name: sorted(numbers) for name, numbers in self.pictures.items()}
+        return {"counts": self.counts, "drawn": self.drawn, "pictures": pictures}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.counts = dict(state["counts"])
         self.drawn = state["drawn"]
+        self.pictures = {name: set(numbers) for name, numbers in state["pictures"].items()}
 
     def report(self) -> dict[str, float]:
         """Shares over all watched steps, the number of updates, and how much one step of decay moved the weights."""
@@ -139,13 +163,19 @@ class Witness:
             "unique_images": int(self.drawn.sum()),
             "changed_images": share("changed_images", "images"),
             "mean_input_change": share("change", "images"),
+            "mean_pixel_change": share("pixel_change", "images"),
             "changed_labels": share("changed_labels", "items"),
             "synthetic_share": share("synthetic", "items"),
             "extra_share": share("extra", "items"),
+            "copied_images": self._copied(),
             **rates,
-            "decay_seen": seen.get("decay_seen", 0.0),
-            "decay_expected": seen.get("decay_expected", 0.0),
+            **{name: seen.get(name, 0.0) for name in DECAYS},
         }
+
+    def _copied(self) -> float:
+        """The share of the synthetic and further images, as they were trained on, that are real training images."""
+        others = self.pictures["others"]
+        return len(others & self.pictures["real"]) / len(others) if others else 0.0
 
 
 def _place(name: str) -> str:
@@ -158,11 +188,42 @@ def _place(name: str) -> str:
     return "mlp" if last == "proj_drop" or ".mlp." in f".{name}." else "head"
 
 
-def decay_of_step(before: list[Tensor], after: list[Tensor], replayed: list[Tensor]) -> float:
-    """||after - replayed|| / ||before|| of one step: `replayed` is the same step without decay."""
-    moved = sum((one - other).double().square().sum().item() for one, other in zip(after, replayed, strict=True))
-    size = sum(one.double().square().sum().item() for one in before)
-    return (moved / size) ** 0.5 if size else 0.0
+def asked_to_decay(model: nn.Module, decay: Mapping[str, Any]) -> list[bool]:
+    """Of each parameter, whether the condition wants it to shrink; the optimiser's own groups are not asked."""
+    prefix = f"{head_name(model)}." if hasattr(model, "default_cfg") else None
+    wanted = []
+    for name, parameter in model.named_parameters():
+        in_head = prefix is not None and name.startswith(prefix)
+        small = parameter.ndim == 1  # biases and normalisation
+        wanted.append(decay["decay"] > 0 and (not small or decay["norms"]) and (not in_head or decay["head"]))
+    return wanted
+
+
+def decay_of_step(
+    before: list[Tensor], after: list[Tensor], replayed: list[Tensor], asked: list[bool]
+) -> dict[str, float]:
+    """How far the decay of one step moved each tensor, as a share of its norm; `replayed` is the step without decay.
+
+    `decay_seen` is over all tensors that should shrink, `decay_least` and `decay_most` the extremes among them,
+    `decay_elsewhere` the largest of the others.
+    """
+    moved = [_norm(one - other) for one, other in zip(after, replayed, strict=True)]
+    sizes = [_norm(one) for one in before]
+    shares = [part / size if size else float(part > 0) for part, size in zip(moved, sizes, strict=True)]
+    own = [share for share, size, wanted in zip(shares, sizes, asked, strict=True) if wanted and size]
+    others = [share for share, wanted in zip(shares, asked, strict=True) if not wanted]
+    whole = [(part**2, size**2) for part, size, wanted in zip(moved, sizes, asked, strict=True) if wanted]
+    total = sum(size for _, size in whole)
+    return {
+        "decay_seen": (sum(part for part, _ in whole) / total) ** 0.5 if total else 0.0,
+        "decay_least": min(own, default=0.0),
+        "decay_most": max(own, default=0.0),
+        "decay_elsewhere": max(others, default=0.0),
+    }
+
+
+def _norm(tensor: Tensor) -> float:
+    return tensor.double().square().sum().item() ** 0.5
 
 
 def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mapping[str, float], steps: int) -> None:
@@ -183,14 +244,19 @@ def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mappi
     for place in DROPOUTS:
         wanted, seen = action["dropout"].get(place, 0.0), report[f"{place}_drop_rate"]
         # Stochastic depth grows linearly with depth, so that its mean over blocks is about half of the last rate.
-        low, high = (0.25, 0.75) if place == "path" else (0.8, 1.2)
-        if not low * wanted <= seen <= high * wanted:
+        aside = 0.2 * min(wanted, 1 - wanted) + 0.02  # 0.98 is not 0.9
+        low, high = (0.25 * wanted, 0.75 * wanted) if place == "path" else (wanted - aside, wanted + aside)
+        if not low <= seen <= high or (seen > 0) != (wanted > 0):
             raise _idle(f"dropout ({place}) of {wanted} was asked for, but {seen:.3f} was seen")
         if report[f"{place}_drop_rate_evaluation"] > 0:
             raise _idle(f"dropout ({place}) also acts in evaluation mode")
     for share in SHARES:
         if abs(report[share] - items[share]) > 0.1 * items[share] + 0.02 * (items[share] > 0):
             raise _idle(f"{share} is {items[share]:.3f} in the item list, but {report[share]:.3f} was drawn")
+    if report["copied_images"] > COPIED:
+        raise _idle(f"{report['copied_images']:.0%} of the images from elsewhere are real training images")
+    if wanted_change and not action["operations"]:
+        _check_noise(report["mean_pixel_change"], action["noise"])
     _check_unique(report, items)
     _check_decay(report, action["weight_decay"])
 
@@ -203,15 +269,30 @@ def _check_unique(report: Mapping[str, float], items: Mapping[str, float]) -> No
 
 
 def _check_decay(report: Mapping[str, float], decay: Mapping[str, Any]) -> None:
-    """Decoupled decay moves the weights by rate x decay (AdamW, eq. 12 of arXiv 1711.05101); coupled, by something."""
-    seen, expected = report["decay_seen"], report["decay_expected"]
-    if decay["decay"] == 0 and seen > 0:
-        raise _idle("weights decayed though no decay was asked for")
-    if decay["decay"] > 0 and (seen == 0 or (not decay["coupled"] and abs(seen / expected - 1) > 0.05)):
+    """Decoupled decay shrinks each tensor by rate x decay (AdamW, eq. 12 of arXiv 1711.05101); coupled, by something.
+
+    The rate is the schedule's, the decay the condition's, so that the optimiser does not report on itself.
+    """
+    if report["decay_elsewhere"] > 0 or (decay["decay"] == 0 and report["decay_seen"] > 0):
+        raise _idle("weights decayed for which no decay was asked")
+    if decay["decay"] == 0:
+        return
+    expected = report["decay_rate"] * decay["decay"]
+    spread = 0.05 * expected + ROUNDING
+    extremes = (report["decay_least"], report["decay_most"])
+    off = report["decay_seen"] == 0 if decay["coupled"] else any(abs(each - expected) > spread for each in extremes)
+    if off or report["decay_seen"] == 0:
         raise _idle(
-            f"a weight decay of {decay['decay']} was asked for, but one step moved the weights by {seen:.2e} of their "
-            f"norm" + ("" if decay["coupled"] else f" instead of {expected:.2e}")
+            f"a weight decay of {decay['decay']} was asked for, but one step moved the weights by "
+            f"{extremes[0]:.2e} to {extremes[1]:.2e} of their norm"
+            + ("" if decay["coupled"] else f" instead of {expected:.2e}")
         )
+
+
+def _check_noise(change: float, sigma: float) -> None:
+    """Gaussian noise changes a pixel by .8 sigma on average, by half of that where black or white clips it."""
+    if not 0.3 * 0.8 * sigma <= change <= 1.2 * 0.8 * sigma:
+        raise _idle(f"noise of {sigma} was asked for, but pixels changed by {change:.4f} on average")
 
 
 def _idle(what: str) -> UserError:

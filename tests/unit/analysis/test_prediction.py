@@ -16,9 +16,23 @@ def test_correlation_is_pearsons_and_partial_correlation_that_of_residuals():
     assert prediction.correlation(x, y) == pytest.approx(stats.pearsonr(x, y).statistic)
     r = np.corrcoef([x, y, z])
     textbook = (r[0, 1] - r[0, 2] * r[1, 2]) / np.sqrt((1 - r[0, 2] ** 2) * (1 - r[1, 2] ** 2))
-    found = prediction.link(x, y, z, FAMILIES, prediction.resampled(FAMILIES, rng, 99), 0.95)
+    found = prediction.link(x, y, z, FAMILIES, 0.95)
     assert found.partial == pytest.approx(textbook)
     assert np.isnan(prediction.correlation(np.ones(10), y))
+
+
+def test_the_interval_of_a_correlation_is_fishers_and_covers():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(2, 10))
+    found = prediction.link(x, y, np.arange(10.0), FAMILIES, 0.95)
+    expected = stats.pearsonr(x, y).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-6)
+    covered = 0
+    for _ in range(400):
+        x, y, z = rng.normal(size=(3, 6))
+        link = prediction.link(x, y, z, FAMILIES[:6], 0.95)
+        covered += link.low <= 0 <= link.high
+    assert covered > 370  # 92.5 %; 380 expected
 
 
 def test_a_family_left_out_is_predicted_from_the_line_of_the_others():
@@ -50,7 +64,7 @@ def test_the_measure_that_made_the_outcome_wins_and_its_rival_loses():
 
 
 def test_few_conditions_and_missing_values_have_no_correlation():
-    few = prediction.link(np.arange(4.0), np.arange(4.0), np.ones(4), FAMILIES[:4], np.zeros((1, 4), int), 0.95)
+    few = prediction.link(np.arange(4.0), np.arange(4.0), np.ones(4), FAMILIES[:4], 0.95)
     assert few.n == 4 and np.isnan(few.r)
     gap = np.array([np.nan, *np.arange(9.0)])
-    assert np.isnan(prediction.link(gap, gap, gap, FAMILIES, np.zeros((1, 10), int), 0.95).r)
+    assert np.isnan(prediction.link(gap, gap, gap, FAMILIES, 0.95).r)

@@ -114,7 +114,6 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
     parts = []
     for dose in every.doses(family) if family == "steps" else [str(every.strongest(family))]:
         if not similarity.differs(every, profiles, every.effect(family, dose))[2] < options.alpha:
-            parts.append((True, f"{dose} has no effect to resemble"))
             continue
         three = [curves[DIVERSITY], curves[near], Curve.of(every, family, profiles, none).single(dose)]
         found = similarity.jackknife(three, similarity.last, similarity.comparison)
@@ -122,6 +121,8 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
         value = found.values[0] if found is not None else np.nan
         text = f"{dose}: cosine with {near} less that with {family} {value:.2f}, from {low:.2f}"
         parts.append((bool(low > 0), text))
+    if not parts:
+        return Control(family, False, f"not shown, {family} has no effect that diversity could resemble")
     failed = [text for passed, text in parts if not passed]
     if failed:
         return Control(family, False, f"not specific: diversity resembles {near} no more than {family} ({failed[0]})")

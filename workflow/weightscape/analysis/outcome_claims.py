@@ -134,10 +134,10 @@ def explained(setup: Setup, options: Options) -> Decision:
         return undecided(f"{lost[0]} in the space {space} was not measured")
     conditions = measured_conditions(setup, [setup.diversity[key] for key in names.values()])
     families = np.array([family for family, _ in conditions])
-    if len(set(families)) < 3 or len(conditions) < prediction.LEAST:
+    if len(set(families)) < 3 or len(conditions) < prediction.CONTEST:
         return undecided(
             f"n: {len(conditions)} conditions of {len(set(families))} data families; leaving one family out needs "
-            f"{prediction.LEAST} of 3"
+            f"{prediction.CONTEST} of 3"
         )
     predictors = {name: relative(setup, setup.diversity[key], conditions) for name, key in names.items()}
     strongest = {f: max(abs(setup.design.numbers[c]) for c in conditions if c[0] == f) for f in set(families)}

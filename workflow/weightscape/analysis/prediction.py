@@ -2,17 +2,22 @@
 
 Conditions are the samples, not runs: seeds of a condition share its data. Every quantity is a condition's mean minus
 that of its family's baseline. Leave-one-family-out: a line through the other families' conditions predicts those of
-the family left out; the error is the root mean square over all conditions. Intervals: percentile bootstrap that
-resamples conditions within families. Partial correlation: of the residuals on in-distribution accuracy.
+the family left out; the error is the root mean square over all conditions, its interval a percentile bootstrap that
+resamples conditions within families. At 6 conditions such a bootstrap has 9 different samples and rejects 46 % of
+true nulls, at 9 it rejects 2 %: below 9 there is no verdict. Correlations have Fisher's interval (atanh r with
+variance 1 / (n - 3), one less for the partial one), as the bootstrap's covers 58 % at 6 conditions and 82 % at 9.
+Partial correlation: of the residuals on in-distribution accuracy.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
 from weightscape.analysis.intervals import Values
 
-LEAST = 5  # conditions; fewer have no interval worth reading
+LEAST = 5  # conditions; fewer have no correlation worth reading
+CONTEST = 9  # conditions; fewer have no test of prediction
 
 
 class Link(NamedTuple):
@@ -70,7 +75,7 @@ def left_out(x: Values, y: Values, families: np.ndarray) -> Values:
     return errors
 
 
-def link(x: Values, y: Values, z: Values, families: np.ndarray, picks: np.ndarray, level: float) -> Link:
+def link(x: Values, y: Values, z: Values, families: np.ndarray, level: float) -> Link:
     """How x goes with y over conditions, with z (in-distribution accuracy) held fixed too; arrays [conditions]."""
     n = len(x)
     nan = float("nan")
@@ -78,22 +83,20 @@ def link(x: Values, y: Values, z: Values, families: np.ndarray, picks: np.ndarra
         return Link(nan, nan, nan, nan, nan, nan, nan, nan, n)
     r = float(correlation(x, y))
     partial = float(correlation(residual(x, z), residual(y, z)))
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    xs, ys, zs = x[picks], y[picks], z[picks]
-    drawn = (correlation(xs, ys), correlation(residual(xs, zs), residual(ys, zs)))
-    (low, high), (partial_low, partial_high) = (_limits(each, tails) for each in drawn)
+    (low, high), (partial_low, partial_high) = _fisher(r, n - 3, level), _fisher(partial, n - 4, level)
     several = len(np.unique(families)) > 2
     error = float(np.sqrt(left_out(x, y, families).mean())) if several else nan
     plain = float(np.sqrt(left_out(np.zeros(n), y, families).mean())) if several else nan
     return Link(r, low, high, partial, partial_low, partial_high, error, plain, n)
 
 
-def _limits(drawn: Values, tails: list[float]) -> tuple[float, float]:
-    """Quantiles of what is defined; NaN if nothing is."""
-    if not np.isfinite(drawn).any():
+def _fisher(r: float, df: int, level: float) -> tuple[float, float]:
+    """Fisher's (1921) interval of a correlation; NaN where r is, or where it has no degree of freedom."""
+    if not np.isfinite(r) or df < 1:
         return float("nan"), float("nan")
-    low, high = np.nanquantile(drawn, tails)
-    return float(low), float(high)
+    half = ndtri(0.5 + level / 2) / np.sqrt(df)
+    centre = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    return float(np.tanh(centre - half)), float(np.tanh(centre + half))
 
 
 class Contest(NamedTuple):

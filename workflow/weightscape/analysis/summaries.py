@@ -1,7 +1,6 @@
 """Tables of estimates that are no claims: effects of conditions, slopes, similarity of families, predictions."""
 
 import itertools
-import zlib
 
 import numpy as np
 import pandas as pd
@@ -190,8 +189,6 @@ def predictions(setup: Setup, options: Options) -> Table:
     groups += [("spectrum", metric, kept.metrics[metric].mean(), everything) for metric in options.metrics]
     if "test" not in kept.outcomes:
         return pd.DataFrame()
-    seed = zlib.crc32(f"{kept.dataset}/{kept.backbone}/predictions".encode())
-    picks: dict[tuple, np.ndarray] = {}
     for kind, name, values, families in groups:
         for outcome in OUTCOMES:
             if outcome not in kept.outcomes:
@@ -203,10 +200,7 @@ def predictions(setup: Setup, options: Options) -> Table:
             if len(x) < 2 or np.ptp(x) == 0:
                 continue
             of = np.array([family for family, _ in conditions])
-            key = tuple(of)
-            if key not in picks:
-                picks[key] = prediction.resampled(of, np.random.default_rng([options.seed, seed]), options.draws)
-            found = prediction.link(x, y, z, of, picks[key], options.level)
+            found = prediction.link(x, y, z, of, options.level)
             rows.append(
                 {
                     "dataset": kept.dataset,

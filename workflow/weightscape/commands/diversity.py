@@ -49,6 +49,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = DiversitySettings.from_mapping({} if arguments.rows is None else {"common_rows": arguments.rows})
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
+    for path in filter(None, paths.values()):
+        if not path.is_file():
+            raise UserError(f"{path} does not exist: name a safetensors file of images or embeddings")
+        if arguments.out.exists() and arguments.out.samefile(path):
+            raise UserError(f"--out {arguments.out} is an input, which it would overwrite: choose another name")
     sets = {name: _read(path) for name, path in paths.items() if path is not None}
     kind, features, labels = sets["images"]
     _check_fit(arguments, sets)
@@ -67,10 +72,15 @@ def run(arguments: argparse.Namespace) -> int:
     inputs = {name: {"path": str(paths[name]), "sha256": files.sha256(paths[name])} for name in sets}
     made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
     files.write_json(arguments.out, {"space": _SPACES[kind], **made_from, **record})
+    drawn = record["vendi"]["common"]["rows"]
+    if arguments.rows and drawn < arguments.rows:
+        print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
     print(_line(record, arguments.out))
     return 0
 
 
+LARGEST = 32
+"""px; the side to which larger images are brought."""
 _SPACES = {"images": "pixels", "embeddings": "embeddings"}
 
 
@@ -108,7 +118,20 @@ def _images(path: Path, images: "np.ndarray") -> "np.ndarray":
             f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
             " [n, channels, height, width] with n of at least 2; convert them so"
         )
-    return images.reshape(len(images), -1).astype(np.float32) / 255
+    return _reduced(images.astype(np.float32) / 255).reshape(len(images), -1)
+
+
+def _reduced(images: "np.ndarray") -> "np.ndarray":
+    """Larger images at 32 px, as the workflow measures them (METHODS 5): by area, channel for channel."""
+    if max(images.shape[2:]) <= LARGEST:
+        return images
+    import numpy as np
+    from PIL import Image
+
+    def small(plane: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR))
+
+    return np.stack([[small(plane) for plane in image] for image in images])
 
 
 def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
@@ -128,6 +151,13 @@ def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
 def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.ndarray, np.ndarray | None]]") -> None:
     """Refuse files of different kinds or sizes, and a first appended row that does not exist."""
     kind, features, _ = sets["images"]
+    shapes = {name: _shape(getattr(arguments, name)) for name in sets} if kind == "images" else {}
+    for name, shape in shapes.items():
+        if shape != shapes["images"]:
+            raise UserError(
+                f"{getattr(arguments, name)} holds images of {list(shape)} (channels, height, width), but"
+                f" {arguments.images} of {list(shapes['images'])}: bring them to one form"
+            )
     for name, (other_kind, other, _) in sets.items():
         if (other_kind, other.shape[1]) != (kind, features.shape[1]):
             raise UserError(
@@ -145,6 +175,14 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
             f"--appended-from {first} must lie in [0, {len(features)}], the number of rows of"
             f" {arguments.images}: give the first row that was appended"
         )
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    """Channels, height and width of a file's images; nothing for embeddings."""
+    from weightscape.checkpoints import open_checkpoint
+
+    shapes = open_checkpoint(path).shapes  # pyright: ignore[reportAttributeAccessIssue]
+    return tuple(shapes["images"])[1:] if "images" in shapes else ()
 
 
 def _line(record: dict[str, Any], out: Path) -> str:

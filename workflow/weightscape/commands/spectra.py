@@ -41,11 +41,23 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
     if arguments.workers < 1:
         raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
+    if arguments.esd and arguments.esd.suffix != ".safetensors":
+        raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
+    inputs = [path for path in (arguments.after, arguments.before) if path and path.exists()]
+    for out in filter(None, (arguments.out, arguments.esd)):
+        if any(out.exists() and out.samefile(path) for path in inputs):
+            raise UserError(f"{out} is an input, which it would overwrite: choose another name")
+    if arguments.device:
+        _check_device(arguments.device)
     after = open_checkpoint(arguments.after)
     before = open_checkpoint(arguments.before) if arguments.before else None
     found = parts_of(after)
     if not found:
         raise UserError(f"{arguments.after} has no weight matrices: give the state dict of a network")
+    layers = {part.layer for part in found}
+    for head in arguments.head:
+        if head.removesuffix(".weight") not in layers:
+            raise UserError(f"--head {head} is no layer of {arguments.after}; the last one is {found[-1].layer}")
     table, values = measure(
         after,
         before,
@@ -61,3 +73,15 @@ def run(arguments: argparse.Namespace) -> None:
         write_tensors(arguments.esd, values)
     measured = list(table["status"]).count("ok")
     print(f"{len(table)} matrices, {measured} measured: {arguments.out}")
+
+
+def _check_device(name: str) -> None:
+    """Say in one sentence that torch cannot compute there."""
+    import torch
+
+    from weightscape.errors import UserError
+
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(f"--device {name} cannot be used ({str(error).splitlines()[0]}): leave it out") from None

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MATRICES = ("before", "after", "delta")
+ROUNDING = 4.0
+"""The spectral norm of the rounding of stored weights is below this times their own norm times epsilon."""
 
 
 @dataclass
@@ -141,7 +143,11 @@ def _measure_part(
         except Unmeasurable as reason:
             result.rows.append(identity(part, matrix) | {"status": str(reason)})
             continue
-        spectra[matrix] = found = found or spectrum(slices, vectors)
+        found = found or _decomposed(slices, vectors)
+        if found is None:
+            result.rows.append(identity(part, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
+            continue
+        spectra[matrix] = found
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
         result.rows.append(measured(part, matrix, found, settings))
     if "delta" in spectra:
@@ -168,8 +174,38 @@ def _update_columns(
         for name, tensors in (("before", before), ("after", after)):
             if name not in bases:
                 bases[name] = spectrum(part.view(tensors[part.key]), vectors).leading
-        columns |= update_overlaps(*(bases[name] for name in ("delta", "before", "after")))
+        ranks = _ranks_of_update(part, spectra, before)
+        kept = min((rank for rank in ranks if rank), default=0)
+        if kept:
+            count = min(kept, vectors)
+            chosen = [
+                [base.first(count) for base, rank in zip(bases[name], ranks, strict=True) if rank]
+                for name in ("delta", "before", "after")
+            ]
+            columns |= update_overlaps(*chosen)
     return columns
+
+
+def _decomposed(slices: np.ndarray, vectors: int) -> Spectrum | None:
+    """The spectrum; None where the squares of the entries are no numbers of float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            found = spectrum(slices, vectors)
+        except (np.linalg.LinAlgError, ValueError):
+            return None
+    return found if np.isfinite(found.per_slice).all() else None
+
+
+def _ranks_of_update(part: Part, spectra: dict[str, Spectrum], before: Mapping[str, np.ndarray]) -> list[int]:
+    """Of each slice, how many singular values of the update stand above the rounding of the weights as stored."""
+    stored = np.finfo(before[part.key].dtype).eps
+    largest = max(found.values[-1] for name, found in spectra.items() if name != "delta" or len(spectra) == 1)
+    updates = spectra["delta"].per_slice
+    numerical = (np.sqrt(updates[:, -1:]) * part.larger * np.finfo(np.float64).eps) ** 2
+    return [
+        int(count)
+        for count in (updates > np.maximum(numerical, (ROUNDING * stored * np.sqrt(largest)) ** 2)).sum(axis=1)
+    ]
 
 
 def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":

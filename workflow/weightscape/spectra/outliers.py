@@ -36,6 +36,8 @@ def find(values: np.ndarray, larger: int) -> Outliers:
     Without r outliers the trace has (N - r)(M - r) degrees of freedom.
     """
     smaller = len(values)
+    # What is below numerical rank is rounding, whose own edge everything else would exceed.
+    values = np.where(values > (np.sqrt(values[-1]) * larger * np.finfo(np.float64).eps) ** 2, values, 0.0)
     unit = unit_edge(larger, smaller)
     below = np.concatenate([[0.0], np.cumsum(values)])
     count, edge, variance = 0, np.inf, 0.0

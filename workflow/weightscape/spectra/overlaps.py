@@ -23,6 +23,10 @@ class Leading:
     left: np.ndarray
     right: np.ndarray
 
+    def first(self, count: int) -> "Leading":
+        """The `count` leading ones alone; they stand last."""
+        return Leading(self.left[:, -count:], self.right[:, -count:])
+
 
 def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]]:
     """Eigenvalues [slices, M], as `squared_singular_values`, and the leading vectors of each slice."""
@@ -36,9 +40,10 @@ def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]
 
 
 def _both_sides(matrix: np.ndarray, vectors: np.ndarray) -> Leading:
-    if matrix.shape[0] >= matrix.shape[1]:
-        return Leading(np.linalg.qr(matrix @ vectors)[0], vectors)
-    return Leading(vectors, np.linalg.qr(matrix.T @ vectors)[0])
+    """The other side by a QR decomposition from the leading vector down, which leaves it and its kind alone."""
+    tall = matrix.shape[0] >= matrix.shape[1]
+    other = np.linalg.qr((matrix if tall else matrix.T) @ vectors[:, ::-1])[0][:, ::-1]
+    return Leading(other, vectors) if tall else Leading(vectors, other)
 
 
 def _leading_eigenvectors(symmetric: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

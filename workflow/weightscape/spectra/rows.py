@@ -42,7 +42,7 @@ def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.nd
         raise Unmeasurable(NOT_FLOAT)
     with np.errstate(invalid="ignore", over="ignore"):
         total = slices.sum(dtype=np.float64)
-    if not np.isfinite(total):
+    if not np.isfinite(total) and not np.isfinite(slices).all():
         word = "NaN" if np.isnan(slices).any() else "infinite values"
         raise Unmeasurable(f"{word} in {part.key} ({matrix})")
     return slices

@@ -10,6 +10,7 @@ Writes initial.safetensors (what differs from the backbone's file), after.safete
 with the proof that the intervention acted, and provenance.json.
 """
 
+import time
 from pathlib import Path
 
 from weightscape import program
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     networks.prepared(model, device, settings["batch_norm_momentum"])
     identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
     checkpoint = training.Checkpoint(arguments.out / "checkpoint.pt", identity)
+    begun, resumed = time.perf_counter(), checkpoint.path.exists()
     with program.stop_signal() as stopped:
         history, seen = training.train(
             model,
@@ -60,6 +62,7 @@ def main(argv: list[str] | None = None) -> None:
             checkpoint,
             stopped,
         )
+    rate = {} if resumed else {"images_per_second": round(seen["items_drawn"] / (time.perf_counter() - begun), 1)}
     listed = items.description()
     action.verdict(seen, settings["action"], listed, settings["training"]["steps"])
     code.check()
@@ -81,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
             "action": seen,
             "final": history[-1],
         },
-        volatile={"device": str(device), "threads": arguments.threads},
+        volatile={"device": str(device), "threads": arguments.threads, **rate},
     )
     checkpoint.path.unlink(missing_ok=True)
     print(f"loss {history[-1]['loss']:.3f}, accuracy {history[-1]['accuracy']:.3f} on the last steps; {seen}")
