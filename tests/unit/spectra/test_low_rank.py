@@ -70,3 +70,27 @@ def test_tensors_that_numpy_lacks_have_a_row_and_a_status(tmp_path):
     torch.save({"w.weight": torch.randn(20, 10), "e.weight": torch.zeros(6, 4).to(torch.float8_e4m3fn)}, path)
     assert cli.main(["spectra", str(path), "--out", str(tmp_path / "t.parquet")]) == 0
     assert read_table(tmp_path / "t.parquet")["status"].tolist()[0] == "ok"
+
+
+def test_rank_and_tail_of_weights_stored_in_single_precision_leave_their_rounding_out():
+    stored = low_rank(60, 40, 3).astype(np.float32)
+    table, _ = measure({"w.weight": stored})
+    assert table["num_outliers"].tolist() == [3]
+    assert np.isnan(table["tail_alpha"]).all()  # three values are no tail
+
+
+def test_twelve_layers_of_attention_have_36_rows_of_queries_keys_and_values():
+    from torchvision.models import VisionTransformer
+
+    network = VisionTransformer(
+        image_size=32, patch_size=16, num_layers=12, num_heads=2, hidden_dim=24, mlp_dim=48, num_classes=5
+    )
+    table, _ = measure({name: tensor.numpy() for name, tensor in network.state_dict().items()})
+    assert (table["part"].value_counts()[["q", "k", "v"]] == 12).all()
+    assert (table[table["part"].isin(["q", "k", "v"])]["status"] == "ok").all()
+
+
+def test_queries_in_groups_are_not_cut_into_thirds():
+    weight = RNG.normal(size=(48, 32))
+    table, _ = measure({"attn.qkv_proj.weight": weight, "b.attn.qkv.weight": weight + 1})
+    assert table["part"].tolist() == ["weight", "q", "k", "v"]

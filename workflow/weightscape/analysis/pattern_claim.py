@@ -150,7 +150,11 @@ def _compared(
             setup, "C2", test, decides=decides, family=DIVERSITY, dose=dose, n=n, reason=why, expects=1, **common
         ) | {"_cosines": why}
     low, high = found.interval(options.level)
-    why = "" if np.isfinite(low[0]) else "fewer than three runs in a condition, too few for its interval"
+    why = (
+        ""
+        if np.isfinite(low[0])
+        else "no interval: fewer than three runs in a condition, or an effect that one run less takes below its noise"
+    )
     text = f"cosine with dropout {found.values[1]:.2f}, with weight decay {found.values[2]:.2f}"
     return row(
         setup,

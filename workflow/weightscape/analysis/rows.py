@@ -18,6 +18,7 @@ from weightscape.analysis.setups import Setup
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 NO_REPLICATES = "no replicates"
+NO_VALUE = "no usable value in every run"
 DIFFERS = "differs from zero"
 Row = dict[str, Any]
 
@@ -73,7 +74,7 @@ def judged(rows: list[Row], alpha: float) -> list[Row]:
 def _verdict(each: Row, alpha: float) -> tuple[str, str]:
     note = each["reason"]
     if not np.isfinite(each["p_holm"]):
-        return UNDECIDED, note or NO_REPLICATES
+        return UNDECIDED, note or (NO_REPLICATES if np.isfinite(each["estimate"]) else NO_VALUE)
     if each["p_holm"] >= alpha:
         verdict, text = UNDECIDED, f"p = {each['p_holm']:.2g} after Holm"
     elif each["_expects"] and np.sign(each["estimate"]) != each["_expects"]:

@@ -81,7 +81,7 @@ OURS = {
     "farms_rows": "larger side of the window",
     "farms_columns": "smaller side of the window",
     "farms_stride": "step of the window",
-    "phase": "phase of Martin & Mahoney, by the rule in phases.py",
+    "phase": "phase of Martin & Mahoney, by the rule below",
 }
 
 DELTA = {

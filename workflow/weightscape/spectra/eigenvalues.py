@@ -20,8 +20,8 @@ def squared_singular_values(slices: np.ndarray) -> np.ndarray:
     step = max(1, BATCH**2 // smaller**2) if smaller <= BATCH else 1
     values = np.empty((count, smaller))
     for start in range(0, count, step):
-        batch = np.ascontiguousarray(slices[start : start + step], dtype=np.float64)
-        values[start : start + step] = np.linalg.eigvalsh(gram(batch))
+        product = gram(np.ascontiguousarray(slices[start : start + step], dtype=np.float64))
+        values[start : start + step] = np.linalg.eigvalsh(product)
     return exact_where_small(slices, values)
 
 
@@ -42,7 +42,7 @@ def exact_where_small(slices: np.ndarray, values: np.ndarray) -> np.ndarray:
         values[index] = _by_svd(slices[index])
     lowest = int(np.argmin(values[:, 0]))
     if RANK_DOUBT * values[lowest, -1] <= values[lowest, 0] < GRAM_SAFE * values[lowest, -1]:
-        smallest = smallest_squared(slices[lowest].astype(np.float64))
+        smallest = smallest_squared(slices[lowest].astype(np.float64, copy=False))
         if smallest <= values[lowest, 1]:
             values[lowest, 0] = smallest
         else:
@@ -66,10 +66,11 @@ def smallest_squared(matrix: np.ndarray, tolerance: float = 1e-11, most: int = 3
     product = gram(matrix)
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     try:
-        factor = cho_factor(product.T, lower=True, check_finite=False)
+        factor = cho_factor(product.T, lower=True, overwrite_a=True, check_finite=False)
     except LinAlgError:
         return float("nan")
-    basis = np.random.default_rng(0).standard_normal((len(product), min(BLOCK, len(product))))
+    side = len(product)
+    basis = np.random.default_rng(0).standard_normal((side, min(BLOCK, side)))
     previous = np.inf
     for _ in range(most):
         basis = np.linalg.qr(cho_solve(factor, basis, check_finite=False))[0]

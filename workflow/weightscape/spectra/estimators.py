@@ -14,9 +14,12 @@ from weightscape.spectra.eigenvalues import rank
 from weightscape.spectra.settings import SpectraSettings
 
 
-def bulk(values: np.ndarray, larger: int) -> dict[str, float]:
-    """Outliers and distance to the Marchenko-Pastur law of [slices, M] eigenvalues."""
-    found = [outliers.find(row, larger) for row in values]
+def bulk(values: np.ndarray, larger: int, floor: float = 0.0) -> dict[str, float]:
+    """Outliers and distance to the Marchenko-Pastur law of [slices, M] eigenvalues.
+
+    Here and below, singular values up to `floor` are the rounding of the weights as they are stored.
+    """
+    found = [outliers.find(row, larger, floor) for row in values]
     variances = np.array([item.variance for item in found])
     columns = {
         "num_outliers": sum(item.count for item in found),
@@ -34,23 +37,26 @@ def bulk(values: np.ndarray, larger: int) -> dict[str, float]:
     return columns
 
 
-def shapes(values: np.ndarray, per_slice: np.ndarray, larger: int, settings: SpectraSettings) -> dict[str, float]:
+def shapes(
+    values: np.ndarray, per_slice: np.ndarray, larger: int, settings: SpectraSettings, floor: float = 0.0
+) -> dict[str, float]:
     """Scale-free summaries of sorted pooled eigenvalues."""
-    kept = above_rank(values, larger)
+    kept = above_rank(values, larger, floor)
     columns = {
         "effective_rank": shape.effective_rank(values),
         "participation_ratio": shape.participation_ratio(values),
         "hill_alpha": shape.hill(kept),
     }
     if settings.spacing:
-        ratios = [shape.spacing_ratio(above_rank(row, larger)) for row in per_slice]
+        ratios = [shape.spacing_ratio(above_rank(row, larger, floor)) for row in per_slice]
         columns["spacing_ratio"] = _mean(ratios)
     return columns
 
 
-def above_rank(values: np.ndarray, larger: int) -> np.ndarray:
-    """The sorted eigenvalues above numerical rank."""
-    return values[len(values) - rank(values, larger) :]
+def above_rank(values: np.ndarray, larger: int, floor: float = 0.0) -> np.ndarray:
+    """The sorted eigenvalues above numerical rank and above the square of `floor`."""
+    kept = values[len(values) - rank(values, larger) :]
+    return kept[np.searchsorted(kept, floor**2, side="right") :]
 
 
 def _mean(values: list[float]) -> float:
@@ -58,9 +64,9 @@ def _mean(values: list[float]) -> float:
     return float(np.mean(finite)) if finite else float("nan")
 
 
-def tail(values: np.ndarray, larger: int, settings: SpectraSettings, name: str) -> dict[str, float]:
+def tail(values: np.ndarray, larger: int, settings: SpectraSettings, name: str, floor: float = 0.0) -> dict[str, float]:
     """The tail exponent with its interval, goodness of fit and alternatives; `name` seeds the draws."""
-    kept = above_rank(values, larger)
+    kept = above_rank(values, larger, floor)
     found = powerlaw.fit(kept, settings.tail_minimum)
     if found is None:
         return {}

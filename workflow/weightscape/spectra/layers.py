@@ -149,7 +149,8 @@ def _measure_part(
             continue
         spectra[matrix] = found
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
-        result.rows.append(measured(part, matrix, found, settings))
+        floor = _rounding(spectra, after[part.key].dtype)
+        result.rows.append(measured(part, matrix, found, settings, floor))
     if "delta" in spectra:
         update = next(row for row in result.rows if row["matrix"] == "delta")
         update |= _update_columns(part, spectra, after, before, vectors, leading)
@@ -198,14 +199,16 @@ def _decomposed(slices: np.ndarray, vectors: int) -> Spectrum | None:
 
 def _ranks_of_update(part: Part, spectra: dict[str, Spectrum], before: Mapping[str, np.ndarray]) -> list[int]:
     """Of each slice, how many singular values of the update stand above the rounding of the weights as stored."""
-    stored = np.finfo(before[part.key].dtype).eps
-    largest = max(found.values[-1] for name, found in spectra.items() if name != "delta" or len(spectra) == 1)
+    floor = ROUNDING * _rounding(spectra, before[part.key].dtype)
     updates = spectra["delta"].per_slice
     numerical = (np.sqrt(updates[:, -1:]) * part.larger * np.finfo(np.float64).eps) ** 2
-    return [
-        int(count)
-        for count in (updates > np.maximum(numerical, (ROUNDING * stored * np.sqrt(largest)) ** 2)).sum(axis=1)
-    ]
+    return [int(count) for count in (updates > np.maximum(numerical, floor**2)).sum(axis=1)]
+
+
+def _rounding(spectra: Mapping[str, Spectrum], stored: np.dtype) -> float:
+    """What storing weights in their type does to singular values: epsilon times the largest one of the weights."""
+    whole = [found for name, found in spectra.items() if name != "delta"] or list(spectra.values())
+    return float(np.finfo(stored).eps * np.sqrt(max(found.per_slice.max() for found in whole)))
 
 
 def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":

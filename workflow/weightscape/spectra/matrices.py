@@ -17,6 +17,7 @@ ONE_ROW = "one row: no spectrum"
 NOT_FLOAT = "not floating-point: quantised weights are not measured"
 
 _FUSED_QKV = {"qkv", "in_proj", "in_proj_weight", "qkv_proj", "Wqkv"}
+_ALWAYS_THIRDS = {"qkv", "in_proj_weight"}
 _FUSED_KV = {"kv", "kv_proj"}
 _EMBEDDING_WORDS = ("embed", "embedding", "embeddings", "wte", "wpe")
 _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
@@ -91,7 +92,8 @@ def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
 def _parts_of(key: str, shape: tuple[int, ...]) -> list[Part]:
     layer = layer_name(key)
     word = layer.rpartition(".")[2]
-    if word in _FUSED_QKV and shape[0] % 3 == 0:
+    thirds = shape[0] == 3 * shape[1] or (word in _ALWAYS_THIRDS and shape[0] % 3 == 0)
+    if word in _FUSED_QKV and thirds:  # grouped queries have fewer keys: which rows are whose is not in the file
         return [_part(key, shape, name, 0, index, 3) for index, name in enumerate("qkv")]
     if word in _FUSED_KV and shape[0] % 2 == 0:
         return [_part(key, shape, name, 0, index, 2) for index, name in enumerate("kv")]
@@ -137,14 +139,14 @@ def tied(tensors: Mapping[str, np.ndarray], keys: Iterable[str]) -> dict[str, st
 
     Constant tensors (zero-initialised, say) are tied only if they are the same memory.
     """
-    seen: dict[tuple, list[tuple[str, np.ndarray]]] = {}
+    seen: dict[tuple, list[str]] = {}  # names alone: a tensor may be widened each time that it is read
     repeated: dict[str, str] = {}
     for key in keys:
         tensor = tensors[key]
         group = seen.setdefault(_fingerprint(tensor), [])
-        twin = next((name for name, other in group if _same(tensor, other)), None)
+        twin = next((name for name in group if _same(tensor, tensors[name])), None)
         if twin is None:
-            group.append((key, tensor))
+            group.append(key)
         else:
             repeated[key] = twin
     return repeated

@@ -29,15 +29,16 @@ def unit_edge(larger: int, smaller: int) -> float:
     return float(centre**2 + TRACY_WIDOM_95 * centre * (1 / root_n + 1 / root_m) ** (1 / 3))
 
 
-def find(values: np.ndarray, larger: int) -> Outliers:
+def find(values: np.ndarray, larger: int, floor: float = 0.0) -> Outliers:
     """Outliers of the sorted eigenvalues of one N x M slice, the variance estimated without them and
     iterated.
 
+    Singular values up to `floor`, or below numerical rank, are rounding, whose own edge all others would exceed.
     Without r outliers the trace has (N - r)(M - r) degrees of freedom.
     """
     smaller = len(values)
-    # What is below numerical rank is rounding, whose own edge everything else would exceed.
-    values = np.where(values > (np.sqrt(values[-1]) * larger * np.finfo(np.float64).eps) ** 2, values, 0.0)
+    rounding = max(floor, np.sqrt(values[-1]) * larger * np.finfo(np.float64).eps)
+    values = np.where(values > rounding**2, values, 0.0)
     unit = unit_edge(larger, smaller)
     below = np.concatenate([[0.0], np.cumsum(values)])
     count, edge, variance = 0, np.inf, 0.0

@@ -33,7 +33,7 @@ def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]
     values = np.empty((len(slices), min(slices.shape[1:])))
     bases = []
     for index, item in enumerate(slices):
-        matrix = item.astype(np.float64)
+        matrix = item.astype(np.float64, copy=False)
         values[index], vectors = _leading_eigenvectors(gram(matrix), count)
         bases.append(_both_sides(matrix, vectors))
     return exact_where_small(slices, values), bases
@@ -55,7 +55,7 @@ def _leading_eigenvectors(symmetric: np.ndarray, count: int) -> tuple[np.ndarray
     from scipy.linalg import eigh_tridiagonal, get_lapack_funcs
 
     sytrd, sterf, ormqr = get_lapack_funcs(("sytrd", "sterf", "ormqr"), (symmetric,))
-    reflectors, diagonal, beside, factors, _ = sytrd(symmetric.T, lower=1, lwork=64 * size)
+    reflectors, diagonal, beside, factors, _ = sytrd(symmetric.T, lower=1, lwork=64 * size, overwrite_a=1)
     values = sterf(diagonal, beside)[0]
     inner = eigh_tridiagonal(diagonal, beside, select="i", select_range=(size - count, size - 1))[1]
     # the orthogonal factor leaves the first coordinate alone; the rest is stored as in a QR decomposition

@@ -39,7 +39,7 @@ def load(
 def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
     slices = part.view(tensors[part.key])
     if slices.dtype.kind != "f":
-        raise Unmeasurable(NOT_FLOAT)
+        raise Unmeasurable("complex numbers" if slices.dtype.kind == "c" else NOT_FLOAT)
     with np.errstate(invalid="ignore", over="ignore"):
         total = slices.sum(dtype=np.float64)
     if not np.isfinite(total) and not np.isfinite(slices).all():
@@ -92,14 +92,14 @@ def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
     return Spectrum(slices, squared_singular_values(slices), [])
 
 
-def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings) -> Row:
-    """The row of one matrix."""
+def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings, floor: float = 0.0) -> Row:
+    """The row of one matrix; our columns leave out singular values up to `floor`, the rounding of stored weights."""
     values = found.values
     name = f"{matrix}/{part.layer}/{part.part}"
     row = identity(part, matrix) | {"status": _status(found.slices, values), "num_evals": len(values)}
     row |= _watcher_columns(part, found, values, settings, name)
     if values[-1] > 0:
-        row |= _our_columns(part, found, values, settings, name)
+        row |= _our_columns(part, found, values, settings, name, floor)
         row["phase"] = estimators.phase(row)
     return row
 
@@ -126,10 +126,12 @@ def _watcher_columns(part: Part, found: Spectrum, values: np.ndarray, settings: 
     return columns
 
 
-def _our_columns(part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str) -> Row:
-    columns: Row = dict(estimators.bulk(found.per_slice, part.larger))
-    columns |= estimators.shapes(values, found.per_slice, part.larger, settings)
-    columns |= estimators.tail(values, part.larger, settings, name)
+def _our_columns(
+    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str, floor: float
+) -> Row:
+    columns: Row = dict(estimators.bulk(found.per_slice, part.larger, floor))
+    columns |= estimators.shapes(values, found.per_slice, part.larger, settings, floor)
+    columns |= estimators.tail(values, part.larger, settings, name, floor)
     if settings.farms:
         columns |= estimators.fixed_aspect(found.slices, settings)
     return columns
