@@ -388,6 +388,10 @@ REANALYSED = [
     "effects",
     "run_effects",
     "similarity",
+    "condition_effects",
+    "slopes",
+    "tests",
+    "claims",
     "exclusions",
     "gaps",
 ]

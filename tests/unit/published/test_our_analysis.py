@@ -87,6 +87,19 @@ def test_an_exponent_of_few_eigenvalues_is_not_used(tmp_path: Path) -> None:
     assert layers["alpha"] == {1, 4, 5, 6} and layers["entropy"] == set(IDS)
 
 
+def test_repeated_runs_are_tested_as_those_of_a_study_are_and_single_ones_are_not(tmp_path: Path) -> None:
+    single = analysed(tmp_path / "one", made.tables({"cats": IDS}, 1))
+    assert not len(single.claims) and not len(single.condition_effects)
+    results = analysed(tmp_path / "three", *(made.tables({"cats": IDS}, seed) for seed in (1, 2, 3)))
+    found = results.condition_effects.query("scope == 'hidden'")
+    assert found["low"].notna().any() and (found["n"] == 6).all()
+    row = found.query("metric == 'log_norm'").iloc[0]
+    runs = results.run_effects.query("role == 'hidden' and metric == 'log_norm'")
+    own = runs[(runs["family"] == row["family"]) & (runs["dose"] == row["dose"])]
+    assert row["estimate"] == pytest.approx(own["effect_mean"].mean())
+    assert set(results.claims["claim"]) >= {"C1", "C2", "C3"} and len(results.tests)
+
+
 def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
     seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
     results = analysed(tmp_path, *seeds)

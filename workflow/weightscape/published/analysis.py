@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from weightscape.analysis import results as made
+from weightscape.analysis.options import Options
+from weightscape.analysis.study import analysed
 from weightscape.errors import UserError
 from weightscape.files import write_table
 from weightscape.frames import Table
 from weightscape.published import exclusions, ours, procedure
 from weightscape.published.conditions import Conditions
 from weightscape.published.finding import Gap, runs_in, with_baseline
-from weightscape.published.tables import read_all
+from weightscape.published.tables import METRICS, read_all
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,10 @@ class Results:
     effects: Table
     run_effects: Table
     similarity: Table
+    condition_effects: Table
+    slopes: Table
+    tests: Table
+    claims: Table
     exclusions: Table
     gaps: Table
 
@@ -66,9 +73,25 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
         effects=own.effects,
         run_effects=own.run_effects,
         similarity=own.similarity,
+        **tested(own.effects),
         exclusions=excluded,
         gaps=pd.DataFrame([vars(gap) for gap in gaps], columns=["dataset", "condition", "sentence"]),
     )
+
+
+TESTED = ("condition_effects", "slopes", "tests", "claims")
+
+
+def tested(measured: Table) -> dict[str, Table]:
+    """Tables of the analysis of a study, from repeated runs; empty where no condition has two.
+
+    Families that the tables measure against one set of baseline runs share its chance.
+    """
+    if measured.groupby(["dataset", "family", "dose"])["seed"].nunique().max() < 2:
+        return {name: made.table(name, []) for name in TESTED}
+    options = Options.from_mapping({"analyse": {"metrics": METRICS, "primary": "log_norm"}})
+    found = analysed({"effects": measured}, options)
+    return {name: found[name] for name in TESTED}
 
 
 def _headless(head: "dict[str, int | None]", conditions: Conditions) -> list[Gap]:
