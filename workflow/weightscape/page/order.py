@@ -1,7 +1,13 @@
 """Which chapter of the page each figure stands in, in order."""
 
 CHAPTERS = {
-    "What the networks saw": ("synthetic_samples", "seen_samples", "diversity_by_dose", "diversity_spaces"),
+    "What the networks saw": (
+        "synthetic_samples",
+        "seen_samples",
+        "diversity_by_dose",
+        "diversity_measures",
+        "diversity_spaces",
+    ),
     "Accuracy and calibration": (
         "accuracy_by_dose",
         "ood_by_dose",

@@ -1,0 +1,39 @@
+"""Further measures of diversity side by side, in the backbone's embedding: where they disagree with the Vendi score."""
+
+from matplotlib.figure import Figure, SubFigure
+
+from weightscape.figures import style
+from weightscape.figures.dose_grid import Measure, dose_grid, height_of
+
+TABLES = ("diversity",)
+MEASURES = {
+    "weighted.score.covariance": "weighted Vendi\n(invariant \u03c1)",
+    "pldiv.mean": "PLDiv",
+    "cluster_entropy.value": "cluster entropy",
+    "recall": "recall of\nreal images",
+    "coverage": "coverage of\nreal images",
+    "kid.value": "KID to\nreal images",
+}
+"""Measures that are drawn where the table has them."""
+PIXELS = "pixels"
+
+
+@style.styled
+def draw(tables: style.Tables) -> Figure:
+    """Rows: measures in the first embedding; columns: families."""
+    table = tables["diversity"]
+    spaces = [space for space in dict.fromkeys(table["space"]) if space != PIXELS] or [PIXELS]
+    table = table[table["measure"].isin(MEASURES) & (table["space"] == spaces[0])]
+    return style.each_setup(
+        table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No such measure was taken."
+    )
+
+
+def _panel(block: SubFigure, part: style.Table) -> None:
+    dose_grid(block, part, rows_of(part))
+
+
+def rows_of(part: style.Table) -> list[Measure]:
+    """One row for each measure that the table has."""
+    there = set(part["measure"])
+    return [Measure(name, label) for name, label in MEASURES.items() if name in there]
