@@ -9,7 +9,7 @@ TABLES = ("diversity",)
 MEASURES = {
     "weighted.score.covariance": "weighted Vendi\n(invariant \u03c1)",
     "pldiv.mean": "PLDiv",
-    "cluster_entropy.value": "cluster entropy",
+    "cluster_entropy.value": "cluster entropy\n(nats)",
     "recall": "recall of\nreal images",
     "coverage": "coverage of\nreal images",
     "kid.value": "KID to\nreal images",
