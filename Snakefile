@@ -37,5 +37,6 @@ rule all:
     default_target: True
     input:
         "<results>/8_report/report.html",
+        drawn_figures(),
         kept_weights(),
     localrule: True

@@ -211,12 +211,12 @@ ROWS = [
     key("generate/model/layers", 2, *GENERATOR),
     key("generate/training/steps", 21, *GENERATOR),
     key("generate/sampling/sampler_steps", 5, *SAMPLING),
-    key("generate/judge/epochs", 3, "train_judge/*", "measure_quality/*", *TABLES),
+    key("generate/judge/epochs", 3, "train_judge/*", "measure_quality/*", *DIVERSITY),
     key("generate/quality/neighbours", 4, "measure_quality/*", *TABLES),
     key("families/noise/doses/strong/sigma", 0.06, *of_condition("noise.strong")),
     key("families/synthetic_add/doses/half/share", 0.4, *of_condition("synthetic_add.half")),
     key("families/label_noise/doses/fifth/share", 0.3, *of_condition("label_noise.fifth")),
-    key("families/dropout/doses/weak/head", 0.2, *REPORT),  # the page shows the whole config
+    key("families/dropout/doses/weak/head", 0.25, *REPORT),  # the page shows the whole config
     key("diversity/common_rows", 30, *DIVERSITY),
     key("finetune/learning_rate", 0.003, *TRAINING),
     key("evaluate/calibration_bins", 10, "evaluate/*", *TABLES),
@@ -230,7 +230,7 @@ ROWS = [
     code("datasets/corruptions.py", "data/*", *IMAGES),
     code("generators/sampler.py", *SAMPLING),
     code("diversity/vendi.py", "measure_quality/*", *DIVERSITY),  # by way of diversity.measure
-    code("training.py", *TRAINING, "measure_diversity/*"),
+    code("training.py", *TRAINING),
     code("evaluation.py", "evaluate/*", *TABLES),
     code("curvature.py", "curvature/*", *TABLES),
     code("spectra/layers.py", "spectra_before/*", *SPECTRA),

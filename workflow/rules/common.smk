@@ -286,6 +286,14 @@ def kept_or_temp(path):
     return path if config["study"]["keep_weights"] == "all" else temp(path)
 
 
+def drawn_figures():
+    """The figures' files, so that one that was deleted is drawn again; published tables have figures of their own."""
+    figures = config["figures"] if config["study"]["start"] == "data" else []
+    return expand(
+        "<results>/7_figures/{figure}.{ending}", figure=figures, ending=["pdf", "png"]
+    )
+
+
 def kept_weights():
     """Weights that stay because the last target asks for them: those of the first seed, if only these are kept."""
     if config["study"]["keep_weights"] != "seed0":
