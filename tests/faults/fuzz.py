@@ -32,9 +32,12 @@ from weightscape.checkpoints import open_checkpoint
 from weightscape.commands import diversity
 from weightscape.commands.settings import load
 from weightscape.config import checked
+from weightscape.datasets import image_folder
+from weightscape.datasets.decoding import Form, decode_many
 from weightscape.errors import UserError
 from weightscape.files import read_columns, read_json, read_table, read_tensors, write_table, write_tensors
 from weightscape.images import ImageSet, read_shard, write_shard
+from weightscape.published import conditions, tables
 from weightscape.records import read_record
 
 ROOT = Path(__file__).parents[2]
@@ -161,17 +164,25 @@ def readers() -> list[Reader]:
     record = {"stage": "a", "settings": {"b": 1}, "outputs": {"c": "d"}, "facts": {"classes": ["0"]}}
     full = yaml.safe_load((ROOT / "config.yaml").read_text())
     study = (ROOT / "workflow" / "studies" / "smoke.yaml").read_bytes()
+    named = (ROOT / "workflow" / "studies" / "published" / "conditions.yaml").read_bytes()
+    watcher = pd.DataFrame({name: rng.random(5) for name in tables.METRICS}).assign(layer_id=range(5)).to_csv().encode()
     tensors = written(lambda path: write_tensors(path, weights), ".safetensors")
     shard = written(lambda path: write_shard(path, images), ".safetensors")
     rows = written(lambda path: write_table(path, table), ".parquet")
     return [
-        Reader("config", "", [full], config_changed, checked, 0.2),
+        Reader("config", "", [full], config_changed, checked, 0.15),
         Reader("study", ".yaml", [study], text_changed, lambda path: load(ROOT / "config.yaml", path), 0.05),
-        Reader("tensors", ".safetensors", [tensors], header_changed, read_tensors, 0.15),
-        Reader("checkpoint", ".safetensors", [tensors], header_changed, opened, 0.15),
+        Reader("tensors", ".safetensors", [tensors], header_changed, read_tensors, 0.1),
+        Reader("checkpoint", ".safetensors", [tensors], header_changed, opened, 0.1),
         Reader("pickle", ".pt", [buffer.getvalue()], bytes_changed, opened, 0.1),
-        Reader("shard", ".safetensors", [shard], header_changed, read_shard, 0.1),
+        Reader("shard", ".safetensors", [shard], header_changed, read_shard, 0.05),
         Reader("images", ".safetensors", [shard], header_changed, diversity._read, 0.05),
+        *(
+            Reader(f"image {form}", f".{form}", [picture(form)], bytes_changed, image_read, 0.03)
+            for form in ("png", "jpeg", "webp", "tiff", "bmp")
+        ),
+        Reader("watcher", ".csv", [watcher], text_changed, watcher_read, 0.05),
+        Reader("conditions", ".yaml", [named], text_changed, conditions.read, 0.05),
         Reader("table", ".parquet", [rows], bytes_changed, read_table, 0.05),
         Reader("columns", ".parquet", [rows], bytes_changed, read_columns, 0.05),
         Reader("json", ".json", [json.dumps(record).encode()], bytes_changed, read_json, 0.05),
@@ -182,6 +193,37 @@ def readers() -> list[Reader]:
 def opened(path: Path) -> list[np.ndarray]:
     """Every tensor of a checkpoint, as its users read them."""
     return [np.asarray(array) for array in dict(open_checkpoint(path)).values()]
+
+
+def picture(form: str) -> bytes:
+    """An image file with metadata."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    values = np.random.default_rng(1).integers(0, 256, (9, 12, 3), np.uint8)
+    Image.fromarray(values).save(stream, form.upper(), **({} if form == "bmp" else {"exif": exif}))
+    return stream.getvalue()
+
+
+def image_read(path: Path) -> int:
+    """How many images of a folder can be read."""
+    shown = path.parent / "folder" / "train" / "class" / f"image{path.suffix}"
+    shown.parent.mkdir(parents=True, exist_ok=True)
+    path.replace(shown)
+    try:
+        pool = image_folder.part(shown.parents[2], "train")
+        assert pool.encoded is not None
+        images, _ = decode_many(pool.encoded([0]), Form(8, 3, 1_000_000))
+        return len(images)
+    finally:
+        shown.unlink()
+
+
+def watcher_read(path: Path) -> Any:
+    """A published table."""
+    return tables.read_one(path.parent, path.name)
 
 
 class Hang(Exception):

@@ -164,6 +164,19 @@ def lose_metadata(project: Project) -> None:
     shutil.rmtree(project.root / ".snakemake")
 
 
+def copied_results(project: Project) -> None:
+    """The results, copied by hand into a fresh clone."""
+    import shutil
+
+    from toy_project import new_project
+
+    lose_metadata(project)
+    for name in ("workflow", "envs"):
+        shutil.rmtree(project.root / name)
+    new_project(project.root)
+    touch(project)
+
+
 def one_record_lost(project: Project) -> None:
     """Bring in the results of one run from elsewhere."""
     import base64
@@ -297,6 +310,7 @@ ROWS = [
     Row("a figure removed", lambda p: p.set("figures", p.config()["figures"][1:]), REPORT, study=True),
     # Snakemake's memory
     Row("`.snakemake` lost", lose_metadata, stops="run `weightscape adopt`"),
+    Row("old results copied into a fresh clone", copied_results, stops="run `weightscape adopt`"),
     Row("one result brought in from elsewhere", one_record_lost, stops=f"the first: {RUN}/manifest.json"),
 ]
 

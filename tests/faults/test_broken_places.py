@@ -1,4 +1,4 @@
-"""Two owners of one folder, and truncated files in every place where one is read."""
+"""Two owners of one folder, code edited under a job, and truncated files in every place where one is read."""
 
 import json
 import re
@@ -73,4 +73,26 @@ def test_a_second_snakemake_in_one_folder_leaves_the_first_alone(project: Projec
     resumed = project.weightscape("resume", *CONFIG)
     assert resumed.returncode == 1 and "still works in" in resumed.stderr
     assert first.wait(900) == 0, first.communicate()
+    assert project.contents() == before
+
+
+def test_code_that_was_edited_while_a_job_waited_is_one_sentence_and_no_result(project: Project) -> None:
+    before = project.contents()
+    module = "workflow/weightscape/analysis/rows.py"
+    text = (project.root / module).read_text()
+    command = ["snakemake", "--cores", "1", *CONFIG, "--forcerun", "aggregate"]
+    running = Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment())
+    record = project.results / JOBS["aggregate"]
+    inode = record.stat().st_ino
+    while record.exists() and record.stat().st_ino == inode:  # until aggregate begins, and analyse waits
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    project.write(module, f"{text}\n\nEDITED = 1\n")
+    running.communicate(timeout=900)
+    assert running.returncode != 0
+    log = (project.results / "logs" / "analyse.log").read_text()
+    assert "the code of stage analyse was edited after the workflow planned this job" in log
+    assert not (project.results / JOBS["analyse"]).exists()
+    project.write(module, text)
+    assert project.snakemake().returncode == 0
     assert project.contents() == before

@@ -109,3 +109,47 @@ def test_an_item_list_that_names_what_is_not_there_is_one_sentence(tmp_path: Pat
     files.write_table(path, items.drop(columns=column) if values is None else items.assign(**{column: values}))
     with pytest.raises(UserError, match=r"items\.parquet (names no image|is no item list)"):
         load_items(path, torch.device("cpu"))
+
+
+def test_an_archive_cannot_write_outside_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tarfile
+
+    import torchvision
+    from torchvision.datasets.utils import extract_archive
+
+    from weightscape.datasets import torchvision_sets
+
+    (tmp_path / "payload").write_text("code")
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "payload", arcname="../outside")
+    root = tmp_path / "root"
+    root.mkdir()
+
+    class Evil(torchvision.datasets.VisionDataset):
+        def __init__(self, root: str, train: bool, download: bool = False) -> None:
+            extract_archive(str(tmp_path / "set.tar.gz"), root)
+
+    monkeypatch.setattr(torchvision.datasets, "Evil", Evil, raising=False)
+    monkeypatch.setattr(tarfile.TarFile, "extraction_filter", None)
+    with pytest.raises(UserError, match=r"archive of torchvision's Evil was refused .*outside"):
+        torchvision_sets.opened("Evil", root, "train", download=True)
+    assert not (tmp_path / "outside").exists()
+
+
+def test_a_data_set_cannot_name_images_outside_of_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    from weightscape.datasets import hub
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    features = datasets.Features(
+        image={"bytes": datasets.Value("binary"), "path": datasets.Value("string")}, label=datasets.Value("int64")
+    )
+    rows = [{"image": {"bytes": None, "path": name}, "label": 0} for name in ("../secret.png", "inside.png")]
+    folder = tmp_path / "set"
+    folder.mkdir()
+    datasets.Dataset.from_list(rows, features=features).to_parquet(str(folder / "train.parquet"))
+    pool = hub.part(str(folder), "train", {"image": "image", "label": "label", "domain": None})
+    assert pool.encoded is not None and pool.encoded([1]) == [str(folder / "inside.png")]
+    with pytest.raises(UserError, match=r"names the image .*secret\.png, outside of its folder"):
+        pool.encoded([0])

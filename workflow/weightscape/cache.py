@@ -21,3 +21,8 @@ def set_up(network: bool = False) -> Path:
         os.environ.pop(name, None) if network else os.environ.update({name: "1"})
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     return folder()
+
+
+def downloads() -> list[Path]:
+    """The folders into which Hugging Face's libraries put files."""
+    return [Path(os.environ.get("HF_HOME") or folder() / "huggingface"), folder()]

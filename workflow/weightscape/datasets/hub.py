@@ -62,19 +62,26 @@ def part(
     import datasets
 
     encoded = source.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+    roots = [Path(path).resolve(), *(place.resolve() for place in cache.downloads())]
     whole = Pool(
         values,
         classes,
         name=lambda row: f"{path} {part}[{row}]",
-        encoded=lambda chosen: [_encoded(value, path) for value in encoded[[int(row) for row in chosen]][image]],
+        encoded=lambda chosen: [_encoded(value, path, roots) for value in encoded[[int(row) for row in chosen]][image]],
     )
     return whole if domain is None else whole.take(rows)
 
 
-def _encoded(value: Any, path: str) -> bytes | str:
+def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:
+    """The content of an image, or its file, which must lie in the data set's folder or in the cache."""
     if value is None:
         return b""
-    return value["bytes"] if value.get("bytes") is not None else str(value["path"])
+    if value.get("bytes") is not None:
+        return value["bytes"]
+    file = Path(path, str(value["path"])).resolve()
+    if not any(file.is_relative_to(root) for root in roots):
+        raise UserError(f"data set {path} names the image {file}, outside of its folder: use only sets that you trust")
+    return str(file)
 
 
 def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> None:

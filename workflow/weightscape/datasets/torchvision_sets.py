@@ -5,6 +5,7 @@ they are decoded as every image folder is; what fits neither is read one by one.
 """
 
 import inspect
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,11 @@ def opened(name: str, root: Path, part: str | None, download: bool = False) -> A
         choice = {"split": part}
     if download and "download" in known:
         choice["download"] = True
+        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)  # members stay inside of `root`
     try:
         return kind(str(root), **choice)
+    except tarfile.TarError as error:
+        raise UserError(f"an archive of torchvision's {name} was refused ({error}): fetch it from its origin") from None
     except ValueError as error:
         raise UserError(f"torchvision's {name} has no part {part!r} ({error}): correct `parts`") from None
     except (RuntimeError, OSError, ImportError) as error:
