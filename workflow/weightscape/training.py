@@ -205,7 +205,10 @@ class Checkpoint:
             "history": history,
         }
         with replacing(self.path) as temporary:
-            torch.save(state, temporary)
+            try:
+                torch.save(state, temporary)
+            except RuntimeError:  # so torch says that a write came short
+                raise OSError("the disk took only a part of it") from None
 
     def resume(
         self,
