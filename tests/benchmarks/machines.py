@@ -81,7 +81,7 @@ def differences(results: Path, folder: Path, reference: Path) -> dict[str, Any]:
     norms = [np.mean([np.log10(float((part[name] ** 2).sum())) for name in old]) for part in (new, old)]
     return {
         "equal": all(np.array_equal(new[name], old[name]) for name in old),
-        "weights": changed / norm,
+        "updates": changed / norm,
         "log norm": abs(norms[0] - norms[1]),
         "loss": abs(float(after["loss"]) - float(base["loss"])),
     }
@@ -110,8 +110,8 @@ def main() -> None:
             folder = Path(name) / kind.replace(" ", "-")
             train(results, folder, variant)
             found = differences(results, folder, reference)
-            same = "yes" if found["equal"] else "no"
-            lines.append(f"| {kind} | {same} | {found['weights']:.1e} | {found['log norm']:.1e} | {found['loss']:.1e} |")
+            numbers = " | ".join(f"{found[name]:.1e}" for name in ("updates", "log norm", "loss"))
+            lines.append(f"| {kind} | {'yes' if found['equal'] else 'no'} | {numbers} |")
     out = ROOT / "results" / "bench" / "machines.md"
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("\n".join(lines) + "\n")

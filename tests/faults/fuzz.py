@@ -101,8 +101,8 @@ def header_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def plain(value: Any) -> Any:
-    """A value that JSON can hold."""
-    return str(value) if isinstance(value, bytes) else value
+    """A copy of a value that JSON can hold."""
+    return str(value) if isinstance(value, bytes) else copy.deepcopy(value)
 
 
 def config_changed(config: dict[str, Any], rng: random.Random) -> dict[str, Any]:
