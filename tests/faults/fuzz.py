@@ -215,7 +215,7 @@ def image_read(path: Path) -> int:
     try:
         pool = image_folder.part(shown.parents[2], "train")
         assert pool.encoded is not None
-        images, _ = decode_many(pool.encoded([0]), Form(8, 3, 1_000_000))
+        images, _ = decode_many(list(pool.encoded(np.array([0]))), Form(8, 3, 1_000_000))
         return len(images)
     finally:
         shown.unlink()
