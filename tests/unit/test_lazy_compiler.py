@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 TRAINED = """
 from weightscape import lazy_compiler
 lazy_compiler.install()
@@ -31,6 +33,17 @@ print(torchvision.ops.roi_align(torch.ones(1, 1, 8, 8), [boxes], 2).shape)
 )
 
 
+DIFFUSED = """
+from weightscape import program
+def main():
+    program.without("peft", "transformers")
+    import sys
+    from diffusers.models.unets.unet_2d import UNet2DModel
+    print("torch._dynamo.symbolic_convert" in sys.modules)
+program.run(main)
+"""
+
+
 def printed(program: str) -> list[str]:
     """What a program prints in a process of its own."""
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
@@ -38,8 +51,9 @@ def printed(program: str) -> list[str]:
     return result.stdout.splitlines()
 
 
-def test_training_does_not_import_the_compiler():
-    assert printed(TRAINED) == ["False"]
+@pytest.mark.parametrize("program", [TRAINED, DIFFUSED])
+def test_what_compiles_nothing_does_not_import_the_compiler(program: str) -> None:
+    assert printed(program) == ["False"]
 
 
 def test_a_compiled_function_gets_the_real_compiler():

@@ -99,7 +99,7 @@ def read_tensors(path: Path | str) -> "dict[str, np.ndarray]":
         return load_file(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, TypeError, ValueError, KeyError) as error:
         raise UserError(f"{path} is not a whole safetensors file ({error}): delete it and make it again") from None
 
 
@@ -154,11 +154,10 @@ def write_rows(path: Path | str, rows: list[dict[str, Any]]) -> None:
 def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
     """Read a parquet table."""
     import pandas as pd
-    import pyarrow
 
     try:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
+    except Exception as error:  # pandas and pyarrow raise errors of many kinds at broken bytes
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None

@@ -68,8 +68,18 @@ class Code:
             check_code(self.stage, self.planned, *self.further)
 
 
+_state = {"own process": False}
+
+
+def without(*packages: str) -> None:
+    """Let optional packages look missing to libraries that would import them; only where the process ends with us."""
+    if _state["own process"]:
+        sys.modules.update({name: None for name in packages if name not in sys.modules})  # type: ignore[misc]
+
+
 def run(main: Callable[[], None]) -> None:
     """Run a stage's `main`: a user's error becomes one sentence and exit code 1, ours keeps its traceback."""
+    _state["own process"] = True
     gc.set_threshold(200_000, 20, 20)  # an eighth of the time of importing torch is spent on collecting nothing
     lazy_compiler.install()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` and checkpoints get their turn

@@ -58,7 +58,7 @@ def read(path: Path) -> Conditions:
         content = yaml.safe_load(path.read_text())
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name the conditions file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
     content = _text_keys(content)
     fault = fault_in(content, SCHEMA)

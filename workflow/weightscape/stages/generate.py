@@ -27,6 +27,8 @@ Made = tuple[ImageSet, np.ndarray, dict[str, Any]]
 
 def by_ddpm(arguments: argparse.Namespace, device: Any) -> Made:
     """Images of the diffusion model that was trained on this data set."""
+    if arguments.settings.get("gate", {}).get("classifier") != "zero_shot":
+        program.without("peft", "transformers")  # half of the time that importing diffusers takes
     from weightscape.generators.denoiser import DDPMSettings
     from weightscape.generators.sampler import sample
 

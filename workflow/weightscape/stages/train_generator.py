@@ -24,6 +24,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
+    program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
     from weightscape.device import prepare
     from weightscape.generators import ddpm
