@@ -60,13 +60,15 @@ def _smoothed(field: Tensor, sigma: float) -> Tensor:
 
 
 def erasing(images: Tensor, draws: Draws, stream: str, *, probability: float, area: float) -> Tensor:
-    """A square of up to the share `area` of the image set to 0 with the given probability (Zhong et al. 2020)."""
+    """A square of up to the share `area` of the image set to 0 with the given probability (Zhong et al. 2020).
+
+    In whole pixels, as torchvision's RandomErasing with `ratio` 1 draws it.
+    """
     n, _, height, width = images.shape
     u = draws.uniform(stream, 4)
-    side = torch.sqrt(u[:, 1] * area)
-    top, left = u[:, 2] * (1 - side), u[:, 3] * (1 - side)
-    y = (torch.arange(height, device=images.device) + 0.5) / height
-    x = (torch.arange(width, device=images.device) + 0.5) / width
+    side = torch.sqrt(u[:, 1] * area * height * width).round().clamp(max=min(height, width))
+    top, left = (u[:, 2] * (height - side + 1)).floor(), (u[:, 3] * (width - side + 1)).floor()
+    y, x = torch.arange(height, device=images.device), torch.arange(width, device=images.device)
     rows = (y >= top[:, None]) & (y < (top + side)[:, None])
     columns = (x >= left[:, None]) & (x < (left + side)[:, None])
     hole = rows[:, :, None] & columns[:, None, :] & (u[:, 0] < probability).view(n, 1, 1)
