@@ -48,7 +48,7 @@ CHOOSES = {"assemble": {"values/guidance"}}  # the rule's inputs
 OPTIONAL = {
     "data": ("block",),
     "generate": ("gate", "pipeline"),
-    "aggregate": ("seen/",),
+    "aggregate": ("seen/", "severity/"),
     "report": ("config",),
 }  # asked for, and absent where they do not apply
 SHOWN = {"report": {"config"}}  # printed as a whole

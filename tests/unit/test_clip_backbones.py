@@ -1,5 +1,6 @@
 """CLIP image towers and networks from scratch: weights from a file, head on the projection, seeds."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,15 @@ import timm
 import torch
 from torch import nn
 
-from weightscape import architectures, backbones, networks
+from weightscape import action, architectures, backbones, dropouts, feed, networks, study, training
+from weightscape.commands.settings import load
 from weightscape.errors import UserError
 from weightscape.files import write_tensors
 
+ROOT = Path(__file__).parents[2]
 TINY = {
     "vit_base_patch32_clip_224.openai": {"img_size": 32, "embed_dim": 32, "depth": 2, "num_heads": 2},
+    "vit_base_patch32_clip_quickgelu_224.openai": {"img_size": 32, "embed_dim": 32, "depth": 2, "num_heads": 2},
     "resnet50_clip.openai": {},
 }
 
@@ -123,3 +127,38 @@ def test_the_small_stem_keeps_the_side_until_the_pooling() -> None:
     assert isinstance(net.get_submodule("maxpool"), nn.MaxPool2d)
     with pytest.raises(UserError, match="'_3x3' is for residual networks"):
         architectures.built("test_vit_3x3", 10)
+
+
+PAPER = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
+TOWER = "clip-vit-b32"
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("dose", ["p10", "p30"])
+def test_the_papers_doses_inside_fire_in_attention_mlps_and_blocks_at_their_rate(dose: str) -> None:
+    act = study.action(PAPER, "dropout_inside", dose, TOWER)
+    rate = PAPER["families"]["dropout_inside"]["doses"][dose]["rate"]
+    model = PAPER["backbones"][TOWER]["model"]
+    net = networks.prepared(networks.network(model, 3, act["dropout"]), torch.device("cpu"))
+    images = torch.randint(0, 256, (48, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(48) % 3
+    items = feed.Items(images, labels, labels, torch.zeros(48, dtype=torch.int8), torch.arange(48))
+    settings = {**PAPER["finetune"], "steps": 6, "witness_every": 1, "history_every": 6}
+    settings |= {"precision": "float32", "compile": False}
+    _, seen = training.train(net, items, settings, act, PAPER["backbones"][TOWER]["input"] | {"size": 32}, 4)
+    action.verdict(seen, act, items.description(), 6)
+    for place in action.DROPOUTS:
+        wanted = rate if place in ("attention", "mlp", "block") else 0.0
+        assert seen[f"{place}_drop_rate"] == pytest.approx(wanted, abs=0.02)
+        assert seen[f"{place}_drop_rate_evaluation"] == 0.0
+
+
+@pytest.mark.parametrize("place", ["attention", "mlp"])
+def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(place: str) -> None:
+    config = copy.deepcopy(PAPER)
+    dropouts.check(config)
+    config["families"]["dropout_inside"]["doses"]["p30"]["places"]["resnet18"] = [place]
+    expected = rf"families\.dropout_inside\.doses\.p30 in backbone 'resnet18': dropout in {place} was asked for, but"
+    with pytest.raises(UserError, match=expected) as caught:
+        dropouts.check(config)
+    assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape import study
+from weightscape import interventions, study
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -50,6 +50,8 @@ FAULTS = {
     ),
     "families/dropout/axis": ("hed", "axis = 'hed' is no number of dose 'weak'; choose from head, path"),
     "study/seeds": ([], r"seeds = \[\]"),
+    "families/dropout_inside/doses/weak/rate": (0, r"rate = 0 .*drop rate of every place, more than 0"),
+    "families/dropout_inside/doses/weak/places/efficientnet-lite0": (["atention"], "'atention' is not one of"),
     "finetune/checkpoint_every": (3, "must be a multiple of"),
     "study": (None, "study = None"),
 }
@@ -75,9 +77,9 @@ NAMED = ("data/", "backbones/", "families/", "data/digits/ood/", "/doses/")
 @pytest.mark.parametrize("path", _keys(CONFIG))
 def test_every_key_of_the_config_is_required(path: str) -> None:
     parent, _, last = path.rpartition("/")
-    if f"{parent}/" in NAMED or parent.endswith("/doses"):
+    if f"{parent}/" in NAMED or parent.endswith(("/doses", "/places")):
         pytest.skip("a name chosen by the study")
-    if parent.startswith("families/dropout") and last in study.DROPOUTS and last != "head":
+    if parent.startswith("families/dropout") and last in interventions.DROPOUTS and last != "head":
         pytest.skip("a place that is silent does not drop")
     config = copy.deepcopy(CONFIG)
     block = config
@@ -107,6 +109,27 @@ def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
     assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
     assert not _changed("finetune", {**RUN, "family": "augment"}, config)
     assert not _changed("spectra", RUN, config)
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        ({"lite": ["block"]}, r"places names 'lite', which backbones does not define; known: efficientnet-lite0"),
+        ({}, r"places does not say what drops in 'efficientnet-lite0': give it a list of head, path"),
+    ],
+)
+def test_a_dose_inside_says_for_each_backbone_what_drops(places: dict[str, Any], message: str) -> None:
+    config = edited("families/dropout_inside/doses/weak/places", places)
+    config["study"]["families"].append("dropout_inside")
+    with pytest.raises(UserError, match=message):
+        checked(config)
+
+
+def test_a_dose_inside_drops_in_its_own_backbone_alone() -> None:
+    wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": 0.1}
+    assert study.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0")["dropout"] == wanted
+    assert not any(study.action(CONFIG, "dropout_inside", "weak", "another")["dropout"].values())
+    assert not any(study.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0")["dropout"].values())
 
 
 def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
@@ -186,8 +209,17 @@ def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
 def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     seen = study.seen_corruptions(checked(CONFIG), "digits")
     assert seen["noise/weak"] == ["ood-noise-3"]
-    assert seen["augment/strong"] == ["ood-rotation-3"]
+    assert seen["augment/medium"] == ["ood-rotation-3"]
+    assert seen["augment/strong"] == ["ood-noise-3", "ood-rotation-3", "ood-occlusion-3"]
     assert not any(condition.endswith("baseline") for condition in seen)
+
+
+def test_the_severity_of_corruptions_is_known_and_other_shifts_have_none() -> None:
+    config = edited("data/digits/ood/blur-3/severity", 5)
+    found = study.severities(config, "digits")
+    assert found["ood-blur-3"] == 5 and found["ood-noise-3"] == 3
+    assert "ood-uci-digits" not in found and "test" not in found
+    assert _changed("aggregate", {}, config) and not _changed("finetune", RUN, config)
 
 
 def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:

@@ -31,6 +31,7 @@ shell.prefix("set -euo pipefail; trap : TERM; ")
 from weightscape import (
     assets,
     code,
+    dropouts,
     errors,
     images,
     own_files,
@@ -52,6 +53,7 @@ else:
         config = checked(config)
         check_tables(config)
         if workflow.is_main_process:
+            dropouts.check(config)
             ownership.check_known(
                 Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
                 Path.cwd(),

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weightscape import own_files, study
+from weightscape import interventions, own_files, study
 from weightscape.errors import UserError
 from weightscape.study import Config
 
@@ -174,12 +174,26 @@ def _check_family(config: Config, family: str) -> None:
                 f"choose from {numbers}"
             )
         _check_action(config, family, dose, values)
+        if family == interventions.INSIDE:
+            _check_places(config, f"families.{family}.doses.{dose}.places", values["places"])
         if "guidance" in values and float(values["guidance"]) not in study.guidances(config):
             allowed = ", ".join(map(str, study.guidances(config)))
             raise UserError(
                 f"config: families.{family}.doses.{dose}.guidance = {values['guidance']} is not generated; "
                 f"generate.guidances has the scales {allowed}"
             )
+
+
+def _check_places(config: Config, key: str, places: Config) -> None:
+    """Every backbone of the study must say what drops in it."""
+    for name in places:
+        if name not in config["backbones"]:
+            known = ", ".join(sorted(config["backbones"]))
+            raise UserError(f"config: {key} names {name!r}, which backbones does not define; known: {known}")
+    for backbone in config["study"]["backbones"]:
+        if backbone not in places:
+            allowed = ", ".join(interventions.DROPOUTS)
+            raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")
 
 
 def _check_action(config: Config, family: str, dose: str, values: Config) -> None:

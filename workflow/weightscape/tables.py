@@ -79,7 +79,10 @@ JUDGE = "judge"
 
 
 def evaluation(results: Path, outline: Outline) -> Table:
-    """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness."""
+    """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness.
+
+    `severity` is that of a corruption, 1 to 5; nan for other sets.
+    """
     rows = []
     for columns, run in runs_of(outline):
         metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
@@ -88,10 +91,15 @@ def evaluation(results: Path, outline: Outline) -> Table:
                 raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
             values = {name: value for name, value in metrics[split].items() if name != "class_accuracy"}
             seen = split in outline["seen"][columns["dataset"]].get(f"{columns['family']}/{columns['dose']}", [])
-            rows.append({**columns, "split": split, "seen": seen, **values})
+            severity = _severity(outline, columns["dataset"], split)
+            rows.append({**columns, "split": split, "severity": severity, "seen": seen, **values})
     table = pd.DataFrame(rows)
     table["effective_robustness"], table["no_robustness_because"] = effective_robustness(table)
     return table
+
+
+def _severity(outline: Outline, dataset: str, split: str) -> float:
+    return float(outline["severity"][dataset].get(split, float("nan")))
 
 
 def class_accuracy(results: Path, outline: Outline) -> Table:
@@ -100,9 +108,10 @@ def class_accuracy(results: Path, outline: Outline) -> Table:
     for columns, run in runs_of(outline):
         metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
         for split in outline["splits"][columns["dataset"]]:
+            severity = _severity(outline, columns["dataset"], split)
             for label, value in enumerate(metrics[split]["class_accuracy"]):
                 if value is not None:
-                    rows.append({**columns, "split": split, "label": label, "accuracy": value})
+                    rows.append({**columns, "split": split, "severity": severity, "label": label, "accuracy": value})
     return pd.DataFrame(rows)
 
 

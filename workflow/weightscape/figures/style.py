@@ -78,6 +78,7 @@ FAMILIES = {
     "dropout": Family("dropout", "#c78500", "^", "drop rate"),
     "weight_decay": Family("weight decay", "#c24e00", "X", "decay", log=True),
     "dropout_decay": Family("dropout and decay", "#782d00", "p", "drop rate"),
+    "dropout_inside": Family("dropout inside", "#8c6638", "d", "drop rate"),
     "label_noise": Family("label noise", "#b65a91", "P", "share of wrong labels"),
     "duplicate": Family("duplicates", "#5d4a7a", "<", "share of duplicates"),
     "real_add": Family("real added", "#111111", "*", "share added"),

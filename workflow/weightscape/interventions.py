@@ -1,0 +1,79 @@
+"""What a condition does: its typed values in the config, and the action at training time that follows from them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Config = Mapping[str, Any]
+
+BASELINE = "baseline"
+
+DROPOUTS = ("head", "path", "attention", "mlp", "block")
+"""Where a dose may drop."""
+
+INSIDE = "dropout_inside"
+"""The family whose doses name their places for each backbone."""
+
+NEUTRAL = {"steps": 1.0}
+"""The number of a baseline where it is not 0."""
+
+
+def doses(config: Config, family: str) -> list[str]:
+    """The doses of a family, the baseline first."""
+    return [BASELINE, *config["families"][family]["doses"]]
+
+
+def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
+    """The typed values of a dose; empty for the baseline."""
+    return {} if dose == BASELINE else dict(config["families"][family]["doses"][dose])
+
+
+def dose_number(config: Config, family: str, dose: str) -> float:
+    """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
+    return (
+        NEUTRAL.get(family, 0.0)
+        if dose == BASELINE
+        else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
+    )
+
+
+def action(config: Config, family: str, dose: str, backbone: str | None = None) -> dict[str, Any]:
+    """What a condition does at training time, with neutral values for all that it leaves alone.
+
+    A dose that states its dropouts per backbone has none without `backbone`.
+    """
+    values = dose_values(config, family, dose)
+    decays = family in ("weight_decay", "dropout_decay") and bool(values)
+    return {
+        "operations": operations(family, values),
+        "noise": values["sigma"] if family == "noise" and values else 0.0,
+        "dropout": _dropped(family, values, backbone),
+        "weight_decay": {
+            "decay": values["decay"] if decays else 0.0,
+            "coupled": values["coupled"] if decays else False,
+            "head": values.get("decay_head", True),
+            "norms": values.get("decay_norms", False),
+        },
+    }
+
+
+def _dropped(family: str, values: Mapping[str, Any], backbone: str | None) -> dict[str, float]:
+    """The drop rate of each place."""
+    rates: Mapping[str, float] = values if family in ("dropout", "dropout_decay") else {}
+    if family == INSIDE and values:
+        rates = {place: values["rate"] for place in values["places"].get(backbone, ())}
+    return {place: rates.get(place, 0.0) for place in DROPOUTS}
+
+
+def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The augmentations of a dose."""
+    if family == "augment":
+        return values.get("operations", [])
+    return [{"name": "resample", "size": values["size"]}] if family == "resolution" and values else []
+
+
+def training(config: Config, family: str, dose: str) -> dict[str, Any]:
+    """The settings of the training loop; equal in every condition but those of `steps`."""
+    settings = dict(config["finetune"])
+    if family == "steps" and dose != BASELINE:
+        settings["steps"] = round(settings["steps"] * dose_values(config, family, dose)["factor"])
+    return settings
