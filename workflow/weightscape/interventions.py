@@ -60,7 +60,8 @@ def _dropped(family: str, values: Mapping[str, Any], backbone: str | None) -> di
     """The drop rate of each place."""
     rates: Mapping[str, float] = values if family in ("dropout", "dropout_decay") else {}
     if family == INSIDE and values:
-        rates = {place: values["rate"] for place in values["places"].get(backbone, ())}
+        places: list[str] = values["places"].get(backbone, [])
+        rates = dict.fromkeys(places, float(values["rate"]))
     return {place: rates.get(place, 0.0) for place in DROPOUTS}
 
 

