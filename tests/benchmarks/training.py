@@ -132,6 +132,21 @@ def import_seconds(lines: str) -> float:
     return min(float(run.stdout) for run in runs)
 
 
+def stage_imports() -> list[str]:
+    """Rows of a table: CPU seconds until a stage's program has read its arguments, and until all that it may use is
+    there; least of three."""
+    from weightscape import code
+
+    rows = []
+    for path in sorted((ROOT / "workflow" / "weightscape" / "stages").glob("[a-z]*.py")):
+        name = f"weightscape.stages.{path.stem}"
+        whole = "\n".join(f"import {module}" for module in code.modules(name))
+        start = "from weightscape import lazy_compiler; lazy_compiler.install()\n"
+        first, last = (import_seconds(start + lines) for lines in (f"import {name}", whole))
+        rows.append(f"| {path.stem} | {first:.2f} | {last:.2f} |")
+    return rows
+
+
 def main() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -186,6 +201,9 @@ def main() -> None:
         rate = images / seconds(lambda: (ours(gpu, [AFFINE]), torch.cuda.synchronize())[0], time.perf_counter)
         slow = images / seconds(lambda: (plain(gpu, [AFFINE]), torch.cuda.synchronize())[0], time.perf_counter)
         lines.append(f"| images/s on {torch.cuda.get_device_name()}, ours and plain | {rate:.0f}, {slow:.0f} | |")
+    lines += ["", "Imports of each stage, CPU seconds (least of 3):", ""]
+    lines += ["| stage | its module | and every module of the package that it may import |", "|---|---|---|"]
+    lines += stage_imports()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))

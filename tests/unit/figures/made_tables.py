@@ -135,6 +135,7 @@ def _run_effects(effects: pd.DataFrame) -> pd.DataFrame:
 def _diversity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     base = {"vendi_1": 32.0, "vendi_2": 12.0, "weighted.score.published": 30.0, "mean_cosine": 0.41}
     base |= {"weighted.score.covariance": 29.0, "pldiv.mean": 0.6, "cluster_entropy.value": 2.5}
+    base |= {"weighted.score.permuted_min": 18.0, "weighted.score.permuted_max": 31.0}
     base |= {"recall": 0.8, "coverage": 0.9, "kid.value": 0.02}
     parts = []
     for space, (measure, value) in itertools.product(("pixels", "efficientnet-lite0"), base.items()):

@@ -8,7 +8,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weightscape.figures import dose_grid, esd, family_similarity, pictures, seen_samples, sheets, style
+from weightscape.figures import (
+    diversity_by_dose,
+    dose_grid,
+    esd,
+    family_similarity,
+    pictures,
+    seen_samples,
+    sheets,
+    style,
+)
 from weightscape.spectra import marchenko_pastur
 
 
@@ -92,6 +101,24 @@ def contrast(one: str, other: str) -> float:
     """Contrast ratio of WCAG 2."""
     light = sorted(float(np.dot([0.2126, 0.7152, 0.0722], linear(style.rgb(color)))) for color in (one, other))
     return (light[1] + 0.05) / (light[0] + 0.05)
+
+
+def test_whiskers_reach_from_the_least_to_the_greatest_score_over_row_orders():
+    diversity = made_tables.study()["diversity"]
+    part = diversity_by_dose.chosen(diversity)
+    rows = diversity_by_dose.rows_of(part)
+    assert [row.ends is not None for row in rows] == ["weighted" in row.name for row in rows]
+    assert not any("permuted" in row.name for row in rows)
+    figure = diversity_by_dose.draw({"diversity": diversity})
+    at = next(index for index, row in enumerate(rows) if row.name == "weighted.score.published pixels")
+    families = style.ordered(part["family"])
+    axis = next(a for block in figure.subfigs for a in block.axes[at * len(families) :])
+    drawn = [ends for lines in axis.collections for ends in lines.get_segments()]
+    own = diversity[(diversity["family"] == families[0]) & (diversity["space"] == "pixels")]
+    for dose in own["dose"].unique():
+        of = own[own["dose"] == dose].groupby("measure")["value"].mean()
+        low, high = of["weighted.score.permuted_min"], of["weighted.score.permuted_max"]
+        assert any(np.allclose(ends[:, 1], [low, high]) for ends in drawn), dose
 
 
 def test_on_a_logarithmic_dose_axis_zero_stands_one_decade_below_the_smallest():

@@ -12,6 +12,8 @@ MEASURES = {
     "mean_cosine": "mean cosine",
 }
 """Measures that are drawn where the table has them; a table without any of them shows its first three."""
+RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.score.permuted_max")}
+"""What a measure would be in other orders of the rows: least and greatest."""
 
 
 @style.styled
@@ -30,16 +32,29 @@ def _panel(block: SubFigure, part: style.Table) -> None:
 def chosen(diversity: style.Table) -> style.Table:
     """The rows of the measures that are drawn, named with their space."""
     names = [name for name in MEASURES if (diversity["measure"] == name).any()]
-    kept = diversity[diversity["measure"].isin(names or list(diversity["measure"].unique()[:3]))]
+    ends = [end for name in names for end in RANGES.get(name, ())]
+    kept = diversity[diversity["measure"].isin([*names, *ends] if names else list(diversity["measure"].unique()[:3]))]
     return kept.assign(quantity=kept["measure"], measure=kept["measure"] + " " + kept["space"])
 
 
 def rows_of(part: style.Table) -> list[Measure]:
     """One row for each measure and space, pixels first."""
     order = list(MEASURES)
-    pairs = part[["quantity", "space", "measure"]].drop_duplicates()
+    ends = [end for pair in RANGES.values() for end in pair]
+    pairs = part.loc[~part["quantity"].isin(ends), ["quantity", "space", "measure"]].drop_duplicates()
     pairs = sorted(
         pairs.itertuples(index=False, name=None),
         key=lambda pair: (order.index(pair[0]) if pair[0] in order else 9, pair[1] != "pixels", pair[1]),
     )
-    return [Measure(key, f"{MEASURES.get(quantity, quantity)}\n({space})") for quantity, space, key in pairs]
+    return [
+        Measure(key, f"{MEASURES.get(quantity, quantity)}\n({space})", ends=_ends(quantity, space))
+        for quantity, space, key in pairs
+    ]
+
+
+def _ends(quantity: str, space: str) -> tuple[str, str] | None:
+    """The names of a measure's range in this space."""
+    if quantity not in RANGES:
+        return None
+    low, high = RANGES[quantity]
+    return f"{low} {space}", f"{high} {space}"

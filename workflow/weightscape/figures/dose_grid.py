@@ -30,11 +30,15 @@ ONE_SEED = "one run per condition (n = 1), so that no spread is known; line: the
 
 @dataclass(frozen=True)
 class Measure:
-    """A row of panels: what it shows (a value of column `measure`), label with unit, kind of axis."""
+    """A row of panels: what it shows (a value of column `measure`), label with unit, kind of axis.
+
+    `ends` are two more values of `measure`, least and greatest, between which a whisker stands beside each mean.
+    """
 
     name: str
     label: str
     symlog: bool = False
+    ends: tuple[str, str] | None = None
 
 
 def height_of(measures: Sequence[Measure], each: float = 1.15) -> float:
@@ -52,6 +56,8 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
         own, runs = means[means["measure"] == measure.name], table[table["measure"] == measure.name]
         for axis, family in zip(row, families, strict=True):
             _panel(axis, own[own["family"] == family], runs[runs["family"] == family], style.look(family))
+            if measure.ends:
+                _whiskers(axis, means[means["family"] == family], measure.ends, style.look(family))
         row[0].set_ylabel(measure.label)
         _value_axis(row[0], own, measure)
     for top, bottom, family in zip(axes[0], axes[-1], families, strict=True):
@@ -76,6 +82,17 @@ def _panel(axis: Axes, means: style.Table, runs: style.Table, look: style.Family
     dosed = means["dose"] != style.BASELINE
     axis.plot(means["at"][dosed], means["mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
     axis.plot(means["at"][~dosed], means["mean"][~dosed], "o", color="white", mec=look.color, mew=0.8, ms=3.5)
+
+
+def _whiskers(axis: Axes, means: style.Table, ends: tuple[str, str], look: style.Family) -> None:
+    """Capped lines from the mean of the one measure to that of the other, to the left of the marks."""
+    low, high = (means[means["measure"] == name].set_index("at")["mean"] for name in ends)
+    low, high = low.align(high, join="inner")
+    if low.empty:
+        return
+    middle, half = (low + high) / 2, (high - low) / 2
+    at = low.index.to_numpy(float) - ASIDE * (np.ptp(low.index.to_numpy(float)) or 1.0)
+    axis.errorbar(at, middle, half, ls="", color=look.color, alpha=0.55, elinewidth=0.7, capsize=1.6, capthick=0.7)
 
 
 def _baseline_band(axis: Axes, baseline: style.Table) -> None:
