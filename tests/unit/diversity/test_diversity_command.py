@@ -201,6 +201,13 @@ def test_embeddings_have_no_need_of_a_network(write, rng, network, tmp_path, cap
     assert code == 1 and "holds embeddings already: leave out --backbone" in said.err
 
 
+def test_images_of_two_channels_are_refused_by_a_network(write, network, tmp_path, capsys):
+    made = write("made", images=np.zeros((4, 2, 8, 8), np.uint8))
+    options = ("--backbone", "test_resnet", "--weights", network[1], "--out", tmp_path / "o.json")
+    code, said = run(capsys, made, *options)
+    assert code == 1 and "test_resnet takes images of 1 or 3 channels, not 2: convert them" in said.err
+
+
 def test_pixels_import_no_torch(write, images, tmp_path):
     made = write("made", images=images)
     program = (
