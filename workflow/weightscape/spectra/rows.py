@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weightscape.seeds import generator
-from weightscape.spectra import estimators, overlaps, watcher
+from weightscape.spectra import estimators, overlaps, rounding, watcher
 from weightscape.spectra.eigenvalues import squared_singular_values
 from weightscape.spectra.matrices import NOT_FLOAT, Part
 from weightscape.spectra.settings import SpectraSettings
@@ -97,6 +97,7 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     values = found.values
     name = f"{matrix}/{part.layer}/{part.part}"
     row = identity(part, matrix) | {"status": _status(found.slices, values), "num_evals": len(values)}
+    row["rounding"] = floor
     row |= _watcher_columns(part, found, values, settings, name)
     if values[-1] > 0:
         row |= _our_columns(part, found, values, settings, name, floor)
@@ -130,10 +131,11 @@ def _our_columns(
     part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str, floor: float
 ) -> Row:
     columns: Row = dict(estimators.bulk(found.per_slice, part.larger, floor))
+    columns["rank"] = int(rounding.ranks(found.per_slice, part.larger, floor).sum())
     columns |= estimators.shapes(values, found.per_slice, part.larger, settings, floor)
     columns |= estimators.tail(values, part.larger, settings, name, floor)
     if settings.farms:
-        columns |= estimators.fixed_aspect(found.slices, settings)
+        columns |= estimators.fixed_aspect(found.slices, settings, floor)
     return columns
 
 
