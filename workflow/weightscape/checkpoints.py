@@ -49,6 +49,9 @@ class Safetensors(Mapping[str, np.ndarray]):
             return (array.astype(np.uint32) << 16).view(np.float32)
         return array.view(np.ndarray)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
 

@@ -18,6 +18,7 @@ from weightscape.spectra.matrices import Part, parts, tied
 from weightscape.spectra.overlaps import packed, unpacked, update_overlaps
 from weightscape.spectra.parallel import largest_first
 from weightscape.spectra.rows import (
+    Once,
     Row,
     Spectrum,
     Unmeasurable,
@@ -25,6 +26,7 @@ from weightscape.spectra.rows import (
     load,
     measured,
     relative_norm,
+    shape_of,
     spectrum,
 )
 from weightscape.spectra.settings import SpectraSettings
@@ -110,8 +112,7 @@ def parts_of(tensors: Mapping[str, np.ndarray]) -> list[Part]:
 
 def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
     """Shapes without reading the tensors where the mapping knows them."""
-    known = getattr(tensors, "shapes", None)
-    return known if known is not None else {key: tensor.shape for key, tensor in tensors.items()}
+    return {key: shape_of(tensors, key) for key in tensors}
 
 
 def _check(matrices: Sequence[str], before: Mapping[str, np.ndarray] | None) -> None:
@@ -133,24 +134,26 @@ def _measure_part(
 ) -> Measured:
     """All matrices of one part."""
     result = Measured()
+    after, before = Once(after), Once(before)
     spectra: dict[str, Spectrum] = {}
     floors: dict[str, float] = {}
     vectors = _vectors(part, settings) if settings.overlaps and "delta" in matrices else 0
     for matrix in matrices:
+        own = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
         try:
             found = ready.get((matrix, part.name))
-            slices = load(part, matrix, after, before, settings.memory_limit) if found is None else found.slices
+            slices = load(own, matrix, after, before, settings.memory_limit) if found is None else found.slices
         except Unmeasurable as reason:
-            result.rows.append(identity(part, matrix) | {"status": str(reason)})
+            result.rows.append(identity(own, matrix) | {"status": str(reason)})
             continue
-        found = found or _decomposed(slices, vectors)
+        found = found or _decomposed(slices, min(vectors, own.smaller))
         if found is None:
-            result.rows.append(identity(part, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
+            result.rows.append(identity(own, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
             continue
         spectra[matrix] = found
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
         floors[matrix] = _rounding(part, matrix, found, after, before)
-        result.rows.append(measured(part, matrix, found, settings, floors[matrix]))
+        result.rows.append(measured(own, matrix, found, settings, floors[matrix]))
     if "delta" in spectra:
         update = next(row for row in result.rows if row["matrix"] == "delta")
         update |= _update_columns(part, spectra, after, before, vectors, leading, floors["delta"])
@@ -175,7 +178,10 @@ def _update_columns(
             bases.setdefault("before", known)
         for name, tensors in (("before", before), ("after", after)):
             if name not in bases:
-                bases[name] = spectrum(part.view(tensors[part.key]), vectors).leading
+                whole = _decomposed(part.view(tensors[part.key]), vectors)
+                if whole is None:
+                    return columns
+                bases[name] = whole.leading
         ranks = rounding.ranks(spectra["delta"].per_slice, part.larger, rounding.CLEAR * floor)
         kept = min((int(rank) for rank in ranks if rank), default=0)
         if kept:

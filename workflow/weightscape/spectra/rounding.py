@@ -50,8 +50,9 @@ def _reach(slices: np.ndarray) -> float:
     wide = slices.astype(np.float32) if slices.dtype.itemsize < 4 else slices
     with np.errstate(over="ignore"):
         sums = [np.einsum(f"sij,sij->s{side}", wide, wide).max() for side in "ij"]
-        if not np.isfinite(sums).all():
-            sums = [np.einsum(f"sij,sij->s{side}", wide, wide, dtype=np.float64).max() for side in "ij"]
+    if not np.isfinite(sums).all():
+        unit = float(np.abs(wide).max())
+        return unit * _reach(wide / unit)
     return float(np.sqrt(sums, dtype=np.float64).sum() / np.sqrt(12))
 
 

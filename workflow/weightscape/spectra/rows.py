@@ -1,6 +1,6 @@
 """One row of the table: all columns of one matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,35 @@ class Unmeasurable(Exception):
     """Why a matrix has no spectrum; becomes the status of its row."""
 
 
+class Once(Mapping[str, np.ndarray]):
+    """A state dict of which each tensor is read (and widened) once, and only when its values are needed."""
+
+    def __init__(self, source: Mapping[str, np.ndarray]) -> None:
+        self.source = source
+        self.shapes = getattr(source, "shapes", None)
+        self._read: dict[str, np.ndarray] = {}
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key not in self._read:
+            self._read[key] = self.source[key]
+        return self._read[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.source
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.source)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+def shape_of(tensors: Mapping[str, np.ndarray], key: str) -> tuple[int, ...]:
+    """The shape of a tensor, without reading it where the mapping knows."""
+    known = getattr(tensors, "shapes", None)
+    return tensors[key].shape if known is None else known[key]
+
+
 def load(
     part: Part, matrix: str, after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray], limit: int
 ) -> np.ndarray:
@@ -29,8 +58,9 @@ def load(
         return _finite(part, "after", after)
     if part.key not in before:
         raise Unmeasurable("before has no such tensor")
-    if before[part.key].shape != after[part.key].shape:
-        raise Unmeasurable(f"shape {after[part.key].shape} was {before[part.key].shape} before")
+    earlier = shape_of(before, part.key)
+    if earlier != part.shape:
+        raise Unmeasurable(f"shape {part.shape} was {earlier} before")
     if matrix == "before":
         return _finite(part, "before", before)
     return np.subtract(_finite(part, "after", after), _finite(part, "before", before), dtype=np.float64)
@@ -49,9 +79,14 @@ def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.nd
 
 
 def _check_memory(part: Part, limit: int) -> None:
-    needed = 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)
+    needed = _needed(part)
     if needed > limit:
         raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
+
+
+def _needed(part: Part) -> int:
+    """Bytes of float64 work space."""
+    return 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)
 
 
 def identity(part: Part, matrix: str) -> Row:
@@ -140,6 +175,7 @@ def _our_columns(
 
 
 def relative_norm(update: np.ndarray, before: np.ndarray) -> float:
-    """Frobenius norm of the update over that of the weights before; NaN if those are zero."""
-    size = float(np.linalg.norm(before.astype(np.float64)))
-    return float(np.linalg.norm(update)) / size if size > 0 else float("nan")
+    """Frobenius norm of the update over that of the weights before; NaN if that is zero or overflows."""
+    with np.errstate(over="ignore"):
+        size = float(np.linalg.norm(before.astype(np.float64)))
+    return float(np.linalg.norm(update)) / size if 0 < size < np.inf else float("nan")
