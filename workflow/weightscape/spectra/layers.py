@@ -18,7 +18,6 @@ from weightscape.spectra.matrices import Part, parts, tied
 from weightscape.spectra.overlaps import packed, unpacked, update_overlaps
 from weightscape.spectra.parallel import largest_first
 from weightscape.spectra.rows import (
-    Once,
     Row,
     Spectrum,
     Unmeasurable,
@@ -27,6 +26,7 @@ from weightscape.spectra.rows import (
     measured,
     relative_norm,
     shape_of,
+    slices_of,
     spectrum,
 )
 from weightscape.spectra.settings import SpectraSettings
@@ -134,7 +134,6 @@ def _measure_part(
 ) -> Measured:
     """All matrices of one part."""
     result = Measured()
-    after, before = Once(after), Once(before)
     spectra: dict[str, Spectrum] = {}
     floors: dict[str, float] = {}
     vectors = _vectors(part, settings) if settings.overlaps and "delta" in matrices else 0
@@ -150,7 +149,7 @@ def _measure_part(
         if found is None:
             result.rows.append(identity(own, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
             continue
-        spectra[matrix] = found
+        spectra[matrix] = found.without_slices()
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
         floors[matrix] = _rounding(part, matrix, found, after, before)
         result.rows.append(measured(own, matrix, found, settings, floors[matrix]))
@@ -170,7 +169,7 @@ def _update_columns(
     floor: float,
 ) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
-    columns: Row = {"relative_norm": relative_norm(spectra["delta"].slices, part.view(before[part.key]))}
+    columns: Row = {"relative_norm": relative_norm(spectra["delta"].per_slice, slices_of(part, before))}
     if vectors and spectra["delta"].per_slice.any():
         bases = {name: found.leading for name, found in spectra.items()}
         known = unpacked(part.name, leading)
@@ -178,7 +177,7 @@ def _update_columns(
             bases.setdefault("before", known)
         for name, tensors in (("before", before), ("after", after)):
             if name not in bases:
-                whole = _decomposed(part.view(tensors[part.key]), vectors)
+                whole = _decomposed(slices_of(part, tensors), vectors)
                 if whole is None:
                     return columns
                 bases[name] = whole.leading
@@ -211,7 +210,7 @@ def _rounding(
 ) -> float:
     """What storing the weights in their precision does to the singular values of a matrix."""
     if matrix == "delta":
-        return rounding.of_update(part.view(after[part.key]), part.view(before[part.key]))
+        return rounding.of_update(slices_of(part, after), slices_of(part, before))
     return rounding.of_weights(found.slices)
 
 

@@ -27,8 +27,8 @@ _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 class Part:
     """One matrix of a weight tensor, or the pooled slices of a convolution.
 
-    `start:stop` is its range along `axis` of the tensor of this `shape`; `rows` x `columns` the shape of one slice, `slices`
-    their number; `status` is "ok" or why no spectrum is taken.
+    `start:stop` is its range along `axis` of the tensor of this `shape`; `rows` x `columns` the shape of one
+    slice, `slices` their number; `status` is "ok" or why no spectrum is taken.
     """
 
     key: str
@@ -71,7 +71,16 @@ class Part:
 
     def view(self, tensor: np.ndarray) -> np.ndarray:
         """Its slices [slices, rows, columns], a view of the tensor in its own type where possible."""
-        selected = tensor[self.start : self.stop] if self.axis == 0 else tensor[:, self.start : self.stop]
+        return self.stacked(tensor[self.index])
+
+    @property
+    def index(self) -> tuple[slice, ...]:
+        """Where it is in the tensor."""
+        return (*[slice(None)] * self.axis, slice(self.start, self.stop))
+
+    @staticmethod
+    def stacked(selected: np.ndarray) -> np.ndarray:
+        """Slices of what stands at `index`."""
         if selected.ndim == 2:
             return selected[None]
         flat = selected.reshape(*selected.shape[:2], -1)

@@ -1,6 +1,6 @@
 """One row of the table: all columns of one matrix."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,33 +18,16 @@ class Unmeasurable(Exception):
     """Why a matrix has no spectrum; becomes the status of its row."""
 
 
-class Once(Mapping[str, np.ndarray]):
-    """A state dict of which each tensor is read (and widened) once, and only when its values are needed."""
-
-    def __init__(self, source: Mapping[str, np.ndarray]) -> None:
-        self.source = source
-        self.shapes = getattr(source, "shapes", None)
-        self._read: dict[str, np.ndarray] = {}
-
-    def __getitem__(self, key: str) -> np.ndarray:
-        if key not in self._read:
-            self._read[key] = self.source[key]
-        return self._read[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.source
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.source)
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-
 def shape_of(tensors: Mapping[str, np.ndarray], key: str) -> tuple[int, ...]:
     """The shape of a tensor, without reading it where the mapping knows."""
     known = getattr(tensors, "shapes", None)
     return tensors[key].shape if known is None else known[key]
+
+
+def slices_of(part: Part, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The slices [slices, rows, columns] of a part, of which no more is widened than itself."""
+    cut = getattr(tensors, "cut", None)
+    return part.view(tensors[part.key]) if cut is None else part.stacked(cut(part.key, part.index))
 
 
 def load(
@@ -67,7 +50,7 @@ def load(
 
 
 def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
-    slices = part.view(tensors[part.key])
+    slices = slices_of(part, tensors)
     if slices.dtype.kind != "f":
         raise Unmeasurable("complex numbers" if slices.dtype.kind == "c" else NOT_FLOAT)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -118,6 +101,10 @@ class Spectrum:
     def values(self) -> np.ndarray:
         """All eigenvalues, sorted."""
         return np.sort(self.per_slice.ravel())
+
+    def without_slices(self) -> "Spectrum":
+        """What is compared with other matrices, without the matrix itself."""
+        return Spectrum(np.empty((0, 0, 0)), self.per_slice, self.leading)
 
 
 def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
@@ -174,8 +161,8 @@ def _our_columns(
     return columns
 
 
-def relative_norm(update: np.ndarray, before: np.ndarray) -> float:
-    """Frobenius norm of the update over that of the weights before; NaN if that is zero or overflows."""
+def relative_norm(values: np.ndarray, before: np.ndarray) -> float:
+    """Frobenius norm of the update with these eigenvalues over that of before; NaN if that is zero or overflows."""
     with np.errstate(over="ignore"):
         size = float(np.linalg.norm(before.astype(np.float64)))
-    return float(np.linalg.norm(update)) / size if 0 < size < np.inf else float("nan")
+    return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")
