@@ -54,7 +54,7 @@ def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.nd
     if slices.dtype.kind != "f":
         raise Unmeasurable("complex numbers" if slices.dtype.kind == "c" else NOT_FLOAT)
     with np.errstate(invalid="ignore", over="ignore"):
-        total = slices.sum(dtype=np.float64)
+        total = slices.sum()
     if not np.isfinite(total) and not np.isfinite(slices).all():
         word = "NaN" if np.isnan(slices).any() else "infinite values"
         raise Unmeasurable(f"{word} in {part.key} ({matrix})")
@@ -130,8 +130,9 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
 def _status(slices: np.ndarray, values: np.ndarray) -> str:
     if values[-1] == 0:
         return "all zeros"
-    first = slices.flat[0]
-    return f"constant: every entry is {first:g}" if (slices == first).all() else "ok"
+    first = slices[0, 0, 0]
+    same = (slices[:, 0] == first).all() and (slices == first).all()  # a row tells of nearly all that they vary
+    return f"constant: every entry is {first:g}" if same else "ok"
 
 
 def _watcher_columns(part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str) -> Row:
