@@ -42,6 +42,7 @@ UPDATES = SpectraSettings(mp_fit=False, spacing=False)
 SMALL = "squeezenet1_1"
 MODELS = ("resnet18", "resnet50", "vit_b_16")
 State = dict[str, np.ndarray]
+Timed = Sequence[float] | np.ndarray
 
 
 def network(name: str, seed: int = 0) -> torch.nn.Module:
@@ -189,7 +190,7 @@ def compare_many(count: int) -> dict[str, object]:
     return _phase(f"{count} checkpoints of {SMALL}", theirs, ours, worst)
 
 
-def _phase(name: str, theirs: Sequence[float], ours: Sequence[float], worst: float) -> dict[str, object]:
+def _phase(name: str, theirs: Timed, ours: Timed, worst: float) -> dict[str, object]:
     """A line of the second table, from CPU and wall times on one BLAS thread."""
     return {
         "phase": name,
