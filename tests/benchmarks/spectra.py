@@ -17,7 +17,7 @@ import sys
 import time
 import tracemalloc
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,15 +31,18 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from weightscape.spectra import marchenko_pastur  # noqa: E402
 from weightscape.spectra.columns import WATCHER  # noqa: E402
-from weightscape.spectra.layers import measure, parts_of  # noqa: E402
+from weightscape.spectra.layers import MATRICES, measure, parts_of  # noqa: E402
 from weightscape.spectra.matrices import Part  # noqa: E402
 from weightscape.spectra.settings import SpectraSettings  # noqa: E402
 
 BARE = SpectraSettings(mp_fit=False, overlaps=False, spacing=False)
 NOT_COMPARED = {"ww_scale", "rand_distance", "max_rand_eval", "ww_softrank"}
 FITTED = {"sigma_mp", "bulk_min", "bulk_max", "num_spikes", "mp_softrank"}
+UPDATES = SpectraSettings(mp_fit=False, spacing=False)
+SMALL = "squeezenet1_1"
 MODELS = ("resnet18", "resnet50", "vit_b_16")
 State = dict[str, np.ndarray]
+Timed = Sequence[float] | np.ndarray
 
 
 def network(name: str, seed: int = 0) -> torch.nn.Module:
@@ -143,15 +146,15 @@ def compare_fit(layers: int) -> dict[str, object]:
     _, spectra = measure(state(network("resnet18")), settings=BARE)
     shapes = {part.layer: (part.larger, part.smaller) for part in parts_of(state(network("resnet18")))}
     watcher = weightwatcher.WeightWatcher()
-    theirs = ours = worst = 0.0
+    theirs, ours, worst = np.zeros(2), np.zeros(2), 0.0
     for name, values in sorted(spectra.items(), key=lambda item: -len(item[1]))[: 3 * layers : 3]:
         larger, smaller = shapes[name.split("/")[1]]
         arguments = (values, larger, smaller, 1, "", 0, 0, False, False, "", "", 0.6, True, values)
         found: list[float] = []
         with threadpool_limits(1):
-            theirs += timed(lambda a=arguments, f=found: f.append(watcher.mp_fit(*a)[1]))[0]
+            theirs += timed(lambda a=arguments, f=found: f.append(watcher.mp_fit(*a)[1]))
             fit = marchenko_pastur.fit_bulk(values, larger, smaller)
-            ours += timed(lambda v=values, n=larger, m=smaller: marchenko_pastur.fit_bulk(v, n, m), 3)[0]
+            ours += timed(lambda v=values, n=larger, m=smaller: marchenko_pastur.fit_bulk(v, n, m), 3)
         worst = max(worst, abs(fit.sigma / found[0] - 1) if fit else np.inf)
     return _phase(f"mp_fit, {layers} layers of resnet18", theirs, ours, worst)
 
@@ -169,37 +172,48 @@ def compare_null() -> dict[str, object]:
     weights = state(model)
     settings = SpectraSettings(null=True, mp_fit=False, overlaps=False, spacing=False)
     with threadpool_limits(1):
-        theirs, _ = timed(lambda: watch(model, randomize=True, mp_fit=False))
-        ours, _ = timed(lambda: measure(weights, settings=settings), 2)
+        theirs = timed(lambda: watch(model, randomize=True, mp_fit=False))
+        ours = timed(lambda: measure(weights, settings=settings), 2)
     return _phase("with the random null, three layers", theirs, ours, np.nan)
 
 
 def compare_many(count: int) -> dict[str, object]:
-    """A list of checkpoints of one shape, and what each adds to a common start that is measured once."""
-    models = [network("squeezenet1_1", seed) for seed in range(count)]
+    """A list of checkpoints of one shape, one after the other."""
+    models = [network(SMALL, seed) for seed in range(count)]
     states = [state(model) for model in models]
+    tables: list[pd.DataFrame] = []
+    mine: list[pd.DataFrame] = []
     with threadpool_limits(1):
-        theirs, _ = timed(lambda: [watch(model) for model in models])
-        ours, _ = timed(lambda: [measure(weights, settings=BARE) for weights in states])
-    return _phase(f"{count} checkpoints of squeezenet1_1", theirs, ours, np.nan)
+        theirs = timed(lambda: tables.extend(watch(model) for model in models))
+        ours = timed(lambda: mine.extend(measure(weights, settings=BARE)[0] for weights in states))
+    worst = max(worst_difference(*pair, fitted=False) for pair in zip(tables, mine, strict=True))
+    return _phase(f"{count} checkpoints of {SMALL}", theirs, ours, worst)
 
 
-def _phase(name: str, theirs: float, ours: float, worst: float) -> dict[str, object]:
+def _phase(name: str, theirs: Timed, ours: Timed, worst: float) -> dict[str, object]:
+    """A line of the second table, from CPU and wall times on one BLAS thread."""
     return {
         "phase": name,
-        "weightwatcher CPU s": theirs,
-        "ours CPU s": ours,
-        "ratio": theirs / ours,
+        "weightwatcher CPU s": float(theirs[0]),
+        "ours CPU s": float(ours[0]),
+        "CPU ratio": float(theirs[0] / ours[0]),
+        "weightwatcher wall s": float(theirs[1]),
+        "ours wall s": float(ours[1]),
+        "wall ratio": float(theirs[1] / ours[1]),
         "worst relative difference": worst,
     }
 
 
 def memory(name: str) -> dict[str, object]:
-    """Peak of allocations beyond the weights, in MB."""
+    """Peak of allocations beyond the weights, in MB; of ours also with the weights before and the update."""
     model = network(name)
-    weights = state(model)
+    weights, before = state(model), state(network(name, 1))
     peaks = []
-    for work in (lambda: watch(model), lambda: measure(weights, settings=BARE)):
+    for work in (
+        lambda: watch(model),
+        lambda: measure(weights, settings=BARE),
+        lambda: measure(weights, before, settings=UPDATES, matrices=MATRICES),
+    ):
         tracemalloc.start()
         work()
         peaks.append(tracemalloc.get_traced_memory()[1] / 1e6)
@@ -211,6 +225,8 @@ def memory(name: str) -> dict[str, object]:
         "ours peak MB": peaks[1],
         "largest weight in float64 MB": largest,
         "ours / largest weight": peaks[1] / largest,
+        "ours with update MB": peaks[2],
+        "ours with update / largest weight": peaks[2] / largest,
     }
 
 
@@ -340,7 +356,7 @@ def main() -> None:
                 compare_many(3 if arguments.quick else 20),
             ]
         ),
-        "Memory": text([memory(name) for name in models]),
+        "Memory": text([memory(name) for name in (*models, SMALL)]),
         "Where our time goes": text([where(name, rate) for name in models]),
         "Start": text([start(begin), first_row(begin)]),
     }

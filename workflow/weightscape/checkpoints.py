@@ -42,12 +42,19 @@ class Safetensors(Mapping[str, np.ndarray]):
         self.shapes = {name: tuple(entry["shape"]) for name, entry in self._entries.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
+        return self.cut(name, ...)
+
+    def cut(self, name: str, index: Any) -> np.ndarray:
+        """The entries of a tensor at `index`, without widening the others."""
         entry = self._entries[name]
         first, last = entry["data_offsets"]
-        array = self._bytes[first:last].view(_TYPES[entry["dtype"]]).reshape(entry["shape"])
+        array = self._bytes[first:last].view(_TYPES[entry["dtype"]]).reshape(entry["shape"])[index]
         if entry["dtype"] == "BF16":
-            return (array.astype(np.uint32) << 16).view(np.float32)
+            return _widened(array)
         return array.view(np.ndarray)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)
@@ -102,12 +109,14 @@ def open_checkpoint(path: Path | str) -> Mapping[str, np.ndarray]:
     raise UserError(f"{path} ends in {path.suffix!r}: give a .safetensors, .pt or .pth state dict")
 
 
-def _torch_state(path: Path) -> dict[str, np.ndarray]:
-    """A state dict written by torch; only weights are unpickled."""
+def _torch_state(path: Path) -> "TorchState":
+    """A state dict written by torch, memory-mapped where its format allows; only weights are unpickled."""
+    import zipfile
+
     import torch
 
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch's readers raise errors of many kinds at broken bytes
         reason = (re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() or [type(error).__name__])[0].split(". ")[0]
         raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
@@ -118,14 +127,46 @@ def _torch_state(path: Path) -> dict[str, np.ndarray]:
     tensors = {name: value for name, value in items if isinstance(value, torch.Tensor)}
     if not tensors:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
-    return {name: _array(tensor) for name, tensor in tensors.items()}
+    return TorchState(tensors)
 
 
-def _array(tensor: Any) -> np.ndarray:
+class TorchState(Mapping[str, np.ndarray]):
+    """Tensors of torch as arrays; each is converted when it is asked for."""
+
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
+        self._tensors = tensors
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.cut(name, ...)
+
+    def cut(self, name: str, index: Any) -> np.ndarray:
+        """The entries of a tensor at `index`, without widening the others."""
+        return _array(self._tensors[name], index)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tensors
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+
+def _array(tensor: Any, index: Any) -> np.ndarray:
     import torch
 
-    wide = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
     try:
-        return wide.detach().numpy()
+        if tensor.dtype == torch.bfloat16:
+            return _widened(tensor.detach().view(torch.int16).numpy()[index])
+        return tensor.detach().numpy()[index]
     except (TypeError, RuntimeError):  # float8, sparse and the like: measured as what is no plain number
-        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))
+        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]
+
+
+def _widened(halves: np.ndarray) -> np.ndarray:
+    """float32 of the bit patterns of bfloat16: their upper half."""
+    wide = np.zeros((*halves.shape, 2), "<u2")
+    wide[..., 1] = halves.view("<u2")
+    return wide.view("<f4")[..., 0]

@@ -10,7 +10,7 @@ def values_of(matrix):
     return np.linalg.eigvalsh(matrix.T @ matrix)
 
 
-@pytest.mark.parametrize(("larger", "smaller"), [(60, 60), (96, 48), (200, 20)])
+@pytest.mark.parametrize(("larger", "smaller"), [(10, 10), (60, 60), (96, 48), (200, 20), (1000, 10)])
 def test_few_noise_matrices_have_any_outlier(larger, smaller):
     random = np.random.default_rng(0)
     draws = 2000
@@ -18,6 +18,15 @@ def test_few_noise_matrices_have_any_outlier(larger, smaller):
         outliers.find(values_of(random.standard_normal((larger, smaller))), larger).count > 0 for _ in range(draws)
     )
     assert 0.01 <= found / draws <= 0.07
+
+
+@pytest.mark.parametrize(("larger", "smaller"), [(64, 8), (32, 6), (100, 4), (32, 3)])
+def test_of_a_few_columns_noise_has_an_outlier_even_more_rarely(larger, smaller):
+    random = np.random.default_rng(0)
+    noise = random.standard_normal((2000, larger, smaller))
+    values = np.linalg.eigvalsh(noise.swapaxes(1, 2) @ noise)
+    found = sum(outliers.find(row, larger).count > 0 for row in values)
+    assert 0 < found / 2000 <= 0.025
 
 
 @pytest.mark.parametrize("planted", [1, 5, 12])

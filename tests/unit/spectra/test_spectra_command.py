@@ -49,6 +49,13 @@ def test_a_wrong_argument_is_one_sentence(files, capsys, change, words):
     assert words in error and "Traceback" not in error
 
 
+def test_two_checkpoints_of_other_names_are_one_sentence(files, capsys):
+    save_file({"module.fc.weight": np.ones((4, 3))}, files / "other.safetensors")
+    after, before = (str(files / f"{name}.safetensors") for name in ("after", "other"))
+    assert main(["spectra", after, "--before", before, "--out", str(files / "x.csv")]) == 1
+    assert "share no weight (the first are fc.weight and module.fc.weight)" in capsys.readouterr().err
+
+
 def test_a_file_without_weights_is_named(files, capsys):
     save_file({"bias": np.zeros(3)}, files / "none.safetensors")
     assert main(["spectra", str(files / "none.safetensors"), "--out", str(files / "x.csv")]) == 1

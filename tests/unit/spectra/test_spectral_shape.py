@@ -96,7 +96,7 @@ def test_windows_are_moved_over_either_orientation():
 
 
 BULK = {
-    "num_evals": 100, "matrix_rank": 100, "mp_kolmogorov": 0.1, "num_outliers": 0, "outlier_edge": 2.0,
+    "num_evals": 100, "rank": 100, "mp_kolmogorov": 0.1, "num_outliers": 0, "outlier_edge": 2.0,
     "spectral_norm": 10.0, "ww_scale": 1.0, "tail_alpha": 3.0, "tail_size": 40,
 }  # fmt: skip
 
@@ -110,7 +110,7 @@ BULK = {
         ({"mp_kolmogorov": 0.5}, "heavy-tailed"),
         ({"mp_kolmogorov": 0.5, "tail_alpha": 5.0}, "bulk-decay"),
         ({"mp_kolmogorov": 0.5, "tail_size": 10}, "bulk-decay"),
-        ({"matrix_rank": 30}, "rank-collapse"),
+        ({"rank": 30}, "rank-collapse"),
     ],
 )
 def test_each_phase_follows_its_rule(change, expected):
@@ -118,4 +118,4 @@ def test_each_phase_follows_its_rule(change, expected):
 
 
 def test_without_a_bulk_there_is_no_phase():
-    assert phases.phase({"num_evals": 4, "matrix_rank": 4}) is None
+    assert phases.phase({"num_evals": 4, "rank": 4}) is None

@@ -54,6 +54,11 @@ def run(arguments: argparse.Namespace) -> None:
     found = parts_of(after)
     if not found:
         raise UserError(f"{arguments.after} has no weight matrices: give the state dict of a network")
+    if before is not None and not any(part.key in before for part in found):
+        raise UserError(
+            f"{arguments.after} and {arguments.before} share no weight (the first are {found[0].key} and"
+            f" {next(iter(before), 'none')}): give the weights that training started from, under the same names"
+        )
     layers = {part.layer for part in found}
     for head in arguments.head:
         if head.removesuffix(".weight") not in layers:

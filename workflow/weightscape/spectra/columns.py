@@ -50,6 +50,8 @@ WATCHER = {
 }
 
 OURS = {
+    "rounding": "largest singular value that rounding the weights may give, by the rule below",
+    "rank": "number of singular values above `rounding` and above numerical rank, all slices",
     "num_outliers": "eigenvalues above the 95 % Tracy-Widom edge of noise like the bulk, summed over slices",
     "outlier_edge": "that edge, in units of lambda, mean over slices",
     "outlier_energy": "share of the outliers in the sum of lambda, mean over slices",

@@ -91,12 +91,12 @@ def tail(values: np.ndarray, larger: int, settings: SpectraSettings, name: str, 
     return columns
 
 
-def fixed_aspect(slices: np.ndarray, settings: SpectraSettings) -> dict[str, float]:
+def fixed_aspect(slices: np.ndarray, settings: SpectraSettings, floor: float = 0.0) -> dict[str, float]:
     """The FARMS exponent with its window."""
     side, aspect, stride = settings.farms_side, settings.farms_aspect, settings.farms_stride
     tall, wide = farms.window(side, aspect)
     return {
-        "farms_alpha": farms.fixed_aspect_exponent(slices, side, aspect, stride),
+        "farms_alpha": farms.fixed_aspect_exponent(slices, side, aspect, stride, floor),
         "farms_rows": tall,
         "farms_columns": wide,
         "farms_stride": stride,

@@ -17,8 +17,11 @@ def window(side: int, aspect: float) -> tuple[int, int]:
     return round(side * aspect), side
 
 
-def fixed_aspect_exponent(slices: np.ndarray, side: int, aspect: float, stride: int) -> float:
-    """Hill exponent of the pooled windows of [slices, n, m]; NaN if the window does not fit."""
+def fixed_aspect_exponent(slices: np.ndarray, side: int, aspect: float, stride: int, floor: float = 0.0) -> float:
+    """Hill exponent of the pooled windows of [slices, n, m]; NaN if the window does not fit.
+
+    Singular values up to `floor` are left out.
+    """
     if slices.shape[1] < slices.shape[2]:
         slices = np.swapaxes(slices, 1, 2)
     tall, wide = window(side, aspect)
@@ -27,7 +30,8 @@ def fixed_aspect_exponent(slices: np.ndarray, side: int, aspect: float, stride: 
     pooled = np.sort(
         np.concatenate([squared_singular_values(part).ravel() for part in _windows(slices, tall, wide, stride)])
     )
-    return hill(pooled[len(pooled) - rank(pooled, tall) :])
+    kept = pooled[len(pooled) - rank(pooled, tall) :]
+    return hill(kept[np.searchsorted(kept, floor**2, side="right") :])
 
 
 def _windows(slices: np.ndarray, tall: int, wide: int, stride: int) -> Iterator[np.ndarray]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.progress import Progress
+from weightscape.spectra import rounding
 from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.matrices import Part, parts, tied
 from weightscape.spectra.overlaps import packed, unpacked, update_overlaps
@@ -24,6 +25,8 @@ from weightscape.spectra.rows import (
     load,
     measured,
     relative_norm,
+    shape_of,
+    slices_of,
     spectrum,
 )
 from weightscape.spectra.settings import SpectraSettings
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MATRICES = ("before", "after", "delta")
-ROUNDING = 4.0
-"""The spectral norm of the rounding of stored weights is below this times their own norm times epsilon."""
 
 
 @dataclass
@@ -111,8 +112,7 @@ def parts_of(tensors: Mapping[str, np.ndarray]) -> list[Part]:
 
 def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
     """Shapes without reading the tensors where the mapping knows them."""
-    known = getattr(tensors, "shapes", None)
-    return known if known is not None else {key: tensor.shape for key, tensor in tensors.items()}
+    return {key: shape_of(tensors, key) for key in tensors}
 
 
 def _check(matrices: Sequence[str], before: Mapping[str, np.ndarray] | None) -> None:
@@ -135,25 +135,27 @@ def _measure_part(
     """All matrices of one part."""
     result = Measured()
     spectra: dict[str, Spectrum] = {}
+    floors: dict[str, float] = {}
     vectors = _vectors(part, settings) if settings.overlaps and "delta" in matrices else 0
     for matrix in matrices:
+        own = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
         try:
             found = ready.get((matrix, part.name))
-            slices = load(part, matrix, after, before, settings.memory_limit) if found is None else found.slices
+            slices = load(own, matrix, after, before, settings.memory_limit) if found is None else found.slices
         except Unmeasurable as reason:
-            result.rows.append(identity(part, matrix) | {"status": str(reason)})
+            result.rows.append(identity(own, matrix) | {"status": str(reason)})
             continue
-        found = found or _decomposed(slices, vectors)
+        found = found or _decomposed(slices, min(vectors, own.smaller))
         if found is None:
-            result.rows.append(identity(part, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
+            result.rows.append(identity(own, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
             continue
-        spectra[matrix] = found
+        spectra[matrix] = found.without_slices()
         result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
-        floor = _rounding(spectra, after[part.key].dtype)
-        result.rows.append(measured(part, matrix, found, settings, floor))
+        floors[matrix] = _rounding(part, matrix, found, after, before)
+        result.rows.append(measured(own, matrix, found, settings, floors[matrix]))
     if "delta" in spectra:
         update = next(row for row in result.rows if row["matrix"] == "delta")
-        update |= _update_columns(part, spectra, after, before, vectors, leading)
+        update |= _update_columns(part, spectra, after, before, vectors, leading, floors["delta"])
     return result
 
 
@@ -164,9 +166,10 @@ def _update_columns(
     before: Mapping[str, np.ndarray],
     vectors: int,
     leading: Mapping[str, np.ndarray],
+    floor: float,
 ) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
-    columns: Row = {"relative_norm": relative_norm(spectra["delta"].slices, part.view(before[part.key]))}
+    columns: Row = {"relative_norm": relative_norm(spectra["delta"].per_slice, slices_of(part, before))}
     if vectors and spectra["delta"].per_slice.any():
         bases = {name: found.leading for name, found in spectra.items()}
         known = unpacked(part.name, leading)
@@ -174,9 +177,12 @@ def _update_columns(
             bases.setdefault("before", known)
         for name, tensors in (("before", before), ("after", after)):
             if name not in bases:
-                bases[name] = spectrum(part.view(tensors[part.key]), vectors).leading
-        ranks = _ranks_of_update(part, spectra, before)
-        kept = min((rank for rank in ranks if rank), default=0)
+                whole = _decomposed(slices_of(part, tensors), vectors)
+                if whole is None:
+                    return columns
+                bases[name] = whole.leading
+        ranks = rounding.ranks(spectra["delta"].per_slice, part.larger, rounding.CLEAR * floor)
+        kept = min((int(rank) for rank in ranks if rank), default=0)
         if kept:
             count = min(kept, vectors)
             chosen = [
@@ -199,18 +205,13 @@ def _decomposed(slices: np.ndarray, vectors: int) -> Spectrum | None:
     return found if np.isfinite(found.per_slice).all() else None
 
 
-def _ranks_of_update(part: Part, spectra: dict[str, Spectrum], before: Mapping[str, np.ndarray]) -> list[int]:
-    """Of each slice, how many singular values of the update stand above the rounding of the weights as stored."""
-    floor = ROUNDING * _rounding(spectra, before[part.key].dtype)
-    updates = spectra["delta"].per_slice
-    numerical = (np.sqrt(updates[:, -1:]) * part.larger * np.finfo(np.float64).eps) ** 2
-    return [int(count) for count in (updates > np.maximum(numerical, floor**2)).sum(axis=1)]
-
-
-def _rounding(spectra: Mapping[str, Spectrum], stored: np.dtype) -> float:
-    """What storing weights in their type does to singular values: epsilon times the largest one of the weights."""
-    whole = [found for name, found in spectra.items() if name != "delta"] or list(spectra.values())
-    return float(np.finfo(stored).eps * np.sqrt(max(found.per_slice.max() for found in whole)))
+def _rounding(
+    part: Part, matrix: str, found: Spectrum, after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]
+) -> float:
+    """What storing the weights in their precision does to the singular values of a matrix."""
+    if matrix == "delta":
+        return rounding.of_update(slices_of(part, after), slices_of(part, before))
+    return rounding.of_weights(found.slices)
 
 
 def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":

@@ -27,11 +27,12 @@ _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 class Part:
     """One matrix of a weight tensor, or the pooled slices of a convolution.
 
-    `start:stop` is its range along `axis` of the tensor; `rows` x `columns` the shape of one slice, `slices`
-    their number; `status` is "ok" or why no spectrum is taken.
+    `start:stop` is its range along `axis` of the tensor of this `shape`; `rows` x `columns` the shape of one
+    slice, `slices` their number; `status` is "ok" or why no spectrum is taken.
     """
 
     key: str
+    shape: tuple[int, ...]
     layer: str
     part: str
     kind: str
@@ -63,9 +64,23 @@ class Part:
         """Work of its spectrum, up to a constant: slices x N x M^2."""
         return self.slices * self.larger * self.smaller**2
 
+    def at(self, shape: tuple[int, ...]) -> "Part":
+        """The same part of a tensor of another shape; itself if that has no such part."""
+        others = parts({self.key: shape}) if shape != self.shape else []
+        return next((other for other in others if other.part == self.part), self)
+
     def view(self, tensor: np.ndarray) -> np.ndarray:
         """Its slices [slices, rows, columns], a view of the tensor in its own type where possible."""
-        selected = tensor[self.start : self.stop] if self.axis == 0 else tensor[:, self.start : self.stop]
+        return self.stacked(tensor[self.index])
+
+    @property
+    def index(self) -> tuple[slice, ...]:
+        """Where it is in the tensor."""
+        return (*[slice(None)] * self.axis, slice(self.start, self.stop))
+
+    @staticmethod
+    def stacked(selected: np.ndarray) -> np.ndarray:
+        """Slices of what stands at `index`."""
         if selected.ndim == 2:
             return selected[None]
         flat = selected.reshape(*selected.shape[:2], -1)
@@ -109,6 +124,7 @@ def _part(key: str, shape: tuple[int, ...], name: str, axis: int, index: int, co
     kind, status = _kind(key, shape, min(sides), slices)
     return Part(
         key,
+        shape,
         layer_name(key),
         name,
         kind,

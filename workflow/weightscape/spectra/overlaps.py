@@ -57,7 +57,8 @@ def _leading_eigenvectors(symmetric: np.ndarray, count: int) -> tuple[np.ndarray
     sytrd, sterf, ormqr = get_lapack_funcs(("sytrd", "sterf", "ormqr"), (symmetric,))
     reflectors, diagonal, beside, factors, _ = sytrd(symmetric.T, lower=1, lwork=64 * size, overwrite_a=1)
     values = sterf(diagonal, beside)[0]
-    inner = eigh_tridiagonal(diagonal, beside, select="i", select_range=(size - count, size - 1))[1]
+    unit = 2.0 ** -np.frexp(np.abs(diagonal).max())[1]  # near 1, bisection neither over- nor underflows
+    inner = eigh_tridiagonal(unit * diagonal, unit * beside, select="i", select_range=(size - count, size - 1))[1]
     # the orthogonal factor leaves the first coordinate alone; the rest is stored as in a QR decomposition
     turned = ormqr("L", "N", reflectors[1:, :-1], factors, inner[1:], lwork=64 * count)[0]
     return values, np.concatenate([inner[:1], turned])

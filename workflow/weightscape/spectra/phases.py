@@ -1,6 +1,6 @@
 """Phase of training of Martin & Mahoney (2021, section 5), with a rule in place of inspection.
 
-In this order: 1. rank-collapse: fewer than half of the eigenvalues are above numerical rank; 2. the bulk
+In this order: 1. rank-collapse: fewer than half of the eigenvalues are above rounding; 2. the bulk
 follows Marchenko-Pastur (Kolmogorov distance to the law <= 0.1 + 1.36 / sqrt(n), the eigenvalues' number n):
 random-like without outliers; bleeding-out when the largest eigenvalue is below 1.5 x the outlier edge;
 bulk+spikes else; 3. heavy-tailed: a tail exponent <= 4 on at least 20 eigenvalues; 4. bulk-decay: the rest.
@@ -19,7 +19,7 @@ LONG = 20
 def phase(columns: Mapping[str, Any]) -> str | None:
     """The phase, from the columns of a row that it names; None for a spectrum without a bulk."""
     count = columns["num_evals"]
-    if columns["matrix_rank"] < count / 2:
+    if columns["rank"] < count / 2:
         return "rank-collapse"
     if "mp_kolmogorov" not in columns:
         return None
