@@ -277,6 +277,16 @@ def test_the_explorers_blocks_hold_the_effects_and_the_spectra(tables):
     assert kept == list(spectrum["counts"])
 
 
+def test_synthetic_pictures_show_every_class(tables):
+    samples = tables["samples"].query("kind == 'synthetic' and guidance == 2")
+    by_class = samples.assign(position=range(len(samples)))  # as a generator writes them: class after class
+    assert set(explorer._of_each_class(by_class).head(10)["label"]) == set(range(10))
+
+
+def test_metrics_stand_as_in_the_figures_the_primary_first(tables):
+    assert list(explorer.blocks(tables)["index"]["metrics"]) == list(style.METRICS)
+
+
 def test_a_large_study_keeps_spectra_of_layers_over_the_whole_depth(tables, monkeypatch):
     monkeypatch.setattr(explorer, "HISTOGRAMS", 2 * 2 * len(explorer.blocks(tables)["index"]["conditions"]))
     kept = [name for name in explorer.blocks(tables) if name.startswith("esd-")]

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import style
 
@@ -146,6 +147,7 @@ def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
         own = top[top["family"] == family]
         if len(own):
             _interval(axis, place, family, *own.iloc[0][["estimate", "low", "high"]].to_numpy(float))
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     _zero(axis, f"effect on {style.METRICS[PRIMARY]}", "head" if len(top) else "head: not measured")
 
 

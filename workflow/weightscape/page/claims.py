@@ -13,7 +13,7 @@ VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 """Verdicts in the order of the summary, with a sign that stands beside the colour."""
 
 OVERALL = "all"
-UNITS = {"share": (100, "percentage points")}
+UNITS = {"share": (100, "percentage points"), "log10": (1, "")}
 METRICS = {
     "log_norm": "log10 norm",
     "log_spectral_norm": "log10 spectral norm",

@@ -185,7 +185,7 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
     for space, rows in seen.groupby("space"):
         name = "pixels" if space == "pixels" else "embedding"
         parts.append(rows.assign(measure=f"vendi-{name}", dataset=dataset, backbone=backbone))
-        labels[f"vendi-{name}"] = f"Vendi score of the images seen, {name}"
+        labels[f"vendi-{name}"] = f"Vendi score ({name})"
     runs = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*sheets.CONDITION, "measure"])
     values = {}
     for name, rows in runs.groupby("measure", sort=False):
@@ -226,9 +226,14 @@ def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: M
     ):
         block["pictures"]["real" if kind == "real" else f"{family}/{dose}"] = _picture(part)
     for guidance, part in rows[rows["kind"] == "synthetic"].groupby("guidance"):
-        first = part.sort_values(["position", "label"]).head(PICTURES)
-        block["pictures"][f"synthetic/{float(guidance):g}"] = _picture(first)
+        block["pictures"][f"synthetic/{float(guidance):g}"] = _picture(_of_each_class(part))
     return block
+
+
+def _of_each_class(rows: Table) -> Table:
+    """The first image of every class, then the second, and so on."""
+    rows = rows.sort_values("position")
+    return rows.assign(turn=rows.groupby("label").cumcount()).sort_values(["turn", "label"]).drop(columns="turn")
 
 
 def _picture(rows: Table) -> str:
