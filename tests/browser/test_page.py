@@ -45,6 +45,24 @@ def test_choosing_a_layer_changes_the_spectrum_and_the_effect_curve(open_page):
     assert "blocks.1.0.conv_pwl_11" in page.locator("#note-spectrum").inner_text()
 
 
+def test_a_chosen_layer_keeps_the_doses_in_order_on_their_axis(open_page):
+    page = open_page("#explore&family=weight_decay&layer=blocks.0.1.conv_pw_3%2Fweight")
+    words = page.locator("#chart-effect svg .mark-text text").all_text_contents()
+    assert any(word.startswith("dose of weight decay") for word in words)
+    doses = [dose for word in words for dose in ("baseline", "weak", "medium", "strong") if word.startswith(dose)]
+    assert doses == ["baseline", "weak", "medium", "strong"]
+
+
+def test_every_label_of_an_outcome_fits_its_chart(open_page):
+    page = open_page()
+    for outcome in page.locator("#choose-outcome option").evaluate_all("all => all.map((part) => part.value)"):
+        choose(page, "outcome", outcome)
+        svg = page.locator("#chart-outcome svg").bounding_box()
+        for label in page.locator("#chart-outcome svg .role-axis-title text").all():
+            box = label.bounding_box()
+            assert svg["y"] <= box["y"] and box["y"] + box["height"] <= svg["y"] + svg["height"], outcome
+
+
 def test_a_click_on_a_layer_and_on_a_dose_chooses_them(open_page):
     page = open_page("#explore&family=dropout&dose=weak")
     page.locator("#chart-layers .mark-symbol path").nth(4).click()

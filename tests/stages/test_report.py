@@ -15,7 +15,7 @@ import pytest
 from weightscape import report, shown
 from weightscape.errors import UserError
 from weightscape.figures import sheets, style
-from weightscape.page import claims, explorer, origin
+from weightscape.page import claims, explorer, origin, summary
 from weightscape.stages import report as stage
 
 ROOT = Path(stage.__file__).parents[2]
@@ -145,13 +145,25 @@ def test_data_set_and_backbone_are_columns_where_there_are_several(tables):
 
 
 def test_the_summary_names_families_that_move_and_those_that_do_not(tables):
-    effects = sheets.effects(tables["run_effects"])
-    sentence = report.moved(effects)
-    excludes, includes = sentence.split("includes")
-    assert "weight decay (\N{MINUS SIGN}0." in excludes
-    still = effects.assign(mean=np.where(effects["family"] == "augment", 0.0, effects["mean"]))
-    assert "augment" in report.moved(still).split("includes")[1]
-    assert "augment" not in includes
+    effects = tables["condition_effects"].query("scope == 'hidden'")
+    differs, alike = summary.moved(effects).split("cannot be told")
+    assert "weight decay (\N{MINUS SIGN}0." in differs and "augment" in alike
+    moving = effects.assign(p_holm=np.where(effects["family"] == "augment", 0.01, effects["p_holm"]))
+    assert "augment (" in summary.moved(moving).split("cannot be told")[0]
+
+
+def test_the_summary_claims_nothing_of_what_holm_or_the_destroyed_accuracy_forbids(tables):
+    effects = tables["condition_effects"].query("scope == 'hidden'").assign(low=1.0, high=2.0, p_holm=0.2)
+    assert "differs from zero for no family" in summary.moved(effects)
+    assert "every dose of label noise destroys accuracy" in summary.moved(effects)
+
+
+def test_numbers_have_the_digits_that_their_interval_bears(tables):
+    assert claims.rounded([0.0001019, -0.0002771, 0.0004809]) == ["0.00010", "\N{MINUS SIGN}0.00028", "0.00048"]
+    row = tables["claims"].iloc[0].to_dict()
+    row |= {"metric": "test accuracy", "estimate": -0.002333, "low": -0.04106, "high": 0.0364, "unit": "share", "n": 12}
+    found = claims.estimate(pd.Series(row)).replace("\N{MINUS SIGN}", "-")
+    assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points, n = 12"
 
 
 def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
@@ -263,6 +275,16 @@ def test_the_explorers_blocks_hold_the_effects_and_the_spectra(tables):
     spectrum = tables["esd"].query("family == 'dropout' and dose == 'strong' and matrix == 'after'").iloc[0]
     kept = blocks[f"esd-0-{spectrum['layer']}/{spectrum['part']}"]["after"]["spectra"][place][0]
     assert kept == list(spectrum["counts"])
+
+
+def test_synthetic_pictures_show_every_class(tables):
+    samples = tables["samples"].query("kind == 'synthetic' and guidance == 2")
+    by_class = samples.assign(position=range(len(samples)))  # as a generator writes them: class after class
+    assert set(explorer._of_each_class(by_class).head(10)["label"]) == set(range(10))
+
+
+def test_metrics_stand_as_in_the_figures_the_primary_first(tables):
+    assert list(explorer.blocks(tables)["index"]["metrics"]) == list(style.METRICS)
 
 
 def test_a_large_study_keeps_spectra_of_layers_over_the_whole_depth(tables, monkeypatch):

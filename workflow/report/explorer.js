@@ -240,7 +240,7 @@
 
   const curve = (part, place, what, color, dash = [1, 0]) => ({what, ends: part, spectrum: part?.spectra[place], color, dash});
   const weights = (found, look) => !found ? [] : [
-    curve(found.before, "all", "before training", look.grey),
+    curve(found.before, "all", "before training", look.grey, [8, 2, 2, 2]),
     curve(found.after, baseline()?.at, `after, ${BASELINE}`, look.text, [4, 3]),
     state.dose === BASELINE ? {} : curve(found.after, chosen().at, `after, ${title()}, ${state.dose}`, look.color),
   ];
@@ -297,7 +297,7 @@
       : layer === TOGETHER ? `Layer ${layerLabel(shown)}, the widest; choose a layer to see another.`
       : `Layer ${layerLabel(shown)}, the nearest to the chosen one whose spectrum this page holds.`;
     const sizes = shown && spectra(shown);
-    document.getElementById("note-spectrum").textContent = note + (sizes?.N ? ` ${sizes.N} × ${sizes.M}.` : "");
+    document.getElementById("note-spectrum").textContent = note.replace(layerLabel(shown), (name) => name + (sizes?.N ? ` (${sizes.N} × ${sizes.M})` : ""));
   }
 
   // --- state

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from weightscape.errors import UserError
 from weightscape.figures import sheets, style
 from weightscape.files import read_json, sha256
-from weightscape.page import claims, downloads, explorer, origin, source
+from weightscape.page import claims, downloads, explorer, origin, source, summary
 from weightscape.page.order import CHAPTERS, FURTHER
 from weightscape.records import place, provenance
 
-TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES]))
+TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
 CHOICES = {
     "dataset": "Data set",
     "backbone": "Backbone",
@@ -115,7 +113,7 @@ def page(
     default = origin.default_config()
     context = {
         "title": settings.get("title", "Weightscape"),
-        "summary": [*claims.summary(found), *summary(tables)],
+        "summary": [*claims.summary(found), *summary.sentences(tables)],
         "claims": found,
         "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}
         | ({} if "absent" in tables["claims"].attrs else {"claims": "the table of claims is empty"}),
@@ -212,7 +210,7 @@ def citation(path: Path) -> dict[str, Any] | None:
 
 def _reference(entry: Mapping[str, Any]) -> str:
     authors = ", ".join(author.get("family-names") or author["name"] for author in entry["authors"])
-    rest = [f"version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
+    rest = [f"Version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
     return f"{authors}: {entry['title'].rstrip('?.')}. {', '.join(filter(None, rest))}".strip()
 
 
@@ -244,74 +242,3 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
     named = {name for names in CHAPTERS.values() for name in names}
     further = [picture for picture in pictures if picture.name not in named]
     return [*result, Chapter(FURTHER, further, [])] if further else result
-
-
-def summary(tables: style.Tables) -> list[str]:
-    """What was run and found, one sentence each; every number is taken from the tables."""
-    if tables["runs"].empty:
-        return ["No run of this study is finished."]
-    sentences = [size(tables["runs"])]
-    for setup, effects in sheets.effects(tables["run_effects"]).groupby(list(style.SETUP), sort=True):
-        rows = tables["evaluation"]
-        rows = rows[(rows["dataset"] == setup[0]) & (rows["backbone"] == setup[1])]
-        where = f"{setup[0]}, {setup[1]}: "
-        sentences += [where + baseline(rows), where + moved(effects)]
-    return [*sentences, *recognised(tables["quality"])]
-
-
-def size(runs: style.Table) -> str:
-    """How many networks, families, conditions and seeds."""
-    conditions = runs.groupby(sheets.CONDITION)["seed"].nunique()
-    setups = runs[list(style.SETUP)].drop_duplicates()
-    what = "; ".join(f"{backbone} on {dataset}" for dataset, backbone in setups.itertuples(index=False))
-    return (
-        f"{len(runs)} networks were fine-tuned ({what}): {runs['family'].nunique()} families, "
-        f"{len(conditions)} conditions, {style.seeds_in_words(conditions)} each."
-    )
-
-
-def baseline(evaluation: style.Table) -> str:
-    """Accuracy of all baseline runs together."""
-    rows = sheets.run_measures(evaluation[evaluation["dose"] == style.BASELINE])
-    groups = rows.groupby("measure")["value"]
-    mean, sd, n = groups.mean(), groups.std(), groups.count()
-    parts = [
-        f"{words} {sheets.spread(mean[name], sd[name], 1)} %"
-        for name, words in {"test": "test accuracy", "ood": "mean OOD accuracy", "ece": "ECE"}.items()
-        if name in mean
-    ]
-    runs = int(n.max()) if len(n) else 0
-    return f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs)." if runs else "no baseline."
-
-
-def moved(effects: style.Table) -> str:
-    """Which families' strongest dose moves the hidden log norm clear of zero, and which does not."""
-    top = style.strongest(effects).set_index("family")
-    families = style.ordered(top.index)
-    known = [name for name in families if np.isfinite(top["half"][name])]
-    clear = [name for name in known if abs(top["mean"][name]) > top["half"][name]]
-    words = {name: f"{style.look(name).title} ({style.signed(top['mean'][name], 4)})" for name in families}
-    rest = [words[name] for name in known if name not in clear]
-    level = f"{100 * style.LEVEL:.0f} %"
-    if not known:
-        return "the intervals of the effects on the hidden log norm need at least two seeds of a condition."
-    found = ", ".join(words[name] for name in clear) or "none"
-    return (
-        f"at each family's strongest dose, the {level} interval of the mean effect on the hidden "
-        f"layers' log10 norm excludes zero for {found}"
-        + (f", and includes it for {', '.join(rest)}" if rest else "")
-        + " (not corrected for the number of families)."
-    )
-
-
-def recognised(quality: style.Table) -> list[str]:
-    """The guidance whose images the judge recognises best, for each generator."""
-    known = quality[quality["judge_accuracy"].notna()]
-    if known.empty:
-        return []
-    best = known.loc[known.groupby(["dataset", "generator"])["judge_accuracy"].idxmax()]
-    return [
-        f"{row['dataset']}: the judge recognises {100 * row['judge_accuracy']:.1f} % of the synthetic images "
-        f"at guidance {row['guidance']:g}, and {100 * row['judge_test_accuracy']:.1f} % of real test images."
-        for row in best.to_dict("records")
-    ]

@@ -296,8 +296,11 @@ def _condition_effects(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataF
     keys = ["dataset", "backbone", "family", "dose", "number"]
     table = runs[runs["dose"] != "baseline"][keys].drop_duplicates()
     table = pd.concat([table.assign(scope=scope) for scope in ("hidden", "head")], ignore_index=True)
-    estimate = rng.normal(0, 0.02, len(table))
-    return table.assign(metric="log_norm", estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
+    estimate = rng.normal(0, 0.02, len(table)) - 0.1 * (table["family"] == "weight_decay")
+    table = table.assign(metric="log_norm", estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
+    found = np.where(table["family"] == "weight_decay", 1e-6, 1.0)
+    p = found if runs["seed"].max() > 0 else np.nan
+    return table.assign(p_holm=p, destructive=table["family"] == "label_noise")
 
 
 def claims() -> pd.DataFrame:

@@ -6,6 +6,7 @@ import made_tables
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 from scipy import stats
 
 from weightscape.figures import (
@@ -13,10 +14,12 @@ from weightscape.figures import (
     dose_grid,
     esd,
     family_similarity,
+    layer_effects,
     pictures,
     seen_samples,
     sheets,
     style,
+    synthetic_samples,
 )
 from weightscape.spectra import marchenko_pastur
 
@@ -140,6 +143,27 @@ def test_similarity_is_symmetric_and_bold_where_its_interval_excludes_zero():
     values, clear = family_similarity.matrices(rows, ["augment", "noise", "dropout"])
     np.testing.assert_array_equal(values, [[np.nan, -0.2, 0.5], [-0.2, 0.7, np.nan], [0.5, np.nan, np.nan]])
     np.testing.assert_array_equal(clear, [[False, False, True], [False, True, False], [True, False, False]])
+
+
+def test_a_family_whose_profile_has_no_direction_says_so():
+    tables = made_tables.study(layers=3)
+    noisy = tables["similarity"].assign(corrected=np.nan, low=np.nan, high=np.nan)
+    figure = family_similarity.draw({**tables, "similarity": noisy})
+    words = [text.get_text() for text in figure.findobj(Text)]
+    assert words.count(family_similarity.NOISE) == 2 * (len(made_tables.DOSES) - 1)
+    assert words.count("itself") == 2
+
+
+def test_synthetic_images_stand_with_the_vendi_scores_of_their_doses():
+    tables = made_tables.study(layers=1)
+    scores = seen_samples.vendi(tables["diversity"]).set_index(["family", "dose"])["mean"]
+    figure = synthetic_samples.draw(tables)
+    assert f"half {scores['synthetic_replace', 'half']:.1f}, all" in figure.subfigs[0].get_supxlabel()
+
+
+def test_rows_of_layers_fit_a_page_whatever_the_number_of_families():
+    effects = made_tables.study(seeds=1, layers=2, families=(*made_tables.DOSES, "a", "b", "c", "d", "e"))["effects"]
+    assert layer_effects.draw({"effects": effects}).get_size_inches()[1] <= 9.5
 
 
 def test_a_montage_places_each_image_by_row_and_rank():

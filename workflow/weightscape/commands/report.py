@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 HELP = "draw every figure and the page again from a results folder, of which the tables are enough"
 PARTS = Path(__file__).parents[2] / "report"
@@ -12,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, help="a results folder, or its folder 6_metrics")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and figures/")
     parser.add_argument("--figure", action="append", default=[], help="draw this figure only; may be repeated")
-    parser.add_argument("--title", help="title of the page (default: the name of the folder)")
+    parser.add_argument("--title", help="title of the page (default: the name of the study's folder)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,8 +39,22 @@ def run(arguments: argparse.Namespace) -> None:
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(source.load(folder, module.TABLES)), arguments.out / "figures" / name)
-    title = arguments.title or arguments.results.resolve().name
-    page, _ = report.page(folder, arguments.out / "figures", PARTS, {"title": title, "figures": chosen})
+    settings = {"title": arguments.title or _title(arguments.results), "figures": chosen}
+    page, _ = report.page(folder, arguments.out / "figures", PARTS, settings, _config(folder.parent))
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(page) / 1e6:.1f} MB")
+
+
+def _title(results: Path) -> str:
+    """The name of the study, which for the default one is that of the project."""
+    name = results.resolve().name
+    return "Weightscape" if name in ("results", "6_metrics") else name
+
+
+def _config(results: Path) -> dict[str, Any] | None:
+    """The study's config as its own report recorded it; None where that record is absent."""
+    from weightscape.files import read_json
+
+    record = results / "8_report" / "manifest.json"
+    return read_json(record).get("settings", {}).get("config") if record.is_file() else None

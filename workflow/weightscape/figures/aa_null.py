@@ -18,7 +18,7 @@ TABLES = ("run_effects",)
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 POWER = 0.8
 NOTE = (
-    "grey: difference of two families' baselines with its 95 % t interval; shaded: smaller than the smallest\n"
+    "dots: differences of two families' baselines, bars: their 95 % t intervals; shaded: below the smallest\n"
     "detectable effect (n = {n} runs a group, two-sided 5 %, power 80 %); marks: each family's strongest dose"
 )
 

@@ -15,7 +15,7 @@ LOOKS = {
     "undecided": ("?", "#e3e3e3", "black"),
 }
 """Sign, ground and ink of each verdict: told apart without colour."""
-LETTERS = 16.5  # of a statement, per inch
+LETTERS = 20  # of a statement, per inch
 LINE = 0.13  # inches
 CELL = 0.65  # inches
 MOST = 6  # columns

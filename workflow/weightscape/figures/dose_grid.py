@@ -118,7 +118,9 @@ def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
 
 def _dose_axis(axis: Axes, rows: style.Table, family: str, columns: int) -> None:
     """Ticks at the doses and nowhere else, named by their number."""
-    axis.set_xlabel(_in_lines(style.look(family).axis, columns), fontsize=7 if columns <= WIDE else 6)
+    look = style.look(family)
+    label = look.axis + (" (log)" if look.log else "")
+    axis.set_xlabel(_in_lines(label, columns), fontsize=7 if columns <= WIDE else 6)
     numbers = np.unique(rows["number"].dropna())
     if not len(numbers):
         axis.set_xticks([])

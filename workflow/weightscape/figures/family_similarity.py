@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import style
 
@@ -21,7 +22,11 @@ CELL = 0.26  # inches
 ROW = 0.13  # inches of one family among intervals
 DARK = 0.65  # |cosine| above which a cell is dark
 LIMIT = 1.5  # of the axis of corrected cosines, which may leave [-1, 1]
-NOTE = "strongest dose of each family; bold: the interval of the noise-corrected cosine excludes 0; framed: own runs"
+NOISE = "profile not told from noise"
+NOTE = (
+    "each family's strongest dose that does not destroy accuracy; "
+    "bold: the interval of the noise-corrected cosine excludes 0; framed: own runs"
+)
 
 
 @style.styled
@@ -116,15 +121,23 @@ def _to_regulariser(axis: Axes, rows: style.Table, families: list[str], regulari
     """Corrected cosines of every family with one regulariser, with their intervals."""
     for place, family in enumerate(families):
         if family == regulariser:
+            _absent(axis, place, "itself")
             continue
         pair = rows[
             ((rows["family"] == family) & (rows["other"] == regulariser))
             | ((rows["family"] == regulariser) & (rows["other"] == family))
         ]
         if len(pair):
-            _interval(axis, place, family, *pair.iloc[0][["corrected", "low", "high"]].to_numpy(float))
+            found = pair.iloc[0][["corrected", "low", "high"]].to_numpy(float)
+            known = bool(np.isfinite(found[0]))
+            _interval(axis, place, family, *found) if known else _absent(axis, place, NOISE)
     axis.set_xlim(-LIMIT, LIMIT)
     _zero(axis, f"corrected cosine with {style.look(regulariser).title}", f"hidden layers, {style.METRICS[PRIMARY]}")
+
+
+def _absent(axis: Axes, place: int, reason: str) -> None:
+    """Why a family has no mark; on paper's ground, so that the line of zero does not cross the words."""
+    axis.text(0, place, reason, ha="center", va="center", fontsize=5, color=style.REFERENCE, backgroundcolor="white")
 
 
 def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
@@ -134,6 +147,7 @@ def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
         own = top[top["family"] == family]
         if len(own):
             _interval(axis, place, family, *own.iloc[0][["estimate", "low", "high"]].to_numpy(float))
+    axis.xaxis.set_major_locator(MaxNLocator(4))
     _zero(axis, f"effect on {style.METRICS[PRIMARY]}", "head" if len(top) else "head: not measured")
 
 

@@ -7,10 +7,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import style
+from weightscape.figures.depth import in_depth
 
 TABLES = ("effects",)
 METRIC = "log_norm"
-ROW = 0.85  # inches per family
+ROW = 0.85  # inches per family, less where they would not fit a page
+TALL, AROUND = 9.4, 1.3  # inches of a page, and of names and note
 NAMES = 26  # layer names on the axis, at most
 NOTE = "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the family's own baseline runs; scales differ between rows"
 
@@ -19,21 +21,25 @@ ONE_SEED = "one run per condition (n = 1), so that no spread is known; scales di
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
-    """One row per family: hidden layers in the network's order, then the head."""
+    """One row per family: hidden layers from input to output, then the head."""
     effects = tables["effects"]
     return style.each_setup(
         effects[(effects["metric"] == METRIC) & (effects["source"] == "change")],
         style.SETUP,
-        lambda part: ROW * part["family"].nunique() + 1.3,
+        _height,
         _families,
         "No effect was measured.",
     )
 
 
+def _height(part: style.Table) -> float:
+    return min(ROW * part["family"].nunique() + AROUND, TALL)
+
+
 def profile(rows: style.Table) -> style.Table:
-    """Mean and sd over seeds for each layer and part, in order of first appearance."""
+    """Mean and sd over seeds for each layer and part, from input to output."""
     table = style.summarise(rows.assign(name=labels(rows)), ["name"], "effect").set_index("name")
-    return table.reindex(labels(rows).unique())
+    return table.reindex(in_depth(labels(rows)))
 
 
 def labels(rows: style.Table) -> style.Column:
@@ -77,7 +83,7 @@ def _title(family: str, rows: style.Table) -> str:
 
 def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None:
     """Mean and sd over seeds; behind them the sd of the family's own baseline runs around zero."""
-    order = labels(own).unique()
+    order = in_depth(labels(own))
     at = np.arange(len(order))
     noise = profile(own[own["dose"] == style.BASELINE]).reindex(order)["sd"].fillna(0.0)
     axis.axhline(0, color=style.REFERENCE, lw=0.5)

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import style
+from weightscape.figures.depth import in_depth
 
 TABLES = ("effects",)
 METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
@@ -56,7 +57,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             own = rows[rows["family"] == family]
             _bars(left, bars(own), (place - (len(families) - 1) / 2) * 0.26, style.look(family).color)
             hidden = own[own["role"] == "hidden"]
-            means = hidden.groupby(["layer", "part"], sort=False)["effect"].mean().to_numpy(float)
+            means = hidden.groupby(hidden["layer"] + "/" + hidden["part"].astype(str))["effect"].mean()
+            means = means[in_depth(means.index)].to_numpy(float)
             right.plot(np.arange(1, len(means) + 1), means, color=style.look(family).color, lw=0.9)
         for axis in (left, right):
             axis.axhline(0, color=style.REFERENCE, lw=0.5)

@@ -55,7 +55,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
                 found = curve(rows[rows["group"] == group])
                 axis.plot(found["confidence"], found["accuracy"], dash, color=color, lw=0.8)
                 share = found["images"] / max(found["images"].sum(), 1)
-                axis.scatter(found["confidence"], found["accuracy"], 4 + 60 * share, color=color, lw=0)
+                axis.scatter(found["confidence"], found["accuracy"], 4 + 60 * share, color=color, lw=0, clip_on=False)
             axis.set(xlim=(0, 100), ylim=(0, 105), xticks=[0, 50, 100], yticks=[0, 50, 100])
         row[0].set_ylabel(("test set" if group == "test" else "all OOD sets") + "\naccuracy (%)")
     for axis, family in zip(axes[0], families, strict=True):

@@ -1,13 +1,18 @@
 """Synthetic images beside real ones: one grid per guidance, one row per class."""
 
 import functools
+import textwrap
 
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import pictures, style
+from weightscape.figures.seen_samples import vendi
 
-TABLES = ("samples", "quality")
+TABLES = ("samples", "quality", "diversity")
 ACROSS = 6  # images of each class
+AROUND = 0.7  # inches of titles and words
+FAMILIES = ("synthetic_add", "synthetic_replace")
+LETTERS = 130  # of a line of words
 GRIDS = 4  # at least; fewer leave the page partly empty rather than grow
 
 
@@ -24,7 +29,7 @@ def draw(tables: style.Tables) -> Figure:
         samples,
         ["dataset"],
         _height,
-        functools.partial(_grids, quality=tables["quality"]),
+        functools.partial(_grids, quality=tables["quality"], scores=vendi(tables["diversity"])),
         "No image was kept.",
     )
 
@@ -32,10 +37,10 @@ def draw(tables: style.Tables) -> Figure:
 def _height(part: style.Table) -> float:
     """Inches at which the grids fill the width of the page."""
     grids = max(GRIDS, 1 + part["guidance"].nunique())
-    return style.PAGE / grids / ACROSS * part["label"].nunique() + 0.5
+    return style.PAGE / grids / ACROSS * part["label"].nunique() + AROUND
 
 
-def _grids(block: SubFigure, part: style.Table, quality: style.Table) -> None:
+def _grids(block: SubFigure, part: style.Table, quality: style.Table, scores: style.Table) -> None:
     quality = quality[quality["dataset"] == part["dataset"].iloc[0]]
     grids = [(_real_title(quality), part[part["kind"] == "real"])]
     synthetic = part[part["kind"] == "synthetic"]
@@ -47,6 +52,18 @@ def _grids(block: SubFigure, part: style.Table, quality: style.Table) -> None:
     for axis, (title, rows) in zip(axes, grids, strict=False):
         pictures.show(axis, pictures.montage(rows, "label", "position"))
         axis.set_title(title)
+    block.supxlabel(_scores(scores[scores["dataset"] == part["dataset"].iloc[0]]), fontsize=6, color=style.REFERENCE)
+
+
+def _scores(scores: style.Table) -> str:
+    """Pixel Vendi scores of the training sets with synthetic images, in words."""
+    own = scores[scores["family"].isin(FAMILIES)].sort_values("number")
+    parts = [f"without synthetic images {own.loc[own['dose'] == style.BASELINE, 'mean'].mean():.1f}"]
+    for family, rows in own[own["dose"] != style.BASELINE].groupby("family"):
+        doses = ", ".join(f"{dose} {mean:.1f}" for dose, mean in zip(rows["dose"], rows["mean"], strict=True))
+        parts.append(f"{style.look(str(family)).title}: {doses}")
+    words = f"pixel Vendi score of the training set (mean over seeds): {'; '.join(parts)}"
+    return "\n".join(textwrap.wrap(words if len(parts) > 1 else "pixel Vendi scores were not measured", LETTERS))
 
 
 def _real_title(quality: style.Table) -> str:

@@ -1,16 +1,28 @@
 """The claims and their evidence in words, from the tables `claims` and `tests` of stage 6."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from weightscape.figures.style import SETUP, signed
 from weightscape.frames import Table
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 """Verdicts in the order of the summary, with a sign that stands beside the colour."""
 
 OVERALL = "all"
+UNITS = {"share": (100, "percentage points"), "log10": (1, "")}
+METRICS = {
+    "log_norm": "log10 norm",
+    "log_spectral_norm": "log10 spectral norm",
+    "alpha": "tail exponent \u03b1",
+    "entropy": "spectral entropy",
+    "stable_rank": "stable rank",
+    "vendi_1": "Vendi score",
+    "ood accuracy": "OOD accuracy",
+}
 EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
 ASIDE = "with the destructive conditions"
 """Begins the part of a reason that says what a verdict would be with them."""
@@ -31,6 +43,8 @@ COLUMNS = {
     "reason": "reason",
 }
 
+TEXTS = {"dataset", "backbone", "family", "dose", "metric", "scope", "test", "unit", "verdict", "reason"}
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -39,6 +53,7 @@ class Evidence:
     title: str
     head: list[str]
     rows: list[list[str]]
+    words: list[int]  # columns of text, the others are numbers
     left_out: int = 0
 
 
@@ -108,22 +123,47 @@ def _so(claim: Claim) -> str:
 
 
 def estimate(row: Table) -> str:
-    """Metric, estimate, interval, unit and n, as far as they are known."""
+    """Metric, estimate, interval, unit and n, as far as they are known; shares as percentage points."""
     if not _known(row["estimate"]):
         return ""
-    metric = f"{text(row['metric'])} " if text(row["metric"]) else ""
+    factor, unit = UNITS.get(text(row["unit"]), (1, text(row["unit"])))
+    value, low, high = rounded([factor * row[name] for name in ("estimate", "low", "high")])
+    interval = f" [{low}, {high}]" if low and high else ""
     n = f", n = {int(row['n'])}" if _known(row["n"]) else ""
-    return f"{metric}{number(row['estimate'])}{_interval(row)} {text(row['unit'])}".rstrip() + n
+    return f"{metric(row['metric'])} {value}{interval} {unit}".strip() + n
+
+
+def metric(name: object) -> str:
+    """A metric in words."""
+    return METRICS.get(text(name), text(name))
+
+
+def rounded(values: Sequence[float]) -> list[str]:
+    """Estimate, low and high with as many decimals as two digits of the interval's width need."""
+    _, low, high = values
+    if not (_known(low) and _known(high) and high > low):
+        return [number(value) for value in values]
+    decimals = min(max(1 - math.floor(math.log10(high - low)), 0), 9)
+    return [signed(value, decimals) if _known(value) else "" for value in values]
 
 
 def evidence(title: str, rows: Table) -> Evidence:
-    """A table of the columns that have anything to say."""
-    shown = rows.head(EVIDENCE).assign(
-        interval=[_interval(row).strip() for _, row in rows.head(EVIDENCE).iterrows()],
+    """A table of the columns that have anything to say; one data set and backbone stand in the title."""
+    shown = rows.head(EVIDENCE)
+    numbers = [rounded(row) for row in shown[["estimate", "low", "high"]].to_numpy(float)]
+    shown = shown.assign(
+        metric=[metric(name) for name in shown["metric"]],
+        estimate=[value for value, _, _ in numbers],
+        interval=[f"{low} to {high}" if low and high else "" for _, low, high in numbers],
     )
     columns = [name for name in COLUMNS if name in shown and any(cell(value) for value in shown[name])]
+    setups = rows[list(SETUP)].drop_duplicates()
+    if len(setups) == 1:
+        title = f"{title} ({', '.join(setups.iloc[0].astype(str))})"
+        columns = [name for name in columns if name not in SETUP]
     cells = [[cell(value) for value in row] for row in shown[columns].itertuples(index=False, name=None)]
-    return Evidence(title, [COLUMNS[name] for name in columns], cells, len(rows) - len(shown))
+    words = [place for place, name in enumerate(columns) if name in TEXTS]
+    return Evidence(title, [COLUMNS[name] for name in columns], cells, words, len(rows) - len(shown))
 
 
 def cell(value: object) -> str:
@@ -143,7 +183,3 @@ def number(value: object) -> str:
 
 def _known(value: object) -> bool:
     return isinstance(value, int | float | np.number) and bool(np.isfinite(value))
-
-
-def _interval(row: Table) -> str:
-    return f" [{number(row['low'])}, {number(row['high'])}]" if _known(row["low"]) and _known(row["high"]) else ""

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 
 from weightscape.figures import pictures, sheets, style
+from weightscape.figures.depth import in_depth
 from weightscape.frames import Table
+from weightscape.page.claims import METRICS
 
 TABLES = ("evaluation", "effects", "run_effects", "diversity", "samples", "esd", "runs")
 CONDITION = ["family", "dose", "number"]
@@ -24,13 +26,6 @@ HISTOGRAMS = 60_000
 """Spectra in the page at most; of larger studies, layers evenly spread over the depth are kept."""
 PICTURES = 16  # images of a condition
 SCALE = 3  # screen pixels per pixel of an image
-PLAIN = {
-    "log_norm": "log10 norm",
-    "log_spectral_norm": "log10 spectral norm",
-    "alpha": "tail exponent \u03b1",
-    "entropy": "spectral entropy",
-    "stable_rank": "stable rank",
-}
 Block = dict[str, Any]
 
 
@@ -94,19 +89,29 @@ def _index(
             for name, look in looks.items()
         },
         "conditions": conditions.values.tolist(),
-        "metrics": {metric: PLAIN.get(metric, metric.replace("_", " ")) for metric, _ in kinds},
+        "metrics": {metric: METRICS.get(metric, metric.replace("_", " ")) for metric in _metrics(kinds)},
         "sources": sorted({source for _, source in kinds}),
         "outcomes": outcomes,
         "level": style.LEVEL,
     }
 
 
+def _metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
+    """Each metric once: those of the figures in their order, others by name."""
+    names = dict.fromkeys(metric for metric, _ in kinds)
+    return [name for name in style.METRICS if name in names] + [name for name in names if name not in style.METRICS]
+
+
 def _layer_names(effects: Table) -> dict[tuple, list[str]]:
-    """Hidden layers of each setup in the network's order, then its heads; parts of a layer stand as layer/part."""
+    """Hidden layers of each setup from input to output, then its heads; parts of a layer stand as layer/part."""
     rows = effects[[*style.SETUP, "layer", "part", "role"]].drop_duplicates()
     named = rows.assign(name=rows["layer"] + "/" + rows["part"], last=rows["role"] == "head")
-    ordered = named.sort_values("last", kind="stable")
-    return {key: part["name"].tolist() for key, part in ordered.groupby(list(style.SETUP), sort=False)}
+    groups = named.groupby(list(style.SETUP), sort=False)
+    return {key: [*_deep(part[~part["last"]]), *_deep(part[part["last"]])] for key, part in groups}
+
+
+def _deep(layers: Table) -> list[str]:
+    return in_depth(layers["name"])
 
 
 def _effects(effects: Table, at: Mapping[tuple, int]) -> Table:
@@ -180,7 +185,7 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
     for space, rows in seen.groupby("space"):
         name = "pixels" if space == "pixels" else "embedding"
         parts.append(rows.assign(measure=f"vendi-{name}", dataset=dataset, backbone=backbone))
-        labels[f"vendi-{name}"] = f"Vendi score of the images seen, {name}"
+        labels[f"vendi-{name}"] = f"Vendi score ({name})"
     runs = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*sheets.CONDITION, "measure"])
     values = {}
     for name, rows in runs.groupby("measure", sort=False):
@@ -194,7 +199,7 @@ def _spectra(esd: Table, key: int, at: Mapping[tuple, int], budget: int) -> dict
     """One block per layer: `before` once, `after` and `delta` with counts and laws by condition."""
     made: dict[str, Block] = {}
     esd = esd.assign(name=esd["layer"] + "/" + esd["part"])
-    names = list(dict.fromkeys(esd["name"]))
+    names = in_depth(esd["name"])
     kept = max(1, budget // max(1, 2 * len(at)))
     if len(names) > kept:
         names = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, kept).round().astype(int))]
@@ -221,9 +226,14 @@ def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: M
     ):
         block["pictures"]["real" if kind == "real" else f"{family}/{dose}"] = _picture(part)
     for guidance, part in rows[rows["kind"] == "synthetic"].groupby("guidance"):
-        first = part.sort_values(["position", "label"]).head(PICTURES)
-        block["pictures"][f"synthetic/{float(guidance):g}"] = _picture(first)
+        block["pictures"][f"synthetic/{float(guidance):g}"] = _picture(_of_each_class(part))
     return block
+
+
+def _of_each_class(rows: Table) -> Table:
+    """The first image of every class, then the second, and so on."""
+    rows = rows.sort_values("position")
+    return rows.assign(turn=rows.groupby("label").cumcount()).sort_values(["turn", "label"]).drop(columns="turn")
 
 
 def _picture(rows: Table) -> str:

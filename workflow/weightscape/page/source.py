@@ -149,6 +149,8 @@ COLUMNS = {
         "estimate",
         "low",
         "high",
+        "p_holm",
+        "destructive",
     ],
     "claims": [
         "claim",
