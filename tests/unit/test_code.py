@@ -28,8 +28,7 @@ def edited(path: Path, before: str, after: str) -> str:
     text = path.read_text()
     assert before in text
     path.write_text(text.replace(before, after))
-    code._tree_digest.cache_clear()
-    code._parsed.cache_clear()
+    code._read.cache_clear()
     return code.code_digest("one")
 
 
@@ -70,3 +69,25 @@ def test_the_digest_covers_every_package_module_that_a_stage_loads(stage: str) -
         value.__name__ for value in direct if type(value).__name__ == "module"
     }
     assert {name for name in used if name.startswith("weightscape")} <= set(covered)
+
+
+def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    code._known.cache_clear()
+    first = code.code_digest("one")
+    assert code._store().is_relative_to(package)
+    code._known.cache_clear()
+    code._read.cache_clear()
+    monkeypatch.setattr(code, "_parsed", lambda source: pytest.fail("parsed again"))
+    assert code.code_digest("one") == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}'])
+def test_a_broken_store_is_as_none(package: Path, content: str) -> None:
+    code._known.cache_clear()
+    first = code.code_digest("one")
+    code._store().parent.mkdir(exist_ok=True)
+    code._store().write_text(content)
+    code._known.cache_clear()
+    code._read.cache_clear()
+    assert code.code_digest("one") == first

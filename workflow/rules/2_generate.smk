@@ -13,7 +13,7 @@ out:  2_generate/{dataset}/{generator}/model/                   weights.safetens
 rule train_generator:
     """A diffusion model, trained on the real training set."""
     input:
-        shards=ancient(train_shards),
+        shards=ancient(shards("{dataset}", "train")),
         manifest="<results>/1_data/{dataset}/train/manifest.json",
     output:
         weights="<results>/2_generate/{dataset}/{generator}/model/weights.safetensors",

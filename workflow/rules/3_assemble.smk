@@ -11,7 +11,7 @@ out:  3_assemble/{dataset}/real/items.parquet                             shared
 rule assemble_real:
     """The real training set as an item list."""
     input:
-        train=ancient(train_shards),
+        train=ancient(shards("{dataset}", "train")),
         manifest="<results>/1_data/{dataset}/train/manifest.json",
     output:
         item_lists="<results>/3_assemble/{dataset}/real/items.parquet",
@@ -35,7 +35,7 @@ rule assemble_real:
 rule assemble:
     """The item list of one condition and seed."""
     input:
-        train=ancient(train_shards),
+        train=ancient(shards("{dataset}", "train")),
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),
@@ -65,7 +65,7 @@ rule measure_diversity:
     """How diverse a condition's training images are as the network sees them, for every seed."""
     input:
         item_lists=items_of_seeds("items.parquet"),
-        train=ancient(train_shards),
+        train=ancient(shards("{dataset}", "train")),
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),

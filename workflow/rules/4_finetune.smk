@@ -15,11 +15,9 @@ rule finetune:
     input:
         item_lists=items("items.parquet"),
         data="<results>/1_data/{dataset}/train/manifest.json",
-        train=ancient(train_shards),
-        synthetic=ancient(synthetic("safetensors")),
-        records=synthetic("json"),
-        extra=ancient(extra("safetensors")),
-        extra_record=extra("json"),
+        train=ancient(shards("{dataset}", "train")),
+        further=ancient(further("safetensors")),
+        records=further("json"),
         backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     output:
@@ -93,7 +91,7 @@ rule curvature:
             expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
         ),
         runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
-        train=ancient(train_shards),
+        train=ancient(shards("{dataset}", "train")),
         data="<results>/1_data/{dataset}/train/manifest.json",
     output:
         measures=update(

@@ -2,6 +2,7 @@
 What all stages share: the checked config, each job's settings and code digest, and paths that depend on the study.
 """
 
+import functools
 import gc
 import json
 import os
@@ -104,9 +105,14 @@ def results_folder(config):
 
 def settings(stage):
     """The settings of a stage's job as JSON, from its wildcards: exactly the keys that the stage uses."""
-    return lambda wildcards: json.dumps(
-        study.settings(config, stage, wildcards), sort_keys=True
-    )
+    names = study.wildcards_of(stage)
+
+    @functools.cache  # jobs that differ in other wildcards share one text
+    def text(*values):
+        part = study.settings(config, stage, dict(zip(names, values)))
+        return json.dumps(part, sort_keys=True)
+
+    return lambda wildcards: text(*(wildcards[name] for name in names))
 
 
 def code_digest(stage, *further):
@@ -166,11 +172,6 @@ def shards(dataset, split):
     return [f"<results>/1_data/{dataset}/{split}/{name}" for name in names]
 
 
-def train_shards(wildcards):
-    """The files of the real training set."""
-    return shards(wildcards.dataset, "train")
-
-
 def clean_test(wildcards):
     """The test images that a corruption starts from; nothing for other splits."""
     corrupted = study.is_corruption(config, wildcards.dataset, wildcards.split)
@@ -204,7 +205,7 @@ def generator_train(kind):
     if block["kind"] == "ddpm" and block["gate"]["classifier"] == "none":
         return []
     if kind == "shards":
-        return train_shards
+        return shards("{dataset}", "train")
     return "<results>/1_data/{dataset}/train/manifest.json"
 
 
@@ -248,6 +249,12 @@ def extra(ending):
         return shards(wildcards.dataset, "extra")
 
     return paths
+
+
+def further(ending):
+    """What a condition draws from beside the training set: its synthetic shards or further real images."""
+    generated, real = synthetic(ending), extra(ending)
+    return lambda wildcards: [*generated(wildcards), *real(wildcards)]
 
 
 def items_folder(dataset, family, dose, seed):

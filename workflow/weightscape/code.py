@@ -6,10 +6,17 @@ and formatting. A comment makes nothing stale; a changed constant does.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from weightscape import files
 from weightscape.errors import UserError
 
 PACKAGE = Path(__file__).parent
@@ -21,8 +28,11 @@ def code_digest(stage: str, *further: str) -> str:
 
     `further` names modules that the stage chooses at run time, e.g. "figures.esd".
     """
+    before = len(_known())
     found = modules(f"{ROOT}.stages.{stage}", *(f"{ROOT}.{name}" for name in further))
     lines = [f"{name} {_meaning(path)}" for name, path in sorted(found.items())]
+    if len(_known()) > before:
+        _keep()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -64,35 +74,79 @@ def _imports(name: str, path: Path) -> list[str]:
     """Names of what a module imports; `from package import x` yields both the package and `package.x`."""
     package = name if path.name == "__init__.py" else name.rsplit(".", 1)[0]
     names: list[str] = []
-    for node in ast.walk(_parsed(path, path.stat().st_mtime_ns)):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parent = package.split(".")[: len(package.split(".")) - node.level + 1]
-                base = ".".join([*parent, *([base] if base else [])])
-            names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    for base, level, members in _read(path, path.stat().st_mtime_ns).imports:
+        if level:
+            parent = package.split(".")[: len(package.split(".")) - level + 1]
+            base = ".".join([*parent, *([base] if base else [])])
+        names += [base, *(f"{base}.{member}" for member in members)]
     return names
-
-
-@functools.lru_cache(maxsize=1024)
-def _parsed(path: Path, _modified: int) -> ast.Module:
-    return ast.parse(path.read_text())
 
 
 def _meaning(path: Path) -> str:
     """Digest of a module's syntax tree without docstrings and positions."""
-    return _tree_digest(path, path.stat().st_mtime_ns)
+    return _read(path, path.stat().st_mtime_ns).meaning
+
+
+class Module(NamedTuple):
+    """What a module's file says: its imports as (base, level, members), and the digest of its meaning."""
+
+    imports: list[tuple[str, int, list[str]]]
+    meaning: str
 
 
 @functools.lru_cache(maxsize=1024)
-def _tree_digest(path: Path, _modified: int) -> str:
-    tree = ast.parse(path.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+def _read(path: Path, _modified: int) -> Module:
+    source = path.read_bytes()
+    key = hashlib.sha256(source).hexdigest()
+    if key not in _known():
+        _known()[key] = _parsed(source)
+    return Module(*_known()[key])
+
+
+def _parsed(source: bytes) -> Module:
+    tree = ast.parse(source)
+    imports: list[tuple[str, int, list[str]]] = []
+    for node in _statements(tree):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, 0, []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.module or "", node.level, [alias.name for alias in node.names]))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return Module(imports, hashlib.sha256(ast.dump(tree).encode()).hexdigest())
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all statements below it; expressions hold none."""
+    yield node
+    for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for inner in getattr(node, block, ()):
+            yield from _statements(inner)
+
+
+@functools.cache
+def _known() -> dict[str, Module]:
+    """Modules that were parsed before, by the digest of their text: every job asks for a hundred of them."""
+    try:
+        known = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        known = {}
+    return known if isinstance(known, dict) else {}
+
+
+def _store() -> Path:
+    """The file of what is known, beside the compiled modules; another one once this module is edited."""
+    compiled = Path(importlib.util.cache_from_source(str(PACKAGE / "code.py")))
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    return compiled.with_name(f"{compiled.stem}.{own}.json")
+
+
+def _keep() -> None:
+    """Write what is known, where compiled modules may be written."""
+    if sys.dont_write_bytecode:
+        return
+    with contextlib.suppress(UserError):
+        files.write_json(_store(), _known())
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

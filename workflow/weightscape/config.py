@@ -7,6 +7,7 @@ from typing import Any
 
 from weightscape import interventions, own_files, study
 from weightscape.errors import UserError
+from weightscape.files import read_yaml
 from weightscape.study import Config
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
@@ -55,9 +56,8 @@ def fault_in(content: Any, schema: Path) -> str | None:
 @functools.cache
 def _validator(schema: Path) -> Any:
     import jsonschema
-    import yaml
 
-    return jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
+    return jsonschema.Draft202012Validator(read_yaml(schema))
 
 
 def _depth(error: Any) -> tuple[int, int]:

@@ -266,12 +266,12 @@ def _runs(
 def _curvature(
     config: study.Config, nets: Mapping[tuple[str, str], Network], on_gpu: Any, overhead: Any, largest: int
 ) -> list[Row]:
-    """Hessian-vector products: a pass forward and back, and back again through both, in float32."""
+    """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
     block, seeds = config["curvature"], len(config["study"]["seeds"])
     conditions = len(study.curved_conditions(config))
     if not conditions:
         return []
-    products = block["images"] * (block["probes"] + block["iterations"])
+    products = block["images"] * (2 * block["probes"] + block["iterations"])
     work = sum(conditions * seeds * products * 2 * BACKWARD * net.operations for net in nets.values())
     jobs = conditions * len(nets)
     return [

@@ -75,6 +75,13 @@ def read_json(path: Path | str) -> Any:
         raise UserError(f"{path} is not valid JSON ({error}): delete it and run its stage again") from None
 
 
+def read_yaml(path: Path | str) -> Any:
+    """Read a YAML file of the project's own, by the compiled parser where there is one (ten times as fast)."""
+    import yaml
+
+    return yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
 def write_tensors(
     path: Path | str, tensors: "Mapping[str, np.ndarray]", metadata: dict[str, str] | None = None
 ) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weightscape.files import read_yaml
 from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, doses, training
 from weightscape.seeds import seed
 
@@ -103,6 +104,11 @@ def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[s
     return part(config, **{name: names[name] for name in _names(part) if name in names})
 
 
+def wildcards_of(stage: str) -> list[str]:
+    """The wildcards that the settings of a stage's jobs depend on."""
+    return ["seed" if name == "replicate" else name for name in _names(SLICES[stage]) if name != "config"]
+
+
 @functools.cache
 def _names(part: Callable[..., dict[str, Any]]) -> tuple[str, ...]:
     """Names of the wildcards that a stage's settings depend on."""
@@ -111,9 +117,7 @@ def _names(part: Callable[..., dict[str, Any]]) -> tuple[str, ...]:
 
 def results_folder(config: Config, default: Path) -> str:
     """`results` for the study that the file `default` names, `results/studies/{name}` for every other."""
-    import yaml
-
-    own = yaml.safe_load(default.read_text())["study"]["name"]
+    own = read_yaml(default)["study"]["name"]
     name = config["study"]["name"]
     return "results" if name == own else f"results/studies/{name}"
 

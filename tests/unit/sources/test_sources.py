@@ -311,6 +311,40 @@ def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub:
             sources.pool_of(good | change, "train", SPLITS, 0)
 
 
+def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    import datasets
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+
+    def made(names: str, style: str) -> Any:
+        rows = []
+        for code, name in enumerate(names):
+            stream = io.BytesIO()
+            Image.fromarray(picture(code)).save(stream, "PNG")
+            rows.append({"img": {"bytes": stream.getvalue(), "path": None}, "kind": name, "style": style})
+        features = datasets.Features(
+            img=datasets.Image(decode=False), kind=datasets.Value("string"), style=datasets.Value("string")
+        )
+        return datasets.Dataset.from_list(rows, features=features)
+
+    both = datasets.concatenate_datasets([made("bcbcbc", "real"), made("cb", "sketch")])
+    parts = datasets.DatasetDict(train=made("abcabcabcabc", "real"), test=both, odd=made("abd", "real"))
+    parts.save_to_disk(str(tmp_path / "saved"))
+    source = hub_block(tmp_path / "saved", parts={"train": "train", "test": "test"})
+    splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
+    test = sources.pool_of(source, "test", splits, 0)
+    assert test.classes == ["a", "b", "c"]
+    assert {test.name(row)[-2]: label for row, label in enumerate(test.labels)} == {str(k): 1 + k % 2 for k in range(6)}
+    shifted = sources.shifted(source, {"source": "domain", "domain": "sketch", "images": "all"}, 0)
+    assert shifted.classes == ["a", "b", "c"] and shifted.labels.tolist() == [2, 1]
+    with pytest.raises(UserError, match="is of the class 'd', which the training set does not have"):
+        sources.pool_of(source | {"parts": {"train": "train", "test": "odd"}}, "test", splits, 0)
+    chosen = source | {"parts": {"train": "train", "test": "odd"}, "classes": ["b", "a"]}
+    assert sorted(sources.pool_of(chosen, "test", splits, 0).labels) == [0, 1]
+
+
 # --- arrays
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from weightscape.files import read_yaml
 from weightscape.frames import Table
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "tables.schema.yaml"
@@ -16,9 +17,7 @@ KINDS = {"text": "str", "number": "float64", "count": "int64", "flag": "bool"}
 @functools.cache
 def schema() -> dict[str, dict[str, Any]]:
     """Columns by table: each with `type`, `about` and, for some texts, the values `allowed`."""
-    import yaml
-
-    return yaml.safe_load(SCHEMA.read_text())
+    return read_yaml(SCHEMA)
 
 
 def table(name: str, parts: list[Table]) -> Table:

@@ -72,6 +72,14 @@ def part(
     return whole if domain is None else whole.take(rows)
 
 
+def domains(path: str, part: str, columns: dict[str, str | None], revision: str | None = None) -> list[str]:
+    """The domains that one part holds."""
+    source = loaded(path, part, revision)
+    _check_columns(source, path, columns)
+    values, known = _names(source, str(columns["domain"]))
+    return [known[value] for value in np.unique(values)]
+
+
 def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:
     """The content of an image, or its file, which must lie in the data set's folder or in the cache."""
     if value is None:

@@ -109,6 +109,23 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
     missing = [name for name in pool.classes if name not in classes]
     if len(missing) == len(pool.classes):
         raise UserError(f"no class of the set ({', '.join(missing[:5])}, ...) is one of the training set's: check it")
+    return aligned(pool, classes, every=False)
+
+
+def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:
+    """A pool under the labels of the training set's `classes`, by their names: a part may lack some.
+
+    Images of other classes are left out; with `every` they are a `UserError`.
+    """
+    if pool.classes == classes:
+        return pool
     new = np.array([classes.index(name) if name in classes else -1 for name in pool.classes], np.int64)
-    kept = pool.take(np.flatnonzero(new[pool.labels] >= 0))
+    known = new[pool.labels] >= 0
+    if every and not known.all():
+        row = int(np.flatnonzero(~known)[0])
+        raise UserError(
+            f"{pool.name(row)} is of the class {pool.classes[pool.labels[row]]!r}, which the training set does not "
+            "have: mend its label, or name the `classes`"
+        )
+    kept = pool.take(np.flatnonzero(known))
     return replace(kept, labels=new[kept.labels], classes=list(classes))

@@ -13,7 +13,7 @@ import numpy as np
 from weightscape import cache
 from weightscape.datasets import arrays, image_folder
 from weightscape.datasets.decoding import Form
-from weightscape.datasets.pools import ALL, Pool, capped, drawn, of_classes, relabelled, split
+from weightscape.datasets.pools import ALL, Pool, aligned, capped, drawn, of_classes, relabelled, split
 from weightscape.errors import UserError
 from weightscape.seeds import generator
 
@@ -28,9 +28,10 @@ def form_of(block: Block) -> Form:
 def pool_of(block: Block, name: str, wanted: dict[str, str | int], seed: int) -> Pool:
     """The split `name` of a data set, of which `wanted` counts the splits."""
     train = _part(block, "train")
-    has_test = _has_test(block)
-    test = _part(block, "test", train.classes) if has_test else None
-    train, test = (pool and _chosen(pool, block, part, seed) for pool, part in ((train, "train"), (test, "test")))
+    test = _part(block, "test", train.classes) if _has_test(block) else None
+    train = of_classes(train, block["classes"])
+    test = test and aligned(test, train.classes, every=block["classes"] == ALL)
+    train, test = (pool and _capped(pool, block, part, seed) for pool, part in ((train, "train"), (test, "test")))
     assert train is not None
     return split(train, test, wanted, name, np.random.default_rng(seed))
 
@@ -40,13 +41,14 @@ def shifted(block: Block, ood: Block, seed: int) -> Pool:
     train = of_classes(_part(block, "train"), block["classes"])
     if ood["source"] == "domain":
         found = _domain(block, ood["domain"], _part(block, "train").classes)
-        return drawn(of_classes(found, block["classes"]), ood["images"], np.random.default_rng(seed))
+        known = aligned(found, train.classes, every=block["classes"] == ALL)
+        return drawn(known, ood["images"], np.random.default_rng(seed))
     other = relabelled(image_folder.part(Path(ood["root"]), ""), train.classes)
     return drawn(other, ood["images"], np.random.default_rng(seed))
 
 
-def _chosen(pool: Pool, block: Block, part: str, seed: int) -> Pool:
-    return capped(of_classes(pool, block["classes"]), block["per_class"], generator(seed, "per class", part))
+def _capped(pool: Pool, block: Block, part: str, seed: int) -> Pool:
+    return capped(pool, block["per_class"], generator(seed, "per class", part))
 
 
 def _has_test(block: Block) -> bool:
@@ -83,8 +85,11 @@ def _domain(block: Block, domain: str, classes: list[str]) -> Pool:
     from weightscape.datasets import hub
 
     parts = [part for part in dict.fromkeys(block["parts"].values()) if part is not None]
-    pools = [hub.part(block["path"], part, block["columns"], domain, block["revision"]) for part in parts]
-    return _joined(pools)
+    path, columns, revision = block["path"], block["columns"], block["revision"]
+    holding = [part for part in parts if domain in hub.domains(path, part, columns, revision)]
+    pools = [hub.part(path, part, columns, domain, revision) for part in holding or parts]
+    names = list(dict.fromkeys(name for pool in pools for name in pool.classes))
+    return _joined([aligned(pool, names, every=True) for pool in pools])
 
 
 def _joined(pools: list[Pool]) -> Pool:
