@@ -383,6 +383,7 @@ AGGREGATED = [
 ANALYSED = [
     "effects",
     "run_effects",
+    "excluded",
     "conditions",
     "condition_effects",
     "slopes",

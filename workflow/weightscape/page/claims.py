@@ -48,6 +48,7 @@ class Claim:
 
     name: str
     statement: str
+    rule: str
     verdict: str
     sign: str
     reason: str
@@ -70,6 +71,7 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
             Claim(
                 name=str(name),
                 statement=sentence(row["statement"]),
+                rule=sentence(row.get("rule", "")),
                 verdict=verdict,
                 sign=VERDICTS.get(verdict, "?"),
                 reason=reason,
