@@ -18,32 +18,27 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from weightscape.analysis import claims, equivalence, intervals, mixed, similarity, simulate  # noqa: E402
-from weightscape.analysis.design import difference  # noqa: E402
-from weightscape.analysis.matching import Curve  # noqa: E402
-from weightscape.analysis.options import Options  # noqa: E402
+from analysis_power import destroyed, overall_power, power, power_of_outcomes, predicted
+from analysis_studies import (
+    LAYERS,
+    METRICS,
+    OPTIONS,
+    ROOT,
+    Found,
+    compared,
+    directions,
+    drawn,
+    matched_truth,
+)
 
-LAYERS = 16
-METRICS = ("log_norm", "entropy")
-OPTIONS = Options.from_mapping({"analyse": {"metrics": METRICS, "draws": 199}})
+from weightscape.analysis import claims, equivalence, intervals, mixed, similarity, simulate
+from weightscape.analysis.design import difference
+from weightscape.analysis.matching import Curve
+
 SEEDS = (3, 5)
 CONFIDENCE = 0.99
-Found = dict[str, float]  # 1 or 0 of each event; an event that could not be judged is left out
-
-
-@functools.cache
-def runs(truth_key: tuple[int, tuple[str, ...]]) -> Any:
-    """The table of runs of a study, made once."""
-    return simulate.runs_of(simulate.Truth(seeds=truth_key[0], families=truth_key[1]))
-
-
-def drawn(truth: simulate.Truth, number: int, *stream: int) -> Any:
-    """The study with this number."""
-    rng = np.random.default_rng([number, truth.seeds, *stream])
-    return simulate.setup(truth, rng, runs((truth.seeds, truth.families)))
 
 
 def null(number: int, seeds: int) -> Found:
@@ -113,40 +108,6 @@ def published(made: Any) -> Found:
     }
 
 
-def directions(cosines: tuple[float, float], rng: np.random.Generator, size: float) -> dict[str, np.ndarray]:
-    """Profiles of given length and cosines of augment with dropout and with weight decay (themselves orthogonal)."""
-    basis = np.linalg.qr(rng.normal(size=(LAYERS, 3)))[0]
-    left, right = cosines
-    rest = np.sqrt(1 - left**2 - right**2)
-    own = left * basis[:, 0] + right * basis[:, 1] + rest * basis[:, 2]
-    return {"augment": size * own, "dropout": size * basis[:, 0], "weight_decay": size * basis[:, 1]}
-
-
-LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
-
-
-def matched_truth(seeds: int, cosines: tuple[float, float], number: int, size: float, **more: Any) -> simulate.Truth:
-    """A study of the three central families with known cosines and overlapping levels."""
-    rng = np.random.default_rng([number, 7])
-    profiles = directions(cosines, rng, size)
-    return simulate.Truth(
-        seeds=seeds,
-        layers=LAYERS,
-        metrics=("log_norm",),
-        families=simulate.CENTRAL,
-        profiles=profiles,
-        levels=LEVELS,
-        **more,
-    )
-
-
-def compared(made: Any) -> Any:
-    """cos(diversity, dropout) - cos(diversity, weight decay) at matched dose."""
-    profiles = similarity.scaled(made.design, made.metrics["log_norm"].hidden)
-    curves = [Curve.of(made.design, f, profiles, made.outcomes["level"]) for f in simulate.CENTRAL]
-    return similarity.jackknife(curves, similarity.matched, similarity.comparison)
-
-
 def coverage(number: int, seeds: int) -> Found:
     """Intervals of quantities that are not zero."""
     found: Found = {}
@@ -204,29 +165,15 @@ def margins(number: int, seeds: int) -> Found:
     return found
 
 
-def power(number: int, seeds: int) -> Found:
-    """Verdicts of C1 and C2 at stated effects, in units of a run's standard deviation of the mean over layers."""
-    found: Found = {}
-    sd = np.sqrt(0.7**2 + 1 / LAYERS)
-    for effect in (3.0, 6.0, 12.0):
-        profile = np.full(LAYERS, effect * sd)
-        profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
-        truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
-        rows, _ = claims.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
-        found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
-    for size in (6.0, 12.0, 24.0):
-        result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
-        low = result.interval(0.95)[0][0] if result is not None else np.nan
-        name = f"cosines .8 and .2 told apart, profiles of length {size:g}"
-        found[name] = float(low > 0)
-    return found
-
-
 PARTS: dict[str, Callable[[int, int], Found]] = {
     "null": null,
     "coverage": coverage,
+    "predictions": predicted,
     "margins": margins,
+    "destructive": destroyed,
     "power": power,
+    "outcomes": power_of_outcomes,
+    "setups": overall_power,
 }
 
 
@@ -252,8 +199,18 @@ def share(values: np.ndarray) -> str:
 TITLES = {
     "null": ("Null studies: how often a test rejects (%)", "No intervention does anything; alpha = 5 %."),
     "coverage": ("Coverage of 95 % intervals (%)", "Effects that are not zero."),
+    "predictions": (
+        "Prediction over nine conditions (%)",
+        "Coverage of the intervals of correlations, and how often one of two equally good measures is called better.",
+    ),
+    "destructive": (
+        "Null studies with a destructive condition (%)",
+        "The strongest augmentation loses 20 points and moves every layer by 20 s.d.; nothing else acts.",
+    ),
     "margins": ("Equivalence (%)", "At the margin the test must pass in at most 5 %; with no difference, its power."),
-    "power": ("Power (%)", "3 and 5 seeds; layers correlate by shared shocks."),
+    "power": ("Power: weights (%)", "3 and 5 seeds; layers correlate by shared shocks."),
+    "outcomes": ("Power: head, data and outcomes (%)", "Effects in standard deviations of a run."),
+    "setups": ("Four setups (%)", "How often C3 is supported overall; it asks for more than half of the setups."),
 }
 
 
@@ -261,9 +218,10 @@ def judgement(part: str, name: str, values: np.ndarray) -> str:
     """Whether METHODS 8 holds for a row; empty where it asks nothing."""
     low, high = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE)
     rates = part == "null" and not name.startswith(("published", "layers as", "mixed model is", "t, pooled"))
-    if rates or (part == "margins" and "at the margin" in name) or name == "rejects equal cosines":
+    false = (part, name.startswith("verdict")) == ("destructive", True) or name.endswith("in two of four setups")
+    if rates or false or (part == "margins" and "at the margin" in name) or name.startswith("rejects equal"):
         return "exceeds 5 %" if low > 0.05 else ("conservative" if high < 0.05 else "holds")
-    if part == "coverage" and not name.startswith("no interval"):
+    if part in ("coverage", "predictions") and not name.startswith("no interval"):
         return "below 95 %" if high < 0.95 else ("conservative" if low > 0.95 else "holds")
     return ""
 

@@ -261,3 +261,17 @@ def test_what_is_not_there_is_said_before_the_first_job(path: str) -> None:
     value, message = PLACES[path]
     with pytest.raises(UserError, match=message):
         checked(edited(path, value))
+
+
+def test_runs_are_evaluated_on_the_training_images_where_doses_are_matched_on_their_loss() -> None:
+    matched = checked(edited("analyse/match", "train_loss"))
+    names = study.evaluated_splits(checked(CONFIG), "digits")
+    assert "train" not in names
+    assert set(study.evaluated_splits(matched, "digits")) == {*names, "train"}
+
+
+def test_the_analysis_knows_which_backbones_start_from_scratch() -> None:
+    name = CONFIG["study"]["backbones"][0]
+    assert study.settings(checked(CONFIG), "analyse", {})["scratch"] == []
+    scratch = checked(edited(f"backbones/{name}/weights", "none"))
+    assert study.settings(scratch, "analyse", {})["scratch"] == [name]

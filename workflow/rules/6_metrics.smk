@@ -4,7 +4,8 @@ Stage 6: tidy tables of all runs; effects against each family's own baselines; t
 in:   stages 2 to 5
 out:  6_metrics/: runs, evaluation, layers, diversity, quality, samples, spectra_examples, quantiles (parquet;
       csv for people)
-      6_metrics/: effects, run_effects, conditions, condition_effects, slopes, similarity, predictions, tests, claims
+      6_metrics/: effects, run_effects, excluded, conditions, condition_effects, slopes, similarity, predictions, tests,
+      claims (parquet and csv)
 """
 
 
@@ -49,7 +50,11 @@ rule analyse:
         expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",
     output:
-        expand("<results>/6_metrics/{table}.parquet", table=ANALYSED),
+        expand(
+            "<results>/6_metrics/{table}.{ending}",
+            table=ANALYSED,
+            ending=["parquet", "csv"],
+        ),
         manifest="<results>/6_metrics/analyse.json",
     log:
         "<results>/logs/analyse.log",

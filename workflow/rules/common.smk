@@ -390,6 +390,7 @@ AGGREGATED = [
 ANALYSED = [
     "effects",
     "run_effects",
+    "excluded",
     "conditions",
     "condition_effects",
     "slopes",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weightscape.analysis.rules import rules
 from weightscape.files import read_yaml
 from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, doses, training
 from weightscape.seeds import seed
@@ -88,8 +89,9 @@ def reads_fast(config: Config) -> bool:
 
 
 def evaluated_splits(config: Config, dataset: str) -> list[str]:
-    """The splits that every run is evaluated on."""
-    return ["val", "test", *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
+    """The splits that every run is evaluated on; the training images where doses are matched on their loss."""
+    matched = ["train"] if config["analyse"]["match"] == "train_loss" else []
+    return ["val", "test", *matched, *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
 
 
 def alters_items(family: str, dose: str) -> bool:
@@ -358,6 +360,8 @@ def _analyse(config: Config) -> dict[str, Any]:
     return {
         "analyse": config["analyse"],
         "coarse": coarsely_generated(config),
+        "scratch": [name for name in config["study"]["backbones"] if config["backbones"][name]["weights"] == "none"],
+        "rules": rules(),
         "seed": seed(_root(config), "analyse"),
     }
 

@@ -41,3 +41,15 @@ def test_the_page_has_a_row_for_each_claim(benchmark: ModuleType, tmp_path: Path
 def test_a_rate_is_judged_by_its_99_percent_limits(benchmark: ModuleType, part, name, rate, expected):
     values = (np.arange(2000) < 2000 * rate).astype(float)
     assert benchmark.judgement(part, name, values) == expected
+
+
+def test_every_claim_has_its_power_and_wrong_overall_verdicts_are_judged(benchmark: ModuleType, tmp_path: Path):
+    page = tmp_path / "analysis.md"
+    parts = ["predictions", "outcomes", "setups"]
+    benchmark.main(["--studies", "1", "--parts", *parts, "--seeds", "3", "--out", str(page)])
+    text = page.read_text()
+    assert all(f"| C{k} supported, effects of 12 s.d. of runs |" in text for k in (3, 5, 6, 7, 8, 9))
+    wrong = "C3 supported overall, true in two of four setups"
+    assert f"| {wrong} |" in text
+    assert benchmark.judgement("setups", wrong, np.ones(100)) == "exceeds 5 %"
+    assert benchmark.judgement("predictions", "correlation", np.zeros(100)) == "below 95 %"

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from weightscape import effects
-from weightscape.analysis import claims, rows, simulate
-from weightscape.analysis.options import Options
+from weightscape.analysis import claims, simulate, summaries
+from weightscape.analysis.options import DATA_FAMILIES, Options
+from weightscape.analysis.overall import overall
 from weightscape.analysis.setups import setups
 from weightscape.analysis.study import analysed
 from weightscape.errors import UserError
@@ -35,7 +36,7 @@ def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
 def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The claims alone, without the other tables."""
     found = [claims.of_setup(setup, OPTIONS)[0] for setup in setups(made, OPTIONS.metrics)]
-    return pd.DataFrame(claims.overall([row for each in found for row in each])).set_index("claim")
+    return pd.DataFrame(overall([row for each in found for row in each], OPTIONS)).set_index("claim")
 
 
 def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:
@@ -238,37 +239,6 @@ def test_the_judge_can_call_a_condition_destructive():
     assert gone["dose"].to_list() == ["d0"] and "the judge recognises 50 %" in gone["reason"].iloc[0]
 
 
-def test_setups_that_disagree_leave_a_claim_undecided_and_c4_needs_two_backbones():
-    def row(backbone: str, claim: str, verdict: str) -> rows.Row:
-        numbers = {"estimate": 1.0, "low": 0.5, "high": 1.5, "n": 6}
-        return {
-            "claim": claim,
-            "statement": "",
-            "dataset": "d",
-            "backbone": backbone,
-            "test": "t",
-            "metric": "m",
-            "unit": "u",
-            "verdict": verdict,
-            "reason": "x.",
-            "controls": "",
-            **numbers,
-        }
-
-    def joined(*verdicts: str) -> dict[str, rows.Row]:
-        given = [row(f"b{k}", claim, each) for k, each in enumerate(verdicts) for claim in ("C1", "C4")]
-        return {each["claim"]: each for each in claims.overall(given)}
-
-    assert joined("supported")["C4"]["verdict"] == "undecided"
-    two = joined("supported", "supported")
-    assert two["C1"]["verdict"] == two["C4"]["verdict"] == "supported"
-    assert two["C1"]["low"] == pytest.approx(1 - 0.5 / np.sqrt(2)) and two["C1"]["n"] == 12
-    apart = joined("supported", "contradicted")
-    assert (apart["C1"]["verdict"], apart["C4"]["verdict"]) == ("undecided", "contradicted")
-    assert "disagree" in apart["C1"]["reason"]
-    assert joined("supported", "undecided")["C1"]["verdict"] == "supported"
-
-
 def test_the_tables_of_a_study_tell_the_same_as_its_arrays():
     of = truth("dropout")
     rng = np.random.default_rng(0)
@@ -299,6 +269,90 @@ def test_layers_without_a_usable_value_in_some_run_are_left_out_and_counted():
     found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").groupby("metric").first()
     assert found.loc["entropy", ["layers", "excluded_layers"]].to_list() == [15, 1]
     assert found.loc["log_norm", ["layers", "excluded_layers"]].to_list() == [16, 0]
+
+
+def test_a_run_without_most_of_its_layers_is_left_out_and_no_layer_with_it():
+    made = tables(truth("dropout"))
+    of_run = made["effects"].eval("family == 'noise' and dose == 'd1' and seed == 2")
+    kept = made["effects"][~(of_run & (made["effects"]["layer"] > "layer04"))]
+    for less in (kept, made["effects"][~of_run]):
+        found = analysed({**made, "effects": less}, OPTIONS)
+        (row,) = found["excluded"].to_dict("records")
+        assert (row["what"], row["name"], row["n"]) == ("run", "noise/d1/2", 1)
+        assert row["reason"].endswith("left out of all tests")
+        effects = found["condition_effects"].query("scope == 'hidden'")
+        assert set(effects["layers"]) == {16} and set(effects["excluded_layers"]) == {0}
+        assert set(effects.query("family == 'noise' and dose == 'd1'")["n"]) == {9}
+        assert set(effects.query("family == 'dropout'")["n"]) == {10}
+
+
+def test_every_layer_that_is_left_out_is_named_with_the_runs_that_lack_it():
+    made = tables(truth("dropout"))
+    bad = made["effects"].eval("layer == 'layer03' and family == 'noise' and seed == 2 and metric == 'entropy'")
+    made["effects"].loc[bad, "value"] = np.nan
+    never = made["layers"].assign(layer="depthwise", status="too small", matrix="after")
+    made["layers"] = pd.concat([made["layers"], never])
+    found = analysed(made, OPTIONS)["excluded"].set_index("name")
+    assert set(found.index) == {"layer03/weight", "depthwise/weight"}
+    assert found.loc["layer03/weight", ["metric", "n"]].to_list() == ["entropy", 3]
+    assert "(not in noise/baseline/2, noise/d0/2" in found.loc["layer03/weight", "reason"]
+    assert found.loc["depthwise/weight", "reason"] == "status: too small"
+
+
+def test_curvature_tells_its_probe_error_and_has_an_a_a_control_of_its_own():
+    outcomes = {("ece", "augment"): -0.04, ("weighted_trace", "augment"): -1.0}
+    made = tables(truth("dropout", outcomes=outcomes))
+    made["curvature"]["weighted_trace_error"] = 0.3
+
+    def c9() -> pd.Series:
+        setup = next(setups(made, OPTIONS.metrics))
+        return pd.Series(claims.of_setup(setup, OPTIONS, ["C9"])[0][0])
+
+    found = c9()
+    assert found["verdict"] == "supported"
+    assert f"standard error from probes at most {0.3 * np.sqrt(2 / 5):.2g}" in found["reason"]
+    assert "a_a: passed, ece: baselines of 10 families, weighted_trace: baselines of 10 families" in found["controls"]
+    at = made["curvature"].eval("family == 'steps' and dose == 'baseline'")
+    made["curvature"].loc[at, "weighted_trace"] += 5
+    again = c9()
+    assert again["verdict"] == "undecided" and "a_a: failed" in again["reason"]
+    made["curvature"] = made["curvature"].query("family == 'augment'")
+    assert "weighted_trace: fewer than two groups" in c9()["controls"]
+
+
+def test_doses_matched_on_diversity_have_slopes_for_data_families_and_leave_c2_undecided():
+    made = tables(truth("dropout", vendi={"pixels": 0.5}))
+    options = replace(OPTIONS, match="diversity")
+    setup = next(setups(made, OPTIONS.metrics, "diversity"))
+    slopes = summaries.slopes(setup, options).query("per == 'diversity'")
+    assert "augment" in set(slopes["family"]) and set(slopes["family"]) <= {*DATA_FAMILIES}
+    reason = claims.of_setup(setup, options, ["C2"])[0][0]["reason"]
+    assert reason.startswith("match: diversity matches data families only")
+
+
+def test_pairs_of_families_are_compared_at_matched_dose_where_they_overlap():
+    profiles = {"augment": 6 * RISING, "noise": 9 * RISING, "dropout": -6 * RISING}
+    levels = {"augment": 0.05, "noise": 0.08, "dropout": 0.05}
+    made = tables(simulate.Truth(seeds=5, profiles=profiles, levels=levels, vendi={"pixels": 0.5}))
+    for match in ("relative_change", "diversity"):
+        setup = next(setups(made, OPTIONS.metrics, match))
+        found = summaries.similarities(setup, replace(OPTIONS, match=match)).query("metric == 'log_norm'")
+        there = found[found["matched"].notna()].set_index(["family", "other"])
+        assert there.loc[("augment", "noise"), "matched"] == pytest.approx(1, abs=0.1)
+        known = {family for pair in there.index for family in pair}
+        assert known <= ({"augment", "noise", "dropout"} if match == "relative_change" else {*DATA_FAMILIES})
+        if match == "relative_change":
+            assert there.loc[("augment", "dropout"), "matched_high"] < -0.5
+
+
+def test_doses_matched_on_the_loss_on_training_images_are_compared():
+    made = tables(truth("dropout"))
+    level = made["layers"]["relative_norm"].to_numpy()
+    loss = made["evaluation"].query("split == 'test'").assign(split="train", nll=0.5 - level)
+    made["evaluation"] = pd.concat([made["evaluation"], loss])
+    setup = next(setups(made, OPTIONS.metrics, "train_loss"))
+    found = claims.of_setup(setup, replace(OPTIONS, match="train_loss"), ["C2"])[0][0]
+    assert found["verdict"] == "supported", found["reason"]
 
 
 def test_no_usable_layer_at_all_is_the_reason():

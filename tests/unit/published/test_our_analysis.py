@@ -100,6 +100,20 @@ def test_repeated_runs_are_tested_as_those_of_a_study_are_and_single_ones_are_no
     assert set(results.claims["claim"]) >= {"C1", "C2", "C3"} and len(results.tests)
 
 
+def test_what_the_tests_of_repeated_runs_leave_out_is_counted_and_told(tmp_path: Path) -> None:
+    seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2, 3)]
+    seeds[0]["cats", "d.1", "after"][2]["entropy"] = NAN
+    for layer in IDS[:4]:
+        seeds[2]["cats", "m2", "after"][layer]["log_norm"] = math.inf
+    results = analysed(tmp_path, *seeds)
+    rows = results.exclusions[results.exclusions["reason"].str.endswith("left out of the tests of all")]
+    assert rows[["metric", "n"]].to_numpy().tolist() == [["entropy", 1]]
+    (gap,) = results.gaps["sentence"]
+    assert gap.startswith(
+        "cats: in the run augment/m2/2 log_norm is usable in 1 of the 5 usual layers: left out of all"
+    )
+
+
 def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
     seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
     results = analysed(tmp_path, *seeds)

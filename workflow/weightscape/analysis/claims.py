@@ -1,25 +1,12 @@
-"""The claims table: C1 to C9 in every setup and overall, each with its controls.
-
-Overall, a claim is supported (contradicted) if it is so in every setup that has a verdict and in at least one;
-setups that disagree leave it undecided. C4 needs two backbones.
-"""
+"""The claims table: C1 to C9 in every setup, each with its controls; `overall` joins the setups."""
 
 from collections.abc import Callable, Iterable
-
-import numpy as np
 
 from weightscape.analysis import controls, outcome_claims, pattern_claim, spectral_claims
 from weightscape.analysis.intervals import Values
 from weightscape.analysis.options import Options
-from weightscape.analysis.rows import (
-    CONTRADICTED,
-    SUPPORTED,
-    UNDECIDED,
-    Decision,
-    Row,
-    claim_row,
-    sentence,
-)
+from weightscape.analysis.overall import PATTERN, pattern
+from weightscape.analysis.rows import Decision, Row, claim_row, sentence
 from weightscape.analysis.setups import Setup
 
 STATEMENTS = {
@@ -44,8 +31,6 @@ TESTS: dict[str, Test] = {
     "C8": outcome_claims.explained,
     "C9": outcome_claims.calibration,
 }
-PATTERN = ("C1", "C2", "C3")
-ALL = "all"
 
 
 def of_setup(setup: Setup, options: Options, names: Iterable[str] = TESTS) -> tuple[list[Row], list[Row]]:
@@ -60,23 +45,28 @@ def of_setup(setup: Setup, options: Options, names: Iterable[str] = TESTS) -> tu
         claims.append(claim)
         tests += [{key: value for key, value in each.items() if not key.startswith("_")} for each in decision.tests]
     if set(PATTERN) <= {claim["claim"] for claim in claims}:
-        claims.append(_pattern(setup, [claim for claim in claims if claim["claim"] in PATTERN]))
+        claims.append(_pattern(setup, [claim for claim in claims if claim["claim"] in PATTERN], options))
     return sorted(claims, key=lambda claim: claim["claim"]), tests
 
 
 def _decided(name: str, setup: Setup, options: Options) -> tuple[Row, Decision]:
     decision = TESTS[name](setup, options)
     found = controls.of_claim(setup, name, _compared(name, setup, options), options)
-    return claim_row(setup, name, STATEMENTS[name], decision, found, options.controls[name]), decision
+    required = options.controls[name]
+    return claim_row(setup, name, STATEMENTS[name], options.rules[name], decision, found, required), decision
 
 
-def _compared(name: str, setup: Setup, options: Options) -> Values | None:
-    """What the A/A control of a claim compares, per run."""
-    outcome = {"C7": "test", "C8": "ood", "C9": "ece"}.get(name)
-    if outcome:
-        return setup.outcomes.get(outcome)
+COMPARED = {"C7": ("test",), "C8": ("ood",), "C9": ("ece", outcome_claims.CURVATURE)}
+"""The outcomes that the A/A control of a claim compares; of the others the primary metric."""
+
+
+def _compared(name: str, setup: Setup, options: Options) -> dict[str, Values]:
+    """What the A/A control of a claim compares, per run; empty without the first."""
+    if name in COMPARED:
+        first, *_ = outcomes = COMPARED[name]
+        return {each: setup.outcomes[each] for each in outcomes if each in setup.outcomes and first in setup.outcomes}
     layers = setup.metrics[options.primary]
-    return layers.head if name == "C5" else layers.mean()
+    return {options.primary: layers.head if name == "C5" else layers.mean()}
 
 
 def _with_destructive(claim: Row, other: Row, setup: Setup) -> str:
@@ -86,68 +76,9 @@ def _with_destructive(claim: Row, other: Row, setup: Setup) -> str:
     return sentence(f"{claim['reason'].rstrip('.')}; with the destructive conditions ({names}): {what}")
 
 
-def _pattern(setup: Setup, parts: list[Row]) -> Row:
+def _pattern(setup: Setup, parts: list[Row], options: Options) -> Row:
     """C4 in one setup: what C1 to C3 came to."""
-    verdict = _joint([part["verdict"] for part in parts])
+    verdict, p = pattern(parts, options.alpha)
     text = ", ".join(f"{part['claim']} {part['verdict']}" for part in parts)
-    decision = Decision(verdict, text, {"test": "C1 to C3 together", "n": max(part["n"] for part in parts)})
-    return claim_row(setup, "C4", STATEMENTS["C4"], decision, [], ())
-
-
-def _joint(verdicts: list[str]) -> str:
-    """Supported if all are; contradicted if any is."""
-    if all(verdict == SUPPORTED for verdict in verdicts):
-        return SUPPORTED
-    return CONTRADICTED if CONTRADICTED in verdicts else UNDECIDED
-
-
-def overall(rows: list[Row]) -> list[Row]:
-    """One row per claim over all setups, data set and backbone `all`."""
-    found = []
-    for name, statement in STATEMENTS.items():
-        own = [each for each in rows if each["claim"] == name]
-        if not own:
-            continue
-        found.append(_architectures(own) if name == "C4" else _together(own, statement))
-    return found
-
-
-def _together(own: list[Row], statement: str) -> Row:
-    clear = {each["verdict"] for each in own} - {UNDECIDED}
-    if len(own) == 1:
-        return {**own[0], "dataset": ALL, "backbone": ALL}
-    places = "; ".join(f"{each['dataset']}, {each['backbone']}: {each['verdict']}" for each in own)
-    verdict = clear.pop() if len(clear) == 1 else UNDECIDED
-    reason = f"data sets or backbones disagree ({places})" if clear else places
-    one = {(each["test"], each["metric"], each["unit"]) for each in own}
-    comparable = len(one) == 1 and all(np.isfinite(each["estimate"]) for each in own)
-    halves = [(each["high"] - each["low"]) / 2 for each in own]
-    mean = float(np.mean([each["estimate"] for each in own])) if comparable else float("nan")
-    half = float(np.sqrt(np.sum(np.square(halves))) / len(own)) if comparable else float("nan")
-    return {
-        **own[0],
-        "statement": statement,
-        "dataset": ALL,
-        "backbone": ALL,
-        "test": f"{own[0]['test']}, mean over setups" if comparable else "verdicts of the setups",
-        **({} if comparable else {"metric": "", "unit": ""}),
-        "estimate": mean,
-        "low": mean - half,
-        "high": mean + half,
-        "n": sum(each["n"] for each in own),
-        "verdict": verdict,
-        "reason": sentence(reason),
-        "controls": "see the rows of each data set and backbone",
-    }
-
-
-def _architectures(own: list[Row]) -> Row:
-    """C4: over at least two backbones, C1 to C3 hold in each."""
-    backbones = sorted({each["backbone"] for each in own})
-    places = "; ".join(f"{each['dataset']}, {each['backbone']}: {each['reason'].rstrip('.')}" for each in own)
-    base = {**own[0], "dataset": ALL, "backbone": ALL, "n": sum(each["n"] for each in own)}
-    if len(backbones) < 2:
-        verdict, reason = UNDECIDED, f"the study has one backbone ({places})"
-    else:
-        verdict, reason = _joint([each["verdict"] for each in own]), places
-    return {**base, "verdict": verdict, "reason": sentence(reason)}
+    decision = Decision(verdict, text, {"test": "C1 to C3 together", "n": max(part["n"] for part in parts)}, p=p)
+    return claim_row(setup, "C4", STATEMENTS["C4"], options.rules["C4"], decision, [], ())

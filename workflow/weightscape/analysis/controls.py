@@ -13,13 +13,14 @@ resolution       and more than real images at the generator's resolution, where 
 A control that the study lacks is not passed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from scipy.special import fdtrc
 
 from weightscape.analysis import similarity
 from weightscape.analysis.design import Weights, difference
+from weightscape.analysis.holm import adjusted
 from weightscape.analysis.intervals import Values, contrast
 from weightscape.analysis.matching import Curve
 from weightscape.analysis.options import DECAY, DIVERSITY, DROPOUT, NOISE_SCORES, Options
@@ -37,24 +38,44 @@ def missing(setup: Setup, family: str) -> str:
     return ""
 
 
-def a_a(setup: Setup, values: Values, options: Options) -> Control:
-    """Families' baselines against each other."""
-    groups = [values[at] for (_, dose), at in setup.design.rows.items() if dose == BASELINE and len(at) > 1]
+def a_a(setup: Setup, values: Mapping[str, Values], options: Options) -> Control:
+    """Families' baselines against each other, in each of the measures by name, Holm over them.
+
+    The first measure must be there in every baseline run; a further one (curvature) is compared where two families
+    have it.
+    """
+    p, parts = [], []
+    for at, (name, measure) in enumerate(values.items()):
+        groups = [measure[own] for (_, dose), own in setup.design.rows.items() if dose == BASELINE and len(own) > 1]
+        groups = [group for group in groups if at == 0 or np.isfinite(group).all()]
+        found = same_mean(groups)
+        if isinstance(found, str) and at == 0:
+            return Control("a_a", False, found)
+        label = f"{name}: " if len(values) > 1 else ""
+        if isinstance(found, str):
+            parts.append(f"{label}{found}, not compared")
+            continue
+        p.append(found)
+        parts.append(f"{label}baselines of {len(groups)} families")
+    corrected = min(adjusted(p))
+    passed = corrected >= options.alpha
+    text = f"{'passed' if passed else 'failed'}, {', '.join(parts)}: {'no difference' if passed else 'differ'}"
+    return Control("a_a", passed, f"{text} (p = {corrected:.2g})")
+
+
+def same_mean(groups: list[Values]) -> float | str:
+    """p of the one-way analysis of variance, or why there is none."""
     if len(groups) < 2:
-        return Control("a_a", False, "fewer than two groups of two baseline runs")
-    if not np.isfinite(np.concatenate(groups)).all():
-        return Control("a_a", False, "not measured in every baseline run")
+        return "fewer than two groups of two baseline runs"
+    whole = np.concatenate(groups)
+    if not np.isfinite(whole).all():
+        return "not measured in every baseline run"
     if all(np.ptp(group) == 0 for group in groups):
-        return Control("a_a", False, "the baseline runs do not vary")
-    between = sum(len(group) * (group.mean() - np.concatenate(groups).mean()) ** 2 for group in groups)
+        return "the baseline runs do not vary"
+    between = sum(len(group) * (group.mean() - whole.mean()) ** 2 for group in groups)
     within, df = sum(((group - group.mean()) ** 2).sum() for group in groups), sum(len(group) - 1 for group in groups)
     k = len(groups) - 1
-    p = float(fdtrc(k, df, between / k / (within / df)))
-    passed = p >= options.alpha
-    what = "differ" if not passed else "no difference"
-    return Control(
-        "a_a", passed, f"{'passed' if passed else 'failed'}, baselines of {len(groups)} families: {what} (p = {p:.2g})"
-    )
+    return float(fdtrc(k, df, between / k / (within / df)))
 
 
 def strongest_decay(setup: Setup, options: Options) -> Control:
@@ -230,13 +251,13 @@ NAMED: dict[str, Callable[[Setup, Options], Control]] = {
 }
 
 
-def of_claim(setup: Setup, claim: str, values: Values | None, options: Options) -> list[Control]:
-    """The controls that the config names for a claim; `values` [runs] are what its A/A control compares."""
+def of_claim(setup: Setup, claim: str, values: Mapping[str, Values], options: Options) -> list[Control]:
+    """The controls that the config names for a claim; `values` [runs] by name are what its A/A control compares."""
     found = []
     for name in options.controls[claim]:
         if name != "a_a":
             found.append(NAMED[name](setup, options))
-        elif values is None:
+        elif not values:
             found.append(Control("a_a", False, "missing: its measure is not there"))
         else:
             found.append(a_a(setup, values, options))

@@ -1,9 +1,10 @@
 """The settings of the analysis: the config's block `analyse` and what the study knows about its sets of images."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from weightscape.analysis.rules import rules
 from weightscape.errors import UserError
 
 DIVERSITY, DROPOUT, DECAY = "augment", "dropout", "weight_decay"
@@ -66,6 +67,12 @@ class Options:
     coarse: tuple[str, ...] = ()
     """Data sets whose images are larger than what the generator makes."""
 
+    scratch: tuple[str, ...] = ()
+    """Backbones that start from random weights; the others are pre-trained."""
+
+    rules: Mapping[str, str] = field(default_factory=rules)
+    """The rule of each claim's verdict in words."""
+
     @property
     def level(self) -> float:
         """The level of the intervals."""
@@ -75,7 +82,7 @@ class Options:
     def from_mapping(cls, settings: Mapping[str, Any]) -> "Options":
         """The settings of the stage `analyse`; what is left out has the value of DEFAULTS."""
         block = {**DEFAULTS, **settings.get("analyse", {})}
-        known = {field.name for field in fields(cls)}
+        known = {each.name for each in fields(cls)}
         unknown = sorted(set(block) - known)
         if unknown:
             raise UserError(f"analyse: unknown key {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
@@ -86,7 +93,9 @@ class Options:
             )
         block["metrics"] = tuple(block["metrics"])
         block["controls"] = {name: tuple(each) for name, each in {**DEFAULTS["controls"], **block["controls"]}.items()}
-        return cls(**{"seed": settings.get("seed", 0), "coarse": tuple(settings.get("coarse", ())), **block})
+        further = {name: tuple(settings.get(name, ())) for name in ("coarse", "scratch")}
+        worded = {"rules": settings["rules"]} if "rules" in settings else {}
+        return cls(**{"seed": settings.get("seed", 0), **further, **worded, **block})
 
 
 DEFAULTS: dict[str, Any] = {

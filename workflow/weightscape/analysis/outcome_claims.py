@@ -1,12 +1,13 @@
 """The claims about data and outcomes: C6 diversity scores, C7 synthetic data, C8 weighted Vendi, C9 calibration."""
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 
 from weightscape.analysis import doses, prediction
 from weightscape.analysis.controls import missing
-from weightscape.analysis.design import difference
+from weightscape.analysis.design import Weights, difference
 from weightscape.analysis.intervals import Values, contrast
 from weightscape.analysis.options import CONTROL_FAMILIES, DATA_FAMILIES, DIVERSITY, Options
 from weightscape.analysis.rows import Decision, Row, effect_row, judged, of_contrast, row, undecided
@@ -196,6 +197,8 @@ def calibration(setup: Setup, options: Options) -> Decision:
     ):
         if name in setup.outcomes:
             found = contrast(design, setup.outcomes[name], weights, options.level)
+            error = probe_error(setup, name, weights)
+            note = f"standard error from probes at most {error:.2g}" if np.isfinite(error) else ""
             rows.append(
                 effect_row(
                     setup,
@@ -208,6 +211,7 @@ def calibration(setup: Setup, options: Options) -> Decision:
                     expects=-1 if decides else 0,
                     decides=decides,
                     scope="outcome",
+                    reason=note,
                 )
             )
     judged(rows, options.alpha)
@@ -217,7 +221,22 @@ def calibration(setup: Setup, options: Options) -> Decision:
     if "curvature" not in own:
         text = f"the study measured no curvature (calibration alone: {own['ECE']['verdict']})"
         return undecided(text, rows, own["ECE"])
-    return all_of(rows, list(own.values()), own["ECE"])
+    made = all_of(rows, list(own.values()), own["ECE"])
+    error = probe_error(setup, CURVATURE, weights)
+    size = f"curvature {own['curvature']['estimate']:.3g}, standard error from probes at most {error:.2g}"
+    return replace(made, reason=f"{made.reason}; {size}" if np.isfinite(error) else made.reason)
+
+
+def probe_error(setup: Setup, name: str, weights: Weights) -> float:
+    """Standard error of a contrast of traces that comes from their random directions; NaN where it is not known.
+
+    Runs share their directions, whose error cancels in part: an upper bound, as if each run had its own.
+    """
+    errors = setup.outcomes.get(f"{name}_error")
+    if errors is None or name == "largest_eigenvalue":
+        return float("nan")
+    parts = [(w, errors[setup.design.rows[c]]) for c, w in weights.items() if w]
+    return float(np.sqrt(sum(w**2 * float(np.sum(own**2)) / len(own) ** 2 for w, own in parts)))
 
 
 def measured_conditions(setup: Setup, values: list[Values], families: tuple[str, ...] = DATA_FAMILIES) -> list:

@@ -32,11 +32,7 @@ def alike(setup: Setup, options: Options) -> Decision:
     if why:
         return undecided(why)
     levels = setup.outcomes.get("level")
-    unmatched = (
-        f"{options.match} was not measured, so that doses cannot be matched"
-        if levels is None
-        else overlap(setup.design, levels, CENTRAL, options.alpha)
-    )
+    unmatched = _unmatched(setup, options)
     rows: list[Row] = []
     profiles = {metric: setup.metrics[metric] for metric in options.metrics}
     if setup.esd is not None:
@@ -69,7 +65,18 @@ def alike(setup: Setup, options: Options) -> Decision:
     near = named["nearer than to zero", other]
     if not near["low"] > 0:
         return undecided(f"diversity is not shown to be nearer to {other} than to zero", rows, lead)
-    return Decision(lead["verdict"], _cosines(lead), lead, rows)
+    nonzero = [r["p_holm"] for r in own if r["test"] == "profile differs from zero"]
+    p = max(lead["p_holm"], *nonzero, null["p"], near["p"])
+    return Decision(lead["verdict"], _cosines(lead), lead, rows, p)
+
+
+def _unmatched(setup: Setup, options: Options) -> str:
+    """Why the three families have no common level; empty where they have one."""
+    if options.match == "diversity":
+        return "match: diversity matches data families only, and dropout and weight decay leave the images alone"
+    if "level" not in setup.outcomes:
+        return f"{options.match} was not measured, so that doses cannot be matched"
+    return overlap(setup.design, setup.outcomes["level"], CENTRAL, options.alpha)
 
 
 def _cosines(r: Row) -> str:

@@ -10,7 +10,7 @@ from weightscape.files import read_yaml
 from weightscape.frames import Table
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "tables.schema.yaml"
-MADE = ("conditions", "condition_effects", "slopes", "similarity", "predictions", "tests", "claims")
+MADE = ("excluded", "conditions", "condition_effects", "slopes", "similarity", "predictions", "tests", "claims")
 KINDS = {"text": "str", "number": "float64", "count": "int64", "flag": "bool"}
 
 

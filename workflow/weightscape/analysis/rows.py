@@ -95,12 +95,16 @@ class Control:
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict of one claim in one setup, the row that its estimate is taken from, and all its tests."""
+    """The verdict of one claim in one setup, the row that its estimate is taken from, and all its tests.
+
+    `p` is the largest (Holm's) of the tests that the verdict rests on.
+    """
 
     verdict: str
     reason: str
     leading: Row | None
     tests: list[Row] = field(default_factory=list)
+    p: float = float("nan")
 
 
 def undecided(reason: str, tests: Iterable[Row] = (), leading: Row | None = None) -> Decision:
@@ -109,7 +113,13 @@ def undecided(reason: str, tests: Iterable[Row] = (), leading: Row | None = None
 
 
 def claim_row(
-    setup: Setup, claim: str, statement: str, decision: Decision, controls: Sequence[Control], required: Sequence[str]
+    setup: Setup,
+    claim: str,
+    statement: str,
+    rule: str,
+    decision: Decision,
+    controls: Sequence[Control],
+    required: Sequence[str],
 ) -> Row:
     """The row of `claims`: a verdict stands only if every control that it needs was there and passed."""
     verdict, reason = decision.verdict, decision.reason
@@ -123,6 +133,7 @@ def claim_row(
     return {
         "claim": claim,
         "statement": statement,
+        "rule": rule,
         "dataset": setup.dataset,
         "backbone": setup.backbone,
         "test": lead.get("test", ""),
@@ -130,6 +141,7 @@ def claim_row(
         **{name: lead.get(name, float("nan")) for name in ("estimate", "low", "high")},
         "unit": lead.get("unit", ""),
         "n": int(lead.get("n", 0)),
+        "p": decision.p if verdict != UNDECIDED else float("nan"),
         "verdict": verdict,
         "reason": sentence(reason),
         "controls": "; ".join(f"{control.name}: {control.outcome}" for control in controls),

@@ -1,7 +1,7 @@
 """The tables of a study as arrays, one `Setup` per data set and backbone.
 
 Layers enter an analysis of a metric only where every run has a usable value (finite, and for `alpha` with enough
-eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted.
+eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted (`usable`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weightscape.analysis import usable
 from weightscape.analysis.design import Condition, Design
 from weightscape.analysis.intervals import Values
 from weightscape.analysis.options import MEASURES, NOISE_SCORES
@@ -19,6 +20,16 @@ from weightscape.errors import UserError
 from weightscape.frames import Table
 
 Measure = tuple[str, str]
+CURVATURE = (
+    "weighted_trace",
+    "weighted_trace_error",
+    "trace",
+    "trace_error",
+    "largest_eigenvalue",
+    "largest_eigenvalue_error",
+    "batch_loss",
+)
+"""Columns of the table `curvature`; errors are those of probes, or of Lanczos."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,7 @@ class Setup:
     esd: Layers | None = None
     destructive: tuple[Condition, ...] = ()
     whole: Design | None = None
+    excluded: tuple[dict[str, Any], ...] = ()
 
     @property
     def all_conditions(self) -> Design:
@@ -72,7 +84,9 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
     effects = tables["effects"]
     _need(effects, "effects", [*RUN, "layer", "part", "role", "kind", "source", "metric", "value"])
     changes = effects[effects["source"] == "change"]
-    for (dataset, backbone), part in changes.groupby(["dataset", "backbone"], sort=False):
+    for (dataset, backbone), every in changes.groupby(["dataset", "backbone"], sort=False):
+        broken = usable.broken(every, metrics)
+        part = usable.without(every, broken)
         runs = part[RUN].drop_duplicates().reset_index(drop=True)
         index = pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
         own = {
@@ -82,15 +96,23 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
             for name, table in tables.items()
             if "dataset" in table
         }
+        scores = _diversity(own.get("diversity"), index)
+        found = outcomes(own, index)
+        level = found.get(match) if match != "diversity" else _log(scores.get(("pixels", "vendi_1")))
         yield Setup(
             str(dataset),
             str(backbone),
             Design.of(runs),
             {name: _layers(part[part["metric"] == name], index) for name in metrics},
-            outcomes(own, index, match),
-            _diversity(own.get("diversity"), index),
+            found | ({} if level is None else {"level": level}),
+            scores,
             _esd(own.get("quantiles"), index),
+            excluded=tuple(usable.excluded(part, own, broken, metrics)),
         )
+
+
+def _log(values: Values | None) -> Values | None:
+    return None if values is None else np.log(values)
 
 
 def _need(table: Table, name: str, columns: list[str]) -> None:
@@ -105,8 +127,9 @@ def _keys(table: Table) -> pd.MultiIndex:
 
 def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
     """One metric's values; a run that is listed twice is an error."""
+    rows = rows[_keys(rows).isin(index)]
     name = rows["layer"].astype(str) + "/" + rows["part"].fillna("").astype(str)
-    usable = rows["usable"].to_numpy(bool) if "usable" in rows else np.ones(len(rows), bool)
+    good = rows["usable"].to_numpy(bool) if "usable" in rows else np.ones(len(rows), bool)
     at, label = index.get_indexer(_keys(rows)), pd.Categorical(name, categories=name.unique())
     values = np.full((len(index), len(label.categories)), np.nan)
     taken = np.zeros(values.shape, bool)
@@ -116,7 +139,7 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
             f"the table effects has two rows for layer {first['layer']!r} of {first['family']}/{first['dose']} "
             f"seed {first['seed']}: one table per run is allowed"
         )
-    values[at, label.codes] = np.where(usable, rows["value"].to_numpy(float), np.nan)
+    values[at, label.codes] = np.where(good, rows["value"].to_numpy(float), np.nan)
     taken[at, label.codes] = True
     first = rows.drop_duplicates(["layer", "part"])
     hidden = (first["role"] != "head").to_numpy(bool)
@@ -131,8 +154,8 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
     )
 
 
-def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex, match: str) -> dict[str, Values]:
-    """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, level, curvature.
+def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Values]:
+    """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, curvature.
 
     `ood` is the mean over the sets whose kind of change no condition of the study trains on (column `seen`), the same
     for all families, so that they compare.
@@ -159,11 +182,9 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex, match: str) -> d
         rows = layers[(layers["matrix"] == "delta") & (layers["role"] == "hidden") & (layers["status"] == "ok")]
         means = rows.groupby(["family", "dose", "seed"], as_index=False)["relative_norm"].mean()
         found["relative_change"] = _aligned(means, "relative_norm", index)
-    if match in found:
-        found["level"] = found[match]
     curvature = tables.get("curvature")
     if curvature is not None and len(curvature):
-        for column in ("weighted_trace", "trace", "largest_eigenvalue", "batch_loss"):
+        for column in CURVATURE:
             if column in curvature:
                 found[column] = _aligned(curvature, column, index)
     return found

@@ -63,7 +63,8 @@ def sign(setup: Setup, options: Options) -> Decision:
         return undecided(f"dropout and weight decay move {options.primary} in opposite directions", rows, lead)
     same = signs[DIVERSITY] == signs[DROPOUT]
     text = f"diversity moves {options.primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
-    return Decision(SUPPORTED if same else CONTRADICTED, text, lead, rows)
+    p = max(r["p_holm"] for r in own.values())
+    return Decision(SUPPORTED if same else CONTRADICTED, text, lead, rows, p)
 
 
 def _unclear(r: Row) -> str:
@@ -169,7 +170,8 @@ def all_of(rows: list[Row], parts: list[Row], lead: Row) -> Decision:
     """Supported if every part is, contradicted if any part is."""
     against = [r for r in parts if r["verdict"] == CONTRADICTED]
     if against:
-        return Decision(CONTRADICTED, f"{described(against[0])}: the sign is not as stated", against[0], rows)
+        first, p = against[0], min(r["p_holm"] for r in against)
+        return Decision(CONTRADICTED, f"{described(first)}: the sign is not as stated", first, rows, p)
     unclear = [r for r in parts if r["verdict"] == UNDECIDED]
     if unclear:
         return undecided(f"{described(unclear[0])}: {unclear[0]['reason']}", rows, unclear[0])
@@ -178,6 +180,7 @@ def all_of(rows: list[Row], parts: list[Row], lead: Row) -> Decision:
         f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated",
         lead,
         rows,
+        max(r["p_holm"] for r in parts),
     )
 
 

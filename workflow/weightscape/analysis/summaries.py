@@ -113,8 +113,9 @@ def similarities(setup: Setup, options: Options) -> Table:
     """Cosines and distances between the effects of all pairs of families at their strongest doses.
 
     `cosine` is that of the mean profiles, layers as they are; `corrected` that of the scaled profiles without noise in
-    their norms, with its interval. `distance` is the root mean square difference over layers without noise (for the
-    metric `esd`: the Wasserstein-2 distance of log10 eigenvalues). A family with itself: the mean cosine between its
+    their norms, with its interval; `matched` the same at the largest common level (`match`) of both, interpolated
+    between doses. `distance` is the root mean square difference over layers without noise (for the metric `esd`: the
+    Wasserstein-2 distance of log10 eigenvalues). A family with itself: the mean cosine between its
     runs, which is what agreement the spread of runs allows.
     """
     kept = setup.only_kept()
@@ -123,6 +124,8 @@ def similarities(setup: Setup, options: Options) -> Table:
     metrics = {metric: kept.metrics[metric] for metric in options.metrics}
     if kept.esd is not None:
         metrics["esd"] = kept.esd
+    levels = kept.outcomes.get("level")
+    matching = set() if levels is None else _overlapping(kept, levels, families, options)
     for metric, layers in metrics.items():
         if not layers.hidden.shape[1]:
             continue
@@ -131,6 +134,7 @@ def similarities(setup: Setup, options: Options) -> Table:
         curves = {
             f: [Curve.of(design, f, each, none).single(str(design.strongest(f))) for each in sets] for f in families
         }
+        full = {f: Curve.of(design, f, sets[0], none if levels is None else levels) for f in families}
         for one, other in itertools.combinations_with_replacement(families, 2):
             key = {
                 "dataset": kept.dataset,
@@ -142,8 +146,29 @@ def similarities(setup: Setup, options: Options) -> Table:
                 "other_dose": str(design.strongest(other)),
                 "layers": layers.hidden.shape[1],
             }
-            rows.append(key | _pair(curves[one], curves[other], one == other, options))
+            at_level = (
+                _matched([full[one], full[other]], options) if (one, other) in matching else _matched([], options)
+            )
+            rows.append(key | _pair(curves[one], curves[other], one == other, options) | at_level)
     return pd.DataFrame(rows)
+
+
+def _overlapping(kept: Setup, levels: Values, families: list[str], options: Options) -> set[tuple[str, str]]:
+    """The pairs of families that share a level beyond the spread of runs; a level that was not measured is none."""
+    rows = kept.design.rows
+    known = [f for f in families if all(np.isfinite(levels[at]).all() for (name, _), at in rows.items() if name == f)]
+    pairs = itertools.combinations(known, 2)
+    return {pair for pair in pairs if not overlap(kept.design, levels, pair, options.alpha)}
+
+
+def _matched(curves: list[Curve], options: Options) -> dict[str, float]:
+    """The corrected cosine of two families at their common level, with its interval; NaN without curves."""
+    names = ("matched", "matched_low", "matched_high")
+    found = similarity.jackknife(curves, similarity.matched, _corrected) if curves else None
+    if found is None:
+        return dict.fromkeys(names, float("nan"))
+    low, high = found.interval(options.level)
+    return dict(zip(names, (float(found.values[0]), float(low[0]), float(high[0])), strict=True))
 
 
 def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -> dict[str, float]:

@@ -63,6 +63,7 @@ class Claim:
 
     name: str
     statement: str
+    rule: str
     verdict: str
     sign: str
     reason: str
@@ -85,6 +86,7 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
             Claim(
                 name=str(name),
                 statement=sentence(row["statement"]),
+                rule=sentence(row.get("rule", "")),
                 verdict=verdict,
                 sign=VERDICTS.get(verdict, "?"),
                 reason=reason,

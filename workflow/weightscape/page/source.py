@@ -93,6 +93,7 @@ COLUMNS = {
         "confidence",
         "accuracy",
     ],
+    "excluded": ["dataset", "backbone", "what", "name", "metric", "n", "reason"],
     "weight_change": ["dataset", "backbone", "family", "dose", "number", "seed", "role", "relative_change"],
     "effects": [
         "dataset",

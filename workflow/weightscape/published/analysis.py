@@ -66,14 +66,16 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
     means = procedure.family_means(effects)
     own = ours.analyse(layers, changes, conditions)
     excluded = pd.concat([exclusions.of_published(layers, changes, conditions), own.exclusions], ignore_index=True)
-    gaps = [*gaps, *_headless(head, conditions), *own.gaps]
+    tables, untested = tested(own.effects)
+    excluded = pd.concat([excluded, exclusions.of_tests(untested)], ignore_index=True)
+    gaps = [*gaps, *_headless(head, conditions), *own.gaps, *_left_out(untested)]
     return Results(
         published=procedure.statistics(means, list(conditions.families)),
         published_layers=means,
         effects=own.effects,
         run_effects=own.run_effects,
         similarity=own.similarity,
-        **tested(own.effects),
+        **tables,
         exclusions=excluded,
         gaps=pd.DataFrame([vars(gap) for gap in gaps], columns=["dataset", "condition", "sentence"]),
     )
@@ -82,16 +84,25 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
 TESTED = ("condition_effects", "slopes", "tests", "claims")
 
 
-def tested(measured: Table) -> dict[str, Table]:
-    """Tables of the analysis of a study, from repeated runs; empty where no condition has two.
+def tested(measured: Table) -> tuple[dict[str, Table], Table]:
+    """Tables of the analysis of a study, from repeated runs, and what they leave out; empty where no condition has two.
 
     Families that the tables measure against one set of baseline runs share its chance.
     """
     if measured.groupby(["dataset", "family", "dose"])["seed"].nunique().max() < 2:
-        return {name: made.table(name, []) for name in TESTED}
+        return {name: made.table(name, []) for name in TESTED}, made.table("excluded", [])
     options = Options.from_mapping({"analyse": {"metrics": METRICS, "primary": "log_norm"}})
     found = analysed({"effects": measured}, options)
-    return {name: found[name] for name in TESTED}
+    return {name: found[name] for name in TESTED}, found["excluded"]
+
+
+def _left_out(untested: Table) -> list[Gap]:
+    """A gap for each run that no test sees."""
+    runs = untested[untested["what"] == "run"]
+    return [
+        Gap(f"{row['dataset']}: in the run {row['name']} {row['reason']}", row["dataset"])
+        for row in runs.to_dict("records")
+    ]
 
 
 def _headless(head: "dict[str, int | None]", conditions: Conditions) -> list[Gap]:

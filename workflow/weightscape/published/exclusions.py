@@ -24,6 +24,7 @@ REASONS = {
     "failed": "failed fit (alpha not above 0): left out",
     "unreliable": "tail exponent of fewer than 50 eigenvalues or 20 in the tail, or with a failed status: left out",
 }
+UNTESTED = "layer without a usable value in some run: left out of the tests of all"
 COLUMNS = ["method", "dataset", "condition", "metric", "reason", "n"]
 
 
@@ -68,6 +69,13 @@ def of_published(layers: Table, changes: Table, conditions: Conditions) -> Table
         ]
     failed = (both["alpha_before"] == -1) | (both["alpha_after"] == -1)
     return pd.concat([*parts, counted(PUBLISHED, both[failed], FAILED_KEPT, "alpha")], ignore_index=True)
+
+
+def of_tests(untested: Table) -> Table:
+    """Hidden layers that the tests of repeated runs leave out; no condition, as they are left out of all."""
+    layers = untested[untested["what"] == "layer"].assign(condition="")
+    counts = layers.groupby(["dataset", "condition", "metric"]).size().rename("n").reset_index()
+    return counts.assign(method=OURS, reason=UNTESTED)[COLUMNS]
 
 
 def reasons(both: Table, metric: str) -> Column:

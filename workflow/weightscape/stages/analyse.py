@@ -2,8 +2,8 @@
 
     python -m weightscape.stages.analyse --tables results/6_metrics --settings "$(weightscape settings analyse)"
 
-Writes effects, run_effects, conditions, condition_effects, slopes, similarity, predictions, tests and claims beside
-the tables that they come from, as parquet, and as csv all but effects.
+Writes effects, run_effects, excluded, conditions, condition_effects, slopes, similarity, predictions, tests and claims
+beside the tables that they come from, as parquet and as csv.
 """
 
 from pathlib import Path
@@ -37,8 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     code.check()
     inputs, paths = list(paths.values()), []
     for name, each in made.items():
-        endings = ("parquet",) if name == "effects" else ("parquet", "csv")
-        for path in (arguments.tables / f"{name}.{ending}" for ending in endings):
+        for path in (arguments.tables / f"{name}.{ending}" for ending in ("parquet", "csv")):
             write_table(path, each)
             paths.append(path)
     write_record(
@@ -51,6 +50,8 @@ def main(argv: list[str] | None = None) -> None:
         outputs=paths,
         facts={name: len(each) for name, each in made.items()},
     )
+    for row in made["excluded"][made["excluded"]["what"] == "run"].itertuples():
+        print(f"left out: run {row.dataset}/{row.backbone}/{row.name}, {row.reason}")
     for row in made["claims"][made["claims"]["backbone"] == "all"].itertuples():
         print(f"{row.claim} {row.verdict}: {row.reason}")
 

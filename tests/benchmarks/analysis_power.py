@@ -1,0 +1,124 @@
+"""Power of every claim, prediction over conditions, destructive conditions, and verdicts over several setups."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, matched_truth
+
+from weightscape.analysis import claims, destructive, prediction, simulate
+from weightscape.analysis.options import DATA_FAMILIES
+from weightscape.analysis.overall import overall
+from weightscape.analysis.setups import Setup
+from weightscape.effects import BASELINE
+
+OUTCOME, SCORE, HEAD = 0.005, 0.01, 5.0
+"""Standard deviations of a run in `simulate`: of an outcome, of ln Vendi, and of the head."""
+SIZES = (3.0, 6.0, 12.0)
+
+
+def power(number: int, seeds: int) -> Found:
+    """Verdicts of C1 and C2 at stated effects, in units of a run's standard deviation of the mean over layers."""
+    found: Found = {}
+    sd = np.sqrt(0.7**2 + 1 / LAYERS)
+    for effect in (3.0, 6.0, 12.0):
+        profile = np.full(LAYERS, effect * sd)
+        profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
+        truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
+        rows, _ = claims.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
+        found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
+    for size in (6.0, 12.0, 24.0):
+        result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
+        low = result.interval(0.95)[0][0] if result is not None else np.nan
+        name = f"cosines .8 and .2 told apart, profiles of length {size:g}"
+        found[name] = float(low > 0)
+    return found
+
+
+def power_of_outcomes(number: int, seeds: int) -> Found:
+    """Verdicts of C3 and C5 to C9 where they are true, by the size of the effects."""
+    found: Found = {}
+    for size, name in itertools.product(SIZES, ("C3", "C5", "C6", "C7", "C8", "C9")):
+        made = acting(name, size, number, seeds)
+        rows, _ = claims.of_setup(made, OPTIONS, [name])
+        found[f"{name} supported, effects of {size:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
+    return found
+
+
+def acting(name: str, size: float, number: int, seeds: int) -> Setup:
+    """A study in which a claim is true, at effects of `size` standard deviations of a run."""
+    sd = np.sqrt(0.7**2 + 1 / LAYERS)
+    worse, better = -size * OUTCOME, size * OUTCOME
+    truth = simulate.Truth(
+        seeds=seeds,
+        layers=LAYERS,
+        metrics=METRICS,
+        profiles={"weight_decay": np.full(LAYERS, -max(size, 12.0 if name == "C5" else 0.0) * sd)},
+        heads={"augment": size * HEAD, "dropout": -size * HEAD} if name == "C5" else {},
+        vendi={"pixels": size * SCORE, simulate.BACKBONE: -size * SCORE},
+        outcomes={
+            ("test", "synthetic_replace"): worse,
+            ("test", "real_add"): better,
+            ("ood", "augment"): better,
+            ("ece", "augment"): worse,
+            ("weighted_trace", "augment"): worse,
+        },
+    )
+    made = drawn(truth, number, 16)
+    return scored(made, size, np.random.default_rng([number, 17])) if name == "C8" else made
+
+
+def scored(made: Setup, size: float, rng: np.random.Generator) -> Setup:
+    """The study with weighted Vendi scores that differ at random between conditions and alone move OOD accuracy."""
+    space = simulate.BACKBONE, "weighted.score.published"
+    scores, ood = made.diversity[space].copy(), made.outcomes["ood"].copy()
+    for (family, dose), at in made.design.rows.items():
+        if family in DATA_FAMILIES:
+            shift = 0.0 if dose == BASELINE else rng.normal()
+            scores[at] = 20 + shift
+            ood[at] += size * OUTCOME * shift
+    outcomes = {**made.outcomes, "ood": ood}
+    return dataclasses.replace(made, outcomes=outcomes, diversity={**made.diversity, space: scores})
+
+
+def destroyed(number: int, seeds: int) -> Found:
+    """A null study whose strongest augmentation destroys: its large effects must give no verdict."""
+    made = drawn(simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, unequal=2.0), number, 18)
+    at = made.design.rows["augment", "d2"]
+    made.outcomes["val"][at] -= 0.2
+    made.metrics["log_norm"].hidden[at] += 20
+    gone = destructive.destructive(destructive.drops(made, OPTIONS))
+    rows, _ = claims.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
+    found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
+    return found | {"the condition is found": float(gone == (("augment", "d2"),))}
+
+
+def predicted(number: int, seeds: int) -> Found:
+    """Correlations of .6 over the nine conditions of four families, and two measures that predict equally well."""
+    rng = np.random.default_rng([number, seeds, 19])
+    families = np.repeat(["augment", "noise", "synthetic_add", "synthetic_replace"], [3, 2, 2, 2])
+    x, z, noise, *rivals = rng.normal(size=(5, len(families)))
+    link = prediction.link(x, 0.6 * x + 0.8 * noise, z, families, OPTIONS.level)
+    held = prediction.link(x + z, 0.6 * x + 0.8 * noise + 2 * z, z, families, OPTIONS.level)
+    y = rivals[0] + rivals[1] + 0.5 * noise
+    picks = prediction.resampled(families, rng, OPTIONS.draws)
+    contest = prediction.contest(rivals[0], rivals[1], y, families, picks, OPTIONS.level)
+    return {
+        "correlation": float(link.low <= 0.6 <= link.high),
+        "correlation with accuracy held fixed": float(held.partial_low <= 0.6 <= held.partial_high),
+        "rejects equal measures": float(contest.p < OPTIONS.alpha),
+    }
+
+
+def overall_power(number: int, seeds: int) -> Found:
+    """C3 over four setups, true in two of them and in all."""
+    found: Found = {}
+    for label, count in (("two of four", 2), ("four of four", 4)):
+        rows = []
+        for k in range(4):
+            made = acting("C3", 12.0 if k < count else 0.0, 4 * number + k, seeds)
+            rows += claims.of_setup(dataclasses.replace(made, dataset=f"d{k}"), OPTIONS, ["C3"])[0]
+        found[f"C3 supported overall, true in {label} setups"] = float(
+            overall(rows, OPTIONS)[0]["verdict"] == "supported"
+        )
+    return found

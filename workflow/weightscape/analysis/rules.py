@@ -1,0 +1,17 @@
+"""The rule of each claim's verdict, as the config's schema words it (analyse.controls, C1 to C9)."""
+
+import functools
+from pathlib import Path
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+@functools.cache
+def rules() -> dict[str, str]:
+    """The rule by claim, each on one line."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    analyse = yaml.load(SCHEMA.read_text(), loader)["properties"]["analyse"]
+    claims = analyse["properties"]["controls"]["properties"]
+    return {name: " ".join(claim["description"].split()) for name, claim in claims.items()}
