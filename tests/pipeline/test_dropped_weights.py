@@ -46,7 +46,8 @@ record = {"settings": json.loads(values("--settings")), "code": values("--code")
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
 common = pathlib.Path("workflow/rules/common.smk").read_text()
-names |= {name + ".parquet" for name in re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])}
+tables = re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])
+names |= {name + ending for name in tables for ending in (".parquet", ".csv")}
 for folder in folders:
     folder.mkdir(parents=True, exist_ok=True)
     for name in names - ({"after.safetensors", "initial.safetensors"} if stage != "finetune" else set()):

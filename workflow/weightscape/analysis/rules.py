@@ -3,15 +3,14 @@
 import functools
 from pathlib import Path
 
+from weightscape.files import read_yaml
+
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
 @functools.cache
 def rules() -> dict[str, str]:
     """The rule by claim, each on one line."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    analyse = yaml.load(SCHEMA.read_text(), loader)["properties"]["analyse"]
+    analyse = read_yaml(SCHEMA)["properties"]["analyse"]
     claims = analyse["properties"]["controls"]["properties"]
     return {name: " ".join(claim["description"].split()) for name, claim in claims.items()}
