@@ -231,6 +231,14 @@ def test_a_destructive_condition_is_left_out_and_its_weight_told():
     assert set(used) == {"d1"}
 
 
+def test_a_family_whose_doses_all_destroy_is_named_as_such():
+    made = tables(truth("dropout"))
+    runs = made["runs"]
+    made["runs"]["judge_accuracy"] = np.where(runs["family"].eq("dropout") & runs["dose"].ne("baseline"), 0.5, 0.97)
+    claims = analysed(made, OPTIONS)["claims"]
+    assert "every dose of dropout is destructive" in claims.query("claim == 'C2'")["reason"].iloc[0]
+
+
 def test_the_judge_can_call_a_condition_destructive():
     made = tables(truth("dropout"))
     weak = made["runs"]["family"].eq("augment") & made["runs"]["dose"].eq("d0")

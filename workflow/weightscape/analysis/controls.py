@@ -32,7 +32,8 @@ from weightscape.effects import BASELINE
 def missing(setup: Setup, family: str) -> str:
     """What is missing of a family; empty if it has a baseline and a dose."""
     if not setup.design.doses(family):
-        return f"the study has no family {family}"
+        left_out = bool(setup.all_conditions.doses(family))
+        return f"every dose of {family} is destructive" if left_out else f"the study has no family {family}"
     if (family, BASELINE) not in setup.design.rows:
         return f"{family} has no baseline runs"
     return ""
