@@ -129,3 +129,19 @@ def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(result
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
     ownership.check_known(name, project)
+
+
+@pytest.mark.parametrize("measured", ["evaluation", "curvature"])
+def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str) -> None:
+    import yaml
+
+    from weightscape.commands.verify import expected
+
+    config = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    seeds = config["study"]["seeds"]
+    assert len(seeds) > 1
+    family = config["curvature"]["families"][0]
+    places = expected(config)
+    for dose in ("baseline", *config["families"][family]["doses"]):
+        for seed in seeds:
+            assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)

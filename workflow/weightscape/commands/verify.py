@@ -74,5 +74,9 @@ def expected(config: study.Config) -> set[str]:
     if config["study"]["start"] == "tables":
         return {"6_metrics/reanalyse.json"}
     made = {str(job.made) for job in jobs_of(config, Path())}
-    made |= {f"4_finetune/{run.path}/evaluation/manifest.json" for run in study.runs(config)}
+    curved = study.curved_conditions(config)
+    for run in study.runs(config):  # one job for all runs of a condition
+        made.add(f"4_finetune/{run.path}/evaluation/manifest.json")
+        if (run.family, run.dose) in curved:
+            made.add(f"4_finetune/{run.path}/curvature/manifest.json")
     return (made - {"8_report/report.html"}) | {"8_report/manifest.json"}
