@@ -31,7 +31,9 @@ def test_a_tensor_of_another_shape_is_named_with_both_shapes() -> None:
 def test_too_few_tensors_are_counted() -> None:
     state = networks.network("test_resnet", 1000).state_dict()
     given = dict(list(state.items())[:-1])
-    with pytest.raises(UserError, match=r"\d+ tensors were given, but the network has \d+"):
+    with pytest.raises(
+        UserError, match=r"also needs tensor 'fc.bias' of shape \[1000\] \(\d+ tensors were given, it has \d+\)"
+    ):
         backbones.match_in_order("test_resnet", given)
 
 

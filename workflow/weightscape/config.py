@@ -1,17 +1,23 @@
 """The config of a study, checked before the first job: against the closed schema, and for names that must fit."""
 
+import difflib
 import functools
 import json
 from pathlib import Path
 from typing import Any
 
-from weightscape import interventions, own_files, study
+from weightscape import amounts, interventions, own_files, study
 from weightscape.errors import UserError
 from weightscape.files import read_yaml
+from weightscape.spectra.columns import OURS, WATCHER
 from weightscape.study import Config
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 FIGURES = Path(__file__).parent / "figures"
+CAPTIONS = Path(__file__).parents[1] / "report" / "captions"
+DEFAULT = Path(__file__).parents[2] / "config.yaml"
+MEASURED = (*WATCHER, *OURS)
+"""Columns of the spectra whose change may be an effect."""
 RESERVED = ("backbones", "before", "fetched")
 """Names of folders beside those of the data sets."""
 
@@ -41,10 +47,29 @@ def _without_nulls(config: Config) -> dict[str, Any]:
         ) from None
     for block, part in (("families", "doses"), ("data", "ood")):
         defined = whole.get(block)
-        for one in defined.values() if isinstance(defined, dict) else ():
+        for key, one in defined.items() if isinstance(defined, dict) else ():
             if isinstance(one, dict) and isinstance(one.get(part), dict):
+                left_out = [name for name, value in one[part].items() if value is None]
+                _check_left_out(block, key, part, left_out)
                 one[part] = {name: value for name, value in one[part].items() if value is not None}
     return whole
+
+
+@functools.cache
+def _default() -> dict[str, Any]:
+    """config.yaml, which a study's file changes."""
+    return read_yaml(DEFAULT) if DEFAULT.is_file() else {}
+
+
+def _check_left_out(block: str, key: str, part: str, names: list[str]) -> None:
+    """A name that is set to null must be one of config.yaml, in this family or in one that shares its doses."""
+    parts = [one.get(part, {}) for one in _default().get(block, {}).values()]
+    unknown = [name for name in names if parts and not any(name in each for each in parts)]
+    if unknown:
+        known = ", ".join(_default()[block].get(key, {}).get(part, {})) or "none"
+        raise UserError(
+            f"config: {block}.{key}.{part}.{unknown[0]} is null, but there is none to leave out; known: {known}"
+        )
 
 
 def fault_in(content: Any, schema: Path) -> str | None:
@@ -67,8 +92,6 @@ def _depth(error: Any) -> tuple[int, int]:
 
 def _sentence(error: Any) -> str:
     """One sentence for a fault that jsonschema found: the key, its value, what is allowed."""
-    import difflib
-
     at = ".".join(str(part) for part in error.absolute_path)
     where = at or "the top level"
     if error.validator == "additionalProperties":
@@ -142,11 +165,21 @@ def _check_references(config: Config) -> None:
         raise UserError(
             f"config: analyse.primary = {config['analyse']['primary']!r} is not in analyse.metrics; choose from {known}"
         )
+    metrics = config["analyse"]["metrics"]
+    for name in metrics:
+        if name not in MEASURED:
+            near = difflib.get_close_matches(name, MEASURED, 1, 0.6)
+            hint = f"did you mean {near[0]!r}?" if near else "workflow/report/spectra.md lists them"
+            raise UserError(f"config: analyse.metrics names {name!r}, which is no column of the spectra; {hint}")
+    for name in config["analyse"]["margins"]:
+        if name not in metrics:
+            raise UserError(f"config: analyse.margins names {name!r}, which is not in analyse.metrics; remove it")
     if config["generate"]["name"] == "judge":
         raise UserError("config: generate.name = 'judge' is a folder beside the generator's; choose another")
     for name in config["figures"]:
-        if not (FIGURES / f"{name}.py").is_file():
-            raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define")
+        if not (FIGURES / f"{name}.py").is_file() or not (CAPTIONS / f"{name}.md").is_file():
+            known = ", ".join(sorted(path.stem for path in CAPTIONS.glob("*.md")))
+            raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define; known: {known}")
     for dataset in chosen["datasets"]:
         if dataset in RESERVED:
             raise UserError(f"config: data.{dataset} has a name that the folders use; choose another")
@@ -158,6 +191,7 @@ def _check_references(config: Config) -> None:
     for backbone in chosen["backbones"]:
         own_files.check_backbone(config, backbone)
     own_files.check_generator(config)
+    amounts.check(config)
 
 
 def _check_family(config: Config, family: str) -> None:
@@ -197,21 +231,12 @@ def _check_places(config: Config, key: str, places: Config) -> None:
 
 
 def _check_action(config: Config, family: str, dose: str, values: Config) -> None:
-    """What a dose asks for must be there: an optimiser that can do it, and images enough."""
+    """The optimiser must be able to do what a dose asks for."""
     if values.get("decay", 0) and not values["coupled"] and config["finetune"]["optimizer"] == "sgd":
         raise UserError(
             f"config: families.{family}.doses.{dose}.coupled = false needs finetune.optimizer = 'adam' (AdamW); "
             "SGD can only do coupled = true"
         )
-    if family == "real_add":
-        for name in config["study"]["datasets"]:
-            splits = config["data"][name]["splits"]
-            wanted = round(values["share"] * splits["train"])
-            if wanted > splits["extra"]:
-                raise UserError(
-                    f"config: families.{family}.doses.{dose}.share = {values['share']} needs {wanted} further images, "
-                    f"but data.{name}.splits.extra = {splits['extra']}"
-                )
 
 
 def _check_images(config: Config, dataset: str, name: str, ood: Config) -> None:

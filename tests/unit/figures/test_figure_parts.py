@@ -191,17 +191,39 @@ def test_strips_follow_the_doses_of_each_family():
     ]
 
 
-def test_the_pooled_interval_is_that_of_the_t_test_for_two_conditions():
+@pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
+def test_the_interval_is_the_wider_of_students_and_welchs(spread: float):
     rng = np.random.default_rng(1)
-    baseline, dosed = rng.normal(0, 1, 4), rng.normal(2, 1, 6)
+    baseline, dosed = rng.normal(0, 1, 4), rng.normal(2, spread, 6)
     setup = {"dataset": "d", "backbone": "b", "family": "augment"}
     rows = [setup | {"dose": "baseline", "number": 0.0, "value": v} for v in baseline]
     rows += [setup | {"dose": "strong", "number": 1.0, "value": v} for v in dosed]
     summary = style.summarise(pd.DataFrame(rows), sheets.CONDITION)
-    result = sheets.pooled_interval(summary).set_index("dose").loc["strong"]
-    expected = stats.ttest_ind(dosed, baseline).confidence_interval(0.95)
-    assert result["df"] == 8
-    assert result["half"] == pytest.approx((expected.high - expected.low) / 2)
+    result = sheets.interval(summary).set_index("dose")
+    tests = [stats.ttest_ind(dosed, baseline, equal_var=equal) for equal in (True, False)]
+    spans = [test.confidence_interval(0.95) for test in tests]
+    halves = [(span.high - span.low) / 2 for span in spans]
+    assert result["half"]["strong"] == pytest.approx(max(halves))
+    assert result["df"]["strong"] == pytest.approx(tests[int(np.argmax(halves))].df)
+    assert np.isnan(result["half"]["baseline"])
+
+
+def test_the_pages_intervals_are_those_of_the_analysis():
+    from weightscape.analysis.design import Design
+    from weightscape.analysis.intervals import contrast
+
+    rng = np.random.default_rng(3)
+    doses = np.repeat(["baseline", "weak", "strong"], 3)
+    values = rng.normal(0, np.repeat([1.0, 0.3, 4.0], 3))
+    setup = {"dataset": "d", "backbone": "b", "family": "augment"}
+    rows = [setup | {"dose": dose, "number": 0.0, "value": v} for dose, v in zip(doses, values, strict=True)]
+    shown = sheets.interval(style.summarise(pd.DataFrame(rows), sheets.CONDITION)).set_index("dose")
+    rows_of = {("augment", dose): np.flatnonzero(doses == dose) for dose in ("baseline", "weak", "strong")}
+    design = Design(rows_of, dict.fromkeys(rows_of, 0.0))
+    for dose in ("weak", "strong"):
+        found = contrast(design, values, {("augment", dose): 1.0, ("augment", "baseline"): -1.0})
+        assert shown["half"][dose] == pytest.approx(float(found.high - found.value))
+        assert shown["df"][dose] == pytest.approx(float(found.df))
 
 
 def test_minus_signs_are_typographic_and_zero_has_none():

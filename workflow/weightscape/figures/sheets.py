@@ -114,7 +114,7 @@ def effect(run_effects: style.Table) -> Sheet:
             f"{row['n']:.0f}",
             _number(row["change"], DIGITS),
             *_effect(row),
-            f"{row['df']:.0f}",
+            f"{row['df']:.1f}",
         ]
         for row in table.to_dict("records")
     ]
@@ -122,11 +122,12 @@ def effect(run_effects: style.Table) -> Sheet:
     note = (
         "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
         "training. Effect: the change minus that of the family's own baseline runs, with its standard "
-        "deviation over n seeds. The interval pools the variance of the family's conditions and carries the "
-        "error of the baseline; it is not corrected for the number of conditions."
+        "deviation over n seeds. The interval carries the error of the baseline and is the wider of two, from the "
+        "variance pooled over the family's conditions and from the two conditions alone; it is not corrected for "
+        "the number of conditions."
     )
     title = "Effect on the log norm of the hidden layers by condition"
-    return _of_conditions("effects", title, note, head, rows, table)
+    return _of_conditions("effects_on_log_norm", title, note, head, rows, table)
 
 
 def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC) -> style.Table:
@@ -135,22 +136,33 @@ def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC
     rows = run_effects[kept & (run_effects["metric"] == metric)]
     table = style.summarise(rows, CONDITION, "effect_mean")
     change = style.summarise(rows, CONDITION, "value_mean")["mean"]
-    return pooled_interval(table.assign(change=change.to_numpy()))
+    return interval(table.assign(change=change.to_numpy()))
 
 
-def pooled_interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
-    """Add df and half: the interval of each condition's difference from the baseline of its group `within`."""
+def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
+    """Add df and half: the t interval of each condition's difference from the baseline of its group `within`.
+
+    As in the analysis (`analysis.intervals`) it is the wider of two: the variance pooled within the group's
+    conditions, and that of the two conditions alone (Welch 1947).
+    """
     from scipy.special import stdtrit
 
-    family = table.groupby(list(within), sort=False, dropna=False).ngroup()
-    freedom = (table["n"] - 1).clip(lower=0)
-    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(family).transform("sum").to_numpy(float)
-    df = freedom.groupby(family).transform("sum").to_numpy(float)
-    baseline = table["n"].where(table["dose"] == style.BASELINE).groupby(family).transform("max").to_numpy(float)
-    known = np.where(df > 0, df, np.nan)
-    error = np.sqrt(squares / known * (1 / table["n"].to_numpy(float) + 1 / baseline))
-    half = stdtrit(known, 0.5 + style.LEVEL / 2) * error
-    return table.assign(df=df, half=np.where(table["dose"] == style.BASELINE, np.nan, half))
+    group = table.groupby(list(within), sort=False, dropna=False).ngroup()
+    n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
+    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
+    together = freedom.groupby(group).transform("sum").to_numpy(float)
+    at_baseline = table["dose"] == style.BASELINE
+    n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
+    own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = squares / np.where(together > 0, together, np.nan) * (1 / n + 1 / n0)
+        welch = (own + base) ** 2 / (own**2 / (n - 1) + base**2 / (n0 - 1))
+    dfs = np.stack([together, np.where(own + base == 0, np.minimum(n, n0) - 1, welch)])
+    halves = stdtrit(np.where(dfs > 0, dfs, np.nan), 0.5 + style.LEVEL / 2) * np.sqrt([pooled, own + base])
+    known = np.isfinite(halves).all(axis=0) & ~at_baseline.to_numpy()
+    wider = np.where(known, np.argmax(np.nan_to_num(halves), axis=0), 0)[None]
+    half, df = (np.take_along_axis(each, wider, axis=0)[0] for each in (halves, dfs))
+    return table.assign(df=df, half=np.where(known, half, np.nan))
 
 
 def ordered(table: style.Table) -> style.Table:

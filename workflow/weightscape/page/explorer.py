@@ -2,7 +2,7 @@
 
 `index` names families, conditions, metrics and outcomes; every list "by condition" below follows its `conditions`.
 One block per data set and backbone holds the outcomes of all runs; one per metric and source the effects by layer;
-one per layer the histograms of its spectra. Intervals are those of `sheets.pooled_interval` (effects: against the
+one per layer the histograms of its spectra. Intervals are those of `sheets.interval` (effects: against the
 family's own baseline) and `style.half_width` (outcomes).
 """
 
@@ -118,7 +118,7 @@ def _effects(effects: Table, at: Mapping[tuple, int]) -> Table:
     """Mean effect, its interval's half width and n of each condition and layer."""
     keys = [*style.SETUP, "family", "layer", "part", "role", "metric", "source"]
     means = style.summarise(effects, [*keys, "dose", "number"], "effect")
-    means = sheets.pooled_interval(means, keys)
+    means = sheets.interval(means, keys)
     return means.assign(name=means["layer"] + "/" + means["part"], at=_places(means, at))
 
 
@@ -142,7 +142,7 @@ def _effect_block(rows: Table, runs: Table, names: list[str], at: Mapping[tuple,
 
 def _run_block(runs: Table, at: Mapping[tuple, int]) -> Block:
     """Mean, half width and n by condition, and every run as [condition, seed, value]."""
-    means = sheets.pooled_interval(style.summarise(runs, sheets.CONDITION, "effect_mean"))
+    means = sheets.interval(style.summarise(runs, sheets.CONDITION, "effect_mean"))
     block = _by_condition(means, at)
     block["runs"] = _triples(runs, "effect_mean", at)
     block["matrices"] = int(runs["layers"].max())

