@@ -21,7 +21,7 @@ _TYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
     "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1",
     "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?",
-    "F8_E4M3": "u1", "F8_E5M2": "u1",
+    "F8_E4M3": "u1", "F8_E5M2": "u1", "C64": "<c8",
 }  # fmt: skip
 _LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
 _MOST_SIDES = 32  # of an array in numpy
@@ -47,6 +47,8 @@ class Safetensors(Mapping[str, np.ndarray]):
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
         entry = self._entries[name]
+        if entry["dtype"] not in _TYPES:  # measured as what is no plain number
+            return np.broadcast_to(np.uint8(0), entry["shape"])[index]
         first, last = entry["data_offsets"]
         array = self._bytes[first:last].view(_TYPES[entry["dtype"]]).reshape(entry["shape"])[index]
         if entry["dtype"] == "BF16":
@@ -89,11 +91,11 @@ def _check_entry(path: Path, name: str, entry: Any, available: int) -> None:
         whole, dtype, shape, first, last = False, "", [], 0, 0
     if not whole or not isinstance(dtype, str) or len(shape) > _MOST_SIDES:
         raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again")
-    if dtype not in _TYPES:
-        raise UserError(f"tensor {name!r} of {path} has type {dtype}: convert it to F32, F16 or BF16")
+    if math.prod(shape) >= 2**62:
+        raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again")
     if last > available:
         raise UserError(f"{path} is truncated: tensor {name!r} ends at byte {last}, the file has {available}")
-    if last - first != np.dtype(_TYPES[dtype]).itemsize * math.prod(shape):
+    if dtype in _TYPES and last - first != np.dtype(_TYPES[dtype]).itemsize * math.prod(shape):
         raise UserError(f"tensor {name!r} of {path} has {last - first} bytes, not those of {dtype} {shape}")
 
 

@@ -104,7 +104,7 @@ def written(path, header, body=b""):
         ([1, 2], "header is not JSON"),
         ({"w": {"dtype": "F32"}}, "broken entry for tensor 'w'"),
         ({"w": 3}, "broken entry for tensor 'w'"),
-        ({"w": {"dtype": "F4", "shape": [1], "data_offsets": [0, 4]}}, "has type F4"),
+        ({"w": {"dtype": "F4", "shape": [2**40, 2**40], "data_offsets": [0, 4]}}, "broken entry for tensor 'w'"),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, "has 4 bytes"),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, "ends at byte 8"),
     ],
@@ -120,3 +120,15 @@ def test_other_endings_and_missing_files_are_named(tmp_path):
         open_checkpoint(tmp_path / "w.onnx")
     with pytest.raises(UserError, match="is not a file"):
         open_checkpoint(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize(("dtype", "status"), [("F4", "not floating-point"), ("C64", "complex numbers")])
+def test_a_tensor_of_an_unknown_type_has_a_row_and_stops_no_other(tmp_path, dtype, status):
+    from weightscape.spectra.layers import measure
+
+    good = np.random.default_rng(0).standard_normal((5, 4)).astype("<f4").tobytes()
+    odd = {"dtype": dtype, "shape": [2, 2], "data_offsets": [80, 112]}
+    header = {"a.weight": {"dtype": "F32", "shape": [5, 4], "data_offsets": [0, 80]}, "b.weight": odd}
+    path = written(tmp_path / "x.safetensors", header, good + bytes(32))
+    table, _ = measure(Safetensors(path))
+    assert table["status"].iloc[0] == "ok" and table["status"].iloc[1].startswith(status)

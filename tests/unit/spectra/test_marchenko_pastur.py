@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import integrate, optimize
+from scipy import integrate, optimize, stats
 
 from weightscape.spectra import marchenko_pastur as law
 
@@ -70,3 +70,12 @@ def test_the_fit_of_noise_finds_unit_scale_and_no_spikes():
     assert fit is not None
     assert fit.sigma == pytest.approx(1.0, abs=0.02)
     assert fit.spikes == 0
+
+
+@pytest.mark.parametrize(("larger", "smaller"), [(120, 80), (120, 20), (200, 32)])
+def test_the_distance_is_wasserstein_1_to_the_law(larger: int, smaller: int) -> None:
+    values = np.linalg.svd(np.random.default_rng(0).standard_normal((larger, smaller)), compute_uv=False) ** 2 / larger
+    y = smaller / larger
+    fine = law.quantiles((np.arange(200_000) + 0.5) / 200_000, y)
+    expected = stats.wasserstein_distance(np.sort(values), fine)
+    assert law.wasserstein(np.sort(values), y) == pytest.approx(expected, rel=0.01)

@@ -119,3 +119,11 @@ def test_each_phase_follows_its_rule(change, expected):
 
 def test_without_a_bulk_there_is_no_phase():
     assert phases.phase({"num_evals": 4, "rank": 4}) is None
+
+
+@pytest.mark.parametrize(("slices", "rows", "replicas"), [(1, 12, 5), (9, 11, 5), (9, 12, 1), (1, 100, 1)])
+def test_five_permutations_are_drawn_where_eigenvalues_are_fewer_than_a_hundred(slices, rows, replicas, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(null, "permuted_values", lambda *_: drawn.append(1) or np.ones(1))
+    null.largest(np.ones((slices, 120, rows)), np.ones(slices * rows), np.random.default_rng(0))
+    assert 1 + len(drawn) == replicas

@@ -96,3 +96,12 @@ def test_the_interval_covers_at_its_level_over_a_thousand_draws():
         low, high = tails.interval(pareto(200, 3.0, seed), 20, 100, 0.95, np.random.default_rng(seed))
         covered += low <= 3.0 <= high
     assert 920 <= covered <= 980
+
+
+def test_no_lognormal_is_less_likely_than_its_limit_the_power_law():
+    from weightscape.spectra import rivals
+
+    for seed in range(20):
+        for size in (25, 100):
+            ratios = (1 - np.random.default_rng(seed).random(size)) ** (-1 / 1.5)
+            assert rivals.power_law(ratios).sum() <= rivals.lognormal(ratios).sum() + 1e-9

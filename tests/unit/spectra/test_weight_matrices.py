@@ -73,3 +73,32 @@ def test_a_tensor_stored_twice_is_tied_by_memory_or_by_content():
 def test_two_layers_at_the_same_constant_are_not_tied():
     tensors = {"a.weight": np.zeros((4, 4)), "b.weight": np.zeros((4, 4))}
     assert tied(tensors, tensors) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [("stages.0.blocks.0.attn_block.attn.qkv.weight", (12, 4)), ("stages.2.blocks.0.attn.qkv.weight", (12, 4, 1, 1))],
+)
+def test_weights_that_are_ordered_by_head_first_are_not_cut_into_thirds(key, shape):
+    from weightscape.spectra.matrices import parts
+
+    assert [part.part for part in parts({key: shape})] == ["weight"]
+    assert [part.part for part in parts({"blocks.0.attn.qkv.weight": (12, 4)})] == ["q", "k", "v"]
+
+
+@pytest.mark.parametrize(
+    "ending", ["weight_orig", "weight_v", "parametrizations.weight.original", "parametrizations.weight.original1"]
+)
+def test_a_reparametrised_weight_has_a_row_that_says_so(ending):
+    from weightscape.spectra.layers import measure
+
+    table, _ = measure({f"fc.{ending}": np.ones((4, 3))})
+    assert table["status"].to_list() == ["reparametrised: what is stored is a factor, not the weight"]
+
+
+def test_entries_whose_squares_underflow_are_not_called_zeros():
+    from weightscape.spectra.layers import measure
+
+    tiny = 1e-170 * np.random.default_rng(0).standard_normal((4, 3))
+    table, _ = measure({"a.weight": tiny, "b.weight": np.zeros((4, 3))})
+    assert table["status"].to_list() == ["too small for float64: squares of the entries are zero", "all zeros"]

@@ -34,7 +34,7 @@ def opened(name: str, root: Path, part: str | None, download: bool = False) -> A
         choice = {"split": part}
     if download and "download" in known:
         choice["download"] = True
-        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)  # members stay inside of `root`
+        _keep_members_inside()
     try:
         return kind(str(root), **choice)
     except tarfile.TarError as error:
@@ -47,6 +47,26 @@ def opened(name: str, root: Path, part: str | None, download: bool = False) -> A
             f"torchvision's {name} cannot be opened in {root} ({reason}): put its files there, set `root` to where "
             "they are, or let the rule `fetch` download them"
         ) from None
+
+
+def _keep_members_inside() -> None:
+    """Members of tar archives cannot leave the folder that they are unpacked into."""
+    if hasattr(tarfile, "data_filter"):
+        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    else:  # before Python 3.11.4
+        tarfile.TarFile.extractall = _extract_inside  # pyright: ignore[reportAttributeAccessIssue]
+
+
+_extract = tarfile.TarFile.extractall
+
+
+def _extract_inside(archive: tarfile.TarFile, path: Any = ".", members: Any = None, **more: Any) -> None:
+    """`extractall` that refuses links and names that lead outside."""
+    root = Path(path).resolve()
+    for member in archive.getmembers():
+        if not (member.isfile() or member.isdir()) or not (root / member.name).resolve().is_relative_to(root):
+            raise tarfile.ReadError(f"{member.name!r} would lie outside of the destination, or is a link")
+    _extract(archive, path, members, **more)
 
 
 def part(name: str, root: Path, part: str | None) -> Pool:

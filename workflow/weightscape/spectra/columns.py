@@ -44,7 +44,7 @@ WATCHER = {
     "bulk_max": "upper edge of the fitted law, in the same units",
     "num_spikes": "number of eigenvalues above bulk_max + sqrt(Tracy-Widom width), in WeightWatcher's units",
     "mp_softrank": "bulk_max / largest lambda",
-    "max_rand_eval": "largest eigenvalue after permuting the entries (of five permutations if M < 100)",
+    "max_rand_eval": "largest eigenvalue after permuting the entries (of five if they are fewer than 100)",
     "rand_distance": "Jensen-Shannon distance of the sorted eigenvalues to those of the permuted matrix",
     "ww_softrank": "largest eigenvalue of the permuted matrix / largest lambda",
 }

@@ -14,7 +14,11 @@ import numpy as np
 WHOLE = "weight"  # the part of a tensor that holds one matrix
 DEPTHWISE = "depthwise: slices of one row have no spectrum"
 ONE_ROW = "one row: no spectrum"
+FACTOR = "reparametrised: what is stored is a factor, not the weight"
 NOT_FLOAT = "not floating-point: quantised weights are not measured"
+
+_FACTORS = (".weight_orig", ".weight_v", ".parametrizations.weight.original", ".parametrizations.weight.original1")
+"""Endings of keys under spectral norm, weight norm, pruning and torch's parametrizations."""
 
 _FUSED_QKV = {"qkv", "in_proj", "in_proj_weight", "qkv_proj", "Wqkv"}
 _ALWAYS_THIRDS = {"qkv", "in_proj_weight"}
@@ -91,6 +95,7 @@ def is_weight(key: str, shape: tuple[int, ...]) -> bool:
     """Whether a tensor is a weight matrix: called a weight, with two to five axes and something in it."""
     word = key.rpartition(".")[2]
     named = word == "weight" or word.endswith("_weight") or word.startswith(("weight_ih", "weight_hh"))
+    named = named or key.endswith(_FACTORS)
     return named and 2 <= len(shape) <= 5 and math.prod(shape) > 0
 
 
@@ -107,8 +112,12 @@ def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
 def _parts_of(key: str, shape: tuple[int, ...]) -> list[Part]:
     layer = layer_name(key)
     word = layer.rpartition(".")[2]
+    axes = len(shape)
+    head_first = axes > 2 or ".attn_block." in layer or ".attn_grid." in layer  # so timm orders these rows
     thirds = shape[0] == 3 * shape[1] or (word in _ALWAYS_THIRDS and shape[0] % 3 == 0)
-    if word in _FUSED_QKV and thirds:  # grouped queries have fewer keys: which rows are whose is not in the file
+    if (
+        word in _FUSED_QKV and thirds and not head_first
+    ):  # grouped queries have fewer keys: which rows are whose is not in the file
         return [_part(key, shape, name, 0, index, 3) for index, name in enumerate("qkv")]
     if word in _FUSED_KV and shape[0] % 2 == 0:
         return [_part(key, shape, name, 0, index, 2) for index, name in enumerate("kv")]
@@ -122,6 +131,7 @@ def _part(key: str, shape: tuple[int, ...], name: str, axis: int, index: int, co
     sides = [size if at == axis else shape[at] for at in (0, 1)]
     slices = math.prod(shape[2:])
     kind, status = _kind(key, shape, min(sides), slices)
+    status = FACTOR if key.endswith(_FACTORS) else status
     return Part(
         key,
         shape,

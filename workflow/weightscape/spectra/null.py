@@ -23,7 +23,7 @@ def _permuted(matrix: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def largest(slices: np.ndarray, first: np.ndarray, random: np.random.Generator) -> float:
     """Largest eigenvalue over the replicas, `first` being the values of one of them."""
-    more = REPLICAS - 1 if min(slices.shape[1:]) < MANY else 0
+    more = REPLICAS - 1 if len(first) < MANY else 0
     return float(max([first[-1], *(permuted_values(slices, random)[-1] for _ in range(more))]))
 
 

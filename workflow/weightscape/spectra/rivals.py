@@ -37,7 +37,11 @@ def exponential(ratios: np.ndarray) -> np.ndarray:
 
 
 def lognormal(ratios: np.ndarray) -> np.ndarray:
-    """Log-density of the fitted lognormal, truncated to y >= 1: ln y is a normal cut at 0."""
+    """Log-density of the fitted lognormal, truncated to y >= 1: ln y is a normal cut at 0.
+
+    The power law is its limit at centre = -deviation^2 / (alpha - 1), deviation to infinity; where no lognormal is
+    likelier, that limit is the fit.
+    """
     from scipy.optimize import minimize
     from scipy.special import log_ndtr
 
@@ -48,11 +52,15 @@ def lognormal(ratios: np.ndarray) -> np.ndarray:
         z = (logs - centre) / deviation
         return -0.5 * z**2 - parameters[1] - 0.5 * np.log(2 * np.pi) - log_ndtr(centre / deviation)
 
-    start = np.array([logs.mean(), np.log(logs.std())])
-    best = minimize(
-        lambda p: -densities(p).mean(), start, method="Nelder-Mead", options={"xatol": 1e-8, "fatol": 1e-12}
-    )
-    return densities(best.x) - logs
+    mean, deviation = logs.mean(), logs.std()
+    starts = [[mean, np.log(deviation)], [-25 * mean, np.log(5 * mean)]]
+    options = {"xatol": 1e-8, "fatol": 1e-12}
+    fits = [
+        minimize(lambda p: -densities(p).mean(), np.array(s), method="Nelder-Mead", options=options) for s in starts
+    ]
+    found = densities(min(fits, key=lambda fit: fit.fun).x) - logs
+    limit = power_law(ratios)
+    return found if found.sum() > limit.sum() else limit
 
 
 def truncated_power_law(ratios: np.ndarray, tolerance: float = 1e-12, most: int = 200) -> Truncated:

@@ -129,7 +129,7 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
 
 def _status(slices: np.ndarray, values: np.ndarray) -> str:
     if values[-1] == 0:
-        return "all zeros"
+        return "too small for float64: squares of the entries are zero" if slices.any() else "all zeros"
     first = slices[0, 0, 0]
     same = (slices[:, 0] == first).all() and (slices == first).all()  # a row tells of nearly all that they vary
     return f"constant: every entry is {first:g}" if same else "ok"

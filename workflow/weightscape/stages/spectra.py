@@ -39,9 +39,7 @@ def measure_and_write(
     chosen = SpectraSettings.from_mapping({**settings["spectra"], "seed": settings["seed"]})
     start = {name: tensor for path in before for name, tensor in read_tensors(path).items()}
     if after is None:
-        table, spectra = measure(start, settings=chosen, matrices=("after",))
-        table["matrix"] = "before"
-        spectra = {name.replace("after/", "before/", 1): values for name, values in spectra.items()}
+        table, spectra = measure(start, start, settings=chosen, matrices=("before",))
         write_tensors(out / "vectors.safetensors", leading_vectors(start, chosen))
     else:
         own = read_tensors(before[-1])
@@ -51,10 +49,9 @@ def measure_and_write(
         table, spectra = measure(
             read_tensors(after), start, settings=chosen, head=head, matrices=("after", "delta"), leading=known
         )
-        first, first_spectra = measure(own, settings=chosen, head=head, matrices=("after",))
-        first["matrix"] = "before"
+        first, first_spectra = measure(own, own, settings=chosen, head=head, matrices=("before",))
         table = pd.concat([first, table], ignore_index=True)
-        spectra |= {name.replace("after/", "before/", 1): values for name, values in first_spectra.items()}
+        spectra |= first_spectra
     unmeasured = sum(status != "ok" for status in table["status"])
     code.check()
     write_table(out / "layers.parquet", table)
