@@ -1,0 +1,54 @@
+"""Arrays, corruptions, and shards that are not whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from source_miniatures import block, picture, run
+
+from weightscape.errors import UserError
+from weightscape.images import map_shard, read_labels, read_shard
+from weightscape.stages import data
+
+
+def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
+    for name, first, count in (("train", 0, 40), ("test", 40, 10), ("ood-far", 50, 6)):
+        np.save(tmp_path / f"{name}.images.npy", np.stack([picture(first + k) for k in range(count)]))
+        np.save(tmp_path / f"{name}.labels.npy", np.arange(count) % 2)
+    (tmp_path / "classes.txt").write_text("even\nodd\n")
+    source = block("arrays", root=str(tmp_path))
+    images, labels, record = run(tmp_path, source, "train")
+    assert record["facts"]["classes"] == ["even", "odd"] and len(images) == 28
+    assert np.array_equal(labels, images[:, 0, 0, 0] % 2)
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[0][:, 0, 0, 0].tolist() == list(range(50, 56))
+    np.save(tmp_path / "train.images.npy", np.zeros((40, 16, 16), np.float32))
+    with pytest.raises(UserError, match="must be uint8"):
+        run(tmp_path, source, "train")
+
+
+def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from weightscape.datasets.corruptions import corrupt
+
+    clean = run(tmp_path, block("image_folder", root=str(folder)), "test", shards=2)[0]
+    monkeypatch.setattr(data, "CORRUPTED_AT_ONCE", 4)
+    ood = {"source": "corruption", "kind": "noise", "severity": 2, "images": "all"}
+    settings = {"dataset": "d", "split": "ood-noise", "shards": 3, "ood": ood, "seed": 5}
+    shards = [str(path) for path in sorted((tmp_path / "1_data/d/test").glob("*.safetensors"))]
+    data.main(["--settings", json.dumps(settings), "--out", str(tmp_path / "1_data/d/n"), "--test", *shards])
+    parts = [read_shard(path).images for path in sorted((tmp_path / "1_data/d/n").glob("*.safetensors"))]
+    assert np.array_equal(np.concatenate(parts), corrupt(clean, "noise", 2, np.random.default_rng(5)))
+
+
+def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:
+    run(tmp_path, block("image_folder", root=str(folder)), "test")
+    path = tmp_path / "1_data/d/test/shard-00000.safetensors"
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(UserError, match="is not a whole shard"):
+        map_shard(path)
+    path.write_bytes(b"\xff" * 20)
+    with pytest.raises(UserError, match="is not a whole safetensors file"):
+        read_labels(path)

@@ -1,0 +1,74 @@
+"""Data sets of the library `datasets`, from folders."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from source_miniatures import SPLITS, hub_block, picture, run
+
+from weightscape.datasets import sources
+from weightscape.errors import UserError
+
+
+@pytest.mark.parametrize("form", ["saved", "parquet"])
+def test_a_datasets_folder_is_split_by_its_domains(
+    hub: dict[str, Path], form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    splits = {"train": "all", "val": 3, "test": 6, "extra": 3}
+    seen = {split: run(tmp_path, hub_block(hub[form]), split, splits=splits) for split in splits}
+    codes = np.concatenate([images[:, 0, 0, 0] for images, _, _ in seen.values()])
+    assert sorted(codes) == list(range(18))
+    assert all(np.array_equal(labels, images[:, 0, 0, 0] % 3) for images, labels, _ in seen.values())
+    ood = {"source": "domain", "domain": "sketch", "images": "all"}
+    images, labels, record = run(tmp_path, hub_block(hub[form], unreadable=0.1), "ood-sketch", ood=ood)
+    assert sorted(images[:, 0, 0, 0]) == list(range(18, 35)) and np.array_equal(labels, images[:, 0, 0, 0] % 3)
+    assert record["facts"]["unreadable"]["skipped"] == 1 and record["facts"]["classes"] == ["x", "y", "z"]
+
+
+def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub: dict[str, Path]) -> None:
+    good = hub_block(hub["saved"])
+    columns = good["columns"]
+    for change, message in (
+        ({"domain": "photo"}, "has no domain 'photo'; it has real, sketch"),
+        ({"columns": columns | {"image": "image"}}, "has no column 'image'; it has img, kind, style"),
+        ({"parts": {"train": "training", "test": None}}, "has no part 'training'"),
+    ):
+        with pytest.raises(UserError, match=message):
+            sources.pool_of(good | change, "train", SPLITS, 0)
+
+
+def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    import datasets
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+
+    def made(names: str, style: str) -> Any:
+        rows = []
+        for code, name in enumerate(names):
+            stream = io.BytesIO()
+            Image.fromarray(picture(code)).save(stream, "PNG")
+            rows.append({"img": {"bytes": stream.getvalue(), "path": None}, "kind": name, "style": style})
+        features = datasets.Features(
+            img=datasets.Image(decode=False), kind=datasets.Value("string"), style=datasets.Value("string")
+        )
+        return datasets.Dataset.from_list(rows, features=features)
+
+    both = datasets.concatenate_datasets([made("bcbcbc", "real"), made("cb", "sketch")])
+    parts = datasets.DatasetDict(train=made("abcabcabcabc", "real"), test=both, odd=made("abd", "real"))
+    parts.save_to_disk(str(tmp_path / "saved"))
+    source = hub_block(tmp_path / "saved", parts={"train": "train", "test": "test"})
+    splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
+    test = sources.pool_of(source, "test", splits, 0)
+    assert test.classes == ["a", "b", "c"]
+    assert {test.name(row)[-2]: label for row, label in enumerate(test.labels)} == {str(k): 1 + k % 2 for k in range(6)}
+    shifted = sources.shifted(source, {"source": "domain", "domain": "sketch", "images": "all"}, 0)
+    assert shifted.classes == ["a", "b", "c"] and shifted.labels.tolist() == [2, 1]
+    with pytest.raises(UserError, match="is of the class 'd', which the training set does not have"):
+        sources.pool_of(source | {"parts": {"train": "train", "test": "odd"}}, "test", splits, 0)
+    chosen = source | {"parts": {"train": "train", "test": "odd"}, "classes": ["b", "a"]}
+    assert sorted(sources.pool_of(chosen, "test", splits, 0).labels) == [0, 1]

@@ -1,0 +1,125 @@
+"""An image folder: splits, classes, unreadable files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from source_miniatures import SPLITS, block, run
+
+from weightscape.datasets import image_folder, pools, sources
+from weightscape.errors import UserError
+from weightscape.images import map_shard
+
+
+def test_the_splits_of_a_folder_are_disjoint_stratified_and_whole(folder: Path, tmp_path: Path) -> None:
+    source = block("image_folder", root=str(folder))
+    seen = {split: run(tmp_path, source, split) for split in SPLITS}
+    codes = {split: images[:, 0, 0, 0] for split, (images, _, _) in seen.items()}
+    assert sorted(np.concatenate([codes[split] for split in ("train", "val", "extra")])) == list(range(60))
+    assert sorted(codes["test"]) == list(range(60, 75))
+    for split, (images, labels, record) in seen.items():
+        assert images.shape[1:] == (3, 16, 16) and images.dtype == np.uint8
+        first = 60 if split == "test" else 0
+        assert np.array_equal(labels, (codes[split].astype(int) - first) // (5 if split == "test" else 20))
+        assert record["facts"]["per_class"] == np.bincount(labels, minlength=3).tolist()
+        assert record["facts"]["classes"] == ["a", "b", "c"]
+    assert seen["val"][2]["facts"]["per_class"] == [2, 2, 2]
+
+
+def test_a_folder_without_a_test_part_is_split_by_the_seed(folder: Path, tmp_path: Path) -> None:
+    for path in sorted((folder / "test").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (folder / "test").rmdir()
+    source, splits = block("image_folder", root=str(folder)), SPLITS | {"test": 12}
+    codes = [run(tmp_path, source, split, splits=splits)[0][:, 0, 0, 0] for split in splits]
+    assert sorted(np.concatenate(codes)) == list(range(60))
+    again = run(tmp_path / "again", source, "test", splits=splits)[0][:, 0, 0, 0]
+    other = run(tmp_path / "other", source, "test", splits=splits, seed=8)[0][:, 0, 0, 0]
+    assert np.array_equal(codes[2], again) and not np.array_equal(np.sort(codes[2]), np.sort(other))
+
+
+def test_a_shifted_folder_has_the_training_sets_labels(folder: Path, tmp_path: Path) -> None:
+    ood = {"source": "domain", "domain": "sketch", "images": "all"}
+    images, labels, _ = run(tmp_path, block("image_folder", root=str(folder)), "ood-sketch", ood=ood)
+    assert images[:, 0, 0, 0].tolist() == list(range(75, 83)) and labels.tolist() == [0] * 4 + [2] * 4
+    elsewhere = {"source": "image_folder", "root": str(folder / "ood" / "sketch"), "images": 4}
+    _, labels, _ = run(tmp_path, block("image_folder", root=str(folder)), "ood-other", ood=elsewhere)
+    assert labels.tolist() == [0, 0, 2, 2]
+
+
+def test_shards_and_processes_change_no_image(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from weightscape.datasets import assembling
+
+    source = block("image_folder", root=str(folder))
+    whole = run(tmp_path / "one", source, "train")
+    monkeypatch.setattr(assembling, "WORTH", 1)
+    monkeypatch.setattr(assembling, "BATCH_BYTES", 5 * 16 * 16 * 3)
+    cut = run(tmp_path / "many", source, "train", shards=4, workers=2)
+    assert len(cut[2]["outputs"]) == 4
+    assert np.array_equal(whole[0], cut[0]) and np.array_equal(whole[1], cut[1])
+
+
+def test_unreadable_images_are_named_counted_and_left_out_below_the_limit(folder: Path, tmp_path: Path) -> None:
+    (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
+    source = block("image_folder", root=str(folder), unreadable=0.1)
+    splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
+    images, labels, record = run(tmp_path, source, "train", shards=3, splits=splits)
+    assert len(images) == len(labels) == record["facts"]["images"] == 57
+    assert record["facts"]["unreadable"]["skipped"] == 1
+    assert list(record["facts"]["unreadable"]["names"]) == ["train/b/003.webp"]
+    assert 23 not in images[:, 0, 0, 0]
+    assert np.array_equal(labels, images[:, 0, 0, 0] // 20)
+    assert sum(record["facts"]["per_class"]) == 57
+    mapped = [map_shard(tmp_path / "1_data/d/train" / name) for name in sorted(record["outputs"])]
+    assert np.array_equal(np.concatenate([part.images for part in mapped]), images)
+
+
+def test_too_many_unreadable_images_are_an_error_that_names_the_first(folder: Path, tmp_path: Path) -> None:
+    (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
+    source = block("image_folder", root=str(folder), unreadable=0.01)
+    with pytest.raises(UserError, match=r"1 of 48 images cannot be read.*a share of 0.01.*train/b/003.webp"):
+        run(tmp_path, source, "train")
+    assert not (tmp_path / "1_data/d/train/shard-00000.safetensors").exists()
+
+
+def test_classes_can_be_chosen_and_capped(folder: Path, tmp_path: Path) -> None:
+    splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
+    named = block("image_folder", root=str(folder), classes=["c", "a"], per_class=7)
+    images, labels, record = run(tmp_path, named, "train", splits=splits)
+    assert record["facts"]["classes"] == ["c", "a"] and record["facts"]["per_class"] == [5, 5]
+    assert np.array_equal(labels == 0, images[:, 0, 0, 0] >= 40)
+    first = block("image_folder", root=str(folder), classes=2)
+    assert run(tmp_path, first, "test", splits=splits)[2]["facts"]["classes"] == ["a", "b"]
+    ood = {"source": "domain", "domain": "sketch", "images": "all"}
+    assert run(tmp_path, named, "ood-sketch", ood=ood)[1].tolist() == [1] * 4 + [0] * 4
+    with pytest.raises(UserError, match="class 'z' is not in the data set; it has a, b, c"):
+        run(tmp_path, named | {"classes": ["a", "z"]}, "train")
+    with pytest.raises(UserError, match="classes = 9, but the data set has 3"):
+        run(tmp_path, named | {"classes": 9}, "train")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda root: None, r"nowhere/train does not exist: make it, or correct `root`"),
+        (lambda root: (root / "train").mkdir(parents=True), "holds no folders of classes"),
+        (lambda root: (root / "train" / "a").mkdir(parents=True), "holds no images; known endings are"),
+    ],
+)
+def test_a_folder_that_is_none_is_said(tmp_path: Path, change: Any, message: str) -> None:
+    change(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=message):
+        image_folder.part(tmp_path / "nowhere", "train")
+
+
+def test_a_class_that_was_not_trained_on_is_said(folder: Path) -> None:
+    (folder / "test" / "d").mkdir()
+    with pytest.raises(UserError, match="has the class 'd', which the training set does not have"):
+        sources.pool_of(block("image_folder", root=str(folder)), "test", SPLITS, 0)
+
+
+def test_more_images_than_there_are_is_said() -> None:
+    with pytest.raises(UserError, match=r"ask for 70 images and more .* has 60: lower the counts"):
+        pools.counted({"train": "all", "val": 70}, 60)
+    assert pools.counted({"train": "all", "val": 7, "test": "all"}, 18) == {"train": 6, "val": 7, "test": 5}

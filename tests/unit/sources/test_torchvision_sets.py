@@ -1,0 +1,52 @@
+"""Sets of torchvision: CIFAR-10 as it is on disk."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_miniatures import cifar_block, run
+
+from weightscape.datasets import torchvision_sets
+from weightscape.errors import UserError
+
+
+def test_cifar_10_is_read_from_its_own_files(cifar: Path, tmp_path: Path) -> None:
+    splits = {"train": "all", "val": 10, "test": "all", "extra": 10}
+    seen = {split: run(tmp_path, cifar_block(cifar), split, splits=splits) for split in splits}
+    assert [len(labels) for _, labels, _ in seen.values()] == [30, 10, 20, 10]
+    assert seen["test"][2]["facts"]["classes"][9] == "truck"
+    stored = pickle.loads((cifar / "cifar-10-batches-py" / "test_batch").read_bytes())
+    planes = {image.tobytes(): label for image, label in zip(stored["data"], stored["labels"], strict=True)}
+    for image, label in zip(*seen["test"][:2], strict=True):
+        assert planes[image.tobytes()] == label
+
+
+def test_files_that_are_not_there_are_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"CIFAR10 cannot be opened in .*not found.*set `root`.*rule `fetch`"):
+        torchvision_sets.part("CIFAR10", tmp_path, "train")
+    with pytest.raises(UserError, match="torchvision has no data set 'CIFAR11'"):
+        torchvision_sets.part("CIFAR11", tmp_path, "train")
+    with pytest.raises(UserError, match="no data set 'VisionDataset2'"):
+        torchvision_sets.part("VisionDataset2", tmp_path, "train")
+    with pytest.raises(UserError, match="Flowers102 has no part 'trainval'"):
+        torchvision_sets.part("Flowers102", tmp_path, "trainval")
+
+
+class Listed:
+    """The shape of torchvision's sets that read files one by one."""
+
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+def test_labels_and_files_are_found_under_the_names_that_torchvision_uses() -> None:
+    files = [Path("a.jpg"), Path("b.jpg")]
+    for source in (
+        Listed(_labels=[1, 0], _image_files=files),
+        Listed(_labels=[1, 0], _images=files),
+        Listed(_samples=[(files[0], 1), (files[1], 0)]),
+        Listed(targets=[1, 0], samples=[("a.jpg", 1), ("b.jpg", 0)]),
+    ):
+        assert torchvision_sets._labels(source).tolist() == [1, 0]
+        assert torchvision_sets._files(source) == ["a.jpg", "b.jpg"]
