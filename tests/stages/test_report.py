@@ -114,7 +114,8 @@ def test_the_accuracy_table_is_mean_and_sd_over_seeds(page, tables):
     evaluation = tables["evaluation"]
     chosen = evaluation[(evaluation["family"] == "dropout") & (evaluation["dose"] == "strong")]
     test = 100 * chosen.loc[chosen["split"] == "test", "accuracy"]
-    ood = 100 * chosen[chosen["split"].str.startswith("ood-")].groupby("seed")["accuracy"].mean()
+    away = chosen["split"].str.startswith("ood-") & (chosen["split"] != "ood-noise-3")  # the noise family trains on it
+    ood = 100 * chosen[away].groupby("seed")["accuracy"].mean()
     row = next(row for row in sheets.accuracy(evaluation).rows if row[:2] == ["dropout", "strong"])
     assert row[2:6] == ["0.5", "3", *(f"{x.mean():.1f} ± {x.std(ddof=1):.1f}" for x in (test, ood))]
     assert f"<td>{row[4]}</td><td>{row[5]}</td>" in page

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from weightscape.robustness import effective_robustness
+from weightscape.robustness import effective_robustness, unseen
 
 
 def table(accuracies: list[float], gain: float = 0.0) -> pd.DataFrame:
@@ -35,3 +35,12 @@ def test_few_or_similar_references_give_none(accuracies: list[float]) -> None:
     value, reason = effective_robustness(content)
     assert value.isna().all()
     assert (reason[content["split"] == "ood-x"] == "no reference").all()
+
+
+def test_a_set_that_one_condition_trains_on_counts_for_none_of_its_setup() -> None:
+    rows = [("d", "b", split, family) for split in ("test", "ood-noise", "ood-blur") for family in ("noise", "augment")]
+    rows += [("other", "b", "ood-noise", "augment")]
+    content = pd.DataFrame(rows, columns=["dataset", "backbone", "split", "family"])
+    assert list(unseen(content)) == [False, False, True, True, True, True, True]
+    content["seen"] = (content["family"] == "noise") & (content["split"] == "ood-noise")
+    assert list(unseen(content)) == [False, False, False, False, True, True, True]

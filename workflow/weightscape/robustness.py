@@ -1,7 +1,11 @@
-"""Effective robustness: out-of-distribution accuracy beyond what in-distribution accuracy predicts.
+"""Robustness: which out-of-distribution sets count, and accuracy on them beyond what test accuracy predicts.
 
-Taori et al. 2020 (arXiv 2007.00644), with the conditions of METHODS 6: per data set, backbone and OOD set, the line
-logit(OOD) = a + b logit(ID) is fitted on runs that no intervention changed but the number of different images.
+A corruption that some condition trains on is no shift to it; so that conditions stay comparable, such a set leaves
+the mean over OOD sets for all conditions of a data set and backbone (METHODS 6).
+
+Effective robustness: Taori et al. 2020 (arXiv 2007.00644). Per data set, backbone and OOD set, the line
+logit(OOD) = a + b logit(ID) is fitted on runs that no intervention changed but the number of different images; they
+must be five at least and span ten points of test accuracy.
 """
 
 import numpy as np
@@ -15,6 +19,15 @@ LEAST_SPAN = 0.10
 """Of ID accuracy among the reference runs."""
 UNMODIFIED = ("duplicate", "real_add")
 """Families that change the number of different real images, and nothing else."""
+
+
+def unseen(evaluation: Table) -> pd.Series:
+    """Which rows are of OOD sets that no condition of their data set and backbone trains on (column `seen`)."""
+    ood = evaluation["split"].astype(str).str.startswith("ood-")
+    if "seen" not in evaluation:
+        return ood
+    met = evaluation["seen"].astype(bool).groupby([evaluation[name] for name in ("dataset", "backbone", "split")])
+    return ood & ~met.transform("any")
 
 
 def effective_robustness(evaluation: Table) -> tuple[pd.Series, pd.Series]:

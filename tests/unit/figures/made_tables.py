@@ -88,7 +88,11 @@ def _evaluation(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         spread = 0.006 if split in ("val", "test") else 0.04
         accuracy = base[split] - 0.02 * runs["number"] + rng.normal(0, spread, len(runs))
         ece = np.abs(0.02 + 0.01 * runs["number"] + rng.normal(0, 0.004, len(runs)))
-        parts.append(runs.assign(split=split, accuracy=accuracy.clip(0, 1), nll=0.3, brier=0.1, ece=ece, images=500))
+        away = split.startswith("ood-")
+        columns = {"nll": 0.3, "brier": 0.1, "ece": ece, "images": 500}
+        columns |= {"seen": (runs["family"] == "noise") & (split == "ood-noise-3")}
+        columns |= {"effective_robustness": rng.normal(0, spread, len(runs)) if away else np.nan}
+        parts.append(runs.assign(split=split, accuracy=accuracy.clip(0, 1), **columns))
     return pd.concat(parts, ignore_index=True)
 
 

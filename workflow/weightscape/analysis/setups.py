@@ -18,6 +18,7 @@ from weightscape.analysis.options import MEASURES, NOISE_SCORES
 from weightscape.effects import RUN
 from weightscape.errors import UserError
 from weightscape.frames import Table
+from weightscape.robustness import unseen
 
 Measure = tuple[str, str]
 CURVATURE = (
@@ -164,10 +165,10 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
     evaluation = tables.get("evaluation")
     if evaluation is not None and len(evaluation):
         splits = {str(name): part for name, part in evaluation.groupby("split", sort=False)}
+        away = list(evaluation.loc[unseen(evaluation), "split"].unique())
         for name, split, column in (("test", "test", "accuracy"), ("val", "val", "accuracy"), ("ece", "test", "ece")):
             if split in splits:
                 found[name] = _aligned(splits[split], column, index)
-        away = [name for name, part in splits.items() if name.startswith("ood-") and not _seen(part)]
         if away:
             found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
         if "train" in splits:
@@ -188,10 +189,6 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
             if column in curvature:
                 found[column] = _aligned(curvature, column, index)
     return found
-
-
-def _seen(split: Table) -> bool:
-    return "seen" in split and bool(split["seen"].astype(bool).any())
 
 
 def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import scatter, style
-from weightscape.figures.accuracy_by_dose import RUN, measured
+from weightscape.figures.outcomes import RUN, measured
 
 TABLES = ("evaluation", "diversity")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}

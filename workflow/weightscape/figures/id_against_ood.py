@@ -11,7 +11,8 @@ from weightscape.figures import style
 TABLES = ("evaluation",)
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
 ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
-NOTE = "each mark: one run (n = {runs} runs); grey line: equal accuracy on both sets"
+NOTE = "each mark: one run (n = {runs} runs); hollow: baselines; grey line: equal accuracy on both sets"
+PREDICTED = "; dashes: OOD accuracy that test accuracy predicts"
 APART = 0.24  # of the axis, between ticks, at least
 
 
@@ -55,6 +56,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             x, y = logit(runs["test"].to_numpy(float)), logit(runs["ood"].to_numpy(float))
             axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
+        _prediction(axis, own)
         _ticks(axis)
         axis.set_title(split.removeprefix("ood-").replace("-", " "))
         axis.set_xlabel("test accuracy (%)")
@@ -65,8 +67,22 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [Line2D([], [], ls="", marker=look.marker, color=look.color, ms=4, label=look.title) for look in looks]
     runs = part[["family", "dose", "seed"]].drop_duplicates()
-    note = NOTE.format(runs=len(runs)) + "; hollow: baselines"
+    note = NOTE.format(runs=len(runs)) + (PREDICTED if np.isfinite(_robustness(part)).any() else "")
     block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=note, title_fontsize=6)
+
+
+def _robustness(rows: style.Table) -> np.ndarray:
+    return np.asarray(rows.get("effective_robustness", np.full(len(rows), np.nan)), float)
+
+
+def _prediction(axis: Axes, rows: style.Table) -> None:
+    """The line from which effective robustness is measured, through the predicted accuracy of the extreme runs."""
+    predicted = rows["ood"].to_numpy(float) - _robustness(rows)
+    known = (predicted > 0) & (predicted < 1)
+    if known.any():
+        x, y = logit(rows["test"].to_numpy(float)[known]), logit(predicted[known])
+        ends = [x.argmin(), x.argmax()]
+        axis.plot(x[ends], y[ends], color="0.35", lw=0.8, ls=(0, (4, 2)), zorder=1)
 
 
 def ticks(low: float, high: float) -> list[float]:

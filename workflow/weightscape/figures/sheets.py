@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.figures import style
+from weightscape.figures.outcomes import ROBUST, measured
 
 METRIC = "log_norm"
 DIGITS = 5  # of effects
@@ -20,6 +21,7 @@ CONDITION = [*style.SETUP, "family", "dose", "number"]
 NAMES = ["data set", "backbone", "family", "dose", "dose value"]
 ABSENT = "\N{EN DASH}"
 OVERALL = {"test accuracy (%)": "test", "mean OOD accuracy (%)": "ood", "ECE on test (%)": "ece"}
+ROBUSTNESS = {"effective robustness (points)": ROBUST}
 ACTION = {
     "synthetic images (%)": "synthetic_share",
     "changed labels (%)": "changed_labels",
@@ -55,10 +57,15 @@ class Sheet:
 
 
 def accuracy(evaluation: style.Table) -> Sheet:
-    """Test accuracy, mean OOD accuracy and ECE of each condition."""
-    note = "Mean and standard deviation over n seeds. OOD accuracy: mean over the OOD sets."
+    """Test accuracy, mean OOD accuracy, ECE and effective robustness of each condition."""
+    note = (
+        "Mean and standard deviation over n seeds. OOD accuracy and effective robustness: means over the OOD sets that "
+        "no condition trains on. Effective robustness: OOD accuracy beyond what the test accuracy predicts, by a line "
+        "through runs that differ in the number of different real images alone; absent where these span less than 10 "
+        "points of test accuracy."
+    )
     title = "Accuracy and calibration by condition"
-    return _spreads("accuracy", title, note, run_measures(evaluation), OVERALL)
+    return _spreads("accuracy", title, note, measured(evaluation), OVERALL | ROBUSTNESS)
 
 
 def accuracy_by_set(evaluation: style.Table) -> Sheet:
@@ -67,20 +74,6 @@ def accuracy_by_set(evaluation: style.Table) -> Sheet:
     measures = {name.removeprefix("ood-"): name for name in long["split"].unique()}
     note = "Mean and standard deviation over n seeds. All sets but val and test are out of distribution."
     return _spreads("accuracy_by_set", "Accuracy (%) on each set of images", note, long, measures)
-
-
-def run_measures(evaluation: style.Table) -> style.Table:
-    """Test accuracy, mean OOD accuracy and ECE of each run in percent: columns measure and value."""
-    run = [*CONDITION, "seed"]
-    test = evaluation[evaluation["split"] == "test"]
-    ood = evaluation[evaluation["split"].str.startswith("ood-")]
-    mean = ood.groupby(run, as_index=False)["accuracy"].mean()
-    parts = [
-        test[run].assign(measure="test", value=100 * test["accuracy"]),
-        mean[run].assign(measure="ood", value=100 * mean["accuracy"]),
-        test[run].assign(measure="ece", value=100 * test["ece"]),
-    ]
-    return pd.concat(parts, ignore_index=True)
 
 
 def action(runs: style.Table) -> Sheet:

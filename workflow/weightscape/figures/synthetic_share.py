@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import dose_grid, style
-from weightscape.figures.accuracy_by_dose import MEASURES, measured
+from weightscape.figures.outcomes import MEASURES, ROBUST, measured
 
 TABLES = ("evaluation",)
 FAMILIES = ("synthetic_add", "synthetic_replace", "real_add")
@@ -30,8 +30,9 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
-    axes = block.subplots(1, len(MEASURES))
-    for axis, measure in zip(axes, MEASURES, strict=True):
+    shown = [measure for measure in MEASURES if measure.name != ROBUST]
+    axes = block.subplots(1, len(shown))
+    for axis, measure in zip(axes, shown, strict=True):
         rows = part[part["measure"] == measure.name]
         base = rows.loc[rows["dose"] == style.BASELINE, "value"]
         if len(base):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weightscape.figures import pictures, sheets, style
+from weightscape.figures import outcomes, pictures, sheets, style
 from weightscape.figures.depth import in_depth
 from weightscape.frames import Table
 from weightscape.page.claims import METRICS
@@ -171,8 +171,8 @@ def _common(line: list[Any] | None) -> Any:
 def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapping[tuple, int]) -> Block:
     """Accuracy, calibration and diversity: labels, and for each outcome mean, half, n and runs."""
     evaluation = _of(tables["evaluation"], dataset, backbone)
-    parts = [sheets.run_measures(evaluation)] if len(evaluation) else []
-    labels = {f"{key}": label for label, key in sheets.OVERALL.items()}
+    parts = [outcomes.measured(evaluation)] if len(evaluation) else []
+    labels = {f"{key}": label for label, key in (sheets.OVERALL | sheets.ROBUSTNESS).items()}
     for split in evaluation["split"].unique():
         rows = evaluation[evaluation["split"] == split]
         if split.startswith("ood-"):

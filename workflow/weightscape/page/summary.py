@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weightscape.figures import sheets, style
+from weightscape.figures import outcomes, sheets, style
 from weightscape.page.claims import rounded
 
 TABLES = ("runs", "evaluation", "condition_effects", "quality")
@@ -40,7 +40,7 @@ def size(runs: style.Table) -> str:
 
 def baseline(evaluation: style.Table) -> str:
     """Accuracy of all baseline runs together."""
-    rows = sheets.run_measures(evaluation[evaluation["dose"] == style.BASELINE])
+    rows = outcomes.measured(evaluation[evaluation["dose"] == style.BASELINE])
     groups = rows.groupby("measure")["value"]
     mean, sd, n = groups.mean(), groups.std(), groups.count()
     parts = [
