@@ -39,5 +39,6 @@ rule all:
     input:
         "<results>/8_report/report.html",
         drawn_figures(),
+        tables(),
         kept_weights(),
     localrule: True

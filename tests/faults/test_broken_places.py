@@ -64,15 +64,16 @@ def test_a_truncated_input_is_one_sentence_that_names_it(commands: tuple[Project
 def test_a_second_snakemake_in_one_folder_leaves_the_first_alone(project: Project) -> None:
     before = project.contents()
     command = ["snakemake", "--cores", "1", *CONFIG, "--forcerun", "analyse"]
-    first = Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment())
-    while not list((project.root / ".snakemake" / "locks").glob("*")):
-        assert first.poll() is None, first.communicate()
-        time.sleep(0.05)
-    second = project.snakemake("--forcerun", "analyse")
-    assert second.returncode != 0 and "lock" in (second.stdout + second.stderr).lower()
-    resumed = project.weightscape("resume", *CONFIG)
-    assert resumed.returncode == 1 and "still works in" in resumed.stderr
-    assert first.wait(900) == 0, first.communicate()
+    with Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment()) as first:
+        while not list((project.root / ".snakemake" / "locks").glob("*")):
+            assert first.poll() is None, first.communicate()
+            time.sleep(0.05)
+        second = project.snakemake("--forcerun", "analyse")
+        assert second.returncode != 0 and "lock" in (second.stdout + second.stderr).lower()
+        resumed = project.weightscape("resume", *CONFIG)
+        assert resumed.returncode == 1 and "still works in" in resumed.stderr
+        printed = first.communicate(timeout=900)
+    assert first.returncode == 0, printed
     assert project.contents() == before
 
 
@@ -81,14 +82,14 @@ def test_code_that_was_edited_while_a_job_waited_is_one_sentence_and_no_result(p
     module = "workflow/weightscape/analysis/rows.py"
     text = (project.root / module).read_text()
     command = ["snakemake", "--cores", "1", *CONFIG, "--forcerun", "aggregate"]
-    running = Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment())
     record = project.results / JOBS["aggregate"]
     inode = record.stat().st_ino
-    while record.exists() and record.stat().st_ino == inode:  # until aggregate begins, and analyse waits
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.05)
-    project.write(module, f"{text}\n\nEDITED = 1\n")
-    running.communicate(timeout=900)
+    with Popen(command, cwd=project.root, stdout=PIPE, stderr=PIPE, text=True, env=environment()) as running:
+        while record.exists() and record.stat().st_ino == inode:  # until aggregate begins, and analyse waits
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.05)
+        project.write(module, f"{text}\n\nEDITED = 1\n")
+        running.communicate(timeout=900)
     assert running.returncode != 0
     log = (project.results / "logs" / "analyse.log").read_text()
     assert "the code of stage analyse was edited after the workflow planned this job" in log

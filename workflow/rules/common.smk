@@ -221,6 +221,18 @@ REANALYSIS_FIGURES = [
 ]
 
 
+def tables():
+    """The tables that people take, so that one that was deleted, or lost with a job that failed, is made again."""
+    if config["study"]["start"] == "tables":
+        tables, written = REANALYSED, REANALYSED
+    else:
+        tables, written = AGGREGATED + ANALYSED, ANALYSED
+    return [
+        *expand("<results>/6_metrics/{table}.parquet", table=tables),
+        *expand("<results>/6_metrics/{table}.csv", table=written),
+    ]
+
+
 def published_tables():
     """Every csv file in the folder of published tables."""
     folder = Path(config["reanalyse"]["tables"])

@@ -4,6 +4,7 @@ Never one file per image. A shard is a safetensors file, so that it can be read 
 """
 
 import json
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,12 +157,17 @@ def _numbers(path: Path | str, name: str) -> np.ndarray:
 
 
 def _places(path: Path | str) -> tuple[int, dict[str, Any]]:
-    """Where the tensors of a safetensors file start, and its header."""
+    """Where the tensors of a whole safetensors file start, and its header."""
     try:
         with Path(path).open("rb") as stream:
             length = int.from_bytes(stream.read(8), "little")
-            return 8 + length, json.loads(stream.read(length))
+            start, header = 8 + length, json.loads(stream.read(length))
+            lacking = start + max(header[name]["data_offsets"][1] for name in header if name != "__metadata__")
+            lacking -= stream.seek(0, os.SEEK_END)
+        if lacking > 0:
+            raise ValueError(f"its last {lacking} bytes are missing")
+        return start, header
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (ValueError, OverflowError, MemoryError, OSError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, OSError) as error:
         raise UserError(f"{path} is not a whole safetensors file ({error}): delete it and make it again") from None

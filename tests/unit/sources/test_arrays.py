@@ -46,8 +46,12 @@ def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
 def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:
     run(tmp_path, block("image_folder", root=str(folder)), "test")
     path = tmp_path / "1_data/d/test/shard-00000.safetensors"
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(UserError, match="is not a whole shard"):
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UserError, match="its last 1 bytes are missing"):
+        read_labels(path)
+    path.write_bytes(whole[:200])
+    with pytest.raises(UserError, match="is not a whole"):
         map_shard(path)
     path.write_bytes(b"\xff" * 20)
     with pytest.raises(UserError, match="is not a whole safetensors file"):
