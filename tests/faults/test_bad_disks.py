@@ -17,8 +17,8 @@ ROOM = 200_000
 """Bytes of the largest file that fits: enough for Snakemake's own, too few for weights."""
 
 
-def run(project: Project, *words: str, before: tuple[str, ...] = (), room: int | None = None) -> int:
-    """Snakemake on one run of the study; its exit code."""
+def run(project: Project, *words: str, before: tuple[str, ...] = (), room: int | None = None) -> tuple[int, str]:
+    """Snakemake on one run of the study: its exit code and what it said."""
 
     def limit() -> None:
         if room is not None:
@@ -26,9 +26,10 @@ def run(project: Project, *words: str, before: tuple[str, ...] = (), room: int |
 
     target = f"results/studies/smoke/4_finetune/{CONDITION}/manifest.json"
     command = [*before, "snakemake", target, "--cores", "1", *CONFIG, *words]
-    return subprocess.run(
-        command, cwd=project.root, env=environment(), capture_output=True, preexec_fn=limit, timeout=900
-    ).returncode
+    done = subprocess.run(
+        command, cwd=project.root, env=environment(), capture_output=True, text=True, preexec_fn=limit, timeout=900
+    )
+    return done.returncode, done.stderr
 
 
 def last_line(project: Project) -> str:
@@ -43,11 +44,11 @@ def half_written(project: Project) -> list[Path]:
 def test_a_disk_that_is_full_is_one_sentence_and_with_room_the_run_is_made_as_it_was(project: Project) -> None:
     before = project.contents()
     project.remove(f"4_finetune/{CONDITION}")
-    assert run(project, "--forcerun", "finetune", room=ROOM) != 0
+    assert run(project, "--forcerun", "finetune", room=ROOM)[0] != 0
     said = last_line(project)
     assert said.startswith("error: ") and "cannot be written (" in said, said
     assert half_written(project) == []
-    assert project.snakemake().returncode == 0
+    assert project.weightscape("restore", *CONFIG).returncode == 0
     assert project.contents() == before
 
 
@@ -60,10 +61,11 @@ def test_a_results_folder_that_cannot_be_written_is_one_sentence(project: Projec
     folder = project.results / "4_finetune" / CONDITION
     folder.chmod(0o555)
     try:
-        assert run(project, "--force", before=drop) != 0
+        code, said = run(project, "--force", before=drop)
     finally:
         folder.chmod(0o755)
-    said = last_line(project)
-    assert said.startswith("error: ") and "cannot be written (Permission denied)" in said, said
-    assert run(project) == 0
+    assert code != 0 and f"error: results/studies/smoke/4_finetune/{CONDITION} cannot be written" in said, said
+    assert "Traceback" not in said
+    assert project.contents() == before
+    assert run(project, "--force")[0] == 0
     assert project.contents() == before

@@ -68,7 +68,7 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
-    stop_before_retraining(workflow.dag.needrun_jobs())
+    stop_before_the_first_job(list(workflow.dag.needrun_jobs()))
 
 
 wildcard_constraints:
@@ -158,14 +158,15 @@ def kept_weights():
     ]
 
 
-def stop_before_retraining(jobs):
-    """Stop, before the first job, a plan that trains runs again because their weights were dropped."""
+def stop_before_the_first_job(jobs):
+    """Stop a plan whose results cannot be written, or that trains runs again because their weights were dropped."""
     planned = (
         (Path(job.output.manifest), job.params.settings, job.params.code)
         for job in jobs
         if job.rule.name == "finetune"
     )
     try:
+        ownership.check_writable(path for job in jobs for path in job.output)
         retraining.check(config, planned)
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")

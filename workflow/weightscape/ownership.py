@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from weightscape.errors import UserError
@@ -52,6 +52,16 @@ def _is_known(output: str, project: Path) -> bool:
     parts = [name[at : at + LONGEST_NAME] for at in range(0, len(name), LONGEST_NAME)]
     path = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
     return any((project / ".snakemake" / kind / path).exists() for kind in ("metadata", "incomplete"))
+
+
+def check_writable(outputs: Iterable[str]) -> None:
+    """Stop if a folder that the outputs go to cannot be written; of one that is not there yet, its first parent."""
+    for folder in sorted({Path(path).parent for path in outputs}):
+        there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{there} cannot be written (permission denied): make it writable, as by chmod u+w"
+            )
 
 
 def check_free(project: Path) -> None:

@@ -244,7 +244,7 @@ def test_the_judge_can_call_a_condition_destructive():
     weak = made["runs"]["family"].eq("augment") & made["runs"]["dose"].eq("d0")
     made["runs"]["judge_accuracy"] = np.where(weak, 0.5, 0.97)
     gone = analysed(made, OPTIONS)["conditions"].query("destructive")
-    assert gone["dose"].to_list() == ["d0"] and "the judge recognises 50 %" in gone["reason"].iloc[0]
+    assert gone["dose"].to_list() == ["d0"] and "the judge recognises 50.0 %" in gone["reason"].iloc[0]
 
 
 def test_the_tables_of_a_study_tell_the_same_as_its_arrays():

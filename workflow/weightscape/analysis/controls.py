@@ -139,9 +139,10 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
             continue
         three = [curves[DIVERSITY], curves[near], Curve.of(every, family, profiles, none).single(dose)]
         found = similarity.jackknife(three, similarity.last, similarity.comparison)
-        low = found.interval(options.level)[0][0] if found is not None else np.nan
-        value = found.values[0] if found is not None else np.nan
-        text = f"{dose}: cosine with {near} less that with {family} {value:.2f}, from {low:.2f}"
+        if found is None:
+            return Control(family, False, f"not shown, {DIVERSITY}, {near} or {family} has no effect beyond its noise")
+        low = found.interval(options.level)[0][0]
+        text = f"{dose}: cosine with {near} less that with {family} {found.values[0]:.2f}, from {low:.2f}"
         parts.append((bool(low > 0), text))
     if not parts:
         return Control(family, False, f"not shown, {family} has no effect that diversity could resemble")

@@ -23,7 +23,7 @@ def drops(setup: Setup, options: Options) -> Table:
         judge = _mean(setup, "judge", (family, dose)) if dose != BASELINE else np.nan
         why = [
             *([f"validation accuracy {100 * drop:.1f} points below baseline"] if drop > options.max_drop else []),
-            *([f"the judge recognises {100 * judge:.0f} % of its images"] if judge < options.judge_floor else []),
+            *([f"the judge recognises {100 * judge:.1f} % of its images"] if judge < options.judge_floor else []),
         ]
         key = {"dataset": setup.dataset, "backbone": setup.backbone, "family": family, "dose": dose}
         values = {"val_accuracy": val, "drop": drop, "judge_accuracy": judge}

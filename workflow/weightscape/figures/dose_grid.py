@@ -7,6 +7,7 @@ family's own baseline, mean and standard deviation. Rows share their axis, so th
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -26,6 +27,7 @@ NOTE = (
 )
 
 ONE_SEED = "one run per condition (n = 1), so that no spread is known; line: the family's own baseline"
+RANGES = "\ncapped whiskers: range over orders of the rows"
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
         top.set_title(style.look(family).title.replace(" ", "\n", 1), color=style.look(family).color)
         _dose_axis(bottom, table[table["family"] == family], family, len(families))
     if len(means):
-        block.supxlabel(_note(means["n"]), fontsize=6, color=style.REFERENCE)
+        ranges = RANGES if any(measure.ends for measure in measures) else ""
+        block.supxlabel(_note(means["n"]) + ranges, fontsize=6, color=style.REFERENCE)
 
 
 def _note(counts: style.Column) -> str:
@@ -154,15 +157,16 @@ def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:
     symlog_axis(axis, means)
 
 
-def symlog_axis(axis: Axes, means: style.Table) -> None:
-    """A value axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd."""
+def symlog_axis(axis: Axes, means: style.Table, which: Literal["x", "y"] = "y") -> None:
+    """An axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd."""
+    line = axis.yaxis if which == "y" else axis.xaxis
     threshold = _threshold(means)
     if threshold > np.nanmax(means["mean"].abs(), initial=0.0):  # all within the linear part
-        axis.yaxis.set_major_locator(MaxNLocator(4))
+        line.set_major_locator(MaxNLocator(4))
         return
-    axis.set_yscale("symlog", linthresh=threshold, linscale=0.7)
-    axis.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
-    axis.yaxis.set_minor_locator(NullLocator())
+    (axis.set_yscale if which == "y" else axis.set_xscale)("symlog", linthresh=threshold, linscale=0.7)
+    line.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
+    line.set_minor_locator(NullLocator())
 
 
 def _threshold(means: style.Table) -> float:

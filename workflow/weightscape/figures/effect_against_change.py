@@ -1,4 +1,8 @@
-"""Mean effect on the spectra against the relative change of the hidden weights, one mark per condition."""
+"""Mean effect on the spectra against how far the hidden weights moved, one mark per condition.
+
+Most conditions move the weights as far as the baseline does; so the axis counts from the baseline, and is linear
+within the seed spread and logarithmic outside.
+"""
 
 from matplotlib.figure import Figure, SubFigure
 
@@ -23,23 +27,29 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
-    """Each run's mean effect on the hidden layers beside the relative change of its hidden weights in percent."""
-    change = weight_change[weight_change["role"] == "hidden"].set_index(RUN)["relative_change"]
+    """Each run's mean effect on the hidden layers beside `points`, the relative change of its hidden weights in percent
+    beyond the mean of its family's own baseline.
+    """
+    hidden = weight_change[weight_change["role"] == "hidden"]
+    family = [*style.SETUP, "family"]
+    own = hidden[hidden["dose"] == style.BASELINE].groupby(family)["relative_change"].mean().rename("own")
+    change = hidden.join(own, on=family).set_index(RUN)[["relative_change", "own"]]
     kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(METRICS)
     rows = run_effects[kept].join(change, on=RUN).dropna(subset=["relative_change"])
-    return rows.assign(percent=100 * rows["relative_change"])
+    return rows.assign(points=100 * (rows["relative_change"] - rows["own"]))
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(2, 2, squeeze=False, sharex=True).ravel()
-    means = scatter.summary(part, ["metric"], "percent", "effect_mean")
+    means = scatter.summary(part, ["metric"], "points", "effect_mean")
     for axis, metric in zip(axes, METRICS, strict=True):
         own = means[means["metric"] == metric]
         scatter.draw_marks(axis, own)
         if len(own):
             symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}))
+            symlog_axis(axis, own.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x")
         axis.axhline(0, color=style.REFERENCE, lw=0.5, zorder=0)
         axis.set_ylabel(f"effect on\n{style.METRICS[metric]}")
     for axis in axes[2:]:
-        axis.set_xlabel("relative change of the hidden weights (%)")
+        axis.set_xlabel("relative change of the hidden weights,\nabove the baseline's (percentage points)")
     scatter.legend(block, part["family"], means["n"])
