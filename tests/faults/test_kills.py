@@ -41,9 +41,10 @@ def victims(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> li
     below = psutil.Process(owner.pid).children(recursive=True)
     if kind == "power cut":
         return [psutil.Process(owner.pid), *below]
-    part = "snakemake" if kind.startswith("head") else "weightscape.stages"
-    matching = [process for process in below if any(part in word for word in process.cmdline()[:4])]
-    return [matching[0] if part == "snakemake" else rng.choice(matching)] if matching else []
+    start = "snakemake" if kind.startswith("head") else "weightscape.stages."
+    # The program itself: the shell around it lets SIGTERM pass by.
+    matching = [process for process in below if any(word.startswith(start) for word in process.cmdline()[:4])]
+    return [matching[0] if kind.startswith("head") else rng.choice(matching)] if matching else []
 
 
 def strike(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
