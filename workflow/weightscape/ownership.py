@@ -59,9 +59,7 @@ def check_writable(outputs: Iterable[str]) -> None:
     for folder in sorted({Path(path).parent for path in outputs}):
         there = next(parent for parent in (folder, *folder.parents) if parent.exists())
         if not os.access(there, os.W_OK | os.X_OK):
-            raise UserError(
-                f"{there} cannot be written (permission denied): make it writable, as by chmod u+w"
-            )
+            raise UserError(f"{there} cannot be written (permission denied): make it writable, as by chmod u+w")
 
 
 def check_free(project: Path) -> None:

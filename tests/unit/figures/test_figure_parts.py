@@ -6,6 +6,7 @@ import made_tables
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.text import Text
 from scipy import stats
 
@@ -115,8 +116,9 @@ def test_whiskers_reach_from_the_least_to_the_greatest_score_over_row_orders():
     figure = diversity_by_dose.draw({"diversity": diversity})
     at = next(index for index, row in enumerate(rows) if row.name == "weighted.score.published pixels")
     families = style.ordered(part["family"])
-    axis = next(a for block in figure.subfigs for a in block.axes[at * len(families) :])
-    drawn = [ends for lines in axis.collections for ends in lines.get_segments()]
+    axis = figure.subfigs[0].axes[at]
+    lines = [each for each in axis.collections if isinstance(each, LineCollection)]
+    drawn = [ends for each in lines for ends in each.get_segments()]
     own = diversity[(diversity["family"] == families[0]) & (diversity["space"] == "pixels")]
     for dose in own["dose"].unique():
         of = own[own["dose"] == dose].groupby("measure")["value"].mean()

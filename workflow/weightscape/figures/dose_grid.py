@@ -1,4 +1,4 @@
-"""Panels of values against dose: one column for each family, one row for each measure.
+"""Values against dose: one column for each family, one row for each measure.
 
 Dots are runs (one per seed), marks their mean with its standard deviation over seeds; the grey band is the
 family's own baseline, mean and standard deviation. Rows share their axis, so that families can be compared.
@@ -7,7 +7,7 @@ family's own baseline, mean and standard deviation. Rows share their axis, so th
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -18,7 +18,10 @@ from weightscape.figures import style
 
 WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
-ASIDE = 0.07  # of the axis; runs stand beside the error bar of their mean
+WITHIN = 0.72  # of a column; from its first dose to its last
+GAP = 0.04  # of a column; between bands of neighbours
+ASIDE = 0.06  # of a column; runs stand beside the error bar of their mean
+BELOW = -14  # points below the axes; under the numbers of the doses
 HEADROOM = 0.75  # inches for titles, dose labels and the note
 
 NOTE = (
@@ -49,22 +52,27 @@ def height_of(measures: Sequence[Measure], each: float = 1.15) -> float:
 
 
 def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure]) -> None:
-    """Draw the grid; `table` has family, dose, number, seed, measure and value."""
+    """Draw the grid; `table` has family, dose, number, seed, measure and value.
+
+    A row is one pair of axes, in which each family has a column of width 1: with axes of its own for every panel, a
+    figure takes four times as long.
+    """
     families = style.ordered(table["family"])
-    table = table[np.isfinite(table["value"])].assign(at=_positions(table))
+    table = table[np.isfinite(table["value"])]
+    table = table.assign(at=_places(table, families))
     means = style.summarise(table, ["measure", "family", "at", "dose"])
-    axes = block.subplots(len(measures), len(families), sharex="col", sharey="row", squeeze=False)
-    for row, measure in zip(axes, measures, strict=True):
+    axes = block.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
+    for axis, measure in zip(axes, measures, strict=True):
         own, runs = means[means["measure"] == measure.name], table[table["measure"] == measure.name]
-        for axis, family in zip(row, families, strict=True):
-            _panel(axis, own[own["family"] == family], runs[runs["family"] == family], style.look(family))
+        for column, family in enumerate(families):
+            _panel(axis, column, own[own["family"] == family], runs[runs["family"] == family], style.look(family))
             if measure.ends:
                 _whiskers(axis, means[means["family"] == family], measure.ends, style.look(family))
-        row[0].set_ylabel(measure.label)
-        _value_axis(row[0], own, measure)
-    for top, bottom, family in zip(axes[0], axes[-1], families, strict=True):
-        top.set_title(style.look(family).title.replace(" ", "\n", 1), color=style.look(family).color)
-        _dose_axis(bottom, table[table["family"] == family], family, len(families))
+        axis.vlines(range(1, len(families)), 0, 1, color="0.85", lw=0.6, transform=axis.get_xaxis_transform())
+        axis.set_ylabel(measure.label)
+        _value_axis(axis, own, measure)
+    _titles(axes[0], families)
+    _dose_axis(axes[-1], table, families)
     if len(means):
         ranges = RANGES if any(measure.ends for measure in measures) else ""
         block.supxlabel(_note(means["n"]) + ranges, fontsize=6, color=style.REFERENCE)
@@ -74,13 +82,13 @@ def _note(counts: style.Column) -> str:
     return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
 
 
-def _panel(axis: Axes, means: style.Table, runs: style.Table, look: style.Family) -> None:
+def _panel(axis: Axes, column: int, means: style.Table, runs: style.Table, look: style.Family) -> None:
     if means.empty:
-        axis.text(0.5, 0.5, "no data", transform=axis.transAxes, ha="center", va="center", color=style.REFERENCE)
+        place = axis.get_xaxis_transform()
+        axis.text(column + 0.5, 0.5, "no data", transform=place, ha="center", va="center", color=style.REFERENCE)
         return
-    _baseline_band(axis, means[means["dose"] == style.BASELINE])
-    aside = ASIDE * (np.ptp(means["at"]) or 1.0)
-    axis.plot(runs["at"] + aside, runs["value"], ".", color=look.color, ms=2.5, mew=0)
+    _baseline_band(axis, column, means[means["dose"] == style.BASELINE])
+    axis.plot(runs["at"] + ASIDE, runs["value"], ".", color=look.color, ms=2.5, mew=0)
     axis.errorbar(means["at"], means["mean"], means["sd"].fillna(0.0), color=look.color, elinewidth=0.8)
     dosed = means["dose"] != style.BASELINE
     axis.plot(means["at"][dosed], means["mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
@@ -94,19 +102,41 @@ def _whiskers(axis: Axes, means: style.Table, ends: tuple[str, str], look: style
     if low.empty:
         return
     middle, half = (low + high) / 2, (high - low) / 2
-    at = low.index.to_numpy(float) - ASIDE * (np.ptp(low.index.to_numpy(float)) or 1.0)
+    at = low.index.to_numpy(float) - ASIDE
     axis.errorbar(at, middle, half, ls="", color=look.color, alpha=0.55, elinewidth=0.7, capsize=1.6, capthick=0.7)
 
 
-def _baseline_band(axis: Axes, baseline: style.Table) -> None:
+def _baseline_band(axis: Axes, column: int, baseline: style.Table) -> None:
+    ends = [column + GAP, column + 1 - GAP]
     for row in baseline.itertuples():
         spread = 0.0 if np.isnan(row.sd) else row.sd
-        axis.axhspan(row.mean - spread, row.mean + spread, color="0.88", lw=0, zorder=0)
-        axis.axhline(row.mean, color=style.REFERENCE, lw=0.5, zorder=0)
+        axis.fill_between(ends, row.mean - spread, row.mean + spread, color="0.88", lw=0, zorder=0)
+        axis.plot(ends, [row.mean, row.mean], color=style.REFERENCE, lw=0.5, zorder=0)
 
 
-def _positions(table: style.Table) -> style.Column:
-    return table.groupby("family")["number"].transform(lambda numbers: positions(str(numbers.name), numbers))
+def _places(table: style.Table, families: Sequence[str]) -> style.Column:
+    """Where each row stands: in its family's column, the doses over `WITHIN` of its width."""
+    column = table["family"].map({family: place for place, family in enumerate(families)}).astype(float)
+    return column + table.groupby("family")["number"].transform(lambda n: _within(positions(str(n.name), n)))
+
+
+def _within(at: np.ndarray) -> np.ndarray:
+    """Positions on an axis as positions in a column of width 1."""
+    low, span = np.min(at, initial=np.inf), np.ptp(at)
+    return (1 - WITHIN) / 2 + WITHIN * (at - low) / span if span else np.full(len(at), 0.5)
+
+
+def _titles(axis: Axes, families: Sequence[str]) -> None:
+    size = 8 if len(families) <= WIDE else 7
+    for column, family in enumerate(families):
+        look = style.look(family)
+        _word(axis, look.title.replace(" ", "\n", 1), (column + 0.5, 1), 3, color=look.color, fontsize=size)
+
+
+def _word(axis: Axes, word: str, at: tuple[float, float], above: float, **how: Any) -> None:
+    """A word in the middle of a column, so many points above (below) the upper (lower) end of the axes."""
+    place = {"xycoords": axis.get_xaxis_transform(), "textcoords": "offset points", "annotation_clip": False}
+    axis.annotate(word, at, (0, above), ha="center", va="bottom" if above > 0 else "top", **place, **how)
 
 
 def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
@@ -119,20 +149,20 @@ def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
     return np.where(values > 0, np.log10(np.where(values > 0, values, 1.0)), lowest - 1)
 
 
-def _dose_axis(axis: Axes, rows: style.Table, family: str, columns: int) -> None:
-    """Ticks at the doses and nowhere else, named by their number."""
-    look = style.look(family)
-    label = look.axis + (" (log)" if look.log else "")
-    axis.set_xlabel(_in_lines(label, columns), fontsize=7 if columns <= WIDE else 6)
-    numbers = np.unique(rows["number"].dropna())
-    if not len(numbers):
-        axis.set_xticks([])
-        return
-    at = positions(family, numbers)
-    kept = apart(at, columns)
-    axis.set_xticks(at[kept], [f"{number:g}" for number in numbers[kept]])
-    span = np.ptp(at) or 1.0
-    axis.set_xlim(at.min() - 0.15 * span, at.max() + 0.15 * span)
+def _dose_axis(axis: Axes, table: style.Table, families: Sequence[str]) -> None:
+    """Ticks at the doses and nowhere else, named by their number; below them what the number is."""
+    ticks: dict[float, str] = {}
+    for column, family in enumerate(families):
+        look = style.look(family)
+        size = 7 if len(families) <= WIDE else 6
+        label = _in_lines(look.axis + (" (log)" if look.log else ""), len(families))
+        _word(axis, label, (column + 0.5, 0), BELOW, fontsize=size)
+        numbers = np.unique(table.loc[table["family"] == family, "number"].dropna())
+        if len(numbers):
+            at = column + _within(positions(family, numbers))
+            ticks |= {float(at[k]): f"{numbers[k]:g}" for k in apart(at, len(families))}
+    axis.set_xticks(list(ticks), list(ticks.values()))
+    axis.set_xlim(0, max(1, len(families)))
 
 
 def apart(at: np.ndarray, columns: int = WIDE) -> np.ndarray:
