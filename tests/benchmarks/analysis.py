@@ -212,6 +212,8 @@ TITLES = {
     "outcomes": ("Power: head, data and outcomes (%)", "Effects in standard deviations of a run."),
     "setups": ("Four setups (%)", "How often C3 is supported overall; it asks for more than half of the setups."),
 }
+POWER = ("power", "outcomes", "setups")
+"""Parts that estimate power, from a quarter of the studies: METHODS 8 asks nothing of it but to be reported."""
 
 
 def judgement(part: str, name: str, values: np.ndarray) -> str:
@@ -231,7 +233,8 @@ def page(found: dict[tuple[str, int], dict[str, np.ndarray]], studies: int, seco
     lines = [
         "# Calibration of the analysis",
         "",
-        f"{studies} simulated studies for each row and number of seeds; limits in brackets are 99 % (Clopper-Pearson)."
+        f"{studies} simulated studies for each row and number of seeds, for power {-(-studies // 4)}; limits in"
+        " brackets are 99 % (Clopper-Pearson)."
         f" {LAYERS} layers that share shocks (correlation .33), in null studies a strongest dose with twice the"
         " standard deviation of the baseline. A row exceeds (falls below) its level when its limits exclude it."
         f" {seconds:.0f} CPU s in all.",
@@ -263,7 +266,8 @@ def main(argv: Iterable[str] | None = None) -> None:
     start, found = time.process_time(), {}
     for part in arguments.parts:
         for seeds in arguments.seeds:
-            found[part, seeds] = events(part, seeds, arguments.studies, arguments.workers)
+            studies = -(-arguments.studies // 4) if part in POWER else arguments.studies
+            found[part, seeds] = events(part, seeds, studies, arguments.workers)
             print(f"{part}, {seeds} seeds: done after {time.process_time() - start:.0f} CPU s", flush=True)
             text = page(found, arguments.studies, time.process_time() - start)
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
