@@ -60,6 +60,7 @@ def ours(device: Any, operations: list[dict[str, Any]], steps: int = STEPS) -> N
         "noise": 0.0,
         "dropout": {},
         "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
+        "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
     }
     model = networks.prepared(networks.network("tf_efficientnet_lite0", 10), device)
     with contextlib.redirect_stderr(io.StringIO()):

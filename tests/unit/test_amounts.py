@@ -23,6 +23,9 @@ def with_value(dotted: str, value: Any) -> dict[str, Any]:
     return config
 
 
+STILL = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
+
+
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
@@ -37,6 +40,13 @@ def with_value(dotted: str, value: Any) -> dict[str, Any]:
         ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: weak, medium"),
         ("figures", ["sheets"], "names 'sheets', which figures/ does not define; known: aa_null"),
         ("generate/guidances", [{"scale": 1e-7, "images_per_class": 20}], "0 or a number from 0.01 to 1000"),
+        ("families/dropout/doses/weak", {"head": 0.0, "path": 0.0}, "doses.weak drops nothing"),
+        ("families/dropout_decay/doses/medium/head", 0.0, ""),
+        ("families/steps/doses/more/factor", 1.0, "is the baseline"),
+        ("families/augment/doses/weak/operations", [STILL], "operations change nothing"),
+        ("backbones/efficientnet-lite0/input/std", [0.5, 0.0, 0.5], "std"),
+        ("backbones/efficientnet-lite0/input/std", [0.5], "3 numbers in mean and 1 in std"),
+        ("diversity/common_rows", 501, "is more than half of the 1000 images of data.digits.splits.train"),
         ("data/digits/splits/train", 2000, "ask for 6000 images of 5000"),
         ("data/digits/ood/uci-digits/images", 5000, "but there are 1797"),
     ],
@@ -59,3 +69,10 @@ def test_a_guidance_scale_that_is_named_twice_is_said() -> None:
 def test_further_images_that_are_not_there_are_counted() -> None:
     with pytest.raises(UserError, match=r"needs 1000 further images, but data\.digits\.splits\.extra = 500"):
         checked(with_value("data/digits/splits/extra", 500))
+
+
+def test_a_resolution_that_is_no_lower_is_said() -> None:
+    config = with_value("families/resolution/doses/half/size", 28)
+    config["study"]["families"].append("resolution")
+    with pytest.raises(UserError, match="is no lower than the 28 px of digits"):
+        checked(config)

@@ -15,6 +15,7 @@ NEUTRAL = {
     "noise": 0.0,
     "dropout": {"head": 0.0, "path": 0.0},
     "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
+    "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
 }
 DECOUPLED = {"decay": 0.5, "coupled": False, "head": True, "norms": False}
 COUPLED = DECOUPLED | {"coupled": True}
@@ -163,7 +164,7 @@ def test_the_witness_sees_what_acts() -> None:
 
 def test_the_witness_sees_nothing_in_a_baseline() -> None:
     _, seen, _ = trained()
-    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1}
+    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1, "images_watched": 8 * 16}
     assert {name: seen[name] for name in counted} == counted
     assert seen["decay_rate"] > 0
     assert {value for name, value in seen.items() if name not in (*counted, "decay_rate")} == {0.0}
@@ -192,7 +193,28 @@ def test_a_dropout_that_is_never_called_fails() -> None:
 def test_synthetic_images_that_are_never_drawn_fail() -> None:
     _, seen, _ = trained()
     with pytest.raises(UserError, match=r"synthetic_share is 0.500 in the item list, but 0.000 was drawn"):
-        action.verdict(seen, NEUTRAL, items().description() | {"synthetic_share": 0.5}, SETTINGS["steps"])
+        act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 0.5}}
+        action.verdict(seen, act, items().description() | {"synthetic_share": 0.5}, SETTINGS["steps"])
+
+
+@pytest.mark.parametrize("share", ["synthetic_share", "extra_share", "changed_labels", "copies"])
+def test_a_list_that_is_built_but_not_trained_on_fails(share: str) -> None:
+    _, seen, _ = trained()
+    act = NEUTRAL | {"items": NEUTRAL["items"] | {share: 0.2}}
+    with pytest.raises(UserError, match=f"{share} is 0.000 in the item list, but the dose asks for 0.200"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+@pytest.mark.parametrize(
+    "values", [{"name": "flip", "horizontal": 0.3}, {"name": "erasing", "probability": 0.2, "area": 0.1}]
+)
+def test_a_policy_that_spares_images_acts_as_configured(values: dict[str, Any]) -> None:
+    act = NEUTRAL | {"operations": [values]}
+    _, seen, _ = trained(act)
+    assert 0.05 < seen["changed_images"] < 0.5
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
+    with pytest.raises(UserError, match="only 5% of the images that the network saw were changed, the policy changes"):
+        action.verdict({**seen, "changed_images": 0.05, "images_watched": 1e4}, act, items().description(), 8)
 
 
 def test_every_epoch_visits_every_item_once() -> None:
@@ -239,6 +261,28 @@ def test_another_decay_than_that_asked_for_fails() -> None:
         action.verdict(seen, NEUTRAL | {"weight_decay": DECOUPLED}, items().description(), SETTINGS["steps"])
 
 
+@pytest.mark.parametrize("asked", [0.5, 5e-4])
+def test_a_coupled_decay_that_is_another_or_misses_a_tensor_fails(monkeypatch: Any, asked: float) -> None:
+    decay = COUPLED | {"decay": asked}
+    act, original = NEUTRAL | {"weight_decay": decay}, training.optimiser
+    _, seen, _ = trained(act)
+    assert seen["decay_error"] < 0.02
+
+    def weak(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+        return original(model, settings, decay | {"decay": asked / 50})
+
+    def sparing(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+        optimizer = original(model, settings, decay)
+        optimizer.param_groups[1]["params"].append(optimizer.param_groups[0]["params"].pop())
+        return optimizer
+
+    for planted in (weak, sparing):
+        monkeypatch.setattr(training, "optimiser", planted)
+        _, seen, _ = trained(act)
+        with pytest.raises(UserError, match="a coupled weight decay of"):
+            action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
 def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> None:
     original = training.optimiser
 
@@ -262,12 +306,13 @@ def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> N
 def test_synthetic_items_that_hold_real_images_fail() -> None:
     content = items()
     content.origins[30:] = feed.SYNTHETIC
+    act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 0.5}}
     _, seen, _ = trained(content=content)
-    action.verdict(seen, NEUTRAL, content.description(), SETTINGS["steps"])
+    action.verdict(seen, act, content.description(), SETTINGS["steps"])
     content.images[30:] = content.images[:30]
     _, seen, _ = trained(content=content)
     with pytest.raises(UserError, match="of the images from elsewhere are real training images"):
-        action.verdict(seen, NEUTRAL, content.description(), SETTINGS["steps"])
+        action.verdict(seen, act, content.description(), SETTINGS["steps"])
 
 
 def test_noise_of_another_strength_fails() -> None:
@@ -368,7 +413,8 @@ def test_fewer_steps_than_asked_for_fail() -> None:
 def test_images_that_are_not_drawn_fail() -> None:
     _, seen, _ = trained()
     with pytest.raises(UserError, match="30 different images are in the item list, but 60 were drawn"):
-        action.verdict(seen, NEUTRAL, items().description() | {"unique_images": 30}, 8)
+        act = NEUTRAL | {"items": NEUTRAL["items"] | {"copies": 0.5}}
+        action.verdict(seen, act, items().description() | {"unique_images": 30}, 8)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

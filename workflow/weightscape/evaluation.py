@@ -61,24 +61,37 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> f
 
 def adaptive_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
     """Expected calibration error with `bins` bins of equal counts (up to one image), in order of confidence."""
-    gaps = (right - confidence)[np.argsort(confidence, kind="stable")]
-    return float(sum(abs(part.sum()) for part in np.array_split(gaps, bins)) / len(confidence))
+    gap = np.bincount(_ranked_bin_of(confidence, bins), weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def _ranked_bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
+    place = np.empty(len(confidence), int)
+    for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), bins)):
+        place[rows] = number
+    return place
 
 
 def _intervals(
     each: Mapping[str, np.ndarray], confidence: np.ndarray, right: np.ndarray, bins: int, draws: int, seed: int
 ) -> dict[str, float]:
-    """Bootstrap over images: resamples as counts [BLOCK, n] at a time, so that each mean is one product."""
+    """Bootstrap over images: resamples as counts [BLOCK, n] at a time, so that each mean is one product.
+
+    The bins of the adaptive error are those of the whole sample.
+    """
     n = len(right)
     rng = np.random.default_rng(seed)
-    gaps = np.zeros((n, bins))
-    gaps[np.arange(n), _bin_of(confidence, bins)] = right - confidence
-    samples: dict[str, list[np.ndarray]] = {name: [] for name in [*each, "ece"]}
+    places = {"ece": _bin_of(confidence, bins), "adaptive_ece": _ranked_bin_of(confidence, bins)}
+    gaps = {name: np.zeros((n, bins)) for name in places}
+    for name, place in places.items():
+        gaps[name][np.arange(n), place] = right - confidence
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in [*each, *gaps]}
     for start in range(0, draws, BLOCK):
         counts = rng.multinomial(n, np.full(n, 1 / n), min(BLOCK, draws - start)).astype(np.float64)
         for name, value in each.items():
             samples[name].append(counts @ value / n)
-        samples["ece"].append(np.abs(counts @ gaps).sum(1) / n)
+        for name, value in gaps.items():
+            samples[name].append(np.abs(counts @ value).sum(1) / n)
     ends = {}
     for name, sample in samples.items():
         ends[f"{name}_low"], ends[f"{name}_high"] = (float(e) for e in np.percentile(np.concatenate(sample), INTERVAL))

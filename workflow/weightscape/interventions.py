@@ -1,6 +1,6 @@
 """What a condition does: its typed values in the config, and the action at training time that follows from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Config = Mapping[str, Any]
@@ -53,7 +53,45 @@ def action(config: Config, family: str, dose: str, backbone: str | None = None) 
             "head": values.get("decay_head", True),
             "norms": values.get("decay_norms", False),
         },
+        "items": listed(family, values),
     }
+
+
+def listed(family: str, values: Mapping[str, Any]) -> dict[str, float]:
+    """What a dose makes of the item list, as shares of its items; `copies` are items beyond the first of an image."""
+    share = values.get("share", 0.0)
+    added = share / (1 + share)
+    return {
+        "synthetic_share": {"synthetic_add": added, "synthetic_replace": share}.get(family, 0.0),
+        "extra_share": added if family == "real_add" else 0.0,
+        "changed_labels": share if family == "label_noise" else 0.0,
+        "copies": share if family == "duplicate" else 0.0,
+    }
+
+
+def changed_share(operations: Iterable[Mapping[str, Any]], noise: float) -> float:
+    """The share of images that a policy changes, at most: those that flips and erasing spare are as they were."""
+    spared = 1.0 - (noise > 0)
+    for operation in operations:
+        spared *= 1 - _chance(operation)
+    return 1 - spared
+
+
+def _chance(operation: Mapping[str, Any]) -> float:
+    """The probability that an operation changes an image; 0 where its magnitudes are those that change nothing."""
+    match operation["name"]:
+        case "flip":
+            return 1 - (1 - operation.get("horizontal", 0.0)) * (1 - operation.get("vertical", 0.0))
+        case "erasing":
+            return operation["probability"] * (operation["area"] > 0)
+        case "affine":
+            return float(any(operation[name] > 0 for name in ("degrees", "translate", "scale", "shear")))
+        case "elastic":
+            return float(operation["alpha"] > 0)
+        case "gaussian_noise":
+            return float(operation["sigma"] > 0)
+        case _:
+            return 1.0
 
 
 def _dropped(family: str, values: Mapping[str, Any], backbone: str | None) -> dict[str, float]:

@@ -57,8 +57,7 @@ def assemble(
     extra = drawn(pool, round(values["share"] * len(real)), rng)
     if family in ("synthetic_add", "real_add"):
         return pd.concat([real, extra], ignore_index=True)
-    kept = np.sort(rng.permutation(len(real))[: len(real) - len(extra)])
-    return pd.concat([real.iloc[kept], extra], ignore_index=True)
+    return pd.concat([drawn(real, len(real) - len(extra), rng), extra], ignore_index=True)
 
 
 def duplicated(real: Table, share: float, rng: np.random.Generator) -> Table:

@@ -57,14 +57,15 @@ def optimiser(model: nn.Module, settings: Mapping[str, Any], decay: Mapping[str,
     return kind(groups, lr=settings["learning_rate"], betas=tuple(settings["betas"]), fused=fused)
 
 
-def without_decay(optimizer: torch.optim.Optimizer) -> dict[Tensor, Tensor]:
-    """Every weight after the coming step, had it no decay: the same step on copies of them."""
+def replayed(optimizer: torch.optim.Optimizer, coupled: Mapping[Tensor, float]) -> dict[Tensor, Tensor]:
+    """Every weight after the coming step with no decay but the coupled one that is given: the same step on copies."""
     copies: dict[Tensor, Tensor] = {}
     kind: Any = type(optimizer)
     for group in optimizer.param_groups:
         own = {parameter: parameter.detach().clone() for parameter in group["params"]}
         for parameter, copy in own.items():
-            copy.grad = parameter.grad
+            decay = coupled.get(parameter, 0.0)
+            copy.grad = parameter.grad if not decay or parameter.grad is None else parameter.grad + decay * copy
         replay = kind([{**group, "params": list(own.values()), "weight_decay": 0.0}])
         for parameter, copy in own.items():
             state = optimizer.state.get(parameter, {})
@@ -77,16 +78,22 @@ def without_decay(optimizer: torch.optim.Optimizer) -> dict[Tensor, Tensor]:
 def step_seen(
     model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, decay: Mapping[str, Any], rate: float
 ) -> None:
-    """One optimiser step at a learning rate whose decay the witness measures against a replay without decay."""
+    """One optimiser step at a learning rate, whose decay the witness measures against replays of the step.
+
+    The replay with decay takes the condition's, and the tensors that the condition names: the optimiser's own groups
+    are not asked.
+    """
     parameters = list(model.parameters())
+    asked = asked_to_decay(model, decay)
     before = [parameter.detach().clone() for parameter in parameters]
-    replayed = without_decay(optimizer)
+    plain = replayed(optimizer, {})
+    both = zip(parameters, asked, strict=True)
+    wanted = replayed(optimizer, {p: decay["decay"] for p, yes in both if yes}) if decay["coupled"] else {}
     optimizer.step()
     after = [parameter.detach() for parameter in parameters]
-    asked = asked_to_decay(model, decay)
-    witness.count(
-        decay_rate=rate, **decay_of_step(before, after, [replayed[parameter] for parameter in parameters], asked)
-    )
+    without = [plain[parameter] for parameter in parameters]
+    coupled = [wanted[parameter] for parameter in parameters] if wanted else after
+    witness.count(decay_rate=rate, **decay_of_step(before, after, without, coupled, asked))
 
 
 def arithmetic(device: torch.device, precision: str) -> torch.autocast:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from weightscape.commands.embedded import Embed
 
 HELP = "how diverse a set of images or embeddings is, alone or against real ones"
+MAGNITUDE = 1e100
+"""Of an embedding's values, at most: larger ones have no squares."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +188,8 @@ def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
         )
     if not np.isfinite(embeddings).all():
         raise UserError(f"{path} has embeddings with NaN or infinity: all must be finite; remove those rows")
+    if np.abs(embeddings).max() > MAGNITUDE:
+        raise UserError(f"{path} has embeddings beyond {MAGNITUDE:g}, whose squares cannot be computed: scale them down")
     return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
 
 
@@ -211,9 +215,9 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
         return
     if "baseline" not in sets:
         raise UserError(f"--appended-from {first} needs the set that was appended to: give it by --baseline")
-    if not 0 <= first <= len(features):
+    if not 0 <= first < len(features):
         raise UserError(
-            f"--appended-from {first} must lie in [0, {len(features)}], the number of rows of"
+            f"--appended-from {first} must lie in [0, {len(features) - 1}], the rows of"
             f" {arguments.images}: give the first row that was appended"
         )
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from weightscape import program
+from weightscape.errors import UserError
 from weightscape.files import read_tensors, write_json, write_tensors
 from weightscape.images import map_shard
 from weightscape.progress import track
@@ -103,19 +104,21 @@ def measure_seed(
     return records, pictures(shown)
 
 
-def fixed_rows(spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int) -> dict[str, dict[str, Any]]:
-    """What every seed is compared with, by space: the real training set, `most` held-out images and pure noise."""
+def fixed_rows(
+    spaces: dict[str, Any], real: list[Path], reference: list[Path], most: int, noise: int
+) -> dict[str, dict[str, Any]]:
+    """What every seed is compared with, by space: the real training set, held-out images at most, and pure noise."""
     import torch
 
-    from weightscape.embeddings import rows_by_space
+    from weightscape.embeddings import BATCH, rows_by_space
     from weightscape.networks import as_unit
 
-    held_out = list(batches(reference, most))
+    shape = map_shard(real[0]).images.shape[1:]
     source = torch.Generator().manual_seed(named_seed("measure_diversity", "noise"))
     sets = {
         "baseline": (as_unit(torch.from_numpy(part)) for part in batches(real)),
-        "reference": (as_unit(torch.from_numpy(part)) for part in held_out),
-        "noise": (torch.rand(part.shape, generator=source) for part in held_out),
+        "reference": (as_unit(torch.from_numpy(part)) for part in batches(reference, most)),
+        "noise": (torch.rand(min(BATCH, noise - first), *shape, generator=source) for first in range(0, noise, BATCH)),
     }
     rows = {name: rows_by_space(spaces, parts) for name, parts in sets.items()}
     return {space: {name: rows[name][space] for name in sets} for space in spaces}
@@ -156,7 +159,8 @@ def main(argv: list[str] | None = None) -> None:
     device = prepare(arguments.device, arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
     spaces = spaces_of(settings["spaces"], weights, device)
-    fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"])
+    rows = settings["measures"]["common_rows"]
+    fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"], rows)
     acts = bool(settings["operations"]) or settings["noise"] > 0
     results, samples, shards, done = {}, {}, set(), {}
     pairs = list(zip(arguments.items, settings["seeds"].items(), strict=True))
@@ -165,6 +169,11 @@ def main(argv: list[str] | None = None) -> None:
         if key not in done:
             items, used = load_items(path, torch.device("cpu"), resident=True)
             shards.update(used)
+            if rows > len(items) // 2:
+                raise UserError(
+                    f"diversity.common_rows = {rows} is more than half of the {len(items)} images of {path}, so that "
+                    "its scores would be at another number of rows: lower it"
+                )
             done[key] = measure_seed(items, spaces, fixed, read_tensors(arguments.judge), settings, seed)
         results[label], samples[f"seed{label}"] = done[key]
     code.check()
