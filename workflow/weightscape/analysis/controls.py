@@ -39,15 +39,21 @@ def missing(setup: Setup, family: str) -> str:
     return ""
 
 
+ONE_BASELINE = "all families share one set of baseline runs"
+
+
 def a_a(setup: Setup, values: Mapping[str, Values], options: Options) -> Control:
     """Families' baselines against each other, in each of the measures by name, Holm over them.
 
     The first measure must be there in every baseline run; a further one (curvature) is compared where two families
     have it.
     """
+    baselines = [own for (_, dose), own in setup.design.distinct.items() if dose == BASELINE]
+    if len(baselines) < 2 and setup.design.share(setup.design.families):
+        return Control("a_a", False, f"missing: {ONE_BASELINE}")
     p, parts = [], []
     for at, (name, measure) in enumerate(values.items()):
-        groups = [measure[own] for (_, dose), own in setup.design.rows.items() if dose == BASELINE and len(own) > 1]
+        groups = [measure[own] for own in baselines if len(own) > 1]
         groups = [group for group in groups if at == 0 or np.isfinite(group).all()]
         found = same_mean(groups)
         if isinstance(found, str) and at == 0:
@@ -120,6 +126,8 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
         why = missing(setup, name)
         if why:
             return Control(family, False, f"missing: {why}")
+    if setup.design.share((DIVERSITY, DROPOUT, DECAY, family)):
+        return Control(family, False, f"missing: {similarity.SHARED}")
     design, every = setup.design, setup.all_conditions  # wrong labels destroy accuracy, and are compared all the same
     if every.strongest(family) is None:
         return Control(family, False, f"missing: {missing(setup, family)}")

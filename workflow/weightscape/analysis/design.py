@@ -1,11 +1,12 @@
 """The runs of one data set and backbone by condition: what every test of the analysis is made of.
 
 Values are arrays whose first axis runs over the runs, in the order of `Design.runs`; further axes are layers or
-measures. A condition is (family, dose); the dose `baseline` is a family's own reference.
+measures. A condition is (family, dose); the dose `baseline` is a family's own reference. Published tables may measure
+several families against one set of baseline runs: each of these families has a copy of it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -19,20 +20,26 @@ Weights = Mapping[Condition, float]
 
 @dataclass(frozen=True)
 class Design:
-    """Positions of the runs of each condition, and the number that orders its family's doses."""
+    """Positions of the runs of each condition, and the number that orders its family's doses.
+
+    `references` names the baseline runs of a family; families with the same name have copies of the same runs, those
+    without a name have their own.
+    """
 
     rows: dict[Condition, np.ndarray]
     numbers: dict[Condition, float]
+    references: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runs: Table) -> "Design":
-        """The design of a table with the columns family, dose and number; positions are those of its rows."""
+        """The design of a table with the columns family, dose, number and perhaps reference, by the rows' positions."""
         groups = runs.reset_index(drop=True).groupby(["family", "dose"], sort=False)
         rows: dict[Condition, np.ndarray] = {
             (str(family), str(dose)): np.asarray(at, dtype=int) for (family, dose), at in groups.indices.items()
         }
         numbers = runs["number"].to_numpy(float)
-        return cls(rows, {condition: float(numbers[at[0]]) for condition, at in rows.items()})
+        names = dict(zip(runs["family"], runs["reference"], strict=True)) if "reference" in runs else {}
+        return cls(rows, {condition: float(numbers[at[0]]) for condition, at in rows.items()}, names)
 
     @property
     def families(self) -> list[str]:
@@ -56,11 +63,45 @@ class Design:
         """The design without some conditions."""
         gone = set(conditions)
         kept = {condition: at for condition, at in self.rows.items() if condition not in gone}
-        return Design(kept, {condition: self.numbers[condition] for condition in kept})
+        return Design(kept, {condition: self.numbers[condition] for condition in kept}, self.references)
 
     def effect(self, family: str, dose: str, sign: float = 1.0) -> dict[Condition, float]:
         """The weights of a condition's effect: its mean minus that of its family's baseline."""
         return {(family, dose): sign, (family, BASELINE): -sign}
+
+    @property
+    def distinct(self) -> dict[Condition, np.ndarray]:
+        """The rows with each set of baseline runs once."""
+        if not self.references:
+            return self.rows
+        first: dict[str, str] = {}
+        for family, dose in self.rows:
+            if dose == BASELINE and family in self.references:
+                first.setdefault(self.references[family], family)
+        return {
+            (family, dose): at
+            for (family, dose), at in self.rows.items()
+            if dose != BASELINE or first.get(self.references.get(family, ""), family) == family
+        }
+
+    def share(self, families: Iterable[str]) -> bool:
+        """Whether two of these families are measured against the same baseline runs."""
+        names = [self.references[family] for family in dict.fromkeys(families) if family in self.references]
+        return len(set(names)) < len(names)
+
+    def merged(self, weights: Weights) -> dict[Condition, float]:
+        """The weights that are not 0, those of one set of baseline runs added up, as it is one mean."""
+        found: dict[Condition, float] = {}
+        first: dict[str, Condition] = {}
+        for (family, dose), weight in weights.items():
+            own = (family, dose)
+            key = (
+                first.setdefault(self.references[family], own)
+                if dose == BASELINE and family in self.references
+                else own
+            )
+            found[key] = found.get(key, 0.0) + weight
+        return {condition: weight for condition, weight in found.items() if weight}
 
     def runs_of(self, weights: Weights) -> int:
         """The number of runs that a contrast is made of."""

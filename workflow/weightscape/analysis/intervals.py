@@ -43,7 +43,7 @@ class Estimate:
 
 def contrast(design: Design, values: Values, weights: Weights, level: float = 0.95) -> Estimate:
     """The contrast of values [runs] or [runs, columns] with its interval at `level`."""
-    used = {condition: weight for condition, weight in weights.items() if weight}
+    used = design.merged(weights)
     value = np.sum([weight * values[design.rows[c]].mean(axis=0) for c, weight in used.items()], axis=0)
     own = _own(design, values, used)
     pooled, spread, spread_df = _pooled(design, values, used)
@@ -73,7 +73,8 @@ def _pooled(design: Design, values: Values, weights: Weights) -> tuple[tuple[Val
 
 def within(design: Design, values: Values, family: str | None = None) -> tuple[Values, int]:
     """Variance pooled within the conditions of a family (or of all), and its degrees of freedom."""
-    rows = [at for (name, _), at in design.rows.items() if family in (None, name)]
+    chosen = design.distinct if family is None else design.rows
+    rows = [at for (name, _), at in chosen.items() if family in (None, name)]
     df = sum(len(at) - 1 for at in rows)
     squares = np.sum([((values[at] - values[at].mean(axis=0)) ** 2).sum(axis=0) for at in rows], axis=0)
     return (squares / df if df else np.full(np.shape(squares), np.nan)), df

@@ -28,7 +28,7 @@ from weightscape.analysis.spectral_claims import CENTRAL, absent, empty
 
 def alike(setup: Setup, options: Options) -> Decision:
     """C2: the pattern of diversity is nearer to dropout's than to weight decay's."""
-    why = absent(setup)
+    why = absent(setup) or (similarity.SHARED if setup.design.share(CENTRAL) else "")
     if why:
         return undecided(why)
     levels = setup.outcomes.get("level")
@@ -255,7 +255,7 @@ def margin_of(setup: Setup, metric: str, options: Options) -> float:
     """The equivalence margin: the config's for this metric, or its share of the |baseline change|."""
     if metric in options.margins:
         return float(options.margins[metric])
-    at = np.concatenate([rows for (_, dose), rows in setup.design.rows.items() if dose == "baseline"])
+    at = np.concatenate([rows for (_, dose), rows in setup.design.distinct.items() if dose == "baseline"])
     return options.margin * abs(float(setup.metrics[metric].mean()[at].mean()))
 
 

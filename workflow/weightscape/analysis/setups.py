@@ -88,7 +88,7 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
     for (dataset, backbone), every in changes.groupby(["dataset", "backbone"], sort=False):
         broken = usable.broken(every, metrics)
         part = usable.without(every, broken)
-        runs = part[RUN].drop_duplicates().reset_index(drop=True)
+        runs = part[[*RUN, *(["reference"] if "reference" in part else [])]].drop_duplicates(RUN).reset_index(drop=True)
         index = pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
         own = {
             name: table[(table["dataset"] == dataset)]

@@ -23,6 +23,9 @@ from weightscape.analysis.design import Design, Weights
 from weightscape.analysis.intervals import Values, within
 from weightscape.analysis.matching import Curve, coefficients, common_level
 
+SHARED = "families share their baseline runs, whose chance makes their effects alike"
+"""Why profiles of families are not compared: products of profiles take their noise as independent."""
+
 
 class Mean(NamedTuple):
     """A condition's mean profile [layers], the noise in its square, and its mean level."""
@@ -175,8 +178,9 @@ def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -
 
 def dimensions(design: Design, profiles: Values) -> float:
     """Number of independent dimensions of the noise between runs, tr(R) / lambda_max(R): 1 to the number of layers."""
-    rest = np.concatenate([profiles[at] - profiles[at].mean(axis=0) for at in design.rows.values()])
-    if sum(len(at) - 1 for at in design.rows.values()) < 2 or not profiles.shape[1]:
+    rows = design.distinct.values()
+    rest = np.concatenate([profiles[at] - profiles[at].mean(axis=0) for at in rows])
+    if sum(len(at) - 1 for at in rows) < 2 or not profiles.shape[1]:
         return float("nan")
     gram = rest @ rest.T if len(rest) < rest.shape[1] else rest.T @ rest
     largest = float(np.linalg.eigvalsh(gram)[-1])
@@ -214,9 +218,10 @@ def baseline_null(design: Design, profiles: Values, rng: np.random.Generator, dr
     """Differences of cosines [draws] between disjoint groups of baseline runs, where nothing acts; None if too few.
 
     Six groups play the conditions and baselines of three families. The cosine of pure noise does not depend on the
-    size of its groups. Runs are taken relative to their family's mean, so that no family's own shift enters.
+    size of its groups. Runs are taken relative to their family's mean, so that no family's own shift enters. A run that
+    several families share is taken once.
     """
-    groups = [at for (_, dose), at in design.rows.items() if dose == "baseline" and len(at) > 1]
+    groups = [at for (_, dose), at in design.distinct.items() if dose == "baseline" and len(at) > 1]
     runs = [np.sqrt(len(at) / (len(at) - 1)) * (profiles[at] - profiles[at].mean(axis=0)) for at in groups]
     pool = np.concatenate(runs) if runs else np.empty((0, 1))
     size = len(pool) // 6

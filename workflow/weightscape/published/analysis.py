@@ -87,7 +87,7 @@ TESTED = ("condition_effects", "slopes", "tests", "claims")
 def tested(measured: Table) -> tuple[dict[str, Table], Table]:
     """Tables of the analysis of a study, from repeated runs, and what they leave out; empty where no condition has two.
 
-    Families that the tables measure against one set of baseline runs share its chance.
+    Families that the tables measure against one set of baseline runs (column `reference`) share its chance.
     """
     if measured.groupby(["dataset", "family", "dose"])["seed"].nunique().max() < 2:
         return {name: made.table(name, []) for name in TESTED}, made.table("excluded", [])

@@ -72,7 +72,8 @@ def values(layers: Table, changes: Table) -> tuple[Table, Table]:
 def long_effects(long: Table, conditions: Conditions) -> Table:
     """Effects in the form of stage 6's table: family is the group, dose the condition, number its dose.
 
-    The baseline's runs stand in each group that is measured against them. Layers without a baseline have no row.
+    The baseline's runs stand in each group that is measured against them; `reference` names them, so that no test takes
+    the copies for runs of their own. Layers without a baseline have no row.
     """
     parts = []
     for group, members in conditions.groups.items():
@@ -90,6 +91,7 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
                 part="weight",
                 kind="",
                 source="change",
+                reference=name,
             )
             parts.append(effects.against_baseline(table))
     return _known(pd.concat(parts, ignore_index=True))
@@ -98,7 +100,7 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
 def _known(table: Table) -> Table:
     """The rows that have an effect, in order, with the columns of stage 6's table and layer_id."""
     table = table[table["effect"].notna()].sort_values(["dataset", "family", "dose", "seed", "layer_id"], kind="stable")
-    return table[[*effects.RUN, *effects.LAYER, "layer_id", "source", "metric", "value", "effect"]]
+    return table[[*effects.RUN, "reference", *effects.LAYER, "layer_id", "source", "metric", "value", "effect"]]
 
 
 def similarity(effects_table: Table, groups: list[str]) -> Table:
