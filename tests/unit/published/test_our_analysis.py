@@ -116,6 +116,17 @@ def test_what_the_tests_of_repeated_runs_leave_out_is_counted_and_told(tmp_path:
     )
 
 
+def test_a_group_without_doses_is_told_as_a_gap(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        made.write(tmp_path, made.tables({"cats": IDS}, number), lambda d, c, r, n=number: f"{d}/{c}.{n}.{r}.csv")
+    families = made.FAMILIES | {"mix": dict.fromkeys(made.FAMILIES["mix"])}
+    content = made.content(*PATTERNS, groups=GROUPS) | {"families": families}
+    results = analysis.analyse(tmp_path, conditions.parse(content))[0]
+    (gap,) = results.gaps["sentence"]
+    assert gap.startswith("cats: the doses of augment have no numbers, so that its strongest one is not known")
+    assert "the doses of augment have no numbers." in set(results.claims["reason"])
+
+
 def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
     seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
     results = analysed(tmp_path, *seeds)

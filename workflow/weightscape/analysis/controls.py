@@ -30,8 +30,10 @@ from weightscape.effects import BASELINE
 
 
 def missing(setup: Setup, family: str) -> str:
-    """What is missing of a family; empty if it has a baseline and a dose."""
+    """What is missing of a family; empty if it has a baseline and a dose with a number."""
     if not setup.design.doses(family):
+        if setup.all_conditions.unnumbered(family):
+            return f"the doses of {family} have no numbers"
         left_out = bool(setup.all_conditions.doses(family))
         return f"every dose of {family} is destructive" if left_out else f"the study has no family {family}"
     if (family, BASELINE) not in setup.design.rows:

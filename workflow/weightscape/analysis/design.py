@@ -47,9 +47,14 @@ class Design:
         return list(dict.fromkeys(family for family, _ in self.rows))
 
     def doses(self, family: str) -> list[str]:
-        """A family's doses in the order of their numbers, without its baseline."""
+        """A family's doses in the order of their numbers, without its baseline and those that have no number."""
         own = [dose for name, dose in self.rows if name == family and dose != BASELINE]
+        own = [dose for dose in own if not np.isnan(self.numbers[family, dose])]
         return sorted(own, key=lambda dose: self.numbers[family, dose])
+
+    def unnumbered(self, family: str) -> bool:
+        """Whether a family has doses, and none of them a number, so that none is known to be the strongest."""
+        return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
 
     def strongest(self, family: str) -> str | None:
         """The dose whose number is farthest from the neutral one; None for a family without a dose or a baseline."""

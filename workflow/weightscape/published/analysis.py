@@ -8,12 +8,14 @@ import pandas as pd
 from weightscape.analysis import results as made
 from weightscape.analysis.options import Options
 from weightscape.analysis.study import analysed
+from weightscape.effects import BASELINE
 from weightscape.errors import UserError
 from weightscape.files import write_table
 from weightscape.frames import Table
 from weightscape.published import exclusions, ours, procedure
 from weightscape.published.conditions import Conditions
 from weightscape.published.finding import Gap, runs_in, with_baseline
+from weightscape.published.ours import CLAIM
 from weightscape.published.tables import METRICS, read_all
 
 
@@ -69,6 +71,8 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
     tables, untested = tested(own.effects)
     excluded = pd.concat([excluded, exclusions.of_tests(untested)], ignore_index=True)
     gaps = [*gaps, *_headless(head, conditions), *own.gaps, *_left_out(untested)]
+    if len(tables["claims"]):
+        gaps += _unnumbered(own.effects)
     return Results(
         published=procedure.statistics(means, list(conditions.families)),
         published_layers=means,
@@ -102,6 +106,17 @@ def _left_out(untested: Table) -> list[Gap]:
     return [
         Gap(f"{row['dataset']}: in the run {row['name']} {row['reason']}", row["dataset"])
         for row in runs.to_dict("records")
+    ]
+
+
+def _unnumbered(measured: Table) -> list[Gap]:
+    """A gap for each group of the tested claims whose conditions have no dose."""
+    own = measured[measured["family"].isin(CLAIM) & (measured["dose"] != BASELINE)]
+    text = "the doses of {family} have no numbers, so that its strongest one is not known: its claims are undecided"
+    return [
+        Gap(f"{dataset}: {text.format(family=family)}; give them in the conditions file", dataset)
+        for (dataset, family), numbers in own.groupby(["dataset", "family"])["number"]
+        if numbers.isna().all()
     ]
 
 
