@@ -78,6 +78,13 @@ def cut(path: Path) -> None:
     path.with_name(path.name + ".gz").write_bytes(packed[: len(packed) // 2])
 
 
+def damaged(path: Path) -> None:
+    packed = bytearray(gzip.compress(path.read_bytes()))
+    path.unlink()
+    packed[40:80] = bytes(255 - each for each in packed[40:80])
+    path.with_name(path.name + ".gz").write_bytes(packed)
+
+
 def emptied(path: Path) -> None:
     path.write_text("")
 
@@ -101,6 +108,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "two files before": ("cats/m1.before.csv", twice, r"'m1' has 2 tables before training"),
     "no table before": ("cats/m1.before.csv", Path.unlink, r"cats/m1\.after\.csv has no table before training"),
     "a truncated file": ("cats/m1.after.csv", cut, r"cats/m1\.after\.csv\.gz is not a whole csv table"),
+    "a damaged file": ("cats/m1.after.csv", damaged, r"cats/m1\.after\.csv\.gz is not a whole csv table"),
     "an empty file": ("cats/m1.after.csv", emptied, r"cats/m1\.after\.csv is not a whole csv table"),
     "a table without rows": ("cats/m1.after.csv", headed, r"cats/m1\.after\.csv has no rows"),
     "a layer twice": ("cats/m1.after.csv", doubled, r"cats/m1\.after\.csv has the layer_id 1 twice"),
@@ -152,6 +160,7 @@ def test_a_folder_without_tables_is_an_error(
     assert words in capsys.readouterr().err
 
 
+TWO = {"augment": ["m1", "m2", "m3"], "rest": ["d.1", "d.5", "w1e-4"]}
 CONTENTS = {
     "a key that is unknown": ({"familys": {}}, "unknown key 'familys' in the top level; did you mean 'families'"),
     "no place for the condition": ({"after": "{dataset}.csv"}, r"after = .* has no \{condition\}"),
@@ -164,6 +173,12 @@ CONTENTS = {
     "a dose in words": ({"families": {"a": {"m1": "1e-5"}}}, "is text in YAML; write a number with a dot"),
     "a condition in two families": ({"families": {"a": {"m1": 1}, "b": {"m1": 1}}}, "name the condition 'm1' twice"),
     "a group of strangers": ({"groups": {"augment": ["m9"]}}, "groups name the condition 'm9'"),
+    "a group of two baselines": (
+        {"baseline": {"mix": "plain", "drop": "plain", "decay": "other"}, "groups": TWO},
+        "groups.rest holds 'd.1' with the baseline 'plain' and 'w1e-4' with the baseline 'other'; .* make two groups",
+    ),
+    "a name that is a number": ({"families": {"a": {0.00005: 5.0e-5}}}, "put the condition 5e-05 in quotes, as in"),
+    "a name that is true or false": ({"families": {True: {"m1": 1}}}, "the name True is no text in YAML"),
     "a group that lacks one": ({"groups": {"augment": ["m1"]}}, "groups do not hold the condition 'm2'"),
 }
 

@@ -60,11 +60,11 @@ def read(path: Path) -> Conditions:
         raise UserError(f"{path} cannot be read ({error.strerror}): name the conditions file") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
-    content = _text_keys(content)
-    fault = fault_in(content, SCHEMA)
-    if fault:
-        raise UserError(f"{path}: {fault}")
     try:
+        _check_keys(content)
+        fault = fault_in(content, SCHEMA)
+        if fault:
+            raise UserError(fault)
         return parse(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
@@ -92,11 +92,15 @@ def parse(content: Mapping[str, Any]) -> Conditions:
     )
 
 
-def _text_keys(value: Any) -> Any:
-    """The same with every key as text: YAML reads a condition called 1 as a number."""
-    if isinstance(value, dict):
-        return {str(key): _text_keys(inner) for key, inner in value.items()}
-    return [_text_keys(inner) for inner in value] if isinstance(value, list) else value
+def _check_keys(value: Any) -> None:
+    """Every key is text: YAML reads a condition called 0.00005 as a number, whose name in the files is not known."""
+    for key in value if isinstance(value, dict) else ():
+        if not isinstance(key, str):
+            raise UserError(
+                f"the name {key} is no text in YAML; put the condition {key} in quotes, as in the file name"
+            )
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_keys(inner)
 
 
 def _check_patterns(after: str, before: str) -> None:
@@ -140,3 +144,11 @@ def _check_members(
         missing = [name for name in pooled if name not in found]
         if missing:
             raise UserError(f"{what} do not hold the condition {missing[0]!r}; add it to one of them")
+    against = {name: baselines[family] for family, members in families.items() for name in members}
+    for group, members in groups.items():
+        other = next((name for name in members if against[name] != against[members[0]]), None)
+        if other is not None:
+            raise UserError(
+                f"groups.{group} holds {members[0]!r} with the baseline {against[members[0]]!r} and {other!r} with the "
+                f"baseline {against[other]!r}; a group needs one baseline: make two groups of it"
+            )

@@ -5,6 +5,7 @@ that has the layer), {metric}_before and {metric}_after as they stand in the fil
 and `reliable_after`: whether the tail fit may be used (see `reliable`).
 """
 
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def read_one(folder: Path, path: str) -> Table:
     """The columns of one table that are used, checked; a `UserError` names file and column."""
     try:
         table = pd.read_csv(folder / path, usecols=lambda name: name in COLUMNS)
-    except (OSError, EOFError, ValueError, pd.errors.ParserError) as error:
+    except (OSError, EOFError, ValueError, pd.errors.ParserError, zlib.error) as error:
         raise UserError(f"{path} is not a whole csv table ({' '.join(str(error).split())})") from None
     missing = [name for name in NEEDED if name not in table]
     if missing:
