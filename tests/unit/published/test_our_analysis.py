@@ -127,6 +127,52 @@ def test_a_group_without_doses_is_told_as_a_gap(tmp_path: Path) -> None:
     assert "the doses of augment have no numbers." in set(results.claims["reason"])
 
 
+def test_layers_are_matched_by_their_id_whatever_their_names(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    made.write(tmp_path, tables, lambda d, c, role: f"{d}/{c}.0.{role}.csv")
+    for path in (tmp_path / "cats").glob("m1.*"):
+        path.write_text(path.read_text().replace("block.", "module.block."))
+    for path in (tmp_path / "cats").iterdir():
+        path.write_text(path.read_text().replace("block.2", "block.1"))
+    results = analysis.analyse(tmp_path, conditions.parse(made.content(*PATTERNS, groups=GROUPS)))[0]
+    table = results.effects.set_index(["dose", "layer_id", "metric"]).sort_index()
+    for condition, layer in (("m1", 1), ("m1", 2), ("d.5", 2), ("w1e-4", 6)):
+        found = table.loc[(condition, layer, "alpha"), "effect"]
+        assert found == pytest.approx(effect(tables, condition, layer, "alpha"))
+    names = dict(zip(results.effects["layer_id"], results.effects["layer"], strict=True))
+    assert names == {1: "block.1 (layer 1)", 2: "block.1 (layer 2)"} | {layer: f"block.{layer}" for layer in IDS[2:]}
+    assert len(results.effects) == (6 + 3) * 6 * 4 and results.exclusions.empty
+
+
+def test_a_layer_whose_baseline_has_no_usable_value_is_counted(tmp_path: Path) -> None:
+    tables = made.tables({"cats": IDS})
+    tables["cats", "plain", "after"][2]["alpha"] = -1.0
+    results = analysed(tmp_path, tables)
+    counts = results.exclusions.query("method == 'ours'")
+    assert counts.groupby("reason")["n"].sum().to_dict() == {
+        "failed fit (alpha not above 0): left out": 1,
+        "layer whose baseline has no usable value: left out": 6,
+    }
+    assert set(counts["metric"]) == {"alpha"} and len(results.effects) == (6 + 3) * 6 * 4 - 9
+
+
+@pytest.mark.parametrize(
+    ("lost", "words", "verdict"),
+    [
+        ((1, 2), "one run of the baseline plain (augment), where a test needs two", "undecided: no replicates"),
+        ((2,), "two runs of the baseline plain (augment), where the interval of claim C2", "undecided: estimates only"),
+    ],
+)
+def test_a_baseline_of_few_runs_is_a_gap(tmp_path: Path, lost: tuple[int, ...], words: str, verdict: str) -> None:
+    seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2, 3)]
+    for number in lost:
+        for role in ("before", "after"):
+            del seeds[number]["cats", "plain", role]
+    results = analysed(tmp_path, *seeds)
+    assert len(results.gaps) == 3 and results.gaps["sentence"].iloc[0].startswith(f"cats: {words}")
+    assert set(results.similarity["verdict"]) == {verdict}
+
+
 def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path: Path) -> None:
     seeds = [made.tables({"cats": IDS}, seed) for seed in (1, 2)]
     results = analysed(tmp_path, *seeds)
@@ -136,7 +182,11 @@ def test_seeds_are_runs_and_the_reference_is_the_mean_of_the_baselines(tmp_path:
     found = table.loc[("m1", 2, "alpha")]["effect"]
     assert list(found) == pytest.approx([c - sum(base) / 2 for c in change])
     assert set(results.similarity["verdict"]) == {"undecided: estimates only"}
-    assert results.gaps.empty
+    gaps = list(results.gaps["sentence"])
+    assert len(gaps) == 3 and gaps[1] == (
+        "cats: two runs of d.1, d.5, the baseline plain (dropout), where the interval of claim C2 needs three of each "
+        "condition"
+    )
 
 
 def test_groups_with_equal_effects_are_alike_and_opposite_ones_are_not(tmp_path: Path) -> None:

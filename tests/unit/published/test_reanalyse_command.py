@@ -56,7 +56,7 @@ def test_it_writes_tables_figures_and_a_page_that_opens_offline(
     assert not list(out.rglob("*.tmp"))
     assert set(pd.read_csv(out / "similarity.csv")["verdict"]) == {"undecided: no replicates"}
     said = [gap for gap in pd.read_csv(out / "gaps.csv")["sentence"] if "where a test needs two" in gap]
-    assert len(said) == 6 and any(gap.startswith("dogs: one run of w1e-4 (decay)") for gap in said)
+    assert len(said) == 6 and any(gap.startswith("dogs: one run of w1e-4, the baseline plain (decay)") for gap in said)
     assert all(f"gap: {gap}" in printed.err and gap in page for gap in said)
 
 

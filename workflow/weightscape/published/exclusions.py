@@ -14,6 +14,7 @@ PUBLISHED, OURS = "published", "ours"
 ONE_TABLE = "layer in one of the two tables only: left out"
 FROZEN = "layer frozen (no metric changed): left out"
 NO_BASELINE = "layer without a change in the baseline: left out"
+NO_REFERENCE = "layer whose baseline has no usable value: left out"
 MISSING_IS_ZERO = "missing value: counted as 0"
 INFINITE = "infinite value: kept, so that what it enters is infinite or undefined"
 FAILED_KEPT = "failed fit (alpha = -1): kept as a number"
@@ -48,6 +49,24 @@ def whole_layers(method: str, layers: Table, changes: Table, conditions: Conditi
         counted(method, alone, NO_BASELINE),
     ]
     return pd.concat(parts, ignore_index=True)
+
+
+def without_reference(long: Table, changes: Table, conditions: Conditions) -> Table:
+    """Values of a metric in layers in which the baseline changed, but has no usable value of that metric."""
+    live = changes[~changes["frozen"]]
+    names = set(conditions.baselines.values())
+    pooled = long[~long["condition"].isin(names)]
+    pooled = pooled.assign(
+        against=pooled["condition"].map(lambda c: conditions.baselines[conditions.family_of(c) or ""])
+    )
+    keys = ["dataset", "layer_id", "against"]
+    changed = pd.MultiIndex.from_frame(live[["dataset", "layer_id", "condition"]])
+    usable = pd.MultiIndex.from_frame(long[["dataset", "layer_id", "condition", "metric"]])
+    lost = pd.MultiIndex.from_frame(pooled[keys]).isin(changed) & ~pd.MultiIndex.from_frame(
+        pooled[[*keys, "metric"]]
+    ).isin(usable)
+    parts = [counted(OURS, rows, NO_REFERENCE, str(metric)) for metric, rows in pooled[lost].groupby("metric")]
+    return pd.concat([pd.DataFrame(columns=COLUMNS), *parts], ignore_index=True)
 
 
 def _layers(table: Table) -> set[tuple[str, int]]:

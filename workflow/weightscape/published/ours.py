@@ -43,9 +43,11 @@ class Ours:
 def analyse(layers: Table, changes: Table, conditions: Conditions) -> Ours:
     """All tables of ours, from the long table and D of each run and layer with its role (`procedure.changes`)."""
     long, left_out = values(layers, changes)
+    long = long.assign(layer=labels(long, conditions))
     measured = long_effects(long, conditions)
     excluded = [exclusions.whole_layers(exclusions.OURS, layers, changes, conditions), left_out]
-    runs = measured[measured["dose"] != effects.BASELINE].groupby(["dataset", "family", "dose"])["seed"].nunique()
+    excluded.append(exclusions.without_reference(long, changes, conditions))
+    runs = measured.groupby(["dataset", "family", "dose", "reference"])["seed"].nunique()
     return Ours(
         effects=measured,
         run_effects=effects.per_run(measured),
@@ -69,6 +71,19 @@ def values(layers: Table, changes: Table) -> tuple[Table, Table]:
     return pd.concat(parts, ignore_index=True), pd.concat(counts, ignore_index=True)
 
 
+def labels(long: Table, conditions: Conditions) -> Column:
+    """A name of each row's layer, the same in all runs of a data set: the longname in a baseline's table.
+
+    Layers are matched by layer_id, as tables may name one layer in several ways, or several layers in one.
+    """
+    keys = ["dataset", "layer_id"]
+    first = long[~long["condition"].isin(set(conditions.baselines.values()))].index
+    own = pd.concat([long.drop(first), long.loc[first]]).drop_duplicates(keys)[[*keys, "longname"]]
+    numbered = own["longname"] + " (layer " + own["layer_id"].astype(str) + ")"
+    own["longname"] = own["longname"].mask(own.duplicated(["dataset", "longname"], keep=False), numbered)
+    return long[keys].merge(own, on=keys, how="left")["longname"].set_axis(long.index)
+
+
 def long_effects(long: Table, conditions: Conditions) -> Table:
     """Effects in the form of stage 6's table: family is the group, dose the condition, number its dose.
 
@@ -87,7 +102,6 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
                 family=group,
                 dose=part["condition"].map(dose),
                 number=part["condition"].map(number).astype(float),
-                layer=part["longname"],
                 part="weight",
                 kind="",
                 source="change",
@@ -110,11 +124,11 @@ def similarity(effects_table: Table, groups: list[str]) -> Table:
     from no effect at all. A row of claim C2 (`statistic` = contrast) is the cosine of CLAIM's first with its second
     minus that with its third.
     """
-    dosed = effects_table[(effects_table["dose"] != effects.BASELINE) & (effects_table["role"] != HEAD)]
+    hidden = effects_table[effects_table["role"] != HEAD]
     rows = [
         {"dataset": dataset, "metric": metric, **row, "verdict": verdict(part)}
-        for (dataset, metric), part in dosed.groupby(["dataset", "metric"])
-        for row in _pairs(profiles(part), groups)
+        for (dataset, metric), part in hidden.groupby(["dataset", "metric"])
+        for row in _pairs(profiles(part[part["dose"] != effects.BASELINE]), groups)
     ]
     names = ["family", "other", "statistic", "value", "norm", "norm_other", "distance", "n"]
     return pd.DataFrame(rows, columns=["dataset", "metric", *names, "verdict"])
@@ -127,7 +141,7 @@ def profiles(part: Table) -> Table:
 
 
 def verdict(part: Table) -> str:
-    """What may be concluded: nothing from single runs, and no more than estimates from others."""
+    """What may be concluded: nothing from single runs or a single baseline, and no more than estimates from others."""
     return NO_REPLICATES if part.groupby(["family", "dose"])["seed"].nunique().min() < 2 else NOT_TESTED
 
 
@@ -151,13 +165,28 @@ def _pairs(profiles: Table, groups: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def too_few(runs: Column, groups: list[str]) -> list[Gap]:
-    """A gap for each group and data set whose conditions have one run, where a test needs two at least."""
+    """A gap for each group and data set with a condition, or a baseline, of too few runs.
+
+    A test needs two runs, the interval of claim C2 three of all that it compares. `runs` counts them by dataset,
+    family, dose and reference (the baseline's name).
+    """
     gaps = []
-    single = runs[runs < 2].reset_index()
-    for (dataset, group), part in sorted(
-        single.groupby(["dataset", "family"]), key=lambda item: groups.index(item[0][1])
-    ):
-        names = ", ".join(part["dose"])
-        text = f"{dataset}: one run of {names} ({group}), where a test needs two of each condition: {NO_REPLICATES}"
-        gaps.append(Gap(text, dataset, names))
+    table = runs.rename("runs").reset_index()
+    order = table["family"].map(groups.index)
+    for (dataset, at), part in table.groupby(["dataset", order]):
+        group = groups[int(at)]
+        single, pair = (_named(part[part["runs"] == count]) for count in (1, 2))
+        if single:
+            text = f"one run of {single} ({group}), where a test needs two of each condition: {NO_REPLICATES}"
+            gaps.append(Gap(f"{dataset}: {text}", dataset, single))
+        elif pair and group in CLAIM and set(CLAIM) <= set(groups):
+            text = f"two runs of {pair} ({group}), where the interval of claim C2 needs three of each condition"
+            gaps.append(Gap(f"{dataset}: {text}", dataset, pair))
     return gaps
+
+
+def _named(part: Table) -> str:
+    """The conditions of some rows, the baseline last."""
+    names = list(part.loc[part["dose"] != effects.BASELINE, "dose"])
+    names += [f"the baseline {name}" for name in part.loc[part["dose"] == effects.BASELINE, "reference"]]
+    return ", ".join(names)
