@@ -81,4 +81,5 @@ def _pattern(setup: Setup, parts: list[Row], options: Options) -> Row:
     verdict, p = pattern(parts, options.alpha)
     text = ", ".join(f"{part['claim']} {part['verdict']}" for part in parts)
     decision = Decision(verdict, text, {"test": "C1 to C3 together", "n": max(part["n"] for part in parts)}, p=p)
-    return claim_row(setup, "C4", STATEMENTS["C4"], options.rules["C4"], decision, [], ())
+    row = claim_row(setup, "C4", STATEMENTS["C4"], options.rules["C4"], decision, [], ())
+    return row | {"controls": "; ".join(f"{part['claim']}: {part['controls']}" for part in parts)}
