@@ -1,8 +1,9 @@
 """The page of a reanalysis: what was read, what the published procedure and ours say, and what was left out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,12 @@ def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -
         "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
         "summary": summary(results, conditions, inputs),
         "pictures": [picture(name, figures / f"{name}.png", CAPTIONS / f"{name}.md") for name in FIGURES],
-        "sheets": [published(results.published), contrasts(results.similarity), exclusions(results.exclusions)],
+        "sheets": [
+            published(results.published),
+            *([claims(results.claims)] if len(results.claims) else []),
+            contrasts(results.similarity, tested=len(results.claims) > 0),
+            exclusions(results.exclusions),
+        ],
         "gaps": list(results.gaps["sentence"]),
     }
     return render(TEMPLATE, context)
@@ -111,8 +117,27 @@ def published(table: Table) -> Sheet:
     return Sheet("The published procedure: pairs of families", note, head, rows, 3)
 
 
-def contrasts(table: Table) -> Sheet:
-    """Claim C2 and the norms behind it, by our rules."""
+def claims(table: Table) -> Sheet:
+    """The verdict of every claim in each data set and over all (`all`), from repeated runs."""
+    rows = [
+        [row["claim"], row["dataset"], row["verdict"], interval(row), str(row["n"]), row["reason"], row["controls"]]
+        for row in table.to_dict("records")
+    ]
+    note = "From repeated runs; intervals are at 95 %. Statements, rules and single tests in claims.csv and tests.csv."
+    head = ["claim", "data set", "verdict", "estimate (interval)", "runs", "reason", "controls"]
+    return Sheet("Ours: the claims", note, head, rows, 3)
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """`estimate (low to high) unit`, as far as it is known."""
+    if not np.isfinite(row["estimate"]):
+        return ABSENT
+    limits = f" ({significant(row['low'])} to {significant(row['high'])})" if np.isfinite(row["low"]) else ""
+    return f"{significant(row['estimate'])}{limits} {row['unit']}".strip()
+
+
+def contrasts(table: Table, tested: bool = False) -> Sheet:
+    """Claim C2 and the norms behind it, by our rules; `tested`: whether repeated runs have verdicts of their own."""
     own = table[table["statistic"] == "contrast"]
     pairs = table[table["statistic"] == "cosine"].set_index(["dataset", "metric", "family", "other"])
     rows = []
@@ -127,7 +152,8 @@ def contrasts(table: Table) -> Sheet:
     first, second, third = (name.replace("_", " ") for name in CLAIM)
     head = ["data set", "metric", f"cos({first}, {second}) - cos({first}, {third})"]
     head += [f"norm of {name}" for name in (first, second, third)] + ["layers"]
-    note = "Hidden layers only. Every verdict is undecided: no replicates, or estimates only. All in similarity.csv."
+    why = "Estimates only; verdicts stand with the claims" if tested else "Every verdict is undecided: no replicates"
+    note = f"Hidden layers only. {why}. All in similarity.csv."
     return Sheet("Ours: is diversity nearer to dropout than to weight decay?", note, head, rows, 2)
 
 
