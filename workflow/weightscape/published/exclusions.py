@@ -66,7 +66,7 @@ def without_reference(long: Table, changes: Table, conditions: Conditions) -> Ta
         pooled[[*keys, "metric"]]
     ).isin(usable)
     parts = [counted(OURS, rows, NO_REFERENCE, str(metric)) for metric, rows in pooled[lost].groupby("metric")]
-    return pd.concat([pd.DataFrame(columns=COLUMNS), *parts], ignore_index=True)
+    return pd.concat([counted(OURS, pooled.iloc[:0], NO_REFERENCE), *parts], ignore_index=True)
 
 
 def _layers(table: Table) -> set[tuple[str, int]]:

@@ -78,7 +78,7 @@ def labels(long: Table, conditions: Conditions) -> Column:
     """
     keys = ["dataset", "layer_id"]
     first = long[~long["condition"].isin(set(conditions.baselines.values()))].index
-    own = pd.concat([long.drop(first), long.loc[first]]).drop_duplicates(keys)[[*keys, "longname"]]
+    own: Table = pd.concat([long.drop(first), long.loc[first]]).drop_duplicates(keys)[[*keys, "longname"]]
     numbered = own["longname"] + " (layer " + own["layer_id"].astype(str) + ")"
     own["longname"] = own["longname"].mask(own.duplicated(["dataset", "longname"], keep=False), numbered)
     return long[keys].merge(own, on=keys, how="left")["longname"].set_axis(long.index)
