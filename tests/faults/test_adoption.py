@@ -24,6 +24,10 @@ def figures(project: Project) -> set[str]:
 def test_a_finished_study_is_as_recorded_wherever_it_lies(project: Project) -> None:
     done = project.weightscape("verify", str(project.results))
     assert done.returncode == 0 and "all as recorded" in done.stdout, done.stdout + done.stderr
+    assert "note: " not in done.stdout
+    project.replace("envs/requirements.lock", "\nnumpy==", "\nnumpy==0.")
+    done = project.weightscape("verify", str(project.results), "--config", "config.yaml")
+    assert done.returncode == 0 and "results were made with numpy" in done.stdout, done.stdout
     shutil.move(project.results, project.root / "elsewhere")
     done = project.weightscape("verify", "elsewhere")
     assert done.returncode == 0 and "all as recorded" in done.stdout, done.stdout + done.stderr

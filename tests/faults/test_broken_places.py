@@ -5,7 +5,6 @@ import re
 import shlex
 import sys
 import time
-from pathlib import Path
 from subprocess import PIPE, Popen, run
 
 import pytest
@@ -22,6 +21,11 @@ JOBS = {  # a job of every stage that reads files, and the record beside its res
     "assemble/digits.synthetic_add.half.seed0": "3_assemble/digits/synthetic_add/half/seed0/manifest.json",
     "measure_diversity/digits.noise.weak": "3_assemble/digits/noise/weak/diversity/manifest.json",
     "finetune/digits.efficientnet-lite0.noise.weak.seed0": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/"
+    "manifest.json",
+    "assemble/digits.real": "3_assemble/digits/real/manifest.json",
+    "evaluate/digits.efficientnet-lite0.noise.weak": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/evaluation/"
+    "manifest.json",
+    "curvature/digits.efficientnet-lite0.noise.weak": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/curvature/"
     "manifest.json",
     "spectra_before/efficientnet-lite0": "5_spectra/before/efficientnet-lite0/manifest.json",
     "spectra/digits.efficientnet-lite0.noise.weak.seed0": "5_spectra/digits/efficientnet-lite0/noise/weak/seed0/"
@@ -46,9 +50,9 @@ def commands(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 def test_a_truncated_input_is_one_sentence_that_names_it(commands: tuple[Project, dict[str, str]], log: str) -> None:
     project, every = commands
     inputs = json.loads((project.results / JOBS[log]).read_text())["inputs"]
-    kinds = {Path(name).suffix: name for name in inputs if name.endswith((".safetensors", ".parquet"))}
-    assert kinds or log == "aggregate"
-    for name in kinds.values() or ["5_spectra/before/efficientnet-lite0/layers.parquet"]:
+    names = [name for name in inputs if name.endswith((".safetensors", ".parquet"))]
+    assert names or log == "aggregate"
+    for name in names or ["5_spectra/before/efficientnet-lite0/layers.parquet"]:
         path = project.results / name
         content = path.read_bytes()
         project.write(str(path.relative_to(project.root)), content[: len(content) // 2])

@@ -31,7 +31,8 @@ rule data:
     """One split of a data set."""
     input:
         fetched=fetched_data,
-        test=clean_test,
+        test=ancient(clean_test),
+        tested=clean_test_record,
     output:
         shards=shards("{dataset}", "{split}"),
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",

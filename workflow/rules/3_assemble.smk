@@ -64,7 +64,8 @@ rule assemble:
 rule measure_diversity:
     """How diverse a condition's training images are as the network sees them, for every seed."""
     input:
-        item_lists=items_of_seeds("items.parquet"),
+        item_lists=ancient(items_of_seeds("items.parquet")),
+        listed=items_of_seeds("manifest.json"),
         train=ancient(shards("{dataset}", "train")),
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),

@@ -13,7 +13,8 @@ RUN = "<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 rule finetune:
     """One run."""
     input:
-        item_lists=items("items.parquet"),
+        item_lists=ancient(items("items.parquet")),
+        listed=items("manifest.json"),
         data="<results>/1_data/{dataset}/train/manifest.json",
         train=ancient(shards("{dataset}", "train")),
         further=ancient(further("safetensors")),

@@ -47,7 +47,7 @@ rule aggregate:
 rule analyse:
     """Effects of each run and condition, and the claims tested on them."""
     input:
-        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
+        ancient(expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED)),
         manifest="<results>/6_metrics/aggregate.json",
     output:
         expand(

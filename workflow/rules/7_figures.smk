@@ -9,7 +9,9 @@ out:  7_figures/{figure}.pdf, {figure}.png
 rule figure:
     """One figure."""
     input:
-        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED + ANALYSED),
+        ancient(
+            expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED + ANALYSED)
+        ),
         aggregated="<results>/6_metrics/aggregate.json",
         analysed="<results>/6_metrics/analyse.json",
     output:

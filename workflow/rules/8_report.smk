@@ -9,10 +9,12 @@ out:  8_report/report.html
 rule report:
     """The report of the study."""
     input:
-        expand(
-            "<results>/7_figures/{figure}.{ending}",
-            figure=config["figures"],
-            ending=["pdf", "png"],
+        ancient(
+            expand(
+                "<results>/7_figures/{figure}.{ending}",
+                figure=config["figures"],
+                ending=["pdf", "png"],
+            )
         ),
         tables="<results>/6_metrics/analyse.json",
         figures=expand("<results>/7_figures/{figure}.json", figure=config["figures"]),

@@ -48,6 +48,14 @@ def clean_test(wildcards):
     return shards(wildcards.dataset, "test") if corrupted else []
 
 
+def clean_test_record(wildcards):
+    """The record of those images."""
+    corrupted = study.is_corruption(config, wildcards.dataset, wildcards.split)
+    return (
+        f"<results>/1_data/{wildcards.dataset}/test/manifest.json" if corrupted else []
+    )
+
+
 def generated(dataset, guidance, ending):
     """The generator's shards at one guidance, or the records beside them, by `ending`."""
     folder = f"<results>/2_generate/{dataset}/{config['generate']['name']}/guidance-{float(guidance)}"

@@ -14,7 +14,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weightscape import files
 from weightscape.errors import UserError
@@ -113,7 +113,16 @@ def _parsed(source: bytes) -> Module:
             imports.append((node.module or "", node.level, [alias.name for alias in node.names]))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
-    return Module(imports, hashlib.sha256(ast.dump(tree).encode()).hexdigest())
+    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest())
+
+
+def _text(part: Any) -> str:
+    """A syntax tree as text; fields that are None or empty are left out, as Python's versions differ in them."""
+    if isinstance(part, ast.AST):
+        fields = ((name, getattr(part, name, None)) for name in part._fields)
+        inner = ",".join(f"{name}={_text(value)}" for name, value in fields if value is not None and value != [])
+        return f"{type(part).__name__}({inner})"
+    return f"[{','.join(map(_text, part))}]" if isinstance(part, list) else repr(part)
 
 
 def _statements(node: ast.AST) -> Iterator[ast.AST]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from source_miniatures import block, picture, run
 
+from weightscape.datasets import arrays
 from weightscape.errors import UserError
 from weightscape.images import map_shard, read_labels, read_shard
 from weightscape.stages import data
@@ -56,3 +57,22 @@ def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:
     path.write_bytes(b"\xff" * 20)
     with pytest.raises(UserError, match="is not a whole safetensors file"):
         read_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "sentence"),
+    [
+        ([0, 1, 2, 10**9], None, "go up to 1000000000, more than its 4 images"),
+        ([], None, "holds no images"),
+        ([0, 1, 1, 0], b"\xe9t\xe9\nhiver\n", "is not a text of UTF-8"),
+    ],
+)
+def test_labels_that_are_no_classes_are_said(
+    tmp_path: Path, labels: list[int], classes: bytes | None, sentence: str
+) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros((len(labels), 8, 8), np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.array(labels, np.int64))
+    if classes is not None:
+        (tmp_path / "classes.txt").write_bytes(classes)
+    with pytest.raises(UserError, match=sentence):
+        arrays.part(tmp_path, "train")

@@ -1,6 +1,7 @@
 """`weightscape verify`: are results what their records say, and what the study would make now?"""
 
 import argparse
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{finding.kind:<9}{finding.place}: {finding.why}")
     print(summary(results, findings))
+    for line in other_versions(results, arguments.config.parent / "envs" / "requirements.lock"):
+        print(line)
     return 1 if findings else 0
 
 
@@ -49,6 +52,24 @@ def summary(results: Results, findings: list[Finding]) -> str:
     kinds = Counter(finding.kind for finding in findings)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "all as recorded"
     return f"{results.root}: {len(results.records)} records, {len(results.contents)} files: {counts}"
+
+
+def other_versions(results: Results, lock: Path) -> list[str]:
+    """A line for each package of which results were made with another version than the lock file has."""
+    if not lock.is_file():
+        return []
+    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.MULTILINE))
+    found: Counter[tuple[str, str]] = Counter()
+    for place in results.records:
+        path = next(file for file in results.files_of(place) if file.name.endswith("provenance.json"))
+        if path.is_file():
+            versions = read_json(path).get("versions") or {}
+            found.update((package, made) for package, made in versions.items() if made and package in pinned)
+    return [
+        f"note: {count} results were made with {package} {made}, the lock file has {pinned[package]}; nothing reruns"
+        for (package, made), count in sorted(found.items())
+        if made.partition("+")[0] != pinned[package].partition("+")[0]
+    ]
 
 
 def study_file(root: Path, full: Path) -> Path | None:

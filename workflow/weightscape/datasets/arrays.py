@@ -21,8 +21,10 @@ def part(root: Path, name: str) -> Pool:
         raise UserError(f"{path} must be uint8 [n, h, w] or [n, h, w, channels], got {images.dtype} {images.shape}")
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
         raise UserError(f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.shape}")
+    if not len(labels):
+        raise UserError(f"{path} holds no images: save some there")
     listed = root / "classes.txt"
-    classes = listed.read_text().splitlines() if listed.is_file() else [str(k) for k in range(labels.max() + 1)]
+    classes = _names(listed) if listed.is_file() else _numbers(labels, path)
     if labels.max() >= len(classes):
         raise UserError(f"the labels beside {path} go up to {labels.max()}, but {listed} names {len(classes)} classes")
     return Pool(
@@ -31,6 +33,23 @@ def part(root: Path, name: str) -> Pool:
         name=lambda row: f"{path.name}[{row}]",
         pixels=lambda rows: np.asarray(_mapped(path)[rows]),
     )
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
+
+
+def _numbers(labels: np.ndarray, path: Path) -> list[str]:
+    """Classes by number; labels are counts from 0, not identifiers."""
+    if labels.max() >= len(labels):
+        raise UserError(
+            f"the labels beside {path} go up to {labels.max()}, more than its {len(labels)} images: number the classes "
+            "from 0, or name them in classes.txt"
+        )
+    return [str(number) for number in range(labels.max() + 1)]
 
 
 def _mapped(path: Path) -> Any:
