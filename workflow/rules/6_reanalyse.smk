@@ -29,6 +29,8 @@ rule reanalyse:
             ending=["pdf", "png"],
         ),
         page="<results>/8_report/report.html",
+        drawn="<results>/7_figures/reanalyse.json",
+        shown="<results>/8_report/reanalyse.json",
         record="<results>/6_metrics/reanalyse.json",
     log:
         "<results>/logs/reanalyse.log",

@@ -32,6 +32,8 @@ _PATTERNS = (
     ("6_metrics/aggregate.json", "aggregate", "aggregate"),
     ("6_metrics/analyse.json", "analyse", "analyse"),
     ("6_metrics/reanalyse.json", "reanalyse", "reanalyse"),
+    ("7_figures/reanalyse.json", "reanalyse", "reanalyse"),
+    ("8_report/reanalyse.json", "reanalyse", "reanalyse"),
     ("7_figures/{figure}.json", "figure", "figure"),
     ("8_report/manifest.json", "report", "report"),
 )

@@ -10,7 +10,7 @@ from weightscape import study
 from weightscape.commands.settings import load
 from weightscape.commands.status import jobs_of
 from weightscape.errors import UserError
-from weightscape.files import read_json
+from weightscape.files import read_json, sha256
 from weightscape.verification import Finding, Results, read_results, verify
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -44,7 +44,18 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
     """The results below `root` and what is wrong with them."""
     results = read_results(root)
     config = load(full, difference or study_file(root, full))
-    return results, verify(results, config, expected(config))
+    return results, [*verify(results, config, expected(config)), *changed_tables(results, config)]
+
+
+def changed_tables(results: Results, config: study.Config) -> list[Finding]:
+    """A reanalysis whose tables or conditions file are here, and others now."""
+    place, block = "6_metrics/reanalyse.json", config["reanalyse"]
+    facts = results.records.get(place, {}).get("facts", {})
+    folder = Path(block["tables"])
+    recorded = {folder / name: digest for name, digest in facts.get("tables", {}).items()}
+    recorded[Path(block["conditions"])] = facts.get("conditions", "")
+    changed = [path for path, digest in recorded.items() if digest and path.is_file() and sha256(path) != digest]
+    return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
 
 
 def summary(results: Results, findings: list[Finding]) -> str:
@@ -93,7 +104,7 @@ def _title(record: Any) -> str | None:
 def expected(config: study.Config) -> set[str]:
     """The places of every record that the study makes."""
     if config["study"]["start"] == "tables":
-        return {"6_metrics/reanalyse.json"}
+        return {f"{folder}/reanalyse.json" for folder in ("6_metrics", "7_figures", "8_report")}
     made = {str(job.made) for job in jobs_of(config, Path())}
     curved = study.curved_conditions(config)
     for run in study.runs(config):  # one job for all runs of a condition

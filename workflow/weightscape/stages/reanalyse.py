@@ -3,12 +3,13 @@
     python -m weightscape.stages.reanalyse --tables workflow/studies/published/toy \
         --conditions workflow/studies/published/conditions.yaml --results /tmp/reanalysis --settings '{}'
 
-Writes 6_metrics/ with `reanalyse.json`, 7_figures/ and 8_report/report.html below --results.
+Writes 6_metrics/, 7_figures/ and 8_report/report.html below --results, each with its record `reanalyse.json`.
 """
 
 from pathlib import Path
 
 from weightscape import program
+from weightscape.files import sha256
 from weightscape.published import conditions
 from weightscape.published.reanalysis import Places, reanalyse
 from weightscape.records import write_record
@@ -28,16 +29,18 @@ def main(argv: list[str] | None = None) -> None:
     places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), places)
     code.check()
-    write_record(
-        places.tables,
-        name=STAGE,
-        stage=STAGE,
-        settings=arguments.settings,
-        code=code.digest,
-        inputs=[arguments.conditions],
-        outputs=[path for path in made.outputs if path.parent == places.tables],
-        facts={"tables": made.digests(arguments.tables), "gaps": made.gaps},
-    )
+    facts = {"tables": made.digests(arguments.tables), "conditions": sha256(arguments.conditions), "gaps": made.gaps}
+    for folder in (places.page.parent, places.figures, places.tables):
+        write_record(
+            folder,
+            name=STAGE,
+            stage=STAGE,
+            settings=arguments.settings,
+            code=code.digest,
+            inputs=[],
+            outputs=[path for path in made.outputs if path.parent == folder],
+            facts=facts,
+        )
     for gap in made.gaps:
         print(f"gap: {gap}")
     print(f"{len(made.inputs)} tables read, {len(made.gaps)} gaps: {places.page}")
