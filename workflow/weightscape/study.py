@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.analysis.rules import rules
+from weightscape.contents import content
 from weightscape.files import read_yaml
 from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, doses, training
+from weightscape.own_files import KEYWORDS
 from weightscape.seeds import seed
 
 DIVERSITY_FAMILIES = (
@@ -189,15 +191,21 @@ def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
     if split.startswith("ood-"):
         ood = block["ood"][split.removeprefix("ood-")]
         common |= {"ood": ood, "seed": seed(_root(config), "data", dataset, split)}
-        return common | ({"block": _source(block)} if ood["source"] in OWN_SHIFTS else {})
+        own = {"block": _source(block), **_own(ood.get("root") or block.get("root"))}
+        return common | (own if ood["source"] in OWN_SHIFTS else {})
     if block["source"] != PACKAGED:
-        whole = {"block": _source(block), "splits": block["splits"]}
+        whole = {"block": _source(block), "splits": block["splits"], **_own(block.get("root"), "ood")}
         return common | whole | {"seed": seed(_root(config), "data", dataset)}
     return common | {
         "source": block["source"],
         "splits": block["splits"],
         "seed": seed(_root(config), "data", dataset),
     }
+
+
+def _own(path: str | None, apart: str = "") -> dict[str, str]:
+    """The content of files of one's own as a setting; nothing where none are named."""
+    return {"content": content(path, apart)} if path is not None and Path(path).exists() else {}
 
 
 def _source(block: Config) -> dict[str, Any]:
@@ -207,7 +215,8 @@ def _source(block: Config) -> dict[str, Any]:
 
 def _backbone(config: Config, backbone: str) -> dict[str, Any]:
     block = config["backbones"][backbone]
-    return {"backbone": backbone, **{key: block[key] for key in ("model", "weights")}}
+    own = None if block["weights"] in KEYWORDS else block["weights"]
+    return {"backbone": backbone, **{key: block[key] for key in ("model", "weights")}, **_own(own)}
 
 
 def _train_generator(config: Config, dataset: str, generator: str) -> dict[str, Any]:
@@ -231,7 +240,7 @@ def _generate(config: Config, dataset: str, generator: str, guidance: str, shard
     if block["gate"]["classifier"] != "none":
         common |= {"gate": block["gate"]}
     if block["kind"] != "ddpm":
-        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"]}
+        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"], **_own(block["pipeline"]["lora"])}
         return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
     first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
     return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}

@@ -1,0 +1,94 @@
+"""Files of one's own are known by their content: what reads them is stale when it changes, and else not."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape import contents, study
+from weightscape.config import checked
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WEIGHTSCAPE_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "contents.json"
+
+
+def content(path: Path, apart: str = "") -> str:
+    """As a new process finds it."""
+    contents.content.cache_clear()
+    return contents.content(str(path), apart)
+
+
+def write(path: Path, text: str, later: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    os.utime(path, (1e9 + later, 1e9 + later))
+
+
+def test_a_folder_is_known_by_its_files_and_their_places(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write(root / "train/cat/a.png", "one")
+    first = content(root)
+    write(root / "train/cat/a.png", "one", later=9)  # touched
+    assert content(root) == first
+    write(root / "train/cat/a.png", "two", later=10)  # as long as before
+    second = content(root)
+    (root / "train/cat/a.png").rename(root / "train/cat/b.png")
+    assert len({first, second, content(root)}) == 3
+
+
+def test_a_further_ood_set_leaves_the_training_set_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write(root / "train.images.npy", "one")
+    first = content(root, "ood")
+    write(root / "ood-new.images.npy", "two")
+    write(root / "ood/new/cat/a.png", "three")
+    assert content(root, "ood") == first != content(root)
+
+
+def test_unchanged_files_are_not_read_again(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "weights.safetensors", "one")
+    first = content(tmp_path / "weights.safetensors")
+    assert len(json.loads(cache.read_text())) == 1
+    monkeypatch.setattr(contents, "sha256", lambda _: pytest.fail("was read"))
+    assert content(tmp_path / "weights.safetensors") == first
+    cache.write_text("broken")
+    with pytest.raises(pytest.fail.Exception, match="was read"):
+        content(tmp_path / "weights.safetensors")
+
+
+def test_other_weights_in_the_same_place_are_another_setting(tmp_path: Path) -> None:
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    path = tmp_path / "weights.safetensors"
+    config["backbones"]["efficientnet-lite0"]["weights"] = str(path)
+
+    def settings() -> dict[str, Any]:
+        contents.content.cache_clear()
+        return study.settings(checked(config), "backbone", {"backbone": "efficientnet-lite0"})
+
+    write(path, "one")
+    first = settings()
+    write(path, "one", later=5)
+    assert settings() == first
+    write(path, "two", later=6)
+    assert settings() != first
+
+
+def test_other_images_in_the_same_place_are_another_setting(tmp_path: Path) -> None:
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    paper: dict[str, Any] = yaml.safe_load((ROOT / "workflow/studies/paper.yaml").read_text())
+    block = next(iter(paper["data"].values())) | {"source": "image_folder", "root": str(tmp_path / "set"), "ood": {}}
+    config["data"]["mine"] = block
+    found = []
+    for text in ("one", "two"):
+        write(tmp_path / "set/train/cat/a.png", text, later=len(found))
+        contents.content.cache_clear()
+        found.append(study.settings(config, "data", {"dataset": "mine", "split": "train"}))
+    assert found[0] != found[1] and {**found[0], "content": 0} == {**found[1], "content": 0}
