@@ -19,6 +19,7 @@ from weightscape.frames import Table
 from weightscape.images import map_shard
 from weightscape.records import read_record
 from weightscape.robustness import effective_robustness
+from weightscape.strength import strongest
 
 Outline = Mapping[str, Any]
 CURVATURE = ("trace", "weighted_trace", "largest_eigenvalue", "batch_loss")
@@ -255,11 +256,11 @@ def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
 def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:
     """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
     seed = outline["seeds"][0]
-    strongest = layers.groupby("family")["number"].transform("max")
+    layers = layers.reset_index(drop=True)
     chosen = layers[
         (layers["seed"] == seed)
         & (layers["status"] == "ok")
-        & ((layers["number"] == strongest) | (layers["dose"] == "baseline"))
+        & (layers.index.isin(strongest(layers).index) | (layers["dose"] == "baseline"))
     ]
     size = chosen[chosen["role"] == "hidden"].groupby("layer")["M"].max()
     names = [

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from weightscape.analysis.options import NEUTRAL
 from weightscape.effects import BASELINE
 from weightscape.frames import Table
+from weightscape.strength import strength
 
 Condition = tuple[str, str]
 Weights = Mapping[Condition, float]
@@ -57,12 +57,11 @@ class Design:
         return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
 
     def strongest(self, family: str) -> str | None:
-        """The dose whose number is farthest from the neutral one; None for a family without a dose or a baseline."""
+        """The dose whose number is farthest from the baseline's; None for a family without a dose or a baseline."""
         doses = self.doses(family)
         if not doses or (family, BASELINE) not in self.rows:
             return None
-        neutral = NEUTRAL.get(family, 0.0)
-        return max(doses, key=lambda dose: abs(self.numbers[family, dose] - (neutral if neutral == neutral else 0.0)))
+        return max(sorted(doses), key=lambda dose: strength(family, self.numbers[family, dose]))
 
     def without(self, conditions: Iterable[Condition]) -> "Design":
         """The design without some conditions."""

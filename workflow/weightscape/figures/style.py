@@ -19,6 +19,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from weightscape.files import replacing
 from weightscape.frames import Column, Table
+from weightscape.strength import strongest as strongest
 
 Tables = Mapping[str, Table]
 
@@ -148,14 +149,6 @@ def signed(value: float, digits: int) -> str:
     """A number with a true minus sign, and no sign before a zero."""
     text = f"{value:.{digits}f}"
     return text.replace("-", "" if float(text) == 0 else "\u2212")
-
-
-def strongest(table: Table) -> Table:
-    """The rows of each family's strongest dose: the largest |number|, the baseline left out."""
-    dosed = table[table["dose"] != BASELINE]
-    size = dosed["number"].abs()
-    top = dosed[size == size.groupby(dosed["family"]).transform("max")]
-    return top[top["dose"] == top.groupby("family")["dose"].transform("min")]
 
 
 def styled(draw: Callable[[Tables], Figure]) -> Callable[[Tables], Figure]:
