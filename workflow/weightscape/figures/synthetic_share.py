@@ -18,7 +18,7 @@ NOTE = (
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
-    """Panels: test accuracy, mean OOD accuracy, calibration error; one curve per family."""
+    """Panels: test accuracy, mean OOD accuracy, calibration error; one mark per dose, and one curve per family through its single shares."""
     table = measured(tables["evaluation"])
     return style.each_setup(
         table[table["family"].isin(FAMILIES)],
@@ -41,12 +41,14 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.axhline(base.mean(), color=style.REFERENCE, lw=0.5, zorder=0)
         for family in style.ordered(rows["family"]):
             look = style.look(family)
-            means = style.summarise(rows[rows["family"] == family], ["number"])
+            means = style.summarise(rows[rows["family"] == family], ["number", "dose"])
+            alone = means[~means["number"].duplicated(keep=False)]
+            axis.plot(alone["number"], alone["mean"], color=look.color)
             axis.errorbar(
                 means["number"],
                 means["mean"],
                 means["sd"].fillna(0.0),
-                fmt=f"-{look.marker}",
+                fmt=look.marker,
                 color=look.color,
                 mec="white",
                 mew=0.3,
