@@ -40,3 +40,8 @@ def test_the_strongest_dose_is_farthest_from_its_baseline_and_the_larger_of_two(
 def test_of_doses_with_one_number_the_first_name_is_the_strongest():
     rows = layers("synthetic_add", 0.0, {"plain": 1.0, "guided": 1.0, "none": float("nan")})
     assert style.strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("synthetic_add")] == ["guided"]
+
+
+def test_examples_of_spectra_carry_the_law_in_the_units_of_their_eigenvalues(tmp_path):
+    (found,) = examples(tmp_path, layers("steps", 1.0, {})).to_dict("records")
+    assert (found["mp_lower"], found["mp_upper"], found["xmin"]) == (0.25, 3.0, 2.0)

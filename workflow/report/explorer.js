@@ -72,7 +72,12 @@
 
   const interval = (mean, half) =>
     half === null || half === undefined ? "not known (too few seeds)" : `${number(mean - half)} to ${number(mean + half)}`;
-  const doseLabel = (c) => (c.dose === BASELINE ? BASELINE : `${c.dose}|${number(c.number)}`);
+  const REFERENCE = "0 by definition: the reference";
+  const isReference = (c, mean) => c.dose === BASELINE && mean !== null && mean !== undefined;
+  const numbered = (c) => c.dose !== BASELINE || Boolean(c.number); // a baseline's 0 goes without saying
+  const whyDestructive = (c) => index.destructive.find(([place, at]) => place === setup() && at === c.at)?.[2];
+  const doseLabel = (c) => (numbered(c) ? `${c.dose}|${number(c.number)}` : c.dose) + (whyDestructive(c) ? " †" : "");
+  const doseOption = (c) => (numbered(c) ? `${c.dose} (${number(c.number)})` : c.dose) + (whyDestructive(c) ? " † destructive" : "");
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const layerLabel = (name) =>
     name === TOGETHER ? "all hidden layers (mean)" : name.replace(/\/weight$/, "").replace("/", ", ");
@@ -143,10 +148,10 @@
   const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", level], ["n", "n (runs)"]]);
   const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", level], ["n", "n (runs)"]]);
 
-  function meanRow(c, mean, half, n) {
+  function meanRow(c, mean, half, n, isEffect) {
     return {
       dose: doseLabel(c), choice: c.dose, mean, low: mean - (half ?? 0), high: mean + (half ?? 0), chosen: c.dose === state.dose,
-      run: `${title()}, ${c.dose}`, text: number(mean), range: interval(mean, half), n,
+      run: `${title()}, ${c.dose}`, text: number(mean), range: isEffect && isReference(c, mean) ? REFERENCE : interval(mean, half), n,
     };
   }
 
@@ -159,7 +164,7 @@
         const c = places.get(place);
         return {dose: doseLabel(c), value, run: `${title()}, ${c.dose}, seed ${seed}`, text: number(value, 5)};
       });
-    const means = conditions.map((c) => meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at)));
+    const means = conditions.map((c) => meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at), !band));
     const base = places.get(baseline()?.at);
     const middle = base ? values.mean[base.at] : null;
     const half = base ? values.half[base.at] : null;
@@ -195,7 +200,7 @@
       const half = at(found.half[c.at], place);
       const name = found.layers[place];
       return {
-        ...meanRow(c, row[place], half, at(found.n[c.at], place)), choice: null, place: order + 1, layer: name,
+        ...meanRow(c, row[place], half, at(found.n[c.at], place), true), choice: null, place: order + 1, layer: name,
         name: layerLabel(name), chosen: name === state.layer,
       };
     });
@@ -289,7 +294,8 @@
     const values = outcomes()?.values[state.outcome];
     const base = baseline();
     const parts = [`${capital(title())}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
-    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${number(mean)}, ${level} ${interval(mean, half)}, n = ${n ?? 0}.`);
+    if (whyDestructive(c)) parts.push(`† It destroys accuracy or labels: ${whyDestructive(c)}.`);
+    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${isReference(c, mean) ? REFERENCE : `${number(mean)}, ${level} ${interval(mean, half)}`}, n = ${n ?? 0}.`);
     if (values) parts.push(`${capital(outcomes().labels[state.outcome])}: ${number(values.mean[c.at])}, baseline ${number(base ? values.mean[base.at] : null)}.`);
     document.getElementById("explorer-words").textContent = parts.join(" ");
     const shown = spectrumLayer();
@@ -302,15 +308,15 @@
 
   // --- state
 
-  function fill(key, options) {
-    // Options [value, words] of a select; a value that is not among them falls back to the first.
+  function fill(key, options, fallback = options[0]?.[0]) {
+    // Options [value, words] of a select; a value that is not among them gives way to the fallback.
     const select = document.getElementById(`choose-${key}`);
     const text = JSON.stringify(options);
     if (select.dataset.options !== text) {
       select.replaceChildren(...options.map(([value, label]) => new Option(label, value)));
       select.dataset.options = text;
     }
-    if (!options.some(([value]) => value === state[key])) state[key] = options.at(key === "dose" ? -1 : 0)?.[0];
+    if (!options.some(([value]) => value === state[key])) state[key] = fallback;
     select.value = state[key];
     select.closest("label").hidden = options.length < 2;
   }
@@ -321,7 +327,8 @@
     fill("dataset", unique(index.setups.map((s) => s.dataset)).map((name) => [name, name]));
     fill("backbone", index.setups.filter((s) => s.dataset === state.dataset).map((s) => [s.backbone, s.backbone]));
     fill("family", Object.entries(index.families).map(([name, look]) => [name, look.title]));
-    fill("dose", conditionsOf(state.family).map((c) => [c.dose, c.dose === BASELINE ? BASELINE : `${c.dose} (${number(c.number)})`]));
+    const doses = conditionsOf(state.family).map((c) => [c.dose, doseOption(c)]);
+    fill("dose", doses, index.families[state.family].strongest ?? doses.at(-1)?.[0]);
     fill("metric", Object.entries(index.metrics));
     fill("source", index.sources.map((name) => [name, SOURCES[name] ?? name]));
     const found = effects();

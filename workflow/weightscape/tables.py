@@ -268,9 +268,8 @@ def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int 
         *chosen[chosen["role"] == "head"]["layer"].unique(),
     ]
     chosen = chosen[chosen["layer"].isin(names)]
-    columns = [*RUN, "layer", "part", "matrix", "N", "M", "sigma_mp", "bulk_min", "bulk_max", "alpha", "xmin"]
-    for edge in ("bulk_min", "bulk_max", "xmin"):  # in WeightWatcher's own units; the eigenvalues are not
-        chosen = chosen.assign(**{edge: chosen[edge] / chosen["ww_scale"]})
+    columns = [*RUN, "layer", "part", "matrix", "N", "M", "mp_lower", "mp_upper", "alpha", "xmin"]
+    chosen = chosen.assign(xmin=chosen["xmin"] / chosen["ww_scale"])  # WeightWatcher's own units; the others are not
     return chosen[columns].assign(eigenvalues=_eigenvalues(results, chosen)).reset_index(drop=True)
 
 

@@ -122,7 +122,7 @@ def test_the_program_writes_the_same_bytes_twice_and_a_record(small, tmp_path):
         assert one.read_bytes() == two.read_bytes()
     record = json.loads((tmp_path / "one" / "accuracy_by_dose.json").read_text())
     assert sorted(record["outputs"]) == ["accuracy_by_dose.pdf", "accuracy_by_dose.png"]
-    assert list(record["inputs"]) == ["evaluation.parquet"]
+    assert sorted(record["inputs"]) == ["conditions.parquet", "evaluation.parquet"]
 
 
 def test_an_unknown_figure_is_refused_with_the_known_names(tmp_path):

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, marked, note
 
-TABLES = ("run_effects",)
+TABLES = ("run_effects", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 POWER = 0.8
 NOTE = (
@@ -29,7 +30,7 @@ def draw(tables: style.Tables) -> Figure:
     table = tables["run_effects"]
     kept = (table["role"] == "hidden") & (table["source"] == "change") & table["metric"].isin(METRICS)
     return style.each_setup(
-        table[kept],
+        marked(table[kept], tables.get("conditions")),
         style.SETUP,
         lambda part: 0.17 * (_rows(part) + 1) * 2 + 1.7,
         _panels,
@@ -82,11 +83,14 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             continue
         _draw(axis, null / unit, top[top["metric"] == metric].groupby("family")["effect_mean"].mean() / unit, families)
         axis.set_xlabel(f"in smallest detectable effects (one is {unit:.2g})")
-    axes[0].set_yticks(range(len(families) + 1), ["A/A", *(f"{style.look(name).title}" for name in families)])
+    axes[0].set_yticks(
+        range(len(families) + 1),
+        ["A/A", *(style.look(name).title + dagger(top[top["family"] == name]) for name in families)],
+    )
     for axis in axes[::2]:
         axis.set_ylabel("family")
     n = part[part["dose"] == style.BASELINE].groupby("family")["seed"].nunique()
-    block.supxlabel(NOTE.format(n=int(n.min()) if len(n) else 0), fontsize=6, color=style.REFERENCE)
+    block.supxlabel(note(NOTE.format(n=int(n.min()) if len(n) else 0), top), fontsize=6, color=style.REFERENCE)
 
 
 def _draw(axis: Axes, null: style.Table, effects: style.Column, families: list[str]) -> None:

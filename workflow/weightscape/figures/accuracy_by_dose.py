@@ -3,17 +3,18 @@
 from matplotlib.figure import Figure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import dose_grid, height_of
 from weightscape.figures.outcomes import measured, present
 
-TABLES = ("evaluation",)
+TABLES = ("evaluation", "conditions")
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: test accuracy, OOD accuracy, calibration error, effective robustness if known; columns: families."""
     return style.each_setup(
-        measured(tables["evaluation"]),
+        marked(measured(tables["evaluation"]), tables.get("conditions")),
         style.SETUP,
         lambda part: height_of(present(part)),
         lambda block, part: dose_grid(block, part, present(part)),

@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
-TABLES = ("diversity",)
+TABLES = ("diversity", "conditions")
 MEASURES = {
     "vendi_1": "Vendi score",
     "weighted.score.published": "weighted Vendi",
@@ -19,7 +20,7 @@ RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: measures, each in every space; columns: families."""
-    table = chosen(tables["diversity"])
+    table = marked(chosen(tables["diversity"]), tables.get("conditions"))
     return style.each_setup(
         table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No diversity was measured."
     )

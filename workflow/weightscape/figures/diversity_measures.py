@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
-TABLES = ("diversity",)
+TABLES = ("diversity", "conditions")
 MEASURES = {
     "weighted.score.covariance": "weighted Vendi\n(invariant \u03c1)",
     "pldiv.mean": "PLDiv",
@@ -23,7 +24,7 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: measures in the first embedding; columns: families."""
     table = tables["diversity"]
     spaces = [space for space in dict.fromkeys(table["space"]) if space != PIXELS] or [PIXELS]
-    table = table[table["measure"].isin(MEASURES) & (table["space"] == spaces[0])]
+    table = marked(table[table["measure"].isin(MEASURES) & (table["space"] == spaces[0])], tables.get("conditions"))
     return style.each_setup(
         table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No such measure was taken."
     )

@@ -15,6 +15,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, SymmetricalLogLocator
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, note
 
 WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
@@ -75,7 +76,7 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
     _dose_axis(axes[-1], table, families)
     if len(means):
         ranges = RANGES if any(measure.ends for measure in measures) else ""
-        block.supxlabel(_note(means["n"]) + ranges, fontsize=6, color=style.REFERENCE)
+        block.supxlabel(note(_note(means["n"]) + ranges, table), fontsize=6, color=style.REFERENCE)
 
 
 def _note(counts: style.Column) -> str:
@@ -150,17 +151,21 @@ def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
 
 
 def _dose_axis(axis: Axes, table: style.Table, families: Sequence[str]) -> None:
-    """Ticks at the doses and nowhere else, named by their number; below them what the number is."""
+    """Ticks at the doses and nowhere else, named by their number (and a dagger); below them what the number is."""
     ticks: dict[float, str] = {}
     for column, family in enumerate(families):
         look = style.look(family)
         size = 7 if len(families) <= WIDE else 6
         label = _in_lines(look.axis + (" (log)" if look.log else ""), len(families))
         _word(axis, label, (column + 0.5, 0), BELOW, fontsize=size)
-        numbers = np.unique(table.loc[table["family"] == family, "number"].dropna())
+        own = table[table["family"] == family]
+        numbers = np.unique(own["number"].dropna())
         if len(numbers):
             at = column + _within(positions(family, numbers))
-            ticks |= {float(at[k]): f"{numbers[k]:g}" for k in apart(at, len(families))}
+            ticks |= {
+                float(at[k]): f"{numbers[k]:g}{dagger(own[own['number'] == numbers[k]])}"
+                for k in apart(at, len(families))
+            }
     axis.set_xticks(list(ticks), list(ticks.values()))
     axis.set_xlim(0, max(1, len(families)))
 

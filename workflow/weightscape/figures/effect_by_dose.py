@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
-TABLES = ("run_effects",)
+TABLES = ("run_effects", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
 MEASURES = tuple(Measure(name, f"effect on\n{style.METRICS[name]}", symlog=True) for name in METRICS)
 
@@ -14,7 +15,7 @@ MEASURES = tuple(Measure(name, f"effect on\n{style.METRICS[name]}", symlog=True)
 def draw(tables: style.Tables) -> Figure:
     """Rows: metrics, on an axis that is logarithmic outside of the seed spread; columns: families."""
     return style.each_setup(
-        hidden_change(tables["run_effects"]),
+        marked(hidden_change(tables["run_effects"]), tables.get("conditions")),
         style.SETUP,
         lambda _: height_of(MEASURES, 1.1),
         lambda block, part: dose_grid(block, part, MEASURES),

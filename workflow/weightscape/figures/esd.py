@@ -6,6 +6,8 @@ which needs neither the variance nor the ratio of the sides. It is scaled by the
 as outliers are no part of the bulk.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -13,8 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, legend_note, marked
 
-TABLES = ("spectra_examples",)
+TABLES = ("spectra_examples", "conditions")
 MATRICES = {"before": "before", "after": "after", "delta": "update (after \u2212 before)"}
 LAYERS = 3  # at most
 BINS = 40
@@ -30,7 +33,7 @@ COMPARED = ("augment", "synthetic_replace", "dropout", "weight_decay")
 def draw(tables: style.Tables) -> Figure:
     """Two rows per layer, linear and logarithmic; columns: before, after, update; one outline per run."""
     return style.each_setup(
-        tables["spectra_examples"],
+        marked(tables["spectra_examples"], tables.get("conditions")),
         style.SETUP,
         lambda part: 2 * ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.6,
         _layers,
@@ -71,7 +74,8 @@ def _layers(block: SubFigure, part: style.Table) -> None:
             axes[2 * index, column].set_title(title, loc="left")
         axes[2 * index, 0].set_ylabel("density")
         axes[2 * index + 1, 0].set_ylabel("density (log)")
-    block.legend(handles=_handles(part), loc="outside lower center", ncols=4)
+    drawn = {line.get_linestyle() for axis in axes.flat for line in axis.lines}
+    block.legend(handles=_handles(part, drawn), loc="outside lower center", ncols=4, **legend_note(part))
 
 
 def _matrix(pair: np.ndarray, rows: style.Table) -> None:
@@ -102,7 +106,7 @@ def _matrix(pair: np.ndarray, rows: style.Table) -> None:
 def _bulk_end(rows: style.Table, spectra: list[np.ndarray]) -> float:
     """End of the linear axis: past the bulk of every run, as single large eigenvalues would flatten it."""
     ends = [1.3 * np.quantile(values, QUANTILE) for values in spectra if len(values)]
-    law_end = rows["bulk_max"].iloc[0]
+    law_end = rows["mp_upper"].iloc[0]
     return float(max([*ends, 1.1 * law_end if np.isfinite(law_end) else 0.0]))
 
 
@@ -131,8 +135,8 @@ def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
     first = rows.iloc[0]
     if edges[0] > 0:
         _draw_tail(axis, first)
-    if np.isfinite(first["bulk_max"]) and first["bulk_max"] > first["bulk_min"]:
-        _draw_law(axis, np.asarray(first["eigenvalues"], float), float(first["bulk_min"]), float(first["bulk_max"]))
+    if np.isfinite(first["mp_upper"]) and first["mp_upper"] > first["mp_lower"]:
+        _draw_law(axis, np.asarray(first["eigenvalues"], float), float(first["mp_lower"]), float(first["mp_upper"]))
 
 
 def _limits(axis: Axes, heights: np.ndarray, logarithmic: bool) -> None:
@@ -165,12 +169,13 @@ def _color(matrix: str, family: str, dose: str) -> str:
     return style.REFERENCE if matrix == "before" or dose == style.BASELINE else style.look(family).color
 
 
-def _handles(part: style.Table) -> list[Line2D]:
-    """Legend: each condition once, then the law."""
+def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
+    """Legend: each condition once, then the law and the tail fit, where lines of their styles were drawn."""
     handles: dict[str, Line2D] = {}
-    for family, dose in part[["family", "dose"]].drop_duplicates().itertuples(index=False, name=None):
-        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
+    for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
+        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
         handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
-    law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({next(iter(handles))})")
-    tail = Line2D([], [], ls=":", lw=1.1, color="black", label=f"power law \u03b1 ({next(iter(handles))})")
-    return [*handles.values(), law_line, tail]
+    first = next(iter(handles))
+    law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({first})")
+    tail = Line2D([], [], ls=":", lw=1.1, color="black", label=f"power law \u03b1 ({first})")
+    return [*handles.values(), *(line for line in (law_line, tail) if line.get_linestyle() in drawn)]

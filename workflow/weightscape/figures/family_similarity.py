@@ -34,6 +34,7 @@ def draw(tables: style.Tables) -> Figure:
     """A matrix of families by families per metric; below, intervals for the two regularisers, and for the head."""
     table = tables["similarity"]
     effects = tables["condition_effects"]
+    effects = effects[~effects["destructive"].astype(bool)]
     heads = effects[(effects["scope"] == "head") & (effects["metric"] == PRIMARY)]
 
     def panel(block: SubFigure, part: style.Table) -> None:

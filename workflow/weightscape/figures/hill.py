@@ -6,9 +6,10 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, legend_note, marked
 from weightscape.figures.esd import LAYERS, MATRICES, compared
 
-TABLES = ("spectra_examples",)
+TABLES = ("spectra_examples", "conditions")
 ROW = 1.35  # inches
 FIRST = 3  # eigenvalues of the shortest tail
 SHORT = 0.1  # share of eigenvalues below which curves are too ragged to scale an axis by
@@ -19,7 +20,7 @@ TOP = 12.0  # end of the exponent's axis, at most
 def draw(tables: style.Tables) -> Figure:
     """Rows: layers; columns: before, after, update; one curve per condition, a mark at the share that is one half."""
     return style.each_setup(
-        tables["spectra_examples"],
+        marked(tables["spectra_examples"], tables.get("conditions")),
         style.SETUP,
         lambda part: ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.7,
         _panels,
@@ -50,11 +51,11 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     for axis in axes[-1]:
         axis.set_xlabel("share of eigenvalues in the tail (%)")
     handles = {}
-    for family, dose in part[["family", "dose"]].drop_duplicates().itertuples(index=False, name=None):
-        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
+    for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
+        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
         color = style.REFERENCE if dose == style.BASELINE else style.look(family).color
         handles.setdefault(name, Line2D([], [], color=color, label=name))
-    block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4)
+    block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, **legend_note(part))
 
 
 def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:

@@ -8,8 +8,9 @@ from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import style
 from weightscape.figures.depth import in_depth
+from weightscape.figures.destructive import dagger, marked, note
 
-TABLES = ("effects",)
+TABLES = ("effects", "conditions")
 METRIC = "log_norm"
 ROW = 0.85  # inches per family, less where they would not fit a page
 TALL, AROUND = 9.4, 1.3  # inches of a page, and of names and note
@@ -24,7 +25,7 @@ def draw(tables: style.Tables) -> Figure:
     """One row per family: hidden layers from input to output, then the head."""
     effects = tables["effects"]
     return style.each_setup(
-        effects[(effects["metric"] == METRIC) & (effects["source"] == "change")],
+        marked(effects[(effects["metric"] == METRIC) & (effects["source"] == "change")], tables.get("conditions")),
         style.SETUP,
         _height,
         _families,
@@ -70,7 +71,7 @@ def _families(block: SubFigure, part: style.Table) -> None:
     axes[-1, 1].set_xlim(-1, 1)
     axes[-1, 0].set_xlabel("hidden layer, input to output")
     known = len(top["seed"].unique()) > 1
-    block.supxlabel(NOTE if known else ONE_SEED, fontsize=6, color=style.REFERENCE)
+    block.supxlabel(note(NOTE if known else ONE_SEED, top), fontsize=6, color=style.REFERENCE)
     block.supylabel(f"effect on {style.METRICS[METRIC]}", fontsize=7)
 
 
@@ -78,7 +79,7 @@ def _title(family: str, rows: style.Table) -> str:
     if rows.empty:
         return f"{style.look(family).title}: baseline only"
     dose, seeds = rows["dose"].iloc[0], rows["seed"].nunique()
-    return f"{style.look(family).title}, {dose} (n = {style.seeds_in_words(pd.Series([seeds]))})"
+    return f"{style.look(family).title}, {dose}{dagger(rows)} (n = {style.seeds_in_words(pd.Series([seeds]))})"
 
 
 def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None:

@@ -3,9 +3,10 @@
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
-TABLES = ("evaluation",)
+TABLES = ("evaluation", "conditions")
 
 
 @style.styled
@@ -13,7 +14,7 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: OOD sets; columns: families."""
     table = tables["evaluation"]
     table = table[table["split"].astype(str).str.startswith("ood-")]
-    table = table.assign(measure=table["split"], value=100 * table["accuracy"])
+    table = marked(table, tables.get("conditions")).assign(measure=table["split"], value=100 * table["accuracy"])
     return style.each_setup(
         table, style.SETUP, lambda part: height_of(rows_of(part), 0.95), _panel, "No OOD set was evaluated."
     )

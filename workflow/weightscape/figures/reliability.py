@@ -5,8 +5,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, marked, note
 
-TABLES = ("reliability",)
+TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images
 FEW = 5  # images over all seeds; bins with fewer are left out
 NOTE = (
@@ -22,7 +23,7 @@ def draw(tables: style.Tables) -> Figure:
     kept = (table["split"] == "test") | table["split"].astype(str).str.startswith("ood-")
     table = table[kept].assign(group=lambda rows: np.where(rows["split"] == "test", "test", "ood"))
     return style.each_setup(
-        table,
+        marked(table, tables.get("conditions")),
         style.SETUP,
         lambda part: ROW * part["group"].nunique() + 0.75,
         _panels,
@@ -59,9 +60,10 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.set(xlim=(0, 100), ylim=(0, 105), xticks=[0, 50, 100], yticks=[0, 50, 100])
         row[0].set_ylabel(("test set" if group == "test" else "all OOD sets") + "\naccuracy (%)")
     for axis, family in zip(axes[0], families, strict=True):
-        dose = top.loc[top["family"] == family, "dose"]
+        rows = top[top["family"] == family]
         axis.set_title(
-            style.look(family).title.replace(" ", "\n", 1) + (f",\n{dose.iloc[0]}" if len(dose) else ""),
+            style.look(family).title.replace(" ", "\n", 1)
+            + (f",\n{rows['dose'].iloc[0]}{dagger(rows)}" if len(rows) else ""),
             color=style.look(family).color,
         )
     axes[-1, len(families) // 2].set_xlabel("confidence (%)")
@@ -69,5 +71,6 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         Line2D([], [], ls="--", color=style.REFERENCE, label="the family's own baseline"),
         Line2D([], [], color="black", label="strongest dose, in the family's colour"),
     ]
-    note = NOTE.format(few=FEW)
-    block.legend(handles=handles, loc="outside lower center", ncols=2, title=note, title_fontsize=6)
+    block.legend(
+        handles=handles, loc="outside lower center", ncols=2, title=note(NOTE.format(few=FEW), top), title_fontsize=6
+    )

@@ -129,7 +129,12 @@ def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC
     rows = run_effects[kept & (run_effects["metric"] == metric)]
     table = style.summarise(rows, CONDITION, "effect_mean")
     change = style.summarise(rows, CONDITION, "value_mean")["mean"]
-    return interval(table.assign(change=change.to_numpy()))
+    return interval(of_reference(table).assign(change=change.to_numpy()))
+
+
+def of_reference(means: style.Table) -> style.Table:
+    """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
+    return means.assign(mean=means["mean"].mask((means["dose"] == style.BASELINE) & means["mean"].notna(), 0.0))
 
 
 def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:

@@ -18,7 +18,7 @@ NOTE = (
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
-    """Panels: test accuracy, mean OOD accuracy, calibration error; one mark per dose, and one curve per family through its single shares."""
+    """Panels: test accuracy, mean OOD accuracy, calibration error; a mark per dose, a curve per family."""
     table = measured(tables["evaluation"])
     return style.each_setup(
         table[table["family"].isin(FAMILIES)],

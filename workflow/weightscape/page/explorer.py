@@ -20,7 +20,7 @@ from weightscape.figures.depth import in_depth
 from weightscape.frames import Table
 from weightscape.page.claims import METRICS
 
-TABLES = ("evaluation", "effects", "run_effects", "diversity", "samples", "esd", "runs")
+TABLES = ("evaluation", "effects", "run_effects", "diversity", "samples", "esd", "runs", "conditions")
 CONDITION = ["family", "dose", "number"]
 HISTOGRAMS = 60_000
 """Spectra in the page at most; of larger studies, layers evenly spread over the depth are kept."""
@@ -49,18 +49,29 @@ def blocks(tables: Mapping[str, Table], guidances: Mapping[str, str] | None = No
         made |= _spectra(_of(tables["esd"], dataset, backbone), key, at, HISTOGRAMS // len(setups))
     for dataset in dict.fromkeys(dataset for dataset, _ in setups):
         made[f"samples-{dataset}"] = _samples(tables["samples"], dataset, at, guidances or {})
-    return {"index": _index(tables, conditions, setups, made), **made}
+    destructive = _destructive(tables.get("conditions"), setups, at)
+    return {"index": _index(tables, conditions, setups, made) | {"destructive": destructive}, **made}
+
+
+def _destructive(table: Table | None, setups: list[tuple[str, str]], at: Mapping[tuple, int]) -> list[list[Any]]:
+    """Each destructive condition as [setup, condition, reason]."""
+    if table is None or table.empty:
+        return []
+    rows = table[table["destructive"].astype(bool)]
+    keys = zip(rows["dataset"], rows["backbone"], rows["family"], rows["dose"], rows["reason"], strict=True)
+    known = [((dataset, backbone), (family, dose), reason) for dataset, backbone, family, dose, reason in keys]
+    return [[setups.index(s), at[c], reason] for s, c, reason in known if s in setups and c in at]
 
 
 def _conditions(tables: Mapping[str, Table]) -> Table:
-    """Family, dose and number of every condition, families in the order of the figures, doses by number."""
+    """Family, dose and number of every condition: families as in the figures, doses and baseline by number."""
     parts = [tables[name][CONDITION] for name in ("runs", "evaluation", "run_effects") if len(tables[name])]
     if not parts:
         return pd.DataFrame(columns=CONDITION)
     found = pd.concat(parts).drop_duplicates(["family", "dose"])
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
-    order = found.assign(rank=[rank[family] for family in found["family"]], first=found["dose"] != style.BASELINE)
-    return order.sort_values(["rank", "first", "number", "dose"])[CONDITION].reset_index(drop=True)
+    order = found.assign(rank=found["family"].map(rank), dosed=found["dose"] != style.BASELINE)
+    return order.sort_values(["rank", "number", "dosed", "dose"])[CONDITION].reset_index(drop=True)
 
 
 def _setups(tables: Mapping[str, Table]) -> list[tuple[str, str]]:
@@ -77,6 +88,7 @@ def _index(
 ) -> Block:
     """What can be chosen, and how families look."""
     looks = {family: style.look(family) for family in conditions["family"].unique()}
+    top = style.strongest(conditions).set_index("family")["dose"]
     kinds = sorted({(row[0], row[1]) for row in tables["run_effects"][["metric", "source"]].drop_duplicates().values})
     outcomes: dict[str, str] = {}
     for name, block in made.items():
@@ -86,6 +98,7 @@ def _index(
         "setups": [{"dataset": dataset, "backbone": backbone} for dataset, backbone in setups],
         "families": {
             name: {"title": look.title, "color": look.color, "dark": style.on_dark(look.color), "axis": look.axis}
+            | {"strongest": top.get(name)}
             for name, look in looks.items()
         },
         "conditions": conditions.values.tolist(),
@@ -118,7 +131,7 @@ def _effects(effects: Table, at: Mapping[tuple, int]) -> Table:
     """Mean effect, its interval's half width and n of each condition and layer."""
     keys = [*style.SETUP, "family", "layer", "part", "role", "metric", "source"]
     means = style.summarise(effects, [*keys, "dose", "number"], "effect")
-    means = sheets.interval(means, keys)
+    means = sheets.interval(sheets.of_reference(means), keys)
     return means.assign(name=means["layer"] + "/" + means["part"], at=_places(means, at))
 
 
@@ -142,7 +155,7 @@ def _effect_block(rows: Table, runs: Table, names: list[str], at: Mapping[tuple,
 
 def _run_block(runs: Table, at: Mapping[tuple, int]) -> Block:
     """Mean, half width and n by condition, and every run as [condition, seed, value]."""
-    means = sheets.interval(style.summarise(runs, sheets.CONDITION, "effect_mean"))
+    means = sheets.interval(sheets.of_reference(style.summarise(runs, sheets.CONDITION, "effect_mean")))
     block = _by_condition(means, at)
     block["runs"] = _triples(runs, "effect_mean", at)
     block["matrices"] = int(runs["layers"].max())

@@ -52,8 +52,8 @@ COLUMNS = {
         "matrix",
         "N",
         "M",
-        "bulk_min",
-        "bulk_max",
+        "mp_lower",
+        "mp_upper",
         "alpha",
         "xmin",
         "eigenvalues",
@@ -139,6 +139,7 @@ COLUMNS = {
         "layers",
         "n",
     ],
+    "conditions": ["dataset", "backbone", "family", "dose", "number", "destructive", "reason"],
     "condition_effects": [
         "dataset",
         "backbone",
@@ -193,7 +194,20 @@ COLUMNS = {
 }
 """Columns that the page and the figures read; a table may have more."""
 
-TEXT = {"dataset", "backbone", "family", "dose", "split", "role", "source", "metric", "layer", "part", "matrix"}
+TEXT = {
+    "dataset",
+    "backbone",
+    "family",
+    "dose",
+    "split",
+    "role",
+    "source",
+    "metric",
+    "layer",
+    "part",
+    "matrix",
+    "reason",
+}
 
 
 def load(folder: Path, names: Iterable[str]) -> dict[str, Table]:

@@ -1,0 +1,49 @@
+"""Destructive conditions bear a dagger that is explained, in the figures and the explorer; none without the table."""
+
+import importlib
+
+import legible
+import made_tables
+import pytest
+from matplotlib.text import Text
+
+from weightscape.figures.destructive import DAGGER, WORDS
+from weightscape.page import explorer
+
+MARKED = {
+    "accuracy_by_dose": "0.2",
+    "effect_by_dose": "0.2",
+    "diversity_by_dose": "0.2",
+    "layer_effects": "fifth",
+    "reliability": "fifth",
+    "aa_null": "label noise",
+}
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict:
+    return made_tables.study(layers=2, families=("augment", "label_noise"))
+
+
+def words(name: str, tables: dict) -> list[str]:
+    figure = importlib.import_module(f"weightscape.figures.{name}").draw(tables)
+    assert legible.faults(figure) == []
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_a_destructive_dose_bears_a_dagger_and_others_none(name, tables):
+    found = words(name, tables)
+    marked = {word for word in found if DAGGER in word and WORDS not in word}
+    assert marked and all(MARKED[name] + DAGGER in word for word in marked)
+    assert sum(WORDS in word for word in found) == 1
+    unknown = {key: table for key, table in tables.items() if key != "conditions"}
+    assert not any(DAGGER in word for word in words(name, unknown))
+
+
+def test_the_explorer_knows_the_reason(tables):
+    index = explorer.blocks(tables)["index"]
+    ((setup, place, reason),) = index["destructive"]
+    assert (setup, index["conditions"][place][:2]) == (0, ["label_noise", "fifth"])
+    assert reason == "validation accuracy 6.1 points below baseline"
+    assert explorer.blocks(tables | {"conditions": tables["conditions"].head(0)})["index"]["destructive"] == []

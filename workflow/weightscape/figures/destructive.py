@@ -1,0 +1,35 @@
+"""Conditions that destroy what they train, by the analysis' table `conditions`: a dagger wherever they are drawn."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from weightscape.figures import style
+
+DAGGER = "\N{DAGGER}"
+WORDS = f"{DAGGER}: destroys accuracy or labels"
+
+
+def marked(table: style.Table, conditions: style.Table | None) -> style.Table:
+    """The table with `destructive`: whether its condition is, in this data set and, where it has one, backbone."""
+    keys = [name for name in (*style.SETUP, "family", "dose") if name in table]
+    if conditions is None or conditions.empty or table.empty:
+        return table.assign(destructive=False)
+    found = conditions.loc[conditions["destructive"].astype(bool), keys].drop_duplicates()
+    return table.assign(destructive=pd.MultiIndex.from_frame(table[keys]).isin(pd.MultiIndex.from_frame(found)))
+
+
+def dagger(rows: style.Table) -> str:
+    """A dagger for rows of a destructive condition."""
+    return DAGGER if "destructive" in rows and np.any(rows["destructive"]) else ""
+
+
+def note(words: str, rows: style.Table) -> str:
+    """A note, with what the dagger means where some of its rows have one."""
+    return f"{words}\n{WORDS}" if dagger(rows) else words
+
+
+def legend_note(rows: style.Table) -> dict[str, Any]:
+    """Title of a legend that says what the dagger means, where some rows have one."""
+    return {"title": WORDS, "title_fontsize": 6} if dagger(rows) else {}
