@@ -70,7 +70,7 @@ def _conditions(tables: Mapping[str, Table]) -> Table:
         return pd.DataFrame(columns=CONDITION)
     found = pd.concat(parts).drop_duplicates(["family", "dose"])
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
-    order = found.assign(rank=found["family"].map(rank), dosed=found["dose"] != style.BASELINE)
+    order = found.assign(rank=found["family"].map(rank.get), dosed=found["dose"] != style.BASELINE)
     return order.sort_values(["rank", "number", "dosed", "dose"])[CONDITION].reset_index(drop=True)
 
 
