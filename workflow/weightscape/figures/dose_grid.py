@@ -19,7 +19,7 @@ from weightscape.figures.destructive import dagger, note
 
 WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
-WITHIN = 0.72  # of a column; from its first dose to its last
+WITHIN = 0.68  # of a column; from its first dose to its last
 GAP = 0.04  # of a column; between bands of neighbours
 ASIDE = 0.06  # of a column; runs stand beside the error bar of their mean
 BELOW = -14  # points below the axes; under the numbers of the doses
@@ -167,6 +167,7 @@ def _dose_axis(axis: Axes, table: style.Table, families: Sequence[str]) -> None:
                 for k in apart(at, len(families))
             }
     axis.set_xticks(list(ticks), list(ticks.values()))
+    axis.tick_params(axis="x", labelsize=6 if len(families) <= WIDE else 5.5)
     axis.set_xlim(0, max(1, len(families)))
 
 
