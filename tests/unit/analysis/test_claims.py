@@ -197,6 +197,16 @@ def test_a_missing_control_takes_the_verdict_and_is_named(control: str):
     assert f"the study has no family {control}" in found["reason"] and control in found["controls"]
 
 
+def test_a_diversity_without_direction_is_not_called_unspecific():
+    still = truth("dropout")
+    still = replace(still, profiles={**still.profiles, "augment": np.zeros(16)})
+    found = verdicts(still).loc["C2"]
+    assert found["verdict"] == "undecided"
+    for control in ("label_noise", "steps"):
+        assert f"{control}: not shown, an effect lies within its noise" in found["controls"]
+    assert "nan" not in found["controls"]
+
+
 @pytest.mark.parametrize(
     ("table", "claim", "reason"),
     [

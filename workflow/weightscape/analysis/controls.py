@@ -41,6 +41,7 @@ def missing(setup: Setup, family: str) -> str:
     return ""
 
 
+UNTOLD = "an effect lies within its noise, or has fewer than three runs"
 ONE_BASELINE = "all families share one set of baseline runs"
 
 
@@ -149,9 +150,10 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
             continue
         three = [curves[DIVERSITY], curves[near], Curve.of(every, family, profiles, none).single(dose)]
         found = similarity.jackknife(three, similarity.last, similarity.comparison)
-        if found is None:
-            return Control(family, False, f"not shown, {DIVERSITY}, {near} or {family} has no effect beyond its noise")
+        assert found is not None  # every family has a last dose
         low = found.interval(options.level)[0][0]
+        if not np.isfinite(low):  # a profile within its noise has no direction; two runs have no jackknife
+            return Control(family, False, f"not shown, {UNTOLD} ({DIVERSITY}, {near}, {family} {dose})")
         text = f"{dose}: cosine with {near} less that with {family} {found.values[0]:.2f}, from {low:.2f}"
         parts.append((bool(low > 0), text))
     if not parts:
