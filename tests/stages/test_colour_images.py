@@ -9,7 +9,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from weightscape import study
+from weightscape import slices
 from weightscape.config import checked
 from weightscape.stages import assemble, backbone, data, evaluate, finetune, measure_diversity, train_judge
 
@@ -62,7 +62,7 @@ def test_colour_images_pass_through_every_stage(size: int, tmp_path: Path) -> No
     results = tmp_path / "results"
 
     def run(stage: Any, *arguments: Any, **names: str) -> None:
-        settings = study.settings(config, stage.STAGE, {"dataset": "colours", "backbone": "small"} | names)
+        settings = slices.settings(config, stage.STAGE, {"dataset": "colours", "backbone": "small"} | names)
         stage.main(["--settings", json.dumps(settings), *map(str, arguments)])
 
     def shard(split: str) -> Path:

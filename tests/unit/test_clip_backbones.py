@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import nn
 
-from weightscape import action, architectures, backbones, dropouts, feed, networks, study, training
+from weightscape import action, architectures, backbones, dropouts, feed, interventions, networks, training
 from weightscape.commands.settings import load
 from weightscape.errors import UserError
 from weightscape.files import write_tensors
@@ -136,7 +136,7 @@ TOWER = "clip-vit-b32"
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("dose", ["p10", "p30"])
 def test_the_papers_doses_inside_fire_in_attention_mlps_and_blocks_at_their_rate(dose: str) -> None:
-    act = study.action(PAPER, "dropout_inside", dose, TOWER)
+    act = interventions.action(PAPER, "dropout_inside", dose, TOWER)
     rate = PAPER["families"]["dropout_inside"]["doses"][dose]["rate"]
     model = PAPER["backbones"][TOWER]["model"]
     net = networks.prepared(networks.network(model, 3, act["dropout"]), torch.device("cpu"))

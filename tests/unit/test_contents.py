@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape import contents, study
+from weightscape import contents, slices
 from weightscape.config import checked
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +71,7 @@ def test_other_weights_in_the_same_place_are_another_setting(tmp_path: Path) -> 
 
     def settings() -> dict[str, Any]:
         contents.content.cache_clear()
-        return study.settings(checked(config), "backbone", {"backbone": "efficientnet-lite0"})
+        return slices.settings(checked(config), "backbone", {"backbone": "efficientnet-lite0"})
 
     write(path, "one")
     first = settings()
@@ -90,5 +90,5 @@ def test_other_images_in_the_same_place_are_another_setting(tmp_path: Path) -> N
     for text in ("one", "two"):
         write(tmp_path / "set/train/cat/a.png", text, later=len(found))
         contents.content.cache_clear()
-        found.append(study.settings(config, "data", {"dataset": "mine", "split": "train"}))
-    assert found[0] != found[1] and {**found[0], "content": 0} == {**found[1], "content": 0}
+        found.append(slices.settings(config, "data", {"dataset": "mine", "split": "train"}))
+    assert found[0] != found[1] and {**found[0], "contents": 0} == {**found[1], "contents": 0}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape import interventions, study
+from weightscape import interventions, slices, study
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -91,7 +91,7 @@ def test_every_key_of_the_config_is_required(path: str) -> None:
 
 
 def _changed(stage: str, names: dict[str, str], config: dict[str, Any]) -> bool:
-    return study.settings(CONFIG, stage, names) != study.settings(config, stage, names)
+    return slices.settings(CONFIG, stage, names) != slices.settings(config, stage, names)
 
 
 RUN = {
@@ -125,10 +125,12 @@ def test_a_dose_inside_says_for_each_backbone_what_drops(places: dict[str, Any],
 
 
 def test_a_dose_inside_drops_in_its_own_backbone_alone() -> None:
-    wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": 0.1}
-    assert study.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0")["dropout"] == wanted
-    assert not any(study.action(CONFIG, "dropout_inside", "weak", "another")["dropout"].values())
-    assert not any(study.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0")["dropout"].values())
+    rate = CONFIG["families"]["dropout_inside"]["doses"]["weak"]["rate"]
+    assert rate > 0
+    wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": rate}
+    assert interventions.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0")["dropout"] == wanted
+    assert not any(interventions.action(CONFIG, "dropout_inside", "weak", "another")["dropout"].values())
+    assert not any(interventions.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0")["dropout"].values())
 
 
 def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
@@ -147,14 +149,14 @@ def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
 
 def test_no_two_runs_share_a_random_stream() -> None:
     seeds = [
-        study.settings(CONFIG, "finetune", {k: str(v) for k, v in vars(run).items()})["seed"]
+        slices.settings(CONFIG, "finetune", {k: str(v) for k, v in vars(run).items()})["seed"]
         for run in study.runs(CONFIG)
     ]
     assert len(set(seeds)) == len(seeds)
 
 
 def test_a_baseline_does_nothing_in_every_family() -> None:
-    actions = [study.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
+    actions = [interventions.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
     assert all(action == actions[0] for action in actions)
     assert actions[0]["operations"] == [] and actions[0]["noise"] == 0
     assert set(actions[0]["dropout"].values()) == {0.0} and actions[0]["weight_decay"]["decay"] == 0
@@ -173,9 +175,9 @@ def test_images_depend_on_no_sharding() -> None:
     def indices(shards: int) -> list[int]:
         config = edited("generate/shards", shards)
         names = {"dataset": "digits", "generator": "ddpm", "guidance": "2.0"}
-        slices = [study.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
-        assert len({part["seed"] for part in slices}) == 1
-        return [index for part in slices for index in range(*part["indices"])]
+        parts = [slices.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
+        assert len({part["seed"] for part in parts}) == 1
+        return [index for part in parts for index in range(*part["indices"])]
 
     assert indices(1) == indices(3) == list(range(100))
 
@@ -226,7 +228,7 @@ def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
     config["backbones"]["other"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
     config["diversity"]["embeddings"] = ["other", "efficientnet-lite0"]
     wildcards = {"dataset": "digits", "family": "noise", "dose": "strong"}
-    assert list(study.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
+    assert list(slices.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
         "efficientnet-lite0",
         "other",
     ]
@@ -271,6 +273,6 @@ def test_runs_are_evaluated_on_the_training_images_where_doses_are_matched_on_th
 
 def test_the_analysis_knows_which_backbones_start_from_scratch() -> None:
     name = CONFIG["study"]["backbones"][0]
-    assert study.settings(checked(CONFIG), "analyse", {})["scratch"] == []
+    assert slices.settings(checked(CONFIG), "analyse", {})["scratch"] == []
     scratch = checked(edited(f"backbones/{name}/weights", "none"))
-    assert study.settings(scratch, "analyse", {})["scratch"] == [name]
+    assert slices.settings(scratch, "analyse", {})["scratch"] == [name]

@@ -35,9 +35,11 @@ from weightscape import (
     dropouts,
     errors,
     images,
+    interventions,
     own_files,
     ownership,
     retraining,
+    slices,
     study,
 )
 from weightscape.config import check_tables, checked
@@ -105,11 +107,11 @@ def results_folder(config):
 
 def settings(stage):
     """The settings of a stage's job as JSON, from its wildcards: exactly the keys that the stage uses."""
-    names = study.wildcards_of(stage)
+    names = slices.wildcards_of(stage)
 
     @functools.cache  # jobs that differ in other wildcards share one text
     def text(*values):
-        part = study.settings(config, stage, dict(zip(names, values)))
+        part = slices.settings(config, stage, dict(zip(names, values)))
         return json.dumps(part, sort_keys=True)
 
     return lambda wildcards: text(*(wildcards[name] for name in names))

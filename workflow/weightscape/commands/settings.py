@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from weightscape import study
+from weightscape import slices
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -16,7 +16,7 @@ WILDCARDS = ("dataset", "split", "backbone", "generator", "guidance", "shard", "
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The stage, the names of the job, and the config."""
-    parser.add_argument("stage", choices=sorted(study.SLICES))
+    parser.add_argument("stage", choices=sorted(slices.SLICES))
     for name in WILDCARDS:
         parser.add_argument(f"--{name}")
     add_config_arguments(parser)
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.configfile)
     names = {name: getattr(arguments, name) for name in WILDCARDS if getattr(arguments, name) is not None}
     try:
-        print(json.dumps(study.settings(config, arguments.stage, names), sort_keys=True))
+        print(json.dumps(slices.settings(config, arguments.stage, names), sort_keys=True))
     except TypeError as error:
         missing = str(error).rsplit(": ", 1)[-1].replace("'replicate'", "'seed'")
         raise UserError(f"stage {arguments.stage} needs {missing}: add the option of that name") from None

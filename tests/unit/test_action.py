@@ -1,0 +1,256 @@
+"""Proof of action: what acts is seen, and what does not act as configured fails the run."""
+
+from typing import Any
+
+import pytest
+import torch
+from small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, MODEL, NEUTRAL, SETTINGS, items, model, same, trained
+
+from weightscape import action, feed, networks, training
+from weightscape.errors import UserError
+
+
+def test_decoupled_decay_follows_its_theory() -> None:
+    """AdamW with zero gradient shrinks a weight by the product of (1 - rate x decay)."""
+    weight = torch.nn.Linear(3, 3, bias=False)
+    before = weight.weight.detach().clone()
+    optimizer = training.optimiser(weight, SETTINGS, DECOUPLED)
+    expected = 1.0
+    for step in range(5):
+        rate = training.learning_rate(step, SETTINGS)
+        optimizer.param_groups[0]["lr"] = rate
+        weight.weight.grad = torch.zeros_like(before)
+        optimizer.step()
+        expected *= 1 - rate * 0.5
+    torch.testing.assert_close(weight.weight.detach(), before * expected)
+
+
+def test_the_witness_sees_what_acts() -> None:
+    act = NEUTRAL | {"operations": [AFFINE], "dropout": {"head": 0.4, "path": 0.4}}
+    _, seen, _ = trained(act)
+    assert seen["changed_images"] == 1.0 and seen["mean_input_change"] > 0.01
+    assert seen["head_drop_rate"] == pytest.approx(0.4, abs=0.05)
+    assert 0.1 < seen["path_drop_rate"] < 0.3
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_the_witness_sees_nothing_in_a_baseline() -> None:
+    _, seen, _ = trained()
+    counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1, "images_watched": 8 * 16}
+    assert {name: seen[name] for name in counted} == counted
+    assert seen["decay_rate"] > 0
+    assert {value for name, value in seen.items() if name not in (*counted, "decay_rate")} == {0.0}
+    action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
+
+
+def test_an_augmentation_that_is_built_but_not_trained_on_fails(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": [AFFINE]}
+
+    def forgotten(images: torch.Tensor, *_: Any) -> torch.Tensor:
+        return images
+
+    monkeypatch.setattr(training, "augmented", forgotten)
+    _, seen, _ = trained(act)
+    with pytest.raises(UserError, match="did not act as configured: only 0% of the images"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_a_dropout_that_is_never_called_fails() -> None:
+    act = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}}
+    _, seen, _ = trained(act, net=model(NEUTRAL))
+    with pytest.raises(UserError, match=r"dropout \(head\) of 0.4 was asked for, but 0.000 was seen"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_synthetic_images_that_are_never_drawn_fail() -> None:
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match=r"synthetic_share is 0.500 in the item list, but 0.000 was drawn"):
+        act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 0.5}}
+        action.verdict(seen, act, items().description() | {"synthetic_share": 0.5}, SETTINGS["steps"])
+
+
+@pytest.mark.parametrize("share", ["synthetic_share", "extra_share", "changed_labels", "copies"])
+def test_a_list_that_is_built_but_not_trained_on_fails(share: str) -> None:
+    _, seen, _ = trained()
+    act = NEUTRAL | {"items": NEUTRAL["items"] | {share: 0.2}}
+    with pytest.raises(UserError, match=f"{share} is 0.000 in the item list, but the dose asks for 0.200"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+@pytest.mark.parametrize(
+    "values", [{"name": "flip", "horizontal": 0.3}, {"name": "erasing", "probability": 0.2, "area": 0.1}]
+)
+def test_a_policy_that_spares_images_acts_as_configured(values: dict[str, Any]) -> None:
+    act = NEUTRAL | {"operations": [values]}
+    _, seen, _ = trained(act)
+    assert 0.05 < seen["changed_images"] < 0.5
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
+    with pytest.raises(UserError, match="only 5% of the images that the network saw were changed, the policy changes"):
+        action.verdict({**seen, "changed_images": 0.05, "images_watched": 1e4}, act, items().description(), 8)
+
+
+@pytest.mark.parametrize("decay", [DECOUPLED, COUPLED])
+def test_the_witness_sees_decay_by_replay(decay: dict[str, Any]) -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": decay})
+    action.verdict(seen, NEUTRAL | {"weight_decay": decay}, items().description(), SETTINGS["steps"])
+    if not decay["coupled"]:
+        assert seen["decay_seen"] == pytest.approx(training.learning_rate(2, SETTINGS) * 0.5, rel=0.01)
+
+
+def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    build = training.optimiser
+    monkeypatch.setattr(
+        training, "optimiser", lambda model, settings, _: build(model, settings, NEUTRAL["weight_decay"])
+    )
+    _, seen, _ = trained(act)
+    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by 0"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_decay_in_a_baseline_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED})
+    with pytest.raises(UserError, match="weights decayed for which no decay was asked"):
+        action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
+
+
+def test_another_decay_than_that_asked_for_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED | {"decay": 0.05}})
+    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by"):
+        action.verdict(seen, NEUTRAL | {"weight_decay": DECOUPLED}, items().description(), SETTINGS["steps"])
+
+
+@pytest.mark.parametrize("asked", [0.5, 5e-4])
+def test_a_coupled_decay_that_is_another_or_misses_a_tensor_fails(monkeypatch: Any, asked: float) -> None:
+    decay = COUPLED | {"decay": asked}
+    act, original = NEUTRAL | {"weight_decay": decay}, training.optimiser
+    _, seen, _ = trained(act)
+    assert seen["decay_error"] < 0.02
+
+    def weak(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+        return original(model, settings, decay | {"decay": asked / 50})
+
+    def sparing(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+        optimizer = original(model, settings, decay)
+        optimizer.param_groups[1]["params"].append(optimizer.param_groups[0]["params"].pop())
+        return optimizer
+
+    for planted in (weak, sparing):
+        monkeypatch.setattr(training, "optimiser", planted)
+        _, seen, _ = trained(act)
+        with pytest.raises(UserError, match="a coupled weight decay of"):
+            action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> None:
+    original = training.optimiser
+
+    def planted(decayed: bool) -> Any:
+        def build(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
+            optimizer = original(model, settings, decay)
+            first, second = optimizer.param_groups
+            (second if decayed else first)["params"].append((first if decayed else second)["params"].pop())
+            return optimizer
+
+        return build
+
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    for decayed, words in ((True, "one step moved the weights by"), (False, "for which no decay was asked")):
+        monkeypatch.setattr(training, "optimiser", planted(decayed))
+        seen = trained(act)[1]
+        with pytest.raises(UserError, match=words):
+            action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_synthetic_items_that_hold_real_images_fail() -> None:
+    content = items()
+    content.origins[30:] = feed.SYNTHETIC
+    act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 0.5}}
+    _, seen, _ = trained(content=content)
+    action.verdict(seen, act, content.description(), SETTINGS["steps"])
+    content.images[30:] = content.images[:30]
+    _, seen, _ = trained(content=content)
+    with pytest.raises(UserError, match="of the images from elsewhere are real training images"):
+        action.verdict(seen, act, content.description(), SETTINGS["steps"])
+
+
+def test_noise_of_another_strength_fails() -> None:
+    _, seen, _ = trained(NEUTRAL | {"noise": 0.1})
+    action.verdict(seen, NEUTRAL | {"noise": 0.1}, items().description(), SETTINGS["steps"])
+    with pytest.raises(UserError, match=r"noise of 0\.5 was asked for, but pixels changed by"):
+        action.verdict(seen, NEUTRAL | {"noise": 0.5}, items().description(), SETTINGS["steps"])
+
+
+def test_a_dropout_that_lets_nothing_through_is_not_one_of_nine_tenths() -> None:
+    _, seen, _ = trained()
+    seen = {**seen, "head_drop_rate": 0.998}
+    with pytest.raises(UserError, match=r"dropout \(head\) of 0.9 was asked for, but 0.998 was seen"):
+        action.verdict(seen, NEUTRAL | {"dropout": {"head": 0.9}}, items().description(), SETTINGS["steps"])
+
+
+def test_a_drop_between_layers_after_the_pooling_and_the_head_is_seen() -> None:
+    act = NEUTRAL | {"dropout": {"head": 0.5}}
+    net = networks.prepared(networks.network("mobilenetv3_small_050", 3, act["dropout"]), torch.device("cpu"))
+    _, seen = training.train(net, items(), SETTINGS | {"steps": 3}, act, INPUT, run_seed=4)
+    action.verdict(seen, act, items().description(), 3)
+
+
+def test_looking_at_decay_changes_nothing(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"weight_decay": DECOUPLED}
+    looked = trained(act)[0]
+    monkeypatch.setattr(training, "step_seen", lambda model, optimizer, *others: optimizer.step())
+    assert same(looked, trained(act)[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "dropout"),
+    [
+        ("test_vit", {"head": 0.5, "attention": 0.3, "mlp": 0.2, "block": 0.1, "path": 0.2}),
+        ("test_resnet", {"head": 0.9, "block": 0.2}),
+    ],
+)
+def test_dropout_is_seen_at_every_place_and_never_in_evaluation(name: str, dropout: dict[str, float]) -> None:
+    inputs = INPUT | {"size": 160 if name == "test_vit" else 32}
+    net = networks.prepared(networks.network(name, 3, dropout), torch.device("cpu"))
+    act = NEUTRAL | {"dropout": dropout}
+    _, seen = training.train(net, items(), SETTINGS | {"steps": 3}, act, inputs, run_seed=4)
+    action.verdict(seen, act, items().description(), 3)
+    for place, rate in dropout.items():
+        if place != "path":
+            assert seen[f"{place}_drop_rate"] == pytest.approx(rate, abs=0.1 * rate + 0.02)
+
+
+def test_dropout_in_evaluation_mode_fails() -> None:
+    act = NEUTRAL | {"dropout": {"block": 0.3}}
+    net = networks.prepared(networks.network(MODEL, 3, {"block": 0.3}), torch.device("cpu"))
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.train = lambda mode=True, module=module: module  # stays in training mode
+    _, seen = training.train(net, items(), SETTINGS, act, INPUT, run_seed=4)
+    with pytest.raises(UserError, match=r"dropout \(block\) also acts in evaluation mode"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_a_network_without_attention_cannot_drop_it() -> None:
+    with pytest.raises(UserError, match=r"dropout in attention was asked for, but timm's 'test_resnet' cannot do it"):
+        networks.network(MODEL, 3, {"attention": 0.1})
+
+
+def test_fewer_steps_than_asked_for_fail() -> None:
+    _, seen, _ = trained(settings={"steps": 6})
+    with pytest.raises(UserError, match="6 optimiser steps were made, 8 were asked for"):
+        action.verdict(seen, NEUTRAL, items().description(), 8)
+
+
+def test_images_that_are_not_drawn_fail() -> None:
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match="30 different images are in the item list, but 60 were drawn"):
+        act = NEUTRAL | {"items": NEUTRAL["items"] | {"copies": 0.5}}
+        action.verdict(seen, act, items().description() | {"unique_images": 30}, 8)
+
+
+def test_a_run_whose_evaluation_mode_was_not_looked_at_fails(monkeypatch: Any) -> None:
+    monkeypatch.setattr(action.Witness, "look_at_evaluation", lambda *_: None)
+    _, seen, _ = trained()
+    with pytest.raises(UserError, match="evaluation mode was never looked at"):
+        action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
