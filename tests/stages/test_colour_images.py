@@ -48,6 +48,7 @@ def config_of(root: Path, size: int) -> dict[str, Any]:
     small = {"model": "test_resnet", "weights": "none", "batch_norm_momentum": None}
     config["backbones"]["small"] = config["backbones"]["efficientnet-lite0"] | small
     config["backbones"]["small"]["input"] = {"size": min(size, 64), "mean": [0.5] * 3, "std": [0.5] * 3}
+    config["families"]["dropout_inside"]["doses"]["weak"]["places"]["small"] = ["block"]
     config["study"] |= {"name": "colours", "datasets": ["colours"], "backbones": ["small"], "seeds": [0]}
     config["diversity"] |= {"common_rows": 10, "rarefaction_rows": [5, 10], "class_rows": 5, "reference_rows": 20}
     config["diversity"] |= {"clusters": 2, "kid_block_rows": 5, "assigned_rows": 10, "neighbours": 2}

@@ -11,7 +11,7 @@ from weightscape.analysis.study import analysed
 from weightscape.commands.settings import load
 from weightscape.config import checked
 from weightscape.errors import UserError
-from weightscape.study import settings
+from weightscape.slices import settings
 
 CLAIMS = pd.DataFrame(
     {

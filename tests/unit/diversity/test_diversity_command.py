@@ -121,7 +121,7 @@ FAULTS = {
     "too late a row": (
         {"embeddings": np.ones((4, 2))},
         ["--baseline", "OTHER", "--appended-from", "5"],
-        "must lie in [0, 4]",
+        "must lie in [0, 3]",
     ),
 }
 

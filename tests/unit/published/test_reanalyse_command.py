@@ -177,8 +177,6 @@ CONTENTS = {
         {"baseline": {"mix": "plain", "drop": "plain", "decay": "other"}, "groups": TWO},
         "groups.rest holds 'd.1' with the baseline 'plain' and 'w1e-4' with the baseline 'other'; .* make two groups",
     ),
-    "a name that is a number": ({"families": {"a": {0.00005: 5.0e-5}}}, "put the condition 5e-05 in quotes, as in"),
-    "a name that is true or false": ({"families": {True: {"m1": 1}}}, "the name True is no text in YAML"),
     "a group that lacks one": ({"groups": {"augment": ["m1"]}}, "groups do not hold the condition 'm2'"),
 }
 
@@ -190,6 +188,14 @@ def test_a_fault_of_the_conditions_file_is_one_sentence(tmp_path: Path, fault: s
     with pytest.raises(UserError, match=message) as caught:
         conditions.read(tmp_path / "conditions.yaml")
     assert str(caught.value).startswith(f"{tmp_path / 'conditions.yaml'}: ") and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("written", ["0.00005", "010", "1", "1_000", "true", "0x1F", "2024-01-01", "~"])
+def test_a_condition_is_called_as_it_is_written(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "conditions.yaml"
+    content = yaml.safe_dump(made.content(*PATTERNS) | {"families": {"a": {"NAME": 1.0, "other": 2.0}}})
+    path.write_text(content.replace("NAME", written))
+    assert conditions.read(path).families["a"] == (written, "other")
 
 
 def test_a_conditions_file_that_is_missing_or_no_yaml_is_named(tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
         )
     if not np.isfinite(embeddings).all():
         raise UserError(f"{path} has embeddings with NaN or infinity: all must be finite; remove those rows")
-    if np.abs(embeddings).max() > MAGNITUDE:
+    if float(np.abs(embeddings).max()) > MAGNITUDE:
         raise UserError(f"{path} has embeddings beyond {MAGNITUDE:g}, which have no squares: scale them down")
     return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
 

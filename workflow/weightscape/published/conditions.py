@@ -55,19 +55,32 @@ def read(path: Path) -> Conditions:
     from weightscape.config import fault_in
 
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.load(path.read_text(), _names_as_written())  # a SafeLoader
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name the conditions file") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
     try:
-        _check_keys(content)
         fault = fault_in(content, SCHEMA)
         if fault:
             raise UserError(fault)
         return parse(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def _names_as_written() -> type:
+    """YAML's safe loader, with every key as its text: tables of a condition 0.00005 or 010 have no other name."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                    key.tag = "tag:yaml.org,2002:str"
+            return super().construct_mapping(node, deep)
+
+    return Loader
 
 
 def parse(content: Mapping[str, Any]) -> Conditions:
@@ -90,17 +103,6 @@ def parse(content: Mapping[str, Any]) -> Conditions:
         head=content.get("head"),
         content=dict(content),
     )
-
-
-def _check_keys(value: Any) -> None:
-    """Every key is text: YAML reads a condition called 0.00005 as a number, whose name in the files is not known."""
-    for key in value if isinstance(value, dict) else ():
-        if not isinstance(key, str):
-            raise UserError(
-                f"the name {key} is no text in YAML; put the condition {key} in quotes, as in the file name"
-            )
-    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        _check_keys(inner)
 
 
 def _check_patterns(after: str, before: str) -> None:
