@@ -87,13 +87,13 @@ def write_larger(project: Path, times: int) -> None:
     paper = yaml.safe_load((project / PAPER).read_text())
     sets = paper["study"]["datasets"]
     copies = {name if k == 0 else f"{name}-{k}": name for k in range(times) for name in sets}
-    guidances = paper["generate"]["guidances"]
-    for guidance in guidances:
-        guidance["images_per_class"] |= {copy: guidance["images_per_class"][name] for copy, name in copies.items()}
+    recipes = paper["generate"]["recipes"]
+    for recipe in recipes:
+        recipe["images_per_class"] |= {copy: recipe["images_per_class"][name] for copy, name in copies.items()}
     larger = {
         "study": {"name": "larger", "datasets": list(copies)},
         "data": {copy: paper["data"][name] for copy, name in copies.items()},
-        "generate": {"guidances": guidances},
+        "generate": {"recipes": recipes},
     }
     (project / LARGER).write_text(json.dumps(larger))
 

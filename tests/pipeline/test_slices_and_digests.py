@@ -21,7 +21,7 @@ JOBS = {  # of each stage the job that reads most
     "data": ["data/digits.train", "data/digits.ood-uci-digits", "data/digits.ood-blur-3"],
     "backbone": ["backbone/efficientnet-lite0"],
     "train_generator": ["train_generator/digits.ddpm"],
-    "generate": ["generate/digits.ddpm.guidance-4.0.00000"],
+    "generate": ["generate/digits.ddpm.recipe-strong.00000"],
     "train_judge": ["train_judge/digits"],
     "measure_quality": ["measure_quality/digits.ddpm"],
     "assemble": ["assemble/digits.synthetic_add.half.seed0", "assemble/digits.label_noise.fifth.seed0"],
@@ -44,7 +44,7 @@ NAMES = {  # what a job is called: fixed by its path, so that it makes nothing s
     "evaluate": {"backbone"},
     "curvature": {"backbone"},
 }
-CHOOSES = {"assemble": {"values/guidance"}}  # the rule's inputs
+CHOOSES = {"assemble": {"values/recipe"}}  # the rule's inputs
 OPTIONAL = {
     "data": ("block",),
     "generate": ("gate", "pipeline"),

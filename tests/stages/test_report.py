@@ -279,7 +279,7 @@ def test_the_explorers_blocks_hold_the_effects_and_the_spectra(tables):
 
 
 def test_synthetic_pictures_show_every_class(tables):
-    samples = tables["samples"].query("kind == 'synthetic' and guidance == 2")
+    samples = tables["samples"].query("kind == 'synthetic' and recipe == 'guided'")
     by_class = samples.assign(position=range(len(samples)))  # as a generator writes them: class after class
     assert set(explorer._of_each_class(by_class).head(10)["label"]) == set(range(10))
 

@@ -31,7 +31,7 @@ STILL = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
     [
         ("families/duplicate/doses/half/share", 0.9999, "leaves none of 1000 images that are no copies"),
         ("families/label_noise/doses/fifth/share", 0.0001, "is less than one of 1000 images"),
-        ("families/synthetic_replace/doses/all/guidance", 4.0, "needs 1000 images at guidance 4, but"),
+        ("families/synthetic_replace/doses/all/recipe", "strong", "needs 1000 images by recipe 'strong', but"),
         ("families/real_add/doses/equal/share", 1.0, ""),
         ("families/steps/doses/fewer/factor", 0.001, "leaves none of 72 steps"),
         ("families/weight_decay/doses/strong/decay", 1e9, "is greater than the maximum of 1000"),
@@ -39,7 +39,11 @@ STILL = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
         ("analyse/margins", {"foo": 1.0}, "which is not in analyse.metrics"),
         ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: weak, medium"),
         ("figures", ["sheets"], "names 'sheets', which figures/ does not define; known: aa_null"),
-        ("generate/guidances", [{"scale": 1e-7, "images_per_class": 20}], "0 or a number from 0.01 to 1000"),
+        (
+            "generate/recipes",
+            [{"name": "a", "guidance": 1e-7, "images_per_class": 20}],
+            "0 or a number from 0.01 to 1000",
+        ),
         ("families/dropout/doses/weak", {"head": 0.0, "path": 0.0}, "doses.weak drops nothing"),
         ("families/dropout_decay/doses/medium/head", 0.0, ""),
         ("families/steps/doses/more/factor", 1.0, "is the baseline"),
@@ -60,10 +64,10 @@ def test_what_cannot_be_had_is_one_sentence(key: str, value: Any, sentence: str)
     assert sentence in str(error.value) and "\n" not in str(error.value)
 
 
-def test_a_guidance_scale_that_is_named_twice_is_said() -> None:
-    scales = [{"scale": scale, "images_per_class": 100} for scale in (2, 2.0, 4.0, 1.0)]
-    with pytest.raises(UserError, match="has the scale 2 twice"):
-        checked(with_value("generate/guidances", scales))
+def test_a_recipe_that_is_named_twice_is_said() -> None:
+    recipes = [{"name": name, "guidance": 2.0, "images_per_class": 100} for name in ("plain", "guided", "plain")]
+    with pytest.raises(UserError, match="has the name 'plain' twice"):
+        checked(with_value("generate/recipes", recipes))
 
 
 def test_further_images_that_are_not_there_are_counted() -> None:

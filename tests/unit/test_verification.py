@@ -102,7 +102,7 @@ def test_a_folder_without_results_is_one_sentence(tmp_path: Path) -> None:
     [
         ("1_data/backbones/lite/manifest.json", "backbone"),
         ("2_generate/digits/judge/manifest.json", "train_judge"),
-        ("2_generate/digits/ddpm/guidance-2.0/shard-00000.json", "generate"),
+        ("2_generate/digits/ddpm/recipe-guided/shard-00000.json", "generate"),
         ("3_assemble/digits/real/manifest.json", "assemble"),
         ("5_spectra/before/lite/manifest.json", "spectra_before"),
         ("7_figures/esd.json", "figure"),

@@ -263,11 +263,11 @@
   function pictures() {
     const found = block(`samples-${state.dataset}`);
     const own = found?.pictures[`${state.family}/${state.dose}`];
-    const guidance = found?.guidance[`${state.family}/${state.dose}`];
-    const synthetic = found?.pictures[`synthetic/${guidance}`];
+    const recipe = found?.recipe[`${state.family}/${state.dose}`];
+    const synthetic = found?.pictures[`synthetic/${recipe}`];
     const shown = [["real images", found?.pictures.real]];
     if (own) shown.push([`${title()}, ${state.dose}`, own]);
-    if (synthetic) shown.push([`synthetic images, guidance ${guidance}`, synthetic]);
+    if (synthetic) shown.push([`synthetic images, recipe ${recipe}`, synthetic]);
     const target = document.getElementById("chart-samples");
     target.replaceChildren(...shown.filter(([, uri]) => uri).map(([words, uri]) => {
       const figure = document.createElement("figure");

@@ -4,7 +4,7 @@ and how good they are.
 
 in:   1_data/{dataset}/train, extra, test
 out:  2_generate/{dataset}/{generator}/model/                   weights.safetensors, manifest.json
-      2_generate/{dataset}/{generator}/guidance-{guidance}/     shards of images, a record beside each
+      2_generate/{dataset}/{generator}/recipe-{recipe}/     shards of images, a record beside each
       2_generate/{dataset}/judge/                               a classifier that knows real images
       2_generate/{dataset}/{generator}/quality.json
 """
@@ -47,10 +47,10 @@ rule generate:
         judge=ancient(gate_judge("weights.safetensors")),
         judged=gate_judge("manifest.json"),
     output:
-        shard="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.safetensors",
-        record="<results>/2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.json",
+        shard="<results>/2_generate/{dataset}/{generator}/recipe-{recipe}/shard-{shard}.safetensors",
+        record="<results>/2_generate/{dataset}/{generator}/recipe-{recipe}/shard-{shard}.json",
     log:
-        "<results>/logs/generate/{dataset}.{generator}.guidance-{guidance}.{shard}.log",
+        "<results>/logs/generate/{dataset}.{generator}.recipe-{recipe}.{shard}.log",
     priority: 90
     conda:
         "../../envs/torch.yaml"
@@ -60,7 +60,7 @@ rule generate:
         settings=settings("generate"),
         code=code_digest("generate"),
     message:
-        "Generator: {wildcards.dataset} at guidance {wildcards.guidance}, shard {wildcards.shard}"
+        "Generator: {wildcards.dataset} by recipe {wildcards.recipe}, shard {wildcards.shard}"
     shell:
         "python -m weightscape.stages.generate --settings {params.settings:q} --code {params.code:q}"
         " --weights {input.weights:q} --train {input.train:q} --judge {input.judge:q}"

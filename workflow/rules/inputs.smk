@@ -56,9 +56,11 @@ def clean_test_record(wildcards):
     )
 
 
-def generated(dataset, guidance, ending):
-    """The generator's shards at one guidance, or the records beside them, by `ending`."""
-    folder = f"<results>/2_generate/{dataset}/{config['generate']['name']}/guidance-{float(guidance)}"
+def generated(dataset, recipe, ending):
+    """The generator's shards of one recipe, or the records beside them, by `ending`."""
+    folder = (
+        f"<results>/2_generate/{dataset}/{config['generate']['name']}/recipe-{recipe}"
+    )
     return [
         f"{folder}/shard-{number:05d}.{ending}"
         for number in range(config["generate"]["shards"])
@@ -94,11 +96,11 @@ def gate_judge(name):
 
 
 def all_generated(ending):
-    """The same over all guidances, as an input function."""
+    """The same over all recipes, as an input function."""
     return lambda wildcards: [
         path
-        for guidance in study.guidances(config)
-        for path in generated(wildcards.dataset, guidance, ending)
+        for recipe in recipes.names(config)
+        for path in generated(wildcards.dataset, recipe, ending)
     ]
 
 
@@ -108,10 +110,10 @@ def synthetic(ending):
     def paths(wildcards):
         if not study.needs_generator(wildcards.family, wildcards.dose):
             return []
-        guidance = interventions.dose_values(config, wildcards.family, wildcards.dose)[
-            "guidance"
+        recipe = interventions.dose_values(config, wildcards.family, wildcards.dose)[
+            "recipe"
         ]
-        return generated(wildcards.dataset, guidance, ending)
+        return generated(wildcards.dataset, recipe, ending)
 
     return paths
 

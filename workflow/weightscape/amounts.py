@@ -1,6 +1,6 @@
 """What the doses, splits and scales of a config ask for must be there: checked before the first job."""
 
-from weightscape import study
+from weightscape import recipes, study
 from weightscape.errors import UserError
 from weightscape.interventions import action, changed_share, dose_values
 from weightscape.study import Config
@@ -17,10 +17,6 @@ CLASSES = 10
 
 def check(config: Config) -> None:
     """A `UserError` names the first amount that cannot be had."""
-    scales = study.guidances(config)
-    twice = next((scale for scale in scales if scales.count(scale) > 1), None)
-    if twice is not None:
-        raise UserError(f"config: generate.guidances has the scale {twice:g} twice; keep one")
     for dataset in config["study"]["datasets"]:
         _check_packaged(config["data"][dataset], dataset)
         _check_rows(config, dataset)
@@ -92,12 +88,10 @@ def _check_share(config: Config, dataset: str, family: str, values: Config, key:
             f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {splits['extra']}; raise that, "
             "or lower the share"
         )
-    if "guidance" in values and block["source"] in SIZES and config["generate"]["kind"] == "ddpm":
-        scale = next(each for each in config["generate"]["guidances"] if float(each["scale"]) == values["guidance"])
-        each = scale["images_per_class"]
-        each = each if isinstance(each, int) else each.get(dataset, 0)
+    if "recipe" in values and block["source"] in SIZES and config["generate"]["kind"] == "ddpm":
+        each = recipes.images_per_class(config, values["recipe"], dataset)
         if wanted > each * CLASSES:
             raise UserError(
-                f"{text} needs {wanted} images at guidance {values['guidance']:g}, but generate.guidances has {each} "
+                f"{text} needs {wanted} images by recipe {values['recipe']!r}, but generate.recipes has {each} "
                 f"for each of {CLASSES} classes; raise that, or lower the share"
             )

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from weightscape import amounts, interventions, own_files, study
+from weightscape import amounts, interventions, own_files, recipes, study
 from weightscape.errors import UserError
 from weightscape.files import read_yaml
 from weightscape.spectra.columns import OURS, WATCHER
@@ -192,6 +192,7 @@ def _check_references(config: Config) -> None:
         own_files.check_backbone(config, backbone)
         _check_normalisation(config["backbones"][backbone]["input"], f"backbones.{backbone}.input")
     own_files.check_generator(config)
+    recipes.check(config)
     amounts.check(config)
 
 
@@ -202,8 +203,9 @@ def _check_family(config: Config, family: str) -> None:
             raise UserError(
                 f"config: families.{family}.doses.{dose}: {study.BASELINE!r} is every family's neutral dose"
             )
-        if not isinstance(values.get(block["axis"]), int | float):
-            numbers = ", ".join(key for key, value in values.items() if isinstance(value, int | float))
+        known = interventions.numbers(config, family, dose)
+        if block["axis"] not in known:
+            numbers = ", ".join(known)
             raise UserError(
                 f"config: families.{family}.axis = {block['axis']!r} is no number of dose {dose!r}; "
                 f"choose from {numbers}"
@@ -211,11 +213,11 @@ def _check_family(config: Config, family: str) -> None:
         _check_action(config, family, dose, values)
         if family == interventions.INSIDE:
             _check_places(config, f"families.{family}.doses.{dose}.places", values["places"])
-        if "guidance" in values and float(values["guidance"]) not in study.guidances(config):
-            allowed = ", ".join(map(str, study.guidances(config)))
+        if "recipe" in values and values["recipe"] not in recipes.names(config):
+            allowed = ", ".join(recipes.names(config))
             raise UserError(
-                f"config: families.{family}.doses.{dose}.guidance = {values['guidance']} is not generated; "
-                f"generate.guidances has the scales {allowed}"
+                f"config: families.{family}.doses.{dose}.recipe = {values['recipe']!r} is not in generate.recipes; "
+                f"choose from {allowed}"
             )
 
 

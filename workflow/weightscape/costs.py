@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from weightscape import study
+from weightscape import recipes, study
 from weightscape.errors import UserError
 from weightscape.networks import network
 
@@ -198,15 +198,14 @@ def _generation(config: study.Config, sizes: Mapping[str, Sizes], on_gpu: Any, o
         return []
     images: dict[str, int] = {}
     work = 0.0
-    for guidance in block["guidances"]:
-        per_class = guidance["images_per_class"]
+    for recipe in (recipes.recipe(config, name) for name in recipes.names(config)):
         for name, size in sizes.items():
-            count = (per_class if isinstance(per_class, int) else per_class[name]) * size.classes
+            count = recipes.images_per_class(config, recipe["name"], name) * size.classes
             images[name] = images.get(name, 0) + count
             pipeline = block["pipeline"]
-            steps = pipeline["steps"] * (pipeline["strength"] if block["kind"] == "image_to_image" else 1.0)
-            work += count * pipeline_operations(pipeline["size"], round(steps), float(guidance["scale"]) > 1)
-    jobs = block["shards"] * len(block["guidances"]) * len(sizes)
+            steps = pipeline["steps"] * (recipe["strength"] if block["kind"] == "image_to_image" else 1.0)
+            work += count * pipeline_operations(pipeline["size"], round(steps), float(recipe["guidance"]) > 1)
+    jobs = block["shards"] * len(block["recipes"]) * len(sizes)
     disk = sum(images[name] * size.bytes_per_image for name, size in sizes.items())
     hours = on_gpu(work, "sampling_use") + overhead(jobs)
     return [Row("2 generate", jobs, hours, 0.0, disk / GB, 12.0, 12.0)]

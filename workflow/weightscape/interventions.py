@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from weightscape import recipes
+
 Config = Mapping[str, Any]
 
 BASELINE = "baseline"
@@ -29,11 +31,18 @@ def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
 
 def dose_number(config: Config, family: str, dose: str) -> float:
     """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
-    return (
-        NEUTRAL.get(family, 0.0)
-        if dose == BASELINE
-        else float(dose_values(config, family, dose)[config["families"][family]["axis"]])
-    )
+    if dose == BASELINE:
+        return NEUTRAL.get(family, 0.0)
+    return numbers(config, family, dose)[config["families"][family]["axis"]]
+
+
+def numbers(config: Config, family: str, dose: str) -> dict[str, float]:
+    """The numbers of a dose, by which its family may be ordered: its own, and those of its recipe."""
+    values = dose_values(config, family, dose)
+    if values.get("recipe") in recipes.names(config):
+        asked = recipes.recipe(config, values["recipe"])
+        values |= {key: asked[key] for key in recipes.NUMBERS}
+    return {key: float(value) for key, value in values.items() if type(value) in (int, float)}
 
 
 def action(config: Config, family: str, dose: str, backbone: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 `shard` is a path below the results folder; `origin` is `real`, `extra` (further real images) or the generator's name;
 `number` is the image's index within its origin: the row of the real training set or of the split `extra`, or the index
-among the generator's images of this class and guidance. `true_label` is the label that the image was made or stored
+among the generator's images of this class and recipe. `true_label` is the label that the image was made or stored
 with.
 """
 
@@ -14,10 +14,10 @@ import pandas as pd
 from weightscape.errors import UserError
 from weightscape.frames import Table
 
-COLUMNS = ["shard", "index", "label", "true_label", "origin", "guidance", "number"]
+COLUMNS = ["shard", "index", "label", "true_label", "origin", "recipe", "number"]
 
 
-def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: int = 0) -> Table:
+def listed(shard: str, labels: np.ndarray, origin: str, recipe: str = "", first: int = 0) -> Table:
     """Items of one whole shard."""
     count = len(labels)
     return pd.DataFrame(
@@ -27,7 +27,7 @@ def listed(shard: str, labels: np.ndarray, origin: str, guidance: float, first: 
             "label": labels,
             "true_label": labels,
             "origin": origin,
-            "guidance": guidance,
+            "recipe": recipe,
             "number": np.arange(first, first + count),
         }
     )[COLUMNS]
@@ -72,7 +72,7 @@ def drawn(pool: Table, count: int, rng: np.random.Generator) -> Table:
     if count > len(pool):
         raise UserError(
             f"{count} images of origin {pool['origin'].iloc[0]!r} are needed, but there are {len(pool)}: "
-            "raise generate.guidances.images_per_class (of this guidance), data.splits.extra, or lower the share"
+            "raise images_per_class of this recipe, data.splits.extra, or lower the share"
         )
     position = np.empty(len(pool))
     for label in np.unique(pool["label"]):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 _NAMES = {
     "seed": r"\d+",
     "shard": r"\d+",
-    "guidance": r"[0-9.]+",
+    "recipe": r"[a-z0-9.-]+",
     "figure": r"[a-z_]+",
     "asset": r"[^/]+(?<!\.provenance)",
 }
@@ -19,7 +19,7 @@ _PATTERNS = (
     ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
     ("2_generate/{dataset}/judge/manifest.json", "train_judge", "train_judge"),
     ("2_generate/{dataset}/{generator}/model/manifest.json", "train_generator", "train_generator"),
-    ("2_generate/{dataset}/{generator}/guidance-{guidance}/shard-{shard}.json", "generate", "generate"),
+    ("2_generate/{dataset}/{generator}/recipe-{recipe}/shard-{shard}.json", "generate", "generate"),
     ("2_generate/{dataset}/{generator}/manifest.json", "measure_quality", "measure_quality"),
     ("3_assemble/{dataset}/real/manifest.json", "assemble_real", "assemble"),
     ("3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json", "measure_diversity", "measure_diversity"),

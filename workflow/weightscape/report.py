@@ -109,7 +109,7 @@ def page(
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
     config = settings.get("config") or config
-    blocks = explorer.blocks(tables, _guidances(config or {}))
+    blocks = explorer.blocks(tables, _recipes(config or {}))
     default = origin.default_config()
     context = {
         "title": settings.get("title", "Weightscape"),
@@ -171,13 +171,13 @@ def methods(parts: Path) -> str:
     )
 
 
-def _guidances(config: Mapping[str, Any]) -> dict[str, str]:
-    """The guidance of every condition that trains on synthetic images, as family/dose."""
+def _recipes(config: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe of every condition that trains on synthetic images, as family/dose."""
     return {
-        f"{family}/{dose}": f"{float(values['guidance']):g}"
+        f"{family}/{dose}": values["recipe"]
         for family, block in config.get("families", {}).items()
         for dose, values in block.get("doses", {}).items()
-        if isinstance(values, Mapping) and "guidance" in values
+        if isinstance(values, Mapping) and "recipe" in values
     }
 
 

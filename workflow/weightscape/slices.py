@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from weightscape import study
+from weightscape import recipes, study
 from weightscape.analysis.rules import rules
 from weightscape.contents import content
 from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, training
@@ -87,21 +87,21 @@ def _train_generator(config: Config, dataset: str, generator: str) -> dict[str, 
     }
 
 
-def _generate(config: Config, dataset: str, generator: str, guidance: str, shard: str) -> dict[str, Any]:
+def _generate(config: Config, dataset: str, generator: str, recipe: str, shard: str) -> dict[str, Any]:
     block = config["generate"]
-    scale = float(guidance)
-    per_class = next(g["images_per_class"] for g in block["guidances"] if float(g["scale"]) == scale)
-    per_class = per_class if isinstance(per_class, int) else per_class[dataset]
+    asked = recipes.recipe(config, recipe)
+    per_class = recipes.images_per_class(config, recipe, dataset)
     common = {
         "generator": generator,
-        "guidance": scale,
+        "recipe": recipe,
+        "guidance": float(asked["guidance"]),
         "seed": seed(_root(config), "generate", dataset, generator),
     }
     if block["gate"]["classifier"] != "none":
         common |= {"gate": block["gate"]}
     if block["kind"] != "ddpm":
         own = _own(block["pipeline"]["model"], block["pipeline"]["lora"])
-        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"], **own}
+        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"] | {k: asked[k] for k in recipes.ASKED}, **own}
         return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
     first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
     return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}

@@ -121,11 +121,6 @@ def uses_generator(config: Config) -> bool:
     return any(needs_generator(family, dose) for family, dose in conditions(config))
 
 
-def guidances(config: Config) -> list[float]:
-    """The guidance scales at which images are generated."""
-    return [float(guidance["scale"]) for guidance in config["generate"]["guidances"]]
-
-
 CORRUPTED_BY = {
     "noise": {"gaussian_noise"},
     "blur": {"resample", "autoaugment", "randaugment", "trivialaugment", "augmix"},  # their sharpness also smooths

@@ -175,14 +175,14 @@ def curvature(results: Path, outline: Outline) -> Table:
 
 
 def quality(results: Path, outline: Outline) -> Table:
-    """One row per data set, generator and guidance."""
+    """One row per data set, generator and recipe."""
     rows = [
         {"dataset": dataset, **row}
         for dataset in outline["datasets"]
         if outline["generator"]
         for row in read_json(results / "2_generate" / dataset / outline["generator"] / "quality.json")
     ]
-    columns = ["dataset", "generator", "guidance", "images", "judge_accuracy", "judge_test_accuracy"]
+    columns = ["dataset", "generator", "recipe", "guidance", "images", "judge_accuracy", "judge_test_accuracy"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
@@ -200,7 +200,7 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
         shown = np.unique(np.concatenate([np.arange(min(per_set, len(whole.labels))), *first]))
         real = whole.take(shown)
         key = {"kind": "real", "family": "", "dose": ""}
-        rows += _pictures(real.images, real.labels, shown, dataset=dataset, guidance=np.nan, **key)
+        rows += _pictures(real.images, real.labels, shown, dataset=dataset, recipe="", **key)
         for condition in outline["measured"]:
             if condition["family"] not in ("augment", "noise"):
                 continue
@@ -208,15 +208,15 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
             folder = results / "3_assemble" / dataset / name / "diversity"
             images = next(iter(read_tensors(folder / "samples.safetensors").values()))[:per_set]
             key = {"kind": condition["family"], "family": condition["family"], "dose": condition["dose"]}
-            rows += _pictures(images, real.labels, dataset=dataset, guidance=np.nan, **key)
+            rows += _pictures(images, real.labels, dataset=dataset, recipe="", **key)
         if outline["generator"]:
             path = results / "2_generate" / dataset / outline["generator"] / "samples.safetensors"
             for name, images in read_tensors(path).items():
                 if name.startswith("images/"):
-                    guidance = name.removeprefix("images/")
-                    labels = read_tensors(path)[f"labels/{guidance}"]
-                    key = {"kind": "synthetic", "family": "", "dose": "", "guidance": float(guidance)}
-                    rows += _pictures(images, labels, dataset=dataset, **key)
+                    recipe = name.removeprefix("images/")
+                    labels = read_tensors(path)[f"labels/{recipe}"]
+                    key = {"kind": "synthetic", "family": "", "dose": "", "recipe": recipe}
+                    rows += _pictures(images, labels, None, dataset=dataset, **key)
     return pd.DataFrame(rows)
 
 

@@ -160,13 +160,16 @@ def _diversity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     )
 
 
+RECIPES = ["blind", "guided", "strong"]
+
+
 def _quality() -> pd.DataFrame:
-    guidance = [0.0, 2.0, 4.0]
     return pd.DataFrame(
         {
             "dataset": "digits",
             "generator": "ddpm",
-            "guidance": guidance,
+            "recipe": RECIPES,
+            "guidance": [0.0, 2.0, 4.0],
             "images": [200, 2000, 200],
             "judge_accuracy": [0.742, 0.913, 0.884],
             "judge_test_accuracy": 0.961,
@@ -180,16 +183,16 @@ def _quality() -> pd.DataFrame:
 
 
 def _samples(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFrame:
-    rows = [_sample(rng, "real", None, None, np.nan, label, at, 28) for label in range(10) for at in range(8)]
-    for guidance, label, at in itertools.product((0.0, 2.0, 4.0), range(10), range(8)):
-        rows.append(_sample(rng, "synthetic", None, None, guidance, label, at, 16))
+    rows = [_sample(rng, "real", None, None, "", label, at, 28) for label in range(10) for at in range(8)]
+    for recipe, label, at in itertools.product(RECIPES, range(10), range(8)):
+        rows.append(_sample(rng, "synthetic", None, None, recipe, label, at, 16))
     for family in {"augment", "noise"} & set(families):
         for dose, label in itertools.product(DOSES[family], range(10)):
-            rows += [_sample(rng, family, family, dose, np.nan, label, at, 28) for at in range(2)]
+            rows += [_sample(rng, family, family, dose, "", label, at, 28) for at in range(2)]
     return pd.DataFrame(rows)
 
 
-def _sample(rng: np.random.Generator, kind, family, dose, guidance, label, position, side) -> dict:
+def _sample(rng: np.random.Generator, kind, family, dose, recipe, label, position, side) -> dict:
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     ring = np.exp(-((np.hypot(x * (1 + label / 5), y) - 0.5 - 0.1 * rng.random()) ** 2) / 0.02)
     pixels = (255 * ring).astype(np.uint8).tobytes()
@@ -198,14 +201,14 @@ def _sample(rng: np.random.Generator, kind, family, dose, guidance, label, posit
         "kind",
         "family",
         "dose",
-        "guidance",
+        "recipe",
         "label",
         "position",
         "channels",
         "height",
         "width",
     )
-    values = ("digits", kind, family, dose, guidance, label, position, 1, side, side)
+    values = ("digits", kind, family, dose, recipe, label, position, 1, side, side)
     return {**dict(zip(names, values, strict=True)), "pixels": pixels}
 
 

@@ -212,8 +212,15 @@ def data_set(root: Path) -> Path:
 
 def shard_of(root: Path, folder: Path, train: Path, number: int, shards: int, **more: Any) -> Path:
     """One shard by the stage's program."""
-    path = root / f"2_generate/pets/sd/guidance-3.0/shard-{number:05d}.safetensors"
-    part = {"generator": "sd", "kind": pipeline.TEXT, "pipeline": settings(folder), "guidance": 3.0, "seed": 11}
+    path = root / f"2_generate/pets/sd/recipe-photo/shard-{number:05d}.safetensors"
+    part = {
+        "generator": "sd",
+        "kind": pipeline.TEXT,
+        "pipeline": settings(folder),
+        "recipe": "photo",
+        "guidance": 3.0,
+        "seed": 11,
+    }
     part |= {"images_per_class": 3, "shard": [number, shards]} | more
     generate.main(["--settings", json.dumps(part), "--train", str(train), "--device", "cpu", "--out", str(path)])
     return path
@@ -225,11 +232,11 @@ def test_the_program_writes_shards_that_assemble_reads(folder: Path, tmp_path: P
     table = assemble.synthetic_items(paths)
     assert table is not None
     assert list(zip(table["label"], table["number"], strict=True)) == MEMBERS
-    assert set(table["origin"]) == {"sd"} and set(table["guidance"]) == {3.0}
+    assert set(table["origin"]) == {"sd"} and set(table["recipe"]) == {"photo"}
     whole = shard_of(tmp_path / "whole", folder, train, 0, 1)
     joined = np.concatenate([read_shard(path).images for path in paths])
     assert np.abs(joined.astype(int) - read_shard(whole).images).max() <= 1
-    assert listed("x", read_shard(whole).labels, "sd", 3.0).shape[0] == 9
+    assert listed("x", read_shard(whole).labels, "sd", "photo").shape[0] == 9
 
 
 def test_a_filtered_shard_keeps_the_indices_of_what_passed(

@@ -11,7 +11,7 @@ from weightscape.config import checked
 from weightscape.errors import UserError
 
 HELP = "the settings of one job as JSON, to run a stage's program by hand"
-WILDCARDS = ("dataset", "split", "backbone", "generator", "guidance", "shard", "family", "dose", "seed")
+WILDCARDS = ("dataset", "split", "backbone", "generator", "recipe", "shard", "family", "dose", "seed")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

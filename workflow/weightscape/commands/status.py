@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from weightscape import assets, study
+from weightscape import assets, recipes, study
 from weightscape.commands.settings import add_config_arguments, load
 from weightscape.errors import UserError
 from weightscape.files import read_json
@@ -109,10 +109,10 @@ def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
         name = f"{dataset}.{generator}"
         if config["generate"]["kind"] == "ddpm":
             jobs.append(("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log"))
-        for guidance in study.guidances(config):
+        for recipe in recipes.names(config):
             for shard in range(config["generate"]["shards"]):
-                made = f"{top}/{generator}/guidance-{guidance}/shard-{shard:05d}.json"
-                jobs.append(("generate", made, f"generate/{name}.guidance-{guidance}.{shard:05d}.log"))
+                made = f"{top}/{generator}/recipe-{recipe}/shard-{shard:05d}.json"
+                jobs.append(("generate", made, f"generate/{name}.recipe-{recipe}.{shard:05d}.log"))
         jobs.append(("train_judge", f"{top}/judge/manifest.json", f"train_judge/{dataset}.log"))
         jobs.append(("measure_quality", f"{top}/{generator}/manifest.json", f"measure_quality/{name}.log"))
     return jobs

@@ -85,15 +85,15 @@ def action(runs: style.Table) -> Sheet:
 
 
 def quality(table: style.Table) -> Sheet:
-    """Quality of the generator by guidance."""
+    """Quality of the generator by recipe."""
     known = list(dict.fromkeys([*table.columns, *QUALITY]))
-    table = table.reindex(columns=known).sort_values(["dataset", "generator", "guidance"])
+    table = table.reindex(columns=known).sort_values(["dataset", "generator"], kind="stable")
     rows = [
-        [row["dataset"], row["generator"], f"{row['guidance']:g}", f"{row['images']:.0f}"]
+        [row["dataset"], row["generator"], row["recipe"], f"{row['guidance']:g}", f"{row['images']:.0f}"]
         + [_number(factor * row[name], digits) for name, (_, factor, digits) in QUALITY.items()]
         for row in table.to_dict("records")
     ]
-    head = ["data set", "generator", "guidance", "images", *(label for label, _, _ in QUALITY.values())]
+    head = ["data set", "generator", "recipe", "guidance", "images", *(label for label, _, _ in QUALITY.values())]
     note = "One generator per data set, so no spread. KID: lower is better; the others: higher is better."
     return Sheet("quality", "Quality of the generator", note, head, rows, 3, _csv(table))
 

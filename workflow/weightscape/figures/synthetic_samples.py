@@ -1,8 +1,11 @@
-"""Synthetic images beside real ones: one grid per guidance, one row per class."""
+"""Synthetic images beside real ones: one grid per recipe, one row per class."""
 
 import functools
 import textwrap
+from collections.abc import Mapping
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import pictures, style
@@ -18,10 +21,10 @@ GRIDS = 4  # at least; fewer leave the page partly empty rather than grow
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
-    """Grids from left to right: real, then each guidance, with the judge's accuracy above."""
+    """Grids from left to right: real, then each recipe, with the judge's accuracy above."""
     samples = tables["samples"]
     samples = samples[samples["kind"].isin(["real", "synthetic"])].sort_values("position")
-    grids = samples.groupby(["dataset", "kind", "guidance", "label"], dropna=False)
+    grids = samples.groupby(["dataset", "kind", "recipe", "label"])
     samples = samples[grids.cumcount() < ACROSS]
     if not (samples["kind"] == "synthetic").any():
         return style.blank("No synthetic image was made.")
@@ -36,7 +39,7 @@ def draw(tables: style.Tables) -> Figure:
 
 def _height(part: style.Table) -> float:
     """Inches at which the grids fill the width of the page."""
-    grids = max(GRIDS, 1 + part["guidance"].nunique())
+    grids = max(GRIDS, part["recipe"].nunique())
     return style.PAGE / grids / ACROSS * part["label"].nunique() + AROUND
 
 
@@ -44,7 +47,7 @@ def _grids(block: SubFigure, part: style.Table, quality: style.Table, scores: st
     quality = quality[quality["dataset"] == part["dataset"].iloc[0]]
     grids = [(_real_title(quality), part[part["kind"] == "real"])]
     synthetic = part[part["kind"] == "synthetic"]
-    grids += [(_title(guidance, quality), rows) for guidance, rows in synthetic.groupby("guidance", sort=True)]
+    grids += [(_title(row), synthetic[synthetic["recipe"] == row["recipe"]]) for row in quality.to_dict("records")]
     grids = [(title, rows) for title, rows in grids if len(rows)]
     axes = block.subplots(1, max(GRIDS, len(grids)), squeeze=False)[0]
     for axis in axes[len(grids) :]:
@@ -71,6 +74,6 @@ def _real_title(quality: style.Table) -> str:
     return "real" + (f"\njudge {100 * known.iloc[0]:.1f} %" if len(known) else "\n")
 
 
-def _title(guidance: object, quality: style.Table) -> str:
-    known = quality.loc[quality["guidance"] == guidance, "judge_accuracy"].dropna()
-    return f"guidance {guidance:g}" + (f"\njudge {100 * known.iloc[0]:.1f} %" if len(known) else "\n")
+def _title(row: Mapping[str, Any]) -> str:
+    share = row["judge_accuracy"]
+    return f"{row['recipe']}, guidance {row['guidance']:g}\n" + ("" if pd.isna(share) else f"judge {100 * share:.1f} %")

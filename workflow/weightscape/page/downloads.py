@@ -13,7 +13,7 @@ TABLES = {
     "runs": "one row per run: what it was trained on and what acted",
     "evaluation": "one row per run and set of images",
     "diversity": "one row per condition, seed, space and measure",
-    "quality": "the generator by guidance",
+    "quality": "the generator by recipe",
     "excluded": "runs and layers that no test sees, and why",
     "run_effects": "effects of every run on the spectra",
     "weight_change": "relative change of every run's weights",

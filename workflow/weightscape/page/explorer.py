@@ -29,8 +29,8 @@ SCALE = 3  # screen pixels per pixel of an image
 Block = dict[str, Any]
 
 
-def blocks(tables: Mapping[str, Table], guidances: Mapping[str, str] | None = None) -> dict[str, Block]:
-    """All blocks by name; `guidances` are those of the synthetic conditions, as family/dose. None without runs."""
+def blocks(tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None) -> dict[str, Block]:
+    """All blocks by name; `recipes` are those of the synthetic conditions, as family/dose. None without runs."""
     conditions = _conditions(tables)
     if conditions.empty:
         return {}
@@ -48,7 +48,7 @@ def blocks(tables: Mapping[str, Table], guidances: Mapping[str, str] | None = No
             made[f"effects-{key}-{metric}-{source}"] = _effect_block(rows, runs, names, at)
         made |= _spectra(_of(tables["esd"], dataset, backbone), key, at, HISTOGRAMS // len(setups))
     for dataset in dict.fromkeys(dataset for dataset, _ in setups):
-        made[f"samples-{dataset}"] = _samples(tables["samples"], dataset, at, guidances or {})
+        made[f"samples-{dataset}"] = _samples(tables["samples"], dataset, at, recipes or {})
     destructive = _destructive(tables.get("conditions"), setups, at)
     return {"index": _index(tables, conditions, setups, made) | {"destructive": destructive}, **made}
 
@@ -230,16 +230,16 @@ def _spectra(esd: Table, key: int, at: Mapping[tuple, int], budget: int) -> dict
     return made
 
 
-def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], guidances: Mapping[str, str]) -> Block:
-    """Pictures as data URIs: real, by condition, and synthetic by guidance; which guidance a condition uses."""
+def _samples(samples: Table, dataset: str, at: Mapping[tuple, int], recipes: Mapping[str, str]) -> Block:
+    """Pictures as data URIs: real, by condition, and synthetic by recipe; which recipe a condition uses."""
     rows = samples[samples["dataset"] == dataset]
-    block: Block = {"pictures": {}, "guidance": {f"{key}": value for key, value in guidances.items()}}
+    block: Block = {"pictures": {}, "recipe": dict(recipes)}
     for (kind, family, dose), part in rows[rows["kind"] != "synthetic"].groupby(
         ["kind", "family", "dose"], dropna=False
     ):
         block["pictures"]["real" if kind == "real" else f"{family}/{dose}"] = _picture(part)
-    for guidance, part in rows[rows["kind"] == "synthetic"].groupby("guidance"):
-        block["pictures"][f"synthetic/{float(guidance):g}"] = _picture(_of_each_class(part))
+    for recipe, part in rows[rows["kind"] == "synthetic"].groupby("recipe"):
+        block["pictures"][f"synthetic/{recipe}"] = _picture(_of_each_class(part))
     return block
 
 

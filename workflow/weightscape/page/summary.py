@@ -77,13 +77,14 @@ def _rounded(row: style.Table) -> str:
 
 
 def recognised(quality: style.Table) -> list[str]:
-    """The guidance whose images the judge recognises best, for each generator."""
+    """The recipe whose images the judge recognises best, for each generator."""
     known = quality[quality["judge_accuracy"].notna()]
     if known.empty:
         return []
     best = known.loc[known.groupby(["dataset", "generator"])["judge_accuracy"].idxmax()]
     return [
         f"{row['dataset']}: the judge recognises {100 * row['judge_accuracy']:.1f} % of the synthetic images "
-        f"at guidance {row['guidance']:g}, and {100 * row['judge_test_accuracy']:.1f} % of real test images."
+        f"of recipe {row['recipe']} (guidance {row['guidance']:g}), and {100 * row['judge_test_accuracy']:.1f} % of "
+        "real test images."
         for row in best.to_dict("records")
     ]

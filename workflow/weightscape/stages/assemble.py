@@ -25,7 +25,7 @@ def real_items(shards: Sequence[Path], origin: str = "real") -> Table | None:
     tables, first = [], 0
     for path in shards:
         labels = read_labels(path)
-        tables.append(listed(place(path), labels, origin, float("nan"), first))
+        tables.append(listed(place(path), labels, origin, first=first))
         first += len(labels)
     return pd.concat(tables, ignore_index=True) if tables else None
 
@@ -35,7 +35,7 @@ def synthetic_items(shards: Sequence[Path]) -> Table | None:
     tables = []
     for path in shards:
         facts = read_record(path.with_suffix(".json"))["facts"]
-        table = listed(place(path), read_labels(path), facts["generator"], facts["guidance"])
+        table = listed(place(path), read_labels(path), facts["generator"], facts["recipe"])
         table["number"] = read_indices(path, facts["first"])
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else None

@@ -1,10 +1,10 @@
-"""Stage 2: one shard of synthetic images: some indices of some classes at one guidance.
+"""Stage 2: one shard of synthetic images: some indices of some classes by one recipe.
 
     python -m weightscape.stages.generate --weights results/2_generate/digits/ddpm/model/weights.safetensors \
-        --out /tmp/guidance-2.0/shard-00000.safetensors --settings "$(weightscape settings generate \
-        --dataset digits --generator ddpm --guidance 2.0 --shard 00000)"
+        --out /tmp/recipe-guided/shard-00000.safetensors --settings "$(weightscape settings generate \
+        --dataset digits --generator ddpm --recipe guided --shard 00000)"
 
-An image depends on (generator, class, guidance, index) alone, not on its shard. A pipeline of diffusers needs the real
+An image depends on (generator, recipe, class, index) alone, not on its shard. A pipeline of diffusers needs the real
 training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
 """
 
@@ -139,13 +139,14 @@ def main(argv: list[str] | None = None) -> None:
         outputs=[arguments.out],
         facts={
             "generator": settings["generator"],
+            "recipe": settings["recipe"],
             "guidance": settings["guidance"],
             "first": settings["indices"][0] if trained_here else 0,
             "images": len(content),
             **facts,
         },
     )
-    print(f"{len(content)} images at guidance {settings['guidance']}")
+    print(f"{len(content)} images by recipe {settings['recipe']}")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Stage 2: how good synthetic images are: recognised by a judge, and compared with held-out real images.
 
-    python -m weightscape.stages.measure_quality --synthetic results/2_generate/digits/ddpm/guidance-*/*.safetensors \
+    python -m weightscape.stages.measure_quality --synthetic results/2_generate/digits/ddpm/recipe-*/*.safetensors \
         --judge results/2_generate/digits/judge/weights.safetensors \
         --test results/1_data/digits/test/shard-00000.safetensors --out /tmp/quality \
         --settings "$(weightscape settings measure_quality --dataset digits --generator ddpm)"
 
-Writes quality.json (a row per guidance) and samples.safetensors (some images of every class and guidance).
+Writes quality.json (a row per recipe) and samples.safetensors (some images of every class and recipe).
 """
 
 from pathlib import Path
@@ -21,13 +21,13 @@ from weightscape.records import read_record, write_record
 STAGE = "measure_quality"
 
 
-def by_guidance(shards: list[Path]) -> dict[float, ImageSet]:
-    """The images of each guidance scale, from the records beside the shards."""
-    groups: dict[float, list[Path]] = {}
+def by_recipe(shards: list[Path]) -> dict[tuple[str, float], ImageSet]:
+    """The images of each recipe and its guidance, from the records beside the shards."""
+    groups: dict[tuple[str, float], list[Path]] = {}
     for path in shards:
-        guidance = read_record(path.with_suffix(".json"))["facts"]["guidance"]
-        groups.setdefault(guidance, []).append(path)
-    return {guidance: read_shards(sorted(paths)) for guidance, paths in sorted(groups.items())}
+        facts = read_record(path.with_suffix(".json"))["facts"]
+        groups.setdefault((facts["recipe"], facts["guidance"]), []).append(path)
+    return {recipe: read_shards(sorted(paths)) for recipe, paths in groups.items()}
 
 
 def quality(
@@ -71,7 +71,7 @@ def chosen(images: ImageSet, per_class: int) -> ImageSet:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure the images of every guidance."""
+    """Measure the images of every recipe."""
     parser = program.arguments_of(STAGE, __doc__)
     parser.add_argument("--synthetic", type=Path, nargs="+", required=True, help="shards of synthetic images")
     parser.add_argument("--judge", type=Path, required=True, help="weights of the judge")
@@ -88,12 +88,14 @@ def main(argv: list[str] | None = None) -> None:
     trusted = read_record(arguments.judge.parent / "manifest.json")["facts"]["test_accuracy"]
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]
     rows, samples = [], {}
-    for guidance, images in by_guidance(arguments.synthetic).items():
+    for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
         row = quality(images, real, weights, arguments.settings)
-        rows.append({"generator": generator, "guidance": guidance, "judge_test_accuracy": trusted, **row})
+        rows.append(
+            {"generator": generator, "recipe": recipe, "guidance": guidance, "judge_test_accuracy": trusted, **row}
+        )
         shown = chosen(images, arguments.settings["quality"]["shown_per_class"])
-        samples |= {f"images/{guidance}": shown.images, f"labels/{guidance}": shown.labels}
-        print(f"guidance {guidance}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
+        samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
+        print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
     code.check()
     write_json(arguments.out / "quality.json", rows)
     write_tensors(arguments.out / "samples.safetensors", samples)
