@@ -104,7 +104,7 @@ def test_a_touched_file_and_another_study_rerun_nothing(finished: Path) -> None:
 
 
 def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edit: Edit) -> None:
-    edit("config.yaml", "strong: {sigma: 0.05}", "strong: {sigma: 0.06}")
+    edit("config.yaml", "strong: {sigma: 0.04}", "strong: {sigma: 0.06}")
     jobs = planned(finished)
     assert jobs.pop("figure") == len(yaml.safe_load((finished / STUDY[1]).read_text())["figures"])
     of_condition = ("finetune", "evaluate", "curvature", "spectra", "measure_diversity")
