@@ -40,6 +40,21 @@ def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub:
             sources.pool_of(good | change, "train", SPLITS, 0)
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"), [("class", [0, 1, -1, 1]), ("class", [0, 1, None, 1]), ("text", ["x", "y", None, "y"])]
+)
+def test_rows_without_a_label_are_counted(tmp_path: Path, kind: str, values: list[Any]) -> None:
+    import datasets
+
+    feature = datasets.ClassLabel(names=["x", "y"]) if kind == "class" else datasets.Value("string")
+    features = datasets.Features(img=datasets.Image(decode=False), kind=feature, style=datasets.Value("string"))
+    rows = [{"img": {"bytes": b"", "path": None}, "kind": value, "style": "real"} for value in values]
+    part = datasets.Dataset.from_list(rows, features=features)
+    datasets.DatasetDict(train=part, test=part).save_to_disk(str(tmp_path / "saved"))
+    with pytest.raises(UserError, match=r"has 1 of 4 rows without a 'kind' .the first: 2.: use a part that has it"):
+        sources.pool_of(hub_block(tmp_path / "saved"), "train", SPLITS, 0)
+
+
 def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
 

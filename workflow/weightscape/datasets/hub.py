@@ -52,10 +52,10 @@ def part(
     source = loaded(path, part, revision)
     _check_columns(source, path, columns)
     image, label = str(columns["image"]), str(columns["label"])
-    values, classes = _names(source, label)
+    values, classes = _names(source, label, path)
     rows = np.arange(len(source))
     if domain is not None:
-        domains, known = _names(source, str(columns["domain"]))
+        domains, known = _names(source, str(columns["domain"]), path)
         if domain not in known:
             raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(known)}: correct `domain`")
         rows = np.flatnonzero(domains == known.index(domain))
@@ -76,7 +76,7 @@ def domains(path: str, part: str, columns: dict[str, str | None], revision: str 
     """The domains that one part holds."""
     source = loaded(path, part, revision)
     _check_columns(source, path, columns)
-    values, known = _names(source, str(columns["domain"]))
+    values, known = _names(source, str(columns["domain"]), path)
     return [known[value] for value in np.unique(values)]
 
 
@@ -99,13 +99,21 @@ def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> No
             raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
 
 
-def _names(source: Any, column: str) -> tuple[np.ndarray, list[str]]:
+def _names(source: Any, column: str, path: str) -> tuple[np.ndarray, list[str]]:
     """A column as int64 labels, and the names that these stand for."""
     import datasets
 
-    values = source.select_columns([column]).with_format("arrow")[:][column].to_numpy()
+    stored = source.select_columns([column]).with_format("arrow")[:][column]
     feature = source.features[column]
-    if isinstance(feature, datasets.ClassLabel):
+    classes = isinstance(feature, datasets.ClassLabel)
+    values = stored.to_numpy()
+    empty = np.asarray(stored.is_null()) | (values == -1 if classes else False)  # -1: the hub's parts without labels
+    if empty.any():
+        raise UserError(
+            f"data set {path} has {int(empty.sum())} of {len(values)} rows without a {column!r} (the first: "
+            f"{int(empty.argmax())}): use a part that has it, or remove those rows"
+        )
+    if classes:
         return values.astype(np.int64), list(feature.names)
     names, labels = np.unique(values.astype(str), return_inverse=True)
     return labels.astype(np.int64), names.tolist()
