@@ -37,6 +37,11 @@ def test_the_strongest_dose_is_farthest_from_its_baseline_and_the_larger_of_two(
     assert set(examples(tmp_path, rows)["dose"]) == {"baseline", expected}
 
 
+def test_the_smallest_size_is_the_strongest():
+    rows = layers("resolution", 0.0, {"half": 14.0, "quarter": 7.0, "most": 21.0})
+    assert style.strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("resolution")] == ["quarter"]
+
+
 def test_of_doses_with_one_number_the_first_name_is_the_strongest():
     rows = layers("synthetic_add", 0.0, {"plain": 1.0, "guided": 1.0, "none": float("nan")})
     assert style.strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("synthetic_add")] == ["guided"]

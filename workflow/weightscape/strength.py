@@ -1,4 +1,7 @@
-"""How strong a dose is: the distance of its number from that of its family's baseline; of two as far, the larger."""
+"""How strong a dose is: the distance of its number from that of its family's baseline; of two as far, the larger.
+
+Sizes below the full one are the stronger the smaller they are.
+"""
 
 from weightscape.frames import Table
 from weightscape.interventions import BASELINE, NEUTRAL
@@ -6,6 +9,8 @@ from weightscape.interventions import BASELINE, NEUTRAL
 
 def strength(family: str, number: float) -> tuple[float, float]:
     """What the doses of a family are compared by, weakest first; 12 decimals, as 1.4 - 1 is less than 1 - 0.6."""
+    if family == "resolution":
+        return -number, number
     return round(abs(number - NEUTRAL.get(family, 0.0)), 12), number
 
 
