@@ -1,12 +1,15 @@
 """Proof of action: what acts is seen, and what does not act as configured fails the run."""
 
+import dataclasses
+import re
 from typing import Any
 
 import pytest
 import torch
 from small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, MODEL, NEUTRAL, SETTINGS, items, model, same, trained
 
-from weightscape import action, feed, networks, training
+from weightscape import action, feed, networks, training, witness
+from weightscape.augmentations import policy
 from weightscape.errors import UserError
 
 
@@ -39,7 +42,9 @@ def test_the_witness_sees_nothing_in_a_baseline() -> None:
     counted = {"updates": 8, "items_drawn": 8 * 16, "unique_images": 60, "evaluations": 1, "images_watched": 8 * 16}
     assert {name: seen[name] for name in counted} == counted
     assert seen["decay_rate"] > 0
-    assert {value for name, value in seen.items() if name not in (*counted, "decay_rate")} == {0.0}
+    assert seen["dropout_modules"] == seen["operations"] == {}
+    known = (*counted, "decay_rate", "dropout_modules", "operations")
+    assert {value for name, value in seen.items() if name not in known} == {0.0}
     action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
 
 
@@ -59,6 +64,95 @@ def test_a_dropout_that_is_never_called_fails() -> None:
     act = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}}
     _, seen, _ = trained(act, net=model(NEUTRAL))
     with pytest.raises(UserError, match=r"dropout \(head\) of 0.4 was asked for, but 0.000 was seen"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+PLACED = [
+    ("test_vit", {"mlp": 0.3}),
+    ("test_vit", {"attention": 0.3}),
+    ("test_vit", {"path": 0.3}),
+    (MODEL, {"block": 0.3}),
+]
+
+
+@pytest.mark.parametrize("calls", [False, True])
+@pytest.mark.parametrize(("name", "dropout"), PLACED)
+def test_one_module_among_many_that_never_drops_fails(name: str, dropout: dict[str, float], calls: bool) -> None:
+    """The published defect: dropout modules that are there and never called."""
+    act, inputs = NEUTRAL | {"dropout": dropout}, INPUT | {"size": 160 if name == "test_vit" else 32}
+    net = networks.prepared(networks.network(name, 3, dropout), torch.device("cpu"))
+    *_, (place, idle) = (
+        (at, module)
+        for at, module in net.named_modules()
+        if getattr(module, "p", 0) > 0 or (getattr(module, "drop_prob", 0) or 0) > 0
+    )
+    if calls:
+        idle.forward = lambda entered: entered
+    else:
+        idle.__class__ = type(type(idle).__name__, (type(idle),), {"__call__": lambda self, entered: entered})
+    _, seen = training.train(net, items(), SETTINGS, act, inputs, run_seed=4)
+    assert place in seen["dropout_modules"]
+    words = "should drop 0.3, but dropped 0" if calls else "of rate 0.3 was never called"
+    with pytest.raises(UserError, match=f"the dropout module {re.escape(place)} {words}"):
+        action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_the_record_names_every_module_that_drops_and_leaves_out_those_without_a_branch() -> None:
+    act = NEUTRAL | {"dropout": {"path": 0.4, "head": 0.2}}
+    net = networks.prepared(networks.network("tf_efficientnet_lite0", 3, act["dropout"]), torch.device("cpu"))
+    _, seen = training.train(net, items(), SETTINGS, act, INPUT, run_seed=4)
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
+    paths = {name: one for name, one in seen["dropout_modules"].items() if name.endswith("drop_path")}
+    assert len(paths) == 9 and max(one["rate"] for one in paths.values()) == pytest.approx(0.35)
+    assert all(one["entered"] == 8 * 16 for one in paths.values())
+
+
+POLICY = [
+    AFFINE,
+    {"name": "elastic", "alpha": 8.0, "sigma": 3.0},
+    {"name": "erasing", "probability": 0.5, "area": 0.04},
+]
+
+
+def test_each_operation_of_a_policy_is_proved(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": POLICY}
+    _, seen, _ = trained(act)
+    assert list(seen["operations"]) == ["0/affine", "1/elastic", "2/erasing"]
+    assert seen["operations"]["2/erasing"] == pytest.approx(0.5, abs=0.2)
+    action.verdict(seen, act, items().description(), SETTINGS["steps"])
+    for name in ("affine", "elastic", "erasing"):
+        with monkeypatch.context() as patch:
+            patch.setitem(policy.OPERATIONS, name, lambda images, *_, **__: images)
+            _, seen, _ = trained(act)
+        with pytest.raises(UserError, match=f"the operation {name} of the policy changed 0% of the images"):
+            action.verdict(seen, act, items().description(), SETTINGS["steps"])
+
+
+def test_looking_at_operations_changes_nothing(monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": POLICY}
+    looked = trained(act)[0]
+    monkeypatch.setattr(training, "without_each", lambda *_: {})
+    assert same(looked, trained(act)[0])
+
+
+def test_decay_that_ends_after_a_while_fails(monkeypatch: Any) -> None:
+    act, rate = NEUTRAL | {"weight_decay": DECOUPLED}, training.learning_rate
+    made: list[torch.optim.Optimizer] = []
+    build = training.optimiser
+
+    def kept(*arguments: Any) -> torch.optim.Optimizer:
+        made.append(build(*arguments))
+        return made[-1]
+
+    def ending(step: int, settings: Any) -> float:
+        for group in made[-1].param_groups if step == 5 else ():
+            group["weight_decay"] = 0.0
+        return rate(step, settings)
+
+    monkeypatch.setattr(training, "optimiser", kept)
+    monkeypatch.setattr(training, "learning_rate", ending)
+    _, seen, _ = trained(act)
+    with pytest.raises(UserError, match=r"a weight decay of 0\.5 was asked for, but one step moved"):
         action.verdict(seen, act, items().description(), SETTINGS["steps"])
 
 
@@ -94,7 +188,10 @@ def test_the_witness_sees_decay_by_replay(decay: dict[str, Any]) -> None:
     _, seen, _ = trained(NEUTRAL | {"weight_decay": decay})
     action.verdict(seen, NEUTRAL | {"weight_decay": decay}, items().description(), SETTINGS["steps"])
     if not decay["coupled"]:
-        assert seen["decay_seen"] == pytest.approx(training.learning_rate(2, SETTINGS) * 0.5, rel=0.01)
+        assert seen["decay_rate"] == pytest.approx(
+            sum(training.learning_rate(step, SETTINGS) for step in (2, 4, 6)) / 3
+        )
+        assert seen["decay_seen"] == pytest.approx(seen["decay_rate"] * 0.5, rel=0.01)
 
 
 def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
@@ -174,6 +271,19 @@ def test_synthetic_items_that_hold_real_images_fail() -> None:
         action.verdict(seen, act, content.description(), SETTINGS["steps"])
 
 
+def test_copies_of_real_images_that_the_run_does_not_draw_fail() -> None:
+    content = items()
+    content.origins[:] = feed.SYNTHETIC
+    act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 1.0}}
+    _, seen, _ = trained(content=content)
+    action.verdict(seen, act, content.description(), SETTINGS["steps"])
+    assert isinstance(content.images, torch.Tensor)
+    real = frozenset(witness.picture(image) for image in content.images.numpy())
+    _, seen, _ = trained(content=dataclasses.replace(content, real=real))
+    with pytest.raises(UserError, match="100% of the images from elsewhere are real training images"):
+        action.verdict(seen, act, content.description(), SETTINGS["steps"])
+
+
 def test_noise_of_another_strength_fails() -> None:
     _, seen, _ = trained(NEUTRAL | {"noise": 0.1})
     action.verdict(seen, NEUTRAL | {"noise": 0.1}, items().description(), SETTINGS["steps"])
@@ -250,7 +360,7 @@ def test_images_that_are_not_drawn_fail() -> None:
 
 
 def test_a_run_whose_evaluation_mode_was_not_looked_at_fails(monkeypatch: Any) -> None:
-    monkeypatch.setattr(action.Witness, "look_at_evaluation", lambda *_: None)
+    monkeypatch.setattr(witness.Witness, "look_at_evaluation", lambda *_: None)
     _, seen, _ = trained()
     with pytest.raises(UserError, match="evaluation mode was never looked at"):
         action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])

@@ -154,7 +154,10 @@ def test_the_papers_doses_inside_fire_in_attention_mlps_and_blocks_at_their_rate
 
 
 @pytest.mark.parametrize("place", ["attention", "mlp"])
-def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(place: str) -> None:
+def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHTSCAPE_CACHE", str(tmp_path))
     config = copy.deepcopy(PAPER)
     dropouts.check(config)
     config["families"]["dropout_inside"]["doses"]["p30"]["places"]["resnet18"] = [place]
@@ -162,3 +165,5 @@ def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(p
     with pytest.raises(UserError, match=expected) as caught:
         dropouts.check(config)
     assert "\n" not in str(caught.value)
+    monkeypatch.setattr(dropouts, "_build", lambda *_: pytest.fail("was built again"))
+    dropouts.check(PAPER)

@@ -44,6 +44,16 @@ def test_a_folder_is_known_by_its_files_and_their_places(tmp_path: Path) -> None
     assert len({first, second, content(root)}) == 3
 
 
+def test_a_link_to_nothing_is_no_fault(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    write(root / "train/cat/a.png", "one")
+    first = content(root)
+    (root / "train/cat/b.png").symlink_to(tmp_path / "none.png")
+    second = content(root)
+    write(tmp_path / "none.png", "two")
+    assert len({first, second, content(root)}) == 3
+
+
 def test_a_further_ood_set_leaves_the_training_set_as_it_is(tmp_path: Path) -> None:
     root = tmp_path / "set"
     write(root / "train.images.npy", "one")

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from weightscape import feed
-from weightscape.files import write_table
-from weightscape.images import ImageSet, write_shards
+from weightscape.files import read_table, write_table
+from weightscape.images import ImageSet, map_shard, write_shards
 from weightscape.items import COLUMNS, listed
 from weightscape.loading import load_items
+from weightscape.witness import picture
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def listing(tmp_path: Path) -> Path:
     for number, path in enumerate(paths):
         labels = content.labels[number * 15 : (number + 1) * 15]
         origin = "real" if number == 0 else "ddpm"
-        tables.append(listed(str(path.relative_to(tmp_path / "results")), labels, origin, float("nan")))
+        tables.append(listed(str(path.relative_to(tmp_path / "results")), labels, origin))
     table = pd.concat([*tables, tables[0].iloc[:1]], ignore_index=True)[COLUMNS]
     path = tmp_path / "results" / "3_assemble" / "set" / "real" / "items.parquet"
     write_table(path, table)
@@ -51,6 +52,15 @@ def test_the_description_counts_what_the_list_holds(listing: Path) -> None:
     found = items.description()
     assert (found["items"], found["unique_images"]) == (31, 30) and len(paths) == 2
     assert found["synthetic_share"] == pytest.approx(15 / 31) and found["extra_share"] == 0
+
+
+def test_real_images_are_known_where_some_items_are_none(listing: Path) -> None:
+    first, second = sorted((listing.parents[3] / "1_data/set/train").glob("*.safetensors"))
+    items, read = load_items(listing, torch.device("cpu"), real=[first])
+    assert items.real == {picture(image) for image in map_shard(first).images} and read == [first, second]
+    real = read_table(listing).query("origin == 'real'")
+    write_table(listing, real)
+    assert load_items(listing, torch.device("cpu"), real=[second])[0].real == frozenset()
 
 
 def test_batches_go_on_where_they_stopped(listing: Path) -> None:

@@ -39,7 +39,13 @@ def test_runs_that_are_new_changed_or_kept_are_trained_without_a_word(tmp_path: 
     retraining.check(CONFIG, [(manifest, settings, code)])
 
 
-def test_it_can_be_allowed_and_does_not_concern_studies_that_keep_all(tmp_path: Path) -> None:
+def test_it_can_be_allowed(tmp_path: Path) -> None:
+    retraining.check(CONFIG | {"allow_retraining": True}, [run(tmp_path / "a")])
+
+
+def test_a_study_that_keeps_all_from_now_on_has_lost_its_weights_all_the_same(tmp_path: Path) -> None:
     planned = [run(tmp_path / "a")]
-    retraining.check(CONFIG | {"allow_retraining": True}, planned)
+    with pytest.raises(UserError, match="trains 1 run again"):
+        retraining.check({"study": {"keep_weights": "all"}, "allow_retraining": False}, planned)
+    (tmp_path / "a" / "initial.safetensors").write_bytes(b"weights")  # only the other was deleted, by hand
     retraining.check({"study": {"keep_weights": "all"}, "allow_retraining": False}, planned)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, NEUTRAL, SETTINGS, items, model, same, trained
 
-from weightscape import action, feed, networks, training
+from weightscape import action, feed, networks, training, witness
 from weightscape.errors import UserError
 
 
@@ -75,7 +75,7 @@ def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any
         net,
         training.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]),
         torch.amp.GradScaler("cpu", enabled=False),
-        action.Witness(net, INPUT, 60),
+        witness.Witness(net, INPUT, 60),
         [],
     )
     assert same(trained(checkpoint=training.Checkpoint(path, "other"))[0], trained()[0])
@@ -85,6 +85,18 @@ def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any
 def test_a_loss_that_is_not_finite_is_said() -> None:
     with pytest.raises(UserError, match=r"the loss is (nan|inf) at step"):
         trained(settings={"learning_rate": 1e30, "schedule": "constant"})
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1e30, "the loss is (nan|inf)"), (float("inf"), "weights are not finite")])
+def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, words: str
+) -> None:
+    path, usual = tmp_path / "checkpoint.pt", training.learning_rate
+    monkeypatch.setattr(training, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
+    with pytest.raises(UserError, match=words):
+        trained(checkpoint=training.Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1})
+    state = torch.load(path, weights_only=True)
+    assert state["step"] >= 5 and all(bool(torch.isfinite(tensor).all()) for tensor in state["model"].values())
 
 
 def test_every_epoch_visits_every_item_once() -> None:

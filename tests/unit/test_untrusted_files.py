@@ -101,14 +101,16 @@ def test_broken_files_of_every_kind_give_one_sentence_or_a_value() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("column", "values"), [("index", [0, 2]), ("index", [-1, 0]), ("label", None)])
+@pytest.mark.parametrize(
+    ("column", "values"), [("index", [0, 2]), ("index", [-1, 0]), ("label", None), ("true_label", [0, 1])]
+)
 def test_an_item_list_that_names_what_is_not_there_is_one_sentence(tmp_path: Path, column: str, values: Any) -> None:
     shard = tmp_path / "1_data" / "a" / "train" / "shard-00000.safetensors"
     write_shard(shard, ImageSet(np.zeros((2, 1, 4, 4), np.uint8), np.zeros(2, np.int64)))
-    items = listed(records.place(shard), np.zeros(2, np.int64), "real", 1.0)
+    items = listed(records.place(shard), np.zeros(2, np.int64), "real")
     path = tmp_path / "3_assemble" / "items.parquet"
     files.write_table(path, items.drop(columns=column) if values is None else items.assign(**{column: values}))
-    with pytest.raises(UserError, match=r"items\.parquet (names no image|is no item list)"):
+    with pytest.raises(UserError, match=r"items\.parquet (names no image|is no item list|has true labels that)"):
         load_items(path, torch.device("cpu"))
 
 

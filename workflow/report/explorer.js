@@ -67,7 +67,7 @@
     if (value === null || value === undefined) return "not known";
     const text = Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-4)
       ? value.toExponential(digits - 2) : String(Number(value.toPrecision(digits)));
-    return text.replace("-", "−");
+    return text.replaceAll("-", "−");
   }
 
   const interval = (mean, half) =>

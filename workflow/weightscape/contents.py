@@ -25,15 +25,24 @@ def content(path: str, apart: str = "") -> str:
     """
     root = Path(path)
     found = [root] if root.is_file() else list(_below(root, apart))
-    states = [(str(file.relative_to(root)), (state := file.stat()).st_size, state.st_mtime_ns) for file in found]
+    states = [(str(file.relative_to(root)), *_state(file)) for file in found]
     seen, key = digest(states), digest([str(root.resolve()), apart])
     known = _known()
     if known.get(key, [None])[0] != seen:
-        lines = (f"{file.relative_to(root)} {sha256(file)}" for file in found)
+        lines = (f"{file.relative_to(root)} {sha256(file) if file.is_file() else 'no file'}" for file in found)
         known[key] = [seen, hashlib.sha256("\n".join(lines).encode()).hexdigest()]
         with contextlib.suppress(UserError):
             write_json(_store(), known)
     return known[key][1]
+
+
+def _state(file: Path) -> tuple[int, int]:
+    """Size and time of a file; a link to nothing has neither."""
+    try:
+        state = file.stat()
+    except OSError:
+        return -1, -1
+    return state.st_size, state.st_mtime_ns
 
 
 def _below(root: Path, apart: str) -> Iterable[Path]:

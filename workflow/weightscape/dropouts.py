@@ -1,8 +1,13 @@
 """Whether a study's networks have what its doses drop: looked up before the first job, where a dose asks for more than
 head and stochastic depth, as timm must then be imported."""
 
-from weightscape import interventions, study
+import contextlib
+from importlib.metadata import version
+from pathlib import Path
+
+from weightscape import cache, interventions, study
 from weightscape.errors import UserError
+from weightscape.files import read_json, write_json
 from weightscape.study import Config
 
 COMMON = {"head", "path"}
@@ -18,8 +23,30 @@ def check(config: Config) -> None:
             places = frozenset(place for place, rate in rates.items() if rate > 0)
             if places - COMMON:
                 asked.setdefault((backbone, places), f"families.{family}.doses.{dose}")
+    known = _known()
+    new = []
     for (backbone, places), key in asked.items():
-        _build(config["backbones"][backbone]["model"], places, f"{key} in backbone {backbone!r}")
+        model = config["backbones"][backbone]["model"]
+        name = f"{model} {','.join(sorted(places))} timm {version('timm')}"
+        if name not in known:
+            _build(model, places, f"{key} in backbone {backbone!r}")
+            new.append(name)
+    if new:
+        with contextlib.suppress(UserError):
+            write_json(_store(), sorted({*known, *new}))
+
+
+def _store() -> Path:
+    """What was found to be there: to ask timm takes as long as the rest of a plan."""
+    return cache.folder() / "dropouts.json"
+
+
+def _known() -> list[str]:
+    try:
+        known = read_json(_store())
+    except (UserError, OSError):
+        return []
+    return known if isinstance(known, list) else []
 
 
 def _build(model: str, places: frozenset[str], key: str) -> None:

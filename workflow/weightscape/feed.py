@@ -38,7 +38,8 @@ class Mapped:
 class Items:
     """Training items: uint8 images [n, c, h, w] on the device or mapped; the rest, [n], is on the device.
 
-    `origins` is one of REAL, EXTRA, SYNTHETIC; `sources` numbers the different images that the items refer to.
+    `origins` is one of REAL, EXTRA, SYNTHETIC; `sources` numbers the different images that the items refer to; `real`
+    has the digests of the real training images, where some items are none.
     """
 
     images: Tensor | Mapped
@@ -46,6 +47,7 @@ class Items:
     true_labels: Tensor
     origins: Tensor
     sources: Tensor
+    real: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.labels)

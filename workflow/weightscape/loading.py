@@ -1,5 +1,6 @@
 """The training items of a list, on the device for the whole run if they fit there, else memory-mapped."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,27 @@ from weightscape.checkpoints import open_checkpoint
 from weightscape.errors import UserError
 from weightscape.feed import EXTRA, REAL, SYNTHETIC, Items, Mapped
 from weightscape.files import read_columns
-from weightscape.images import map_shard
+from weightscape.images import map_shard, read_labels
 from weightscape.records import results_of
+from weightscape.witness import picture
 
 ORIGINS = {"real": REAL, "extra": EXTRA}
 SHARE_OF_MEMORY = 0.5
 """The most of a device's free memory that images may take."""
 
+READ_AT_ONCE = 20 * 10**9
+"""Bytes of real images that are read to know their copies; of more, only those that the run draws are known."""
+
 NEEDED = {"shard", "index", "label", "true_label", "origin"}
 """Columns of an item list that say what is trained on."""
 
 
-def load_items(path: Path, device: torch.device, resident: bool | None = None) -> tuple[Items, list[Path]]:
-    """The items of a list, and the shards that their images are in.
+def load_items(
+    path: Path, device: torch.device, resident: bool | None = None, real: Sequence[Path] = ()
+) -> tuple[Items, list[Path]]:
+    """The items of a list, and the shards that their images, and the real ones beside them, are in.
 
+    `real` are the shards of the real training set, read where some items are not of it: none of these may be a copy.
     `resident` decides whether the images are held on the device; by default they are if they take less than half of
     its free memory.
     """
@@ -36,6 +44,10 @@ def load_items(path: Path, device: torch.device, resident: bool | None = None) -
     if not len(shard_of) or (table["index"] < 0).any() or (table["index"] >= [len(pixels[n]) for n in shard_of]).any():
         raise UserError(f"{path} names no image, or one that its shard does not have: make the list again")
     mapped = Mapped(pixels, shard_of, table["index"])
+    stored = [read_labels(shard) for shard in paths]
+    starts = np.cumsum([0, *(len(part) for part in stored)])[shard_of]
+    if (np.concatenate(stored)[starts + table["index"]] != table["true_label"]).any():
+        raise UserError(f"{path} has true labels that its shards do not have: make the list again")
     if resident is None:
         resident = _bytes(mapped) < SHARE_OF_MEMORY * _free_memory(device)
     labels, true_labels = (torch.from_numpy(np.array(table[column])) for column in ("label", "true_label"))
@@ -43,7 +55,17 @@ def load_items(path: Path, device: torch.device, resident: bool | None = None) -
     rows = np.stack([shard_of, table["index"]])
     sources = torch.from_numpy(np.unique(rows, axis=1, return_inverse=True)[1].reshape(-1))
     images = _resident(paths, mapped).to(device) if resident else mapped
-    return Items(images, *(part.to(device) for part in (labels, true_labels, origins, sources))), paths
+    known = _digests(real) if bool((origins != REAL).any()) else frozenset()
+    read = [*paths, *(shard for shard in real if known and shard not in paths)]
+    where = [part.to(device) for part in (labels, true_labels, origins, sources)]
+    return Items(images, where[0], where[1], where[2], where[3], known), read
+
+
+def _digests(shards: Sequence[Path]) -> frozenset[int]:
+    """Digests of the images of shards, where they are few enough to be read within a minute; else none."""
+    if sum(shard.stat().st_size for shard in shards) > READ_AT_ONCE:
+        return frozenset()
+    return frozenset(picture(image) for shard in shards for image in _images(shard))
 
 
 def _images(shard: Path) -> np.ndarray:

@@ -13,6 +13,12 @@ KEYWORDS = ("wheel", "hub", "none")
 def check_data(config: Mapping[str, Any], dataset: str) -> None:
     """The folders that a data set and its OOD sets name must be there, and a domain must have a source of domains."""
     block = config["data"][dataset]
+    parts = block.get("parts") or {}
+    if parts and parts["train"] == parts["test"]:
+        raise UserError(
+            f"config: data.{dataset}.parts has {parts['train']!r} for training and for testing: name two parts, or set "
+            "parts.test to null to split one"
+        )
     if block.get("root") is not None:
         _folder(f"data.{dataset}.root", block["root"])
     for name, ood in block["ood"].items():
@@ -21,6 +27,14 @@ def check_data(config: Mapping[str, Any], dataset: str) -> None:
             _folder(f"{key}.root", ood["root"])
         if ood["source"] == "domain" and not has_domains(block):
             raise UserError(f"config: {key}.source = 'domain', but a data set of source {block['source']!r} has none")
+        if (
+            ood["source"] == "domain"
+            and block["source"] == "huggingface"
+            and block.get("domain") in (None, ood["domain"])
+        ):
+            raise UserError(
+                f"config: {key}.domain = {ood['domain']!r} is also trained on: set data.{dataset}.domain to another"
+            )
         if ood["source"] == "image_folder" and "image" not in block:
             raise UserError(f"config: {key}.source = 'image_folder' needs a data set that is no package")
         if ood["source"] == "uci_digits" and "image" in block:

@@ -12,6 +12,9 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.files import read_json
 
+WEIGHTS = ("initial", "after")
+"""Dropped together; one that is deleted by hand leaves the other, and its run is made again as any deleted result."""
+
 Planned = tuple[Path, str, str]
 """Of a planned run: its manifest, its settings as JSON, the digest of its code."""
 
@@ -22,7 +25,7 @@ def again(planned: Iterable[Planned]) -> list[Path]:
 
 
 def _dropped(manifest: Path, settings: str, code: str) -> bool:
-    if not manifest.is_file() or (manifest.parent / "after.safetensors").exists():
+    if not manifest.is_file() or any((manifest.parent / f"{name}.safetensors").exists() for name in WEIGHTS):
         return False
     record = read_json(manifest)
     return record.get("settings") == json.loads(settings) and record.get("code") == code
@@ -36,13 +39,13 @@ def hours(folders: Iterable[Path]) -> float:
 
 def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:
     """Stop a plan that trains runs again only because their weights were dropped."""
-    if config["study"]["keep_weights"] == "all" or config["allow_retraining"]:
+    if config["allow_retraining"]:
         return
     lost = again(planned)
     if lost:
         runs = "1 run" if len(lost) == 1 else f"{len(lost)} runs"
         raise UserError(
-            f"this plan trains {runs} again, about {hours(lost):.1f} GPU hours as measured, since study.keep_weights = "
-            f"{config['study']['keep_weights']!r} dropped the weights that a later stage now needs: allow it with "
+            f"this plan trains {runs} again, about {hours(lost):.1f} GPU hours as measured, since "
+            "study.keep_weights had the weights dropped that a later stage now needs: allow it with "
             "--config allow_retraining=true, or take back what asks for them"
         )

@@ -60,8 +60,13 @@ def runs(results: Path, outline: Outline) -> Table:
         facts = read_record(results / "4_finetune" / run / "manifest.json")["facts"]
         final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
         judge = {"judge_accuracy": judged.get(key, float("nan"))}
-        rows.append({**columns, "items": facts["items"], **facts["action"], **judge, **final})
+        rows.append({**columns, "items": facts["items"], **_numbers(facts["action"]), **judge, **final})
     return pd.DataFrame(rows)
+
+
+def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that are one number each: those of single modules and operations stay in the record."""
+    return {name: value for name, value in facts.items() if not isinstance(value, dict)}
 
 
 def judge_accuracy(results: Path, outline: Outline) -> dict[tuple[Any, ...], float]:

@@ -7,7 +7,7 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 import math
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from weightscape.action import Witness, asked_to_decay, decay_of_step
 from weightscape.augmentations.policy import augmented
 from weightscape.draws import Draws
 from weightscape.errors import UserError
@@ -25,6 +24,7 @@ from weightscape.files import replacing
 from weightscape.networks import as_input, as_unit, head_name
 from weightscape.progress import Progress
 from weightscape.seeds import seed
+from weightscape.witness import Witness, asked_to_decay, decay_of_step
 
 
 def learning_rate(step: int, settings: Mapping[str, Any]) -> float:
@@ -93,7 +93,7 @@ def step_seen(
     after = [parameter.detach() for parameter in parameters]
     without = [plain[parameter] for parameter in parameters]
     coupled = [wanted[parameter] for parameter in parameters] if wanted else after
-    witness.count(decay_rate=rate, **decay_of_step(before, after, without, coupled, asked))
+    witness.count(decay_looks=1, decay_rate=rate, **decay_of_step(before, after, without, coupled, asked))
 
 
 def arithmetic(device: torch.device, precision: str) -> torch.autocast:
@@ -115,7 +115,7 @@ def train(
     """Train the network in place; returns the history (one row per block of steps) and what the witness saw."""
     steps = settings["steps"]
     optimizer = optimiser(model, settings, action["weight_decay"])
-    witness = Witness(model, input_settings, int(items.sources.max()) + 1)
+    witness = Witness(model, input_settings, int(items.sources.max()) + 1, items.real)
     scaler = torch.amp.GradScaler(items.device.type, enabled=settings["precision"] == "float16")
     history: list[dict[str, float]] = []
     sums = torch.zeros(3, device=items.device)
@@ -123,14 +123,18 @@ def train(
     if settings["compile"]:
         torch.use_deterministic_algorithms(True, warn_only=True)  # tells the compiler too
         model.compile()
+    decay_looks = {steps * quarter // 4 for quarter in (1, 2, 3)}
     progress = Progress("finetune", steps)
     progress.resume(first)
     model.train()
     for step, rows, epochs, stored in batches(items, run_seed, range(first, steps), settings["batch_size"]):
         labels = items.labels[rows]
-        seen = augmented(as_unit(stored), Draws(run_seed, epochs, rows), action["operations"], action["noise"])
+        draws = Draws(run_seed, epochs, rows)
+        seen = augmented(as_unit(stored), draws, action["operations"], action["noise"])
         looks = step % settings["witness_every"] == 0
         witness.watch(stored if looks else None, items.origins[rows] if looks else None)
+        if looks and len(action["operations"]) > 1:
+            witness.count_operations(seen, without_each(as_unit(stored), draws, action["operations"]))
         witness.count_items(items.origins[rows], items.sources[rows], labels != items.true_labels[rows])
         torch.manual_seed(seed("dropout", run_seed, step))
         rate = learning_rate(step, settings)
@@ -143,7 +147,7 @@ def train(
         scaler.scale(loss).backward()
         scaler.unscale_(optimizer)
         norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
-        if step >= steps // 4 and "decay_seen" not in witness.counts and math.isfinite(norm):
+        if step in decay_looks and math.isfinite(norm):
             step_seen(model, optimizer, witness, action["weight_decay"], rate)
         else:
             scaler.step(optimizer)
@@ -156,15 +160,31 @@ def train(
             sums.zero_()
             stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
             if checkpoint and (stop or (step + 1) % settings["checkpoint_every"] == 0):
+                check_finite(model, step + 1)  # what is kept must be worth resuming
                 checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
             if stop:
                 sys.exit(143)
         progress.advance()
+    check_finite(model, steps)
+    return history, witness.report()
+
+
+def check_finite(model: nn.Module, steps: int) -> None:
+    """Weights that are not finite stop the run."""
     if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
         raise UserError(
             f"the weights are not finite after {steps} steps: lower finetune.learning_rate or the strength of this dose"
         )
-    return history, witness.report()
+
+
+def without_each(images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    """The same images without each of the operations, by the operation's place and name."""
+    return {
+        f"{left_out}/{operation['name']}": augmented(
+            images, draws, [None if place == left_out else other for place, other in enumerate(operations)]
+        )
+        for left_out, operation in enumerate(operations)
+    }
 
 
 def _block(step: int, history: list[dict[str, float]], sums: Tensor, rate: float) -> dict[str, float]:

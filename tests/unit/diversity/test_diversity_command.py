@@ -70,6 +70,33 @@ def test_the_same_files_and_seed_give_the_same_bytes(write, images, tmp_path, ca
     assert outs[0].read_bytes() == outs[1].read_bytes() != outs[2].read_bytes()
 
 
+@pytest.mark.parametrize("side", [32, 40, 64])
+def test_noise_is_made_as_large_as_the_images_and_treated_as_they_are(write, rng, tmp_path, capsys, side):
+    made = write("made", images=rng.integers(0, 256, (60, 1, side, side), dtype=np.uint8))
+    assert run(capsys, made, "--rows", 30, "--out", tmp_path / "o.json")[0] == 0
+    scores = read_json(tmp_path / "o.json")["vendi"]
+    assert scores["noise"]["mean"]["1"] == pytest.approx(scores["common"]["mean"]["1"], rel=0.05)
+
+
+def test_the_hub_is_asked_for_nothing(tmp_path):
+    lines = (
+        "from weightscape.commands.embedded import embedder",
+        "from weightscape.errors import UserError",
+        "try:",
+        "    embedder('resnet18', 'hub')",
+        "except UserError as error:",
+        "    print(error)",
+        "from huggingface_hub import constants",
+        "print(constants.HF_HUB_OFFLINE, constants.HF_HOME)",
+    )
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    variables |= {"PYTHONPATH": str(WORKFLOW), "WEIGHTSCAPE_CACHE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], env=variables, capture_output=True, text=True)
+    said = done.stdout.splitlines()
+    assert done.returncode == 0 and said[1] == f"True {tmp_path / 'huggingface'}", done.stderr
+    assert "resnet18" in said[0] and not done.stderr
+
+
 def test_embeddings_have_no_noise_of_pixels(write, rng, tmp_path, capsys):
     made = write("made", embeddings=rng.standard_normal((30, 8)).astype(np.float16))
     assert run(capsys, made, "--out", tmp_path / "o.json")[0] == 0
@@ -116,6 +143,7 @@ FAULTS = {
     ),
     "labels not whole": ({"embeddings": np.ones((4, 2)), "labels": np.ones(4)}, [], "whole numbers [4]"),
     "no baseline": ({"embeddings": np.ones((4, 2))}, ["--appended-from", "2"], "give it by --baseline"),
+    "one row": ({"embeddings": np.ones((4, 2))}, ["--rows", "1"], "common_rows must be a whole number of at least 2"),
     "no rows": ({"embeddings": np.ones((4, 2))}, ["--rows", "0"], "common_rows must be a whole number"),
     "other size": ({"embeddings": np.ones((4, 3))}, ["--against", "OTHER"], "bring them to one size"),
     "too late a row": (

@@ -239,6 +239,37 @@ def test_the_program_writes_shards_that_assemble_reads(folder: Path, tmp_path: P
     assert listed("x", read_shard(whole).labels, "sd", "photo").shape[0] == 9
 
 
+def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path: Path) -> None:
+    """Shards of the model that is trained here hold some indices of every class."""
+    labels, numbers = np.repeat(np.arange(3), 8), np.tile(np.arange(8), 3)
+    images = (10 * labels + numbers).astype(np.uint8)[:, None, None, None] * np.ones((1, 1, 2, 2), np.uint8)
+    found = []
+    for shards in (1, 4):
+        paths = []
+        for shard, chosen in enumerate(np.array_split(np.arange(8), shards)):
+            rows = np.isin(numbers, chosen)
+            path = tmp_path / f"{shards}/2_generate/a/ddpm/recipe-x/shard-{shard:05d}.safetensors"
+            write_shard(path, ImageSet(images[rows], labels[rows]))
+            facts = {"generator": "ddpm", "recipe": "x", "first": int(chosen[0])}
+            write_record(
+                path.parent,
+                name=path.stem,
+                stage="generate",
+                settings={},
+                code="",
+                inputs=[],
+                outputs=[path],
+                facts=facts,
+            )
+            paths.append(path)
+        table = assemble.synthetic_items(paths)
+        assert table is not None
+        root = tmp_path / str(shards)
+        pixels = [read_shard(root / row["shard"]).images[row["index"], 0, 0, 0] for row in table.to_dict("records")]
+        found.append((table[["label", "number"]].to_numpy().tolist(), pixels))
+    assert found[0] == found[1] and found[0][1] == [10 * label + number for label, number in found[0][0]]
+
+
 def test_a_filtered_shard_keeps_the_indices_of_what_passed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

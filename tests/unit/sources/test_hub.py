@@ -1,5 +1,6 @@
 """Data sets of the library `datasets`, from folders."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 from source_miniatures import SPLITS, hub_block, picture, run
 
+from weightscape import own_files
 from weightscape.datasets import sources
 from weightscape.errors import UserError
 
@@ -53,6 +55,21 @@ def test_rows_without_a_label_are_counted(tmp_path: Path, kind: str, values: lis
     datasets.DatasetDict(train=part, test=part).save_to_disk(str(tmp_path / "saved"))
     with pytest.raises(UserError, match=r"has 1 of 4 rows without a 'kind' .the first: 2.: use a part that has it"):
         sources.pool_of(hub_block(tmp_path / "saved"), "train", SPLITS, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"parts": {"train": "train", "test": "train"}}, "data.a.parts has 'train' for training and for testing"),
+        ({"domain": "sketch"}, "data.a.ood.sketch.domain = 'sketch' is also trained on"),
+        ({"domain": None}, "data.a.ood.sketch.domain = 'sketch' is also trained on"),
+    ],
+)
+def test_images_that_would_be_trained_and_tested_on_are_refused(change: dict[str, Any], sentence: str) -> None:
+    block = hub_block(Path("none")) | {"ood": {"sketch": {"source": "domain", "domain": "sketch", "images": "all"}}}
+    own_files.check_data({"data": {"a": block}}, "a")
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        own_files.check_data({"data": {"a": block | change}}, "a")
 
 
 def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

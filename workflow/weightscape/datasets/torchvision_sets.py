@@ -29,9 +29,13 @@ def opened(name: str, root: Path, part: str | None, download: bool = False) -> A
     known = inspect.signature(kind).parameters
     choice: dict[str, Any] = {}
     if "train" in known and part is not None:
+        if part not in ("train", "test"):
+            raise UserError(f"torchvision's {name} has no part {part!r}, but train and test: correct `parts`")
         choice = {"train": part == "train"}
     elif "split" in known and part is not None:
         choice = {"split": part}
+    elif part not in (None, "train"):
+        raise UserError(f"torchvision's {name} has no parts, so none called {part!r}: set parts.test to null")
     if download and "download" in known:
         choice["download"] = True
         _keep_members_inside()

@@ -55,7 +55,7 @@ class DiversitySettings:
 
 
 _LEAST = {
-    "common_rows": 1,
+    "common_rows": 2,
     "draws": 1,
     "rarefaction_rows": 1,
     "rarefaction_draws": 1,

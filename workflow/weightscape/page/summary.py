@@ -40,7 +40,8 @@ def size(runs: style.Table) -> str:
 
 def baseline(evaluation: style.Table) -> str:
     """Accuracy of all baseline runs together."""
-    rows = outcomes.measured(evaluation[evaluation["dose"] == style.BASELINE])
+    rows = outcomes.measured(evaluation)  # of all: which sets count follows from what any condition trains on
+    rows = rows[rows["dose"] == style.BASELINE]
     groups = rows.groupby("measure")["value"]
     mean, sd, n = groups.mean(), groups.std(), groups.count()
     parts = [

@@ -38,7 +38,10 @@ def synthetic_items(shards: Sequence[Path]) -> Table | None:
         table = listed(place(path), read_labels(path), facts["generator"], facts["recipe"])
         table["number"] = read_indices(path, facts["first"])
         tables.append(table)
-    return pd.concat(tables, ignore_index=True) if tables else None
+    if not tables:
+        return None
+    # one order, however many shards there are: runs draw by the row of an item
+    return pd.concat(tables).sort_values(["label", "number"], kind="stable", ignore_index=True)
 
 
 def main(argv: list[str] | None = None) -> None:

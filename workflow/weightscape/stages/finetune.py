@@ -38,9 +38,11 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.loading import load_items
 
     device = prepare(arguments.device, arguments.threads)
-    items, shards = load_items(arguments.items, device)
+    described = read_record(arguments.data)
+    train = [arguments.data.parent / name for name in sorted(described["outputs"])]
+    items, shards = load_items(arguments.items, device, real=train)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
-    classes = len(read_record(arguments.data)["facts"]["classes"])
+    classes = len(described["facts"]["classes"])
     model = networks.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
     networks.initialise_head(model, settings["seed"])
     weights, head = read_tensors(arguments.backbone), networks.head_parameters(model)
