@@ -121,6 +121,19 @@ def test_the_accuracy_table_is_mean_and_sd_over_seeds(page, tables):
     assert f"<td>{row[4]}</td><td>{row[5]}</td>" in page
 
 
+def test_the_summary_means_over_the_same_sets_as_the_table(tables):
+    evaluation = tables["evaluation"]
+    away = evaluation[evaluation["split"].str.startswith("ood-") & (evaluation["split"] != "ood-noise-3")]
+    runs = away[away["dose"] == "baseline"].groupby(["family", "seed"])["accuracy"].mean()
+    words = f"mean OOD accuracy {100 * runs.mean():.1f} ± {100 * runs.std():.1f} %"
+    assert words in summary.baseline(evaluation)
+
+
+def test_the_summary_says_what_the_judge_recognises_of_every_recipe(tables):
+    (found,) = summary.recognised(tables["quality"])
+    assert "74.2 % (recipe blind, guidance 0), 91.3 % (recipe guided, guidance 2), 88.4 % (recipe strong" in found
+
+
 def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
     kept = tables["run_effects"].query("role == 'hidden' and source == 'change' and metric == 'log_norm'")
     chosen = kept.query("family == 'weight_decay' and dose == 'strong'")
@@ -161,6 +174,13 @@ def test_the_summary_claims_nothing_of_what_holm_or_the_destroyed_accuracy_forbi
 
 def test_numbers_have_the_digits_that_their_interval_bears(tables):
     assert claims.rounded([0.0001019, -0.0002771, 0.0004809]) == ["0.00010", "\N{MINUS SIGN}0.00028", "0.00048"]
+    wide = [
+        "\N{MINUS SIGN}1.494 \N{MULTIPLICATION SIGN} 10⁷",
+        "\N{MINUS SIGN}1.5 \N{MULTIPLICATION SIGN} 10⁷",
+        "3 \N{MULTIPLICATION SIGN} 10¹⁰",
+    ]
+    assert claims.rounded([-14944732.0, -15001000.0, 3e10]) == wide
+    assert claims.number(3.2e-7) == "3.2 \N{MULTIPLICATION SIGN} 10⁻⁷" and claims.number(270.0) == "270"
     row = tables["claims"].iloc[0].to_dict()
     row |= {"metric": "test accuracy", "estimate": -0.002333, "low": -0.04106, "high": 0.0364, "unit": "share", "n": 12}
     found = claims.estimate(pd.Series(row)).replace("\N{MINUS SIGN}", "-")

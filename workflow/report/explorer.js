@@ -54,11 +54,12 @@
     if (!held.length) return null;
     if (held.includes(state.layer)) return state.layer;
     const place = names.indexOf(state.layer);
-    if (place < 0) return held.reduce((a, b) => (spectra(b).M > spectra(a).M ? b : a));
+    if (place < 0) return held.reduce((a, b) => (size(b) > size(a) ? b : a));
     return held.reduce((a, b) => (distance(names, b, place) < distance(names, a, place) ? b : a));
   }
 
   const distance = (names, name, place) => Math.abs(names.indexOf(name) - place);
+  const size = (name) => spectra(name).M * 1e6 + spectra(name).N;
   const spectra = (name) => block(`esd-${setup()}-${name}`);
 
   // --- words

@@ -140,10 +140,17 @@ def metric(name: object) -> str:
     return METRICS.get(text(name), text(name))
 
 
+LARGE = 1e5
+"""From here on numbers are written with powers of ten."""
+RAISED = str.maketrans("0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b")
+
+
 def rounded(values: Sequence[float]) -> list[str]:
     """Estimate, low and high with as many decimals as two digits of the interval's width need."""
     _, low, high = values
     if not (_known(low) and _known(high) and high > low):
+        return [number(value) for value in values]
+    if max(map(abs, values)) >= LARGE:
         return [number(value) for value in values]
     decimals = min(max(1 - math.floor(math.log10(high - low)), 0), 9)
     return [signed(value, decimals) if _known(value) else "" for value in values]
@@ -180,7 +187,11 @@ def text(value: object) -> str:
 
 def number(value: object) -> str:
     """Four significant digits with a true minus sign; empty where missing."""
-    return f"{value:.4g}".replace("-", "\u2212") if _known(value) else ""
+    if not _known(value):
+        return ""
+    mantissa, _, power = f"{value:.4g}".partition("e")
+    raised = f" \u00d7 10{str(int(power)).translate(RAISED)}" if power else ""
+    return mantissa.replace("-", "\u2212") + raised
 
 
 def _known(value: object) -> bool:

@@ -78,14 +78,16 @@ def _rounded(row: style.Table) -> str:
 
 
 def recognised(quality: style.Table) -> list[str]:
-    """The recipe whose images the judge recognises best, for each generator."""
+    """What the judge recognises of each recipe's images, for each generator."""
     known = quality[quality["judge_accuracy"].notna()]
-    if known.empty:
-        return []
-    best = known.loc[known.groupby(["dataset", "generator"])["judge_accuracy"].idxmax()]
-    return [
-        f"{row['dataset']}: the judge recognises {100 * row['judge_accuracy']:.1f} % of the synthetic images "
-        f"of recipe {row['recipe']} (guidance {row['guidance']:g}), and {100 * row['judge_test_accuracy']:.1f} % of "
-        "real test images."
-        for row in best.to_dict("records")
-    ]
+    found = []
+    for dataset, rows in known.groupby("dataset"):
+        shares = ", ".join(
+            f"{100 * row['judge_accuracy']:.1f} % (recipe {row['recipe']}, guidance {row['guidance']:g})"
+            for row in rows.to_dict("records")
+        )
+        real = 100 * rows["judge_test_accuracy"].iloc[0]
+        found.append(
+            f"{dataset}: the judge recognises {shares} of the synthetic images, and {real:.1f} % of real test images."
+        )
+    return found
