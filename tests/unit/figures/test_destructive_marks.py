@@ -41,6 +41,29 @@ def test_a_destructive_dose_bears_a_dagger_and_others_none(name, tables):
     assert not any(DAGGER in word for word in words(name, unknown))
 
 
+SCATTERED = {
+    "effect_against_change": 4,  # panels with the one destructive condition
+    "diversity_against_ood": 4,
+    "diversity_spaces": 1,
+    "synthetic_share": 3,
+    "id_against_ood": None,  # every run, on every set
+}
+
+
+@pytest.mark.parametrize("name", SCATTERED)
+def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name):
+    tables = made_tables.study(layers=2, families=("augment", "synthetic_add", "real_add"))
+    harm = (tables["conditions"]["family"] == "synthetic_add") & (tables["conditions"]["number"] == 1)
+    assert harm.sum() == 1
+    conditions = tables["conditions"].assign(destructive=harm)
+    found = words(name, tables | {"conditions": conditions})
+    runs = tables["evaluation"].query("family == 'synthetic_add' and number == 1 and split.str.startswith('ood-')")
+    assert found.count(DAGGER) == (SCATTERED[name] or len(runs))
+    assert sum(WORDS in word for word in found) == 1
+    known = {key: table for key, table in tables.items() if key != "conditions"}
+    assert not any(DAGGER in word for word in words(name, known | {"conditions": conditions.assign(destructive=False)}))
+
+
 def test_the_explorer_knows_the_reason(tables):
     index = explorer.blocks(tables)["index"]
     ((setup, place, reason),) = index["destructive"]

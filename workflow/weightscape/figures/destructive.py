@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from weightscape.figures import style
 
@@ -28,6 +29,13 @@ def dagger(rows: style.Table) -> str:
 def note(words: str, rows: style.Table) -> str:
     """A note, with what the dagger means where some of its rows have one."""
     return f"{words}\n{WORDS}" if dagger(rows) else words
+
+
+def beside(axis: Axes, rows: style.Table, x: str, y: str) -> None:
+    """Daggers at the upper right of the marks of destructive conditions."""
+    known = rows[rows["destructive"].astype(bool)] if "destructive" in rows else rows.head(0)
+    for at in zip(known[x], known[y], strict=True):
+        axis.annotate(DAGGER, at, (2.5, 1.5), textcoords="offset points", fontsize=6, annotation_clip=True)
 
 
 def legend_note(rows: style.Table) -> dict[str, Any]:

@@ -4,9 +4,10 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import scatter, style
+from weightscape.figures.destructive import marked
 from weightscape.figures.outcomes import RUN, measured
 
-TABLES = ("evaluation", "diversity")
+TABLES = ("evaluation", "diversity", "conditions")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}
 ROW = 2.1  # inches
 
@@ -15,7 +16,7 @@ ROW = 2.1  # inches
 def draw(tables: style.Tables) -> Figure:
     """Rows: spaces; columns: scores."""
     return style.each_setup(
-        paired(tables["evaluation"], tables["diversity"]),
+        marked(paired(tables["evaluation"], tables["diversity"]), tables.get("conditions")),
         style.SETUP,
         lambda part: ROW * part["place"].nunique() + 0.7,
         _panels,
@@ -47,4 +48,4 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             scatter.draw_marks(axis, means)
             axis.set_xlabel(f"{title} ({place})")
         row[0].set_ylabel("mean OOD\naccuracy (%)")
-    scatter.legend(block, part["family"], pd.concat(counts))
+    scatter.legend(block, part, pd.concat(counts))

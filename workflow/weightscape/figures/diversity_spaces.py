@@ -3,8 +3,9 @@
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import scatter, style
+from weightscape.figures.destructive import marked
 
-TABLES = ("diversity",)
+TABLES = ("diversity", "conditions")
 SPACE = "pixels"
 KEYS = ["dataset", "family", "dose", "number", "seed"]
 
@@ -12,7 +13,7 @@ KEYS = ["dataset", "family", "dose", "number", "seed"]
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per embedding; in the shaded quarters pixels and embedding move in opposite directions."""
-    table = changes(tables["diversity"])
+    table = marked(changes(tables["diversity"]), tables.get("conditions"))
     width = style.COLUMN if table["space"].nunique() < 2 else style.PAGE
     absent = "No diversity was measured in an embedding."
     return style.each_setup(table, ["dataset"], lambda _: 3.3, _panels, absent, width)
@@ -45,4 +46,4 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_xlabel("change of Vendi score in pixels (%)")
         axis.set_ylabel("change of Vendi score\nin the embedding (%)")
         axis.set_title(space)
-    scatter.legend(block, part["family"], means["n"], across=2 if len(spaces) < 2 else scatter.LEGEND)
+    scatter.legend(block, part, means["n"], across=2 if len(spaces) < 2 else scatter.LEGEND)

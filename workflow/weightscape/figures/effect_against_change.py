@@ -7,9 +7,10 @@ within the seed spread and logarithmic outside.
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import scatter, style
+from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import symlog_axis
 
-TABLES = ("run_effects", "weight_change")
+TABLES = ("run_effects", "weight_change", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 RUN = [*style.SETUP, "family", "dose", "seed"]
 
@@ -18,7 +19,7 @@ RUN = [*style.SETUP, "family", "dose", "seed"]
 def draw(tables: style.Tables) -> Figure:
     """One panel per metric."""
     return style.each_setup(
-        paired(tables["run_effects"], tables["weight_change"]),
+        marked(paired(tables["run_effects"], tables["weight_change"]), tables.get("conditions")),
         style.SETUP,
         lambda _: 4.3,
         _panels,
@@ -52,4 +53,4 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_ylabel(f"effect on\n{style.METRICS[metric]}")
     for axis in axes[2:]:
         axis.set_xlabel("relative change of the hidden weights,\nabove the baseline's (percentage points)")
-    scatter.legend(block, part["family"], means["n"])
+    scatter.legend(block, part, means["n"])

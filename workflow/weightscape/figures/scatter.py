@@ -3,14 +3,14 @@
 Marks are means over seeds with standard deviations; the baseline's mark is hollow.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import style
+from weightscape.figures import destructive, style
 
 NOTE = "mean \u00b1 s.d. over n = {seeds} of a condition;\nhollow: the family's own baseline; lines join doses"
 ONE_SEED = "one run per condition (n = 1), so that no spread is known;\nhollow: the family's own baseline"
@@ -21,8 +21,9 @@ def summary(table: style.Table, by: Sequence[str], x: str, y: str) -> style.Tabl
     """Mean, sd and n of both columns by condition; rows without either are left out."""
     table = table.dropna(subset=[x, y])
     groups = table.groupby([*by, "family", "dose", "number"], sort=True)
+    harm = groups["destructive"].any() if "destructive" in table else False
     named = {f"{axis}_{how}": (column, how) for axis, column in (("x", x), ("y", y)) for how in ("mean", "std")}
-    return groups.agg(**named, n=(x, "count")).reset_index()
+    return groups.agg(**named, n=(x, "count")).assign(destructive=harm).reset_index()
 
 
 def draw_marks(axis: Axes, means: style.Table) -> None:
@@ -49,17 +50,19 @@ def draw_marks(axis: Axes, means: style.Table) -> None:
             rows["x_mean"][dosed], rows["y_mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5
         )
         axis.plot(rows["x_mean"][~dosed], rows["y_mean"][~dosed], "o", color="white", mec=look.color, mew=0.8, ms=3.5)
+    destructive.beside(axis, means, "x_mean", "y_mean")
 
 
-def legend(block: SubFigure, families: Iterable[str], counts: style.Column, across: int = LEGEND) -> None:
+def legend(block: SubFigure, part: style.Table, counts: style.Column, across: int = LEGEND) -> None:
     """Families by colour and marker, and what the marks are, below the panels."""
-    looks = [style.look(family) for family in style.ordered(families)]
+    looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [
         Line2D([], [], ls="", marker=look.marker, color=look.color, mec="white", mew=0.3, ms=5, label=look.title)
         for look in looks
     ]
     seeds = style.seeds_in_words(counts) if len(counts) else ""
     note = NOTE.format(seeds=seeds) if len(counts) and counts.max() > 1 else ONE_SEED
+    note = destructive.note(note, part)
     block.legend(
         handles=handles, loc="outside lower center", ncols=min(len(handles), across), title=note, title_fontsize=6
     )

@@ -7,9 +7,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from weightscape.figures import dose_grid, style
+from weightscape.figures.destructive import beside, marked, note
 from weightscape.figures.outcomes import MEASURES, ROBUST, measured
 
-TABLES = ("evaluation",)
+TABLES = ("evaluation", "conditions")
 FAMILIES = ("synthetic_add", "synthetic_replace", "real_add")
 NOTE = (
     "mean \u00b1 s.d. over seeds (n = {n} runs a condition); grey band: mean \u00b1 s.d. of these families' baselines"
@@ -19,7 +20,7 @@ NOTE = (
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Panels: test accuracy, mean OOD accuracy, calibration error; a mark per dose, a curve per family."""
-    table = measured(tables["evaluation"])
+    table = marked(measured(tables["evaluation"]), tables.get("conditions"))
     return style.each_setup(
         table[table["family"].isin(FAMILIES)],
         style.SETUP,
@@ -41,7 +42,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.axhline(base.mean(), color=style.REFERENCE, lw=0.5, zorder=0)
         for family in style.ordered(rows["family"]):
             look = style.look(family)
-            means = style.summarise(rows[rows["family"] == family], ["number", "dose"])
+            means = style.summarise(rows[rows["family"] == family], ["number", "dose", "destructive"])
             alone = means[~means["number"].duplicated(keep=False)]
             axis.plot(alone["number"], alone["mean"], color=look.color)
             axis.errorbar(
@@ -55,6 +56,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
                 ms=5,
                 elinewidth=0.8,
             )
+            beside(axis, means, "number", "mean")
         axis.set_xlabel("share of the real set that is\nadded or replaced")
         axis.set_ylabel(measure.label)
         axis.set_xticks(np.unique(rows["number"])[dose_grid.apart(np.unique(rows["number"]))])
@@ -64,5 +66,9 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     counts = part[part["measure"] == "test"].groupby(["family", "dose"])["seed"].nunique()
     n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
     block.legend(
-        handles=handles, loc="outside lower center", ncols=len(handles), title=NOTE.format(n=n), title_fontsize=6
+        handles=handles,
+        loc="outside lower center",
+        ncols=len(handles),
+        title=note(NOTE.format(n=n), part),
+        title_fontsize=6,
     )
