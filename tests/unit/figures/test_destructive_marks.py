@@ -46,7 +46,6 @@ SCATTERED = {
     "diversity_against_ood": 4,
     "diversity_spaces": 1,
     "synthetic_share": 3,
-    "id_against_ood": None,  # every run, on every set
 }
 
 
@@ -57,8 +56,7 @@ def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name):
     assert harm.sum() == 1
     conditions = tables["conditions"].assign(destructive=harm)
     found = words(name, tables | {"conditions": conditions})
-    runs = tables["evaluation"].query("family == 'synthetic_add' and number == 1 and split.str.startswith('ood-')")
-    assert found.count(DAGGER) == (SCATTERED[name] or len(runs))
+    assert found.count(DAGGER) == SCATTERED[name]
     assert sum(WORDS in word for word in found) == 1
     known = {key: table for key, table in tables.items() if key != "conditions"}
     assert not any(DAGGER in word for word in words(name, known | {"conditions": conditions.assign(destructive=False)}))

@@ -7,9 +7,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from weightscape.figures import style
-from weightscape.figures.destructive import beside, marked, note
 
-TABLES = ("evaluation", "conditions")
+TABLES = ("evaluation",)
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
 ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
 NOTE = "each mark: one run (n = {runs} runs); hollow: baselines; grey line: equal accuracy on both sets"
@@ -21,7 +20,7 @@ APART = 0.24  # of the axis, between ticks, at least
 def draw(tables: style.Tables) -> Figure:
     """One panel per OOD set, one mark per run."""
     return style.each_setup(
-        marked(paired(tables["evaluation"]), tables.get("conditions")),
+        paired(tables["evaluation"]),
         style.SETUP,
         lambda part: ROW * -(-part["split"].nunique() // COLUMNS) + 0.6,
         _panels,
@@ -57,7 +56,6 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             x, y = logit(runs["test"].to_numpy(float)), logit(runs["ood"].to_numpy(float))
             axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
-        beside(axis, own.assign(x=logit(own["test"].to_numpy(float)), y=logit(own["ood"].to_numpy(float))), "x", "y")
         _prediction(axis, own)
         _ticks(axis)
         axis.set_title(split.removeprefix("ood-").replace("-", " "))
@@ -69,9 +67,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [Line2D([], [], ls="", marker=look.marker, color=look.color, ms=4, label=look.title) for look in looks]
     runs = part[["family", "dose", "seed"]].drop_duplicates()
-    words = NOTE.format(runs=len(runs)) + (PREDICTED if np.isfinite(_robustness(part)).any() else "")
-    words = note(words, part)
-    block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=words, title_fontsize=6)
+    note = NOTE.format(runs=len(runs)) + (PREDICTED if np.isfinite(_robustness(part)).any() else "")
+    block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=note, title_fontsize=6)
 
 
 def _robustness(rows: style.Table) -> np.ndarray:
