@@ -25,11 +25,14 @@ def test_a_run_keeps_its_data_on_the_device_and_records_its_rate(
         return train(model, items, *others)
 
     monkeypatch.setattr(training, "train", watched)
-    settings = {**SETTINGS, "training": {**SETTINGS["training"], "steps": 12, "checkpoint_every": 4}}
+    training_settings = {**SETTINGS["training"], "steps": 12, "checkpoint_every": 4, "precision": "auto"}
+    settings = {**SETTINGS, "training": training_settings}
     inputs = arguments(tmp_path / "results")
     finetune.main([*inputs, "--device", device, "--settings", json.dumps(settings), "--out", str(tmp_path / "run")])
     assert all(isinstance(tensor, torch.Tensor) and tensor.device.type == device for tensor in held)
     assert held[0].dtype == torch.uint8 and held[0].shape == (48, 1, 32, 32)
     provenance = read_json(tmp_path / "run" / "provenance.json")
     assert provenance["device"].startswith(device) and provenance["images_per_second"] > 0
-    assert read_json(tmp_path / "run" / "manifest.json")["facts"]["action"]["changed_images"] == 1
+    facts = read_json(tmp_path / "run" / "manifest.json")["facts"]
+    assert facts["action"]["changed_images"] == 1
+    assert (facts["precision"] == "float32") == (device == "cpu")

@@ -80,3 +80,9 @@ def test_a_resolution_that_is_no_lower_is_said() -> None:
     config["study"]["families"].append("resolution")
     with pytest.raises(UserError, match="is no lower than the 28 px of digits"):
         checked(config)
+
+
+def test_a_policy_that_resamples_to_no_lower_resolution_is_said() -> None:
+    operations = [{"name": "gaussian_noise", "sigma": 0.1}, {"name": "resample", "size": 32}]
+    with pytest.raises(UserError, match="resample to 32 px is no lower than the 28 px of digits"):
+        checked(with_value("families/augment/doses/weak/operations", operations))

@@ -150,6 +150,25 @@ def test_low_precision_trains(precision: str) -> None:
     action.verdict(seen, NEUTRAL, content.description(), steps)
 
 
+@pytest.mark.parametrize(
+    ("device", "capability", "choice", "found"),
+    [
+        ("cpu", None, "auto", "float32"),
+        ("cpu", None, "bfloat16", "bfloat16"),
+        ("cuda", (9, 0), "auto", "bfloat16"),
+        ("cuda", (8, 0), "auto", "bfloat16"),
+        ("cuda", (7, 5), "auto", "float16"),
+        ("cuda", (6, 1), "auto", "float32"),
+        ("cuda", (9, 0), "float32", "float32"),
+    ],
+)
+def test_the_precision_fits_the_device(
+    device: str, capability: tuple[int, int] | None, choice: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert training.precision_on(torch.device(device), choice) == found
+
+
 def test_sgd_follows_its_formula() -> None:
     weight = torch.nn.Linear(3, 3, bias=False)
     before = weight.weight.detach().clone()

@@ -1,5 +1,8 @@
 """What the doses, splits and scales of a config ask for must be there: checked before the first job."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from weightscape import recipes, study
 from weightscape.errors import UserError
 from weightscape.interventions import action, changed_share, dose_values
@@ -64,12 +67,19 @@ def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
         raise UserError(f"{key}.factor = 1 is the baseline: take another")
     if family == "augment" and not changed_share(act["operations"], 0.0):
         raise UserError(f"{key}.operations change nothing: raise a magnitude or a probability above 0")
-    if family == "resolution":
-        for dataset in config["study"]["datasets"]:
+    _check_resolutions(config, act["operations"], key)
+
+
+def _check_resolutions(config: Config, operations: Sequence[Mapping[str, Any]], key: str) -> None:
+    """A passage through another resolution must lose something in every data set."""
+    for operation in operations:
+        for dataset in config["study"]["datasets"] if operation["name"] == "resample" else []:
             block = config["data"][dataset]
             size = block["image"]["size"] if "image" in block else SIDE
-            if values["size"] >= size:
-                raise UserError(f"{key}.size = {values['size']} is no lower than the {size} px of {dataset}: lower it")
+            if operation["size"] >= size:
+                raise UserError(
+                    f"{key}: resample to {operation['size']} px is no lower than the {size} px of {dataset}: lower size"
+                )
 
 
 def _check_share(config: Config, dataset: str, family: str, values: Config, key: str) -> None:

@@ -96,6 +96,20 @@ def step_seen(
     witness.count(decay_looks=1, decay_rate=rate, **decay_of_step(before, after, without, coupled, asked))
 
 
+def precision_on(device: torch.device, choice: str) -> str:
+    """The precision to train in; `auto` is the narrow one that the device's own units compute, or else float32.
+
+    Of NVIDIA's GPUs, bfloat16 from compute capability 8.0 (Ampere) on and float16 from 7.0 (Volta) on. No CPU:
+    there, autocast gains on few models and costs on most.
+    """
+    if choice != "auto":
+        return choice
+    if device.type != "cuda":
+        return "float32"
+    major, _ = torch.cuda.get_device_capability(device)
+    return "bfloat16" if major >= 8 else "float16" if major == 7 else "float32"
+
+
 def arithmetic(device: torch.device, precision: str) -> torch.autocast:
     """Autocast to `bfloat16` or `float16`; `float32` leaves all as it is."""
     kind = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]

@@ -75,6 +75,23 @@ def test_manifold_scores_of_equal_and_of_distant_sets(real):
     assert set(far.values()) == {0.0}
 
 
+def test_copies_of_rows_change_no_manifold_score(real, rows):
+    assert manifold_scores(squares(real, np.concatenate([rows] * 4)), 3) == pytest.approx(
+        manifold_scores(squares(real, rows), 3)
+    )
+
+
+def test_copies_of_real_rows_leave_precision_and_recall(real, rows):
+    once, copied = (manifold_scores(squares(some, rows), 3) for some in (real, np.concatenate([real] * 4)))
+    assert (copied["precision"], copied["recall"]) == pytest.approx((once["precision"], once["recall"]))
+
+
+def test_too_few_distinct_rows_span_no_manifold(real, rows):
+    few = squares(real, np.concatenate([rows[:3]] * 4))
+    assert manifold_scores(few, 3)["recall"] is None
+    assert manifold_scores(few, 2)["recall"] is not None
+
+
 def test_a_mode_that_is_dropped_lowers_recall_and_coverage_and_not_precision(rng):
     real = rng.standard_normal((200, 4)) + 50 * (np.arange(200) % 2)[:, None]
     rows = rng.standard_normal((200, 4))

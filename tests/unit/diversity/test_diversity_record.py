@@ -118,6 +118,12 @@ def test_a_set_against_itself_covers_it(features):
     assert found["energy_distance"] < 0.1
 
 
+def test_the_distinct_rows_are_counted(features):
+    copied = np.concatenate([features[:12]] * 5)
+    assert record_of(copied, reference=features)["reference"]["distinct_rows"] == 12
+    assert record_of(features, reference=features)["reference"]["distinct_rows"] == len(features)
+
+
 def test_rows_of_one_image_leave_no_value_undefined(labels):
     constant = np.ones((60, 30), dtype=np.float32)
     record = record_of(constant, labels, reference=constant, baseline=constant)

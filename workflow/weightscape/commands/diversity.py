@@ -94,13 +94,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace, embed: "Embed | None") -> "np.ndarray":
     """Uniform noise of the images' size, treated as they are."""
+    import numpy as np
+
     from weightscape.diversity.vendi import uniform_noise
 
     shape = _shape(arguments.images)
-    images = uniform_noise(rng, rows, math.prod(shape)).reshape(-1, *shape)
+    images = (uniform_noise(rng, 1, math.prod(shape)).reshape(1, *shape) for _ in range(rows))
     if embed:
-        return embed((255 * images).round().astype("uint8"))
-    return _reduced(images.astype("float32")).reshape(rows, -1)
+        return embed(np.concatenate([(255 * image).round().astype(np.uint8) for image in images]))
+    return np.concatenate([_rows_of(image, 1) for image in images])
 
 
 def _embedder(arguments: argparse.Namespace) -> "Embed | None":
@@ -168,20 +170,27 @@ def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndar
         )
     if embed:
         return embed(images)
-    return _reduced(images.astype(np.float32) / 255).reshape(len(images), -1)
+    return _rows_of(images, 255)
 
 
-def _reduced(images: "np.ndarray") -> "np.ndarray":
-    """Larger images at 32 px, as the workflow measures them (METHODS 5): by area, channel for channel."""
-    if max(images.shape[2:]) <= LARGEST:
-        return images
+def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
+    """float32 [n, numbers] in [0, 1]; larger images at 32 px, as the workflow measures them (METHODS 5).
+
+    They are brought there one by one, by area, channel for channel: wide floats of one image alone are held.
+    """
     import numpy as np
     from PIL import Image
 
-    def small(plane: np.ndarray) -> np.ndarray:
-        return np.asarray(Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR))
+    def unit(some: np.ndarray) -> np.ndarray:
+        return np.divide(some, full_scale, dtype=np.float32)
 
-    return np.stack([[small(plane) for plane in image] for image in images])
+    if max(images.shape[2:]) <= LARGEST:
+        return unit(images).reshape(len(images), -1)
+    rows = np.empty((len(images), images.shape[1], LARGEST, LARGEST), np.float32)
+    for image, row in zip(images, rows, strict=True):
+        for plane, small in zip(unit(image), row, strict=True):
+            small[...] = Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR)
+    return rows.reshape(len(images), -1)
 
 
 def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":

@@ -2,7 +2,8 @@
 
 Equally many rows of both are drawn, since every measure here depends on their number. Rows are taken as they
 are (not divided by their length), as in the papers. The radius of a row is its distance to its k-th nearest
-neighbour in its own set; its ball is the open ball of that radius.
+neighbour in its own set; its ball is the open ball of that radius. For precision and recall, copies of a row are
+taken once: the papers' sets have none, and among k copies every ball would be empty, so that nothing is covered.
 
 - precision, recall (Kynkaanniemi et al. 2019): share of set rows in a real ball, of real rows in a set ball.
 - density, coverage (Naeem et al. 2020): real balls around a set row, over k; real balls with a set row.
@@ -54,21 +55,34 @@ def squared_distances_of(products: Pairs) -> Pairs:
     )
 
 
+def distinct_rows(squares: Square) -> NDArray[np.bool_]:
+    """The first of equal rows, as a mask, from the squared distances within a set."""
+    return ~np.tril(squares == 0, -1).any(axis=1)
+
+
 def neighbour_squares(squares: Square, neighbours: int) -> NDArray[np.float64]:
     """Squared distance of each row to its k-th nearest other row, from the squared distances within a set."""
     return np.partition(squares, neighbours, axis=1)[:, neighbours]  # the nearest, at 0, is the row itself
 
 
-def manifold_scores(squares: Pairs, neighbours: int) -> dict[str, float]:
+def manifold_scores(squares: Pairs, neighbours: int) -> dict[str, float | None]:
     """Precision, recall, density and coverage from squared distances."""
     in_real_ball = squares.between < neighbour_squares(squares.real, neighbours)[:, None]
-    in_set_ball = squares.between < neighbour_squares(squares.set, neighbours)[None, :]
     return {
-        "precision": float(in_real_ball.any(axis=0).mean()),
-        "recall": float(in_set_ball.any(axis=1).mean()),
+        "precision": share_in_manifold(squares.between, squares.real, neighbours),
+        "recall": share_in_manifold(squares.between.T, squares.set, neighbours),
         "density": float(in_real_ball.sum(axis=0).mean() / neighbours),
         "coverage": float(in_real_ball.any(axis=1).mean()),
     }
+
+
+def share_in_manifold(between: Square, within: Square, neighbours: int) -> float | None:
+    """Share of columns of `between` that lie in the ball of one of its rows; None with too few distinct rows."""
+    distinct = distinct_rows(within)
+    if distinct.sum() <= neighbours:
+        return None
+    radii = neighbour_squares(within[np.ix_(distinct, distinct)], neighbours)
+    return float((between[distinct] < radii[:, None]).any(axis=0).mean())
 
 
 def expected_coverage(rows: int, neighbours: int) -> float:
@@ -163,6 +177,7 @@ def against(
     near = neighbours if neighbours < len(real) else None
     return {
         "rows": len(real),
+        "distinct_rows": int(distinct_rows(squares.set).sum()),
         "neighbours": near,
         **(manifold_scores(squares, near) if near else dict.fromkeys(MANIFOLD)),
         "coverage_expected": expected_coverage(len(real), near) if near else None,

@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.loading import load_items
 
     device = prepare(arguments.device, arguments.threads)
+    precision = training.precision_on(device, settings["training"]["precision"])
     described = read_record(arguments.data)
     train = [arguments.data.parent / name for name in sorted(described["outputs"])]
     items, shards = load_items(arguments.items, device, real=train)
@@ -57,7 +58,7 @@ def main(argv: list[str] | None = None) -> None:
         history, seen = training.train(
             model,
             items,
-            settings["training"],
+            settings["training"] | {"precision": precision},
             settings["action"],
             settings["input"],
             settings["seed"],
@@ -83,6 +84,7 @@ def main(argv: list[str] | None = None) -> None:
             "listed": listed,
             "items": len(items),
             "classes": classes,
+            "precision": precision,
             "action": seen,
             "final": history[-1],
         },
