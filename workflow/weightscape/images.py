@@ -3,6 +3,7 @@
 Never one file per image. A shard is a safetensors file, so that it can be read in part and memory-mapped.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,11 @@ class ImageSet:
     def take(self, rows: np.ndarray | slice) -> "ImageSet":
         """The images and labels of some rows."""
         return ImageSet(self.images[rows], self.labels[rows])
+
+
+def picture(image: np.ndarray) -> int:
+    """The digest of a stored image."""
+    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=7).digest())
 
 
 def shard_names(count: int) -> list[str]:

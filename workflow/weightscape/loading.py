@@ -10,9 +10,8 @@ from weightscape.checkpoints import open_checkpoint
 from weightscape.errors import UserError
 from weightscape.feed import EXTRA, REAL, SYNTHETIC, Items, Mapped
 from weightscape.files import read_columns
-from weightscape.images import map_shard, read_labels
+from weightscape.images import map_shard, picture, read_labels
 from weightscape.records import results_of
-from weightscape.witness import picture
 
 ORIGINS = {"real": REAL, "extra": EXTRA}
 SHARE_OF_MEMORY = 0.5

@@ -4,14 +4,13 @@ A `Witness` hooks the network: what enters it is compared with the stored images
 what entered it, in training and in evaluation mode. The augmenter and the config do not report on themselves.
 """
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from weightscape.images import picture
 from weightscape.networks import as_input, as_unit, head_name
 
 CHANGED = 1e-4
@@ -215,11 +214,6 @@ class Witness:
         """The share of the synthetic and further images, as they were trained on, that are real training images."""
         others = self.pictures["others"]
         return len(others & (self.real | self.pictures["real"])) / len(others) if others else 0.0
-
-
-def picture(image: np.ndarray) -> int:
-    """The digest of a stored image."""
-    return int.from_bytes(hashlib.blake2b(image.tobytes(), digest_size=7).digest())
 
 
 def _place(name: str) -> str:
