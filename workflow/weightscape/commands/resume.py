@@ -39,6 +39,11 @@ def run(arguments: argparse.Namespace) -> int:
 def place_of(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The project folder, which must be the current one, and the study's results folder below it."""
     project = Path.cwd()
+    if arguments.snakemake and not arguments.snakemake[0].startswith("-"):
+        raise UserError(
+            f"{arguments.snakemake[0]} names no study: it is that of this folder's config.yaml, or of --configfile; "
+            "give further arguments of snakemake after --"
+        )
     if not (project / "Snakefile").is_file():
         raise UserError(f"{project} has no Snakefile: change to the project's folder")
     config = load(project / "config.yaml", arguments.configfile)

@@ -1,0 +1,26 @@
+"""Commands that start Snakemake take no folder: a word that is none of theirs is told."""
+
+from pathlib import Path
+
+import pytest
+
+from weightscape.cli import main
+
+
+@pytest.mark.parametrize("command", ["adopt", "resume", "restore"])
+def test_a_folder_is_no_study(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "results"]) == 1
+    assert (
+        "results names no study: it is that of this folder's config.yaml, or of --configfile" in capsys.readouterr().err
+    )
+
+
+def test_words_after_two_dashes_are_snakemakes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["resume", "--", "all"]) == 1
+    assert "has no Snakefile" in capsys.readouterr().err
