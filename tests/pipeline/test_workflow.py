@@ -169,6 +169,12 @@ def test_a_broken_config_is_one_sentence_before_the_first_job(
     assert "Traceback" not in text
 
 
+def test_a_study_file_without_a_name_does_not_touch_the_main_results(project: Project) -> None:
+    project.write("mine.yaml", "finetune: {steps: 10}")
+    done = snakemake(project.root, "-n", study=["--configfile", "mine.yaml"])
+    assert done.returncode == 1 and "error: mine.yaml names no study" in done.stdout + done.stderr
+
+
 def toy_command(stage: str) -> str:
     """The command in a stage program's docstring, for the smoke study."""
     source = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text()

@@ -279,3 +279,15 @@ def test_the_analysis_knows_which_backbones_start_from_scratch() -> None:
     assert slices.settings(checked(CONFIG), "analyse", {})["scratch"] == []
     scratch = checked(edited(f"backbones/{name}/weights", "none"))
     assert slices.settings(scratch, "analyse", {})["scratch"] == [name]
+
+
+@pytest.mark.parametrize("content", ["study: {seeds: [0]}", "finetune: {steps: 10}", "study:", ""])
+def test_a_study_file_without_a_name_would_replace_the_main_results(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"mine.yaml names no study, so that its results would replace those of config"):
+        study.check_named(ROOT / "config.yaml", [path])
+    named = tmp_path / "named.yaml"
+    named.write_text("study: {name: mine}")
+    study.check_named(ROOT / "config.yaml", [path, named])
+    study.check_named(ROOT / "config.yaml", [ROOT / "config.yaml"])

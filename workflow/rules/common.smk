@@ -57,6 +57,10 @@ else:
         config = checked(config)
         check_tables(config)
         if workflow.is_main_process:
+            study.check_named(
+                WORKFLOW.parent / "config.yaml",
+                map(Path, workflow.overwrite_configfiles),
+            )
             dropouts.check(config)
             ownership.check_known(
                 Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),

@@ -4,10 +4,11 @@ Pure functions of a config that `config.checked` let pass.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from weightscape.errors import UserError
 from weightscape.files import read_yaml
 from weightscape.interventions import BASELINE, Config, action, doses
 
@@ -98,6 +99,16 @@ def results_folder(config: Config, default: Path) -> str:
     own = read_yaml(default)["study"]["name"]
     name = config["study"]["name"]
     return "results" if name == own else f"results/studies/{name}"
+
+
+def check_named(default: Path, files: Iterable[Path]) -> None:
+    """Files of another study must name it: else its results would take the place of those of `default`."""
+    others = [path for path in files if path.is_file() and path.resolve() != default.resolve()]
+    if others and not any("name" in ((read_yaml(path) or {}).get("study") or {}) for path in others):
+        raise UserError(
+            f"{others[0]} names no study, so that its results would replace those of {default.name}: "
+            "add study: {name: ...}"
+        )
 
 
 def is_corruption(config: Config, dataset: str, split: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from weightscape import slices
+from weightscape import slices, study
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -57,7 +57,9 @@ def load(config: Path, difference: Path | None) -> dict[str, Any]:
         if not isinstance(content or {}, dict):
             raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
         _merge(merged, content or {})
-    return checked(merged)
+    checked_config = checked(merged)
+    study.check_named(config, [difference] if difference else [])
+    return checked_config
 
 
 def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
