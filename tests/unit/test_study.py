@@ -218,6 +218,12 @@ def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     assert not any(condition.endswith("baseline") for condition in seen)
 
 
+def test_a_policy_that_only_shifts_shows_no_rotation() -> None:
+    shift = [{"name": "affine", "degrees": 0, "translate": 0.1, "scale": 0, "shear": 0}]
+    config = checked(edited("families/augment/doses/weak/operations", shift))
+    assert "augment/weak" not in study.seen_corruptions(config, "digits")
+
+
 def test_the_severity_of_corruptions_is_known_and_other_shifts_have_none() -> None:
     config = edited("data/digits/ood/blur-3/severity", 5)
     found = study.severities(config, "digits")

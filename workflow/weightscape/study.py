@@ -4,13 +4,14 @@ Pure functions of a config that `config.checked` let pass.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.files import read_yaml
-from weightscape.interventions import BASELINE, Config, action, doses
+from weightscape.interventions import BASELINE, Config, action, chance, doses
 
 DIVERSITY_FAMILIES = (
     "augment",
@@ -141,6 +142,9 @@ CORRUPTED_BY = {
 }
 """The augmentations that show a network each kind of corruption before it is tested on it."""
 
+SHOWN_BY = {("rotation", "affine"): "degrees"}
+"""The magnitude on which it depends whether one of them does."""
+
 
 def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
     """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
@@ -148,11 +152,21 @@ def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
     found = {}
     for family, dose in conditions(config):
         act = action(config, family, dose)
-        used = {operation["name"] for operation in act["operations"]} | ({"gaussian_noise"} if act["noise"] else set())
-        seen = [f"ood-{name}" for name, kind in sets.items() if CORRUPTED_BY.get(kind, set()) & used]
+        noise = [{"name": "gaussian_noise", "sigma": act["noise"]}]
+        seen = [
+            f"ood-{name}"
+            for name, kind in sets.items()
+            if any(_shows(operation, kind) for operation in [*act["operations"], *noise])
+        ]
         if seen:
             found[f"{family}/{dose}"] = seen
     return found
+
+
+def _shows(operation: Mapping[str, Any], kind: str) -> bool:
+    """Whether an augmentation makes images that are corrupted in this way."""
+    magnitude = operation.get(SHOWN_BY.get((kind, operation["name"]), ""), 1)
+    return operation["name"] in CORRUPTED_BY.get(kind, set()) and chance(operation) > 0 and magnitude > 0
 
 
 def severities(config: Config, dataset: str) -> dict[str, int]:

@@ -177,6 +177,7 @@ class Witness:
 
         rates = {}
         for place in DROPOUTS:
+            rates[f"{place}_entered"] = seen.get(f"{place}_alive", 0.0)
             rates[f"{place}_drop_rate"] = share(f"{place}_dropped", f"{place}_alive")
             evaluation = f"{place}_evaluation"
             rates[f"{place}_drop_rate_evaluation"] = share(f"{evaluation}_dropped", f"{evaluation}_alive")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from weightscape.commands.embedded import Embed
 
 HELP = "how diverse a set of images or embeddings is, alone or against real ones"
+FEWEST = 4
+"""Images of a set; of a single one, half of the least set, every score is 1."""
 MAGNITUDE = 1e100
 """Of an embedding's values, at most: larger ones have no squares."""
 
@@ -69,6 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     sets = {name: _read(path, embed) for name, path in paths.items() if path is not None}
     kind, features, labels = sets["images"]
     _check_fit(arguments, sets)
+    if len(features) < FEWEST:
+        raise UserError(
+            f"{arguments.images} holds {len(features)} {kind}: at least {FEWEST} are needed, as the Vendi score is "
+            "taken of half of them at a time; add some"
+        )
     rng = generator("weightscape diversity", arguments.seed)
     noise = _noise(rng, min(settings.common_rows, len(features)), arguments, embed) if kind == "images" else None
     record = measure(
