@@ -11,17 +11,20 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, SymmetricalLogLocator
 
 from weightscape.figures import style
 from weightscape.figures.destructive import dagger, note
+from weightscape.figures.powers import in_powers
 
 WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
 WITHIN = 0.68  # of a column; from its first dose to its last
 GAP = 0.04  # of a column; between bands of neighbours
 ASIDE = 0.06  # of a column; runs stand beside the error bar of their mean
+CAP = 3.2  # points; width of a whisker's cap
 BELOW = -14  # points below the axes; under the numbers of the doses
 HEADROOM = 0.75  # inches for titles, dose labels and the note
 
@@ -65,10 +68,9 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
     axes = block.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
     for axis, measure in zip(axes, measures, strict=True):
         own, runs = means[means["measure"] == measure.name], table[table["measure"] == measure.name]
-        for column, family in enumerate(families):
-            _panel(axis, column, own[own["family"] == family], runs[runs["family"] == family], style.look(family))
-            if measure.ends:
-                _whiskers(axis, means[means["family"] == family], measure.ends, style.look(family))
+        _row(axis, own, runs, families)
+        if measure.ends:
+            _whiskers(axis, means, measure.ends)
         axis.vlines(range(1, len(families)), 0, 1, color="0.85", lw=0.6, transform=axis.get_xaxis_transform())
         axis.set_ylabel(measure.label)
         _value_axis(axis, own, measure)
@@ -83,36 +85,52 @@ def _note(counts: style.Column) -> str:
     return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
 
 
-def _panel(axis: Axes, column: int, means: style.Table, runs: style.Table, look: style.Family) -> None:
-    if means.empty:
+def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[str]) -> None:
+    """The conditions of all families; one collection for each kind of mark, as each artist costs milliseconds."""
+    for column in np.flatnonzero(~np.isin(families, means["family"])):
         place = axis.get_xaxis_transform()
         axis.text(column + 0.5, 0.5, "no data", transform=place, ha="center", va="center", color=style.REFERENCE)
+    if means.empty:
         return
-    _baseline_band(axis, column, means[means["dose"] == style.BASELINE])
-    axis.plot(runs["at"] + ASIDE, runs["value"], ".", color=look.color, ms=2.5, mew=0)
-    axis.errorbar(means["at"], means["mean"], means["sd"].fillna(0.0), color=look.color, elinewidth=0.8)
-    dosed = means["dose"] != style.BASELINE
-    axis.plot(means["at"][dosed], means["mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
-    axis.plot(means["at"][~dosed], means["mean"][~dosed], "o", color="white", mec=look.color, mew=0.8, ms=3.5)
+    dosed, colors = (means["dose"] != style.BASELINE).to_numpy(), _colors(means)
+    _baseline_bands(axis, means[~dosed])
+    axis.scatter(runs["at"] + ASIDE, runs["value"], 2.5**2, _colors(runs), marker=".", lw=0, zorder=2)
+    lines = {str(family): rows[["at", "mean"]].to_numpy() for family, rows in means.groupby("family")}
+    shades = [style.look(family).color for family in lines]
+    axis.add_collection(LineCollection(list(lines.values()), colors=shades, lw=1.0, zorder=2))
+    at, mean, spread = means["at"], means["mean"], means["sd"].fillna(0.0)
+    axis.vlines(at, mean - spread, mean + spread, colors, lw=0.8, zorder=2)
+    for family, rows in means[dosed].groupby("family"):
+        look = style.look(str(family))
+        axis.plot(rows["at"], rows["mean"], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
+    axis.scatter(at[~dosed], mean[~dosed], 3.5**2, "white", marker="o", edgecolors=colors[~dosed], lw=0.8, zorder=2)
 
 
-def _whiskers(axis: Axes, means: style.Table, ends: tuple[str, str], look: style.Family) -> None:
+def _colors(table: style.Table) -> np.ndarray:
+    """The colour of each row's family."""
+    return np.array([style.look(family).color for family in table["family"]])
+
+
+def _whiskers(axis: Axes, means: style.Table, ends: tuple[str, str]) -> None:
     """Capped lines from the mean of the one measure to that of the other, to the left of the marks."""
-    low, high = (means[means["measure"] == name].set_index("at")["mean"] for name in ends)
+    low, high = (means[means["measure"] == name].set_index(["family", "at"])["mean"] for name in ends)
     low, high = low.align(high, join="inner")
-    if low.empty:
+    table = low.reset_index()
+    if table.empty:
         return
-    middle, half = (low + high) / 2, (high - low) / 2
-    at = low.index.to_numpy(float) - ASIDE
-    axis.errorbar(at, middle, half, ls="", color=look.color, alpha=0.55, elinewidth=0.7, capsize=1.6, capthick=0.7)
+    at, colors = table["at"] - ASIDE, _colors(table)
+    axis.vlines(at, low, high, colors, lw=0.7, alpha=0.55, zorder=2)
+    for end in (low, high):
+        axis.scatter(at, end, CAP**2, colors, marker="_", lw=0.7, alpha=0.55, zorder=2)
 
 
-def _baseline_band(axis: Axes, column: int, baseline: style.Table) -> None:
-    ends = [column + GAP, column + 1 - GAP]
-    for row in baseline.itertuples():
-        spread = 0.0 if np.isnan(row.sd) else row.sd
-        axis.fill_between(ends, row.mean - spread, row.mean + spread, color="0.88", lw=0, zorder=0)
-        axis.plot(ends, [row.mean, row.mean], color=style.REFERENCE, lw=0.5, zorder=0)
+def _baseline_bands(axis: Axes, baselines: style.Table) -> None:
+    column, mean = np.floor(baselines["at"].to_numpy()), baselines["mean"].to_numpy()
+    left, right, spread = column + GAP, column + 1 - GAP, baselines["sd"].fillna(0.0).to_numpy()
+    corners = [(left, mean - spread), (right, mean - spread), (right, mean + spread), (left, mean + spread)]
+    bands = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
+    axis.add_collection(PolyCollection(bands, color="0.88", lw=0, zorder=0))
+    axis.hlines(mean, left, right, style.REFERENCE, lw=0.5, zorder=0)
 
 
 def _places(table: style.Table, families: Sequence[str]) -> style.Column:
@@ -203,6 +221,7 @@ def symlog_axis(axis: Axes, means: style.Table, which: Literal["x", "y"] = "y") 
     (axis.set_yscale if which == "y" else axis.set_xscale)("symlog", linthresh=threshold, linscale=0.7)
     line.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
     line.set_minor_locator(NullLocator())
+    in_powers(line)
 
 
 def _threshold(means: style.Table) -> float:

@@ -16,6 +16,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from weightscape.figures import style
 from weightscape.figures.destructive import dagger, legend_note, marked
+from weightscape.figures.powers import in_powers
 
 TABLES = ("spectra_examples", "conditions")
 MATRICES = {"before": "before", "after": "after", "delta": "update (after \u2212 before)"}
@@ -92,7 +93,7 @@ def _matrix(pair: np.ndarray, rows: style.Table) -> None:
     low = max(min(map(_smallest, spectra)), top * 10.0**-DECADES)
     _densities(pair[0], rows, np.linspace(0.0, bulk, BINS + 1))
     _densities(pair[1], rows, np.geomspace(0.9 * low, 1.1 * top, BINS + 1))
-    _beyond(pair[0], spectra[0], bulk)
+    _beyond(pair[0], rows.iloc[0], spectra[0], bulk)
     pair[0].set_xlim(0, bulk)
     pair[0].xaxis.set_major_locator(MaxNLocator(5))
     pair[0].yaxis.set_major_locator(MaxNLocator(4))
@@ -101,6 +102,7 @@ def _matrix(pair: np.ndarray, rows: style.Table) -> None:
         start, end = line.get_view_interval()
         line.set_major_locator(LogLocator(subs=(1.0,) if end > NARROW * start else (1.0, 3.0), numticks=5))
         line.set_minor_locator(NullLocator())
+        in_powers(line)
 
 
 def _bulk_end(rows: style.Table, spectra: list[np.ndarray]) -> float:
@@ -110,11 +112,12 @@ def _bulk_end(rows: style.Table, spectra: list[np.ndarray]) -> float:
     return float(max([*ends, 1.1 * law_end if np.isfinite(law_end) else 0.0]))
 
 
-def _beyond(axis: Axes, values: np.ndarray, end: float) -> None:
-    """Say how many eigenvalues of the first run the linear axis leaves out."""
+def _beyond(axis: Axes, first: style.Table, values: np.ndarray, end: float) -> None:
+    """Say how many eigenvalues of the first run the linear axis leaves out, and whose they are after training."""
     out = np.count_nonzero(values > end)
     if out:
-        words = f"{out} of {len(values)} beyond,\nup to {values.max():.3g}"
+        whose = "" if first["matrix"] == "before" else f"{_name(first['family'], first['dose'])}: "
+        words = f"{whose}{out} of {len(values)}\nbeyond, up to {values.max():.3g}"
         axis.text(0.98, 0.95, words, transform=axis.transAxes, ha="right", va="top", fontsize=6)
 
 
@@ -125,12 +128,13 @@ def _smallest(values: object) -> float:
 
 
 def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
-    """An outline per run, then the law of the first run."""
+    """An outline per run, the baseline's thin and on top, then the law of the first run."""
     heights = []
     for family, dose, matrix, eigenvalues in rows[["family", "dose", "matrix", "eigenvalues"]].itertuples(index=False):
         values = np.asarray(eigenvalues, float)
         heights.append(np.histogram(values, edges)[0] / (max(len(values), 1) * np.diff(edges)))
-        axis.stairs(heights[-1], edges, baseline=None, color=_color(matrix, family, dose), lw=0.9)
+        top = {"lw": 0.5, "zorder": 1.5} if dose == style.BASELINE and matrix != "before" else {"lw": 0.9}
+        axis.stairs(heights[-1], edges, baseline=None, color=_color(matrix, family, dose), **top)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
     first = rows.iloc[0]
     if edges[0] > 0:
@@ -169,11 +173,15 @@ def _color(matrix: str, family: str, dose: str) -> str:
     return style.REFERENCE if matrix == "before" or dose == style.BASELINE else style.look(family).color
 
 
+def _name(family: str, dose: str) -> str:
+    return style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
+
+
 def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
     """Legend: each condition once, then the law and the tail fit, where lines of their styles were drawn."""
     handles: dict[str, Line2D] = {}
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
-        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
+        name = _name(family, dose) + dagger(rows) * (dose != style.BASELINE)
         handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
     first = next(iter(handles))
     law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({first})")

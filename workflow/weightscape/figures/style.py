@@ -88,8 +88,8 @@ FAMILIES = {
 }
 
 METRICS = {
-    "log_norm": "log$_{10}$ norm",
-    "log_spectral_norm": "log$_{10}$ spectral norm",
+    "log_norm": "log\u2081\u2080 norm",
+    "log_spectral_norm": "log\u2081\u2080 spectral norm",
     "alpha": "tail exponent \u03b1",
     "entropy": "spectral entropy",
     "stable_rank": "stable rank",
