@@ -5,9 +5,11 @@ import importlib
 import legible
 import made_tables
 import pytest
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from weightscape.figures.destructive import DAGGER, WORDS
+from weightscape.figures.id_against_ood import RING, RINGED
 from weightscape.page import explorer
 
 MARKED = {
@@ -60,6 +62,14 @@ def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name):
     assert sum(WORDS in word for word in found) == 1
     known = {key: table for key, table in tables.items() if key != "conditions"}
     assert not any(DAGGER in word for word in words(name, known | {"conditions": conditions.assign(destructive=False)}))
+
+
+def test_single_runs_of_a_destructive_condition_are_ringed_and_the_ring_is_explained(tables):
+    figure = importlib.import_module("weightscape.figures.id_against_ood").draw(tables)
+    assert legible.faults(figure) == []
+    rings = [line for line in figure.findobj(Line2D) if line.get_markersize() == RING["ms"] and len(line.get_xdata())]
+    assert [len(line.get_xdata()) for line in rings] == [3] * 4  # seeds, in each panel
+    assert RINGED in figure.subfigs[0].legends[0].get_title().get_text()
 
 
 def test_the_explorer_knows_the_reason(tables):

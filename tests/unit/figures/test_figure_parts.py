@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from scipy import stats
 
@@ -154,6 +155,15 @@ def test_a_family_whose_profile_has_no_direction_says_so():
     words = [text.get_text() for text in figure.findobj(Text)]
     assert words.count(family_similarity.NOISE) == 2 * (len(made_tables.DOSES) - 1)
     assert words.count("itself") == 2
+
+
+def test_arrows_say_where_an_interval_leaves_the_axis():
+    tables = made_tables.study(layers=3, families=("augment", "dropout", "weight_decay"))
+    wide = tables["similarity"].assign(corrected=0.5, low=-9.0, high=0.9)
+    lines = family_similarity.draw({**tables, "similarity": wide}).findobj(Line2D)
+    arrows = [line for line in lines if line.get_marker() == "<" and list(line.get_xdata()) == [-1.5]]
+    assert len(arrows) == 4  # two families beside each of two regularisers
+    assert not [line for line in lines if line.get_marker() == ">" and list(line.get_xdata()) == [1.5]]
 
 
 def test_synthetic_images_stand_with_the_vendi_scores_of_their_doses():

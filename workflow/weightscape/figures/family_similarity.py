@@ -28,6 +28,11 @@ NOTE = (
     "bold: the interval of the noise-corrected cosine excludes 0; framed: own runs"
 )
 
+BELOW = (
+    "bars: 95 % intervals; arrows: the interval goes on beyond the axis.\n"
+    "The head is one layer: its cosine with any other is 1 or \u22121, so that it has an effect but no matrix"
+)
+
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
@@ -49,7 +54,7 @@ def draw(tables: style.Tables) -> Figure:
 def _sizes(part: style.Table) -> tuple[float, float]:
     """Inches of the two rows of matrices, and of the row of intervals."""
     families = part["family"].nunique()
-    return 2 * (max(CELL * families, 0.9) + 1.0), ROW * families + 0.9
+    return 2 * (max(CELL * families, 0.9) + 1.0), ROW * families + 1.1
 
 
 def _height(part: style.Table) -> float:
@@ -75,6 +80,7 @@ def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
     _head(columns[2], heads, families)
     columns[0].set_yticks(range(len(families)), [style.look(family).title for family in families])
     columns[0].set_ylim(len(families) - 0.5, -0.5)
+    below.supxlabel(BELOW, fontsize=6, color=style.REFERENCE)
 
 
 def _size(rows: style.Table) -> str:
@@ -104,7 +110,7 @@ def _matrix(axis: Axes, rows: style.Table, families: list[str]) -> AxesImage:
     image = axis.imshow(values, cmap=COLORS, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(values):
         known = np.isfinite(value)
-        text = style.signed(value, 2) if known else "\u2013"
+        text = style.signed(value, 2).replace("0.", ".", 1) if known else "\u2013"
         color = "white" if known and abs(value) > DARK else "black"
         weight = "bold" if clear[i, j] else "normal"
         axis.text(j, i, text, ha="center", va="center", fontsize=5, color=color, fontweight=weight)
@@ -132,8 +138,16 @@ def _to_regulariser(axis: Axes, rows: style.Table, families: list[str], regulari
             found = pair.iloc[0][["corrected", "low", "high"]].to_numpy(float)
             known = bool(np.isfinite(found[0]))
             _interval(axis, place, family, *found) if known else _absent(axis, place, NOISE)
+            _arrows(axis, place, family, *found[1:])
     axis.set_xlim(-LIMIT, LIMIT)
     _zero(axis, f"corrected cosine with {style.look(regulariser).title}", f"hidden layers, {style.METRICS[PRIMARY]}")
+
+
+def _arrows(axis: Axes, place: int, family: str, low: float, high: float) -> None:
+    """Arrows at the ends of the axis where an interval goes on beyond them."""
+    for beyond, at, marker in ((low < -LIMIT, -LIMIT, "<"), (high > LIMIT, LIMIT, ">")):
+        if beyond:
+            axis.plot(at, place, marker, color=style.look(family).color, ms=4.5, mew=0, clip_on=False)
 
 
 def _absent(axis: Axes, place: int, reason: str) -> None:

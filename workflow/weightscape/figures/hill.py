@@ -14,6 +14,7 @@ ROW = 1.35  # inches
 FIRST = 3  # eigenvalues of the shortest tail
 SHORT = 0.1  # share of eigenvalues below which curves are too ragged to scale an axis by
 TOP = 12.0  # end of the exponent's axis, at most
+DASHED = (0, (3, 3))  # of the baseline, on top, so that curves below it are seen in its gaps
 
 
 @style.styled
@@ -54,7 +55,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
         name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
         color = style.REFERENCE if dose == style.BASELINE else style.look(family).color
-        handles.setdefault(name, Line2D([], [], color=color, label=name))
+        dash = DASHED if dose == style.BASELINE else "-"
+        handles.setdefault(name, Line2D([], [], ls=dash, color=color, label=name))
     block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, **legend_note(part))
 
 
@@ -63,7 +65,9 @@ def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
     for family, dose, values in rows[["family", "dose", "eigenvalues"]].itertuples(index=False, name=None):
         share, exponent = hill_curve(values)
         plain = matrix == "before" or dose == style.BASELINE
-        axis.plot(100 * share, exponent, color=style.REFERENCE if plain else style.look(family).color, lw=0.9)
+        dash = DASHED if plain and matrix != "before" else "-"
+        color = style.REFERENCE if plain else style.look(family).color
+        axis.plot(100 * share, exponent, ls=dash, color=color, lw=0.9, zorder=3 if plain else 2)
         heights.extend(exponent[np.isfinite(exponent) & (share > SHORT)])
     axis.set_xlim(0, 100)
     axis.set_ylim(1, min(TOP, 1.05 * max(heights)))

@@ -1,5 +1,7 @@
 """Accuracy on each OOD set against accuracy on the test set, both on logit axes."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -7,12 +9,15 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from weightscape.figures import style
+from weightscape.figures.destructive import dagger, marked
 
-TABLES = ("evaluation",)
+TABLES = ("evaluation", "conditions")
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
 ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
 NOTE = "each mark: one run (n = {runs} runs); hollow: baselines; grey line: equal accuracy on both sets"
+RINGED = "\nringed: the condition destroys accuracy or labels"
 PREDICTED = "; dashes: OOD accuracy that test accuracy predicts"
+RING: dict[str, Any] = {"mfc": "none", "mec": "0.15", "mew": 0.5, "ms": 5.5}  # a dagger beside each run would overlap
 APART = 0.24  # of the axis, between ticks, at least
 
 
@@ -20,7 +25,7 @@ APART = 0.24  # of the axis, between ticks, at least
 def draw(tables: style.Tables) -> Figure:
     """One panel per OOD set, one mark per run."""
     return style.each_setup(
-        paired(tables["evaluation"]),
+        marked(paired(tables["evaluation"]), tables.get("conditions")),
         style.SETUP,
         lambda part: ROW * -(-part["split"].nunique() // COLUMNS) + 0.6,
         _panels,
@@ -56,6 +61,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             x, y = logit(runs["test"].to_numpy(float)), logit(runs["ood"].to_numpy(float))
             axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
+        harm = own[own["destructive"].astype(bool) & (own["dose"] != style.BASELINE)]
+        axis.plot(logit(harm["test"].to_numpy(float)), logit(harm["ood"].to_numpy(float)), "o", **RING)
         _prediction(axis, own)
         _ticks(axis)
         axis.set_title(split.removeprefix("ood-").replace("-", " "))
@@ -68,6 +75,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     handles = [Line2D([], [], ls="", marker=look.marker, color=look.color, ms=4, label=look.title) for look in looks]
     runs = part[["family", "dose", "seed"]].drop_duplicates()
     note = NOTE.format(runs=len(runs)) + (PREDICTED if np.isfinite(_robustness(part)).any() else "")
+    note += RINGED if dagger(part) else ""
     block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=note, title_fontsize=6)
 
 

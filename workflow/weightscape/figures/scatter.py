@@ -15,6 +15,7 @@ from weightscape.figures import destructive, style
 NOTE = "mean \u00b1 s.d. over n = {seeds} of a condition;\nhollow: the family's own baseline; lines join doses"
 ONE_SEED = "one run per condition (n = 1), so that no spread is known;\nhollow: the family's own baseline"
 LEGEND = 4  # families per line
+FAINT = 0.35  # opacity of the lines that join doses; they cross, and marks are what is read
 
 
 def summary(table: style.Table, by: Sequence[str], x: str, y: str) -> style.Table:
@@ -36,14 +37,10 @@ def draw_marks(axis: Axes, means: style.Table) -> None:
     for family in style.ordered(means["family"]):
         look = style.look(family)
         rows = means[means["family"] == family].sort_values("number")
+        axis.plot(rows["x_mean"], rows["y_mean"], color=look.color, lw=0.5, alpha=FAINT, zorder=1)
+        spread = rows["y_std"].fillna(0.0), rows["x_std"].fillna(0.0)
         axis.errorbar(
-            rows["x_mean"],
-            rows["y_mean"],
-            rows["y_std"].fillna(0.0),
-            rows["x_std"].fillna(0.0),
-            color=look.color,
-            elinewidth=0.6,
-            lw=0.7,
+            rows["x_mean"], rows["y_mean"], *spread, fmt="none", ecolor=look.color, elinewidth=0.6, alpha=2 * FAINT
         )
         dosed = rows["dose"] != style.BASELINE
         axis.plot(
