@@ -97,7 +97,7 @@ def test_the_words_agree_with_the_tables(open_page, tables):
     effect = rows.loc[rows["role"] == "hidden", "effect_mean"].mean()
     runs = tables["evaluation"].query("family == 'weight_decay' and dose == 'strong' and split == 'test'")
     words = page.locator("#explorer-words").inner_text().replace("\N{MINUS SIGN}", "-")
-    assert f"{float(f'{effect:.4g}'):g}" in words and "n = 3" in words
+    assert f"{float(f'{effect:.4g}'):g}" in words and "n = 3 runs, against 3 of its baseline" in words
     assert f"{float(f'{100 * runs.accuracy.mean():.4g}'):g}" in words
 
 
@@ -107,7 +107,7 @@ def test_hovering_shows_the_run_n_and_the_interval(open_page):
     tooltip = page.locator("#vg-tooltip-element")
     tooltip.wait_for(state="visible")
     text = tooltip.inner_text()
-    assert "dropout, strong" in text and "95 % interval" in text and "n (runs)" in text
+    assert "dropout, strong" in text and "95 % interval" in text and "3 runs" in text
 
 
 def test_the_csv_downloads_and_equals_the_table(open_page, tables):

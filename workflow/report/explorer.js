@@ -68,16 +68,22 @@
     if (value === null || value === undefined) return "not known";
     const text = Math.abs(value) >= 1e5 || (value && Math.abs(value) < 1e-4)
       ? value.toExponential(digits - 2) : String(Number(value.toPrecision(digits)));
-    return text.replaceAll("-", "−");
+    const [mantissa, power] = text.replace("-", "−").split("e");
+    return mantissa + (power ? ` × 10${raised(power)}` : "");
   }
 
-  const interval = (mean, half) =>
-    half === null || half === undefined ? "not known (too few seeds)" : `${number(mean - half)} to ${number(mean + half)}`;
+  const raised = (power) => power.replace("+", "").replace(/[-−]/, "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
+
+  const counted = (n, what = "run") => `${n ?? 0} ${what}${n === 1 ? "" : "s"}`;
+  const known = (half) => half !== null && half !== undefined;
+  const interval = (mean, half, n, what = "run") =>
+    known(half) ? `${number(mean - half)} to ${number(mean + half)}` : n === 1 ? `${counted(n, what)}, no interval` : "not known";
+  const against = (c, n, base) => (c.dose === BASELINE ? counted(n) : `${counted(n)}, against ${base ?? 0} of its baseline`);
   const REFERENCE = "0 by definition: the reference";
   const isReference = (c, mean) => c.dose === BASELINE && mean !== null && mean !== undefined;
   const numbered = (c) => c.dose !== BASELINE || Boolean(c.number); // a baseline's 0 goes without saying
   const whyDestructive = (c) => index.destructive.find(([place, at]) => place === setup() && at === c.at)?.[2];
-  const doseLabel = (c) => (numbered(c) ? `${c.dose}|${number(c.number)}` : c.dose) + (whyDestructive(c) ? " †" : "");
+  const doseLabel = (c) => (numbered(c) ? `${c.dose} (${number(c.number)})` : c.dose) + (whyDestructive(c) ? " †" : "");
   const doseOption = (c) => (numbered(c) ? `${c.dose} (${number(c.number)})` : c.dose) + (whyDestructive(c) ? " † destructive" : "");
   const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
   const layerLabel = (name) =>
@@ -146,27 +152,31 @@
 
   const tip = (pairs) => pairs.map(([field, words]) => ({field, title: words, type: "nominal"}));
   const RUN_TIP = tip([["run", "run"], ["text", "value"]]);
-  const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", level], ["n", "n (runs)"]]);
-  const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", level], ["n", "n (runs)"]]);
+  const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", level], ["n", "n"]]);
+  const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", level], ["n", "n"]]);
 
-  function meanRow(c, mean, half, n, isEffect) {
-    return {
+  function meanRow(c, mean, half, n, isEffect, what, base) {
+    const row = {
       dose: doseLabel(c), choice: c.dose, mean, low: mean - (half ?? 0), high: mean + (half ?? 0), chosen: c.dose === state.dose,
-      run: `${title()}, ${c.dose}`, text: number(mean), range: isEffect && isReference(c, mean) ? REFERENCE : interval(mean, half), n,
+      run: `${title()}, ${c.dose}`, text: number(mean),
+      range: isEffect && isReference(c, mean) ? REFERENCE : interval(mean, half, n, what), n: isEffect ? against(c, n, base) : counted(n, what),
     };
+    return {...row, said: `${row.run}: ${row.text}; ${level}: ${row.range}; n = ${row.n}`};
   }
 
-  function doseChart(name, values, label, band) {
+  function doseChart(name, values, label, band, what = "run") {
     const conditions = conditionsOf(state.family).filter((c) => (values.mean[c.at] ?? null) !== null);
     if (!conditions.length) return empty(name, `Nothing was measured for ${title()} here.`);
     const places = new Map(conditions.map((c) => [c.at, c]));
     const runs = (values.runs ?? []).filter(([place, , value]) => places.has(place) && value !== null)
       .map(([place, seed, value]) => {
         const c = places.get(place);
-        return {dose: doseLabel(c), value, run: `${title()}, ${c.dose}, seed ${seed}`, text: number(value, 5)};
+        const run = `${title()}, ${c.dose}, seed ${seed}`;
+        return {dose: doseLabel(c), value, run, text: number(value), said: `${run}: ${number(value)}`};
       });
-    const means = conditions.map((c) => meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at), !band));
     const base = places.get(baseline()?.at);
+    const means = conditions.map((c) =>
+      meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at), !band, what, base && at(values.n, base.at)));
     const middle = base ? values.mean[base.at] : null;
     const half = base ? values.half[base.at] : null;
     return draw(name, "dose", {
@@ -200,9 +210,11 @@
     const layers = found.hidden.map((place, order) => ({place, order})).filter(({place}) => row[place] !== null).map(({place, order}) => {
       const half = at(found.half[c.at], place);
       const name = found.layers[place];
+      const base = baseline();
+      const point = meanRow(c, row[place], half, at(found.n[c.at], place), true, "run", base && at(found.n[base.at], place));
       return {
-        ...meanRow(c, row[place], half, at(found.n[c.at], place), true), choice: null, place: order + 1, layer: name,
-        name: layerLabel(name), chosen: name === state.layer,
+        ...point, choice: null, place: order + 1, layer: name, name: layerLabel(name), chosen: name === state.layer,
+        said: `layer ${order + 1}, ${layerLabel(name)}: ${point.said}`,
       };
     });
     if (!layers.length) return empty("layers", "No hidden layer was measured for this condition.");
@@ -217,10 +229,12 @@
     const found = layer && spectra(layer);
     const look = colors();
     const wanted = matrices(found, look).filter((curve) => curve.spectrum);
+    document.getElementById(`beyond-${name}`).textContent = "";
     if (!wanted.length) return empty(name, "This page holds no spectrum here.");
     const steps = [];
     const bins = [];
     const law = [];
+    let beyond = "";
     wanted.forEach(({what, ends, spectrum}) => {
       const [counts, [lower, upper], seeds] = spectrum;
       const total = counts.reduce((a, b) => a + b, 0);
@@ -228,20 +242,27 @@
       const edge = (bin) => 10 ** (ends.low + bin * width);
       counts.forEach((count, bin) => {
         const share = (100 * count) / total;
+        const range = `${number(edge(bin), 3)} to ${number(edge(bin + 1), 3)}`;
         steps.push({x: edge(bin), share, what});
-        bins.push({x: edge(bin + 0.5), share, what, range: `${number(edge(bin), 3)} to ${number(edge(bin + 1), 3)}`, count: `${count} of ${total}`, seeds});
+        bins.push({x: edge(bin + 0.5), share, what, range, count: `${count} of ${total}`, seeds, said: `${what}: ${count} of ${total} eigenvalues in ${range}`});
       });
       steps.push({x: edge(counts.length), share: (100 * counts.at(-1)) / total, what});
       if (what === wanted.at(-1).what && lower !== null) {
-        law.push({x: Math.max(lower, edge(0)), what: "lower edge of the Marchenko-Pastur law"}, {x: upper, what: "upper edge of the Marchenko-Pastur law"});
+        law.push({x: lower, what: "lower edge of the Marchenko-Pastur law"}, {x: upper, what: "upper edge of the Marchenko-Pastur law"});
       }
     });
     const xs = steps.map((row) => row.x);
+    const ends = [xs.reduce((a, b) => Math.min(a, b)), xs.reduce((a, b) => Math.max(a, b))];
+    const within = law.filter(({x}) => x >= ends[0] && x <= ends[1]);
+    law.filter((line) => !within.includes(line)).forEach(({x, what}) => {
+      beyond += `The ${what}, ${number(x, 3)}, lies ${x < ends[0] ? "left" : "right"} of the axis. `;
+    });
+    document.getElementById(`beyond-${name}`).textContent = beyond;
     return draw(name, "spectrum", {
       description: `spectrum of ${layerLabel(layer)}: ${wanted.map((curve) => curve.what).join(", ")}`,
       names: wanted.map((curve) => curve.what), colors: wanted.map((curve) => curve.color), dashes: wanted.map((curve) => curve.dash),
-      ends: [xs.reduce((a, b) => Math.min(a, b)), xs.reduce((a, b) => Math.max(a, b))],
-    }, {steps, bins, law});
+      ends,
+    }, {steps, bins, law: within});
   }
 
   const curve = (part, place, what, color, dash = [1, 0]) => ({what, ends: part, spectrum: part?.spectra[place], color, dash});
@@ -258,7 +279,7 @@
   function outcomeChart() {
     const found = outcomes();
     const values = found?.values[state.outcome];
-    return values ? doseChart("outcome", values, found.labels[state.outcome], true) : empty("outcome", "This was not measured here.");
+    return values ? doseChart("outcome", values, found.labels[state.outcome], true, found.counted[state.outcome]) : empty("outcome", "This was not measured here.");
   }
 
   function pictures() {
@@ -294,10 +315,15 @@
       : [at(found?.mean[c.at], place), at(found?.half[c.at], place), at(found?.n[c.at], place)];
     const values = outcomes()?.values[state.outcome];
     const base = baseline();
+    const runs = (of) => (of ? (layer === TOGETHER ? at(role?.n, of.at) : at(found?.n[of.at], place)) : 0);
     const parts = [`${capital(title())}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
     if (whyDestructive(c)) parts.push(`† It destroys accuracy or labels: ${whyDestructive(c)}.`);
-    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${isReference(c, mean) ? REFERENCE : `${number(mean)}, ${level} ${interval(mean, half)}`}, n = ${n ?? 0}.`);
-    if (values) parts.push(`${capital(outcomes().labels[state.outcome])}: ${number(values.mean[c.at])}, baseline ${number(base ? values.mean[base.at] : null)}.`);
+    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${isReference(c, mean) ? REFERENCE : `${number(mean)}, ${level} ${interval(mean, half, n)}`}, n = ${against(c, n, runs(base))}.`);
+    if (values) {
+      const what = outcomes().counted[state.outcome];
+      const told = (of) => `${number(values.mean[of.at])} (${known(values.half[of.at]) ? `${level} ${interval(values.mean[of.at], values.half[of.at])}, n = ${counted(at(values.n, of.at), what)}` : interval(0, null, at(values.n, of.at), what)})`;
+      parts.push(`${capital(outcomes().labels[state.outcome])}: ${told(c)}${base && c.dose !== BASELINE ? `, baseline ${told(base)}` : ""}.`);
+    }
     document.getElementById("explorer-words").textContent = parts.join(" ");
     const shown = spectrumLayer();
     const note = !shown ? "" : shown === layer ? `Layer ${layerLabel(shown)}.`

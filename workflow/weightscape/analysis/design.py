@@ -6,7 +6,7 @@ several families against one set of baseline runs: each of these families has a 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -23,12 +23,13 @@ class Design:
     """Positions of the runs of each condition, and the number that orders its family's doses.
 
     `references` names the baseline runs of a family; families with the same name have copies of the same runs, those
-    without a name have their own.
+    without a name have their own. `fixed` conditions are one value that no seed draws: they have no variance.
     """
 
     rows: dict[Condition, np.ndarray]
     numbers: dict[Condition, float]
     references: Mapping[str, str] = field(default_factory=dict)
+    fixed: frozenset[Condition] = frozenset()
 
     @classmethod
     def of(cls, runs: Table) -> "Design":
@@ -67,7 +68,16 @@ class Design:
         """The design without some conditions."""
         gone = set(conditions)
         kept = {condition: at for condition, at in self.rows.items() if condition not in gone}
-        return Design(kept, {condition: self.numbers[condition] for condition in kept}, self.references)
+        return replace(self, rows=kept, numbers={condition: self.numbers[condition] for condition in kept})
+
+    def each_once(self, values: np.ndarray) -> "Design":
+        """The design of values [runs] that runs share: equal values of a condition are one measurement of one data set.
+
+        A condition of several runs and one value is `fixed`.
+        """
+        first = {c: at[np.sort(np.unique(values[at], return_index=True)[1])] for c, at in self.rows.items()}
+        fixed = frozenset(c for c, at in first.items() if len(at) == 1 < len(self.rows[c]))
+        return replace(self, rows=first, fixed=fixed)
 
     def effect(self, family: str, dose: str, sign: float = 1.0) -> dict[Condition, float]:
         """The weights of a condition's effect: its mean minus that of its family's baseline."""

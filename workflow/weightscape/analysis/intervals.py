@@ -52,8 +52,9 @@ def contrast(design: Design, values: Values, weights: Weights, level: float = 0.
 
 
 def _own(design: Design, values: Values, weights: Weights) -> tuple[Values, Values]:
-    """Variance of the contrast and degrees of freedom from its own conditions (Welch)."""
-    parts = [(w**2 / len(design.rows[c]), *variance(values[design.rows[c]])) for c, w in weights.items()]
+    """Variance of the contrast and degrees of freedom from its own conditions (Welch), those that are fixed apart."""
+    drawn = {c: w for c, w in weights.items() if c not in design.fixed} or weights
+    parts = [(w**2 / len(design.rows[c]), *variance(values[design.rows[c]])) for c, w in drawn.items()]
     return _satterthwaite([factor * spread for factor, spread, _ in parts], [df for *_, df in parts])
 
 
@@ -62,7 +63,8 @@ def _pooled(design: Design, values: Values, weights: Weights) -> tuple[tuple[Val
     parts, squares, dfs = [], [], []
     for family in dict.fromkeys(family for family, _ in weights):
         spread, df = within(design, values, family)
-        factor = sum(w**2 / len(design.rows[c]) for c, w in weights.items() if c[0] == family)
+        drawn = {c: w for c, w in weights.items() if c[0] == family and c not in design.fixed}
+        factor = sum(w**2 / len(design.rows[c]) for c, w in drawn.items())
         parts.append(factor * spread)
         squares.append(np.where(df > 0, spread * df, 0.0))
         dfs.append(df)

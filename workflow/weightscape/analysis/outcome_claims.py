@@ -20,7 +20,10 @@ CURVATURE = "weighted_trace"
 
 
 def scores(setup: Setup, options: Options) -> Decision:
-    """C6: pixel diversity rises and embedding diversity falls as augmentation strengthens (slope of ln Vendi)."""
+    """C6: pixel diversity rises and embedding diversity falls as augmentation strengthens (slope of ln Vendi).
+
+    What counts is data sets, not runs: seeds that train on the same images share one measurement.
+    """
     why = missing(setup, DIVERSITY)
     if why:
         return undecided(why)
@@ -35,12 +38,13 @@ def scores(setup: Setup, options: Options) -> Decision:
             "scope": "data",
             "unit": "ln Vendi per step of strength",
         }
-        weights = doses.slope_weights(setup.design, DIVERSITY, doses.by_number(setup.design, DIVERSITY))
+        design = setup.design if values is None else setup.design.each_once(values)
+        weights = doses.slope_weights(design, DIVERSITY, doses.by_number(design, DIVERSITY))
         if values is None or not weights:
             rows.append(row(setup, "C6", test, **common, reason=f"no Vendi score in the space {space} was measured"))
             continue
         with np.errstate(invalid="ignore", divide="ignore"):
-            found = contrast(setup.design, np.log(values), weights, options.level)
+            found = contrast(design, np.log(values), weights, options.level)
         rows.append(row(setup, "C6", test, **common, **of_contrast(found)))
     judged(rows, options.alpha)
     return all_of(rows, rows, rows[1])

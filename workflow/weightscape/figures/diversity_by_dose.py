@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import style
+from weightscape.figures import data_sets, style
 from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
@@ -20,14 +20,14 @@ RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: measures, each in every space; columns: families."""
-    table = marked(chosen(tables["diversity"]), tables.get("conditions"))
+    table = marked(chosen(data_sets.each_once(tables["diversity"])), tables.get("conditions"))
     return style.each_setup(
         table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No diversity was measured."
     )
 
 
 def _panel(block: SubFigure, part: style.Table) -> None:
-    dose_grid(block, part, rows_of(part))
+    dose_grid(block, part, rows_of(part), data_sets.note)
 
 
 def chosen(diversity: style.Table) -> style.Table:

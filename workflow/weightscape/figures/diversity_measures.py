@@ -2,7 +2,7 @@
 
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import style
+from weightscape.figures import data_sets, style
 from weightscape.figures.destructive import marked
 from weightscape.figures.dose_grid import Measure, dose_grid, height_of
 
@@ -22,7 +22,7 @@ PIXELS = "pixels"
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: measures in the first embedding; columns: families."""
-    table = tables["diversity"]
+    table = data_sets.each_once(tables["diversity"])
     spaces = [space for space in dict.fromkeys(table["space"]) if space != PIXELS] or [PIXELS]
     table = marked(table[table["measure"].isin(MEASURES) & (table["space"] == spaces[0])], tables.get("conditions"))
     return style.each_setup(
@@ -31,7 +31,7 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def _panel(block: SubFigure, part: style.Table) -> None:
-    dose_grid(block, part, rows_of(part))
+    dose_grid(block, part, rows_of(part), data_sets.note)
 
 
 def rows_of(part: style.Table) -> list[Measure]:

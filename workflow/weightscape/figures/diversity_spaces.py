@@ -2,18 +2,20 @@
 
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import scatter, style
+from weightscape.figures import data_sets, scatter, style
 from weightscape.figures.destructive import marked
 
 TABLES = ("diversity", "conditions")
 SPACE = "pixels"
+NOTE = "mean \u00b1 s.d. over n = {sets} of a condition;\nhollow: the family's own baseline; lines join doses"
+ONE = "n = 1: 1 data set, no interval;\nhollow: the family's own baseline; lines join doses"
 KEYS = ["dataset", "family", "dose", "number", "seed"]
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per embedding; in the shaded quarters pixels and embedding move in opposite directions."""
-    table = marked(changes(tables["diversity"]), tables.get("conditions"))
+    table = marked(changes(data_sets.each_once(tables["diversity"])), tables.get("conditions"))
     width = style.COLUMN if table["space"].nunique() < 2 else style.PAGE
     absent = "No diversity was measured in an embedding."
     return style.each_setup(table, ["dataset"], lambda _: 3.3, _panels, absent, width)
@@ -46,4 +48,11 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_xlabel("change of Vendi score in pixels (%)")
         axis.set_ylabel("change of Vendi score\nin the embedding (%)")
         axis.set_title(space)
-    scatter.legend(block, part, means["n"], across=2 if len(spaces) < 2 else scatter.LEGEND)
+    scatter.legend(block, part, means["n"], across=2 if len(spaces) < 2 else scatter.LEGEND, words=_note)
+
+
+def _note(counts: style.Column) -> str:
+    if not len(counts) or counts.max() < 2:
+        return ONE
+    sets = style.seeds_in_words(counts, "data set")
+    return NOTE.format(sets=sets) + (data_sets.SINGLE if counts.min() < 2 else "")

@@ -5,7 +5,7 @@ family's own baseline, mean and standard deviation. Rows share their axis, so th
 """
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -55,8 +55,18 @@ def height_of(measures: Sequence[Measure], each: float = 1.15) -> float:
     return each * len(measures) + HEADROOM
 
 
-def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure]) -> None:
-    """Draw the grid; `table` has family, dose, number, seed, measure and value.
+def note_of_runs(counts: style.Column) -> str:
+    """What marks, dots and bands are, for these numbers of runs of the conditions."""
+    return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
+
+
+def dose_grid(
+    block: SubFigure,
+    table: style.Table,
+    measures: Sequence[Measure],
+    words: Callable[[style.Column], str] = note_of_runs,
+) -> None:
+    """Draw the grid; `table` has family, dose, number, seed, measure and value; `words` is the note below it.
 
     A row is one pair of axes, in which each family has a column of width 1: with axes of its own for every panel, a
     figure takes four times as long.
@@ -78,11 +88,7 @@ def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure])
     _dose_axis(axes[-1], table, families)
     if len(means):
         ranges = RANGES if any(measure.ends for measure in measures) else ""
-        block.supxlabel(note(_note(means["n"]) + ranges, table), fontsize=6, color=style.REFERENCE)
-
-
-def _note(counts: style.Column) -> str:
-    return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
+        block.supxlabel(note(words(means["n"]) + ranges, table), fontsize=6, color=style.REFERENCE)
 
 
 def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 Marks are means over seeds with standard deviations; the baseline's mark is hollow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
@@ -50,16 +50,26 @@ def draw_marks(axis: Axes, means: style.Table) -> None:
     destructive.beside(axis, means, "x_mean", "y_mean")
 
 
-def legend(block: SubFigure, part: style.Table, counts: style.Column, across: int = LEGEND) -> None:
+def note_of_runs(counts: style.Column) -> str:
+    """What marks and error bars are, for these numbers of runs of the conditions."""
+    several = len(counts) and counts.max() > 1
+    return NOTE.format(seeds=style.seeds_in_words(counts)) if several else ONE_SEED
+
+
+def legend(
+    block: SubFigure,
+    part: style.Table,
+    counts: style.Column,
+    across: int = LEGEND,
+    words: Callable[[style.Column], str] = note_of_runs,
+) -> None:
     """Families by colour and marker, and what the marks are, below the panels."""
     looks = [style.look(family) for family in style.ordered(part["family"])]
     handles = [
         Line2D([], [], ls="", marker=look.marker, color=look.color, mec="white", mew=0.3, ms=5, label=look.title)
         for look in looks
     ]
-    seeds = style.seeds_in_words(counts) if len(counts) else ""
-    note = NOTE.format(seeds=seeds) if len(counts) and counts.max() > 1 else ONE_SEED
-    note = destructive.note(note, part)
+    note = destructive.note(words(counts), part)
     block.legend(
         handles=handles, loc="outside lower center", ncols=min(len(handles), across), title=note, title_fontsize=6
     )

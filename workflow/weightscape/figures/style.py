@@ -139,10 +139,10 @@ def half_width(sd: np.ndarray, n: np.ndarray) -> np.ndarray:
     return stdtrit(enough - 1, 0.5 + LEVEL / 2) * sd / np.sqrt(enough)
 
 
-def seeds_in_words(counts: Column) -> str:
-    """`3 seeds`, or `2 to 3 seeds` where conditions differ."""
+def seeds_in_words(counts: Column, noun: str = "seed") -> str:
+    """`3 seeds`, or `2 to 3 seeds` where conditions differ; `noun` is what is counted."""
     low, high = int(counts.min()), int(counts.max())
-    return f"{low if low == high else f'{low} to {high}'} seed{'s' if high > 1 else ''}"
+    return f"{low if low == high else f'{low} to {high}'} {noun}{'s' if high > 1 else ''}"
 
 
 def signed(value: float, digits: int) -> str:

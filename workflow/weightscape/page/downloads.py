@@ -12,7 +12,7 @@ TABLES = {
     "tests": "every single test",
     "runs": "one row per run: what it was trained on and what acted",
     "evaluation": "one row per run and set of images",
-    "diversity": "one row per condition, seed, space and measure",
+    "diversity": "one row per condition, seed, space and measure; seeds of equal rows share one data set",
     "quality": "the generator by recipe",
     "excluded": "runs and layers that no test sees, and why",
     "run_effects": "effects of every run on the spectra",

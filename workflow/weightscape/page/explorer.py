@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weightscape.figures import outcomes, pictures, sheets, style
+from weightscape.figures import data_sets, outcomes, pictures, sheets, style
 from weightscape.figures.depth import in_depth
 from weightscape.frames import Table
 from weightscape.page.claims import METRICS
@@ -34,6 +34,7 @@ def blocks(tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None
     conditions = _conditions(tables)
     if conditions.empty:
         return {}
+    tables = {**tables, "diversity": data_sets.each_once(tables["diversity"])}
     at = {row[:2]: place for place, row in enumerate(conditions.itertuples(index=False, name=None))}
     setups = _setups(tables)
     made: dict[str, Block] = {}
@@ -182,7 +183,7 @@ def _common(line: list[Any] | None) -> Any:
 
 
 def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapping[tuple, int]) -> Block:
-    """Accuracy, calibration and diversity: labels, and for each outcome mean, half, n and runs."""
+    """Accuracy, calibration and diversity: labels, what n counts where not runs, and mean, half, n and runs of each."""
     evaluation = _of(tables["evaluation"], dataset, backbone)
     parts = [outcomes.measured(evaluation)] if len(evaluation) else []
     labels = {f"{key}": label for label, key in (sheets.OVERALL | sheets.ROBUSTNESS).items()}
@@ -205,7 +206,12 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
         means = style.summarise(rows, sheets.CONDITION)
         half = style.half_width(means["sd"].to_numpy(float), means["n"].to_numpy(float))
         values[name] = _by_condition(means.assign(half=half), at) | {"runs": _triples(rows, "value", at)}
-    return {"labels": {name: label for name, label in labels.items() if name in values}, "values": values}
+    counted = {name: "data set" for name in values if name.startswith("vendi-")}
+    return {
+        "labels": {name: label for name, label in labels.items() if name in values},
+        "counted": counted,
+        "values": values,
+    }
 
 
 def _spectra(esd: Table, key: int, at: Mapping[tuple, int], budget: int) -> dict[str, Block]:
