@@ -50,7 +50,7 @@ def null(number: int, seeds: int) -> Found:
         own = [t["p_holm"] for t in tests if t["claim"] == name and decides(t)]
         if own:
             found[f"any test of {name}"] = float(np.nanmin([*own, 1.0]) < 0.05)
-    found["a_a control fails"] = float("a_a: failed" in next(r["controls"] for r in rows if r["claim"] == "C1"))
+    found["a_a control fails"] = float("A/A: failed" in next(r["controls"] for r in rows if r["claim"] == "C1"))
     return found | single_tests(made) | published(made)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightscape import effects
+from weightscape import effects, words
 from weightscape.analysis import claims, simulate, summaries
 from weightscape.analysis.options import DATA_FAMILIES, Options
 from weightscape.analysis.overall import overall
@@ -48,7 +48,7 @@ def test_diversity_that_equals_dropout_supports_c2():
     assert found["verdict"] == "supported", found["reason"]
     assert found["low"] > 0 and found["n"] == 60
     for control in OPTIONS.controls["C2"]:
-        assert f"{control}: passed" in found["controls"]
+        assert f"{words.control(control)}: passed" in found["controls"]
 
 
 def test_diversity_that_equals_weight_decay_contradicts_c2():
@@ -122,10 +122,10 @@ def test_data_and_outcomes_decide_c6_c7_and_c9():
 
 
 @pytest.mark.parametrize(
-    ("judged", "verdict", "words"),
-    [(-0.02, "supported", "judge_excess: passed"), (-0.2, "undecided", "judge_excess: failed")],
+    ("judged", "verdict", "outcome"),
+    [(-0.02, "supported", "judge's excess error: passed"), (-0.2, "undecided", "judge's excess error: failed")],
 )
-def test_harm_that_wrong_labels_explain_is_no_harm_of_synthetic_images(judged: float, verdict: str, words: str):
+def test_harm_that_wrong_labels_explain_is_no_harm_of_synthetic_images(judged: float, verdict: str, outcome: str):
     outcomes = {
         ("test", "synthetic_replace"): -0.2,
         ("test", "label_noise"): -0.2,  # at a share of .2
@@ -134,7 +134,7 @@ def test_harm_that_wrong_labels_explain_is_no_harm_of_synthetic_images(judged: f
         ("judge", "synthetic_replace"): judged,
     }
     found = verdicts(truth("dropout", outcomes=outcomes)).loc["C7"]
-    assert found["verdict"] == verdict and words in found["controls"]
+    assert found["verdict"] == verdict and outcome in found["controls"]
 
 
 def test_a_coarse_generator_needs_the_control_of_its_resolution():
@@ -179,8 +179,8 @@ def test_single_runs_have_estimates_and_no_verdict():
     [
         ("augment", "C1", "the study has no family augment"),
         ("dropout", "C2", "the study has no family dropout"),
-        ("weight_decay", "C3", "the study has no family weight_decay"),
-        ("synthetic_add", "C7", "the study has no family synthetic_add"),
+        ("weight_decay", "C3", "the study has no family weight decay"),
+        ("synthetic_add", "C7", "the study has no family synthetic added"),
     ],
 )
 def test_a_missing_family_leaves_its_claim_undecided(family: str, claim: str, reason: str):
@@ -194,7 +194,8 @@ def test_a_missing_control_takes_the_verdict_and_is_named(control: str):
     less = replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != control))
     found = verdicts(less).loc["C2"]
     assert found["verdict"] == "undecided"
-    assert f"the study has no family {control}" in found["reason"] and control in found["controls"]
+    assert f"the study has no family {words.family(control)}" in found["reason"]
+    assert f"{words.control(control)}: missing" in found["controls"]
 
 
 def test_a_diversity_without_direction_is_not_called_unspecific():
@@ -203,7 +204,7 @@ def test_a_diversity_without_direction_is_not_called_unspecific():
     found = verdicts(still).loc["C2"]
     assert found["verdict"] == "undecided"
     for control in ("label_noise", "steps"):
-        assert f"{control}: not shown, an effect lies within its noise" in found["controls"]
+        assert f"{words.control(control)}: not shown, an effect lies within its noise" in found["controls"]
     assert "nan" not in found["controls"]
 
 
@@ -213,7 +214,7 @@ def test_a_diversity_without_direction_is_not_called_unspecific():
         ("curvature", "C9", "the study measured no curvature"),
         ("diversity", "C8", "was not measured"),
         ("evaluation", "C7", "test accuracy was not measured"),
-        ("layers", "C2", "relative_change was not measured"),
+        ("layers", "C2", "relative change of the weights was not measured"),
     ],
 )
 def test_a_missing_table_leaves_its_claim_undecided(table: str, claim: str, reason: str):
@@ -329,11 +330,11 @@ def test_curvature_tells_its_probe_error_and_has_an_a_a_control_of_its_own():
     found = c9()
     assert found["verdict"] == "supported"
     assert f"standard error from probes at most {0.3 * np.sqrt(2 / 5):.2g}" in found["reason"]
-    assert "a_a: passed, ece: baselines of 10 families, weighted_trace: baselines of 10 families" in found["controls"]
+    assert "A/A: passed, ECE: baselines of 10 families, curvature: baselines of 10 families" in found["controls"]
     at = made["curvature"].eval("family == 'steps' and dose == 'baseline'")
     made["curvature"].loc[at, "weighted_trace"] += 5
     again = c9()
-    assert again["verdict"] == "undecided" and "a_a: failed" in again["reason"]
+    assert again["verdict"] == "undecided" and "A/A: failed" in again["reason"]
     made["curvature"] = made["curvature"].query("family == 'augment'")
     assert "weighted_trace: fewer than two groups" in c9()["controls"]
 

@@ -28,4 +28,4 @@ def test_the_row_of_c4_tells_the_controls_of_the_claims_that_it_joins() -> None:
     table = effects.against_baseline(made["effects"].query("metric == 'log_norm'").assign(usable=True))
     rows = claims.of_setup(next(setups({"effects": table}, OPTIONS.metrics)), OPTIONS, ("C1", "C2", "C3"))[0]
     own = {row["claim"]: row["controls"] for row in rows}
-    assert own["C4"] == "; ".join(f"{name}: {own[name]}" for name in ("C1", "C2", "C3")) and "a_a: " in own["C4"]
+    assert own["C4"] == "; ".join(f"{name}: {own[name]}" for name in ("C1", "C2", "C3")) and "A/A: " in own["C4"]

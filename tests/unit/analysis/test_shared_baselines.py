@@ -108,11 +108,11 @@ def test_no_control_compares_a_set_of_baseline_runs_with_its_copies() -> None:
 def test_no_claim_about_weights_has_a_verdict_from_one_set_of_baseline_runs() -> None:
     rows = {row["claim"]: row for row in claims.of_setup(study(), OPTIONS, ("C1", "C2", "C3", "C5"))[0]}
     assert {rows[name]["verdict"] for name in ("C1", "C2", "C3", "C4", "C5")} == {"undecided"}
-    assert "control a_a: missing: all families share one set" in rows["C3"]["reason"]
+    assert "control A/A: missing: all families share one set" in rows["C3"]["reason"]
     assert rows["C2"]["reason"] == f"{similarity.SHARED}."
 
 
 def test_some_families_with_the_same_baseline_leave_the_claim_about_patterns_undecided() -> None:
     own = replace(study("augment"), dataset="other")
     row = next(row for row in claims.of_setup(own, OPTIONS, ["C2"])[0] if row["claim"] == "C2")
-    assert row["reason"] == f"{similarity.SHARED}." and "a_a: missing" not in row["controls"]
+    assert row["reason"] == f"{similarity.SHARED}." and "A/A: missing" not in row["controls"]

@@ -8,6 +8,7 @@ from weightscape.analysis.options import Options
 from weightscape.analysis.overall import PATTERN, pattern
 from weightscape.analysis.rows import Decision, Row, claim_row, sentence
 from weightscape.analysis.setups import Setup
+from weightscape.words import condition
 
 STATEMENTS = {
     "C1": "Diversity shifts the spectra with the sign that regularisers do.",
@@ -70,7 +71,7 @@ def _compared(name: str, setup: Setup, options: Options) -> dict[str, Values]:
 
 
 def _with_destructive(claim: Row, other: Row, setup: Setup) -> str:
-    names = ", ".join("/".join(condition) for condition in setup.destructive)
+    names = "; ".join(condition(*each) for each in setup.destructive)
     same = other["verdict"] == claim["verdict"]
     what = "the same" if same else f"{other['verdict']} ({other['reason'].rstrip('.')})"
     return sentence(f"{claim['reason'].rstrip('.')}; with the destructive conditions ({names}): {what}")

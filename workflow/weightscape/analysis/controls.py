@@ -27,17 +27,24 @@ from weightscape.analysis.options import DECAY, DIVERSITY, DROPOUT, NOISE_SCORES
 from weightscape.analysis.rows import Control
 from weightscape.analysis.setups import Setup
 from weightscape.effects import BASELINE
+from weightscape.words import family as of_family
+from weightscape.words import metric as of_metric
+from weightscape.words import number, signed
 
 
 def missing(setup: Setup, family: str) -> str:
     """What is missing of a family; empty if it has a baseline and a dose with a number."""
     if not setup.design.doses(family):
         if setup.all_conditions.unnumbered(family):
-            return f"the doses of {family} have no numbers"
+            return f"the doses of {of_family(family)} have no numbers"
         left_out = bool(setup.all_conditions.doses(family))
-        return f"every dose of {family} is destructive" if left_out else f"the study has no family {family}"
+        return (
+            f"every dose of {of_family(family)} is destructive"
+            if left_out
+            else f"the study has no family {of_family(family)}"
+        )
     if (family, BASELINE) not in setup.design.rows:
-        return f"{family} has no baseline runs"
+        return f"{of_family(family)} has no baseline runs"
     return ""
 
 
@@ -61,7 +68,7 @@ def a_a(setup: Setup, values: Mapping[str, Values], options: Options) -> Control
         found = same_mean(groups)
         if isinstance(found, str) and at == 0:
             return Control("a_a", False, found)
-        label = f"{name}: " if len(values) > 1 else ""
+        label = f"{of_metric(name)}: " if len(values) > 1 else ""
         if isinstance(found, str):
             parts.append(f"{label}{found}, not compared")
             continue
@@ -70,7 +77,7 @@ def a_a(setup: Setup, values: Mapping[str, Values], options: Options) -> Control
     corrected = min(adjusted(p))
     passed = corrected >= options.alpha
     text = f"{'passed' if passed else 'failed'}, {', '.join(parts)}: {'no difference' if passed else 'differ'}"
-    return Control("a_a", passed, f"{text} (p = {corrected:.2g})")
+    return Control("a_a", passed, f"{text} (p = {number(corrected, 2)})")
 
 
 def same_mean(groups: list[Values]) -> float | str:
@@ -98,7 +105,9 @@ def strongest_decay(setup: Setup, options: Options) -> Control:
     found = contrast(design, setup.metrics[options.primary].mean(), weights, options.level)
     passed = bool(found.p < options.alpha)
     return Control(
-        "strongest_decay", passed, f"{'passed' if passed else 'failed'}, effect {found.value:.3g} (p = {found.p:.2g})"
+        "strongest_decay",
+        passed,
+        f"{'passed' if passed else 'failed'}, effect {number(found.value, 3)} (p = {number(found.p, 2)})",
     )
 
 
@@ -120,7 +129,7 @@ def duplicate(setup: Setup, options: Options) -> Control:
         if passed
         else ("failed, same sign as diversity" if clear else "not shown, an effect does not differ from zero")
     )
-    return Control("duplicate", passed, f"{outcome} ({both[0].value:.3g} and {both[1].value:.3g})")
+    return Control("duplicate", passed, f"{outcome} ({number(both[0].value, 3)} and {number(both[1].value, 3)})")
 
 
 def specific(setup: Setup, family: str, options: Options) -> Control:
@@ -136,7 +145,7 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
         return Control(family, False, f"missing: {missing(setup, family)}")
     profiles = similarity.scaled(design, setup.metrics[options.primary].hidden)
     if not profiles.shape[1]:
-        return Control(family, False, f"missing: no hidden layer has a usable {options.primary} that varies")
+        return Control(family, False, f"missing: no hidden layer has a usable {of_metric(options.primary)} that varies")
     none = np.zeros(len(profiles))
     curves = {
         name: Curve.of(design, name, profiles, none).single(str(design.strongest(name)))
@@ -144,6 +153,7 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
     }
     first = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
     near = DECAY if first is not None and first.values[0] < 0 else DROPOUT
+    own, like = of_family(family), of_family(near)
     parts = []
     for dose in every.doses(family) if family == "steps" else [str(every.strongest(family))]:
         if not similarity.differs(every, profiles, every.effect(family, dose))[2] < options.alpha:
@@ -153,14 +163,23 @@ def specific(setup: Setup, family: str, options: Options) -> Control:
         assert found is not None  # every family has a last dose
         low = found.interval(options.level)[0][0]
         if not np.isfinite(low):  # a profile within its noise has no direction; two runs have no jackknife
-            return Control(family, False, f"not shown, {UNTOLD} ({DIVERSITY}, {near}, {family} {dose})")
-        text = f"{dose}: cosine with {near} less that with {family} {found.values[0]:.2f}, from {low:.2f}"
+            return Control(
+                family,
+                False,
+                f"not shown, {UNTOLD} ({of_family(DIVERSITY)}, {like}, {own} {dose})",
+            )
+        values = f"{signed(found.values[0], 2)}, from {signed(low, 2)}"
+        text = f"{dose}: cosine with {like} less that with {own} {values}"
         parts.append((bool(low > 0), text))
     if not parts:
-        return Control(family, False, f"not shown, {family} has no effect that diversity could resemble")
+        return Control(family, False, f"not shown, {own} has no effect that diversity could resemble")
     failed = [text for passed, text in parts if not passed]
     if failed:
-        return Control(family, False, f"not specific: diversity resembles {near} no more than {family} ({failed[0]})")
+        return Control(
+            family,
+            False,
+            f"not specific: diversity resembles {like} no more than {own} ({failed[0]})",
+        )
     return Control(family, True, f"passed, {'; '.join(text for _, text in parts)}")
 
 
@@ -197,7 +216,7 @@ def real_add(setup: Setup, options: Options) -> Control:
         return Control("real_add", False, "no replicates")
     passed = bool(found.high >= 0)
     outcome = "passed" if passed else "failed, synthetic images help more"
-    return Control("real_add", passed, f"{outcome} (real less synthetic {100 * found.value:.1f} points)")
+    return Control("real_add", passed, f"{outcome} (real less synthetic {signed(100 * float(found.value), 1)} points)")
 
 
 REPLACE = "synthetic_replace"
@@ -250,7 +269,7 @@ def _hurts_more(name: str, setup: Setup, weights: Weights, than: str, options: O
         return Control(name, True, "not needed, replacing real images is not seen to hurt")
     passed = bool(found.high < 0)
     outcome = "passed, hurts more" if passed else "failed, not shown to hurt more"
-    return Control(name, passed, f"{outcome} {than} (by {-100 * found.value:.1f} points)")
+    return Control(name, passed, f"{outcome} {than} (by {signed(-100 * float(found.value), 1)} points)")
 
 
 NAMED: dict[str, Callable[[Setup, Options], Control]] = {

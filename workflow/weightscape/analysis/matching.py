@@ -13,6 +13,7 @@ import numpy as np
 from weightscape.analysis.design import Design
 from weightscape.analysis.intervals import Values, contrast
 from weightscape.effects import BASELINE
+from weightscape.words import families as of_families
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,11 @@ def overlap(design: Design, levels: Values, families: Sequence[str], alpha: floa
         return "the level to match on was not measured in every run"
     still = [family for family, signs in reached.items() if not signs]
     if still:
-        return f"no overlap: no dose of {' and '.join(still)} moves the matched level beyond the spread of runs"
+        return f"no overlap: no dose of {of_families(still)} moves the matched level beyond the spread of runs"
     first = reached[families[0]]
     apart = [family for family in families[1:] if not reached[family] & first]
     if apart:
-        return f"no overlap: {families[0]} and {' and '.join(apart)} move the matched level in opposite directions"
+        return f"no overlap: {of_families([families[0], *apart])} move the matched level in opposite directions"
     return ""
 
 

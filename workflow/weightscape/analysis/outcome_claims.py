@@ -14,6 +14,8 @@ from weightscape.analysis.rows import Decision, Row, effect_row, judged, of_cont
 from weightscape.analysis.setups import Setup
 from weightscape.analysis.spectral_claims import all_of
 from weightscape.effects import BASELINE
+from weightscape.words import family as of_family
+from weightscape.words import number
 
 SYNTHETIC = ("synthetic_add", "synthetic_replace")
 CURVATURE = "weighted_trace"
@@ -47,7 +49,8 @@ def scores(setup: Setup, options: Options) -> Decision:
             found = contrast(design, np.log(values), weights, options.level)
         rows.append(row(setup, "C6", test, **common, **of_contrast(found)))
     judged(rows, options.alpha)
-    return all_of(rows, rows, rows[1])
+    made = all_of(rows, rows, rows[1])
+    return replace(made, reason=f"{made.reason}; embedding: that of {setup.backbone} before training")
 
 
 def synthetic(setup: Setup, options: Options) -> Decision:
@@ -118,7 +121,9 @@ def _most(setup: Setup, options: Options) -> list[Row]:
     for family in others:
         weights = difference(own, design.effect(family, str(design.strongest(family))))
         found = contrast(design, setup.outcomes["ood"], weights, options.level)
-        rows.append(row(setup, "C7", f"diversity less {family} on OOD", **common, dose=top, **of_contrast(found)))
+        rows.append(
+            row(setup, "C7", f"diversity less {of_family(family)} on OOD", **common, dose=top, **of_contrast(found))
+        )
     return rows
 
 
@@ -202,7 +207,7 @@ def calibration(setup: Setup, options: Options) -> Decision:
         if name in setup.outcomes:
             found = contrast(design, setup.outcomes[name], weights, options.level)
             error = probe_error(setup, name, weights)
-            note = f"standard error from probes at most {error:.2g}" if np.isfinite(error) else ""
+            note = f"standard error from probes at most {number(error, 2)}" if np.isfinite(error) else ""
             rows.append(
                 effect_row(
                     setup,
@@ -227,7 +232,7 @@ def calibration(setup: Setup, options: Options) -> Decision:
         return undecided(text, rows, own["ECE"])
     made = all_of(rows, list(own.values()), own["ECE"])
     error = probe_error(setup, CURVATURE, weights)
-    size = f"curvature {own['curvature']['estimate']:.3g}, standard error from probes at most {error:.2g}"
+    size = f"curvature {number(own['curvature']['estimate'], 3)}, standard error from probes at most {number(error, 2)}"
     return replace(made, reason=f"{made.reason}; {size}" if np.isfinite(error) else made.reason)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from weightscape.analysis.options import Options
 from weightscape.analysis.rows import CONTRADICTED, SUPPORTED, UNDECIDED, Row, sentence
+from weightscape.words import number
 
 ALL = "all"
 PATTERN = ("C1", "C2", "C3")
@@ -66,11 +67,11 @@ def _verdict(own: Sequence[Row], mean: float, alpha: float) -> tuple[str, float,
     if len(part) < most:
         return UNDECIDED, nan, f"{count}, where more than half are needed"
     if not p < alpha:
-        return UNDECIDED, nan, f"{count}, p = {p:.2g} that it is so in {most}"
+        return UNDECIDED, nan, f"{count}, p = {number(p, 2)} that it is so in {most}"
     signs = {float(np.sign(each["estimate"])) for each in part}
     if len(signs) == 1 and np.sign(mean) == -next(iter(signs)):
         return UNDECIDED, nan, f"{count}, but the mean over setups lies on the other side of zero"
-    return verdict, p, f"{count}, p = {p:.2g} that it is so in {most}"
+    return verdict, p, f"{count}, p = {number(p, 2)} that it is so in {most}"
 
 
 def partial_conjunction(p: Sequence[float], setups: int) -> float:

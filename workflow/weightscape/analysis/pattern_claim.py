@@ -24,6 +24,9 @@ from weightscape.analysis.rows import (
 )
 from weightscape.analysis.setups import Layers, Setup
 from weightscape.analysis.spectral_claims import CENTRAL, absent, empty
+from weightscape.words import family as of_family
+from weightscape.words import metric as of_metric
+from weightscape.words import number, signed
 
 
 def alike(setup: Setup, options: Options) -> Decision:
@@ -54,7 +57,7 @@ def alike(setup: Setup, options: Options) -> Decision:
     zero = [r for r in own if r["test"] == "profile differs from zero" and r["verdict"] == UNDECIDED]
     if zero:
         return undecided(
-            f"the profile of {zero[0]['family']} does not differ from zero ({zero[0]['reason']})", rows, lead
+            f"the profile of {of_family(zero[0]['family'])} does not differ from zero ({zero[0]['reason']})", rows, lead
         )
     if lead["verdict"] == UNDECIDED:
         return undecided(f"the difference of cosines may be zero ({_cosines(lead)}; {lead['reason']})", rows, lead)
@@ -64,7 +67,7 @@ def alike(setup: Setup, options: Options) -> Decision:
     other = DROPOUT if lead["verdict"] == SUPPORTED else DECAY
     near = named["nearer than to zero", other]
     if not near["low"] > 0:
-        return undecided(f"diversity is not shown to be nearer to {other} than to zero", rows, lead)
+        return undecided(f"diversity is not shown to be nearer to {of_family(other)} than to zero", rows, lead)
     nonzero = [r["p_holm"] for r in own if r["test"] == "profile differs from zero"]
     p = max(lead["p_holm"], *nonzero, null["p"], near["p"])
     return Decision(lead["verdict"], _cosines(lead), lead, rows, p)
@@ -75,7 +78,7 @@ def _unmatched(setup: Setup, options: Options) -> str:
     if options.match == "diversity":
         return "match: diversity matches data families only, and dropout and weight decay leave the images alone"
     if "level" not in setup.outcomes:
-        return f"{options.match} was not measured, so that doses cannot be matched"
+        return f"{of_metric(options.match)} was not measured, so that doses cannot be matched"
     return overlap(setup.design, setup.outcomes["level"], CENTRAL, options.alpha)
 
 
@@ -162,7 +165,7 @@ def _compared(
         if np.isfinite(low[0])
         else "no interval: fewer than three runs in a condition, or an effect that one run less takes below its noise"
     )
-    text = f"cosine with dropout {found.values[1]:.2f}, with weight decay {found.values[2]:.2f}"
+    text = f"cosine with dropout {signed(found.values[1], 2)}, with weight decay {signed(found.values[2], 2)}"
     return row(
         setup,
         "C2",
@@ -232,7 +235,7 @@ def _null(
     columns: Row = {"reason": "fewer than six baseline runs with a partner"}
     if null is not None:
         low, high = np.nanquantile(null, [options.alpha / 2, 1 - options.alpha / 2])
-        text = f"95 % of them between {low:.2f} and {high:.2f}"
+        text = f"95 % of them between {signed(low, 2)} and {signed(high, 2)}"
         columns = {"low": float(low), "high": float(high), "reason": text}
         value = float("nan") if placed is None else similarity.plain_difference(placed)
         if np.isfinite(value):
@@ -279,7 +282,7 @@ def _equivalent(
         ("equivalence of means", float(found.values[0]), found.df[0], mean),
         ("equivalence of layers (RMS)", size, found.df[1], rms),
     ):
-        text = f"margin {margin:.3g}; the smallest that passes is {each.smallest:.3g}"
+        text = f"margin {number(margin, 3)}; the smallest that passes is {number(each.smallest, 3)}"
         rows.append(
             row(
                 setup,

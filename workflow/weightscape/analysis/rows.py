@@ -15,6 +15,8 @@ from weightscape.analysis.design import Weights
 from weightscape.analysis.holm import adjusted
 from weightscape.analysis.intervals import Estimate
 from weightscape.analysis.setups import Setup
+from weightscape.words import control as in_words
+from weightscape.words import number
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
 NO_REPLICATES = "no replicates"
@@ -76,7 +78,7 @@ def _verdict(each: Row, alpha: float) -> tuple[str, str]:
     if not np.isfinite(each["p_holm"]):
         return UNDECIDED, note or (NO_REPLICATES if np.isfinite(each["estimate"]) else NO_VALUE)
     if each["p_holm"] >= alpha:
-        verdict, text = UNDECIDED, f"p = {each['p_holm']:.2g} after Holm"
+        verdict, text = UNDECIDED, f"p = {number(each['p_holm'], 2)} after Holm"
     elif each["_expects"] and np.sign(each["estimate"]) != each["_expects"]:
         verdict, text = CONTRADICTED, "the sign is not as stated"
     else:
@@ -127,7 +129,7 @@ def claim_row(
     if verdict != UNDECIDED and failed:
         first = failed[0]
         special = first.outcome.startswith("not specific")
-        why = first.outcome if special else f"control {first.name}: {first.outcome}"
+        why = first.outcome if special else f"control {in_words(first.name)}: {first.outcome}"
         verdict, reason = UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
     lead: Mapping[str, Any] = decision.leading or {}
     return {
@@ -144,7 +146,7 @@ def claim_row(
         "p": decision.p if verdict != UNDECIDED else float("nan"),
         "verdict": verdict,
         "reason": sentence(reason),
-        "controls": "; ".join(f"{control.name}: {control.outcome}" for control in controls),
+        "controls": "; ".join(f"{in_words(control.name)}: {control.outcome}" for control in controls),
     }
 
 

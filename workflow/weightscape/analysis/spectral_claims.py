@@ -25,6 +25,9 @@ from weightscape.analysis.rows import (
     undecided,
 )
 from weightscape.analysis.setups import Layers, Setup
+from weightscape.words import family as of_family
+from weightscape.words import layer as of_layer
+from weightscape.words import metric as of_metric
 
 CENTRAL = (DIVERSITY, DROPOUT, DECAY)
 NORMS = ("log_norm", "log_spectral_norm")
@@ -39,7 +42,7 @@ def empty(metric: str, layers: Layers) -> str:
     """Why a metric has no test; empty if it has."""
     if layers.hidden.shape[1]:
         return ""
-    return f"no hidden layer has a usable {metric} in every run ({layers.excluded} left out)"
+    return f"no hidden layer has a usable {of_metric(metric)} in every run ({layers.excluded} left out)"
 
 
 def sign(setup: Setup, options: Options) -> Decision:
@@ -54,15 +57,15 @@ def sign(setup: Setup, options: Options) -> Decision:
             rows += _effects(setup, "C1", metric, layers, family, options)
     judged(rows, options.alpha)
     own = {r["family"]: r for r in rows if r["_decides"] and r["metric"] == options.primary}
-    lead = own[DIVERSITY]
+    lead, primary = own[DIVERSITY], of_metric(options.primary)
     unclear = [r for r in own.values() if r["verdict"] == UNDECIDED]
     if unclear:
         return undecided(_unclear(unclear[0]), rows, lead)
     signs = {family: np.sign(r["estimate"]) for family, r in own.items()}
     if signs[DROPOUT] != signs[DECAY]:
-        return undecided(f"dropout and weight decay move {options.primary} in opposite directions", rows, lead)
+        return undecided(f"dropout and weight decay move {primary} in opposite directions", rows, lead)
     same = signs[DIVERSITY] == signs[DROPOUT]
-    text = f"diversity moves {options.primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
+    text = f"diversity moves {primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
     p = max(r["p_holm"] for r in own.values())
     return Decision(SUPPORTED if same else CONTRADICTED, text, lead, rows, p)
 
@@ -70,7 +73,8 @@ def sign(setup: Setup, options: Options) -> Decision:
 def _unclear(r: Row) -> str:
     if r["reason"] == NO_REPLICATES or not np.isfinite(r["p"]):
         return r["reason"]
-    return f"the effect of {r['family'] or r['test']} on {r['metric']} does not differ from zero ({r['reason']})"
+    what = f"the effect of {of_family(r['family'] or r['test'])} on {of_metric(r['metric'])}"
+    return f"{what} does not differ from zero ({r['reason']})"
 
 
 def _effects(setup: Setup, claim: str, metric: str, layers: Layers, family: str, options: Options) -> list[Row]:
@@ -162,7 +166,7 @@ def norms(setup: Setup, options: Options) -> Decision:
     judged(rows, options.alpha)
     own = [r for r in rows if r["metric"] == NORMS[0]]
     if not own:
-        return undecided(f"{NORMS[0]} is not among the metrics", rows)
+        return undecided(f"{of_metric(NORMS[0])} is not among the metrics", rows)
     return all_of(rows, own, own[0])
 
 
@@ -185,9 +189,11 @@ def all_of(rows: list[Row], parts: list[Row], lead: Row) -> Decision:
 
 
 def described(r: Row) -> str:
-    """A test in words."""
-    family = f" of {r['family']}" if r["family"] and r["family"].replace("_", " ") not in r["test"] else ""
-    return f"{r['test']}{family} on {r['metric']}"
+    """A test in words; those of data name what they measure themselves."""
+    if r["scope"] == "data":
+        return r["test"]
+    family = of_family(r["family"])
+    return f"{r['test']}{f' of {family}' if family and family not in r['test'] else ''} on {of_metric(r['metric'])}"
 
 
 def head(setup: Setup, options: Options) -> Decision:
@@ -209,7 +215,7 @@ def head(setup: Setup, options: Options) -> Decision:
     primary = options.primary if options.primary != "alpha" else "log_norm"
     own = [r for r in rows if r["metric"] == primary]
     if not own:
-        return undecided(f"{primary} is not among the metrics", rows)
+        return undecided(f"{of_metric(primary)} is not among the metrics", rows)
     return all_of(rows, own, own[0])
 
 
@@ -241,7 +247,7 @@ def _largest(setup: Setup, metric: str, layers: Layers, family: str, options: Op
     else:
         overall = min(1.0, hidden.shape[1] * float(p[~larger].min()))
     estimate = of_gap(found, overall)
-    note = "" if not np.isfinite(overall) else f"largest hidden layer: {layers.names[at]}"
+    note = "" if not np.isfinite(overall) else f"largest hidden layer: {of_layer(layers.names[at])}"
     return row(
         setup,
         "C5",

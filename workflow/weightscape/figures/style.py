@@ -20,6 +20,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.files import replacing
 from weightscape.frames import Column, Table
 from weightscape.strength import strongest as strongest
+from weightscape.words import signed as signed
 
 Tables = Mapping[str, Table]
 
@@ -143,12 +144,6 @@ def seeds_in_words(counts: Column, noun: str = "seed") -> str:
     """`3 seeds`, or `2 to 3 seeds` where conditions differ; `noun` is what is counted."""
     low, high = int(counts.min()), int(counts.max())
     return f"{low if low == high else f'{low} to {high}'} {noun}{'s' if high > 1 else ''}"
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with a true minus sign, and no sign before a zero."""
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "" if float(text) == 0 else "\u2212")
 
 
 def styled(draw: Callable[[Tables], Figure]) -> Callable[[Tables], Figure]:

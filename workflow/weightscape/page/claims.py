@@ -6,23 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightscape.figures.style import SETUP, signed
+from weightscape import words
+from weightscape.figures.style import SETUP
 from weightscape.frames import Table
+from weightscape.words import METRICS as METRICS
+from weightscape.words import signed
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 """Verdicts in the order of the summary, with a sign that stands beside the colour."""
 
 OVERALL = "all"
 UNITS = {"share": (100, "percentage points"), "log10": (1, "")}
-METRICS = {
-    "log_norm": "log10 norm",
-    "log_spectral_norm": "log10 spectral norm",
-    "alpha": "tail exponent \u03b1",
-    "entropy": "spectral entropy",
-    "stable_rank": "stable rank",
-    "vendi_1": "Vendi score",
-    "ood accuracy": "OOD accuracy",
-}
+COUNTED = {"C6": "data sets", "C8": "conditions"}
+"""What the n of a claim's tests counts where it is not runs: those of all conditions that are compared."""
 EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
 ASIDE = "with the destructive conditions"
 """Begins the part of a reason that says what a verdict would be with them."""
@@ -99,10 +95,10 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
     return found
 
 
-def sentence(words: object) -> str:
+def sentence(statement: object) -> str:
     """A statement with a capital letter and without a final stop."""
-    words = text(words).rstrip(".")
-    return words[:1].upper() + words[1:]
+    found = text(statement).rstrip(".")
+    return found[:1].upper() + found[1:]
 
 
 def summary(found: Sequence[Claim]) -> list[str]:
@@ -131,18 +127,22 @@ def estimate(row: Table) -> str:
     factor, unit = UNITS.get(text(row["unit"]), (1, text(row["unit"])))
     value, low, high = rounded([factor * row[name] for name in ("estimate", "low", "high")])
     interval = f" [{low}, {high}]" if low and high else ""
-    n = f", n = {int(row['n'])}" if _known(row["n"]) else ""
+    n = f", n = {int(row['n'])} {counted(row['claim'])}" if _known(row["n"]) else ""
     return f"{metric(row['metric'])} {value}{interval} {unit}".strip() + n
+
+
+def counted(claim: object) -> str:
+    """What n counts in the tests of a claim."""
+    return COUNTED.get(text(claim), "runs")
 
 
 def metric(name: object) -> str:
     """A metric in words."""
-    return METRICS.get(text(name), text(name))
+    return words.metric(text(name))
 
 
 LARGE = 1e5
 """From here on numbers are written with powers of ten."""
-RAISED = str.maketrans("0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b")
 
 
 def rounded(values: Sequence[float]) -> list[str]:
@@ -162,6 +162,7 @@ def evidence(title: str, rows: Table) -> Evidence:
     numbers = [rounded(row) for row in shown[["estimate", "low", "high"]].to_numpy(float)]
     shown = shown.assign(
         metric=[metric(name) for name in shown["metric"]],
+        **({"family": [words.family(text(name)) for name in shown["family"]]} if "family" in shown else {}),
         estimate=[value for value, _, _ in numbers],
         interval=[f"{low} to {high}" if low and high else "" for _, low, high in numbers],
     )
@@ -171,8 +172,9 @@ def evidence(title: str, rows: Table) -> Evidence:
         title = f"{title} ({', '.join(setups.iloc[0].astype(str))})"
         columns = [name for name in columns if name not in SETUP]
     cells = [[cell(value) for value in row] for row in shown[columns].itertuples(index=False, name=None)]
-    words = [place for place, name in enumerate(columns) if name in TEXTS]
-    return Evidence(title, [COLUMNS[name] for name in columns], cells, words, len(rows) - len(shown))
+    prose = [place for place, name in enumerate(columns) if name in TEXTS]
+    names = COLUMNS | {"n": f"n ({counted(rows['claim'].iloc[0])})"}
+    return Evidence(title, [names[name] for name in columns], cells, prose, len(rows) - len(shown))
 
 
 def cell(value: object) -> str:
@@ -187,11 +189,7 @@ def text(value: object) -> str:
 
 def number(value: object) -> str:
     """Four significant digits with a true minus sign; empty where missing."""
-    if not _known(value):
-        return ""
-    mantissa, _, power = f"{value:.4g}".partition("e")
-    raised = f" \u00d7 10{str(int(power)).translate(RAISED)}" if power else ""
-    return mantissa.replace("-", "\u2212") + raised
+    return words.number(float(value)) if _known(value) else ""  # type: ignore[arg-type]
 
 
 def _known(value: object) -> bool:

@@ -1,0 +1,96 @@
+"""How names and numbers are written for people, in tables, figures and on the page: no identifiers, a true minus."""
+
+import math
+from typing import Any
+
+METRICS = {
+    "log_norm": "log10 norm",
+    "log_spectral_norm": "log10 spectral norm",
+    "alpha": "tail exponent \u03b1",
+    "entropy": "spectral entropy",
+    "stable_rank": "stable rank",
+    "vendi_1": "Vendi score",
+    "esd": "spectral density",
+    "test": "test accuracy",
+    "ood": "OOD accuracy",
+    "ood accuracy": "OOD accuracy",
+    "ece": "ECE",
+    "weighted_trace": "curvature",
+    "relative_change": "relative change of the weights",
+    "train_loss": "loss on the training images",
+}
+FAMILIES = {
+    "augment": "augment",
+    "noise": "noise",
+    "synthetic_add": "synthetic added",
+    "synthetic_replace": "synthetic replacing",
+    "dropout": "dropout",
+    "weight_decay": "weight decay",
+    "dropout_decay": "dropout and decay",
+    "dropout_inside": "dropout inside",
+    "label_noise": "label noise",
+    "duplicate": "duplicates",
+    "real_add": "real added",
+    "steps": "steps",
+    "resolution": "resolution",
+}
+CONTROLS = {
+    "a_a": "A/A",
+    "strongest_decay": "strongest weight decay",
+    "duplicate": "duplicates",
+    "label_noise": "label noise",
+    "steps": "steps",
+    "noise_reference": "noise reference",
+    "real_add": "real added",
+    "judge_excess": "judge's excess error",
+    "resolution": "resolution",
+}
+RAISED = str.maketrans("0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b")
+PLAIN = 4
+"""Digits before the point up to which a number is written without a power of ten."""
+
+
+def metric(name: str) -> str:
+    """A metric or outcome in words."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def family(name: str) -> str:
+    """A family in words."""
+    return FAMILIES.get(name, name.replace("_", " "))
+
+
+def families(names: list[str]) -> str:
+    """Families in words, `a and b`."""
+    return " and ".join(map(family, names))
+
+
+def control(name: str) -> str:
+    """A control in words."""
+    return CONTROLS.get(name, name.replace("_", " "))
+
+
+def condition(of: str, dose: str) -> str:
+    """A condition in words, as `weight decay, strong`."""
+    return f"{family(of)}, {dose}"
+
+
+def layer(name: str) -> str:
+    """A layer's part; what is the only part, its weight, goes without saying."""
+    return name.removesuffix("/weight").replace("/", ", ")
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """So many significant digits with a true minus sign, powers of ten where there are more digits before the point."""
+    mantissa, _, power = f"{value:.{digits}g}".partition("e")
+    if power and 0 <= int(power) < PLAIN:
+        mantissa, power = f"{float(f'{mantissa}e{power}'):.0f}", ""
+    raised = f" \u00d7 10{str(int(power)).translate(RAISED)}" if power else ""
+    return mantissa.replace("-", "\u2212") + raised
+
+
+def signed(value: float, digits: int) -> str:
+    """A number of so many decimals with a true minus sign, and no sign before a zero."""
+    text = f"{value:.{digits}f}"
+    zero = math.isfinite(value) and float(text) == 0
+    return text.replace("-", "" if zero else "\u2212")
