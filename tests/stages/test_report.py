@@ -3,6 +3,7 @@
 import base64
 import html.parser
 import io
+import itertools
 import json
 import re
 import sys
@@ -15,7 +16,8 @@ import pytest
 from weightscape import report, shown
 from weightscape.errors import UserError
 from weightscape.figures import sheets, style
-from weightscape.page import claims, explorer, origin, summary
+from weightscape.files import read_table, write_table
+from weightscape.page import claims, downloads, explorer, origin, summary
 from weightscape.stages import report as stage
 
 ROOT = Path(stage.__file__).parents[2]
@@ -184,7 +186,7 @@ def test_numbers_have_the_digits_that_their_interval_bears(tables):
     row = tables["claims"].iloc[0].to_dict()
     row |= {"metric": "test accuracy", "estimate": -0.002333, "low": -0.04106, "high": 0.0364, "unit": "share", "n": 12}
     found = claims.estimate(pd.Series(row)).replace("\N{MINUS SIGN}", "-")
-    assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points, n = 12"
+    assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points, n = 12 runs"
 
 
 def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
@@ -199,6 +201,21 @@ def test_empty_tables_are_said_to_be_empty(tables, tmp_path):
     page = build(tmp_path, {name: table.head(0) for name, table in tables.items()})
     assert "No run of this study is finished." in page
     assert page.count("This study has no such rows.") == 5
+
+
+def test_headings_go_down_one_level_at_a_time(page):
+    levels = [int(tag[1]) for tag, _ in Tags(page).found if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1 and all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_lists_in_a_download_are_written_as_stage_6_writes_them(tables, tmp_path):
+    lists = tables["quality"].assign(judge_accuracy_per_class=[[0.8, 0.9], [0.7, 1.0], [0.5, 0.25]])
+    write_table(tmp_path / "quality.csv", lists)
+    write_table(tmp_path / "quality.parquet", lists)
+    found = downloads.download("quality", "", read_table(tmp_path / "quality.parquet"))
+    assert base64.b64decode(found.uri.partition(",")[2]) == (tmp_path / "quality.csv").read_bytes()
+    sheet = sheets.quality(read_table(tmp_path / "quality.parquet"))
+    assert '"[0.8, 0.9]"' in base64.b64decode(sheet.csv).decode()
 
 
 def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
@@ -241,6 +258,14 @@ def test_the_summary_is_made_from_the_claims(page, tables):
     assert f"Of 9 claims that were tested, {words}." in page
     turned = tables["claims"].assign(verdict="contradicted")
     assert claims.summary(claims.claims(turned, tables["tests"]))[0].endswith("9 contradicted, 0 undecided.")
+
+
+def test_a_claim_says_what_its_n_counts(page, tables):
+    row = tables["claims"].iloc[0].to_dict() | {"estimate": 1.0, "n": 10}
+    said = {name: claims.estimate(pd.Series(row | {"claim": name})) for name in ("C1", "C6", "C8")}
+    assert [text.split(", n = ")[1] for text in said.values()] == ["10 runs", "10 data sets", "10 conditions"]
+    part = re.search('<details class="claim" id="claim-C1">.*?</details>', page, re.DOTALL)
+    assert part and ">n (runs)</th>" in part[0]
 
 
 def test_a_claim_opens_its_tests_and_its_controls(page):

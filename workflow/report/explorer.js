@@ -261,7 +261,7 @@
     return draw(name, "spectrum", {
       description: `spectrum of ${layerLabel(layer)}: ${wanted.map((curve) => curve.what).join(", ")}`,
       names: wanted.map((curve) => curve.what), colors: wanted.map((curve) => curve.color), dashes: wanted.map((curve) => curve.dash),
-      ends,
+      ends, axis: `eigenvalue λ, logarithmic axis from ${number(ends[0], 3)} to ${number(ends[1], 3)}`,
     }, {steps, bins, law: within});
   }
 
@@ -378,6 +378,7 @@
     words();
     pictures();
     await Promise.all([effectChart(), layersChart(), spectrumChart("spectrum", weights), spectrumChart("update", update), outcomeChart()]);
+    section.dataset.look = dark.matches ? "dark" : "light";
     section.dataset.state = address();
   }
 

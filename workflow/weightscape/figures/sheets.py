@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.figures import style
+from weightscape.figures.csv_text import csv_text
 from weightscape.figures.outcomes import ROBUST, measured
 
 METRIC = "log_norm"
@@ -230,4 +231,4 @@ def spread(mean: float, sd: float, digits: int) -> str:
 
 
 def _csv(table: style.Table) -> str:
-    return base64.b64encode(table.to_csv(index=False).encode()).decode()
+    return base64.b64encode(csv_text(table).encode()).decode()

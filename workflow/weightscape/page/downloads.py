@@ -5,6 +5,7 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from weightscape.figures.csv_text import csv_text
 from weightscape.frames import Table
 
 TABLES = {
@@ -35,7 +36,7 @@ class Download:
 
 def download(name: str, what: str, table: Table) -> Download:
     """A table as a file; numbers keep all their digits, so that it reads back equal."""
-    content, kind = table.to_csv(index=False).encode(), "text/csv"
+    content, kind = csv_text(table).encode(), "text/csv"
     name = f"{name}.csv"
     if len(content) > PLAIN:
         content, kind, name = gzip.compress(content, 9, mtime=0), "application/gzip", f"{name}.gz"
