@@ -109,12 +109,12 @@ def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[s
     for family, rows in means[dosed].groupby("family"):
         look = style.look(str(family))
         axis.plot(rows["at"], rows["mean"], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
-    axis.scatter(at[~dosed], mean[~dosed], 3.5**2, "white", marker="o", edgecolors=colors[~dosed], lw=0.8, zorder=2)
+    axis.scatter(at[~dosed], mean[~dosed], 3.5**2, "white", marker="o", edgecolors=_colors(means[~dosed]), lw=0.8, zorder=2)
 
 
-def _colors(table: style.Table) -> np.ndarray:
+def _colors(table: style.Table) -> list[str]:
     """The colour of each row's family."""
-    return np.array([style.look(family).color for family in table["family"]])
+    return [style.look(family).color for family in table["family"]]
 
 
 def _whiskers(axis: Axes, means: style.Table, ends: tuple[str, str]) -> None:
@@ -135,7 +135,7 @@ def _baseline_bands(axis: Axes, baselines: style.Table) -> None:
     left, right, spread = column + GAP, column + 1 - GAP, baselines["sd"].fillna(0.0).to_numpy()
     corners = [(left, mean - spread), (right, mean - spread), (right, mean + spread), (left, mean + spread)]
     bands = np.stack([np.stack(corner, axis=1) for corner in corners], axis=1)
-    axis.add_collection(PolyCollection(bands, color="0.88", lw=0, zorder=0))
+    axis.add_collection(PolyCollection(list(bands), color="0.88", lw=0, zorder=0))
     axis.hlines(mean, left, right, style.REFERENCE, lw=0.5, zorder=0)
 
 

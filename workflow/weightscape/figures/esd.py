@@ -133,8 +133,9 @@ def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
     for family, dose, matrix, eigenvalues in rows[["family", "dose", "matrix", "eigenvalues"]].itertuples(index=False):
         values = np.asarray(eigenvalues, float)
         heights.append(np.histogram(values, edges)[0] / (max(len(values), 1) * np.diff(edges)))
-        top = {"lw": 0.5, "zorder": 1.5} if dose == style.BASELINE and matrix != "before" else {"lw": 0.9}
-        axis.stairs(heights[-1], edges, baseline=None, color=_color(matrix, family, dose), **top)
+        width, order = (0.5, 1.5) if dose == style.BASELINE and matrix != "before" else (0.9, 1.0)
+        color = _color(matrix, family, dose)
+        axis.stairs(heights[-1], edges, baseline=None, color=color, lw=width, zorder=order)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
     first = rows.iloc[0]
     if edges[0] > 0:

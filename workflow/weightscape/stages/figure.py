@@ -16,7 +16,10 @@ from weightscape.page import source
 from weightscape.records import write_record
 
 STAGE = "figure"
-PARTS = ("depth", "destructive", "dose_grid", "outcomes", "pictures", "powers", "scatter", "sheets", "style")
+PARTS = (
+    *("csv_text", "data_sets", "depth", "destructive", "dose_grid", "outcomes", "pictures", "powers"),
+    *("scatter", "sheets", "style"),
+)
 """Modules of the package that are no figures."""
 
 
