@@ -70,10 +70,16 @@ def test_a_missing_file_makes_nothing_stale(results: Path) -> None:
 
 
 def test_files_that_no_record_names_are_extra(results: Path) -> None:
-    for name in ("notes.txt", "checkpoint.pt", ".result.bin.0a1b2c3d.tmp"):
+    for name in (
+        "notes.txt",
+        "checkpoint.pt",
+        "checkpoint.shard-00000.00000000.safetensors",
+        ".result.bin.0a1b2c3d.tmp",
+    ):
         (results / RUN / name).write_text("")
     assert {place.rpartition("/")[2]: kind for place, kind in found(results).items()} == dict.fromkeys(
-        ("notes.txt", "checkpoint.pt", ".result.bin.0a1b2c3d.tmp"), "extra"
+        ("notes.txt", "checkpoint.pt", "checkpoint.shard-00000.00000000.safetensors", ".result.bin.0a1b2c3d.tmp"),
+        "extra",
     )
 
 

@@ -12,7 +12,7 @@ scales are pairs.
 """
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from weightscape.progress import Progress
 
 
-@torch.no_grad()
 def sample(
     weights: Mapping[str, np.ndarray],
     settings: DDPMSettings,
@@ -50,20 +49,31 @@ def sample(
         raise ValueError(f"{len(indices)} indices need as many labels, got {len(labels)}")
     if not all(0 <= one < classes for one in labels):
         raise ValueError(f"labels must lie in [0, {classes - 1}], got {sorted(set(labels))}")
-    shape = [int(side) for side in weights[SHAPE]]
-    model = _rebuilt(weights, settings, classes, shape[0], device)
-    images = np.empty((len(indices), *shape), np.uint8)
+    images = np.empty((len(indices), *weights[SHAPE]), np.uint8)
+    drawn = batch_of(weights, settings, classes, guidance, seed, device)
     for start in range(0, len(indices), batch_size):
         part = slice(start, start + batch_size)
-        noise = [
-            _noise(shape, settings, seed, one, index) for one, index in zip(labels[part], indices[part], strict=True)
-        ]
-        asked = torch.tensor(labels[part], device=device)
-        grid = _denoised(model, torch.stack(noise).to(device), asked, classes, guidance, settings)
-        images[part] = denoiser.to_images(grid, settings)
+        images[part] = drawn(labels[part], indices[part])
         if progress is not None:
-            progress.advance(len(asked))
+            progress.advance(len(images[part]))
     return images
+
+
+def batch_of(
+    weights: Mapping[str, np.ndarray], settings: DDPMSettings, classes: int, guidance: float, seed: int, device: str
+) -> Callable[[Sequence[int], Sequence[int]], np.ndarray]:
+    """The function from labels and indices to their images uint8 [n, c, h, w], drawn as one batch."""
+    shape = [int(side) for side in weights[SHAPE]]
+    model = _rebuilt(weights, settings, classes, shape[0], device)
+
+    @torch.no_grad()
+    def drawn(labels: Sequence[int], indices: Sequence[int]) -> np.ndarray:
+        noise = [_noise(shape, settings, seed, *one) for one in zip(labels, indices, strict=True)]
+        asked = torch.tensor(labels, device=device)
+        grid = _denoised(model, torch.stack(noise).to(device), asked, classes, guidance, settings)
+        return denoiser.to_images(grid, settings)
+
+    return drawn
 
 
 def _rebuilt(

@@ -4,58 +4,58 @@
         --out /tmp/recipe-guided/shard-00000.safetensors --settings "$(weightscape settings generate \
         --dataset digits --generator ddpm --recipe guided --shard 00000)"
 
-An image depends on (generator, recipe, class, index) alone, not on its shard. A pipeline of diffusers needs the real
-training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
+An image depends on (generator, recipe, class, index) alone, not on its shard. What an interrupted job had made is kept
+in parts beside the shard (generators/parts.py), and the next attempt goes on from there. A pipeline of diffusers needs
+the real training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
 """
 
 import argparse
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from weightscape import program
-from weightscape.files import read_tensors, write_tensors
+from weightscape.files import digest, read_tensors, write_tensors
+from weightscape.generators.parts import Batch, Parts, collected
 from weightscape.images import ImageSet, map_shard, write_shard
-from weightscape.progress import Progress, track
-from weightscape.records import read_record, write_record
+from weightscape.records import content_digest, read_record, write_record
 
 STAGE = "generate"
+BATCH = 100
+"""Images that the diffusion model trained here makes at once."""
 Made = tuple[ImageSet, np.ndarray, dict[str, Any]]
 """Images, the index of each within its class, and facts for the record."""
 
 
-def by_ddpm(arguments: argparse.Namespace, device: Any) -> Made:
+def by_ddpm(arguments: argparse.Namespace, device: Any, kept: Parts, stopped: Callable[[], bool]) -> Made:
     """Images of the diffusion model that was trained on this data set."""
     if arguments.settings.get("gate", {}).get("classifier") != "zero_shot":
         program.without("peft", "transformers")  # half of the time that importing diffusers takes
     from weightscape.generators.denoiser import DDPMSettings
-    from weightscape.generators.sampler import sample
+    from weightscape.generators.sampler import batch_of
 
     settings = arguments.settings
     weights = read_tensors(arguments.weights[0])
     classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
     chosen = DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
-    indices = range(*settings["indices"])
-    parts = [
-        sample(
-            weights,
-            chosen,
-            classes,
-            label,
-            settings["guidance"],
-            indices,
-            seed=settings["seed"],
-            device=str(device),
-            batch_size=100,
-        )
-        for label in track(range(classes), "generate", classes, "classes")
-    ]
-    content = ImageSet(np.concatenate(parts), np.repeat(np.arange(classes), len(indices)))
-    return content, np.tile(np.array(indices), classes), {}
+    numbers = range(*settings["indices"])
+    drawn = batch_of(weights, chosen, classes, settings["guidance"], settings["seed"], str(device))
+
+    def batches(first: int) -> Iterator[Batch]:
+        for label in range(classes):
+            for start in range(0, len(numbers), BATCH):
+                indices = np.array(numbers[start : start + BATCH])
+                if label * len(numbers) + start >= first:
+                    labels = np.full(len(indices), label)
+                    yield Batch(ImageSet(drawn(labels.tolist(), indices.tolist()), labels), indices)
+
+    made = collected(batches, classes * len(numbers), kept, stopped)
+    return made.content, made.indices, {}
 
 
-def by_pipeline(arguments: argparse.Namespace, device: Any) -> Made:
+def by_pipeline(arguments: argparse.Namespace, device: Any, kept: Parts, stopped: Callable[[], bool]) -> Made:
     """Images of a pipeline of diffusers."""
     from weightscape.datasets.decoding import Form
     from weightscape.generators import pipeline, scatter
@@ -67,17 +67,21 @@ def by_pipeline(arguments: argparse.Namespace, device: Any) -> Made:
     real = joined(arguments.train) if settings["kind"] == pipeline.VARIATION else None
     asked = pipeline.Asked(facts["classes"], settings["guidance"], settings["seed"], real)
     pipe = pipeline.load(settings["pipeline"], settings["kind"], device)
-    progress = Progress("generate", len(members), "images")
-    sets, indices, refused = [], [], 0
-    for images, numbers, flagged in pipeline.sample(pipe, settings["pipeline"], asked, members, form):
-        sets.append(images)
-        indices.append(numbers)
-        refused += flagged
-        progress.advance(len(images) + flagged)
-    labels = np.concatenate([part.labels for part in sets])
-    content = ImageSet(np.concatenate([part.images for part in sets]), labels)
+
+    def batches(first: int) -> Iterator[Batch]:
+        for one in pipeline.sample(pipe, settings["pipeline"], asked, members[first:], form):
+            yield Batch(*one)
+
+    made = collected(batches, len(members), kept, stopped)
     lora = pipeline.lora_digests(settings["pipeline"])
-    return content, np.concatenate(indices), {"refused_by_safety_checker": refused, "lora": lora}
+    return made.content, made.indices, {"refused_by_safety_checker": made.refused, "lora": lora}
+
+
+def parts_of(arguments: argparse.Namespace, code: str, device: Any) -> Parts:
+    """The parts that an interrupted job left; the gate decides nothing about the images that are made."""
+    settings = {key: value for key, value in arguments.settings.items() if key != "gate"}
+    inputs = [content_digest(path) for path in (*arguments.weights, *arguments.train)]
+    return Parts(arguments.out, digest([settings, code, inputs, device.type]))
 
 
 def joined(shards: list[Path]) -> ImageSet:
@@ -121,7 +125,9 @@ def main(argv: list[str] | None = None) -> None:
 
     device = prepare(arguments.device, arguments.threads)
     trained_here = "pipeline" not in settings
-    made = by_ddpm(arguments, device) if trained_here else by_pipeline(arguments, device)
+    kept = parts_of(arguments, code.digest, device)
+    with program.stop_signal() as stopped:
+        made = (by_ddpm if trained_here else by_pipeline)(arguments, device, kept, stopped)
     content, indices, facts = gated(made, arguments, device) if "gate" in settings else made
     code.check()
     if trained_here and len(content) == len(made[0]):
@@ -146,6 +152,7 @@ def main(argv: list[str] | None = None) -> None:
             **facts,
         },
     )
+    kept.remove()
     print(f"{len(content)} images by recipe {settings['recipe']}")
 
 
