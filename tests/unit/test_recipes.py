@@ -85,3 +85,12 @@ def test_a_recipe_that_cannot_be_followed_is_one_sentence(fault: str) -> None:
     with pytest.raises(UserError, match=sentence) as caught:
         checked(study(kind, *recipes, **options))
     assert "\n" not in str(caught.value)
+
+
+def test_more_shards_than_images_of_a_class_are_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["shards"] = 100
+    checked(config)
+    config["generate"]["shards"] = 101
+    with pytest.raises(UserError, match=r"'plain' has 100 images per class, .* generate.shards = 101: lower that to"):
+        checked(config)

@@ -56,3 +56,9 @@ def check(config: Config) -> None:
                 raise UserError(
                     f"{key} has no images_per_class for {dataset!r}; add it, or write one number for all data sets"
                 )
+            each = images_per_class(config, own["name"], dataset)
+            if block["kind"] == "ddpm" and block["shards"] > each:
+                raise UserError(
+                    f"{key} has {each} images per class, which cannot fill generate.shards = {block['shards']}: lower "
+                    f"that to {each} or less"
+                )
