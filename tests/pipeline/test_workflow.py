@@ -1,12 +1,15 @@
 """The real workflow at toy size, in a copy of the project: it runs to the report, and only stale stages rerun."""
 
 import ast
+import html
+import json
 import os
 import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -70,6 +73,29 @@ def test_the_study_reaches_its_report_and_then_nothing_is_to_be_done(finished: P
     page = finished / RESULTS / "8_report" / "report.html"
     assert page.stat().st_size > 100_000
     assert planned(finished) == Counter()
+
+
+def test_snakemakes_own_report_has_every_figure_with_its_chapter_and_caption(finished: Path) -> None:
+    done = snakemake(finished, "--report", "own.html")
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (finished / "own.html").read_text()
+    (finished / "own.html").unlink()
+    categories, results, rules = (embedded(page, name) for name in ("categories", "results", "rulegraph"))
+    shown = {Path(path).stem: entry["caption"] for path, entry in results.items()}
+    figures = yaml.safe_load((finished / STUDY[1]).read_text())["figures"]
+    assert set(shown) == {"report", *figures}
+    for name in figures:
+        caption = (ROOT / "workflow/report/captions" / f"{name}.md").read_text()
+        assert html.escape(" ".join(caption.split()[:4]), quote=False) in " ".join(shown[name].split())
+    assert "The study on one page" in shown["report"]
+    assert f"{RESULTS}/7_figures/effect_by_dose.png" in categories["The weights"]["Other"]
+    assert {"finetune", "report"} <= {node["rule"] for node in rules["data"][0]["values"]}
+
+
+def embedded(page: str, name: str) -> Any:
+    """What a script of Snakemake's report assigns."""
+    script = page.partition(f'<script id="{name}">')[2]
+    return json.JSONDecoder().raw_decode(script.partition(" = ")[2])[0]
 
 
 def test_its_tables_have_every_run(finished: Path) -> None:

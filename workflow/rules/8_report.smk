@@ -23,7 +23,11 @@ rule report:
             "workflow/report/captions/{figure}.md", figure=config["figures"]
         ),
     output:
-        page=report("<results>/8_report/report.html", category="The page"),
+        page=report(
+            "<results>/8_report/report.html",
+            caption="../report/page.rst",
+            category="The page",
+        ),
         manifest="<results>/8_report/manifest.json",
     log:
         "<results>/logs/report.log",
