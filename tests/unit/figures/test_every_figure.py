@@ -78,16 +78,53 @@ def test_missing_values_draw_and_empty_tables_say_so(name, small):
     assert re.match(r"(No|This) .*\.$", empty.texts[0].get_text())
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {"synthetic_samples", "seen_samples", "claims"}))
-def test_axes_with_ticks_have_labels(name, small):
+UNITS = {
+    r"accuracy|ECE|confidence|share of eigenvalues|^change of": r"\(%\)",
+    "robustness|relative change": r"points\)",
+    "cluster entropy": r"\(nats\)",
+    "norm": "log₁₀",
+}
+"""What the words for a quantity on an axis must be followed, or preceded, by."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_axis_with_numbers_says_what_they_are(name, small):
     figure = drawn(name, small)
-    assert figure.axes
-    common = any(sub.get_supylabel() for sub in figure.subfigs)
-    for axes in figure.subfigs[0].axes:
-        first = axes.get_subplotspec() is None or axes.get_subplotspec().is_first_col()
-        matrix = bool(axes.images)
-        assert axes.get_ylabel() or common or matrix or not first
-    assert any(axes.get_xlabel() or axes.get_ylabel() for axes in figure.axes)
+    figure.draw_without_rendering()
+    assert [fault for block in figure.subfigs for fault in unlabelled(block, name)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_of_axes_have_their_units(name, small):
+    figure = drawn(name, small)
+    labels = {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
+    labels |= {block.get_supylabel() for block in figure.subfigs}
+    assert [
+        label
+        for label in labels
+        for quantity, unit in UNITS.items()
+        if re.search(quantity, label) and not re.search(unit, label)
+    ] == []
+
+
+def unlabelled(block, name):
+    """The axes of a block that show numbers but have no label, nor a neighbour that labels them."""
+    shown = [axes for axes in block.axes if axes.axison and not axes.images and axes.get_subplotspec() is not None]
+    in_words = {text.get_text().replace("\n", " ") for axes in block.axes for text in axes.texts}
+    for axes in shown:
+        place = axes.get_subplotspec()
+        row = [one for one in shown if one.get_subplotspec().rowspan == place.rowspan]
+        column = [one for one in shown if one.get_subplotspec().colspan == place.colspan]
+        if numbers(axes.yaxis) and not block.get_supylabel() and not any(one.get_ylabel() for one in row):
+            yield f"y of {place}"
+        of_doses = in_words & {style.look(family).axis for family in FEW}
+        if numbers(axes.xaxis) and not of_doses and not any(one.get_xlabel() for one in row + column):
+            yield f"x of {place}"
+
+
+def numbers(axis):
+    """The numbers beside an axis."""
+    return [text.get_text() for text in axis.get_ticklabels() if re.search(r"^\W?\d", text.get_text())]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -109,7 +109,8 @@ def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[s
     for family, rows in means[dosed].groupby("family"):
         look = style.look(str(family))
         axis.plot(rows["at"], rows["mean"], look.marker, color=look.color, mec="white", mew=0.3, ms=5)
-    axis.scatter(at[~dosed], mean[~dosed], 3.5**2, "white", marker="o", edgecolors=_colors(means[~dosed]), lw=0.8, zorder=2)
+    plain = means[~dosed]
+    axis.scatter(plain["at"], plain["mean"], 3.5**2, "white", edgecolors=_colors(plain), lw=0.8, zorder=2)
 
 
 def _colors(table: style.Table) -> list[str]:
