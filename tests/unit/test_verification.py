@@ -6,6 +6,7 @@ import pytest
 
 from weightscape import ownership, verification
 from weightscape.code import code_digest
+from weightscape.commands.verify import other_versions
 from weightscape.errors import UserError
 from weightscape.files import read_json, write_json
 from weightscape.places import job_of
@@ -151,3 +152,65 @@ def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str
     for dose in ("baseline", *config["families"][family]["doses"]):
         for seed in seeds:
             assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)
+
+
+def test_changed_facts_of_a_record_are_tampering(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), "facts": {"accuracy": 0.999}})
+    assert found(results) == {f"{ITEMS}/manifest.json": "tampered", f"{RUN}/manifest.json": "stale"}
+
+
+@pytest.mark.parametrize("part", ["inputs", "code", "digest"])
+def test_a_record_without_a_part_is_none(part: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {key: value for key, value in read_json(path).items() if key != part})
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+def test_a_record_with_nan_is_tampered(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    path.write_text(path.read_text().replace('"a": 1', '"a": NaN'))
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+def test_strangers_beside_the_stages_are_extra(results: Path) -> None:
+    (results / "claims.csv").write_text("")
+    (results / "9_new").mkdir()
+    (results / "logs").mkdir()
+    (results / "rules.dot").write_text("")
+    assert found(results) == {"claims.csv": "extra", "9_new": "extra"}
+
+
+@pytest.mark.parametrize(("keep", "seed", "said"), [("all", 0, "missing"), ("seed0", 0, "missing"), ("none", 0, None)])
+def test_weights_that_were_dropped_on_purpose_are_not_missing(
+    keep: str, seed: int, said: str | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / RUN
+    weights = [folder / f"{name}.safetensors" for name in ("initial", "after")]
+    history = folder / "history.parquet"
+    folder.mkdir(parents=True)
+    for path in (*weights, history):
+        path.write_text("made")
+    write_record(
+        folder, stage="finetune", settings={}, code=code_digest("finetune"), inputs=[], outputs=[*weights, history]
+    )
+    config = {"study": {"keep_weights": keep, "seeds": [seed]}}
+    for path in weights:
+        path.unlink()
+    results = read_results(tmp_path)
+    kinds = {f.place.rpartition("/")[2]: f.kind for f in verify(results, config) if f.kind != "stale"}
+    assert kinds == (dict.fromkeys(("initial.safetensors", "after.safetensors"), said) if said else {})
+    assert results.dropped == ([] if said else [f"{RUN}/manifest.json"])
+    history.write_text("other")
+    assert {f.kind for f in verify(read_results(tmp_path), config)} >= {"tampered"}
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"versions": [1]}', '{"versions": {"numpy": 1}}', '{"versions"', None])
+def test_a_broken_provenance_is_told_and_stops_nothing(content: str | None, results: Path, tmp_path: Path) -> None:
+    path = results / RUN / "provenance.json"
+    path.unlink() if content is None else path.write_text(content)
+    lock = tmp_path / "lock"
+    lock.write_text("numpy==0.1\n")
+    notes = other_versions(read_results(results), lock)
+    assert "2 results were made with numpy" in notes[0]
+    assert "1 results have no provenance that can be read" in notes[1] and str(path) in notes[1]

@@ -46,28 +46,35 @@ def write_record(
     folder = Path(folder)
     prefix = "" if name == "manifest" else f"{name}."
     write_json(folder / f"{prefix}provenance.json", provenance(volatile))
-    write_json(
-        folder / f"{name}.json",
-        {
-            "stage": stage,
-            "settings": dict(settings),
-            "settings_digest": digest(dict(settings)),
-            "code": code,
-            "inputs": {place(path): content_digest(path) for path in inputs},
-            "outputs": {str(Path(path).relative_to(folder)): sha256(path) for path in outputs},
-            "facts": dict(facts or {}),
-        },
-    )
+    record = {
+        "stage": stage,
+        "settings": dict(settings),
+        "settings_digest": digest(dict(settings)),
+        "code": code,
+        "inputs": {place(path): content_digest(path) for path in inputs},
+        "outputs": {str(Path(path).relative_to(folder)): sha256(path) for path in outputs},
+        "facts": dict(facts or {}),
+    }
+    write_json(folder / f"{name}.json", {**record, "digest": digest(record)})
+
+
+def is_as_written(record: Mapping[str, Any]) -> bool:
+    """Whether a record has the digests that it names, of its settings and of all of it."""
+    rest = {key: value for key, value in record.items() if key != "digest"}
+    try:
+        return record.get("settings_digest") == digest(record["settings"]) and record.get("digest") == digest(rest)
+    except ValueError:  # NaN, which no record is written with
+        return False
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
     """Read a manifest and check that it has the parts that every record has."""
     record = read_json(path)
-    missing = {"stage", "settings", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
+    missing = {"stage", "settings", "code", "inputs", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
     if missing:
         raise UserError(f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again")
     for part in ("settings", "inputs", "outputs", "facts"):
-        if not isinstance(record.get(part, {}), dict):
+        if not isinstance(record[part], dict):
             raise UserError(f"{path} is no record of Weightscape ({part} has no names in it): make it again")
     for name in record["outputs"]:
         if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:

@@ -19,7 +19,11 @@ from weightscape.code import code_digest
 from weightscape.errors import UserError
 from weightscape.files import digest, sha256
 from weightscape.places import Job, job_of
-from weightscape.records import STAGE_FOLDER, read_record
+from weightscape.records import STAGE_FOLDER, is_as_written, read_record
+from weightscape.retraining import WEIGHTS
+
+ASIDE = ("logs", "studies", "example", "bench", "rules.dot", "rules.svg", "snakemake.html")
+"""What lies beside the stages and is no result: logs, further studies, pictures and benchmarks."""
 
 REPORT_PARTS = Path(__file__).parents[1] / "report"
 """Where the inputs lie that are no results: captions and the page's template."""
@@ -36,7 +40,10 @@ class Finding:
 
 @dataclass
 class Results:
-    """What lies in a results folder: records by place, the sha256 of recorded outputs, and every other file."""
+    """What lies in a results folder: records by place, the sha256 of recorded outputs, and every other file.
+
+    `dropped` are the records, as `verify` finds them, of runs whose weights are not meant to be there any more.
+    """
 
     root: Path
     records: dict[str, dict[str, Any]]
@@ -44,6 +51,7 @@ class Results:
     contents: dict[str, str]
     others: list[str]
     owner: dict[str, str] = field(default_factory=dict)
+    dropped: list[str] = field(default_factory=list)
 
     def outputs_of(self, place: str) -> list[str]:
         """Places of the files that a record names."""
@@ -78,8 +86,17 @@ def read_results(root: Path) -> Results:
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results.contents = dict(zip(present, pool.map(lambda place: sha256(root / place), present), strict=True))
     known = {str(path.relative_to(root)) for place in places if job_of(place) for path in results.files_of(place)}
-    results.others = sorted(places - known)
+    results.others = sorted({*(places - known), *_strangers(root)})
     return results
+
+
+def _strangers(root: Path) -> list[str]:
+    """Files and folders beside the stage folders that are not the project's."""
+    return [
+        path.name
+        for path in root.iterdir()
+        if path.name not in ASIDE and not path.name.startswith(".") and not STAGE_FOLDER.match(path.name)
+    ]
 
 
 def _places(root: Path) -> set[str]:
@@ -110,12 +127,24 @@ def verify(results: Results, config: study.Config | None, expected: Iterable[str
         if wanted and place not in wanted:
             findings.append(Finding(place, "extra", "its job is not part of the study"))
             continue
+        if config is not None and _is_dropped(results, place, config):
+            results.dropped.append(place)
         findings += _changed_outputs(results, place)
         findings += _changed_origin(results, place, record, config, codes)
     unique: dict[tuple[str, str], Finding] = {}
     for finding in findings:  # the first reason that was found stands
         unique.setdefault((finding.place, finding.kind), finding)
     return sorted([*unique.values(), *_downstream(results, findings)])
+
+
+def _is_dropped(results: Results, place: str, config: study.Config) -> bool:
+    """Whether a record is that of a run whose weights are gone since `study.keep_weights` has them dropped."""
+    job, keep = job_of(place), config["study"]["keep_weights"]
+    if job is None or job.stage != "finetune" or keep == "all":
+        return False
+    first = job.names["seed"] == str(config["study"]["seeds"][0])
+    weights = [output for output in results.outputs_of(place) if Path(output).stem in WEIGHTS]
+    return not (keep == "seed0" and first) and not any(output in results.contents for output in weights)
 
 
 def _all(results: Results) -> list[str]:
@@ -135,6 +164,8 @@ def _changed_outputs(results: Results, place: str) -> list[Finding]:
     for name, recorded in results.records[place]["outputs"].items():
         output = f"{folder}/{name}"
         if output not in results.contents:
+            if place in results.dropped and Path(name).stem in WEIGHTS:
+                continue
             found.append(Finding(output, "missing", f"{place} names it"))
         elif results.contents[output] != recorded:
             found.append(Finding(output, "tampered", f"its sha256 is not that in {place}"))
@@ -152,8 +183,8 @@ def _changed_origin(
     job = job_of(place)
     if job is None or record["stage"] != job.stage:
         return [Finding(place, "tampered", f"its stage is {record['stage']!r}, which does not belong here")]
-    if record.get("settings_digest") != digest(record["settings"]):
-        return [Finding(place, "tampered", "its settings do not have the digest that it names")]
+    if not is_as_written(record):
+        return [Finding(place, "tampered", "it does not have the digest that it names")]
     found = []
     key = (job.stage, *job.further)
     if key not in codes:
@@ -163,7 +194,7 @@ def _changed_origin(
     sliced = job.slice == "figure" or job.slice in slices.SLICES  # what was fetched is named by its own record alone
     if config is not None and sliced and digest(settings_of(job, config)) != digest(record["settings"]):
         found.append(Finding(place, "stale", "its settings changed"))
-    for source, recorded in record.get("inputs", {}).items():
+    for source, recorded in record["inputs"].items():
         now = _content(results, source)
         if now is None and source not in results.owner:
             found.append(Finding(source, "missing", f"{place} was made from it"))
@@ -195,7 +226,7 @@ def _downstream(results: Results, findings: Iterable[Finding]) -> list[Finding]:
     faults = [finding.place for finding in findings if finding.kind in ("stale", "tampered")]
     bad = {results.owner.get(place, place) for place in faults}
     sources: dict[str, set[str]] = {
-        place: {results.owner.get(str(source), str(source)) for source in record.get("inputs", {})}
+        place: {results.owner.get(str(source), str(source)) for source in record["inputs"]}
         for place, record in results.records.items()
     }
     try:

@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{finding.kind:<9}{finding.place}: {finding.why}")
     print(summary(results, findings))
+    if results.dropped:
+        print(f"note: the weights of {len(results.dropped)} runs were dropped, as study.keep_weights has it")
     for line in other_versions(results, arguments.config.parent / "envs" / "requirements.lock"):
         print(line)
     return 1 if findings else 0
@@ -66,21 +68,39 @@ def summary(results: Results, findings: list[Finding]) -> str:
 
 
 def other_versions(results: Results, lock: Path) -> list[str]:
-    """A line for each package of which results were made with another version than the lock file has."""
+    """A line for each package of which results were made with another version than the lock file has, and one for
+    results whose provenance is gone or broken."""
     if not lock.is_file():
         return []
     pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.MULTILINE))
     found: Counter[tuple[str, str]] = Counter()
+    unknown = []
     for place in results.records:
         path = next(file for file in results.files_of(place) if file.name.endswith("provenance.json"))
-        if path.is_file():
-            versions = read_json(path).get("versions") or {}
+        versions = _versions(path)
+        if versions is None:
+            unknown.append(path)
+        else:
             found.update((package, made) for package, made in versions.items() if made and package in pinned)
     return [
         f"note: {count} results were made with {package} {made}, the lock file has {pinned[package]}; nothing reruns"
         for (package, made), count in sorted(found.items())
         if made.partition("+")[0] != pinned[package].partition("+")[0]
+    ] + [
+        f"note: {len(unknown)} results have no provenance that can be read, so that nobody knows their versions and "
+        f"times, first {path}; nothing reruns"
+        for path in unknown[:1]
     ]
+
+
+def _versions(path: Path) -> dict[str, str | None] | None:
+    """The version of each package in a provenance file; None where it is gone or broken."""
+    try:
+        versions = read_json(path)["versions"]
+    except (UserError, KeyError, TypeError):
+        return None
+    good = isinstance(versions, dict) and all(isinstance(made, str | None) for made in versions.values())
+    return versions if good else None
 
 
 def study_file(root: Path, full: Path) -> Path | None:
