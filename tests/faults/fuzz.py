@@ -92,6 +92,11 @@ def header_changed(content: bytes, rng: random.Random) -> bytes:
         if not isinstance(entry, dict) or rng.random() < 0.1:
             header[name] = plain(rng.choice(ODD))
             continue
+        if rng.random() < 0.1:
+            header[rng.choice(["\ud800", "", "../x", "other"])] = (
+                header[name] if rng.random() < 0.5 else header.pop(name)
+            )
+            continue
         part = rng.choice(["dtype", "shape", "data_offsets", "extra"])
         values = [[2**62, 4], [2**32, 2**32], [-1, -4], [0], [10**30], [1] * 70, [1.5], ["a"], [0, 2**63], [4, 0]]
         types = ["F64", "BF16", "F4", "U64", "", "BOOL"]
@@ -161,7 +166,8 @@ def readers() -> list[Reader]:
     table = pd.DataFrame({"shard": ["a", "b"], "index": [0, 1], "x": [0.5, None], "pixels": [b"ab", b"c"]})
     buffer = io.BytesIO()
     torch.save({"state_dict": {name: torch.from_numpy(value) for name, value in weights.items()}}, buffer)
-    record = {"stage": "a", "settings": {"b": 1}, "outputs": {"c": "d"}, "facts": {"classes": ["0"]}}
+    record = {"stage": "a", "settings": {"b": 1}, "code": "c", "inputs": {}, "outputs": {"c": "d"}}
+    record["facts"] = {"classes": ["0"]}
     full = yaml.safe_load((ROOT / "config.yaml").read_text())
     study = (ROOT / "workflow" / "studies" / "smoke.yaml").read_bytes()
     named = (ROOT / "workflow" / "studies" / "published" / "conditions.yaml").read_bytes()

@@ -135,7 +135,7 @@ def backwards(project: Project) -> None:
 
 def other_content(project: Project) -> None:
     """Another training set under the same name, with its record."""
-    from weightscape.files import read_json, sha256
+    from weightscape.files import digest, read_json, sha256
     from weightscape.images import ImageSet, read_shard, write_shard
 
     folder = project.results / "1_data/digits/train"
@@ -144,6 +144,7 @@ def other_content(project: Project) -> None:
     write_shard(shard, ImageSet(old.images[::-1].copy(), old.labels[::-1].copy()))
     record = read_json(folder / "manifest.json")
     record["outputs"][shard.name] = sha256(shard)
+    record["digest"] = digest({key: value for key, value in record.items() if key != "digest"})
     import json
 
     project.write(str((folder / "manifest.json").relative_to(project.root)), json.dumps(record))

@@ -89,7 +89,8 @@ def test_an_absurd_header_of_safetensors_is_one_sentence(tmp_path: Path, entry: 
 @pytest.mark.parametrize("name", ["../weights.safetensors", "/etc/passwd", "a/../../b"])
 def test_a_record_cannot_name_outputs_outside_of_its_folder(tmp_path: Path, name: str) -> None:
     path = tmp_path / "manifest.json"
-    files.write_json(path, {"stage": "data", "settings": {}, "outputs": {name: "0"}, "facts": {}})
+    record = {"stage": "data", "settings": {}, "code": "", "inputs": {}, "outputs": {name: "0"}, "facts": {}}
+    files.write_json(path, record)
     with pytest.raises(UserError, match="lies outside of its folder"):
         records.read_record(path)
 

@@ -25,6 +25,7 @@ _TYPES = {
 }  # fmt: skip
 _LONGEST_HEADER = 100_000_000  # bytes, the limit of the format
 _MOST_SIDES = 32  # of an array in numpy
+_MOST_REPEATED = 10**8  # entries of a tensor that may be a view of fewer stored ones
 _NESTS = ("state_dict", "model_state_dict", "model", "module")
 
 
@@ -38,7 +39,8 @@ class Safetensors(Mapping[str, np.ndarray]):
         self._bytes = np.empty(0, np.uint8) if empty else np.memmap(self.path, np.uint8, "r", offset=start)
         for name, entry in header.items():
             _check_entry(self.path, name, entry, len(self._bytes))
-        self._entries = dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"][0]))
+        self._entries = dict(sorted(header.items(), key=lambda item: item[1]["data_offsets"]))
+        _check_apart(self.path, self._entries)
         self.shapes = {name: tuple(entry["shape"]) for name, entry in self._entries.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -91,12 +93,29 @@ def _check_entry(path: Path, name: str, entry: Any, available: int) -> None:
         whole, dtype, shape, first, last = False, "", [], 0, 0
     if not whole or not isinstance(dtype, str) or len(shape) > _MOST_SIDES:
         raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again")
-    if math.prod(shape) >= 2**62:
+    absurd = math.prod(shape) > 8 * (last - first) or max(shape, default=0) >= 2**62  # no entry takes less than a bit
+    if absurd or last < first or not _is_text(name):
         raise UserError(f"{path} has a broken entry for tensor {name!r}: copy or download it again")
     if last > available:
         raise UserError(f"{path} is truncated: tensor {name!r} ends at byte {last}, the file has {available}")
     if dtype in _TYPES and last - first != np.dtype(_TYPES[dtype]).itemsize * math.prod(shape):
         raise UserError(f"tensor {name!r} of {path} has {last - first} bytes, not those of {dtype} {shape}")
+
+
+def _check_apart(path: Path, entries: Mapping[str, Any]) -> None:
+    """Refuse tensors that share bytes; `entries` are in order of their offsets."""
+    end, before = 0, ""
+    for name, entry in entries.items():
+        first, last = entry["data_offsets"]
+        if first < end and last > first:
+            raise UserError(f"{path} has tensors {before!r} and {name!r} on the same bytes: copy or download it again")
+        if last > end:
+            end, before = last, name
+
+
+def _is_text(name: object) -> bool:
+    """Whether a tensor's name can be written: no lone half of a surrogate pair."""
+    return isinstance(name, str) and not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def open_checkpoint(path: Path | str) -> Mapping[str, np.ndarray]:
@@ -126,9 +145,15 @@ def _torch_state(path: Path) -> "TorchState":
         if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
             loaded = loaded[nest]
     items = loaded.items() if isinstance(loaded, dict) else ()
-    tensors = {name: value for name, value in items if isinstance(value, torch.Tensor)}
+    tensors = {name: value for name, value in items if isinstance(value, torch.Tensor) and _is_text(name)}
     if not tensors:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
+    for name, tensor in tensors.items():
+        if tensor.numel() > _MOST_REPEATED and tensor.layout == torch.strided and tensor.is_cpu:
+            stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+            if tensor.numel() > stored:
+                shape = list(tensor.shape)
+                raise UserError(f"{path} repeats {stored} numbers as tensor {name!r} {shape}: save it whole")
     return TorchState(tensors)
 
 

@@ -70,7 +70,8 @@ def is_as_written(record: Mapping[str, Any]) -> bool:
 def read_record(path: Path | str) -> dict[str, Any]:
     """Read a manifest and check that it has the parts that every record has."""
     record = read_json(path)
-    missing = {"stage", "settings", "code", "inputs", "outputs", "facts"} - set(record if isinstance(record, dict) else ())
+    parts = {"stage", "settings", "code", "inputs", "outputs", "facts"}
+    missing = parts - set(record if isinstance(record, dict) else ())
     if missing:
         raise UserError(f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again")
     for part in ("settings", "inputs", "outputs", "facts"):

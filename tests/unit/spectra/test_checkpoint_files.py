@@ -105,6 +105,17 @@ def written(path, header, body=b""):
         ({"w": {"dtype": "F32"}}, "broken entry for tensor 'w'"),
         ({"w": 3}, "broken entry for tensor 'w'"),
         ({"w": {"dtype": "F4", "shape": [2**40, 2**40], "data_offsets": [0, 4]}}, "broken entry for tensor 'w'"),
+        ({"w": {"dtype": "F4", "shape": [2**30, 2**30], "data_offsets": [0, 0]}}, "broken entry for tensor 'w'"),
+        ({"w": {"dtype": "F4", "shape": [0, 2**63], "data_offsets": [0, 0]}}, "broken entry for tensor 'w'"),
+        ({"w": {"dtype": "F4", "shape": [0], "data_offsets": [3, 1]}}, "broken entry for tensor 'w'"),
+        ({"\ud800": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}, "broken entry for tensor"),
+        (
+            {
+                name: {"dtype": "F16", "shape": [size], "data_offsets": [0, 2 * size]}
+                for name, size in (("a", 2), ("b", 1))
+            },
+            "tensors 'b' and 'a' on the same bytes",
+        ),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}, "has 4 bytes"),
         ({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, "ends at byte 8"),
     ],
@@ -112,6 +123,19 @@ def written(path, header, body=b""):
 def test_a_foreign_or_damaged_header_is_one_sentence(tmp_path, header, words):
     with pytest.raises(UserError, match=words):
         Safetensors(written(tmp_path / "w.safetensors", header, b"\0\0\0\0"))
+
+
+def test_tensors_of_torch_without_names_or_without_bytes_of_their_own_are_refused(tmp_path):
+    import torch
+
+    torch.save({1: torch.ones(4)}, tmp_path / "numbered.pt")
+    with pytest.raises(UserError, match="holds no tensors by name"):
+        open_checkpoint(tmp_path / "numbered.pt")
+    torch.save({"w": torch.ones(1).expand(10**6, 10**6)}, tmp_path / "one.pt")
+    with pytest.raises(UserError, match=r"repeats 1 numbers as tensor 'w' \[1000000, 1000000\]"):
+        open_checkpoint(tmp_path / "one.pt")
+    torch.save({"w": torch.ones(3).expand(2, 3)}, tmp_path / "few.pt")
+    assert open_checkpoint(tmp_path / "few.pt")["w"].shape == (2, 3)
 
 
 def test_other_endings_and_missing_files_are_named(tmp_path):

@@ -64,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
     for path in filter(None, paths.values()):
         if not path.is_file():
-            raise UserError(f"{path} does not exist: name a safetensors file of images or embeddings")
+            fault = "is a folder" if path.is_dir() else "does not exist"
+            raise UserError(f"{path} {fault}: name a safetensors file of images or embeddings")
         if arguments.out.exists() and arguments.out.samefile(path):
             raise UserError(f"--out {arguments.out} is an input, which it would overwrite: choose another name")
     embed = _embedder(arguments)
