@@ -1,5 +1,6 @@
 """The counted work against formulas, and how the tables grow."""
 
+import argparse
 import copy
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape import costs
+from weightscape import costs, expected_images, generation_costs
 from weightscape.commands import cost
 from weightscape.commands.settings import load
 from weightscape.errors import UserError
@@ -39,12 +40,12 @@ def test_the_seconds_of_spectra_follow_the_formula() -> None:
 
 
 def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any]) -> None:
-    size = costs.sizes_of(config, "cifar10", ASSUMED["images"])
+    size = expected_images.sizes_of(config, "cifar10", ASSUMED["images"])
     assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
-    domain = costs.sizes_of(config, "domainnet", ASSUMED["images"])
+    domain = expected_images.sizes_of(config, "domainnet", ASSUMED["images"])
     assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
     with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
-        costs.sizes_of(config, "cifar10", {})
+        expected_images.sizes_of(config, "cifar10", {})
 
 
 def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: dict[str, Any]) -> None:
@@ -62,6 +63,57 @@ def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: di
 
 
 def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
-    text = cost.page(config, ASSUMED, 1) + cost.notes(ASSUMED)
+    text = cost.page(config, ASSUMED, 1) + cost.notes(config, ASSUMED)
     for word in ("1 data", "2 generate", "4 finetune", "5 spectra", "312 TFLOP/s", "215 runs"):
         assert word in text
+
+
+def test_a_cap_per_class_lowers_both_parts(config: dict[str, Any]) -> None:
+    capped = copy.deepcopy(config)
+    capped["data"]["cifar10"]["per_class"] = 600
+    size = expected_images.sizes_of(capped, "cifar10", ASSUMED["images"])
+    assert size.splits["train"] == 6000 - 2500 - 2500 and size.splits["test"] == 6000
+    assert "Classes are equally large where `per_class` caps them (data.cifar10)." in cost.notes(capped, ASSUMED)
+
+
+def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) -> None:
+    other = copy.deepcopy(config)
+    other["study"]["datasets"] = ["domainnet"]
+    other["data"]["domainnet"]["ood"]["quickdraw"] = {"source": "domain", "domain": "quickdraw", "images": "all"}
+    assert expected_images.sizes_of(other, "domainnet", ASSUMED["images"]).splits["ood-quickdraw"] == 10_000
+    sentence = "OOD sets of which no count is known hold 10000 images each: data.domainnet.ood.quickdraw."
+    assert sentence in cost.notes(other, ASSUMED) and sentence not in cost.notes(config, ASSUMED)
+
+
+def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
+    digits = load(ROOT / "config.yaml", None)
+    sizes = {"digits": expected_images.sizes_of(digits, "digits", ASSUMED["images"])}
+    once = generation_costs.ddpm_operations(2, (24, 48), 1, (1, 28, 28), 10)
+    assert generation_costs.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
+    assert generation_costs.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 2 * 100 + 2 * 20))
+    row = next(row for row in costs.table(digits, ASSUMED) if row.stage == "2 generate")
+    assert row.jobs == 4 and row.gpu_hours > 4 * ASSUMED["start_seconds"] / 3600
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("gpu: 3", "gpu"),
+        ("[1", "not valid YAML"),
+        ((ROOT / "workflow" / "report" / "cost.yaml").read_text().replace("312", "-1"), "gpu.peak_tflops = -1 is less"),
+        ((ROOT / "workflow" / "report" / "cost.yaml").read_text().replace("start_seconds", "start"), "'start'"),
+    ],
+)
+def test_assumptions_that_do_not_fit_are_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
+    path = tmp_path / "assumed.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        cost.run(argparse.Namespace(times=[1], assumed=path))
+    assert sentence in str(error.value)
+
+
+def test_a_multiple_below_one_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^--times 0 is no multiple of the seeds: give whole numbers of 1 or more$"):
+        cost.run(argparse.Namespace(times=[1, 0], assumed=cost.ASSUMED))
+    with pytest.raises(UserError, match=r"none\.yaml cannot be read"):
+        cost.run(argparse.Namespace(times=[1], assumed=tmp_path / "none.yaml"))

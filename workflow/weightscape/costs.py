@@ -12,15 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from weightscape import recipes, study
-from weightscape.errors import UserError
+from weightscape import generation_costs, recipes, study
+from weightscape.expected_images import Sizes, sizes_of
+from weightscape.generation_costs import BACKWARD, counted
 from weightscape.networks import network
 
-BACKWARD = 3
-"""Operations of a training step over those of the forward pass (the backward pass takes twice as many)."""
 GB = 1e9
 HOUR = 3600.0
 Assumed = Mapping[str, Any]
@@ -48,22 +45,6 @@ class Row:
     gpu_memory_gb: float = 0.0
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Images of a data set by split, its classes, and the bytes of one image."""
-
-    splits: Mapping[str, int]
-    classes: int
-    bytes_per_image: int
-
-
-def counted(model: nn.Module, *inputs: Any, **named: Any) -> float:
-    """Operations of one forward pass of a model on the `meta` device."""
-    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        model(*inputs, **named)
-    return float(counter.get_total_flops())
-
-
 @functools.cache
 def network_of(model: str, size: int, classes: int) -> Network:
     """What one image costs in a network."""
@@ -79,65 +60,11 @@ def _slices(shape: tuple[int, ...]) -> int:
     return shape[2] * shape[3] if len(shape) == 4 else 1
 
 
-@functools.cache
-def pipeline_operations(size: int, steps: int, guided: bool) -> float:
-    """One image of a pipeline with the denoiser and decoder of Stable Diffusion 1.x."""
-    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-    shape: dict[str, Any] = {
-        "block_out_channels": (128, 256, 512, 512),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 2,
-    }
-    with torch.device("meta"):
-        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
-        decoder = AutoencoderKL(**shape).eval()
-        latent = torch.empty(1, 4, size // 8, size // 8)
-        text, time = torch.empty(1, 77, 768), torch.empty(1)
-    step = counted(unet, latent, time, text) * (2 if guided else 1)
-    return step * steps + counted(decoder.decoder, latent)
-
-
 def spectra_seconds(net: Network, cpu: Assumed, matrices: int = 2) -> float:
     """CPU seconds of the eigenvalues of all matrices: a Gram matrix (N M^2) and its reduction (4/3 M^3) per slice."""
     products = sum(slices * larger * smaller**2 for slices, larger, smaller in net.matrices)
     reductions = sum(slices * 4 / 3 * smaller**3 for slices, _, smaller in net.matrices)
     return matrices * (products / (cpu["gflops"] * 1e9) + reductions / (cpu["eigen_gflops"] * 1e9))
-
-
-def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
-    """Images per split; where the config says `all`, from what is known of the source."""
-    block = config["data"][dataset]
-    if "image" not in block:
-        counts = {**block["splits"], **{f"ood-{name}": ood["images"] for name, ood in block["ood"].items()}}
-        return Sizes(counts, 10, 28 * 28)
-    source = known.get(block.get("name") or block.get("path") or block.get("root"))
-    if source is None:
-        raise UserError(f"the number of images of data.{dataset} is not known: add it to images in cost.yaml")
-    classes = source["classes"] if block["classes"] == "all" else _number(block["classes"])
-    share = classes / source["classes"]
-    counts = _split_counts(block, {part: round(source[part] * share) for part in ("train", "test")})
-    for name, ood in block["ood"].items():
-        available = counts["test"] if ood["source"] == "corruption" else round(source.get(ood.get("domain"), 0) * share)
-        counts[f"ood-{name}"] = available if ood["images"] == "all" else ood["images"]
-    image = block["image"]
-    return Sizes(counts, classes, image["channels"] * image["size"] ** 2)
-
-
-def _number(classes: Any) -> int:
-    return classes if isinstance(classes, int) else len(classes)
-
-
-def _split_counts(block: Assumed, parts: Mapping[str, int]) -> dict[str, int]:
-    from weightscape.datasets.pools import counted as fill
-
-    wanted = dict(block["splits"])
-    if parts["test"]:
-        counts = fill({"test": wanted.pop("test")}, parts["test"])
-        return fill(wanted, parts["train"]) | counts
-    return fill(wanted, parts["train"])
 
 
 def table(config: study.Config, assumed: Assumed) -> list[Row]:
@@ -193,22 +120,20 @@ def _data(sizes: Mapping[str, Sizes], cpu: Assumed, overhead: Any) -> Row:
 
 
 def _generation(config: study.Config, sizes: Mapping[str, Sizes], on_gpu: Any, overhead: Any) -> list[Row]:
-    block = config["generate"]
-    if not study.uses_generator(config) or block["kind"] == "ddpm":
+    """Sampling, and training before it where the generator is trained here."""
+    if not study.uses_generator(config):
         return []
-    images: dict[str, int] = {}
-    work = 0.0
-    for recipe in (recipes.recipe(config, name) for name in recipes.names(config)):
-        for name, size in sizes.items():
-            count = recipes.images_per_class(config, recipe["name"], name) * size.classes
-            images[name] = images.get(name, 0) + count
-            pipeline = block["pipeline"]
-            steps = pipeline["steps"] * (recipe["strength"] if block["kind"] == "image_to_image" else 1.0)
-            work += count * pipeline_operations(pipeline["size"], round(steps), float(recipe["guidance"]) > 1)
-    jobs = block["shards"] * len(block["recipes"]) * len(sizes)
-    disk = sum(images[name] * size.bytes_per_image for name, size in sizes.items())
-    hours = on_gpu(work, "sampling_use") + overhead(jobs)
-    return [Row("2 generate", jobs, hours, 0.0, disk / GB, 12.0, 12.0)]
+    block, trained = config["generate"], config["generate"]["kind"] == "ddpm"
+    jobs = (block["shards"] * len(block["recipes"]) + trained) * len(sizes)
+    work = on_gpu(generation_costs.training(config, sizes), "training_use")
+    work += on_gpu(generation_costs.sampling(config, sizes), "sampling_use")
+    disk = sum(
+        count * sizes[dataset].bytes_per_image
+        for name in recipes.names(config)
+        for dataset, count in generation_costs.images_of(config, name, sizes).items()
+    )
+    memory = 4.0 if trained else 12.0
+    return [Row("2 generate", jobs, work + overhead(jobs), 0.0, disk / GB, memory, memory)]
 
 
 def _runs(
@@ -225,8 +150,7 @@ def _runs(
     shown = training["steps"] * training["batch_size"]
     work = sum(per_set * shown * BACKWARD * net.operations for net in nets.values())
     tested = {
-        name: sum(count for split, count in size.splits.items() if split not in ("train", "extra"))
-        for name, size in sizes.items()
+        name: sum(size.splits[split] for split in study.evaluated_splits(config, name)) for name, size in sizes.items()
     }
     evaluated = sum(per_set * tested[dataset] * net.operations for (dataset, _), net in nets.items())
     logits = sum(per_set * tested[dataset] * sizes[dataset].classes * 2 for dataset, _ in nets)

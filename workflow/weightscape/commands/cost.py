@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.commands.settings import add_config_arguments, load
+from weightscape.config import fault_in
 from weightscape.errors import UserError
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/report/cost.yaml")
+SCHEMA = Path(__file__).parents[2] / "schemas" / "cost.schema.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,15 +23,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tables, or write them."""
-    import yaml
-
+    less = [times for times in arguments.times if times < 1]
+    if less:
+        raise UserError(f"--times {less[0]} is no multiple of the seeds: give whole numbers of 1 or more")
+    assumed = _assumed(arguments.assumed)
     config = load(arguments.config, arguments.configfile)
-    try:
-        assumed = yaml.safe_load(arguments.assumed.read_text())
-    except OSError as error:
-        raise UserError(f"{arguments.assumed} cannot be read ({error.strerror}): name a file with --assumed") from None
     parts = [page(config, assumed, times) for times in arguments.times]
-    text = "\n".join([f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(assumed)])
+    text = "\n".join(
+        [f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(config, assumed)]
+    )
     if arguments.out:
         from weightscape.files import replacing
 
@@ -38,6 +40,22 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(text)
     return 0
+
+
+def _assumed(path: Path) -> dict[str, Any]:
+    """The assumptions, if they fit their schema."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name a file with --assumed") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+    fault = fault_in(content, SCHEMA)
+    if fault:
+        raise UserError(f"{path}: {fault}: mend it ({ASSUMED} shows the form)")
+    return content
 
 
 INTRODUCTION = """Written by `weightscape cost`; an estimate, not a measurement. Operations per image are counted by
@@ -70,22 +88,47 @@ def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
     )
 
 
-def notes(assumed: dict[str, Any]) -> str:
+def notes(config: dict[str, Any], assumed: dict[str, Any]) -> str:
     """The assumptions, as a list."""
     gpu, cpu = assumed["gpu"], assumed["cpu"]
-    return "\n".join(
-        [
-            "## Assumptions",
-            "",
-            f"- GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.0%}, inference "
-            f"{gpu['inference_use']:.0%}, sampling {gpu['sampling_use']:.0%}. A training step is three forward passes.",
-            f"- CPU core: {cpu['gflops']} GFLOP/s in products, {cpu['eigen_gflops']} in eigenvalues; "
-            f"{cpu['decoded']} decoded images/s at 64 px and less, {cpu['decoded_large']} of larger files.",
-            f"- Each job starts for {assumed['start_seconds']} s, in which it holds what it asked for.",
-            "- A generator of diffusers has the denoiser and decoder of Stable Diffusion 1.x, and two passes per step "
-            "above guidance 1.",
-            "- Not counted: assembling lists, metrics, figures, report (minutes in all), the judge, spectral options "
-            "beyond eigenvalues and fits.",
-            "",
-        ]
-    )
+    lines = [
+        f"GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.0%}, inference "
+        f"{gpu['inference_use']:.0%}, sampling {gpu['sampling_use']:.0%}. A training step is three forward passes.",
+        f"CPU core: {cpu['gflops']} GFLOP/s in products, {cpu['eigen_gflops']} in eigenvalues; "
+        f"{cpu['decoded']} decoded images/s at 64 px and less, {cpu['decoded_large']} of larger files.",
+        f"Each job starts for {assumed['start_seconds']} s, in which it holds what it asked for.",
+        *_of_generator(config),
+        *_of_counts(config, assumed),
+        "Not counted: assembling lists, metrics, figures, report (minutes in all), the judge, spectral options "
+        "beyond eigenvalues and fits.",
+    ]
+    return "\n".join(["## Assumptions", "", *(f"- {line}" for line in lines), ""])
+
+
+def _of_generator(config: dict[str, Any]) -> list[str]:
+    from weightscape import study
+
+    if not study.uses_generator(config):
+        return []
+    if config["generate"]["kind"] == "ddpm":
+        return ["The diffusion model that is trained here reaches the shares of the peak that larger networks reach."]
+    return [
+        "A generator of diffusers has the denoiser and decoder of Stable Diffusion 1.x, and two passes per step "
+        "above guidance 1."
+    ]
+
+
+def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
+    from weightscape import expected_images
+
+    known = assumed["images"]
+    sizes = {name: expected_images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
+    capped = [f"data.{name}" for name in sizes if config["data"][name].get("per_class", "all") != "all"]
+    unstated = [name for size in sizes.values() for name in size.unstated]
+    lines = []
+    if capped:
+        lines.append(f"Classes are equally large where `per_class` caps them ({', '.join(capped)}).")
+    if unstated:
+        count = known[expected_images.UNSTATED]
+        lines.append(f"OOD sets of which no count is known hold {count} images each: {', '.join(unstated)}.")
+    return lines
