@@ -167,3 +167,22 @@ def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(
     assert "\n" not in str(caught.value)
     monkeypatch.setattr(dropouts, "_build", lambda *_: pytest.fail("was built again"))
     dropouts.check(PAPER)
+
+
+@pytest.mark.parametrize("model", ["resnet188", "vit_base_patch32_clip_224.nope", "resnet188_3x3"])
+def test_an_unknown_network_is_one_sentence_before_the_first_job(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHTSCAPE_CACHE", str(tmp_path))
+    config = load(ROOT / "config.yaml", None)
+    config["study"]["families"] = ["noise"]  # drops nothing
+    dropouts.check(config)
+    (backbone,) = config["study"]["backbones"]
+    config["backbones"][backbone]["model"] = model
+    with pytest.raises(UserError, match=rf"^config: backbones\.{backbone}\.model: backbone model .* unknown to timm"):
+        dropouts.check(config)
+    monkeypatch.setattr(dropouts, "_build", lambda *_: pytest.fail("was asked again"))
+    config["backbones"][backbone]["model"] = "hf-hub:someone/network"
+    dropouts.check(config)
+    config["backbones"] = load(ROOT / "config.yaml", None)["backbones"]
+    dropouts.check(config)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape import amounts, interventions, own_files, recipes, study
+from weightscape.datasets import torchvision_names
 from weightscape.errors import UserError
 from weightscape.files import read_yaml
 from weightscape.spectra.columns import OURS, WATCHER
@@ -188,6 +189,8 @@ def _check_references(config: Config) -> None:
                 raise UserError(f"config: data.{dataset}.ood.{name} has the name of a split; choose another")
             _check_images(config, dataset, name, ood)
         own_files.check_data(config, dataset)
+        if config["data"][dataset].get("source") == "torchvision":
+            torchvision_names.check(f"data.{dataset}.name", config["data"][dataset]["name"])
     for backbone in chosen["backbones"]:
         own_files.check_backbone(config, backbone)
         _check_normalisation(config["backbones"][backbone]["input"], f"backbones.{backbone}.input")

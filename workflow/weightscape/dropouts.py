@@ -1,5 +1,7 @@
-"""Whether a study's networks have what its doses drop: looked up before the first job, where a dose asks for more than
-head and stochastic depth, as timm must then be imported."""
+"""Whether timm has a study's networks, and whether these have what its doses drop: looked up before the first job.
+
+To import timm takes as long as the rest of a plan, so what was found is remembered, and only what is new is asked.
+"""
 
 import contextlib
 from importlib.metadata import version
@@ -15,21 +17,29 @@ COMMON = {"head", "path"}
 
 
 def check(config: Config) -> None:
-    """Build each backbone with each set of places that a dose drops in it, without memory for its weights."""
+    """Build each backbone with each set of places that a dose drops in it, without memory for its weights.
+
+    A network from a hub or a folder (`hf-hub:`, `local-dir:`) is looked up only for what it drops.
+    """
+    known, release = _known(), f"timm {version('timm')}"
+    there = {name.split()[0] for name in known if name.endswith(release)}
     asked: dict[tuple[str, frozenset[str]], str] = {}
+    for backbone in study.embeddings(config):
+        model = config["backbones"][backbone]["model"]
+        if ":" not in model and model not in there:
+            asked[backbone, frozenset()] = f"backbones.{backbone}.model"
     for backbone in config["study"]["backbones"]:
         for family, dose in study.conditions(config):
             rates = interventions.action(config, family, dose, backbone)["dropout"]
             places = frozenset(place for place, rate in rates.items() if rate > 0)
             if places - COMMON:
-                asked.setdefault((backbone, places), f"families.{family}.doses.{dose}")
-    known = _known()
+                asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")
     new = []
     for (backbone, places), key in asked.items():
         model = config["backbones"][backbone]["model"]
-        name = f"{model} {','.join(sorted(places))} timm {version('timm')}"
+        name = f"{model} {','.join(sorted(places))} {release}"
         if name not in known:
-            _build(model, places, f"{key} in backbone {backbone!r}")
+            _build(model, places, key)
             new.append(name)
     if new:
         with contextlib.suppress(UserError):
@@ -46,7 +56,7 @@ def _known() -> list[str]:
         known = read_json(_store())
     except (UserError, OSError):
         return []
-    return known if isinstance(known, list) else []
+    return [name for name in known if isinstance(name, str)] if isinstance(known, list) else []
 
 
 def _build(model: str, places: frozenset[str], key: str) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from source_miniatures import cifar_block, run
 
-from weightscape.datasets import torchvision_sets
+from weightscape.commands.settings import load
+from weightscape.config import checked
+from weightscape.datasets import torchvision_names, torchvision_sets
 from weightscape.errors import UserError
 
 
@@ -31,6 +33,33 @@ def test_files_that_are_not_there_are_said_with_what_to_do(tmp_path: Path) -> No
         torchvision_sets.part("VisionDataset2", tmp_path, "train")
     with pytest.raises(UserError, match="Flowers102 has no part 'trainval'"):
         torchvision_sets.part("Flowers102", tmp_path, "trainval")
+
+
+def test_only_classification_sets_can_be_named_in_a_config() -> None:
+    import torchvision
+
+    root = Path(__file__).parents[3]
+    paper = load(root / "config.yaml", root / "workflow" / "studies" / "paper.yaml")
+    for name, hint in (
+        ("CIFAR11", r"did you mean CIFAR10 or CIFAR100\?$"),
+        ("cifar10", r"did you mean CIFAR10 "),
+        ("CocoDetection", r"choose from CIFAR10, .*, USPS$"),
+    ):
+        paper["data"]["cifar10"]["name"] = name
+        with pytest.raises(UserError, match=rf"^config: data.cifar10.name = '{name}' is no classification set.*{hint}"):
+            checked(paper)
+    for name in torchvision_names.NAMES:
+        assert issubclass(getattr(torchvision.datasets, name), torchvision.datasets.VisionDataset)
+        torchvision_names.check("name", name)
+
+
+@pytest.mark.parametrize(("dataset", "key"), [("cifar10", "root"), ("domainnet", "path")])
+def test_an_empty_folder_name_is_no_folder(dataset: str, key: str) -> None:
+    root = Path(__file__).parents[3]
+    paper = load(root / "config.yaml", root / "workflow" / "studies" / "paper.yaml")
+    paper["data"][dataset][key] = ""
+    with pytest.raises(UserError, match=rf"^config: data.{dataset}.{key} = '' should be non-empty"):
+        checked(paper)
 
 
 def test_parts_that_a_set_does_not_have_are_refused(cifar: Path, tmp_path: Path) -> None:
