@@ -46,6 +46,7 @@ def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:
         runs = "1 run" if len(lost) == 1 else f"{len(lost)} runs"
         raise UserError(
             f"this plan trains {runs} again, about {hours(lost):.1f} GPU hours as measured, since "
-            "study.keep_weights had the weights dropped that a later stage now needs: allow it with "
+            "study.keep_weights had the weights dropped that a later stage now needs (one job evaluates all seeds of a "
+            "condition, so that a new seed needs the weights of the others): allow it with "
             "--config allow_retraining=true, or take back what asks for them"
         )
