@@ -10,6 +10,7 @@ from PIL import Image
 from source_miniatures import SPLITS, hub_block, picture, run
 
 from weightscape import own_files
+from weightscape.datasets import hub as hub_sets
 from weightscape.datasets import sources
 from weightscape.errors import UserError
 
@@ -36,10 +37,28 @@ def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub:
     for change, message in (
         ({"domain": "photo"}, "has no domain 'photo'; it has real, sketch"),
         ({"columns": columns | {"image": "image"}}, "has no column 'image'; it has img, kind, style"),
+        ({"columns": columns | {"image": "kind"}}, "has ClassLabel in the column 'kind', not images"),
+        ({"columns": columns | {"label": "img"}}, "has Image in the column 'img', not one name or number per image"),
         ({"parts": {"train": "training", "test": None}}, "has no part 'training'"),
     ):
         with pytest.raises(UserError, match=message):
             sources.pool_of(good | change, "train", SPLITS, 0)
+
+
+@pytest.mark.parametrize("form", ["struct", "binary", "string"])
+def test_columns_of_bytes_and_of_paths_hold_images(tmp_path: Path, form: str) -> None:
+    import datasets
+
+    Image.fromarray(picture(7)).save(tmp_path / "7.png")
+    content, path = (tmp_path / "7.png").read_bytes(), str(tmp_path / "7.png")
+    text, binary = datasets.Value("string"), datasets.Value("binary")
+    value = {"struct": {"bytes": content, "path": None}, "binary": content, "string": path}[form]
+    feature = {"struct": {"bytes": binary, "path": text}, "binary": binary, "string": text}[form]
+    features = datasets.Features(img=feature, kind=text)
+    rows = datasets.Dataset.from_list([{"img": value, "kind": "x"}], features=features)
+    datasets.DatasetDict(train=rows).save_to_disk(str(tmp_path))
+    pool = hub_sets.part(str(tmp_path), "train", {"image": "img", "label": "kind", "domain": None})
+    assert pool.encoded is not None and pool.encoded(np.array([0])) == [path if form == "string" else content]
 
 
 @pytest.mark.parametrize(

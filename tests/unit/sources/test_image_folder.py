@@ -75,6 +75,16 @@ def test_unreadable_images_are_named_counted_and_left_out_below_the_limit(folder
     assert np.array_equal(np.concatenate([part.images for part in mapped]), images)
 
 
+def test_an_empty_class_of_the_training_part_is_named(folder: Path) -> None:
+    (folder / "train" / "d").mkdir()
+    for path in (folder / "test" / "b").iterdir():
+        path.unlink()
+    with pytest.raises(UserError, match=r"train/d holds no images \(1 of 4 classes\): fill it, or remove it"):
+        image_folder.part(folder, "train")
+    assert len(image_folder.part(folder, "test", ["a", "b", "c"]).labels) == 10
+    assert len(image_folder.part(folder / "test", "").labels) == 10
+
+
 def test_too_many_unreadable_images_are_an_error_that_names_the_first(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
     source = block("image_folder", root=str(folder), unreadable=0.01)

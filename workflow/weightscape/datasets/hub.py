@@ -14,6 +14,9 @@ from weightscape import cache
 from weightscape.datasets.pools import Pool
 from weightscape.errors import UserError
 
+ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
+"""Types of columns that `datasets.Image` reads: a file's bytes, its path, or both."""
+
 
 def loaded(path: str, part: str, revision: str | None = None, network: bool = False) -> Any:
     """The part `part` of the data set; from the cache alone unless `network`."""
@@ -52,6 +55,7 @@ def part(
     source = loaded(path, part, revision)
     _check_columns(source, path, columns)
     image, label = str(columns["image"]), str(columns["label"])
+    _check_kinds(source, path, columns)
     values, classes = _names(source, label, path)
     rows = np.arange(len(source))
     if domain is not None:
@@ -97,6 +101,23 @@ def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> No
         if name is not None and name not in source.column_names:
             known = ", ".join(source.column_names)
             raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
+
+
+def _check_kinds(source: Any, path: str, columns: dict[str, str | None]) -> None:
+    """The image's column must hold images, or the bytes of files; those of class and domain one value per row."""
+    import datasets
+
+    for kind, name in columns.items():
+        feature = source.features[name] if name is not None else None
+        of_images = isinstance(feature, datasets.Image)
+        named = feature.dtype if isinstance(feature, datasets.Value) else type(feature).__name__
+        if kind == "image" and not (of_images or named in ENCODED):
+            raise UserError(f"data set {path} has {named} in the column {name!r}, not images: correct `columns.image`")
+        if kind != "image" and feature is not None and not isinstance(feature, datasets.Value | datasets.ClassLabel):
+            raise UserError(
+                f"data set {path} has {named} in the column {name!r}, not one name or number per image: correct "
+                f"`columns.{kind}`"
+            )
 
 
 def _names(source: Any, column: str, path: str) -> tuple[np.ndarray, list[str]]:

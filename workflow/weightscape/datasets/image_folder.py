@@ -31,13 +31,21 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
         raise UserError(f"image folder {folder} has the class {unknown[0]!r}, which the training set does not have")
     paths: list[str] = []
     labels: list[int] = []
+    empty: list[str] = []
     for name_of_class in found:
         with os.scandir(folder / name_of_class) as entries:
             files = sorted(entry.path for entry in entries if entry.name.lower().endswith(ENDINGS))
+        if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
+            empty.append(name_of_class)
         paths += files
         labels += [names.index(name_of_class)] * len(files)
     if not paths:
         raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
+    if empty:
+        raise UserError(
+            f"image folder {folder / empty[0]} holds no images ({len(empty)} of {len(found)} classes): fill it, or "
+            f"remove it; known endings are {', '.join(ENDINGS)}"
+        )
     return Pool(
         np.array(labels, np.int64),
         names,
