@@ -69,3 +69,5 @@ def test_seeds_draw_different_lists_and_repeat_their_own() -> None:
 def test_too_few_synthetic_images_are_said() -> None:
     with pytest.raises(UserError, match=r"100 images of origin 'ddpm' are needed, but there are 10"):
         assemble(REAL, POOL.iloc[:10], "synthetic_add", {"share": 1.0}, np.random.default_rng(0))
+    with pytest.raises(UserError, match=r"100 images are needed, but there are 0: .* loosen generate\.gate"):
+        assemble(REAL, POOL.iloc[:0], "synthetic_add", {"share": 1.0}, np.random.default_rng(0))

@@ -70,9 +70,10 @@ def duplicated(real: Table, share: float, rng: np.random.Generator) -> Table:
 def drawn(pool: Table, count: int, rng: np.random.Generator) -> Table:
     """`count` items of the pool, every class in equal share (up to one item), without replacement."""
     if count > len(pool):
+        origin = f" of origin {pool['origin'].iloc[0]!r}" if len(pool) else ""
         raise UserError(
-            f"{count} images of origin {pool['origin'].iloc[0]!r} are needed, but there are {len(pool)}: "
-            "raise images_per_class of this recipe, data.splits.extra, or lower the share"
+            f"{count} images{origin} are needed, but there are {len(pool)}: "
+            "raise images_per_class of this recipe, data.splits.extra, or lower the share, or loosen generate.gate"
         )
     position = np.empty(len(pool))
     for label in np.unique(pool["label"]):

@@ -67,3 +67,18 @@ def test_a_model_that_is_not_there_is_said() -> None:
     settings = {"model": "/no/clip", "revision": None, "prompt": "{class}"}
     with pytest.raises(UserError, match="gate model /no/clip cannot be loaded"):
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
+
+
+def test_a_broken_model_is_said(tmp_path: Path) -> None:
+    folder = clip(tmp_path / "clip")
+    weights = next(folder.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:100])
+    settings = {"model": str(folder), "revision": None, "prompt": "a {class}"}
+    with pytest.raises(UserError, match="cannot be loaded"):
+        gate.zero_shot(settings, ["a"], torch.device("cpu"))
+
+
+def test_no_images_pass_without_a_look_at_them() -> None:
+    empty = ImageSet(np.empty((0, 1, 4, 4), np.uint8), np.empty(0, np.int64))
+    passed, counts = gate.checked(empty, np.zeros((3, 1, 4, 4), np.uint8), gate.Classifier(np.ravel, np.ravel), 0.1)
+    assert len(passed) == counts["images"] == counts["passed"] == 0

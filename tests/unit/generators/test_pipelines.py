@@ -18,7 +18,7 @@ from weightscape.generators import pipeline, scatter
 from weightscape.images import ImageSet, read_indices, read_shard, write_shard
 from weightscape.items import listed
 from weightscape.records import write_record
-from weightscape.stages import assemble, generate
+from weightscape.stages import assemble, generate, measure_quality
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of diffusers and transformers, about their own versions
 CPU = torch.device("cpu")
@@ -140,6 +140,30 @@ def test_a_variation_starts_from_a_real_image_of_its_class_and_less_strength_sta
 def test_a_pipeline_that_cannot_be_had_is_said(folder: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         pipeline.load(settings(folder) | change, pipeline.TEXT, CPU)
+
+
+@pytest.mark.parametrize("listed_without", [False, True])
+def test_a_pipeline_without_tokenizer_is_said(folder: Path, tmp_path: Path, listed_without: bool) -> None:
+    import shutil
+
+    copy = tmp_path / "mute"
+    shutil.copytree(folder, copy)
+    shutil.rmtree(copy / "tokenizer")
+    if listed_without:
+        index = json.loads((copy / "model_index.json").read_text())
+        (copy / "model_index.json").write_text(json.dumps(index | {"tokenizer": [None, None]}))
+    with pytest.raises(UserError, match=r"cannot be loaded|has no tokenizer"):
+        pipeline.load(settings(copy), pipeline.TEXT, CPU)
+
+
+def test_steps_that_a_scheduler_refuses_are_said(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"no images with 2000 steps of its scheduler DDIMScheduler .*change generate"):
+        made(folder, MEMBERS[:1], scheduler="DDIMScheduler", steps=2000)
+
+
+def test_a_shard_without_images_is_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"shard 0 of recipe photo has no images to make: lower generate\.shards = 50"):
+        shard_of(tmp_path, folder, data_set(tmp_path), 0, 50)
 
 
 def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
@@ -268,6 +292,17 @@ def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path:
         pixels = [read_shard(root / row["shard"]).images[row["index"], 0, 0, 0] for row in table.to_dict("records")]
         found.append((table[["label", "number"]].to_numpy().tolist(), pixels))
     assert found[0] == found[1] and found[0][1] == [10 * label + number for label, number in found[0][0]]
+
+
+def test_a_recipe_of_which_nothing_passed_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "2_generate/a/sd/recipe-x/shard-00000.safetensors"
+    write_shard(path, ImageSet(np.empty((0, 3, 4, 4), np.uint8), np.empty(0, np.int64)))
+    facts = {"generator": "sd", "recipe": "x", "guidance": 3.0, "first": 0}
+    write_record(
+        path.parent, name=path.stem, stage="generate", settings={}, code="", inputs=[], outputs=[path], facts=facts
+    )
+    with pytest.raises(UserError, match=r"recipe x has no images, as the gate or the safety checker let none pass"):
+        measure_quality.by_recipe([path])
 
 
 def test_a_filtered_shard_keeps_the_indices_of_what_passed(

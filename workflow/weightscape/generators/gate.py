@@ -48,7 +48,7 @@ def zero_shot(settings: Mapping[str, Any], names: Sequence[str], device: torch.d
         model: Any = transformers.CLIPModel.from_pretrained(settings["model"], use_safetensors=True, **options)
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings["model"], **options)
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings["model"], **options)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # the loaders raise errors of many kinds at broken folders
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"gate model {settings['model']} cannot be loaded ({reason}): name a CLIP folder or hub id"
@@ -88,10 +88,12 @@ def checked(
     synthetic: ImageSet, real: np.ndarray, classifier: Classifier, distance: float
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Which images pass (of their class, and no copies), and the counts for the record."""
-    recognised = classifier.labels(synthetic.images) == synthetic.labels
-    rows = classifier.features(synthetic.images)
-    copied = nearest(rows, classifier.features(real)) < distance
-    repeated = _earlier(rows) < distance
+    recognised = copied = repeated = np.zeros(len(synthetic), bool)
+    if len(synthetic):  # else the safety checker refused them all
+        recognised = classifier.labels(synthetic.images) == synthetic.labels
+        rows = classifier.features(synthetic.images)
+        copied = nearest(rows, classifier.features(real)) < distance
+        repeated = _earlier(rows) < distance
     passed = recognised & ~copied & ~repeated
     return passed, {
         "images": len(synthetic),

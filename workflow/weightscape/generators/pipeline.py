@@ -19,6 +19,9 @@ from weightscape.errors import UserError
 from weightscape.generators import scatter
 from weightscape.images import ImageSet
 
+SPECIAL = 8
+"""Words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown."""
+
 TEXT, VARIATION = "text_to_image", "image_to_image"
 
 
@@ -53,12 +56,15 @@ def load(settings: Mapping[str, Any], kind: str, device: torch.device) -> Any:
             pipe.scheduler = getattr(diffusers, settings["scheduler"]).from_config(pipe.scheduler.config)
         if settings["lora"] is not None:
             pipe.load_lora_weights(settings["lora"], use_safetensors=True)
-    except (OSError, ValueError, KeyError, ImportError, AttributeError) as error:
+    except Exception as error:  # the loaders raise errors of many kinds at broken folders
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"pipeline {settings['model']} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
             "safetensors weights, and let the rule `fetch` download it"
         ) from None
+    # transformers makes one of two special tokens, without a word, where the files are missing
+    if not any("tokenizer" in name and part and len(part) > SPECIAL for name, part in pipe.components.items()):
+        raise UserError(f"pipeline {settings['model']} has no tokenizer for its prompts: name a whole one")
     if settings["safety_checker"] and getattr(pipe, "safety_checker", None) is None:
         raise UserError(f"pipeline {settings['model']} has no safety checker: set pipeline.safety_checker to false")
     pipe.set_progress_bar_config(disable=True)
@@ -89,15 +95,22 @@ def _made(
     options: dict[str, Any] = {"height": settings["size"], "width": settings["size"]}
     if asked.real is not None:
         options = {"image": _sources(asked, batch, settings["size"]), "strength": settings["strength"]}
-    answer = pipe(
-        prompt=[scatter.prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch],
-        negative_prompt=[settings["negative_prompt"]] * len(batch),
-        guidance_scale=asked.guidance,
-        num_inference_steps=settings["steps"],
-        generator=[torch.Generator().manual_seed(scatter.noise_seed(asked.seed, *one)) for one in batch],
-        output_type="pil",
-        **options,
-    )
+    try:
+        answer = pipe(
+            prompt=[scatter.prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch],
+            negative_prompt=[settings["negative_prompt"]] * len(batch),
+            guidance_scale=asked.guidance,
+            num_inference_steps=settings["steps"],
+            generator=[torch.Generator().manual_seed(scatter.noise_seed(asked.seed, *one)) for one in batch],
+            output_type="pil",
+            **options,
+        )
+    except (ValueError, IndexError) as error:  # so do schedulers and pipelines refuse their arguments
+        raise UserError(
+            f"pipeline {settings['model']} makes no images with {settings['steps']} steps of its scheduler "
+            f"{type(pipe.scheduler).__name__} at {settings['size']} px ({' '.join(str(error).split())[:200]}): change "
+            "generate.pipeline.steps, scheduler or size"
+        ) from None
     flagged = getattr(answer, "nsfw_content_detected", None)
     return answer.images, [bool(flag) for flag in flagged] if flagged else [False] * len(batch)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from weightscape import program
+from weightscape.errors import UserError
 from weightscape.files import digest, read_tensors, write_tensors
 from weightscape.generators.parts import Batch, Parts, collected
 from weightscape.images import ImageSet, map_shard, write_shard
@@ -64,6 +65,11 @@ def by_pipeline(arguments: argparse.Namespace, device: Any, kept: Parts, stopped
     facts = read_record(arguments.train[0].parent / "manifest.json")["facts"]
     form = Form(facts["shape"][1], facts["shape"][0])
     members = scatter.members(len(facts["classes"]), settings["images_per_class"], *settings["shard"])
+    if not members:
+        raise UserError(
+            f"shard {settings['shard'][0]} of recipe {settings['recipe']} has no images to make: lower generate.shards "
+            f"= {settings['shard'][1]} or raise images_per_class"
+        )
     real = joined(arguments.train) if settings["kind"] == pipeline.VARIATION else None
     asked = pipeline.Asked(facts["classes"], settings["guidance"], settings["seed"], real)
     pipe = pipeline.load(settings["pipeline"], settings["kind"], device)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from weightscape import program
+from weightscape.errors import UserError
 from weightscape.files import read_tensors, write_json, write_tensors
 from weightscape.images import ImageSet, read_shards
 from weightscape.records import read_record, write_record
@@ -27,7 +28,14 @@ def by_recipe(shards: list[Path]) -> dict[tuple[str, float], ImageSet]:
     for path in shards:
         facts = read_record(path.with_suffix(".json"))["facts"]
         groups.setdefault((facts["recipe"], facts["guidance"]), []).append(path)
-    return {recipe: read_shards(sorted(paths)) for recipe, paths in groups.items()}
+    found = {recipe: read_shards(sorted(paths)) for recipe, paths in groups.items()}
+    for (recipe, _), images in found.items():
+        if not len(images):
+            raise UserError(
+                f"recipe {recipe} has no images, as the gate or the safety checker let none pass: loosen "
+                "generate.gate, set its filter or pipeline.safety_checker to false, or take another prompt"
+            )
+    return found
 
 
 def quality(
