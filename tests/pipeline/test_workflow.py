@@ -198,7 +198,7 @@ def test_a_broken_config_is_one_sentence_before_the_first_job(
 def test_a_study_file_without_a_name_does_not_touch_the_main_results(project: Project) -> None:
     project.write("mine.yaml", "finetune: {steps: 10}")
     done = snakemake(project.root, "-n", study=["--configfile", "mine.yaml"])
-    assert done.returncode == 1 and "error: mine.yaml names no study" in done.stdout + done.stderr
+    assert done.returncode == 1 and "mine.yaml names no study" in done.stdout + done.stderr
 
 
 def toy_command(stage: str) -> str:
