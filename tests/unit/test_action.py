@@ -383,6 +383,13 @@ def test_what_depends_on_the_image_may_spare_most(operations: list[dict[str, Any
     action.verdict(report | {"changed_images": seen, "images_watched": watched}, act, items().description(), 8)
 
 
+def test_many_steps_that_float16_left_out_fail_the_run() -> None:
+    report = baseline_report()
+    action.verdict(report | {"skipped_updates": 10.0}, NEUTRAL, items().description(), 8)
+    with pytest.raises(UserError, match="11 of 8 steps were left out, as float16 overflowed"):
+        action.verdict(report | {"skipped_updates": 11.0}, NEUTRAL, items().description(), 8)
+
+
 def test_rare_flips_may_be_unseen() -> None:
     act, report = NEUTRAL | {"operations": SPARING[3]}, baseline_report()
     action.verdict(report | {"changed_images": 0.0, "images_watched": 288}, act, items().description(), 8)

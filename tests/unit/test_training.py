@@ -169,6 +169,16 @@ def test_the_precision_fits_the_device(
     assert training.precision_on(torch.device(device), choice) == found
 
 
+def test_steps_that_float16_leaves_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaler = torch.amp.GradScaler
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda *a, **k: scaler(*a, init_scale=2.0**40, **k))
+    settings = SETTINGS | {"precision": "float16", "steps": 4}
+    _, seen = training.train(model(), items(16), settings, NEUTRAL, INPUT, 4)
+    assert seen["skipped_updates"] == 4
+    _, seen = training.train(model(), items(16), settings | {"precision": "float32"}, NEUTRAL, INPUT, 4)
+    assert seen["skipped_updates"] == 0
+
+
 def test_sgd_follows_its_formula() -> None:
     weight = torch.nn.Linear(3, 3, bias=False)
     before = weight.weight.detach().clone()

@@ -13,6 +13,8 @@ SHARES = ("synthetic_share", "extra_share", "changed_labels")
 """Shares of the drawn items, which must be those of the item list."""
 REPLAYED = 0.1
 """Largest share of what decay does to a tensor by which a replay with the decay that was asked for may miss it."""
+SKIPPED = 10
+"""Steps that float16 may leave out while it finds its scale, besides a tenth of all."""
 ENOUGH = 15
 """Droppings, changes by an operation or drawn items that are expected before none is a fault."""
 
@@ -25,6 +27,11 @@ def verdict(report: Mapping[str, Any], action: Mapping[str, Any], items: Mapping
     """
     if report["updates"] != steps:
         raise _idle(f"{report['updates']:.0f} optimiser steps were made, {steps} were asked for")
+    if report["skipped_updates"] > SKIPPED + 0.1 * steps:
+        raise _idle(
+            f"{report['skipped_updates']:.0f} of {steps} steps were left out, as float16 overflowed: lower "
+            "finetune.learning_rate, or set the backbone's precision to bfloat16 or float32"
+        )
     if report["evaluations"] < 1:
         raise _idle("evaluation mode was never looked at")
     _check_list(items, action["items"])

@@ -165,7 +165,10 @@ def train(
             step_seen(model, optimizer, witness, action["weight_decay"], rate)
         else:
             scaler.step(optimizer)
+        scale = scaler.get_scale()
         scaler.update()
+        if scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
+            witness.count(skipped_updates=1)
         if step == steps - 1:
             witness.look_at_evaluation(model, stored)
         sums += torch.stack([loss.detach(), (logits.detach().argmax(1) == labels).float().mean(), norm])

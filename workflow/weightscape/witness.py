@@ -183,6 +183,7 @@ class Witness:
             rates[f"{place}_drop_rate_evaluation"] = share(f"{evaluation}_dropped", f"{evaluation}_alive")
         return {
             "updates": seen.get("updates", 0.0),
+            "skipped_updates": seen.get("skipped_updates", 0.0),
             "items_drawn": seen.get("items", 0.0),
             "evaluations": seen.get("evaluations", 0.0),
             "unique_images": int(self.drawn.sum()),
