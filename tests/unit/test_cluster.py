@@ -100,3 +100,21 @@ def test_the_profile_names_only_rules_that_exist_and_are_submitted() -> None:
     submitted = {name for name, text in rules().items() if "localrule: True" not in text}
     assert set(profile["groups"]) | set(profile["set-resources"]) <= submitted
     assert set(profile["group-components"]) <= set(profile["groups"].values())
+
+
+def test_a_job_that_is_still_ending_is_waited_for_before_the_locks_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake/locks").mkdir(parents=True)
+    (tmp_path / ".snakemake/locks/0.input.lock").touch()
+    seen = iter([[7], [7], []])
+    monkeypatch.setattr(cluster, "snakemakes_here", lambda: next(seen))
+    monkeypatch.setattr(cluster.time, "sleep", lambda _: None)
+    ran = []
+    monkeypatch.setattr(cluster.subprocess, "run", lambda command, **_: ran.append(command[:2]))
+    cluster.unlock([], patience=60)
+    assert ran == [["snakemake", "--unlock"]] and "was killed" in capsys.readouterr().out
+    monkeypatch.setattr(cluster, "snakemakes_here", lambda: [7])
+    cluster.unlock([], patience=0.01)
+    assert len(ran) == 1 and "process 7 works in it" in capsys.readouterr().out

@@ -22,6 +22,8 @@ from weightscape.errors import UserError
 
 HELP = "start or resume a study on a Slurm cluster"
 PROFILE = Path("workflow/profiles/slurm")
+ENDING = 60.0
+"""Seconds that a job which left the queue may take to end."""
 SHORTEST_MEMORY = 180
 """Seconds for which Slurm must remember a job that ended: the longest pause between two looks of the executor."""
 
@@ -62,8 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
     prefix = job_prefix(name)
     if not {"-n", "--dry-run", "--dryrun"} & set(arguments.snakemake):
         hold_head(Path(".snakemake") / f"head-{name}.lock", name)
-        clear_queue(prefix, arguments.left)
-        unlock(study)
+        had_jobs = clear_queue(prefix, arguments.left)
+        unlock(study, patience=ENDING if had_jobs else 0.0)
     command = ["snakemake", "--workflow-profile", str(arguments.profile), *study, "--slurm-jobname-prefix", prefix]
     command += ["--slurm-status-command", status_command(), *arguments.snakemake]
     print(" ".join(command), flush=True)
@@ -91,11 +93,11 @@ def hold_head(path: Path, study: str) -> None:
     os.set_inheritable(descriptor, True)
 
 
-def clear_queue(prefix: str, left: str, pause: float = 5.0) -> None:
-    """Return when no job of an earlier start is in the queue any more."""
+def clear_queue(prefix: str, left: str, pause: float = 5.0) -> bool:
+    """Return when no job of an earlier start is in the queue any more; whether there were any."""
     jobs = queued(prefix)
     if not jobs:
-        return
+        return False
     numbers = [job.number for job in jobs]
     waiting = sum(job.state == "PENDING" for job in jobs)
     print(
@@ -108,6 +110,7 @@ def clear_queue(prefix: str, left: str, pause: float = 5.0) -> None:
         print("waiting until they end; to resume at once and lose their work, scancel them", flush=True)
     while queued(prefix):
         time.sleep(pause)
+    return True
 
 
 def queued(prefix: str) -> list[Queued]:
@@ -125,12 +128,17 @@ def queued(prefix: str) -> list[Queued]:
     ]
 
 
-def unlock(study: list[str]) -> None:
-    """Remove the locks of a head that was killed, unless others work in this folder, whose locks they may be."""
+def unlock(study: list[str], patience: float = 0.0) -> None:
+    """Remove the locks of a head that was killed, unless others work in this folder, whose locks they may be.
+
+    Others have `patience` seconds to end: a job that left the queue may still be ending on this machine.
+    """
     locks = Path(".snakemake/locks")
     if not locks.is_dir() or not any(locks.iterdir()):
         return
-    others = snakemakes_here()
+    last = time.monotonic() + patience
+    while (others := snakemakes_here()) and time.monotonic() < last:
+        time.sleep(1)
     if others:
         print(f"the locks of this folder are left alone, since process {others[0]} works in it", flush=True)
         return
