@@ -385,9 +385,11 @@ def test_what_depends_on_the_image_may_spare_most(operations: list[dict[str, Any
 
 def test_many_steps_that_float16_left_out_fail_the_run() -> None:
     report = baseline_report()
-    action.verdict(report | {"skipped_updates": 10.0}, NEUTRAL, items().description(), 8)
-    with pytest.raises(UserError, match="11 of 8 steps were left out, as float16 overflowed"):
-        action.verdict(report | {"skipped_updates": 11.0}, NEUTRAL, items().description(), 8)
+    for steps, most in ((8, 4), (200, 30)):
+        seen = report | {"updates": steps, "skipped_updates": float(most)}
+        action.verdict(seen, NEUTRAL, items().description(), steps)
+        with pytest.raises(UserError, match=f"{most + 1} of {steps} steps were left out, as float16 overflowed"):
+            action.verdict(seen | {"skipped_updates": most + 1.0}, NEUTRAL, items().description(), steps)
 
 
 def test_rare_flips_may_be_unseen() -> None:

@@ -14,7 +14,7 @@ SHARES = ("synthetic_share", "extra_share", "changed_labels")
 REPLAYED = 0.1
 """Largest share of what decay does to a tensor by which a replay with the decay that was asked for may miss it."""
 SKIPPED = 10
-"""Steps that float16 may leave out while it finds its scale, besides a tenth of all."""
+"""Steps that float16 may leave out while it finds its scale, besides a tenth of all, and never more than half."""
 ENOUGH = 15
 """Droppings, changes by an operation or drawn items that are expected before none is a fault."""
 
@@ -27,7 +27,7 @@ def verdict(report: Mapping[str, Any], action: Mapping[str, Any], items: Mapping
     """
     if report["updates"] != steps:
         raise _idle(f"{report['updates']:.0f} optimiser steps were made, {steps} were asked for")
-    if report["skipped_updates"] > SKIPPED + 0.1 * steps:
+    if report["skipped_updates"] > min(SKIPPED + 0.1 * steps, steps / 2):
         raise _idle(
             f"{report['skipped_updates']:.0f} of {steps} steps were left out, as float16 overflowed: lower "
             "finetune.learning_rate, or set the backbone's precision to bfloat16 or float32"
