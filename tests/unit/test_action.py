@@ -1,33 +1,16 @@
 """Proof of action: what acts is seen, and what does not act as configured fails the run."""
 
 import dataclasses
-import functools
 import re
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, MODEL, NEUTRAL, SETTINGS, items, model, same, trained
+from small_runs import AFFINE, INPUT, MODEL, NEUTRAL, SETTINGS, items, model, same, trained
 
 from weightscape import action, feed, networks, training, witness
 from weightscape.augmentations import policy
 from weightscape.errors import UserError
-
-
-def test_decoupled_decay_follows_its_theory() -> None:
-    """AdamW with zero gradient shrinks a weight by the product of (1 - rate x decay)."""
-    weight = torch.nn.Linear(3, 3, bias=False)
-    before = weight.weight.detach().clone()
-    optimizer = training.optimiser(weight, SETTINGS, DECOUPLED)
-    expected = 1.0
-    for step in range(5):
-        rate = training.learning_rate(step, SETTINGS)
-        optimizer.param_groups[0]["lr"] = rate
-        weight.weight.grad = torch.zeros_like(before)
-        optimizer.step()
-        expected *= 1 - rate * 0.5
-    torch.testing.assert_close(weight.weight.detach(), before * expected)
 
 
 def test_the_witness_sees_what_acts() -> None:
@@ -137,27 +120,6 @@ def test_looking_at_operations_changes_nothing(monkeypatch: Any) -> None:
     assert same(looked, trained(act)[0])
 
 
-def test_decay_that_ends_after_a_while_fails(monkeypatch: Any) -> None:
-    act, rate = NEUTRAL | {"weight_decay": DECOUPLED}, training.learning_rate
-    made: list[torch.optim.Optimizer] = []
-    build = training.optimiser
-
-    def kept(*arguments: Any) -> torch.optim.Optimizer:
-        made.append(build(*arguments))
-        return made[-1]
-
-    def ending(step: int, settings: Any) -> float:
-        for group in made[-1].param_groups if step == 5 else ():
-            group["weight_decay"] = 0.0
-        return rate(step, settings)
-
-    monkeypatch.setattr(training, "optimiser", kept)
-    monkeypatch.setattr(training, "learning_rate", ending)
-    _, seen, _ = trained(act)
-    with pytest.raises(UserError, match=r"a weight decay of 0\.5 was asked for, but one step moved"):
-        action.verdict(seen, act, items().description(), SETTINGS["steps"])
-
-
 def test_synthetic_images_that_are_never_drawn_fail() -> None:
     _, seen, _ = trained()
     with pytest.raises(UserError, match=r"synthetic_share is 0.500 in the item list, but 0.000 was drawn"):
@@ -183,82 +145,6 @@ def test_a_policy_that_spares_images_acts_as_configured(values: dict[str, Any]) 
     action.verdict(seen, act, items().description(), SETTINGS["steps"])
     with pytest.raises(UserError, match="only 0% of the images that the network saw were changed, the policy changes"):
         action.verdict({**seen, "changed_images": 0.004, "images_watched": 1e6}, act, items().description(), 8)
-
-
-@pytest.mark.parametrize("decay", [DECOUPLED, COUPLED])
-def test_the_witness_sees_decay_by_replay(decay: dict[str, Any]) -> None:
-    _, seen, _ = trained(NEUTRAL | {"weight_decay": decay})
-    action.verdict(seen, NEUTRAL | {"weight_decay": decay}, items().description(), SETTINGS["steps"])
-    if not decay["coupled"]:
-        assert seen["decay_rate"] == pytest.approx(
-            sum(training.learning_rate(step, SETTINGS) for step in (2, 4, 6)) / 3
-        )
-        assert seen["decay_seen"] == pytest.approx(seen["decay_rate"] * 0.5, rel=0.01)
-
-
-def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
-    act = NEUTRAL | {"weight_decay": DECOUPLED}
-    build = training.optimiser
-    monkeypatch.setattr(
-        training, "optimiser", lambda model, settings, _: build(model, settings, NEUTRAL["weight_decay"])
-    )
-    _, seen, _ = trained(act)
-    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by 0"):
-        action.verdict(seen, act, items().description(), SETTINGS["steps"])
-
-
-def test_decay_in_a_baseline_fails() -> None:
-    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED})
-    with pytest.raises(UserError, match="weights decayed for which no decay was asked"):
-        action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
-
-
-def test_another_decay_than_that_asked_for_fails() -> None:
-    _, seen, _ = trained(NEUTRAL | {"weight_decay": DECOUPLED | {"decay": 0.05}})
-    with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by"):
-        action.verdict(seen, NEUTRAL | {"weight_decay": DECOUPLED}, items().description(), SETTINGS["steps"])
-
-
-@pytest.mark.parametrize("asked", [0.5, 5e-4])
-def test_a_coupled_decay_that_is_another_or_misses_a_tensor_fails(monkeypatch: Any, asked: float) -> None:
-    decay = COUPLED | {"decay": asked}
-    act, original = NEUTRAL | {"weight_decay": decay}, training.optimiser
-    _, seen, _ = trained(act)
-    assert seen["decay_error"] < 0.02
-
-    def weak(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
-        return original(model, settings, decay | {"decay": asked / 50})
-
-    def sparing(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
-        optimizer = original(model, settings, decay)
-        optimizer.param_groups[1]["params"].append(optimizer.param_groups[0]["params"].pop())
-        return optimizer
-
-    for planted in (weak, sparing):
-        monkeypatch.setattr(training, "optimiser", planted)
-        _, seen, _ = trained(act)
-        with pytest.raises(UserError, match="a coupled weight decay of"):
-            action.verdict(seen, act, items().description(), SETTINGS["steps"])
-
-
-def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> None:
-    original = training.optimiser
-
-    def planted(decayed: bool) -> Any:
-        def build(model: torch.nn.Module, settings: Any, decay: Any) -> torch.optim.Optimizer:
-            optimizer = original(model, settings, decay)
-            first, second = optimizer.param_groups
-            (second if decayed else first)["params"].append((first if decayed else second)["params"].pop())
-            return optimizer
-
-        return build
-
-    act = NEUTRAL | {"weight_decay": DECOUPLED}
-    for decayed, words in ((True, "one step moved the weights by"), (False, "for which no decay was asked")):
-        monkeypatch.setattr(training, "optimiser", planted(decayed))
-        seen = trained(act)[1]
-        with pytest.raises(UserError, match=words):
-            action.verdict(seen, act, items().description(), SETTINGS["steps"])
 
 
 def test_synthetic_items_that_hold_real_images_fail() -> None:
@@ -305,13 +191,6 @@ def test_a_drop_between_layers_after_the_pooling_and_the_head_is_seen() -> None:
     net = networks.prepared(networks.network("mobilenetv3_small_050", 3, act["dropout"]), torch.device("cpu"))
     _, seen = training.train(net, items(), SETTINGS | {"steps": 3}, act, INPUT, run_seed=4)
     action.verdict(seen, act, items().description(), 3)
-
-
-def test_looking_at_decay_changes_nothing(monkeypatch: Any) -> None:
-    act = NEUTRAL | {"weight_decay": DECOUPLED}
-    looked = trained(act)[0]
-    monkeypatch.setattr(training, "step_seen", lambda model, optimizer, *others: optimizer.step())
-    assert same(looked, trained(act)[0])
 
 
 @pytest.mark.parametrize(
@@ -366,73 +245,3 @@ def test_a_run_whose_evaluation_mode_was_not_looked_at_fails(monkeypatch: Any) -
     _, seen, _ = trained()
     with pytest.raises(UserError, match="evaluation mode was never looked at"):
         action.verdict(seen, NEUTRAL, items().description(), SETTINGS["steps"])
-
-
-SPARING = [
-    [{"name": "erasing", "probability": 1.0, "area": 0.02}],
-    [{"name": "randaugment", "operations": 1, "magnitude": 1}],
-    [{"name": "augmix", "severity": 1, "width": 1}],
-    [{"name": "flip", "horizontal": 0.005, "vertical": 0.0}],
-]
-
-
-@pytest.mark.parametrize("operations", SPARING[:3], ids=lambda operations: operations[0]["name"])
-@pytest.mark.parametrize(("seen", "watched"), [(0.12, 288), (0.12, 30_000)])
-def test_what_depends_on_the_image_may_spare_most(operations: list[dict[str, Any]], seen: float, watched: int) -> None:
-    act, report = NEUTRAL | {"operations": operations}, baseline_report()
-    action.verdict(report | {"changed_images": seen, "images_watched": watched}, act, items().description(), 8)
-
-
-def test_many_steps_that_float16_left_out_fail_the_run() -> None:
-    report = baseline_report()
-    for steps, most in ((8, 4), (200, 30)):
-        seen = report | {"updates": steps, "skipped_updates": float(most)}
-        action.verdict(seen, NEUTRAL, items().description(), steps)
-        with pytest.raises(UserError, match=f"{most + 1} of {steps} steps were left out, as float16 overflowed"):
-            action.verdict(seen | {"skipped_updates": most + 1.0}, NEUTRAL, items().description(), steps)
-
-
-def test_rare_flips_may_be_unseen() -> None:
-    act, report = NEUTRAL | {"operations": SPARING[3]}, baseline_report()
-    action.verdict(report | {"changed_images": 0.0, "images_watched": 288}, act, items().description(), 8)
-    with pytest.raises(UserError, match="only 0% of the images"):
-        action.verdict(report | {"changed_images": 0.0, "images_watched": 30_000}, act, items().description(), 8)
-
-
-@pytest.mark.parametrize("operations", SPARING[:3], ids=lambda operations: operations[0]["name"])
-def test_what_depends_on_the_image_must_change_some(operations: list[dict[str, Any]]) -> None:
-    act, report = NEUTRAL | {"operations": operations}, baseline_report()
-    for few in ({"changed_images": 0.0, "images_watched": 288}, {"changed_images": 0.04, "images_watched": 30_000}):
-        with pytest.raises(UserError, match=r"only [04]% of the images"):
-            action.verdict(report | few, act, items().description(), 8)
-
-
-def test_chance_alone_fails_no_small_rate_of_paths() -> None:
-    """Droppings of 9 branches whose rates grow to .875 x the dose's, in 288 images, over 20,000 seeds."""
-    draws, report = np.random.default_rng(0), baseline_report()
-    for rate in (0.005, 0.01, 0.02, 0.05):
-        act = NEUTRAL | {"dropout": {"path": rate}}
-        rates = np.linspace(0, 0.875, 10)[1:] * rate
-        for dropped in np.unique(draws.binomial(288, rates, (20_000, 9)).sum(1)):
-            seen = {"path_entered": 9 * 288, "path_drop_rate": dropped / (9 * 288)}
-            action.verdict(report | seen, act, items().description(), 8)
-    with pytest.raises(UserError, match=r"dropout \(path\) of 0.05"):
-        seen = {"path_entered": 9 * 288, "path_drop_rate": 0.0}
-        action.verdict(report | seen, act, items().description(), 8)
-
-
-def test_few_draws_of_a_small_share_pass_and_none_of_many_fails() -> None:
-    act = NEUTRAL | {"items": NEUTRAL["items"] | {"synthetic_share": 0.1}}
-    listed = items().description() | {"synthetic_share": 0.1}
-    report = baseline_report() | {"items_drawn": 48}
-    for drawn in range(12):
-        action.verdict(report | {"synthetic_share": drawn / 48}, act, listed, 8)
-    for drawn, total in ((0, 288), (15, 48), (400, 2304)):
-        with pytest.raises(UserError, match=r"synthetic_share is 0\.100 in the item list"):
-            action.verdict(report | {"items_drawn": total, "synthetic_share": drawn / total}, act, listed, 8)
-
-
-@functools.cache
-def baseline_report() -> dict[str, Any]:
-    """What the witness saw in a run without any intervention."""
-    return trained()[1]

@@ -82,6 +82,18 @@ def read_yaml(path: Path | str) -> Any:
     return yaml.load(Path(path).read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
+def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
+    """Read a YAML file that a person wrote, safely; `name` says what to name instead of one that cannot be read."""
+    import yaml
+
+    try:
+        return yaml.load(path.read_text(), loader or yaml.SafeLoader)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+
+
 def write_tensors(
     path: Path | str, tensors: "Mapping[str, np.ndarray]", metadata: dict[str, str] | None = None
 ) -> None:

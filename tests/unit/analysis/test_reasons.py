@@ -10,7 +10,6 @@ from test_claims import OPTIONS, tables, truth
 from weightscape import words
 from weightscape.analysis import simulate
 from weightscape.analysis.study import analysed
-from weightscape.figures import style
 
 RAW = re.compile("|".join([r"\w_\w", r"\d[eE][+-]?\d", r"(?<![\w.])-\d", r"\w/\w+(?=[,;)])"]))
 HARM = {("val", "label_noise"): -0.5, ("val", "steps"): -0.5}
@@ -39,10 +38,6 @@ def test_c6_counts_data_sets_and_names_its_embedding(found):
     doses = len(simulate.setup(truth("dropout"), np.random.default_rng(0)).design.doses("augment"))
     assert set(tests.loc[tests["claim"] == "C6", "n"]) == {1 + 3 * doses}
     assert f"embedding: that of {simulate.BACKBONE} before training" in rows.loc["C6", "reason"]
-
-
-def test_families_are_called_alike_in_words_and_figures():
-    assert {name: look.title for name, look in style.FAMILIES.items()} == words.FAMILIES
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 from weightscape.commands.settings import add_config_arguments, load
 from weightscape.config import fault_in
 from weightscape.errors import UserError
+from weightscape.files import read_users_yaml, replacing
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/report/cost.yaml")
@@ -33,8 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
         [f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(config, assumed)]
     )
     if arguments.out:
-        from weightscape.files import replacing
-
         with replacing(arguments.out) as temporary:
             temporary.write_text(text)
     else:
@@ -44,14 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _assumed(path: Path) -> dict[str, Any]:
     """The assumptions, if they fit their schema."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name a file with --assumed") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+    content = read_users_yaml(path, "a file with --assumed")
     fault = fault_in(content, SCHEMA)
     if fault:
         raise UserError(f"{path}: {fault}: mend it ({ASSUMED} shows the form)")

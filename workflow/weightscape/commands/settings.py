@@ -9,6 +9,7 @@ from typing import Any
 from weightscape import slices, study
 from weightscape.config import checked
 from weightscape.errors import UserError
+from weightscape.files import read_users_yaml
 
 HELP = "the settings of one job as JSON, to run a stage's program by hand"
 WILDCARDS = ("dataset", "split", "backbone", "generator", "recipe", "shard", "family", "dose", "seed")
@@ -44,16 +45,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def load(config: Path, difference: Path | None) -> dict[str, Any]:
     """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced."""
-    import yaml
-
     merged: dict[str, Any] = {}
     for path in (config, *([difference] if difference else [])):
-        try:
-            content = yaml.safe_load(path.read_text())
-        except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror}): name the study's config") from None
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-            raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+        content = read_users_yaml(path, "the study's config")
         if not isinstance(content or {}, dict):
             raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
         _merge(merged, content or {})

@@ -3,7 +3,7 @@
 from matplotlib.axis import Axis
 from matplotlib.ticker import FuncFormatter
 
-RAISED = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+from weightscape.words import RAISED
 
 
 def power_of_ten(value: float) -> str:

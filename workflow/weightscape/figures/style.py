@@ -17,6 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape import words
 from weightscape.files import replacing
 from weightscape.frames import Column, Table
 from weightscape.strength import strongest as strongest
@@ -72,21 +73,24 @@ class Family:
     log: bool = False
 
 
-FAMILIES = {
-    "augment": Family("augment", "#0072b2", "o", "order of strength"),
-    "noise": Family("noise", "#3d9fd6", "v", "noise s.d."),
-    "synthetic_add": Family("synthetic added", "#00926b", "s", "synthetic share"),
-    "synthetic_replace": Family("synthetic replacing", "#004d3d", "D", "synthetic share"),
-    "dropout": Family("dropout", "#c78500", "^", "drop rate"),
-    "weight_decay": Family("weight decay", "#c24e00", "X", "decay", log=True),
-    "dropout_decay": Family("dropout and decay", "#782d00", "p", "drop rate"),
-    "dropout_inside": Family("dropout inside", "#8c6638", "d", "drop rate"),
-    "label_noise": Family("label noise", "#b65a91", "P", "share of wrong labels"),
-    "duplicate": Family("duplicates", "#5d4a7a", "<", "share of duplicates"),
-    "real_add": Family("real added", "#111111", "*", "share added"),
-    "steps": Family("steps", "#9079e6", "h", "multiple of steps"),
-    "resolution": Family("resolution", "#5a3cd2", ">", "size (px)"),
+LOOKS = {
+    "augment": ("#0072b2", "o", "order of strength"),
+    "noise": ("#3d9fd6", "v", "noise s.d."),
+    "synthetic_add": ("#00926b", "s", "synthetic share"),
+    "synthetic_replace": ("#004d3d", "D", "synthetic share"),
+    "dropout": ("#c78500", "^", "drop rate"),
+    "weight_decay": ("#c24e00", "X", "decay", True),
+    "dropout_decay": ("#782d00", "p", "drop rate"),
+    "dropout_inside": ("#8c6638", "d", "drop rate"),
+    "label_noise": ("#b65a91", "P", "share of wrong labels"),
+    "duplicate": ("#5d4a7a", "<", "share of duplicates"),
+    "real_add": ("#111111", "*", "share added"),
+    "steps": ("#9079e6", "h", "multiple of steps"),
+    "resolution": ("#5a3cd2", ">", "size (px)"),
 }
+"""Colour, marker, axis and scale of each family."""
+
+FAMILIES = {name: Family(words.family(name), *look) for name, look in LOOKS.items()}
 
 METRICS = {
     "log_norm": "log\u2081\u2080 norm",
@@ -99,7 +103,7 @@ METRICS = {
 
 def look(family: str) -> Family:
     """The look of a family; one that is not in FAMILIES gets its name and a neutral look."""
-    return FAMILIES.get(family) or Family(family.replace("_", " "), "#4d4d4d", "o")
+    return FAMILIES.get(family) or Family(words.family(family), "#4d4d4d", "o")
 
 
 def on_dark(color: str, ground: str = "#15181d", least: float = 4.5) -> str:

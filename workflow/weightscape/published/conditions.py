@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.files import read_users_yaml
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "conditions.schema.yaml"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
@@ -50,16 +51,9 @@ class Conditions:
 
 def read(path: Path) -> Conditions:
     """The conditions file, checked; a fault is a `UserError` of one sentence."""
-    import yaml
-
     from weightscape.config import fault_in
 
-    try:
-        content = yaml.load(path.read_text(), _names_as_written())  # a SafeLoader
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}): name the conditions file") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+    content = read_users_yaml(path, "the conditions file", _names_as_written())
     try:
         fault = fault_in(content, SCHEMA)
         if fault:
