@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from weightscape import amounts
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -73,6 +74,27 @@ def test_a_recipe_that_is_named_twice_is_said() -> None:
 def test_further_images_that_are_not_there_are_counted() -> None:
     with pytest.raises(UserError, match=r"needs 1000 further images, but data\.digits\.splits\.extra = 500"):
         checked(with_value("data/digits/splits/extra", 500))
+
+
+def test_images_of_a_pipeline_are_counted_where_the_config_tells_the_classes() -> None:
+    config = with_value("generate/kind", "text_to_image")
+    config["data"]["folder"] = {
+        "source": "image_folder",
+        "root": ".",
+        "image": {"size": 28, "channels": 1, "pixel_limit": 1000},
+        "classes": ["cat", "dog"],
+        "per_class": "all",
+        "unreadable": 0.0,
+        "splits": {"train": 1000, "val": 10, "test": 10, "extra": 1000},
+        "ood": {},
+    }
+    config["study"]["datasets"] = ["folder"]
+    for recipe in config["generate"]["recipes"]:
+        recipe["images_per_class"] = 499
+    with pytest.raises(UserError, match=r"needs 1000 images by recipe .* has 499 for each of 2 classes of folder"):
+        amounts.check(config)
+    config["data"]["folder"]["classes"] = 3
+    amounts.check(config)
 
 
 def test_a_resolution_that_is_no_lower_is_said() -> None:

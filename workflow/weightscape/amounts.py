@@ -98,10 +98,19 @@ def _check_share(config: Config, dataset: str, family: str, values: Config, key:
             f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {splits['extra']}; raise that, "
             "or lower the share"
         )
-    if "recipe" in values and block["source"] in SIZES and config["generate"]["kind"] == "ddpm":
+    classes = _classes(block)
+    if "recipe" in values and classes is not None:
         each = recipes.images_per_class(config, values["recipe"], dataset)
-        if wanted > each * CLASSES:
+        if wanted > each * classes:
             raise UserError(
                 f"{text} needs {wanted} images by recipe {values['recipe']!r}, but generate.recipes has {each} "
-                f"for each of {CLASSES} classes; raise that, or lower the share"
+                f"for each of {classes} classes of {dataset}; raise that, or lower the share"
             )
+
+
+def _classes(block: Config) -> int | None:
+    """The classes of a data set, where the config tells their number."""
+    if block["source"] in SIZES:
+        return CLASSES
+    chosen = block["classes"]
+    return chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None

@@ -78,6 +78,24 @@ def test_a_broken_model_is_said(tmp_path: Path) -> None:
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
 
 
+def test_a_model_whose_tokenizer_is_of_another_is_said(tmp_path: Path) -> None:
+    import json
+
+    folder = clip(tmp_path / "clip")
+    shape = json.loads((folder / "config.json").read_text())
+    shape["text_config"]["vocab_size"] = 3
+    (folder / "config.json").write_text(json.dumps(shape))
+    from safetensors.torch import load_file, save_file
+
+    weights = next(folder.glob("*.safetensors"))
+    tensors = load_file(weights)
+    name = "text_model.embeddings.token_embedding.weight"
+    save_file(tensors | {name: tensors[name][:3].clone()}, weights, {"format": "pt"})
+    settings = {"model": str(folder), "revision": None, "prompt": "a photo of a {class}"}
+    with pytest.raises(UserError, match="cannot be loaded .*: name a CLIP folder or hub id"):
+        gate.zero_shot(settings, ["cat"], torch.device("cpu"))
+
+
 def test_no_images_pass_without_a_look_at_them() -> None:
     empty = ImageSet(np.empty((0, 1, 4, 4), np.uint8), np.empty(0, np.int64))
     passed, counts = gate.checked(empty, np.zeros((3, 1, 4, 4), np.uint8), gate.Classifier(np.ravel, np.ravel), 0.1)

@@ -161,6 +161,12 @@ def test_steps_that_a_scheduler_refuses_are_said(folder: Path) -> None:
         made(folder, MEMBERS[:1], scheduler="DDIMScheduler", steps=2000)
 
 
+def test_a_scheduler_that_needs_more_steps_says_so(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"no images with 3 steps of its scheduler PNDMScheduler .*change generate"):
+        made(folder, MEMBERS[:1], scheduler="PNDMScheduler", steps=3)
+    assert made(folder, MEMBERS[:1], scheduler="PNDMScheduler", steps=8).shape == (1, *FORM.shape)
+
+
 def test_a_shard_without_images_is_said(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"shard 0 of recipe photo has no images to make: lower generate\.shards = 50"):
         shard_of(tmp_path, folder, data_set(tmp_path), 0, 50)

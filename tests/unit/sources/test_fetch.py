@@ -10,8 +10,10 @@ from source_miniatures import cifar_block, run
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of its own, and the environment as it was afterwards."""
-    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "hf") if name == "HF_HOME" else "1")
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.setenv(name, "1")
+    for name in ("HF_HOME", "TORCH_HOME"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("WEIGHTSCAPE_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
@@ -48,3 +50,15 @@ def test_only_fetch_may_use_the_network() -> None:
     assert "HF_HUB_OFFLINE" not in os.environ
     place.set_up()
     assert os.environ["HF_HUB_OFFLINE"] == os.environ["HF_DATASETS_OFFLINE"] == "1"
+
+
+def test_every_library_keeps_its_downloads_in_the_one_folder(cache: Path) -> None:
+    import os
+
+    import torch
+
+    from weightscape import cache as place
+
+    place.set_up()
+    assert os.environ["HF_HOME"] == str(cache / "huggingface")
+    assert Path(torch.hub.get_dir()).is_relative_to(cache)

@@ -48,16 +48,18 @@ def zero_shot(settings: Mapping[str, Any], names: Sequence[str], device: torch.d
         model: Any = transformers.CLIPModel.from_pretrained(settings["model"], use_safetensors=True, **options)
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings["model"], **options)
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings["model"], **options)
-    except Exception as error:  # the loaders raise errors of many kinds at broken folders
+        model = model.to(device).eval()
+        texts = [settings["prompt"].replace("{class}", name.replace("_", " ")) for name in names]
+        with torch.inference_mode():
+            tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
+            classes = _unit(_tensor(model.get_text_features(**tokens)))
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except Exception as error:  # loaders, and networks with a tokenizer of another model, raise errors of many kinds
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"gate model {settings['model']} cannot be loaded ({reason}): name a CLIP folder or hub id"
         ) from None
-    model = model.to(device).eval()
-    texts = [settings["prompt"].replace("{class}", name.replace("_", " ")) for name in names]
-    with torch.inference_mode():
-        tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
-        classes = _unit(_tensor(model.get_text_features(**tokens)))
 
     @torch.inference_mode()
     def embedded(images: np.ndarray) -> torch.Tensor:
