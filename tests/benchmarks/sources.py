@@ -71,7 +71,7 @@ def assembled(source: dict, out: Path, workers: int) -> dict:
     peak = 0
     while process.poll() is None:
         peak = max(peak, memory(process))
-        time.sleep(0.05)
+        time.sleep(0.2)  # looking costs milliseconds of a core
     seconds = time.perf_counter() - start
     if process.returncode:
         raise SystemExit(f"the program failed: {' '.join(command)}")

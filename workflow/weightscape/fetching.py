@@ -1,13 +1,12 @@
 """Downloads into the cache, and their record. Nothing else in the package uses the network."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from weightscape import cache
 from weightscape.errors import UserError
-from weightscape.files import sha256
+from weightscape.files import digests, sha256
 
 Facts = dict[str, Any]
 
@@ -79,11 +78,6 @@ def _snapshot(settings: Mapping[str, Any]) -> Path:
             f"model {settings['model']} is no folder and cannot be fetched from the hub ({reason}): correct its name, "
             "or run this one rule on a machine with a network"
         ) from None
-
-
-def digests(root: Path, files: Iterable[Path]) -> dict[str, str]:
-    """sha256 of files by their path below `root`."""
-    return {os.fspath(file.relative_to(root)): sha256(file) for file in sorted(files)}
 
 
 KINDS: dict[str, Callable[[Mapping[str, Any]], Facts]] = {

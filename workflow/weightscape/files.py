@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,14 @@ def sha256(path: Path | str) -> str:
     """Hexadecimal sha256 of a file's content."""
     with Path(path).open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digests(folder: Path, files: Iterable[Path | str]) -> dict[str, str]:
+    """sha256 of files by their path below `folder`; two are read at a time, since hashing leaves Python's lock."""
+    paths = sorted(map(Path, files))
+    with ThreadPoolExecutor(2) as two:
+        found = two.map(sha256, paths)
+        return {os.fspath(path.relative_to(folder)): value for path, value in zip(paths, found, strict=True)}
 
 
 def digest(value: object) -> str:

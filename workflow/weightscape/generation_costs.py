@@ -81,6 +81,16 @@ def ddpm_operations(
 @functools.cache
 def pipeline_operations(size: int, steps: int, guided: bool) -> float:
     """One image of a pipeline with the denoiser and decoder of Stable Diffusion 1.x."""
+    unet, decoder = stable_diffusion("meta")
+    with torch.device("meta"):
+        latent = torch.empty(1, 4, size // 8, size // 8)
+        text, time = torch.empty(1, 77, 768), torch.empty(1)
+    step = counted(unet, latent, time, text) * (2 if guided else 1)
+    return step * steps + counted(decoder, latent)
+
+
+def stable_diffusion(device: str) -> tuple[nn.Module, nn.Module]:
+    """Denoiser and decoder of the shapes of Stable Diffusion 1.x, untrained."""
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
@@ -90,10 +100,6 @@ def pipeline_operations(size: int, steps: int, guided: bool) -> float:
         "up_block_types": ("UpDecoderBlock2D",) * 4,
         "layers_per_block": 2,
     }
-    with torch.device("meta"):
+    with torch.device(device):
         unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, attention_head_dim=8).eval()
-        decoder = AutoencoderKL(**shape).eval()
-        latent = torch.empty(1, 4, size // 8, size // 8)
-        text, time = torch.empty(1, 77, 768), torch.empty(1)
-    step = counted(unet, latent, time, text) * (2 if guided else 1)
-    return step * steps + counted(decoder.decoder, latent)
+        return unet, AutoencoderKL(**shape).eval().decoder

@@ -5,8 +5,9 @@ Never one file per image. A shard is a safetensors file, so that it can be read 
 
 import hashlib
 import json
+import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,26 +83,72 @@ def read_shards(paths: Sequence[Path | str]) -> ImageSet:
     return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
+@dataclass(frozen=True)
+class Room:
+    """The room for images of `shape` [c, h, w] in a shard that is being written; any process may put images there."""
+
+    path: Path
+    start: int
+    shape: tuple[int, ...]
+
+    def put(self, row: int, images: np.ndarray) -> None:
+        """Write images uint8 [n, c, h, w] as the rows from `row` on."""
+        if images.shape[1:] != self.shape:
+            raise ValueError(f"images of a shard must have shape {list(self.shape)}, got {list(images.shape[1:])}")
+        with self.path.open("r+b") as stream:
+            stream.seek(self.end(row))
+            stream.write(np.ascontiguousarray(images).data)
+
+    def move(self, row: int, to: int, count: int) -> None:
+        """Write `count` images that lie at `row` as the rows from `to` on."""
+        size = count * math.prod(self.shape)
+        self.put(to, np.fromfile(self.path, np.uint8, size, offset=self.end(row)).reshape(count, *self.shape))
+
+    def end(self, rows: int) -> int:
+        """The byte at which so many rows end."""
+        return self.start + rows * math.prod(self.shape)
+
+
 def write_shard_in_parts(path: Path, most: int, shape: Sequence[int], parts: Iterable[ImageSet]) -> int:
     """Write a shard of at most `most` images of `shape` [c, h, w] that come in parts; how many came.
 
-    Only one part is in memory. The file is what `write_shard` makes: labels, then images. Room for `most` labels is
-    left before the first image; if fewer came, the header before them is padded with as many spaces.
+    Only one part is in memory. The file is what `write_shard` makes: labels, then images.
     """
-    labels: list[np.ndarray] = []
-    most = int(most)
-    with replacing(path) as temporary, temporary.open("wb") as stream:
-        room = len(_header(most, shape)) + 8 * most
-        stream.seek(room)
+
+    def fill(room: Room) -> Iterator[tuple[int, np.ndarray]]:
+        row = 0
         for part in parts:
-            if part.images.shape[1:] != tuple(shape):
-                raise ValueError(f"images of a shard must have shape {list(shape)}, got {list(part.images.shape[1:])}")
-            stream.write(np.ascontiguousarray(part.images).data)
-            labels.append(part.labels.astype("<i8"))
-        count = sum(map(len, labels))
-        stream.seek(0)
-        stream.write(_header(count, shape, room - 8 * count))
-        stream.write(np.concatenate([np.empty(0, "<i8"), *labels]).tobytes())
+            room.put(row, part.images)
+            yield row, part.labels
+            row += len(part)
+
+    return write_shard_in_room(path, most, shape, fill)
+
+
+def write_shard_in_room(
+    path: Path, most: int, shape: Sequence[int], fill: Callable[[Room], Iterable[tuple[int, np.ndarray]]]
+) -> int:
+    """Write a shard whose images `fill` puts into its room, in any order and by any process; how many there are.
+
+    `fill` yields, in rising order, the row from which on images lie and their labels; gaps between them are closed.
+    Room for `most` labels is left before the first image; if fewer came, the header before them is padded with as many
+    spaces.
+    """
+    most, count = int(most), 0
+    labels: list[np.ndarray] = []
+    with replacing(path) as temporary:
+        temporary.touch()
+        start = len(_header(most, shape)) + 8 * most
+        room = Room(temporary, start, tuple(map(int, shape)))
+        for row, part in fill(room):
+            if row > count:
+                room.move(row, count, len(part))
+            labels.append(part.astype("<i8"))
+            count += len(part)
+        with temporary.open("r+b") as stream:
+            stream.truncate(room.end(count))
+            stream.write(_header(count, shape, start - 8 * count))
+            stream.write(np.concatenate([np.empty(0, "<i8"), *labels]).tobytes())
     return count
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.files import digest, read_json, sha256, write_json
+from weightscape.files import digest, digests, read_json, sha256, write_json
 
 STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "timm", "diffusers", "snakemake")
@@ -52,7 +52,7 @@ def write_record(
         "settings_digest": digest(dict(settings)),
         "code": code,
         "inputs": {place(path): content_digest(path) for path in inputs},
-        "outputs": {str(Path(path).relative_to(folder)): sha256(path) for path in outputs},
+        "outputs": digests(folder, outputs),
         "facts": dict(facts or {}),
     }
     write_json(folder / f"{name}.json", {**record, "digest": digest(record)})

@@ -60,6 +60,24 @@ def test_shards_and_processes_change_no_image(folder: Path, tmp_path: Path, monk
     assert np.array_equal(whole[0], cut[0]) and np.array_equal(whole[1], cut[1])
 
 
+def test_what_several_processes_leave_out_leaves_no_gap(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from weightscape.datasets import assembling
+
+    files = sorted((folder / "train").rglob("*.*"))
+    for number in (0, 3, 4, 12, len(files) - 1):
+        files[number].write_bytes(b"broken")
+    source = block("image_folder", root=str(folder), unreadable=0.2)
+    whole = run(tmp_path / "one", source, "train", shards=2)
+    monkeypatch.setattr(assembling, "WORTH", 1)
+    monkeypatch.setattr(assembling, "BATCH_BYTES", 5 * 16 * 16 * 3)
+    cut = run(tmp_path / "many", source, "train", shards=2, workers=2)
+    assert 0 < len(whole[0]) < len(files)
+    assert np.array_equal(whole[0], cut[0]) and np.array_equal(whole[1], cut[1])
+    assert whole[2]["outputs"] == cut[2]["outputs"] and whole[2]["facts"] == cut[2]["facts"]
+
+
 def test_unreadable_images_are_named_counted_and_left_out_below_the_limit(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
     source = block("image_folder", root=str(folder), unreadable=0.1)

@@ -4,6 +4,7 @@ Files are decoded by several processes at a time, of which each holds one batch.
 named and left out, as long as their share stays within a limit; then an error names the first of them.
 """
 
+import functools
 import math
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import numpy as np
 from weightscape.datasets.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
 from weightscape.datasets.pools import Pool
 from weightscape.errors import UserError
-from weightscape.images import ImageSet, shard_names, write_shard_in_parts
+from weightscape.images import Room, shard_names, write_shard_in_room
 from weightscape.progress import Progress
 
 BATCH_BYTES = 4_000_000
@@ -72,13 +73,23 @@ def write_pool(
     many = pool.encoded is not None and workers > 1 and count >= WORTH
     with ProcessPoolExecutor(workers, get_context("spawn")) if many else nullcontext() as executor:
         for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
-            parts = _parts(pool, np.arange(start, stop), form, reading, progress, executor, workers)
-            if write_shard_in_parts(path, stop - start, form.shape, parts) == 0 and stop > start:
+            fill = functools.partial(
+                _filled,
+                pool=pool,
+                rows=np.arange(start, stop),
+                form=form,
+                reading=reading,
+                progress=progress,
+                executor=executor,
+                workers=workers,
+            )
+            if write_shard_in_room(path, stop - start, form.shape, fill) == 0 and stop > start:
                 raise UserError(f"not one image of {path.name} can be read: see the log for the reasons")
     return paths, reading
 
 
-def _parts(
+def _filled(
+    room: Room,
     pool: Pool,
     rows: np.ndarray,
     form: Form,
@@ -86,11 +97,11 @@ def _parts(
     progress: Progress,
     executor: Executor | None,
     workers: int,
-) -> Iterator[ImageSet]:
-    """The images of some rows in batches, with unreadable ones left out."""
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Put the images of some rows of a pool into a shard, in batches; where each begins there, and its labels."""
     size = max(1, BATCH_BYTES // math.prod(form.shape))
-    batches = (rows[start : start + size] for start in range(0, len(rows), size))
-    for batch, images, faults in _ahead(pool, batches, form, executor, AHEAD * workers):
+    for first, faults in _ahead(room, pool, rows, size, form, executor, AHEAD * workers):
+        batch = rows[first : first + size]
         readable = np.ones(len(batch), bool)
         for place, reason in faults:
             readable[place] = False
@@ -98,31 +109,47 @@ def _parts(
         labels = pool.labels[batch][readable]
         reading.labels.append(labels)
         progress.advance(len(batch))
-        yield ImageSet(images, labels)
+        yield first, labels
 
 
-Read = tuple[np.ndarray, list[tuple[int, str]]]
+Faults = list[tuple[int, str]]
+"""Place in a batch, and reason, of each image that cannot be read."""
 
 
 def _ahead(
-    pool: Pool, batches: Iterator[np.ndarray], form: Form, executor: Executor | None, most: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, list[tuple[int, str]]]]:
-    """Batches with their images and faults, in order; with an executor at most `most` are read ahead."""
+    room: Room, pool: Pool, rows: np.ndarray, size: int, form: Form, executor: Executor | None, most: int
+) -> Iterator[tuple[int, Faults]]:
+    """The first row of each batch and its faults, in order, once its images lie in the shard.
+
+    With an executor at most `most` batches are read ahead, and whoever decodes an image also writes it: passing it to
+    another process costs a tenth of what decoding costs.
+    """
+    firsts = range(0, len(rows), size)
     if executor is None or pool.encoded is None:
-        for batch in batches:
-            yield batch, *_read(pool, batch, form)
+        for first in firsts:
+            images, faults = _read(pool, rows[first : first + size], form)
+            room.put(first, images)
+            yield first, faults
         return
-    waiting: deque[tuple[np.ndarray, Future[Read]]] = deque()
-    for batch in batches:
-        waiting.append((batch, executor.submit(decode_many, list(pool.encoded(batch)), form)))
+    waiting: deque[tuple[int, Future[Faults]]] = deque()
+    for first in firsts:
+        files = list(pool.encoded(rows[first : first + size]))
+        waiting.append((first, executor.submit(_decode_into, room, first, files, form)))
         if len(waiting) >= most:
             done, future = waiting.popleft()
-            yield done, *future.result()
+            yield done, future.result()
     for done, future in waiting:
-        yield done, *future.result()
+        yield done, future.result()
 
 
-def _read(pool: Pool, batch: np.ndarray, form: Form) -> Read:
+def _decode_into(room: Room, row: int, batch: list[bytes | str], form: Form) -> Faults:
+    """Decode a batch, and write what can be read into the shard from `row` on."""
+    images, faults = decode_many(batch, form)
+    room.put(row, images)
+    return faults
+
+
+def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults]:
     if pool.pixels is not None:
         return from_arrays(pool.pixels(batch), form), []
     if pool.encoded is not None:

@@ -218,10 +218,15 @@ def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:
     symlog_axis(axis, means)
 
 
-def symlog_axis(axis: Axes, means: style.Table, which: Literal["x", "y"] = "y") -> None:
-    """An axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd."""
+def symlog_axis(
+    axis: Axes, means: style.Table, which: Literal["x", "y"] = "y", rounding: Callable[[float], float] = np.ceil
+) -> None:
+    """An axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd.
+
+    Linear up to the power of ten above the median spread, or, with `rounding` np.round, the nearest one.
+    """
     line = axis.yaxis if which == "y" else axis.xaxis
-    threshold = _threshold(means)
+    threshold = _threshold(means, rounding)
     if threshold > np.nanmax(means["mean"].abs(), initial=0.0):  # all within the linear part
         line.set_major_locator(MaxNLocator(4))
         return
@@ -231,9 +236,9 @@ def symlog_axis(axis: Axes, means: style.Table, which: Literal["x", "y"] = "y") 
     in_powers(line)
 
 
-def _threshold(means: style.Table) -> float:
-    """The power of ten above the median seed spread: the axis is linear below it."""
+def _threshold(means: style.Table, rounding: Callable[[float], float]) -> float:
+    """A power of ten by the median seed spread: the axis is linear below it."""
     spread = means["sd"].median()
     if not spread > 0:
         spread = means["mean"].abs().max() / 10
-    return float(10 ** np.ceil(np.log10(spread))) if spread > 0 else 1.0
+    return float(10 ** rounding(np.log10(spread))) if spread > 0 else 1.0

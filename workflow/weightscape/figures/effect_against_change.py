@@ -4,6 +4,7 @@ Most conditions move the weights as far as the baseline does; so the axis counts
 within the seed spread and logarithmic outside.
 """
 
+import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures import scatter, style
@@ -47,8 +48,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         own = means[means["metric"] == metric]
         scatter.draw_marks(axis, own)
         if len(own):
-            symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}))
-            symlog_axis(axis, own.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x")
+            symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}), rounding=np.round)
+            symlog_axis(axis, own.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x", np.round)
         axis.axhline(0, color=style.REFERENCE, lw=0.5, zorder=0)
         axis.set_ylabel(f"effect on\n{style.METRICS[metric]}")
     for axis in axes[2:]:

@@ -18,7 +18,7 @@ METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 PRIMARY = "log_norm"
 REGULARISERS = ("dropout", "weight_decay")
 COLORS = "PuOr"  # diverging, told apart under colour blindness
-CELL = 0.26  # inches
+CELL = 0.215  # inches
 ROW = 0.13  # inches of one family among intervals
 DARK = 0.65  # |cosine| above which a cell is dark
 LIMIT = 1.5  # of the axis of corrected cosines, which may leave [-1, 1]
@@ -29,7 +29,7 @@ NOTE = (
 )
 
 BELOW = (
-    "bars: 95 % intervals; arrows: the interval goes on beyond the axis.\n"
+    "bars: 95 % intervals (none where a profile is too noisy for one); arrows: the interval goes on beyond the axis.\n"
     "The head is one layer: its cosine with any other is 1 or \u22121, so that it has an effect but no matrix"
 )
 
