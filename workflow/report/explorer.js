@@ -76,8 +76,25 @@
 
   const counted = (n, what = "run") => `${n ?? 0} ${what}${n === 1 ? "" : "s"}`;
   const known = (half) => half !== null && half !== undefined;
-  const interval = (mean, half, n, what = "run") =>
-    known(half) ? `${number(mean - half)} to ${number(mean + half)}` : n === 1 ? `${counted(n, what)}, no interval` : "not known";
+  function alike(mean, half, limits) {
+    // Mean, low and high with equal decimals: what two digits of the interval need, three or four of the largest.
+    const [least, most] = limits ?? [-Infinity, Infinity];
+    const values = [mean, Math.max(mean - half, least), Math.min(mean + half, most)];
+    const largest = Math.max(...values.map(Math.abs));
+    if (!(half > 0) || largest >= 1e5 || largest < 1e-6) return values.map((value) => number(value));
+    const size = Math.floor(Math.log10(largest));
+    const decimals = Math.min(Math.max(1 - Math.floor(Math.log10(2 * half)), 2 - size), 3 - size);
+    return values.map((value) => value.toFixed(Math.max(0, decimals)).replace("-", "−").replace(/^−([0.]*)$/, "$1"));
+  }
+
+  function estimate(mean, half, n, what = "run", limits = null) {
+    // An estimate and its interval as [text, range].
+    if (mean === null || mean === undefined) return ["not measured", "no interval"];
+    if (!known(half)) return [number(mean), n === 1 ? `${counted(n, what)}, no interval` : "no interval"];
+    const [middle, low, high] = alike(mean, half, limits);
+    return [middle, `${low} to ${high}`];
+  }
+
   const against = (c, n, base) => (c.dose === BASELINE ? counted(n) : `${counted(n)}, against ${base ?? 0} of its baseline`);
   const REFERENCE = "0 by definition: the reference";
   const isReference = (c, mean) => c.dose === BASELINE && mean !== null && mean !== undefined;
@@ -155,18 +172,20 @@
   const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", level], ["n", "n"]]);
   const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", level], ["n", "n"]]);
 
-  function meanRow(c, mean, half, n, isEffect, what, base) {
+  function meanRow(c, mean, half, n, isEffect, what, base, limits = null) {
+    const [least, most] = limits ?? [-Infinity, Infinity];
+    const [text, range] = estimate(mean, half, n, what, limits);
     const row = {
-      dose: doseLabel(c), choice: c.dose, mean, low: mean - (half ?? 0), high: mean + (half ?? 0), chosen: c.dose === state.dose,
-      run: `${title()}, ${c.dose}`, text: number(mean),
-      range: isEffect && isReference(c, mean) ? REFERENCE : interval(mean, half, n, what), n: isEffect ? against(c, n, base) : counted(n, what),
+      dose: doseLabel(c), choice: c.dose, mean, low: Math.max(least, mean - (half ?? 0)), high: Math.min(most, mean + (half ?? 0)),
+      chosen: c.dose === state.dose, run: `${title()}, ${c.dose}`, text,
+      range: isEffect && isReference(c, mean) ? REFERENCE : range, n: isEffect ? against(c, n, base) : counted(n, what),
     };
     return {...row, said: `${row.run}: ${row.text}; ${level}: ${row.range}; n = ${row.n}`};
   }
 
   function doseChart(name, values, label, band, what = "run") {
     const conditions = conditionsOf(state.family).filter((c) => (values.mean[c.at] ?? null) !== null);
-    if (!conditions.length) return empty(name, `Nothing was measured for ${title()} here.`);
+    if (!conditions.length) return empty(name, `Not measured for ${title()}${values.only ? `: ${values.only}` : ""}.`);
     const places = new Map(conditions.map((c) => [c.at, c]));
     const runs = (values.runs ?? []).filter(([place, , value]) => places.has(place) && value !== null)
       .map(([place, seed, value]) => {
@@ -176,15 +195,16 @@
       });
     const base = places.get(baseline()?.at);
     const means = conditions.map((c) =>
-      meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at), !band, what, base && at(values.n, base.at)));
+      meanRow(c, values.mean[c.at], values.half[c.at], at(values.n, c.at), !band, what, base && at(values.n, base.at), values.limits));
     const middle = base ? values.mean[base.at] : null;
     const half = base ? values.half[base.at] : null;
+    const [least, most] = values.limits ?? [-Infinity, Infinity];
     return draw(name, "dose", {
       description: `${label} against dose of ${title()}`, value: label, dose: `dose of ${title()}: ${index.families[state.family].axis}`,
       doses: conditions.map(doseLabel), runTooltip: RUN_TIP, meanTooltip: MEAN_TIP,
     }, {
       runs, means, level: middle === null ? [] : [{value: middle}],
-      band: band && half !== null ? [{low: middle - half, high: middle + half}] : [],
+      band: band && half !== null ? [{low: Math.max(least, middle - half), high: Math.min(most, middle + half)}] : [],
     });
   }
 
@@ -241,12 +261,12 @@
       const width = (ends.high - ends.low) / counts.length;
       const edge = (bin) => 10 ** (ends.low + bin * width);
       counts.forEach((count, bin) => {
-        const share = (100 * count) / total;
+        const share = (100 * count) / total / width;
         const range = `${number(edge(bin), 3)} to ${number(edge(bin + 1), 3)}`;
         steps.push({x: edge(bin), share, what});
         bins.push({x: edge(bin + 0.5), share, what, range, count: `${count} of ${total}`, seeds, said: `${what}: ${count} of ${total} eigenvalues in ${range}`});
       });
-      steps.push({x: edge(counts.length), share: (100 * counts.at(-1)) / total, what});
+      steps.push({x: edge(counts.length), share: (100 * counts.at(-1)) / total / width, what});
       if (what === wanted.at(-1).what && lower !== null) {
         law.push({x: lower, what: "lower edge of the Marchenko-Pastur law"}, {x: upper, what: "upper edge of the Marchenko-Pastur law"});
       }
@@ -298,10 +318,10 @@
       figure.append(image, caption);
       return figure;
     }));
-    const changed = own || synthetic || state.dose === BASELINE;
+    const changed = own || synthetic || state.dose === BASELINE || !target.childElementCount;
     target.classList.toggle("empty", !shown[0][1] && !own);
     if (!target.childElementCount) target.textContent = "This page holds no images of this data set.";
-    document.getElementById("note-samples").textContent = changed ? "" : `No images of ${title()}, ${state.dose} are kept: this family leaves the images as they are, or only mixes them.`;
+    document.getElementById("note-samples").textContent = changed ? "" : `No images of ${title()}, ${state.dose} are kept: only those of families that change single images, and of recipes of synthetic ones.`;
   }
 
   function words() {
@@ -316,13 +336,21 @@
     const values = outcomes()?.values[state.outcome];
     const base = baseline();
     const runs = (of) => (of ? (layer === TOGETHER ? at(role?.n, of.at) : at(found?.n[of.at], place)) : 0);
+    const told = (...of) => {
+      const [middle, range] = estimate(...of);
+      return `${middle}, ${known(of[1]) ? `${level} ` : ""}${range}`;
+    };
     const parts = [`${capital(title())}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
     if (whyDestructive(c)) parts.push(`† It destroys accuracy or labels: ${whyDestructive(c)}.`);
-    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${isReference(c, mean) ? REFERENCE : `${number(mean)}, ${level} ${interval(mean, half, n)}`}, n = ${against(c, n, runs(base))}.`);
+    parts.push(`Effect on ${index.metrics[state.metric]}, ${layerLabel(layer)}: ${isReference(c, mean) ? REFERENCE : told(mean, half, n)}, n = ${against(c, n, runs(base))}.`);
     if (values) {
       const what = outcomes().counted[state.outcome];
-      const told = (of) => `${number(values.mean[of.at])} (${known(values.half[of.at]) ? `${level} ${interval(values.mean[of.at], values.half[of.at])}, n = ${counted(at(values.n, of.at), what)}` : interval(0, null, at(values.n, of.at), what)})`;
-      parts.push(`${capital(outcomes().labels[state.outcome])}: ${told(c)}${base && c.dose !== BASELINE ? `, baseline ${told(base)}` : ""}.`);
+      const of = (one) => {
+        const [middle, range] = estimate(values.mean[one.at], values.half[one.at], at(values.n, one.at), what, values.limits);
+        if ((values.mean[one.at] ?? null) === null) return values.only ? `${middle} (${values.only})` : middle;
+        return `${middle} (${known(values.half[one.at]) ? `${level} ${range}, n = ${counted(at(values.n, one.at), what)}` : range})`;
+      };
+      parts.push(`${capital(outcomes().labels[state.outcome])}: ${of(c)}${base && c.dose !== BASELINE && (values.mean[base.at] ?? null) !== null ? `, baseline ${of(base)}` : ""}.`);
     }
     document.getElementById("explorer-words").textContent = parts.join(" ");
     const shown = spectrumLayer();

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from weightscape import effects, words
-from weightscape.analysis import claims, simulate, summaries
+from weightscape.analysis import claims, simulate, summaries, usable
 from weightscape.analysis.options import DATA_FAMILIES, Options
 from weightscape.analysis.overall import overall
 from weightscape.analysis.setups import setups
@@ -288,6 +288,22 @@ def test_layers_without_a_usable_value_in_some_run_are_left_out_and_counted():
     found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").groupby("metric").first()
     assert found.loc["entropy", ["layers", "excluded_layers"]].to_list() == [15, 1]
     assert found.loc["log_norm", ["layers", "excluded_layers"]].to_list() == [16, 0]
+
+
+def test_the_effects_of_runs_are_means_over_the_layers_that_tests_see():
+    made = tables(truth("dropout"))
+    bad = (made["effects"]["layer"] == "layer03") & (made["effects"]["seed"] == 2)
+    made["effects"].loc[bad & (made["effects"]["metric"] == "entropy"), "usable"] = False
+    lacking = made["effects"].eval("family == 'noise' and dose == 'baseline' and seed == 1 and layer > 'layer04'")
+    made["effects"] = made["effects"][~lacking]
+    runs = effects.per_run(effects.against_baseline(usable.common(made["effects"], OPTIONS.metrics)))
+    runs = runs.query("role == 'hidden' and source == 'change'")
+    condition = ["family", "dose", "metric"]
+    found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").set_index(condition)
+    means = runs.groupby(condition)["effect_mean"].mean().loc[found.index]
+    assert means.to_numpy() == pytest.approx(found["estimate"].to_numpy(), abs=1e-12)
+    assert set(runs.loc[runs["metric"] == "entropy", "layers"]) == {15}
+    assert set(runs.loc[runs["metric"] == "log_norm", "layers"]) == {16}
 
 
 def test_a_run_without_most_of_its_layers_is_left_out_and_no_layer_with_it():

@@ -70,9 +70,17 @@ def study(
         "similarity": _similarity(runs, rng),
         "condition_effects": _condition_effects(runs, rng),
         "conditions": _conditions(runs),
+        "slopes": _of_setups(setups, family="dropout", metric="log_norm", scope="hidden", per="dose", slope=0.1, n=9),
+        "predictions": _of_setups(setups, outcome="ood", predictor="vendi_1", r=0.3, n=9),
+        "curvature": runs.assign(largest_eigenvalue=9.0, trace=30.0),
         "claims": claims(),
         "tests": tests(),
     }
+
+
+def _of_setups(setups: Setups, **columns: object) -> pd.DataFrame:
+    """One row per data set and backbone, with an interval."""
+    return pd.DataFrame([{"dataset": d, "backbone": b, "low": 0.0, "high": 0.5, **columns} for d, b in setups])
 
 
 def _runs(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

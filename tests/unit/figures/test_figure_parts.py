@@ -23,6 +23,7 @@ from weightscape.figures import (
     style,
     synthetic_samples,
 )
+from weightscape.page import claims as page_claims
 from weightscape.spectra import marchenko_pastur
 
 
@@ -241,3 +242,17 @@ def test_the_pages_intervals_are_those_of_the_analysis():
 def test_minus_signs_are_typographic_and_zero_has_none():
     assert style.signed(-0.5, 1) == "\N{MINUS SIGN}0.5"
     assert style.signed(-0.001, 2) == "0.00"
+
+
+def test_an_estimate_has_four_digits_at_most_and_its_interval_as_many_decimals():
+    assert page_claims.rounded([-0.247243, -0.247669, -0.246818]) == ["\u22120.2472", "\u22120.2477", "\u22120.2468"]
+    assert page_claims.rounded([0.0382, 0.0191, 0.0573]) == ["0.038", "0.019", "0.057"]
+    assert page_claims.rounded([12345.6, 12345.1, 12346.0]) == ["12346", "12345", "12346"]
+
+
+def test_a_p_value_that_rests_on_far_tails_is_a_bound():
+    assert [page_claims.probability(value) for value in (2.5e-174, 0.0312, float("nan"))] == [
+        "< 10\u207b\u2076",
+        "0.031",
+        "",
+    ]

@@ -50,6 +50,22 @@ def without(changes: Table, runs: Mapping[tuple[str, str, str], str]) -> Table:
     return changes[~keys.isin(list(runs))]
 
 
+def common(effects: Table, metrics: Sequence[str]) -> Table:
+    """The rows of a study's effects that tests see: no broken run, and of each source and metric only layers and parts
+    of which every run of the setup has a usable value.
+    """
+    kept = []
+    for _, every in effects.groupby(["dataset", "backbone"], sort=False):
+        own = without(every, broken(every[every["source"] == "change"], metrics))
+        good = own[np.isfinite(own["value"].astype(float)) & own["usable"].astype(bool)]
+        run = own.groupby(RUN, sort=False, dropna=False).ngroup()
+        of_source = run.groupby(own["source"]).nunique()
+        keys = [good[name] for name in (*LAYER, "source", "metric")]
+        runs = run.loc[good.index].groupby(keys, dropna=False).transform("nunique")
+        kept.append(good[runs == good["source"].map(of_source)])
+    return pd.concat(kept) if kept else effects
+
+
 def excluded(
     changes: Table, tables: Mapping[str, Table], broken: Mapping[tuple[str, str, str], str], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:

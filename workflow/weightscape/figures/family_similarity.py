@@ -29,7 +29,7 @@ NOTE = (
 )
 
 BELOW = (
-    "bars: 95 % intervals (none where a profile is too noisy for one); arrows: the interval goes on beyond the axis.\n"
+    "bars: 95 % intervals; hollow: the profile is too noisy for one; arrows: the interval goes on beyond the axis.\n"
     "The head is one layer: its cosine with any other is 1 or \u22121, so that it has an effect but no matrix"
 )
 
@@ -169,7 +169,8 @@ def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
 def _interval(axis: Axes, place: int, family: str, value: float, low: float, high: float) -> None:
     look = style.look(family)
     axis.plot([low, high], [place, place], color=look.color, lw=1.0)
-    axis.plot(value, place, look.marker, color=look.color)
+    filled = look.color if np.isfinite([low, high]).all() else "white"
+    axis.plot(value, place, look.marker, color=look.color, mfc=filled)
 
 
 def _zero(axis: Axes, label: str, title: str) -> None:

@@ -121,14 +121,15 @@ def _so(claim: Claim) -> str:
 
 
 def estimate(row: Table) -> str:
-    """Metric, estimate, interval, unit and n, as far as they are known; shares as percentage points."""
+    """Metric, estimate, interval, unit, what is estimated, and n, as far as known; shares as percentage points."""
     if not _known(row["estimate"]):
         return ""
     factor, unit = UNITS.get(text(row["unit"]), (1, text(row["unit"])))
     value, low, high = rounded([factor * row[name] for name in ("estimate", "low", "high")])
     interval = f" [{low}, {high}]" if low and high else ""
     n = f", n = {int(row['n'])} {counted(row['claim'])}" if _known(row["n"]) else ""
-    return f"{metric(row['metric'])} {value}{interval} {unit}".strip() + n
+    what = text(row.get("test", ""))
+    return f"{metric(row['metric'])} {value}{interval} {unit}".strip() + (f" ({what})" if what else "") + n
 
 
 def counted(claim: object) -> str:
@@ -141,18 +142,22 @@ def metric(name: object) -> str:
     return words.metric(text(name))
 
 
+NEGLIGIBLE = 1e-6
+"""A p-value below this is not told apart from 0."""
 LARGE = 1e5
 """From here on numbers are written with powers of ten."""
 
 
 def rounded(values: Sequence[float]) -> list[str]:
-    """Estimate, low and high with as many decimals as two digits of the interval's width need."""
+    """Estimate, low and high with the decimals that two digits of the interval's width need; four digits at most."""
     _, low, high = values
     if not (_known(low) and _known(high) and high > low):
         return [number(value) for value in values]
-    if max(map(abs, values)) >= LARGE:
+    largest = max(abs(value) for value in values if _known(value))
+    if largest >= LARGE:
         return [number(value) for value in values]
-    decimals = min(max(1 - math.floor(math.log10(high - low)), 0), 9)
+    decimals = min(1 - math.floor(math.log10(high - low)), 3 - math.floor(math.log10(largest)))
+    decimals = min(max(decimals, 0), 9)
     return [signed(value, decimals) if _known(value) else "" for value in values]
 
 
@@ -165,6 +170,7 @@ def evidence(title: str, rows: Table) -> Evidence:
         **({"family": [words.family(text(name)) for name in shown["family"]]} if "family" in shown else {}),
         estimate=[value for value, _, _ in numbers],
         interval=[f"{low} to {high}" if low and high else "" for _, low, high in numbers],
+        **({"p_holm": [probability(value) for value in shown["p_holm"]]} if "p_holm" in shown else {}),
     )
     columns = [name for name in COLUMNS if name in shown and any(cell(value) for value in shown[name])]
     setups = rows[list(SETUP)].drop_duplicates()
@@ -175,6 +181,13 @@ def evidence(title: str, rows: Table) -> Evidence:
     prose = [place for place, name in enumerate(columns) if name in TEXTS]
     names = COLUMNS | {"n": f"n ({counted(rows['claim'].iloc[0])})"}
     return Evidence(title, [names[name] for name in columns], cells, prose, len(rows) - len(shown))
+
+
+def probability(value: object) -> str:
+    """A p-value to two digits; below `NEGLIGIBLE` its size rests on tails that no number of runs can check."""
+    if not _known(value):
+        return ""
+    return "< 10\u207b\u2076" if value < NEGLIGIBLE else words.number(float(value), 2)  # type: ignore[arg-type]
 
 
 def cell(value: object) -> str:

@@ -17,6 +17,12 @@ TABLES = {
     "quality": "the generator by recipe",
     "excluded": "runs and layers that no test sees, and why",
     "run_effects": "effects of every run on the spectra",
+    "condition_effects": "effects of every condition on the spectra, with intervals",
+    "conditions": "what each condition did to the accuracy, and whether it destroys it",
+    "slopes": "how fast each family's effect grows with its dose",
+    "similarity": "cosines and distances between the effects of families",
+    "predictions": "how well diversity and spectra predict outcomes",
+    "curvature": "curvature of the loss at the end of training",
     "weight_change": "relative change of every run's weights",
 }
 PLAIN = 300_000

@@ -21,9 +21,14 @@ from weightscape.frames import Table
 from weightscape.page.claims import METRICS
 
 TABLES = ("evaluation", "effects", "run_effects", "diversity", "samples", "esd", "runs", "conditions")
+OF_RUNS = ("runs", "evaluation", "run_effects")
+"""Tables that have rows of finished runs."""
 CONDITION = ["family", "dose", "number"]
 HISTOGRAMS = 60_000
 """Spectra in the page at most; of larger studies, layers evenly spread over the depth are kept."""
+PERCENT = [0, 100]
+SHARES = ("test", "ood", "ece")
+"""Outcomes that are shares in percent, as each OOD set's accuracy is: no interval leaves them."""
 PICTURES = 16  # images of a condition
 SCALE = 3  # screen pixels per pixel of an image
 Block = dict[str, Any]
@@ -65,18 +70,21 @@ def _destructive(table: Table | None, setups: list[tuple[str, str]], at: Mapping
 
 
 def _conditions(tables: Mapping[str, Table]) -> Table:
-    """Family, dose and number of every condition: families as in the figures, doses and baseline by number."""
-    parts = [tables[name][CONDITION] for name in ("runs", "evaluation", "run_effects") if len(tables[name])]
+    """Family, dose and number of every condition: families as in the figures, doses and baseline by number.
+
+    One of which no run is finished is among them if its diversity was measured; without any run there are none.
+    """
+    parts = [tables[name][CONDITION] for name in OF_RUNS if len(tables[name])]
     if not parts:
         return pd.DataFrame(columns=CONDITION)
-    found = pd.concat(parts).drop_duplicates(["family", "dose"])
+    found = pd.concat([*parts, tables["diversity"][CONDITION]]).drop_duplicates(["family", "dose"])
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
     order = found.assign(rank=found["family"].map(rank.get), dosed=found["dose"] != style.BASELINE)
     return order.sort_values(["rank", "number", "dosed", "dose"])[CONDITION].reset_index(drop=True)
 
 
 def _setups(tables: Mapping[str, Table]) -> list[tuple[str, str]]:
-    parts = [tables[name][list(style.SETUP)] for name in ("runs", "evaluation", "run_effects") if len(tables[name])]
+    parts = [tables[name][list(style.SETUP)] for name in OF_RUNS if len(tables[name])]
     return sorted(set(pd.concat(parts).itertuples(index=False, name=None)))
 
 
@@ -206,6 +214,10 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
         means = style.summarise(rows, sheets.CONDITION)
         half = style.half_width(means["sd"].to_numpy(float), means["n"].to_numpy(float))
         values[name] = _by_condition(means.assign(half=half), at) | {"runs": _triples(rows, "value", at)}
+        values[name] |= {"limits": PERCENT} if name in SHARES or name.startswith("ood-") else {}
+        values[name] |= (
+            {"only": "that of families which change the training images"} if name.startswith("vendi-") else {}
+        )
     counted = {name: "data set" for name in values if name.startswith("vendi-")}
     return {
         "labels": {name: label for name, label in labels.items() if name in values},

@@ -8,6 +8,8 @@ from weightscape.files import read_json
 from weightscape.shown import summed
 
 DEFAULT = Path(__file__).parents[3] / "config.yaml"
+LEAVE = "allow_retraining"
+"""A key that is a leave for one call of Snakemake, and no setting of a study."""
 ABSENT = "\N{EN DASH}"
 TOTAL = "in all"
 
@@ -20,9 +22,9 @@ def default_config() -> dict[str, Any] | None:
 
 
 def differences(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[list[str]]:
-    """Key, default and own value of every setting that differs, in the order of the default."""
+    """Key, default and own value of every setting of a study that differs, in the order of the default."""
     ours, theirs = dict(_leaves(config)), dict(_leaves(default))
-    keys = [*theirs, *(key for key in ours if key not in theirs)]
+    keys = [*theirs, *(key for key in ours if key not in theirs and key != LEAVE)]
     return [
         [key, _word(theirs, key), _word(ours, key)]
         for key in keys

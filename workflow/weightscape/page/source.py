@@ -139,6 +139,9 @@ COLUMNS = {
         "layers",
         "n",
     ],
+    "slopes": ["dataset", "backbone", "family", "metric", "scope", "per", "slope", "low", "high", "n"],
+    "predictions": ["dataset", "backbone", "outcome", "predictor", "r", "low", "high", "n"],
+    "curvature": ["dataset", "backbone", "family", "dose", "number", "seed", "largest_eigenvalue", "trace"],
     "conditions": ["dataset", "backbone", "family", "dose", "number", "destructive", "reason"],
     "condition_effects": [
         "dataset",

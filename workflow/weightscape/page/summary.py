@@ -4,8 +4,9 @@ import numpy as np
 
 from weightscape.figures import outcomes, sheets, style
 from weightscape.page.claims import rounded
+from weightscape.robustness import unseen
 
-TABLES = ("runs", "evaluation", "condition_effects", "quality")
+TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity")
 
 
 def sentences(tables: style.Tables) -> list[str]:
@@ -17,6 +18,7 @@ def sentences(tables: style.Tables) -> list[str]:
     for dataset, backbone in setups.itertuples(index=False, name=None):
         where = f"{dataset}, {backbone}: "
         found.append(where + baseline(_of(tables["evaluation"], dataset, backbone)))
+        found += [where + missing for missing in unfinished(tables, dataset, backbone)]
         effects = _of(tables["condition_effects"], dataset, backbone)
         effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == sheets.METRIC)]
         found += [where + moved(effects)] if len(effects) else []
@@ -38,8 +40,22 @@ def size(runs: style.Table) -> str:
     )
 
 
+def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
+    """Conditions whose training sets were measured, but of which no run is finished."""
+    seen, runs = tables["diversity"], _of(tables["runs"], dataset, backbone)
+    keys = ["family", "dose"]
+    trained = set(runs[keys].itertuples(index=False, name=None))
+    measured = set(seen[seen["dataset"] == dataset][keys].itertuples(index=False, name=None))
+    lacking = sorted(
+        measured - trained, key=lambda pair: (style.ordered([pair[0] for pair in measured]).index(pair[0]), pair[1])
+    )
+    names = ", ".join(f"{style.look(family).title} {dose}" for family, dose in lacking)
+    return [f"no run is finished of {names}, which the figures and tests therefore lack."] if names else []
+
+
 def baseline(evaluation: style.Table) -> str:
     """Accuracy of all baseline runs together."""
+    sets = sorted(evaluation[unseen(evaluation)]["split"].str.removeprefix("ood-").unique())
     rows = outcomes.measured(evaluation)  # of all: which sets count follows from what any condition trains on
     rows = rows[rows["dose"] == style.BASELINE]
     groups = rows.groupby("measure")["value"]
@@ -50,7 +66,10 @@ def baseline(evaluation: style.Table) -> str:
         if name in mean
     ]
     runs = int(n.max()) if len(n) else 0
-    return f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs)." if runs else "no baseline."
+    over = f"; OOD accuracy is the mean over {', '.join(sets)}" if sets else ""
+    return (
+        f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs){over}." if runs else "no baseline."
+    )
 
 
 def moved(effects: style.Table) -> str:

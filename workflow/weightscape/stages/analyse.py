@@ -9,7 +9,7 @@ beside the tables that they come from, as parquet and as csv.
 from pathlib import Path
 
 from weightscape import effects, program
-from weightscape.analysis import results
+from weightscape.analysis import results, usable
 from weightscape.analysis.options import Options
 from weightscape.analysis.study import analysed
 from weightscape.files import read_table, write_table
@@ -29,9 +29,10 @@ def main(argv: list[str] | None = None) -> None:
     paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
     tables = {name: read_table(path) for name, path in paths.items()}
     table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
+    seen = usable.common(table, options.metrics)
     made = {
         "effects": results.table("effects", [table]),
-        "run_effects": results.table("run_effects", [effects.per_run(table)]),
+        "run_effects": results.table("run_effects", [effects.per_run(effects.against_baseline(seen))]),
     }
     made |= analysed({**tables, "effects": table}, options)
     code.check()
