@@ -214,16 +214,20 @@ def _outcomes(tables: Mapping[str, Table], dataset: str, backbone: str, at: Mapp
         means = style.summarise(rows, sheets.CONDITION)
         half = style.half_width(means["sd"].to_numpy(float), means["n"].to_numpy(float))
         values[name] = _by_condition(means.assign(half=half), at) | {"runs": _triples(rows, "value", at)}
-        values[name] |= {"limits": PERCENT} if name in SHARES or name.startswith("ood-") else {}
-        values[name] |= (
-            {"only": "that of families which change the training images"} if name.startswith("vendi-") else {}
-        )
+        values[name] |= _about(str(name))
     counted = {name: "data set" for name in values if name.startswith("vendi-")}
     return {
         "labels": {name: label for name, label in labels.items() if name in values},
         "counted": counted,
         "values": values,
     }
+
+
+def _about(name: str) -> Block:
+    """Limits that the values of an outcome cannot leave, and what it is measured of where not of all families."""
+    if name.startswith("vendi-"):
+        return {"only": "that of families which change the training images"}
+    return {"limits": PERCENT} if name in SHARES or name.startswith("ood-") else {}
 
 
 def _spectra(esd: Table, key: int, at: Mapping[tuple, int], budget: int) -> dict[str, Block]:
