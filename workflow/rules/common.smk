@@ -41,10 +41,14 @@ from weightscape import (
     recipes,
     retraining,
     slices,
+    stopping,
     study,
 )
 from weightscape.config import check_tables, checked
 from weightscape.page.order import chapter_of
+from snakemake.scheduling.job_scheduler import JobScheduler
+
+stopping.in_own_thread(JobScheduler)
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
