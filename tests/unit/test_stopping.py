@@ -33,4 +33,3 @@ def run(patched: bool, patience: float) -> str:
 
 def test_a_signal_while_the_lock_is_held_is_noted_when_it_is_free() -> None:
     assert run(patched=True, patience=120).strip() == "graceful"
-
