@@ -186,7 +186,7 @@ def test_numbers_have_the_digits_that_their_interval_bears(tables):
     row = tables["claims"].iloc[0].to_dict()
     row |= {"metric": "test accuracy", "estimate": -0.002333, "low": -0.04106, "high": 0.0364, "unit": "share", "n": 12}
     found = claims.estimate(pd.Series(row)).replace("\N{MINUS SIGN}", "-")
-    assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points, n = 12 runs"
+    assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points (t interval), n = 12 runs"
 
 
 def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
