@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape import interventions, slices, study
+from weightscape import interventions, own_files, slices, study
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -33,7 +33,7 @@ def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
 FAULTS = {
     "finetune/stepz": (3, "unknown key 'stepz' in finetune; did you mean 'steps'"),
     "study/families": (["augment", "foo"], "study.families names 'foo'"),
-    "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .* drop rate in \[0, 1\)"),
+    "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .*rate in \[0, 1\)"),
     "generate/recipes/0/guidance": ("two", "guidance = 'two' .* guidance scale, 0 or a number"),
     "families/synthetic_add/doses/half/recipe": (
         "other",
@@ -271,6 +271,25 @@ def test_what_is_not_there_is_said_before_the_first_job(path: str) -> None:
     value, message = PLACES[path]
     with pytest.raises(UserError, match=message):
         checked(edited(path, value))
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["cat", "lion"], r"classes has 'lion', but \S+/train has cat, dog: correct it"),
+        (3, r"classes = 3, but \S+/train has 2: lower it or write all"),
+    ],
+)
+def test_classes_that_a_folder_lacks_are_said_before_the_first_job(tmp_path, classes, message: str) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+    block = {"source": "image_folder", "root": str(tmp_path), "parts": None, "ood": {}, "classes": classes}
+    with pytest.raises(UserError, match=message):
+        own_files.check_data({"data": {"mine": block}}, "mine")
+    own_files.check_data({"data": {"mine": block | {"classes": ["dog", "cat"]}}}, "mine")
+    (tmp_path / "train").rename(tmp_path / "training")
+    with pytest.raises(UserError, match="root has no folder train in it"):
+        own_files.check_data({"data": {"mine": block}}, "mine")
 
 
 def test_runs_are_evaluated_on_the_training_images_where_doses_are_matched_on_their_loss() -> None:

@@ -21,6 +21,8 @@ def check_data(config: Mapping[str, Any], dataset: str) -> None:
         )
     if block.get("root") is not None:
         _folder(f"data.{dataset}.root", block["root"])
+        if block["source"] == "image_folder":
+            _classes(f"data.{dataset}", Path(block["root"]) / "train", block["classes"])
     for name, ood in block["ood"].items():
         key = f"data.{dataset}.ood.{name}"
         if "root" in ood:
@@ -41,6 +43,19 @@ def check_data(config: Mapping[str, Any], dataset: str) -> None:
             raise UserError(f"config: {key}.source = 'uci_digits' belongs to a data set of digits of 28 px")
     if block.get("domain") is not None and block["columns"]["domain"] is None:
         raise UserError(f"config: data.{dataset}.domain = {block['domain']!r} needs a column: set columns.domain")
+
+
+def _classes(key: str, train: Path, wanted: str | int | list[str]) -> None:
+    """The classes that are asked for must be folders below `train`."""
+    if not train.is_dir():
+        raise UserError(f"config: {key}.root has no folder train in it: put the training images into train/CLASS/")
+    known = sorted(entry.name for entry in train.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+    if isinstance(wanted, int) and wanted > len(known):
+        raise UserError(f"config: {key}.classes = {wanted}, but {train} has {len(known)}: lower it or write all")
+    lacking = [name for name in wanted if name not in known] if isinstance(wanted, list) else []
+    if lacking:
+        raise UserError(f"config: {key}.classes has {lacking[0]!r}, but {train} has {some}: correct it")
 
 
 def has_domains(block: Mapping[str, Any]) -> bool:
