@@ -1,6 +1,7 @@
 """`weightscape settings`: one job's settings as JSON, as the workflow passes them to a stage's program."""
 
 import argparse
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,16 +45,24 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def load(config: Path, difference: Path | None) -> dict[str, Any]:
-    """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced."""
-    merged: dict[str, Any] = {}
-    for path in (config, *([difference] if difference else [])):
-        content = read_users_yaml(path, "the study's config")
-        if not isinstance(content or {}, dict):
-            raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
-        _merge(merged, content or {})
+    """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced.
+
+    Snakemake puts the keys of the study first, and so do doses stand in the settings of jobs.
+    """
+    own = _read(difference) if difference else {}
+    merged = copy.deepcopy(own)
+    _merge(merged, _read(config))
+    _merge(merged, own)
     checked_config = checked(merged)
     study.check_named(config, [difference] if difference else [])
     return checked_config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_users_yaml(path, "the study's config")
+    if not isinstance(content or {}, dict):
+        raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
+    return content or {}
 
 
 def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
