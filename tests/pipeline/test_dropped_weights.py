@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from weightscape.ownership import ADOPTING
+
 ROOT = Path(__file__).parents[2]
 RUNS = "results/studies/dropped/4_finetune/digits/efficientnet-lite0"
 pytestmark = pytest.mark.slow
@@ -74,9 +76,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def snakemake(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def snakemake(project: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     path = f"{project / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PATH": path}
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"PATH": path} | variables
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "study.yaml", *arguments]
     return subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, timeout=600)
 
@@ -91,6 +93,26 @@ def test_the_first_seeds_weights_stay_and_the_others_go_once_they_are_measured(p
     assert (project / RUNS / "dropout/strong/seed1/evaluation/manifest.json").exists()
     done = snakemake(project, "-n")
     assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_a_call_with_another_target_removes_no_weights_that_stay(project: Path) -> None:
+    kept = weights(project)
+    spectra = (project / "results/studies/dropped/5_spectra").rglob("seed0/manifest.json")
+    done = snakemake(project, "--force", "--", *(str(path.relative_to(project)) for path in spectra))
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert weights(project) == kept
+
+
+def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
+    kept = weights(project)
+    known = project / ".snakemake" / "metadata"
+    known.rename(project / "metadata")
+    runs = [str(path.relative_to(project)) for path in (project / RUNS).rglob("manifest.json")]
+    done = snakemake(project, "--touch", "--force", "--", *runs, **{ADOPTING: "1"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert known.is_dir() and weights(project) == kept
+    shutil.rmtree(known)
+    (project / "metadata").rename(known)
 
 
 def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:

@@ -79,6 +79,12 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
+    # `all` asks for the weights that stay; a call with another target would remove them as temporary.
+    if config["study"]["keep_weights"] == "seed0":
+        for job in workflow.dag.jobs:
+            if job.rule.name == "finetune" and job.wildcards.seed == str(SEEDS[0]):
+                for path in job.output:
+                    path.flags.pop("temp", None)
     stop_before_the_first_job(list(workflow.dag.needrun_jobs()))
 
 
@@ -178,7 +184,8 @@ def stop_before_the_first_job(jobs):
     )
     try:
         ownership.check_writable(path for job in jobs for path in job.output)
-        retraining.check(config, planned)
+        if ownership.ADOPTING not in os.environ:  # adopting only touches
+            retraining.check(config, planned)
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
 
