@@ -128,6 +128,7 @@ bench: .venv/.dev
 	python tests/benchmarks/analysis.py
 	python tests/benchmarks/sources.py
 	python tests/benchmarks/plan.py
+	python tests/benchmarks/costs.py
 	python tests/benchmarks/training.py
 	if command -v chromium > /dev/null; then python tests/benchmarks/page.py; fi
 	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi

@@ -1,6 +1,7 @@
 """The report's page in a real browser, offline: what a person would do with it."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,20 @@ def test_choosing_a_layer_changes_the_spectrum_and_the_effect_curve(open_page):
     assert spectrum(page) != first[0]
     assert page.locator("#chart-effect svg").inner_html() != first[1]
     assert "blocks.1.0.conv_pwl_11" in page.locator("#note-spectrum").inner_text()
+
+
+def test_spectra_are_densities_whatever_the_width_of_their_bins(open_page):
+    page = open_page()
+    areas = [area(path.get_attribute("d")) for path in page.locator("#chart-spectrum .mark-line path").all()]
+    assert len(areas) == 3 and min(areas) > 0
+    assert max(areas) == pytest.approx(min(areas), rel=0.02)
+
+
+def area(steps: str) -> float:
+    """Square pixels under a line of steps above its lowest point; the axis is logarithmic, as the density is."""
+    points = np.array([[float(number) for number in pair.split(",")] for pair in re.findall(r"[\d.-]+,[\d.-]+", steps)])
+    x, y = points.T
+    return float(np.sum(np.diff(x) * (y.max() - y[:-1])))
 
 
 def test_a_chosen_layer_keeps_the_doses_in_order_on_their_axis(open_page):

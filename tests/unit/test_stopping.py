@@ -9,9 +9,7 @@ import os, signal, threading, time
 from snakemake.scheduling.job_scheduler import JobScheduler
 from weightscape import stopping
 
-if {patched}:
-    stopping.in_own_thread(JobScheduler)
-    stopping.in_own_thread(JobScheduler)
+stopping.in_own_thread(JobScheduler)
 scheduler = JobScheduler.__new__(JobScheduler)
 scheduler._lock, scheduler._open_jobs, scheduler._user_kill = threading.Lock(), threading.Semaphore(0), None
 signal.signal(signal.SIGTERM, scheduler.exit_gracefully)
@@ -24,12 +22,8 @@ print(scheduler._user_kill)
 """
 
 
-def run(patched: bool, patience: float) -> str:
-    """What the program printed."""
-    command = [sys.executable, "-c", PROGRAM.format(patched=patched)]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=patience, check=True).stdout
-
-
 def test_a_signal_while_the_lock_is_held_is_noted_when_it_is_free() -> None:
-    assert run(patched=True, patience=120).strip() == "graceful"
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow")}
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "graceful"

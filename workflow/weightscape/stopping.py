@@ -5,20 +5,15 @@ holds that lock while it finishes jobs; a signal in such a moment stopped Snakem
 study, or the cluster's job.
 """
 
-import functools
 import threading
 from typing import Any
 
 
-def in_own_thread(scheduler: type) -> None:
+def in_own_thread(scheduler: Any) -> None:
     """Let the handler of SIGTERM of Snakemake's scheduler wait in a thread of its own, for the main thread to go on."""
-    noted = scheduler.exit_gracefully  # type: ignore[attr-defined]
-    if getattr(noted, "waits_apart", False):
-        return
+    noted = scheduler.exit_gracefully
 
-    @functools.wraps(noted)
     def handler(self: Any, *arguments: Any) -> None:
         threading.Thread(target=noted, args=(self, *arguments), daemon=True).start()
 
-    handler.waits_apart = True  # type: ignore[attr-defined]
-    scheduler.exit_gracefully = handler  # type: ignore[attr-defined]
+    scheduler.exit_gracefully = handler

@@ -5,42 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from planted import OPTIONS, RISING, of_tables, tables, truth, verdicts
 
-from weightscape import effects, words
-from weightscape.analysis import claims, simulate, summaries, usable
+from weightscape import words
+from weightscape.analysis import claims, simulate, summaries
 from weightscape.analysis.options import DATA_FAMILIES, Options
-from weightscape.analysis.overall import overall
 from weightscape.analysis.setups import setups
 from weightscape.analysis.study import analysed
 from weightscape.errors import UserError
-
-OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm", "entropy"], "draws": 199}})
-AT = np.arange(16)
-RISING, WAVE, OTHER = np.linspace(1, 5, 16), np.cos(AT), np.sin(1.7 * AT)
-LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
-
-
-def truth(like: str, seeds: int = 5, **more) -> simulate.Truth:
-    """A study in which diversity does what another family does, up to its length."""
-    profiles = {"dropout": 4 * RISING, "weight_decay": 12 * (WAVE - 1), "label_noise": 12 * OTHER, "steps": 9 * WAVE}
-    profiles["augment"] = 0.8 * profiles[like]
-    profiles["duplicate"] = -profiles["augment"]
-    return simulate.Truth(seeds=seeds, profiles=profiles, levels=LEVELS, **more)
-
-
-def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
-    made = simulate.tables(of, np.random.default_rng(chance))
-    return {**made, "effects": effects.against_baseline(made["effects"].assign(usable=True))}
-
-
-def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """The claims alone, without the other tables."""
-    found = [claims.of_setup(setup, OPTIONS)[0] for setup in setups(made, OPTIONS.metrics)]
-    return pd.DataFrame(overall([row for each in found for row in each], OPTIONS)).set_index("claim")
-
-
-def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:
-    return of_tables({name: table for name, table in tables(of).items() if name != without})
 
 
 def test_diversity_that_equals_dropout_supports_c2():
@@ -281,59 +253,6 @@ def test_two_tables_for_one_run_and_a_missing_column_are_named():
         analysed({**made, "runs": again}, OPTIONS)
 
 
-def test_layers_without_a_usable_value_in_some_run_are_left_out_and_counted():
-    made = tables(truth("dropout"))
-    bad = (made["effects"]["layer"] == "layer03") & (made["effects"]["seed"] == 2)
-    made["effects"].loc[bad & (made["effects"]["metric"] == "entropy"), "usable"] = False
-    found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").groupby("metric").first()
-    assert found.loc["entropy", ["layers", "excluded_layers"]].to_list() == [15, 1]
-    assert found.loc["log_norm", ["layers", "excluded_layers"]].to_list() == [16, 0]
-
-
-def test_the_effects_of_runs_are_means_over_the_layers_that_tests_see():
-    made = tables(truth("dropout"))
-    bad = (made["effects"]["layer"] == "layer03") & (made["effects"]["seed"] == 2)
-    made["effects"].loc[bad & (made["effects"]["metric"] == "entropy"), "usable"] = False
-    lacking = made["effects"].eval("family == 'noise' and dose == 'baseline' and seed == 1 and layer > 'layer04'")
-    made["effects"] = made["effects"][~lacking]
-    runs = effects.per_run(effects.against_baseline(usable.common(made["effects"], OPTIONS.metrics)))
-    runs = runs.query("role == 'hidden' and source == 'change'")
-    condition = ["family", "dose", "metric"]
-    found = analysed(made, OPTIONS)["condition_effects"].query("scope == 'hidden'").set_index(condition)
-    means = runs.groupby(condition)["effect_mean"].mean().loc[found.index]
-    assert means.to_numpy() == pytest.approx(found["estimate"].to_numpy(), abs=1e-12)
-    assert set(runs.loc[runs["metric"] == "entropy", "layers"]) == {15}
-    assert set(runs.loc[runs["metric"] == "log_norm", "layers"]) == {16}
-
-
-def test_a_run_without_most_of_its_layers_is_left_out_and_no_layer_with_it():
-    made = tables(truth("dropout"))
-    of_run = made["effects"].eval("family == 'noise' and dose == 'd1' and seed == 2")
-    kept = made["effects"][~(of_run & (made["effects"]["layer"] > "layer04"))]
-    for less in (kept, made["effects"][~of_run]):
-        found = analysed({**made, "effects": less}, OPTIONS)
-        (row,) = found["excluded"].to_dict("records")
-        assert (row["what"], row["name"], row["n"]) == ("run", "noise/d1/2", 1)
-        assert row["reason"].endswith("left out of all tests")
-        effects = found["condition_effects"].query("scope == 'hidden'")
-        assert set(effects["layers"]) == {16} and set(effects["excluded_layers"]) == {0}
-        assert set(effects.query("family == 'noise' and dose == 'd1'")["n"]) == {9}
-        assert set(effects.query("family == 'dropout'")["n"]) == {10}
-
-
-def test_every_layer_that_is_left_out_is_named_with_the_runs_that_lack_it():
-    made = tables(truth("dropout"))
-    bad = made["effects"].eval("layer == 'layer03' and family == 'noise' and seed == 2 and metric == 'entropy'")
-    made["effects"].loc[bad, "value"] = np.nan
-    never = made["layers"].assign(layer="depthwise", status="too small", matrix="after")
-    made["layers"] = pd.concat([made["layers"], never])
-    found = analysed(made, OPTIONS)["excluded"].set_index("name")
-    assert set(found.index) == {"layer03/weight", "depthwise/weight"}
-    assert found.loc["layer03/weight", ["metric", "n"]].to_list() == ["entropy", 3]
-    assert "(not in noise/baseline/2, noise/d0/2" in found.loc["layer03/weight", "reason"]
-    assert found.loc["depthwise/weight", "reason"] == "status: too small"
-
-
 def test_curvature_tells_its_probe_error_and_has_an_a_a_control_of_its_own():
     outcomes = {("ece", "augment"): -0.04, ("weighted_trace", "augment"): -1.0}
     made = tables(truth("dropout", outcomes=outcomes))
@@ -388,14 +307,6 @@ def test_doses_matched_on_the_loss_on_training_images_are_compared():
     setup = next(setups(made, OPTIONS.metrics, "train_loss"))
     found = claims.of_setup(setup, replace(OPTIONS, match="train_loss"), ["C2"])[0][0]
     assert found["verdict"] == "supported", found["reason"]
-
-
-def test_no_usable_layer_at_all_is_the_reason():
-    made = tables(truth("dropout"))
-    made["effects"]["usable"] = made["effects"]["metric"] != "log_norm"
-    found = of_tables(made)["reason"]
-    assert "no hidden layer has a usable log10 norm" in found["C1"]
-    assert "no hidden layer has a usable log10 norm" in found["C2"]
 
 
 def test_a_primary_metric_that_is_not_analysed_is_refused():

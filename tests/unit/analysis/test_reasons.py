@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from test_claims import OPTIONS, tables, truth
+from planted import OPTIONS, tables, truth
 
 from weightscape import words
 from weightscape.analysis import simulate

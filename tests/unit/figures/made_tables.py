@@ -252,7 +252,7 @@ def _spectra(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFram
 
 
 def _esd(runs: pd.DataFrame, effects: pd.DataFrame, rng: np.random.Generator, bins: int = 48) -> pd.DataFrame:
-    """A histogram per condition, layer and matrix."""
+    """A histogram per condition, layer and matrix; that before training has bins of its own width."""
     layers = effects[["layer", "part", "role"]].drop_duplicates()
     before = runs[["dataset", "backbone"]].drop_duplicates().assign(family="", dose="", number=0.0, matrix="before")
     after = runs.drop(columns="seed").drop_duplicates()
@@ -263,7 +263,8 @@ def _esd(runs: pd.DataFrame, effects: pd.DataFrame, rng: np.random.Generator, bi
     height = np.exp(-((np.arange(bins) - center[:, None]) ** 2) / 60)
     counts = np.round(80 * height / height.sum(axis=1, keepdims=True)).astype(int)
     law = {"mp_lower": 10.0 ** (low + 0.7), "mp_upper": 10.0 ** (low + 2.2), "alpha": 3.2, "xmin": 10.0 ** (low + 2)}
-    sizes = {"low": low, "high": low + 4.5, "eigenvalues": counts.sum(axis=1), "counts": list(counts)}
+    wide = np.where(table["matrix"] == "before", 3.0, 4.5)
+    sizes = {"low": low, "high": low + wide, "eigenvalues": counts.sum(axis=1), "counts": list(counts)}
     return table.assign(N=480, M=80, seeds=runs["seed"].nunique(), **sizes, **law)
 
 

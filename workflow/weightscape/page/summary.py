@@ -46,10 +46,10 @@ def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
     keys = ["family", "dose"]
     trained = set(runs[keys].itertuples(index=False, name=None))
     measured = set(seen[seen["dataset"] == dataset][keys].itertuples(index=False, name=None))
-    lacking = sorted(
-        measured - trained, key=lambda pair: (style.ordered([pair[0] for pair in measured]).index(pair[0]), pair[1])
-    )
-    names = ", ".join(f"{style.look(family).title} {dose}" for family, dose in lacking)
+    lacking = measured - trained
+    families = style.ordered({family for family, _ in lacking})
+    doses = {family: sorted(dose for name, dose in lacking if name == family) for family in families}
+    names = ", ".join(f"{style.look(family).title} {dose}" for family in families for dose in doses[family])
     return [f"no run is finished of {names}, which the figures and tests therefore lack."] if names else []
 
 
