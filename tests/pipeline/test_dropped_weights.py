@@ -118,11 +118,12 @@ def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
 def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:
     more = project / "study.yaml"
     more.write_text(STUDY + "spectra: {farms: true}\n")
-    done = snakemake(project)
-    assert done.returncode != 0
-    sentence = r"^error: this plan trains 2 runs again, about 2.0 GPU hours .*allow_retraining=true"
-    assert re.search(sentence, done.stderr + done.stdout, re.MULTILINE), done.stderr[-2000:]
-    assert "Traceback" not in done.stderr
+    for dry in ((), ("--dry-run",)):
+        done = snakemake(project, *dry)
+        assert done.returncode != 0
+        sentence = r"^error: this plan trains 2 runs again, about 2.0 GPU hours .*allow_retraining=true"
+        assert re.search(sentence, done.stderr + done.stdout, re.MULTILINE), done.stderr[-2000:]
+        assert "Traceback" not in done.stderr
     allowed = snakemake(project, "--config", "allow_retraining=true")
     assert allowed.returncode == 0, allowed.stderr[-2000:]
     assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}

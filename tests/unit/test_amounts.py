@@ -76,11 +76,11 @@ def test_further_images_that_are_not_there_are_counted() -> None:
         checked(with_value("data/digits/splits/extra", 500))
 
 
-def test_images_of_a_pipeline_are_counted_where_the_config_tells_the_classes() -> None:
+def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: Path) -> None:
     config = with_value("generate/kind", "text_to_image")
     config["data"]["folder"] = {
         "source": "image_folder",
-        "root": ".",
+        "root": str(tmp_path),
         "image": {"size": 28, "channels": 1, "pixel_limit": 1000},
         "classes": ["cat", "dog"],
         "per_class": "all",
@@ -92,9 +92,11 @@ def test_images_of_a_pipeline_are_counted_where_the_config_tells_the_classes() -
     for recipe in config["generate"]["recipes"]:
         recipe["images_per_class"] = 499
     with pytest.raises(UserError, match=r"needs 1000 images by recipe .* has 499 for each of 2 classes of folder"):
-        amounts.check(config)
-    config["data"]["folder"]["classes"] = 3
-    amounts.check(config)
+        amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 2)})
+    amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 3)})
+    config["generate"]["shards"] = 1498
+    with pytest.raises(UserError, match=r"generate.shards = 1498 is more than the 1497 images of recipe 'plain'"):
+        amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 3)})
 
 
 def test_a_resolution_that_is_no_lower_is_said() -> None:

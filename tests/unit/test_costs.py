@@ -68,6 +68,26 @@ def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> No
         assert word in text
 
 
+def test_a_study_of_tables_has_no_cost() -> None:
+    study = ROOT / "workflow" / "studies" / "published.yaml"
+    arguments = argparse.Namespace(times=[1], assumed=cost.ASSUMED, config=ROOT / "config.yaml", configfile=study)
+    with pytest.raises(UserError, match=r"starts from published tables and trains nothing: name one that"):
+        cost.run(arguments)
+
+
+def test_images_of_ones_own_are_counted(config: dict[str, Any], tmp_path: Path) -> None:
+    for part, count in (("train", 7), ("test", 2)):
+        for name in ("cat", "dog"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                (tmp_path / part / name / f"{number}.png").touch()
+    own = copy.deepcopy(config)
+    block = own["data"]["cifar10"] | {"source": "image_folder", "root": str(tmp_path), "ood": {}}
+    own["data"]["cifar10"] = block | {"splits": {"train": "all", "val": 2, "test": "all", "extra": 4}}
+    size = expected_images.sizes_of(own, "cifar10", {})
+    assert size.splits == {"train": 8, "val": 2, "test": 4, "extra": 4} and size.classes == 2
+
+
 def test_a_cap_per_class_lowers_both_parts(config: dict[str, Any]) -> None:
     capped = copy.deepcopy(config)
     capped["data"]["cifar10"]["per_class"] = 600

@@ -1,11 +1,13 @@
+import contextlib
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from weightscape import interventions, own_files, slices, study
+from weightscape import interventions, slices, study
 from weightscape.config import checked
 from weightscape.errors import UserError
 
@@ -274,22 +276,36 @@ def test_what_is_not_there_is_said_before_the_first_job(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("classes", "message"),
+    ("path", "value", "message"),
     [
-        (["cat", "lion"], r"classes has 'lion', but \S+/train has cat, dog: correct it"),
-        (3, r"classes = 3, but \S+/train has 2: lower it or write all"),
+        ("pipeline/model", "./nosd", r"generate.pipeline.model = './nosd' is no folder: correct it"),
+        ("pipeline/model", "a/b/c", r"generate.pipeline.model = 'a/b/c' is no folder"),
+        ("pipeline/model", "{folder}", r"has no model_index.json in it: name the folder that save_pretrained wrote"),
+        ("gate/model", "/no/clip", r"generate.gate.model = '/no/clip' is no folder"),
+        ("gate/model", "{folder}", r"has no config.json in it: name the folder that save_pretrained wrote"),
+        ("pipeline/model", "someone/diffusion", None),
     ],
 )
-def test_classes_that_a_folder_lacks_are_said_before_the_first_job(tmp_path, classes, message: str) -> None:
-    for name in ("cat", "dog"):
-        (tmp_path / "train" / name).mkdir(parents=True)
-    block = {"source": "image_folder", "root": str(tmp_path), "parts": None, "ood": {}, "classes": classes}
-    with pytest.raises(UserError, match=message):
-        own_files.check_data({"data": {"mine": block}}, "mine")
-    own_files.check_data({"data": {"mine": block | {"classes": ["dog", "cat"]}}}, "mine")
-    (tmp_path / "train").rename(tmp_path / "training")
-    with pytest.raises(UserError, match="root has no folder train in it"):
-        own_files.check_data({"data": {"mine": block}}, "mine")
+def test_models_that_are_not_there_are_said_before_the_first_job(
+    tmp_path: Path, path: str, value: str, message: str | None
+) -> None:
+    config = edited("generate/kind", "text_to_image")
+    config["generate"]["gate"]["classifier"] = "zero_shot"
+    block, key = path.split("/")
+    config["generate"][block][key] = value.format(folder=tmp_path)
+    with pytest.raises(UserError, match=message) if message else contextlib.nullcontext():
+        checked(config)
+
+
+def test_a_safety_checker_that_a_pipeline_lacks_is_said_before_the_first_job(tmp_path: Path) -> None:
+    config = edited("generate/kind", "text_to_image")
+    config["generate"]["pipeline"] |= {"model": str(tmp_path), "safety_checker": True}
+    index = tmp_path / "model_index.json"
+    index.write_text(json.dumps({"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"]}))
+    checked(config)
+    index.write_text(json.dumps({"safety_checker": [None, None]}))
+    with pytest.raises(UserError, match=r"safety_checker = true, but .* has none: set it to false, or add one"):
+        checked(config)
 
 
 def test_runs_are_evaluated_on_the_training_images_where_doses_are_matched_on_their_loss() -> None:

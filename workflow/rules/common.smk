@@ -43,12 +43,14 @@ from weightscape import (
     slices,
     stopping,
     study,
+    telling,
 )
 from weightscape.config import check_tables, checked
 from weightscape.page.order import chapter_of
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 stopping.in_own_thread(JobScheduler)
+telling.logs_of_failed_jobs(workflow.logger_manager.logger)
 
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
@@ -189,6 +191,8 @@ def stop_before_the_first_job(jobs):
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
 
+
+telling.in_dry_runs(JobScheduler, stop_before_the_first_job)
 
 AGGREGATED = [
     "runs",

@@ -1,7 +1,7 @@
 """What the doses, splits and scales of a config ask for must be there: checked before the first job."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from weightscape import recipes, study
 from weightscape.errors import UserError
@@ -18,11 +18,24 @@ CLASSES = 10
 """Of those sets."""
 
 
-def check(config: Config) -> None:
-    """A `UserError` names the first amount that cannot be had."""
-    for dataset in config["study"]["datasets"]:
+Counted = tuple[Mapping[str, int], int]
+"""Images per split and the number of classes of a data set, as counted on disk."""
+
+
+class Known(NamedTuple):
+    """What is known of a data set before it is read: images per split, or `all`; its classes, or None."""
+
+    splits: Mapping[str, Any]
+    classes: int | None
+
+
+def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
+    """A `UserError` names the first amount that cannot be had; `counted` knows each data set, as far as it can."""
+    known = {name: _known(config["data"][name], counted[name]) for name in config["study"]["datasets"]}
+    for dataset, sizes in known.items():
         _check_packaged(config["data"][dataset], dataset)
-        _check_rows(config, dataset)
+        _check_rows(config, dataset, sizes)
+        _check_shards(config, dataset, sizes)
     for family in config["study"]["families"]:
         for dose, values in config["families"][family]["doses"].items():
             key = f"config: families.{family}.doses.{dose}"
@@ -30,13 +43,39 @@ def check(config: Config) -> None:
                 steps = config["finetune"]["steps"]
                 raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
             _check_effect(config, family, dose, key)
-            for dataset in config["study"]["datasets"]:
-                _check_share(config, dataset, family, values, key)
+            for dataset, sizes in known.items():
+                if "share" in values and isinstance(sizes.splits["train"], int):
+                    _check_share(config, dataset, sizes, family, dose)
 
 
-def _check_rows(config: Config, dataset: str) -> None:
+def _known(block: Config, counted: Counted | None) -> Known:
+    """As counted on disk, as packaged, or as the config says it."""
+    if counted is not None:
+        return Known(*counted)
+    if block["source"] in SIZES:
+        return Known(block["splits"], CLASSES)
+    chosen = block["classes"]
+    named = chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None
+    return Known(block["splits"], named)
+
+
+def _check_shards(config: Config, dataset: str, known: Known) -> None:
+    """Every job of a pipeline must have an image to make."""
+    block = config["generate"]
+    if block["kind"] == "ddpm" or known.classes is None or not study.uses_generator(config):
+        return
+    for name in recipes.names(config):
+        images = recipes.images_per_class(config, name, dataset) * known.classes
+        if images < block["shards"]:
+            raise UserError(
+                f"config: generate.shards = {block['shards']} is more than the {images} images of recipe {name!r} for "
+                f"{dataset}: lower it to {images} or less"
+            )
+
+
+def _check_rows(config: Config, dataset: str, known: Known) -> None:
     """Every measured set must have twice the rows at which sets are compared (METHODS 5)."""
-    rows, train = config["diversity"]["common_rows"], config["data"][dataset]["splits"]["train"]
+    rows, train = config["diversity"]["common_rows"], known.splits["train"]
     measured = set(config["study"]["families"]) & set(study.DIVERSITY_FAMILIES)
     if measured and isinstance(train, int) and rows > train // 2:
         raise UserError(
@@ -82,35 +121,23 @@ def _check_resolutions(config: Config, operations: Sequence[Mapping[str, Any]], 
                 )
 
 
-def _check_share(config: Config, dataset: str, family: str, values: Config, key: str) -> None:
-    """The images that a share asks for, where their number is known before the data are read."""
-    block, splits = config["data"][dataset], config["data"][dataset]["splits"]
-    train = splits["train"]
-    if "share" not in values or not isinstance(train, int):
-        return
-    wanted, text = round(values["share"] * train), f"{key}.share = {values['share']}"
+def _check_share(config: Config, dataset: str, known: Known, family: str, dose: str) -> None:
+    """The images that a share asks for must be there."""
+    values, train, extra = config["families"][family]["doses"][dose], known.splits["train"], known.splits["extra"]
+    wanted, text = round(values["share"] * train), f"config: families.{family}.doses.{dose}.share = {values['share']}"
     if wanted < 1:
         raise UserError(f"{text} is less than one of {train} images; raise it")
     if family == "duplicate" and wanted >= train:
         raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
-    if family == "real_add" and isinstance(splits["extra"], int) and wanted > splits["extra"]:
+    if family == "real_add" and isinstance(extra, int) and wanted > extra:
         raise UserError(
-            f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {splits['extra']}; raise that, "
+            f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}; raise that, "
             "or lower the share"
         )
-    classes = _classes(block)
-    if "recipe" in values and classes is not None:
+    if "recipe" in values and known.classes is not None:
         each = recipes.images_per_class(config, values["recipe"], dataset)
-        if wanted > each * classes:
+        if wanted > each * known.classes:
             raise UserError(
                 f"{text} needs {wanted} images by recipe {values['recipe']!r}, but generate.recipes has {each} "
-                f"for each of {classes} classes of {dataset}; raise that, or lower the share"
+                f"for each of {known.classes} classes of {dataset}; raise that, or lower the share"
             )
-
-
-def _classes(block: Config) -> int | None:
-    """The classes of a data set, where the config tells their number."""
-    if block["source"] in SIZES:
-        return CLASSES
-    chosen = block["classes"]
-    return chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None

@@ -11,13 +11,17 @@ from weightscape.study import Config, uses_generator
 
 Settings = dict[str, Any]
 
+TORCHVISION = ("name", "parts", "options")
+HUB = ("path", "configuration", "revision", "parts")
+"""The keys of a data set that say what is downloaded."""
+
 
 def settings(config: Config, asset: str) -> Settings:
     """The settings of one fetch."""
     kind, _, name = asset.partition("-")
     if kind == "data":
         block = config["data"][name]
-        keys = ("name", "parts") if block["source"] == "torchvision" else ("path", "revision", "parts")
+        keys = HUB if block["source"] == "huggingface" else TORCHVISION
         return {"kind": block["source"], **{key: block[key] for key in keys}}
     if kind == "backbone":
         return {"kind": "backbone", "model": config["backbones"][name]["model"]}

@@ -196,7 +196,7 @@ def _check_references(config: Config) -> None:
         _check_normalisation(config["backbones"][backbone]["input"], f"backbones.{backbone}.input")
     own_files.check_generator(config)
     recipes.check(config)
-    amounts.check(config)
+    amounts.check(config, {dataset: own_files.sizes(config, dataset) for dataset in chosen["datasets"]})
 
 
 def _check_family(config: Config, family: str) -> None:

@@ -1,12 +1,13 @@
-"""How many images a study's splits are expected to hold, before any is read: from its config, and for `all` from what
-is known of the source (`workflow/report/cost.yaml`). Counts that neither states are assumed, and named.
+"""How many images a study's splits are expected to hold, before any is read: counted where they are files of one's own,
+else from the config, and for `all` from what is known of the source (`workflow/report/cost.yaml`). Counts that nothing
+states are assumed, and named.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weightscape import amounts, study
+from weightscape import amounts, own_files, study
 from weightscape.datasets.pools import ALL, counted
 from weightscape.errors import UserError
 
@@ -40,7 +41,12 @@ def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
     if "image" not in block:
         counts = {**block["splits"], **{f"ood-{name}": ood["images"] for name, ood in block["ood"].items()}}
         return Sizes(counts, amounts.CLASSES, (1, amounts.SIDE, amounts.SIDE))
-    source = known.get(block.get("name") or block.get("path") or block.get("root"))
+    image = block["image"]
+    shape = (image["channels"], image["size"], image["size"])
+    on_disk = own_files.sizes(config, dataset)
+    if on_disk is not None:
+        return Sizes(*on_disk, shape)
+    source = known.get(block.get("name") or block["path"])
     if source is None:
         raise UserError(f"the number of images of data.{dataset} is not known: add it to images in cost.yaml")
     classes = source["classes"] if block["classes"] == ALL else _number(block["classes"])
@@ -59,8 +65,7 @@ def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
             count = known[UNSTATED]
             unstated.append(f"data.{dataset}.ood.{name}")
         counts[f"ood-{name}"] = count
-    image = block["image"]
-    return Sizes(counts, classes, (image["channels"], image["size"], image["size"]), tuple(unstated))
+    return Sizes(counts, classes, shape, tuple(unstated))
 
 
 def _number(classes: Any) -> int:

@@ -24,7 +24,8 @@ def torchvision_set(settings: Mapping[str, Any]) -> Facts:
     root = cache.folder() / "torchvision" / settings["name"]
     root.mkdir(parents=True, exist_ok=True)
     parts = [part for part in settings["parts"].values() if part is not None]
-    images = {part: len(torchvision_sets.opened(settings["name"], root, part, download=True)) for part in parts}
+    name, options = settings["name"], settings["options"]
+    images = {part: len(torchvision_sets.opened(name, root, part, options, download=True)) for part in parts}
     return {"images": images, "files": digests(root, (path for path in root.iterdir() if path.is_file()))}
 
 
@@ -33,7 +34,7 @@ def huggingface_set(settings: Mapping[str, Any]) -> Facts:
     from weightscape.datasets import hub
 
     parts = [part for part in settings["parts"].values() if part is not None]
-    loaded = {part: hub.loaded(settings["path"], part, settings["revision"], network=True) for part in parts}
+    loaded = {part: hub.loaded(hub.where(settings), part, network=True) for part in parts}
     files = [Path(file["filename"]) for source in loaded.values() for file in source.cache_files]
     return {
         "images": {part: len(source) for part, source in loaded.items()},

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.files import read_json
 
 KEYWORDS = ("wheel", "hub", "none")
 """Values of a backbone's `weights` that are no path."""
@@ -21,8 +22,8 @@ def check_data(config: Mapping[str, Any], dataset: str) -> None:
         )
     if block.get("root") is not None:
         _folder(f"data.{dataset}.root", block["root"])
-        if block["source"] == "image_folder":
-            _classes(f"data.{dataset}", Path(block["root"]) / "train", block["classes"])
+    if block["source"] == "huggingface":
+        _check_hub(f"data.{dataset}", block)
     for name, ood in block["ood"].items():
         key = f"data.{dataset}.ood.{name}"
         if "root" in ood:
@@ -45,17 +46,39 @@ def check_data(config: Mapping[str, Any], dataset: str) -> None:
         raise UserError(f"config: data.{dataset}.domain = {block['domain']!r} needs a column: set columns.domain")
 
 
-def _classes(key: str, train: Path, wanted: str | int | list[str]) -> None:
-    """The classes that are asked for must be folders below `train`."""
-    if not train.is_dir():
-        raise UserError(f"config: {key}.root has no folder train in it: put the training images into train/CLASS/")
-    known = sorted(entry.name for entry in train.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    some = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
-    if isinstance(wanted, int) and wanted > len(known):
-        raise UserError(f"config: {key}.classes = {wanted}, but {train} has {len(known)}: lower it or write all")
-    lacking = [name for name in wanted if name not in known] if isinstance(wanted, list) else []
-    if lacking:
-        raise UserError(f"config: {key}.classes has {lacking[0]!r}, but {train} has {some}: correct it")
+LISTED = ("image_folder", "arrays")
+"""Sources whose images can be counted without a package that takes seconds to import."""
+
+
+def sizes(config: Mapping[str, Any], dataset: str) -> tuple[dict[str, int], int] | None:
+    """Images per split and the number of classes of a data set of one's own files; None for other sources."""
+    block = config["data"][dataset]
+    if block["source"] not in LISTED:
+        return None
+    from weightscape.datasets import sources
+
+    try:
+        return sources.sizes_of(block)
+    except UserError as fault:
+        raise UserError(f"config: data.{dataset}: {fault}") from None
+
+
+def _check_hub(key: str, block: Mapping[str, Any]) -> None:
+    """A data set in a folder must be there; one that `save_to_disk` wrote tells its parts and columns."""
+    _hub_or_folder(f"{key}.path", block["path"])
+    saved = Path(block["path"])
+    if not (saved / "dataset_dict.json").is_file():
+        return
+    known = read_json(saved / "dataset_dict.json").get("splits", [])
+    for part in block["parts"].values():
+        if part is not None and part not in known:
+            raise UserError(f"config: {key}.parts has {part!r}, but {saved} has {', '.join(known)}: correct it")
+    columns = read_json(saved / known[0] / "dataset_info.json").get("features", {}) if known else {}
+    for kind, name in block["columns"].items():
+        if name is not None and columns and name not in columns:
+            raise UserError(
+                f"config: {key}.columns.{kind} = {name!r}, but {saved} has {', '.join(columns)}: correct it"
+            )
 
 
 def has_domains(block: Mapping[str, Any]) -> bool:
@@ -76,11 +99,42 @@ def check_backbone(config: Mapping[str, Any], backbone: str) -> None:
 
 
 def check_generator(config: Mapping[str, Any]) -> None:
-    """The folder of LoRA weights must be there."""
+    """Folders of a pipeline, of LoRA weights and of the gate's model must be there, and be such."""
     block = config["generate"]
-    lora = block["pipeline"]["lora"]
-    if block["kind"] != "ddpm" and lora is not None:
-        _folder("generate.pipeline.lora", lora)
+    if block["kind"] != "ddpm":
+        pipeline = block["pipeline"]
+        if pipeline["lora"] is not None:
+            _folder("generate.pipeline.lora", pipeline["lora"])
+        _check_pipeline(pipeline)
+    if block["gate"]["classifier"] == "zero_shot":
+        _model_folder("generate.gate.model", block["gate"]["model"], "config.json")
+
+
+def _check_pipeline(pipeline: Mapping[str, Any]) -> None:
+    """A folder's index says which parts a pipeline has."""
+    index = _model_folder("generate.pipeline.model", pipeline["model"], "model_index.json")
+    if index is not None and pipeline["safety_checker"] and not any(read_json(index).get("safety_checker") or []):
+        raise UserError(
+            f"config: generate.pipeline.safety_checker = true, but {pipeline['model']} has none: set it to false, or "
+            "add one to that folder"
+        )
+
+
+def _model_folder(key: str, model: str, index: str) -> Path | None:
+    """The file by which a model's folder is known; None for a hub id."""
+    _hub_or_folder(key, model)
+    folder = Path(model)
+    if not folder.is_dir():
+        return None
+    if not (folder / index).is_file():
+        raise UserError(f"config: {key} = {model!r} has no {index} in it: name the folder that save_pretrained wrote")
+    return folder / index
+
+
+def _hub_or_folder(key: str, text: str) -> None:
+    """What can be no hub id (OWNER/NAME) must be a folder."""
+    if text.startswith((".", "/", "~")) or text.count("/") > 1:
+        _folder(key, text)
 
 
 def _folder(key: str, path: str) -> None:

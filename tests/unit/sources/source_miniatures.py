@@ -41,10 +41,10 @@ DOMAINS = ["real", "sketch"]
 def cifar_block(root: Path | None) -> dict[str, Any]:
     parts = {"train": "train", "test": "test"}
     image = IMAGE | {"size": 32}
-    return block("torchvision", name="CIFAR10", root=root and str(root), parts=parts, image=image)
+    return block("torchvision", name="CIFAR10", root=root and str(root), parts=parts, options={}, image=image)
 
 
 def hub_block(path: Path, **more: Any) -> dict[str, Any]:
     columns = {"image": "img", "label": "kind", "domain": "style"}
-    settings = {"path": str(path), "revision": None, "columns": columns, "domain": "real"}
+    settings = {"path": str(path), "configuration": None, "revision": None, "columns": columns, "domain": "real"}
     return block("huggingface", parts={"train": "train", "test": None}, **settings) | more

@@ -24,7 +24,7 @@ def test_what_lies_in_the_cache_is_recorded_and_read_from_there(cifar: Path, cac
     place = cache / "torchvision" / "CIFAR10"
     place.parent.mkdir(parents=True)
     cifar.rename(place)
-    settings = {"kind": "torchvision", "name": "CIFAR10", "parts": {"train": "train", "test": "test"}}
+    settings = {"kind": "torchvision", "name": "CIFAR10", "parts": {"train": "train", "test": "test"}, "options": {}}
     record = tmp_path / "results" / "1_data" / "fetched" / "data-cifar10.json"
     fetch.main(["--settings", json.dumps(settings), "--out", str(record)])
     assert json.loads(record.read_text())["facts"]["images"] == {"train": 50, "test": 20}
@@ -36,7 +36,8 @@ def test_a_datasets_folder_is_recorded_by_its_files(hub: dict[str, Path], cache:
     from weightscape.fetching import fetch
 
     parts = {"train": "train", "test": None}
-    facts = fetch({"kind": "huggingface", "path": str(hub["saved"]), "revision": None, "parts": parts})
+    where = {"path": str(hub["saved"]), "configuration": None, "revision": None}
+    facts = fetch({"kind": "huggingface", **where, "parts": parts})
     assert facts["images"] == {"train": 36} and len(facts["files"]) == 1
 
 

@@ -39,7 +39,8 @@ def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub:
         ({"columns": columns | {"image": "image"}}, "has no column 'image'; it has img, kind, style"),
         ({"columns": columns | {"image": "kind"}}, "has ClassLabel in the column 'kind', not images"),
         ({"columns": columns | {"label": "img"}}, "has Image in the column 'img', not one name or number per image"),
-        ({"parts": {"train": "training", "test": None}}, "has no part 'training'"),
+        ({"parts": {"train": "training", "test": None}}, "has no part 'training'; it has train: correct `parts`"),
+        ({"configuration": "large"}, "save_to_disk, which keeps one configuration: set `configuration` to null"),
     ):
         with pytest.raises(UserError, match=message):
             sources.pool_of(good | change, "train", SPLITS, 0)
@@ -57,7 +58,7 @@ def test_columns_of_bytes_and_of_paths_hold_images(tmp_path: Path, form: str) ->
     features = datasets.Features(img=feature, kind=text)
     rows = datasets.Dataset.from_list([{"img": value, "kind": "x"}], features=features)
     datasets.DatasetDict(train=rows).save_to_disk(str(tmp_path))
-    pool = hub_sets.part(str(tmp_path), "train", {"image": "img", "label": "kind", "domain": None})
+    pool = hub_sets.part(hub_sets.Where(str(tmp_path)), "train", {"image": "img", "label": "kind", "domain": None})
     assert pool.encoded is not None and pool.encoded(np.array([0])) == [path if form == "string" else content]
 
 
@@ -123,3 +124,59 @@ def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monke
         sources.pool_of(source | {"parts": {"train": "train", "test": "odd"}}, "test", splits, 0)
     chosen = source | {"parts": {"train": "train", "test": "odd"}, "classes": ["b", "a"]}
     assert sorted(sources.pool_of(chosen, "test", splits, 0).labels) == [0, 1]
+
+
+@pytest.mark.parametrize("split", [None, "test"])
+def test_a_saved_data_set_without_parts_is_one_part(tmp_path: Path, split: str | None) -> None:
+    import datasets
+
+    features = datasets.Features(img=datasets.Image(decode=False), kind=datasets.ClassLabel(names=["x", "y"]))
+    rows = [{"img": {"bytes": b"", "path": None}, "kind": row % 2} for row in range(4)]
+    whole = datasets.Dataset.from_list(rows, features=features, split=datasets.Split(split) if split else None)
+    whole.save_to_disk(str(tmp_path / "saved"))
+    where, columns = hub_sets.Where(str(tmp_path / "saved")), {"image": "img", "label": "kind", "domain": None}
+    own, other = ("train", "test") if split is None else ("test", "train")
+    assert hub_sets.part(where, own, columns).labels.tolist() == [0, 1, 0, 1]
+    for wrong in (other, "nonsense"):
+        with pytest.raises(UserError, match=f"has no part '{wrong}'; it has {own}: correct `parts`"):
+            hub_sets.part(where, wrong, columns)
+
+
+def test_one_configuration_of_several_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    features = datasets.Features(img=datasets.Image(decode=False), kind=datasets.ClassLabel(names=["x", "y"]))
+    for name, count in (("small", 2), ("large", 4)):
+        rows = [{"img": {"bytes": b"", "path": None}, "kind": row % 2} for row in range(count)]
+        (tmp_path / "sets" / name).mkdir(parents=True)
+        datasets.Dataset.from_list(rows, features=features).to_parquet(str(tmp_path / "sets" / name / "train.parquet"))
+    listed = [f"- config_name: {name}\n  data_dir: {name}" for name in ("small", "large")]
+    (tmp_path / "sets" / "README.md").write_text("\n".join(["---", "configs:", *listed, "---"]))
+    columns = {"image": "img", "label": "kind", "domain": None}
+    found = {
+        name: len(hub_sets.part(hub_sets.Where(str(tmp_path / "sets"), name), "train", columns).labels)
+        for name in ("small", "large")
+    }
+    assert found == {"small": 2, "large": 4}
+    for wrong in (None, "huge"):
+        with pytest.raises(UserError, match=r"cannot be read .*small.*large.*correct `path`, `configuration` and `pa"):
+            hub_sets.part(hub_sets.Where(str(tmp_path / "sets"), wrong), "train", columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"path": "./none"}, "config: data.a.path = './none' is no folder"),
+        ({"parts": {"train": "training", "test": None}}, "config: data.a.parts has 'training', but "),
+        ({"columns": {"image": "png", "label": "kind", "domain": "style"}}, "data.a.columns.image = 'png', but "),
+    ],
+)
+def test_a_folder_that_cannot_be_what_the_config_says_is_said_before_the_first_job(
+    hub: dict[str, Path], change: dict[str, Any], sentence: str
+) -> None:
+    block = hub_block(hub["saved"]) | {"ood": {}}
+    own_files.check_data({"data": {"a": block}}, "a")
+    own_files.check_data({"data": {"a": block | {"path": "someone/images"}}}, "a")
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        own_files.check_data({"data": {"a": block | change}}, "a")

@@ -1,5 +1,6 @@
 """An image folder: splits, classes, unreadable files."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from source_miniatures import SPLITS, block, run
 
+from weightscape import own_files
 from weightscape.datasets import image_folder, pools, sources
 from weightscape.errors import UserError
 from weightscape.images import map_shard
@@ -151,3 +153,44 @@ def test_more_images_than_there_are_is_said() -> None:
     with pytest.raises(UserError, match=r"ask for 70 images and more .* has 60: lower the counts"):
         pools.counted({"train": "all", "val": 70}, 60)
     assert pools.counted({"train": "all", "val": 7, "test": "all"}, 18) == {"train": 6, "val": 7, "test": 5}
+
+
+def test_hidden_files_and_folders_are_no_images(folder: Path, tmp_path: Path) -> None:
+    (folder / "train" / "a" / "._000.png").write_bytes(b"of macOS")
+    (folder / "train" / "a" / "more.png").mkdir()
+    (folder / "train" / ".cache").mkdir()
+    assert len(image_folder.part(folder, "train").labels) == 60
+
+
+def test_splits_that_leave_a_class_without_a_training_image_are_said(folder: Path) -> None:
+    source = block("image_folder", root=str(folder), per_class=3)
+    splits = {"train": 2, "val": 3, "test": "all", "extra": 4}
+    with pytest.raises(UserError, match=r"leave no image to train on of 1 of 3 classes \([abc]\): lower val"):
+        sources.pool_of(source, "val", splits, 0)
+    assert len(sources.pool_of(source, "test", splits, 0).labels) == 9
+    assert len(sources.pool_of(source, "train", splits | {"train": 3, "val": 2}, 0).labels) == 3
+
+
+OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"classes": ["a", "lion"]}, "class 'lion' is not in the data set; it has a, b, c: correct `classes`"),
+        ({"classes": 4}, "classes = 4, but the data set has 3: lower it or write all"),
+        ({"ood": {"far": OOD["far"] | {"domain": "ink"}}}, "ood/ink does not exist"),
+        ({"ood": {"far": OOD["far"] | {"images": 9}}}, "has 8: lower the counts"),
+        ({"splits": SPLITS | {"val": 70}}, "has 60: lower the counts"),
+        ({"splits": SPLITS | {"test": 16}}, "has 15: lower the counts"),
+        ({"per_class": 4}, "has 12: lower the counts"),
+    ],
+)
+def test_what_a_folder_lacks_is_said_before_the_first_job(folder: Path, change: Any, sentence: str) -> None:
+    source = block("image_folder", root=str(folder), splits=SPLITS, ood=OOD)
+    assert own_files.sizes({"data": {"mine": source}}, "mine") == (
+        {"train": 48, "val": 6, "test": 15, "extra": 6, "ood-far": 3},
+        3,
+    )
+    with pytest.raises(UserError, match="^config: data.mine: .*" + re.escape(sentence)):
+        own_files.sizes({"data": {"mine": source | change}}, "mine")

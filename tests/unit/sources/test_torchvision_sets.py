@@ -1,10 +1,13 @@
 """Sets of torchvision: CIFAR-10 as it is on disk."""
 
 import pickle
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from source_miniatures import cifar_block, run
 
 from weightscape.commands.settings import load
@@ -31,7 +34,7 @@ def test_files_that_are_not_there_are_said_with_what_to_do(tmp_path: Path) -> No
         torchvision_sets.part("CIFAR11", tmp_path, "train")
     with pytest.raises(UserError, match="no data set 'VisionDataset2'"):
         torchvision_sets.part("VisionDataset2", tmp_path, "train")
-    with pytest.raises(UserError, match="Flowers102 has no part 'trainval'"):
+    with pytest.raises(UserError, match=r"Flowers102 refuses its part 'trainval' or its options .*Unknown value"):
         torchvision_sets.part("Flowers102", tmp_path, "trainval")
 
 
@@ -67,6 +70,73 @@ def test_parts_that_a_set_does_not_have_are_refused(cifar: Path, tmp_path: Path)
         torchvision_sets.part("CIFAR10", cifar, "training")
     with pytest.raises(UserError, match=r"EuroSAT has no parts, so none called 'test': set parts.test to null"):
         torchvision_sets.part("EuroSAT", tmp_path, "test")
+
+
+@pytest.fixture
+def emnist(tmp_path: Path) -> Path:
+    """EMNIST's letters in their own files: 26 training and 4 test images of the class of their number."""
+    raw = tmp_path / "EMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 26), ("test", 4)):
+        labels = (np.arange(count) % 26 + 1).astype(np.uint8)
+        pixels = np.repeat(labels, 28 * 28)
+        for kind, header, content in (("images", [2051, count, 28, 28], pixels), ("labels", [2049, count], labels)):
+            path = raw / f"emnist-letters-{part}-{kind}-idx{len(header) - 1}-ubyte"
+            path.write_bytes(np.array(header, ">i4").tobytes() + content.tobytes())
+    return tmp_path
+
+
+def test_the_parts_of_a_set_that_has_options_are_told_apart(emnist: Path) -> None:
+    train, test = (torchvision_sets.part("EMNIST", emnist, part, {"split": "letters"}) for part in ("train", "test"))
+    assert len(train.labels) == 26 and test.labels.tolist() == [1, 2, 3, 4]
+    assert [train.classes[label] for label in train.labels[:3]] == ["a", "b", "c"]
+    assert test.pixels is not None and test.pixels(np.array([2])).max() == 3
+    for options, sentence in (
+        ({"split": "words"}, r"EMNIST refuses its part 'train' or its options .*Valid values are"),
+        ({}, r"EMNIST refuses its part 'train' or its options .*missing .*'split'"),
+        ({"splits": "letters"}, r"EMNIST has no option 'splits'; it has split: correct `options`"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            torchvision_sets.part("EMNIST", emnist, "train", options)
+    with pytest.raises(UserError, match="DTD takes its part by split: write it into `parts`, not into `options`"):
+        torchvision_sets.part("DTD", emnist, "train", {"split": "val"})
+
+
+def test_classes_with_several_names_are_called_by_the_first(tmp_path: Path) -> None:
+    root = tmp_path / "imagenette2"
+    for part, name in product(("train", "val"), ("n01440764", "n02102040")):
+        (root / part / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(root / part / name / "1.JPEG")
+    pool = torchvision_sets.part("Imagenette", tmp_path, "val")
+    assert pool.classes == ["tench", "English springer"] and pool.labels.tolist() == [0, 1]
+    twice = Listed(classes=[("crane", "bird"), ("crane",), ("tench", "Tinca tinca"), "cat"])
+    assert torchvision_sets._classes(twice) == ["crane, bird", "crane", "tench", "cat"]
+
+
+def test_categories_are_names_of_classes_and_a_lacking_file_is_no_wrong_part(tmp_path: Path) -> None:
+    root = tmp_path / "caltech101"
+    for name in ("101_ObjectCategories/ant", "101_ObjectCategories/BACKGROUND_Google", "Annotations"):
+        (root / name).mkdir(parents=True)
+    for number in (1, 2):
+        Image.new("RGB", (8, 8)).save(root / "101_ObjectCategories" / "ant" / f"image_000{number}.jpg")
+    assert torchvision_sets.part("Caltech101", tmp_path, "train").classes == ["ant"]
+    (root / "101_ObjectCategories" / "BACKGROUND_Google").rmdir()
+    with pytest.raises(UserError, match=r"Caltech101 cannot be opened in .*put its files there"):
+        torchvision_sets.part("Caltech101", tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"), [({"split": "letters"}, None), ({"root": "/"}, "'root'"), ({"x": [1]}, "options.x")]
+)
+def test_options_are_plain_values_of_the_class(options: dict[str, Any], fault: str | None) -> None:
+    root = Path(__file__).parents[3]
+    paper = load(root / "config.yaml", root / "workflow" / "studies" / "paper.yaml")
+    paper["data"]["cifar10"]["options"] = options
+    if fault is None:
+        checked(paper)
+        return
+    with pytest.raises(UserError, match=fault):
+        checked(paper)
 
 
 class Listed:

@@ -29,6 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--times {less[0]} is no multiple of the seeds: give whole numbers of 1 or more")
     assumed = _assumed(arguments.assumed)
     config = load(arguments.config, arguments.configfile)
+    if config["study"]["start"] == "tables":
+        raise UserError(
+            f"study {config['study']['name']} starts from published tables and trains nothing: name one that starts "
+            "from data with --configfile"
+        )
     parts = [page(config, assumed, times) for times in arguments.times]
     text = "\n".join(
         [f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(config, assumed)]
@@ -111,11 +116,12 @@ def _of_generator(config: dict[str, Any]) -> list[str]:
 
 
 def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
-    from weightscape import expected_images
+    from weightscape import expected_images, own_files
 
     known = assumed["images"]
     sizes = {name: expected_images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
-    capped = [f"data.{name}" for name in sizes if config["data"][name].get("per_class", "all") != "all"]
+    assumed_sizes = [name for name in sizes if own_files.sizes(config, name) is None]
+    capped = [f"data.{name}" for name in assumed_sizes if config["data"][name].get("per_class", "all") != "all"]
     unstated = [name for size in sizes.values() for name in size.unstated]
     lines = []
     if capped:

@@ -5,6 +5,8 @@ name the image and its class; a further column may name the domain, of which one
 encoded files, so that they are decoded, counted and refused as those of every other source.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,41 +20,63 @@ ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
 """Types of columns that `datasets.Image` reads: a file's bytes, its path, or both."""
 
 
-def loaded(path: str, part: str, revision: str | None = None, network: bool = False) -> Any:
+@dataclass(frozen=True)
+class Where:
+    """A data set of the hub or of a folder; null for its only configuration and for the newest revision."""
+
+    path: str
+    configuration: str | None = None
+    revision: str | None = None
+
+
+def where(block: Mapping[str, Any]) -> Where:
+    """What a block of the config names."""
+    return Where(block["path"], block["configuration"], block["revision"])
+
+
+def loaded(where: Where, part: str, network: bool = False) -> Any:
     """The part `part` of the data set; from the cache alone unless `network`."""
     cache.set_up(network)
     import datasets
     from datasets.exceptions import DatasetsError
 
     datasets.disable_progress_bars()
+    path = where.path
     try:
         if _saved(Path(path)):
-            whole = datasets.load_from_disk(path)
-            return whole[part] if isinstance(whole, datasets.DatasetDict) else whole
-        return datasets.load_dataset(path, split=part, revision=revision)
-    except KeyError:
-        raise UserError(f"data set {path} has no part {part!r}: correct `parts`") from None
+            return _part_of(datasets.load_from_disk(path), where, part)
+        return datasets.load_dataset(path, where.configuration, split=part, revision=where.revision)
     except (OSError, ValueError, DatasetsError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path` and `parts`, or let the rule "
-            "`fetch` download it"
+            f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path`, `configuration` and `parts`, "
+            "or let the rule `fetch` download it"
         ) from None
+
+
+def _part_of(saved: Any, where: Where, part: str) -> Any:
+    """The part of what `save_to_disk` wrote; a single data set is the part that it was split off as, else `train`."""
+    import datasets
+
+    if where.configuration is not None:
+        raise UserError(
+            f"data set {where.path} was saved by save_to_disk, which keeps one configuration: set `configuration` to "
+            "null"
+        )
+    whole = isinstance(saved, datasets.DatasetDict)
+    parts = {str(name): one for name, one in saved.items()} if whole else {str(saved.split or "train"): saved}
+    if part not in parts:
+        raise UserError(f"data set {where.path} has no part {part!r}; it has {', '.join(parts)}: correct `parts`")
+    return parts[part]
 
 
 def _saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def part(
-    path: str,
-    part: str,
-    columns: dict[str, str | None],
-    domain: str | None = None,
-    revision: str | None = None,
-) -> Pool:
+def part(where: Where, part: str, columns: dict[str, str | None], domain: str | None = None) -> Pool:
     """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
-    source = loaded(path, part, revision)
+    source, path = loaded(where, part), where.path
     _check_columns(source, path, columns)
     image, label = str(columns["image"]), str(columns["label"])
     _check_kinds(source, path, columns)
@@ -76,11 +100,11 @@ def part(
     return whole if domain is None else whole.take(rows)
 
 
-def domains(path: str, part: str, columns: dict[str, str | None], revision: str | None = None) -> list[str]:
+def domains(where: Where, part: str, columns: dict[str, str | None]) -> list[str]:
     """The domains that one part holds."""
-    source = loaded(path, part, revision)
-    _check_columns(source, path, columns)
-    values, known = _names(source, str(columns["domain"]), path)
+    source = loaded(where, part)
+    _check_columns(source, where.path, columns)
+    values, known = _names(source, str(columns["domain"]), where.path)
     return [known[value] for value in np.unique(values)]
 
 

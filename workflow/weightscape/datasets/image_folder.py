@@ -14,6 +14,16 @@ from weightscape.errors import UserError
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
+def classes_in(folder: Path) -> list[str]:
+    """The sorted names of the folders in a folder; hidden ones are none."""
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def is_image(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file with the ending of an image; hidden ones (macOS's ._NAME) are none."""
+    return entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".") and entry.is_file()
+
+
 def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     """The images of `root/name`; `classes` are those of the training part, and None reads them off the folders."""
     folder = root / name if name else root
@@ -22,7 +32,7 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
             "are any test/ and ood/NAME/, each with a folder per class)"
         )
-    found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    found = classes_in(folder)
     if not found:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
     names = found if classes is None else classes
@@ -34,7 +44,7 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     empty: list[str] = []
     for name_of_class in found:
         with os.scandir(folder / name_of_class) as entries:
-            files = sorted(entry.path for entry in entries if entry.name.lower().endswith(ENDINGS))
+            files = sorted(entry.path for entry in entries if is_image(entry))
         if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
             empty.append(name_of_class)
         paths += files

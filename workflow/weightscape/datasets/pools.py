@@ -104,7 +104,21 @@ def split(train: Pool, test: Pool | None, wanted: dict[str, str | int], name: st
     else:
         pool = train
         wanted = {key: count for key, count in wanted.items() if test is None or key != "test"}
-    return pool.take(split_rows(pool.labels, counted(wanted, len(pool.labels)), rng)[name])
+    rows = split_rows(pool.labels, counted(wanted, len(pool.labels)), rng)
+    if "train" in rows:
+        _check_every_class(pool, rows["train"])
+    return pool.take(rows[name])
+
+
+def _check_every_class(pool: Pool, train: np.ndarray) -> None:
+    """The other splits must leave an image of every class to train on."""
+    lost = np.setdiff1d(pool.labels, pool.labels[train])
+    if len(lost):
+        some = ", ".join(pool.classes[label] for label in lost[:5]) + (", ..." if len(lost) > 5 else "")
+        raise UserError(
+            f"the splits leave no image to train on of {len(lost)} of {len(pool.classes)} classes ({some}): lower "
+            "val, test or extra, raise per_class, or choose other classes"
+        )
 
 
 def drawn(pool: Pool, images: str | int, rng: np.random.Generator) -> Pool:

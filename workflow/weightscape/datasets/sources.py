@@ -27,13 +27,29 @@ def form_of(block: Block) -> Form:
 
 def pool_of(block: Block, name: str, wanted: dict[str, str | int], seed: int) -> Pool:
     """The split `name` of a data set, of which `wanted` counts the splits."""
+    return split(*_chosen(block, seed), wanted, name, np.random.default_rng(seed))
+
+
+def sizes_of(block: Block) -> tuple[dict[str, int], int]:
+    """Images per split, and the number of classes: no image is read, but every fault of the block is found."""
+    train, test = _chosen(block, 0)
+    rng = np.random.default_rng(0)
+    found = {name: len(split(train, test, block["splits"], name, rng).labels) for name in block["splits"]}
+    for name, ood in block["ood"].items():
+        if ood["source"] == "corruption":
+            found[f"ood-{name}"] = found["test"] if ood["images"] == ALL else min(ood["images"], found["test"])
+        else:
+            found[f"ood-{name}"] = len(shifted(block, ood, 0).labels)
+    return found, len(train.classes)
+
+
+def _chosen(block: Block, seed: int) -> tuple[Pool, Pool | None]:
+    """The training and the test part, of the classes that are asked for, capped."""
     train = _part(block, "train")
     test = _part(block, "test", train.classes) if _has_test(block) else None
     train = of_classes(train, block["classes"])
     test = test and aligned(test, train.classes, every=block["classes"] == ALL)
-    train, test = (pool and _capped(pool, block, part, seed) for pool, part in ((train, "train"), (test, "test")))
-    assert train is not None
-    return split(train, test, wanted, name, np.random.default_rng(seed))
+    return _capped(train, block, "train", seed), test and _capped(test, block, "test", seed)
 
 
 def shifted(block: Block, ood: Block, seed: int) -> Pool:
@@ -68,10 +84,10 @@ def _part(block: Block, part: str, classes: list[str] | None = None) -> Pool:
     if source == "torchvision":
         from weightscape.datasets import torchvision_sets
 
-        return torchvision_sets.part(block["name"], torchvision_root(block), block["parts"][part])
+        return torchvision_sets.part(block["name"], torchvision_root(block), block["parts"][part], block["options"])
     from weightscape.datasets import hub
 
-    return hub.part(block["path"], block["parts"][part], block["columns"], block["domain"], block["revision"])
+    return hub.part(hub.where(block), block["parts"][part], block["columns"], block["domain"])
 
 
 def _domain(block: Block, domain: str, classes: list[str]) -> Pool:
@@ -85,9 +101,9 @@ def _domain(block: Block, domain: str, classes: list[str]) -> Pool:
     from weightscape.datasets import hub
 
     parts = [part for part in dict.fromkeys(block["parts"].values()) if part is not None]
-    path, columns, revision = block["path"], block["columns"], block["revision"]
-    holding = [part for part in parts if domain in hub.domains(path, part, columns, revision)]
-    pools = [hub.part(path, part, columns, domain, revision) for part in holding or parts]
+    where, columns = hub.where(block), block["columns"]
+    holding = [part for part in parts if domain in hub.domains(where, part, columns)]
+    pools = [hub.part(where, part, columns, domain) for part in holding or parts]
     names = list(dict.fromkeys(name for pool in pools for name in pool.classes))
     return _joined([aligned(pool, names, every=True) for pool in pools])
 
@@ -119,4 +135,4 @@ def torchvision_root(block: Block) -> Path:
     return Path(block["root"]) if block["root"] else cache.folder() / "torchvision" / block["name"]
 
 
-__all__ = ["ALL", "form_of", "pool_of", "shifted", "torchvision_root"]
+__all__ = ["ALL", "form_of", "pool_of", "shifted", "sizes_of", "torchvision_root"]

@@ -6,6 +6,8 @@ they are decoded as every image folder is; what fits neither is read one by one.
 
 import inspect
 import tarfile
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +18,36 @@ from weightscape.errors import UserError
 
 LABELS = ("targets", "labels", "_labels", "y")
 FILES = ("_image_files", "_images", "image_files")
+CLASSES = ("classes", "categories")
 PAIRS = ("samples", "_samples", "imgs")  # (path, label)
 
 
-def opened(name: str, root: Path, part: str | None, download: bool = False) -> Any:
-    """torchvision's data set; `part` is its value of `split`, or `train`/`test` where the set knows only these."""
+def opened(
+    name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None, download: bool = False
+) -> Any:
+    """torchvision's data set; `part` is `train` or `test` where the set knows only these, else its value of `split`.
+
+    `options` are further arguments of its class.
+    """
     import torchvision
 
     kind = getattr(torchvision.datasets, name, None)
     if not inspect.isclass(kind) or not issubclass(kind, torchvision.datasets.VisionDataset):
         raise UserError(f"torchvision has no data set {name!r}: write the name of a class of torchvision.datasets")
-    known = inspect.signature(kind).parameters
-    choice: dict[str, Any] = {}
+    known = _arguments(kind)
+    choice = dict(options or {})
+    unknown = [key for key in choice if key not in known]
+    if unknown:
+        allowed = ", ".join(sorted(known - {"self", "root", "download", "train", *PICTURES})) or "none"
+        raise UserError(f"torchvision's {name} has no option {unknown[0]!r}; it has {allowed}: correct `options`")
     if "train" in known and part is not None:
         if part not in ("train", "test"):
             raise UserError(f"torchvision's {name} has no part {part!r}, but train and test: correct `parts`")
-        choice = {"train": part == "train"}
-    elif "split" in known and part is not None:
-        choice = {"split": part}
+        choice["train"] = part == "train"
+    elif part is not None and (key := next((one for one in PARTS if one in known), None)):
+        if key in choice:
+            raise UserError(f"torchvision's {name} takes its part by {key}: write it into `parts`, not into `options`")
+        choice[key] = part
     elif part not in (None, "train"):
         raise UserError(f"torchvision's {name} has no parts, so none called {part!r}: set parts.test to null")
     if download and "download" in known:
@@ -43,14 +57,37 @@ def opened(name: str, root: Path, part: str | None, download: bool = False) -> A
         return kind(str(root), **choice)
     except tarfile.TarError as error:
         raise UserError(f"an archive of torchvision's {name} was refused ({error}): fetch it from its origin") from None
-    except ValueError as error:
-        raise UserError(f"torchvision's {name} has no part {part!r} ({error}): correct `parts`") from None
-    except (RuntimeError, OSError, ImportError) as error:
+    except (RuntimeError, OSError, ImportError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
+        if isinstance(error, ValueError | TypeError) and "argument" in reason:
+            raise UserError(
+                f"torchvision's {name} refuses its part {part!r} or its options ({reason}): correct `parts` and "
+                "`options`"
+            ) from None
         raise UserError(
             f"torchvision's {name} cannot be opened in {root} ({reason}): put its files there, set `root` to where "
             "they are, or let the rule `fetch` download them"
         ) from None
+
+
+PARTS = ("split", "version", "classes")
+"""Arguments that name the part of a set that knows more than train and test; the last is LSUN's."""
+
+PICTURES = ("transform", "target_transform", "transforms", "loader", "is_valid_file")
+"""Arguments of torchvision's classes that alter the pictures: here that is done alike for every source."""
+
+
+def _arguments(kind: type) -> set[str]:
+    """The arguments of a class, and of those above it as long as it passes further ones on."""
+    known: set[str] = set()
+    for one in kind.__mro__:
+        if "__init__" not in vars(one):
+            continue
+        parameters = inspect.signature(one.__init__).parameters.values()
+        known |= {each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
+        if not any(each.kind == each.VAR_KEYWORD for each in parameters):
+            break
+    return known
 
 
 def _keep_members_inside() -> None:
@@ -73,11 +110,11 @@ def _extract_inside(archive: tarfile.TarFile, path: Any = ".", members: Any = No
     _extract(archive, path, members, **more)
 
 
-def part(name: str, root: Path, part: str | None) -> Pool:
+def part(name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None) -> Pool:
     """The images of one part of a set."""
-    source = opened(name, root, part)
+    source = opened(name, root, part, options)
     labels, files = _labels(source), _files(source)
-    classes = [str(one) for one in getattr(source, "classes", [])] or [str(k) for k in range(int(labels.max()) + 1)]
+    classes = _classes(source) or [str(k) for k in range(int(labels.max()) + 1)]
     called = f"{name} {part or ''}".strip()
     data = getattr(source, "data", None)
     if data is not None:
@@ -112,6 +149,17 @@ def _labels(source: Any) -> np.ndarray:
     except (TypeError, ValueError) as error:
         kind = type(source).__name__
         raise UserError(f"torchvision's {kind} has no class label per image ({error}): choose another set") from None
+
+
+def _classes(source: Any) -> list[str]:
+    """Names of the classes; of several names of one (ImageNet) the first, where it means no other class as well."""
+    listed = [
+        [name] if isinstance(name, str) else [str(each) for each in name] if isinstance(name, tuple) else [str(name)]
+        for attribute in CLASSES
+        for name in getattr(source, attribute, None) or []
+    ]
+    first = Counter(names[0] for names in listed)
+    return [names[0] if first[names[0]] == 1 else ", ".join(names) for names in listed]
 
 
 def _files(source: Any) -> list[str] | None:
