@@ -6,7 +6,7 @@ import pytest
 
 from weightscape import ownership, verification
 from weightscape.code import code_digest
-from weightscape.commands.verify import other_versions
+from weightscape.commands.verify import other_versions, study_file
 from weightscape.errors import UserError
 from weightscape.files import read_json, write_json
 from weightscape.places import job_of
@@ -152,6 +152,37 @@ def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str
     for dose in ("baseline", *config["families"][family]["doses"]):
         for seed in seeds:
             assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)
+
+
+@pytest.mark.parametrize(
+    ("place", "title", "file"),
+    [
+        ("results", "digits", None),
+        ("results", "renamed since", None),
+        ("elsewhere", "smoke", "smoke.yaml"),
+        ("results/studies/smoke", None, "smoke.yaml"),
+        ("elsewhere", None, None),
+        ("elsewhere", "theirs", "names no file"),
+        ("results/studies/theirs", None, "names no file"),
+    ],
+)
+def test_the_study_of_results_is_told_by_their_report_or_asked_for(
+    place: str, title: str | None, file: str | None, tmp_path: Path
+) -> None:
+    project = Path(__file__).parents[2]
+    full = tmp_path / "config.yaml"
+    full.write_bytes((project / "config.yaml").read_bytes())
+    (tmp_path / "workflow" / "studies").mkdir(parents=True)
+    (tmp_path / "workflow" / "studies" / "smoke.yaml").touch()
+    (tmp_path / place).mkdir(parents=True)
+    if title:
+        write_json(tmp_path / place / "8_report" / "manifest.json", {"settings": {"title": title}})
+    if file == "names no file":
+        with pytest.raises(UserError, match=r"is of the study 'theirs', of which .*studies has no file: name its file"):
+            study_file(tmp_path / place, full)
+    else:
+        expected = tmp_path / "workflow" / "studies" / file if file else None
+        assert study_file(tmp_path / place, full) == expected
 
 
 def test_changed_facts_of_a_record_are_tampering(results: Path) -> None:

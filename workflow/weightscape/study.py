@@ -133,6 +133,16 @@ def uses_generator(config: Config) -> bool:
     return any(needs_generator(family, dose) for family, dose in conditions(config))
 
 
+def asks_judge(config: Config) -> bool:
+    """Whether the judge is trained: the quality of synthetic images, and diversity in its features, ask for it."""
+    return uses_generator(config) or any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
+
+
+def reads_extra(config: Config) -> bool:
+    """Whether anything reads the split `extra`: the judge learns from it, and conditions draw from it."""
+    return asks_judge(config) or any(needs_extra(family, dose) for family, dose in conditions(config))
+
+
 CORRUPTED_BY = {
     "noise": {"gaussian_noise"},
     "blur": {"resample", "autoaugment", "randaugment", "trivialaugment", "augmix"},  # their sharpness also smooths

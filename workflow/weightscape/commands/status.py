@@ -73,6 +73,8 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
         add("fetch", f"1_data/fetched/{asset}.json", f"fetch/{asset}.log")
     for dataset in config["study"]["datasets"]:
         for split in study.splits(config, dataset):
+            if split == "extra" and not study.reads_extra(config):
+                continue
             add("data", f"1_data/{dataset}/{split}/manifest.json", f"data/{dataset}.{split}.log")
     for backbone in config["study"]["backbones"]:
         add("backbone", f"1_data/backbones/{backbone}/manifest.json", f"backbone/{backbone}.log")
@@ -81,6 +83,8 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
         for stage, made, log in _generator_jobs(config):
             add(stage, made, log)
     for dataset in config["study"]["datasets"]:
+        if study.asks_judge(config):
+            add("train_judge", f"2_generate/{dataset}/judge/manifest.json", f"train_judge/{dataset}.log")
         for stage, made, log in _assembling_jobs(config, dataset):
             add(stage, made, log)
     last, curved = config["study"]["seeds"][-1], study.curved_conditions(config)
@@ -113,7 +117,6 @@ def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
             for shard in range(config["generate"]["shards"]):
                 made = f"{top}/{generator}/recipe-{recipe}/shard-{shard:05d}.json"
                 jobs.append(("generate", made, f"generate/{name}.recipe-{recipe}.{shard:05d}.log"))
-        jobs.append(("train_judge", f"{top}/judge/manifest.json", f"train_judge/{dataset}.log"))
         jobs.append(("measure_quality", f"{top}/{generator}/manifest.json", f"measure_quality/{name}.log"))
     return jobs
 

@@ -31,7 +31,8 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per finding and a summary; exit code 1 if there is any."""
-    results, findings = check(arguments.results, arguments.config, arguments.configfile)
+    difference = arguments.configfile or study_file(arguments.results, arguments.config)
+    results, findings = check(arguments.results, arguments.config, difference)
     for finding in findings:
         print(f"{finding.kind:<9}{finding.place}: {finding.why}")
     print(summary(results, findings))
@@ -43,9 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, list[Finding]]:
-    """The results below `root` and what is wrong with them."""
-    results = read_results(root)
-    config = load(full, difference or study_file(root, full))
+    """The results below `root` and what is wrong with them, if they are of the study that the files describe."""
+    results, config = read_results(root), load(full, difference)
     return results, [*verify(results, config, expected(config)), *changed_tables(results, config)]
 
 
@@ -111,7 +111,14 @@ def study_file(root: Path, full: Path) -> Path | None:
     else:
         name = root.resolve().name if root.resolve().parent.name == "studies" else None
     path = full.parent / "workflow" / "studies" / f"{name}.yaml"
-    return path if name and path.is_file() else None
+    if name is not None and path.is_file():
+        return path
+    own = root.resolve() == (full.parent / "results").resolve()
+    if name is None or own or name == load(full, None)["study"]["name"]:
+        return None
+    raise UserError(
+        f"{root} is of the study {name!r}, of which {path.parent} has no file: name its file by --configfile"
+    )
 
 
 def _title(record: Any) -> str | None:
