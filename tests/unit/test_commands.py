@@ -24,3 +24,9 @@ def test_words_after_two_dashes_are_snakemakes(
     monkeypatch.chdir(tmp_path)
     assert main(["resume", "--", "all"]) == 1
     assert "has no Snakefile" in capsys.readouterr().err
+
+
+def test_a_longer_option_is_not_guessed_from_a_shorter_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["restore", "--conf", "x"])
+    assert "--conf" in capsys.readouterr().err

@@ -47,6 +47,7 @@ def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:
         raise UserError(
             f"this plan trains {runs} again, about {hours(lost):.1f} GPU hours as measured, since "
             "study.keep_weights had the weights dropped that a later stage now needs (one job evaluates all seeds of a "
-            "condition, so that a new seed needs the weights of the others): allow it with "
-            "--config allow_retraining=true, or take back what asks for them"
+            "condition, so that a new seed needs the weights of the others): allow it by "
+            "allow_retraining: true in the study's file or --config allow_retraining=true, or take back what asks for "
+            "them"
         )
