@@ -2,13 +2,14 @@
 
 import argparse
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from weightscape import costs, expected_images, generation_costs
+from weightscape import costs, expected_images, generation_costs, measured_costs
 from weightscape.commands import cost
 from weightscape.commands.settings import load
 from weightscape.errors import UserError
@@ -70,7 +71,9 @@ def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> No
 
 def test_a_study_of_tables_has_no_cost() -> None:
     study = ROOT / "workflow" / "studies" / "published.yaml"
-    arguments = argparse.Namespace(times=[1], assumed=cost.ASSUMED, config=ROOT / "config.yaml", configfile=study)
+    arguments = argparse.Namespace(
+        times=[1], assumed=cost.ASSUMED, config=ROOT / "config.yaml", configfile=study, measured=None
+    )
     with pytest.raises(UserError, match=r"starts from published tables and trains nothing: name one that"):
         cost.run(arguments)
 
@@ -137,3 +140,47 @@ def test_a_multiple_below_one_is_one_sentence(tmp_path: Path) -> None:
         cost.run(argparse.Namespace(times=[1, 0], assumed=cost.ASSUMED))
     with pytest.raises(UserError, match=r"none\.yaml cannot be read"):
         cost.run(argparse.Namespace(times=[1], assumed=tmp_path / "none.yaml"))
+
+
+def finished(folder: Path, settings: dict[str, Any], facts: dict[str, Any], seconds: float, name: str = "") -> None:
+    """The records of a job."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / (f"{name}.json" if name else "manifest.json")).write_text(
+        json.dumps({"settings": settings, "facts": facts})
+    )
+    provenance = {"wall_seconds": seconds}
+    (folder / (f"{name}.provenance.json" if name else "provenance.json")).write_text(json.dumps(provenance))
+
+
+def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) -> None:
+    settings = {"model": "resnet18", "input": {"size": 64}, "training": {"steps": 10, "batch_size": 32}}
+    net = costs.network_of("resnet18", 64, 10)
+    for seed, tflops in enumerate((1.0, 2.0, 8.0)):  # the last of a job that was resumed near its end
+        place = tmp_path / "4_finetune" / "cifar10" / "small" / "noise" / "weak" / f"seed{seed}"
+        finished(place, settings, {"classes": 10}, 320 * 3 * net.operations / (tflops * 1e12))
+    spectra = costs.spectra_seconds(net, ASSUMED["cpu"])
+    finished(tmp_path / "5_spectra" / place.relative_to(tmp_path / "4_finetune"), {}, {}, spectra / 2)
+    pipeline = {"size": 512, "steps": 20, "strength": 0.5}
+    asked = {"kind": "image_to_image", "pipeline": pipeline, "guidance": 4.0, "recipe": "plain"}
+    each = generation_costs.pipeline_operations(512, 10, True)
+    finished(tmp_path / "2_generate/d/sd/recipe-plain", asked, {"images": 6}, 6 * each / 50e12, "shard-00000")
+    assumed, lines = measured_costs.calibrated(ASSUMED, tmp_path)
+    assert assumed["gpu"]["training_use"] == pytest.approx(2.0 / ASSUMED["gpu"]["peak_tflops"])
+    assert assumed["gpu"]["sampling_use"] == pytest.approx(50.0 / ASSUMED["gpu"]["peak_tflops"])
+    uses = [one["gpu"]["inference_use"] / one["gpu"]["training_use"] for one in (assumed, ASSUMED)]
+    assert uses[0] == pytest.approx(uses[1])
+    assert assumed["cpu"]["eigen_gflops"] == pytest.approx(2 * ASSUMED["cpu"]["eigen_gflops"])
+    assert len(lines) == 3 and "2 TFLOP/s, the median of 3 jobs" in lines[0] and "(small " in lines[0]
+    plain, faster = ({row.stage: row for row in costs.table(config, one)} for one in (ASSUMED, assumed))
+    starts = 43 * 5 * ASSUMED["start_seconds"] / 3600
+    ratio = ASSUMED["gpu"]["training_use"] / assumed["gpu"]["training_use"]
+    assert faster["4 finetune"].gpu_hours - starts == pytest.approx(ratio * (plain["4 finetune"].gpu_hours - starts))
+    assert lines[0] in cost.notes(config, assumed, lines)
+
+
+def test_a_folder_without_finished_jobs_measures_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no finished runs: name the results folder of a study that was run"):
+        measured_costs.calibrated(ASSUMED, tmp_path)
+    finished(tmp_path / "4_finetune/d/b/f/w/seed0", {}, {}, 1.0)
+    with pytest.raises(UserError, match="holds records that this project did not write: name another folder"):
+        measured_costs.calibrated(ASSUMED, tmp_path)

@@ -1,6 +1,7 @@
 """`weightscape cost`: GPU and CPU hours, disk and memory that a study is expected to take, by stage."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_config_arguments(parser)
     parser.add_argument("--times", type=int, nargs="+", default=[1], help="multiples of the number of seeds")
     parser.add_argument("--assumed", type=Path, default=ASSUMED, help="rates of devices and sizes of data sets")
+    parser.add_argument("--measured", type=Path, help="results of a pilot, whose jobs tell the rates of its machines")
     parser.add_argument("--out", type=Path, help="write a page in Markdown instead of printing it")
 
 
@@ -34,9 +36,21 @@ def run(arguments: argparse.Namespace) -> int:
             f"study {config['study']['name']} starts from published tables and trains nothing: name one that starts "
             "from data with --configfile"
         )
+    measured: list[str] = []
+    if arguments.measured is not None:
+        from weightscape.measured_costs import calibrated
+
+        assumed, measured = calibrated(assumed, arguments.measured)
     parts = [page(config, assumed, times) for times in arguments.times]
     text = "\n".join(
-        [f"# Cost of the study {config['study']['name']}", "", INTRODUCTION, "", *parts, notes(config, assumed)]
+        [
+            f"# Cost of the study {config['study']['name']}",
+            "",
+            INTRODUCTION,
+            "",
+            *parts,
+            notes(config, assumed, measured),
+        ]
     )
     if arguments.out:
         with replacing(arguments.out) as temporary:
@@ -55,10 +69,11 @@ def _assumed(path: Path) -> dict[str, Any]:
     return content
 
 
-INTRODUCTION = """Written by `weightscape cost`; an estimate, not a measurement. Operations per image are counted by
-torch on each network (a multiplication and an addition are two), matrix shapes are those of the weights; rates of
-devices and sizes of public data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`. Memory is
-that of one job. Disk is what stays; the cache of downloads comes on top."""
+INTRODUCTION = """Written by `weightscape cost`; an estimate. Operations per image are counted by torch on each network
+(a multiplication and an addition are two), matrix shapes are those of the weights; rates of devices and sizes of public
+data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`, unless `--measured` names the results of
+a pilot, whose jobs tell the rates. Memory is that of one job. Disk is what stays; the cache of downloads comes on
+top."""
 
 
 def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
@@ -85,15 +100,16 @@ def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
     )
 
 
-def notes(config: dict[str, Any], assumed: dict[str, Any]) -> str:
-    """The assumptions, as a list."""
+def notes(config: dict[str, Any], assumed: dict[str, Any], measured: Sequence[str] = ()) -> str:
+    """The assumptions, as a list, and what was measured instead."""
     gpu, cpu = assumed["gpu"], assumed["cpu"]
     lines = [
-        f"GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.0%}, inference "
-        f"{gpu['inference_use']:.0%}, sampling {gpu['sampling_use']:.0%}. A training step is three forward passes.",
-        f"CPU core: {cpu['gflops']} GFLOP/s in products, {cpu['eigen_gflops']} in eigenvalues; "
+        f"GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.2g}, inference "
+        f"{gpu['inference_use']:.2g}, sampling {gpu['sampling_use']:.2g}. A training step is three forward passes.",
+        f"CPU core: {cpu['gflops']:.3g} GFLOP/s in products, {cpu['eigen_gflops']:.3g} in eigenvalues; "
         f"{cpu['decoded']} decoded images/s at 64 px and less, {cpu['decoded_large']} of larger files.",
         f"Each job starts for {assumed['start_seconds']} s, in which it holds what it asked for.",
+        *measured,
         *_of_generator(config),
         *_of_counts(config, assumed),
         "Not counted: assembling lists, metrics, figures, report (minutes in all), the judge, spectral options "
