@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toy_project import ROOT, STUDY, Project
-from weightscape.commands.status import jobs_of
+from weightscape.jobs import jobs_of
 
 PAGE = ROOT / "workflow" / "report" / "staleness.md"
 LIBRARY = "workflow/weightscape"

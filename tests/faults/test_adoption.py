@@ -71,6 +71,55 @@ def test_adopted_results_rerun_just_what_is_stale_then_and_later(project: Projec
     assert len(evaluations) == 8, "a later change of the settings must be seen"
 
 
+def test_what_is_no_part_of_the_study_is_adopted_when_it_is_again(project: Project) -> None:
+    families = project.config()["study"]["families"]
+    project.set("study/families", [name for name in families if name != "label_noise"])
+    project.set("families/label_noise/doses/fifth/share", 0.3)
+    project.set("data/digits/ood/rotation-3", None)
+    project.drop("data/digits/ood/rotation-3")
+    shutil.rmtree(project.root / ".snakemake")
+    done = project.weightscape("adopt", *CONFIG)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stdout + done.stderr
+    assert not any("label_noise" in log for log in project.planned())
+    project.set("study/families", families)
+    done = project.snakemake("-n")
+    assert done.returncode == 1 and "run `weightscape adopt`" in done.stdout + done.stderr
+    assert project.weightscape("adopt", *CONFIG).returncode == 0
+    name = "digits.efficientnet-lite0.label_noise.fifth"
+    wanted = {
+        f"finetune/{name}.seed0",
+        f"evaluate/{name}",
+        f"spectra/{name}.seed0",
+        "assemble/digits.label_noise.fifth.seed0",
+    }
+    assert wanted <= project.planned() and not any("baseline.seed0" in log for log in project.planned())
+
+
+def test_an_evaluation_without_a_split_of_the_study_is_stale(project: Project) -> None:
+    blur = {"source": "corruption", "kind": "blur", "severity": 5, "images": 50}
+    project.set("data/digits/ood/blur-5", blur)
+    made = project.results.relative_to(project.root) / "1_data/digits/ood-blur-5/manifest.json"
+    assert project.snakemake("--", str(made)).returncode == 0
+    done = project.weightscape("verify", str(project.results), *CONFIG)
+    assert f"stale    {RUN}/evaluation/manifest.json: it was not made from 1_data/digits/ood-blur-5" in done.stdout
+    before = {log for log in project.planned() if log.startswith("evaluate/")}
+    shutil.rmtree(project.root / ".snakemake")
+    assert project.weightscape("adopt", *CONFIG).returncode == 0
+    assert {log for log in project.planned() if log.startswith("evaluate/")} == before and len(before) == 8
+
+
+def test_links_in_a_results_folder_are_followed_and_those_to_nothing_are_missing(project: Project) -> None:
+    elsewhere = project.root / "elsewhere"
+    shutil.move(project.results / "5_spectra", elsewhere)
+    (project.results / "5_spectra").symlink_to(elsewhere)
+    weights = project.results / RUN / "after.safetensors"
+    weights.unlink()
+    weights.symlink_to("/nowhere/after.safetensors")
+    done = project.weightscape("verify", str(project.results), *CONFIG)
+    assert "Traceback" not in done.stderr and f"missing  {RUN}/after.safetensors" in done.stdout
+    assert done.stdout.count("missing  ") == 1, done.stdout
+
+
 def test_a_missing_intermediate_is_restored_as_it_was_and_nothing_else_runs(project: Project) -> None:
     before = project.contents()
     project.remove(f"{RUN}/after.safetensors", "6_metrics/runs.csv", "3_assemble/digits/real")

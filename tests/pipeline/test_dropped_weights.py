@@ -13,7 +13,8 @@ import pytest
 from weightscape.ownership import ADOPTING
 
 ROOT = Path(__file__).parents[2]
-RUNS = "results/studies/dropped/4_finetune/digits/efficientnet-lite0"
+TOP = "results/studies/dropped"
+RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"
 pytestmark = pytest.mark.slow
 
 STUDY = """
@@ -83,9 +84,10 @@ def snakemake(project: Path, *arguments: str, **variables: str) -> subprocess.Co
     return subprocess.run(command, cwd=project, capture_output=True, text=True, env=environment, timeout=600)
 
 
-def weights(project: Path) -> set[str]:
+def weights(project: Path, top: str = TOP) -> set[str]:
     """The runs whose weights are there."""
-    return {str(path.parent.relative_to(project / RUNS)) for path in (project / RUNS).rglob("after.safetensors")}
+    folder = project / top / "4_finetune/digits/efficientnet-lite0"
+    return {str(path.parent.relative_to(folder)) for path in folder.rglob("after.safetensors")}
 
 
 def test_the_first_seeds_weights_stay_and_the_others_go_once_they_are_measured(project: Path) -> None:
@@ -113,6 +115,27 @@ def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
     assert known.is_dir() and weights(project) == kept
     shutil.rmtree(known)
     (project / "metadata").rename(known)
+
+
+def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(project: Path) -> None:
+    study, top = project / "study.yaml", "results/studies/unmeasured"
+    study.write_text(STUDY.replace("dropped", "unmeasured").replace("seed0", "none"))
+    runs = {f"dropout/{dose}/seed{seed}" for dose in ("baseline", "strong") for seed in (0, 1)}
+    spectra = [f"{top}/5_spectra/digits/efficientnet-lite0/{run}/manifest.json" for run in runs]
+    assert snakemake(project, "--", *spectra).returncode == 0
+    assert weights(project, top) == runs
+    known = project / ".snakemake" / "metadata"
+    known.rename(project / "metadata")
+    made = [str(path.relative_to(project)) for path in (project / top).rglob("manifest.json")]
+    assert snakemake(project, "--touch", "--force", "--", *made, **{ADOPTING: "1"}).returncode == 0
+    assert weights(project, top) == runs
+    done = snakemake(project)
+    assert done.returncode == 0 and "Fine-tuning" not in done.stdout + done.stderr, done.stderr[-2000:]
+    assert weights(project, top) == set()
+    shutil.rmtree(project / top)
+    shutil.rmtree(known)
+    (project / "metadata").rename(known)
+    study.write_text(STUDY)
 
 
 def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:

@@ -27,7 +27,9 @@ def test_the_sentence_counts_the_runs_and_their_hours(tmp_path: Path) -> None:
     planned = [run(tmp_path / name) for name in "abc"]
     with pytest.raises(UserError, match=r"trains 3 runs again, about 1.5 GPU hours .*allow_retraining=true"):
         retraining.check(CONFIG, planned)
-    with pytest.raises(UserError, match=r"trains 1 run again, about 0.5 GPU hours .*a new seed needs the weights of"):
+    with pytest.raises(
+        UserError, match=r"trains 1 run again, about 0.5 GPU hours .*another set of seeds or splits needs"
+    ):
         retraining.check(CONFIG, planned[:1])
 
 
@@ -36,6 +38,9 @@ def test_runs_that_are_new_changed_or_kept_are_trained_without_a_word(tmp_path: 
     new = (tmp_path / "new" / "manifest.json", settings, code)
     retraining.check(CONFIG, [new, (manifest, json.dumps({"steps": 4}), code), (manifest, settings, "other")])
     (tmp_path / "a" / "after.safetensors").write_bytes(b"weights")
+    with pytest.raises(UserError, match="trains 1 run again"):  # spectra are done, evaluation is not
+        retraining.check(CONFIG, [(manifest, settings, code)])
+    (tmp_path / "a" / "initial.safetensors").write_bytes(b"weights")
     retraining.check(CONFIG, [(manifest, settings, code)])
 
 

@@ -1,8 +1,10 @@
 """Verification of a small results folder by its records alone."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from weightscape import ownership, verification
 from weightscape.code import code_digest
@@ -16,6 +18,14 @@ from weightscape.verification import read_results, verify
 SPLIT = "1_data/digits/train"
 ITEMS = "3_assemble/digits/real"
 RUN = "4_finetune/digits/lite/noise/weak/seed0"
+
+
+def config() -> dict[str, Any]:
+    """The embedded study with a backbone called `lite`."""
+    whole = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    whole["backbones"]["lite"] = whole["backbones"]["efficientnet-lite0"]
+    whole["study"]["backbones"] = ["lite"]
+    return whole
 
 
 def made(root: Path, folder: str, stage: str, inputs: list[str]) -> None:
@@ -127,7 +137,7 @@ def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(result
     project = results.parent
     name = Path(results.name)
     with pytest.raises(UserError, match=r"holds 3 results without .* run `weightscape adopt`"):
-        ownership.check_known(name, project)
+        ownership.check_known(name, project, config())
     import base64
 
     for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
@@ -135,7 +145,7 @@ def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(result
         path = project / ".snakemake" / kind / key
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    ownership.check_known(name, project)
+    ownership.check_known(name, project, config())
 
 
 @pytest.mark.parametrize("measured", ["evaluation", "curvature"])

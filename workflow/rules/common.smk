@@ -46,6 +46,7 @@ from weightscape import (
     telling,
 )
 from weightscape.config import check_tables, checked
+from weightscape.jobs import measures_of
 from weightscape.page.order import chapter_of
 from snakemake.scheduling.job_scheduler import JobScheduler
 
@@ -71,6 +72,7 @@ else:
             ownership.check_known(
                 Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
                 Path.cwd(),
+                config,
             )
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
@@ -81,12 +83,7 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
-    # `all` asks for the weights that stay; a call with another target would remove them as temporary.
-    if config["study"]["keep_weights"] == "seed0":
-        for job in workflow.dag.jobs:
-            if job.rule.name == "finetune" and job.wildcards.seed == str(SEEDS[0]):
-                for path in job.output:
-                    path.flags.pop("temp", None)
+    keep_unmeasured_weights()
     stop_before_the_first_job(list(workflow.dag.needrun_jobs()))
 
 
@@ -175,6 +172,35 @@ def kept_weights():
         if run.seed == SEEDS[0]
         for name in ("initial", "after")
     ]
+
+
+def keep_unmeasured_weights():
+    """Of the weights that Snakemake would remove after their last use in this call, keep those that are to stay, and
+    those of runs that are not wholly measured yet: a call may have other targets than `all`.
+    """
+    if config["study"]["keep_weights"] == "all":
+        return
+    planned = {str(path) for job in workflow.dag.jobs for path in job.output}
+    folder = Path(results_folder(config))
+    measures = {
+        run.path: [str(folder / place) for place in measures_of(config, run)]
+        for run in study.runs(config)
+    }
+    for job in workflow.dag.jobs:
+        if job.rule.name != "finetune":
+            continue
+        path = Path(job.output.manifest).parent.relative_to(folder / "4_finetune")
+        open_measures = [
+            place
+            for place in measures[str(path)]
+            if place not in planned and not Path(place).exists()
+        ]
+        stays = config["study"][
+            "keep_weights"
+        ] == "seed0" and job.wildcards.seed == str(SEEDS[0])
+        if stays or open_measures:
+            for output in job.output:
+                output.flags.pop("temp", None)
 
 
 def stop_before_the_first_job(jobs):

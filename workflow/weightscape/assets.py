@@ -7,7 +7,7 @@ Files of one's own (a folder of images, a file of weights) are no assets: they a
 from pathlib import Path
 from typing import Any
 
-from weightscape.study import Config, uses_generator
+from weightscape.study import Config, read_backbones, uses_generator
 
 Settings = dict[str, Any]
 
@@ -52,5 +52,5 @@ def of_study(config: Config) -> list[str]:
     """All assets of a study."""
     chosen = config["study"]
     found = [asset for dataset in chosen["datasets"] for asset in of_data(config, dataset)]
-    found += [asset for backbone in chosen["backbones"] for asset in of_backbone(config, backbone)]
+    found += [asset for backbone in read_backbones(config) for asset in of_backbone(config, backbone)]
     return found + (of_generator(config) if uses_generator(config) else [])

@@ -189,3 +189,26 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
     except Exception as error:  # pandas and pyarrow raise errors of many kinds at broken bytes
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
+
+
+def files_below(folder: Path, seen: set[str] | None = None) -> Iterator[Path]:
+    """Every file below a folder, through links; links to nothing and folders that cannot be read are left out.
+
+    A folder that is linked to several times (`seen`) is entered once.
+    """
+    seen = set() if seen is None else seen
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if not entry.is_dir():
+            if entry.is_file():
+                yield Path(entry.path)
+            continue
+        if entry.is_symlink():
+            real = os.path.realpath(entry.path)
+            if real in seen:
+                continue
+            seen.add(real)
+        yield from files_below(Path(entry.path), seen)

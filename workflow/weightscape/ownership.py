@@ -13,8 +13,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from weightscape.errors import UserError
+from weightscape.files import files_below
+from weightscape.jobs import expected
 from weightscape.places import job_of
 from weightscape.records import STAGE_FOLDER
+from weightscape.study import Config
 
 ADOPTING = "WEIGHTSCAPE_ADOPTING"
 """Set in the environment while `weightscape adopt` writes the metadata that is missing."""
@@ -24,10 +27,10 @@ SLURM_LOGS = Path(".snakemake/slurm_logs")
 """Where Snakemake's Slurm executor keeps the logs of its jobs."""
 
 
-def check_known(results: Path, project: Path) -> None:
-    """Stop if the project's results folder holds results that Snakemake does not know."""
+def check_known(results: Path, project: Path, config: Config) -> None:
+    """Stop if the project's results folder holds results of the study that Snakemake does not know."""
     found = [] if ADOPTING in os.environ else list(unknown(results, project))
-    if found:
+    if found and (found := sorted(expected(config).intersection(found))):
         raise UserError(
             f"{results} holds {len(found)} results without Snakemake's metadata (the first: {found[0]}), so that it "
             "could not tell which are stale: run `weightscape adopt`, or move them away"
@@ -39,11 +42,10 @@ def unknown(results: Path, project: Path) -> Iterator[str]:
     for folder in sorted((project / results).glob("[1-8]_*")):
         if not STAGE_FOLDER.match(folder.name):
             continue
-        for top, _, names in os.walk(folder):
-            for name in names:
-                place = str(Path(top, name).relative_to(project / results))
-                if name.endswith(".json") and job_of(place) and not _is_known(f"{results}/{place}", project):
-                    yield place
+        for path in files_below(folder):
+            place = str(path.relative_to(project / results))
+            if path.suffix == ".json" and job_of(place) and not _is_known(f"{results}/{place}", project):
+                yield place
 
 
 def _is_known(output: str, project: Path) -> bool:

@@ -190,6 +190,12 @@ def embeddings(config: Config) -> list[str]:
     return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
 
 
+def read_backbones(config: Config) -> list[str]:
+    """The backbones whose weights are read: the study's, and where diversity is measured those of its embeddings."""
+    measured = any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
+    return embeddings(config) if measured else list(config["study"]["backbones"])
+
+
 def curved_conditions(config: Config) -> list[tuple[str, str]]:
     """The (family, dose) whose runs' curvature is measured."""
     return [(family, dose) for family, dose in conditions(config) if family in config["curvature"]["families"]]

@@ -17,7 +17,8 @@ from typing import Any
 from weightscape import slices, study
 from weightscape.code import code_digest
 from weightscape.errors import UserError
-from weightscape.files import digest, sha256
+from weightscape.files import digest, files_below, sha256
+from weightscape.jobs import unread
 from weightscape.places import Job, job_of
 from weightscape.records import STAGE_FOLDER, is_as_written, read_record
 from weightscape.retraining import WEIGHTS
@@ -105,12 +106,7 @@ def _places(root: Path) -> set[str]:
         folders = sorted(path for path in root.iterdir() if path.is_dir() and STAGE_FOLDER.match(path.name))
     except OSError as error:
         raise UserError(f"{root} cannot be read ({error.strerror}): name a results folder") from None
-    return {
-        str(Path(top, name).relative_to(root))
-        for folder in folders
-        for top, _, names in os.walk(folder)
-        for name in names
-    }
+    return {str(path.relative_to(root)) for folder in folders for path in files_below(folder)}
 
 
 def verify(results: Results, config: study.Config | None, expected: Iterable[str] = ()) -> list[Finding]:
@@ -138,13 +134,13 @@ def verify(results: Results, config: study.Config | None, expected: Iterable[str
 
 
 def _is_dropped(results: Results, place: str, config: study.Config) -> bool:
-    """Whether a record is that of a run whose weights are gone since `study.keep_weights` has them dropped."""
+    """Whether a record is that of a run whose weights are gone, one or both, since `keep_weights` has them dropped."""
     job, keep = job_of(place), config["study"]["keep_weights"]
     if job is None or job.stage != "finetune" or keep == "all":
         return False
     first = job.names["seed"] == str(config["study"]["seeds"][0])
     weights = [output for output in results.outputs_of(place) if Path(output).stem in WEIGHTS]
-    return not (keep == "seed0" and first) and not any(output in results.contents for output in weights)
+    return not (keep == "seed0" and first) and not all(output in results.contents for output in weights)
 
 
 def _all(results: Results) -> list[str]:
@@ -194,6 +190,9 @@ def _changed_origin(
     sliced = job.slice == "figure" or job.slice in slices.SLICES  # what was fetched is named by its own record alone
     if config is not None and sliced and digest(settings_of(job, config)) != digest(record["settings"]):
         found.append(Finding(place, "stale", "its settings changed"))
+    other = unread(config, job, set(record["inputs"])) if config is not None else None
+    if other is not None:
+        found.append(Finding(place, "stale", other))
     for source, recorded in record["inputs"].items():
         now = _content(results, source)
         if now is None and source not in results.owner:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from weightscape import ownership
 from weightscape.commands.resume import add_run_arguments, call, left_over, place_of
+from weightscape.commands.settings import load
 from weightscape.commands.verify import check
+from weightscape.jobs import expected
 from weightscape.verification import Finding, Results
 
 HELP = "make the workflow know results that came without its metadata; stale ones are deleted"
@@ -25,6 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     project, root = place_of(arguments)
     ownership.check_free(project)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
+    wanted = expected(load(project / "config.yaml", arguments.configfile))
     doomed = stale(results, findings)
     paths = sorted({path for place in doomed for path in results.files_of(place)} | set(left_over(root)))
     for path in paths:
@@ -32,12 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"{'would delete' if arguments.dry_run else 'deleted'}: {path}")
             if not arguments.dry_run:
                 path.unlink()
-    kept = [place for place in ownership.unknown(root, project) if place in results.records and place not in doomed]
+    known = wanted.intersection(results.records) - doomed  # others are adopted once the study has them again
+    kept = [place for place in ownership.unknown(root, project) if place in known]
     if kept and not arguments.dry_run:
         code = _touch(arguments, root, kept)
         if code:
             return code
     print(f"{root}: {len(kept)} results adopted, {len(doomed)} stale")
+    lacking = sorted(wanted - set(results.records))
+    if lacking and kept:
+        print(
+            f"note: {len(lacking)} records of the study are not here (the first: {lacking[0]}); whether what was made "
+            "from them is of today's settings cannot be told"
+        )
     return 0
 
 

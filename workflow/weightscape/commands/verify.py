@@ -8,9 +8,9 @@ from typing import Any
 
 from weightscape import study
 from weightscape.commands.settings import load
-from weightscape.commands.status import jobs_of
 from weightscape.errors import UserError
 from weightscape.files import read_json, sha256
+from weightscape.jobs import expected
 from weightscape.verification import Finding, Results, read_results, verify
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -32,6 +32,8 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per finding and a summary; exit code 1 if there is any."""
     difference = arguments.configfile or study_file(arguments.results, arguments.config)
+    if difference is None and not _is_own(arguments.results, arguments.config):
+        print(f"note: compared with {arguments.config}; another study is named by --configfile")
     results, findings = check(arguments.results, arguments.config, difference)
     for finding in findings:
         print(f"{finding.kind:<9}{finding.place}: {finding.why}")
@@ -57,6 +59,9 @@ def changed_tables(results: Results, config: study.Config) -> list[Finding]:
     recorded = {folder / name: digest for name, digest in facts.get("tables", {}).items()}
     recorded[Path(block["conditions"])] = facts.get("conditions", "")
     changed = [path for path, digest in recorded.items() if digest and path.is_file() and sha256(path) != digest]
+    if folder.is_dir() and facts.get("tables"):
+        here = {path for ending in ("csv", "csv.gz") for path in folder.rglob(f"*.{ending}")}
+        changed += sorted(here ^ {folder / name for name in facts["tables"]})
     return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
 
 
@@ -113,12 +118,16 @@ def study_file(root: Path, full: Path) -> Path | None:
     path = full.parent / "workflow" / "studies" / f"{name}.yaml"
     if name is not None and path.is_file():
         return path
-    own = root.resolve() == (full.parent / "results").resolve()
-    if name is None or own or name == load(full, None)["study"]["name"]:
+    if name is None or _is_own(root, full) or name == load(full, None)["study"]["name"]:
         return None
     raise UserError(
         f"{root} is of the study {name!r}, of which {path.parent} has no file: name its file by --configfile"
     )
+
+
+def _is_own(root: Path, full: Path) -> bool:
+    """Whether these are the results of config.yaml itself."""
+    return root.resolve() == (full.parent / "results").resolve()
 
 
 def _title(record: Any) -> str | None:
@@ -126,16 +135,3 @@ def _title(record: Any) -> str | None:
         return str(record["settings"]["title"])
     except (KeyError, TypeError):
         raise UserError("8_report/manifest.json names no study: name its file by --configfile") from None
-
-
-def expected(config: study.Config) -> set[str]:
-    """The places of every record that the study makes."""
-    if config["study"]["start"] == "tables":
-        return {f"{folder}/reanalyse.json" for folder in ("6_metrics", "7_figures", "8_report")}
-    made = {str(job.made) for job in jobs_of(config, Path())}
-    curved = study.curved_conditions(config)
-    for run in study.runs(config):  # one job for all runs of a condition
-        made.add(f"4_finetune/{run.path}/evaluation/manifest.json")
-        if (run.family, run.dose) in curved:
-            made.add(f"4_finetune/{run.path}/curvature/manifest.json")
-    return (made - {"8_report/report.html"}) | {"8_report/manifest.json"}
