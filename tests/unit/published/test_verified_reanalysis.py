@@ -21,6 +21,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = tmp_path_factory.mktemp("published")
     (root / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS), sort_keys=False))
     tables = made.write(root / "tables", made.tables({"cats": [1, 2, 3, 4]}), lambda d, c, r: f"{d}/{c}.{r}.csv")
+    (tables / "notes.csv").write_text("of no condition\n")
     settings = {"conditions": str(root / "conditions.yaml")}
     words = ["--tables", str(tables), "--conditions", settings["conditions"], "--results", str(root / "results")]
     reanalyse.main([*words, "--settings", json.dumps(settings)])
@@ -52,3 +53,15 @@ def test_an_edited_table_makes_the_reanalysis_stale(config: dict[str, Any]) -> N
     path.write_bytes(content + b"\n")
     assert found(config) == [("6_metrics/reanalyse.json", "stale")]
     path.write_bytes(content)
+
+
+def test_a_table_that_came_or_went_makes_the_reanalysis_stale(config: dict[str, Any]) -> None:
+    folder = Path(config["reanalyse"]["tables"])
+    for path in (sorted(folder.glob("cats/*.csv"))[0], folder / "notes.csv"):
+        content = path.read_bytes()
+        path.unlink()
+        assert found(config) == [("6_metrics/reanalyse.json", "stale")]
+        path.write_bytes(content)
+    (folder / "cats" / "later.after.csv.gz").write_bytes(b"")
+    assert found(config) == [("6_metrics/reanalyse.json", "stale")]
+    (folder / "cats" / "later.after.csv.gz").unlink()

@@ -11,6 +11,7 @@ from weightscape.commands.settings import load
 from weightscape.errors import UserError
 from weightscape.files import read_json, sha256
 from weightscape.jobs import expected
+from weightscape.published.finding import csv_files
 from weightscape.verification import Finding, Results, read_results, verify
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -52,16 +53,15 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
 
 
 def changed_tables(results: Results, config: study.Config) -> list[Finding]:
-    """A reanalysis whose tables or conditions file are here, and others now."""
+    """A reanalysis whose tables or conditions file are here, and others now; also a table that came or went."""
     place, block = "6_metrics/reanalyse.json", config["reanalyse"]
     facts = results.records.get(place, {}).get("facts", {})
     folder = Path(block["tables"])
     recorded = {folder / name: digest for name, digest in facts.get("tables", {}).items()}
     recorded[Path(block["conditions"])] = facts.get("conditions", "")
     changed = [path for path, digest in recorded.items() if digest and path.is_file() and sha256(path) != digest]
-    if folder.is_dir() and facts.get("tables"):
-        here = {path for ending in ("csv", "csv.gz") for path in folder.rglob(f"*.{ending}")}
-        changed += sorted(here ^ {folder / name for name in facts["tables"]})
+    if folder.is_dir() and "csv_files" in facts:
+        changed += [folder / name for name in sorted({*csv_files(folder)} ^ {*facts["csv_files"]})]
     return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
 
 

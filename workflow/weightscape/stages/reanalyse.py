@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weightscape import program
 from weightscape.files import sha256
-from weightscape.published import conditions
+from weightscape.published import conditions, finding
 from weightscape.published.reanalysis import Places, reanalyse
 from weightscape.records import write_record
 
@@ -29,7 +29,12 @@ def main(argv: list[str] | None = None) -> None:
     places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), places)
     code.check()
-    facts = {"tables": made.digests(arguments.tables), "conditions": sha256(arguments.conditions), "gaps": made.gaps}
+    facts = {
+        "tables": made.digests(arguments.tables),
+        "csv_files": finding.csv_files(arguments.tables),
+        "conditions": sha256(arguments.conditions),
+        "gaps": made.gaps,
+    }
     for folder in (places.page.parent, places.figures, places.tables):
         write_record(
             folder,
