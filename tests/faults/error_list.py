@@ -12,10 +12,35 @@ PAGE = ROOT / "workflow" / "report" / "errors.md"
 
 
 def sentences(path: Path) -> list[str]:
-    """The text of every `UserError` that a module makes, with {names} where values stand."""
+    """The text of every `UserError` that a module makes, with {names} where values stand.
+
+    Of a function that makes the errors of others (`-> UserError`) every call is a text of its own.
+    """
     tree = ast.parse(path.read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _name(node.func) == "UserError"]
-    return [" ".join(_text(call.args[0]).split()) for call in sorted(calls, key=lambda call: call.lineno)]
+    makers = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and _makes(node)}
+    inside = {id(node) for maker in makers.values() for node in ast.walk(maker)}
+    found = []
+    for call in ast.walk(tree):
+        if not isinstance(call, ast.Call) or id(call) in inside:
+            continue
+        if _name(call.func) == "UserError":
+            found.append((call.lineno, _text(call.args[0])))
+        elif _name(call.func) in makers:
+            found.append((call.lineno, _of_maker(makers[_name(call.func)], call)))
+    return [" ".join(text.split()) for _, text in sorted(found, key=lambda item: item[0])]
+
+
+def _makes(function: ast.FunctionDef) -> bool:
+    return function.returns is not None and ast.unparse(function.returns) == "UserError"
+
+
+def _of_maker(function: ast.FunctionDef, call: ast.Call) -> str:
+    """The text of the error that a function returns, with what a call hands over in its place."""
+    own = next(node for node in ast.walk(function) if isinstance(node, ast.Call) and _name(node.func) == "UserError")
+    text = _text(own.args[0])
+    for name, value in zip(function.args.args, call.args, strict=True):
+        text = text.replace(f"{{{name.arg}}}", _text(value))
+    return text
 
 
 def _name(node: ast.expr) -> str:

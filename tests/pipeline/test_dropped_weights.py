@@ -45,7 +45,8 @@ elif stage == "report":
     pathlib.Path(values("--out")).write_text("page")
 else:
     folders = [pathlib.Path(values("--out") or values("--tables"))]
-record = {"settings": json.loads(values("--settings")), "code": values("--code")}
+record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code")}
+record |= {"inputs": {}, "outputs": {}, "facts": {}}
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
 common = pathlib.Path("workflow/rules/common.smk").read_text()

@@ -54,3 +54,18 @@ def test_a_study_that_keeps_all_from_now_on_has_lost_its_weights_all_the_same(tm
         retraining.check({"study": {"keep_weights": "all"}, "allow_retraining": False}, planned)
     (tmp_path / "a" / "initial.safetensors").write_bytes(b"weights")  # only the other was deleted, by hand
     retraining.check({"study": {"keep_weights": "all"}, "allow_retraining": False}, planned)
+
+
+@pytest.mark.parametrize("provenance", ["{", "[]", "{}", '{"wall_seconds": null}', '{"wall_seconds": "long"}'])
+def test_a_provenance_that_tells_no_time_counts_for_none(tmp_path: Path, provenance: str) -> None:
+    planned = [run(tmp_path / name) for name in "ab"]
+    (tmp_path / "a" / "provenance.json").write_text(provenance)
+    with pytest.raises(UserError, match=r"trains 2 runs again, about 0.5 GPU hours"):
+        retraining.check(CONFIG, planned)
+
+
+def test_a_record_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    planned = run(tmp_path / "a")
+    (tmp_path / "a" / "manifest.json").write_text("[]")
+    with pytest.raises(UserError, match=r"a/manifest.json is no record of Weightscape"):
+        retraining.check(CONFIG, [planned])

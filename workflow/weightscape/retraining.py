@@ -11,6 +11,7 @@ from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.files import read_json
+from weightscape.records import read_record
 
 WEIGHTS = ("initial", "after")
 """Dropped each after its last use. Where all weights are kept, one that was deleted by hand is made again as any other
@@ -32,14 +33,20 @@ def _dropped(manifest: Path, settings: str, code: str, keep: str) -> bool:
     there = [(manifest.parent / f"{name}.safetensors").exists() for name in WEIGHTS]
     if not manifest.is_file() or (any(there) if keep == "all" else all(there)):
         return False
-    record = read_json(manifest)
-    return record.get("settings") == json.loads(settings) and record.get("code") == code
+    record = read_record(manifest)
+    return record["settings"] == json.loads(settings) and record["code"] == code
 
 
 def hours(folders: Iterable[Path]) -> float:
-    """What training these runs took, from their provenance."""
-    records = (folder / "provenance.json" for folder in folders)
-    return sum(read_json(path).get("wall_seconds", 0.0) for path in records if path.is_file()) / 3600
+    """What training these runs took, from their provenance where it can be read."""
+    return sum(_seconds(folder / "provenance.json") for folder in folders) / 3600
+
+
+def _seconds(path: Path) -> float:
+    try:
+        return float(read_json(path)["wall_seconds"])
+    except (UserError, KeyError, TypeError, ValueError):
+        return 0.0
 
 
 def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:
