@@ -99,6 +99,12 @@ def missing(name: str, *reruns: str) -> Row:
 
 
 RUN = "4_finetune/digits/efficientnet-lite0/noise/weak/seed0"
+LAST = [
+    '  n: {type: count, about: "runs without a usable value"}\n',
+    '  reason: {type: text, about: "why no test sees it"}\n',
+]
+REORDERED = ("".join(LAST), "".join(LAST[::-1]))
+REPLACED = ("steps: 72", "steps: 73")
 NEW_SET = {"source": "uci_digits", "framing": "full", "images": 10}
 
 
@@ -186,6 +192,28 @@ def one_record_lost(project: Project) -> None:
     (project.root / ".snakemake/metadata" / base64.urlsafe_b64encode(name.encode()).decode()).unlink()
 
 
+def results_of_others(project: Project) -> None:
+    """The records of the analysis as another machine made them, by other settings."""
+    import json
+
+    from weightscape.files import digest, read_json
+
+    path = project.results / "6_metrics/analyse.json"
+    record = {key: value for key, value in read_json(path).items() if key != "digest"}
+    record["settings"]["analyse"]["alpha"] = 0.2
+    record["settings_digest"] = digest(record["settings"])
+    project.write(str(path.relative_to(project.root)), json.dumps({**record, "digest": digest(record)}))
+
+
+def older_caption(project: Project) -> None:
+    """Another caption with a time before that of the page, as rsync brings it from another machine."""
+    import os
+
+    path = "workflow/report/captions/esd.md"
+    project.write(path, "Older words.\n")
+    os.utime(project.root / path, (1e9, 1e9))
+
+
 def other_study(project: Project) -> None:
     """Results of another study beside these."""
     project.write("results/studies/other/1_data/digits/val/manifest.json", "{}")
@@ -263,6 +291,13 @@ ROWS = [
     Row("another training set in the same place", other_content, (*TRAINING_SET,)),
     Row("one bit of a weight file", tampered, verify=f"tampered {RUN}/after.safetensors"),
     Row("a caption", lambda p: p.write("workflow/report/captions/esd.md", "Other words.\n"), REPORT),
+    Row("a caption in place of a newer one", older_caption, REPORT),
+    Row(
+        "the order of a table's columns in its schema",
+        lambda p: p.replace("workflow/schemas/tables.schema.yaml", *REORDERED),
+        EFFECTS,
+    ),
+    Row("a value of `config.yaml` that the study replaces", lambda p: p.replace("config.yaml", *REPLACED), REPORT),
     Row("a lock file", lambda p: p.write("envs/requirements.lock", "numpy==1\n")),
     Row("results of another study", other_study),
     missing("8_report/report.html", *REPORT),
@@ -313,6 +348,7 @@ ROWS = [
     # Snakemake's memory
     Row("`.snakemake` lost", lose_metadata, stops="run `weightscape adopt`"),
     Row("old results copied into a fresh clone", copied_results, stops="run `weightscape adopt`"),
+    Row("results of other settings copied over these", results_of_others, stops="run `weightscape adopt`"),
     Row("one result brought in from elsewhere", one_record_lost, stops=f"the first: {RUN}/manifest.json"),
 ]
 

@@ -46,7 +46,7 @@ elif stage == "report":
 else:
     folders = [pathlib.Path(values("--out") or values("--tables"))]
 record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code")}
-record |= {"inputs": {}, "outputs": {}, "facts": {}}
+record |= {"facts": {}}
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
 common = pathlib.Path("workflow/rules/common.smk").read_text()
@@ -54,6 +54,9 @@ tables = re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])
 names |= {name + ending for name in tables for ending in (".parquet", ".csv")}
 for folder in folders:
     folder.mkdir(parents=True, exist_ok=True)
+    run = re.search(r"digits/efficientnet-lite0/\\w+/\\w+/seed\\d", str(folder))
+    record["inputs"] = {f"4_finetune/{run[0]}/after.safetensors": "of-these-weights"} if run else {}
+    record["outputs"] = {"after.safetensors": "of-these-weights"} if stage == "finetune" else {}
     for name in names - ({"after.safetensors", "initial.safetensors"} if stage != "finetune" else set()):
         (folder / name).write_text(json.dumps(record) if name == "manifest.json" else "{}")
     (folder / "provenance.json").write_text(json.dumps({"wall_seconds": 3600}))
@@ -136,6 +139,33 @@ def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(pro
     shutil.rmtree(project / top)
     shutil.rmtree(known)
     (project / "metadata").rename(known)
+    study.write_text(STUDY)
+
+
+def test_weights_that_were_trained_anew_stay_until_all_measures_are_of_them(project: Path) -> None:
+    study, top = project / "study.yaml", "results/studies/anew"
+    study.write_text(STUDY.replace("dropped", "anew").replace("seed0", "none"))
+    assert snakemake(project).returncode == 0
+    assert weights(project, top) == set()
+    study.write_text(study.read_text() + "finetune: {learning_rate: 0.001}\n")
+    run = "dropout/strong/seed0"
+    spectra = f"{top}/5_spectra/digits/efficientnet-lite0/{run}/manifest.json"
+    assert snakemake(project, "--", spectra).returncode == 0
+    assert weights(project, top) == {run}
+    done = snakemake(project)
+    assert done.returncode == 0, done.stderr[-2000:]
+    trained = re.findall(r"Fine-tuning: .* (dropout \w+, seed \d)", done.stdout + done.stderr)
+    assert "dropout strong, seed 1" in trained and "dropout strong, seed 0" not in trained
+    assert weights(project, top) == set()
+    shutil.rmtree(project / top)
+    study.write_text(STUDY)
+
+
+def test_runs_whose_images_changed_are_no_retraining_for_dropped_weights(project: Path) -> None:
+    study = project / "study.yaml"
+    study.write_text(STUDY + "data: {digits: {splits: {val: 120}}}\n")
+    done = snakemake(project, "-n")
+    assert done.returncode == 0 and "finetune" in done.stdout + done.stderr, done.stderr[-2000:]
     study.write_text(STUDY)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from weightscape import report, shown
+from weightscape.differences import default_config, differences
 from weightscape.errors import UserError
 from weightscape.figures import sheets, style
 from weightscape.files import read_table, write_table
@@ -219,8 +220,7 @@ def test_lists_in_a_download_are_written_as_stage_6_writes_them(tables, tmp_path
 
 
 def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps({"study": {"seeds": [0, 1]}, "data": "<b>"}))
-    page = build(tmp_path, tables, "--config", str(tmp_path / "config.json"))
+    page = build(tmp_path, tables, "--settings", json.dumps({"config": {"study": {"seeds": [0, 1]}, "data": "<b>"}}))
     assert "study:\n  seeds:\n  - 0\n  - 1\ndata: &lt;b&gt;" in page
 
 
@@ -280,11 +280,11 @@ def test_tables_that_are_absent_are_named(tables, tmp_path):
 
 
 def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
-    config = origin.default_config()
-    assert config is not None
-    config["finetune"]["steps"] = 7
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    page = build(tmp_path, tables, "--config", str(tmp_path / "config.json"))
+    default = default_config()
+    assert default is not None
+    config = default | {"finetune": default["finetune"] | {"steps": 7}}
+    settings = {"config": config, "differences": differences(config, default)}
+    page = build(tmp_path, tables, "--settings", json.dumps(settings))
     row = re.search(r"finetune\.steps</th>.*?</tr>", page, re.DOTALL)
     assert row and ">7<" in row[0]
     assert "finetune.batch_size</th>" not in page

@@ -71,6 +71,19 @@ def test_the_digest_covers_every_package_module_that_a_stage_loads(stage: str) -
     assert {name for name in used if name.startswith("weightscape")} <= set(covered)
 
 
+def test_the_content_and_the_order_of_a_schema_count_and_its_comments_do_not(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code, "SCHEMAS", tmp_path)
+    schema = tmp_path / "tables.schema.yaml"
+    schema.write_text("a: 1\nb: 2\n")
+    edited(package / "shared.py", "LIMIT = 3", 'LIMIT = "tables.schema.yaml"')
+    first = code.code_digest("one")
+    assert edited(schema, "b: 2", "b: 2 # why two") == first
+    reordered = edited(schema, "a: 1\nb: 2", "b: 2\na: 1")
+    assert len({first, reordered, edited(schema, "2", "3")}) == 3
+
+
 def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
     code._known.cache_clear()

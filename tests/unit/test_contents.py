@@ -102,3 +102,17 @@ def test_other_images_in_the_same_place_are_another_setting(tmp_path: Path) -> N
         contents.content.cache_clear()
         found.append(slices.settings(config, "data", {"dataset": "mine", "split": "train"}))
     assert found[0] != found[1] and {**found[0], "contents": 0} == {**found[1], "contents": 0}
+
+
+def test_a_folder_is_known_through_links_and_a_link_in_a_circle_ends(tmp_path: Path) -> None:
+    root, store = tmp_path / "set", tmp_path / "store"
+    write(store / "cat/a.png", "one")
+    root.mkdir()
+    (root / "train").symlink_to(store)
+    (root / "test").symlink_to(store)
+    (store / "cat/again").symlink_to(store)
+    first = content(root)
+    write(store / "cat/a.png", "two", later=9)
+    second = content(root)
+    (root / "test").unlink()
+    assert len({first, second, content(root)}) == 3

@@ -69,3 +69,43 @@ def test_a_record_that_is_none_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "a" / "manifest.json").write_text("[]")
     with pytest.raises(UserError, match=r"a/manifest.json is no record of Weightscape"):
         retraining.check(CONFIG, [planned])
+
+
+class Reason:
+    """Why Snakemake runs a job."""
+
+    def __init__(self, forced: bool = False, updated: str = "", provenance: bool = False) -> None:
+        self.forced, self.updated_input = forced, {updated} - {""}
+        self.is_provenance_triggered = lambda: provenance
+
+
+class Graph:
+    """Of Snakemake's graph of jobs what is asked: reasons, and what each job reads from."""
+
+    def __init__(self, reasons: dict[str, Reason], **dependencies: list[str]) -> None:
+        self.reason = reasons.__getitem__
+        self.dependencies = {job: dict.fromkeys(dependencies.get(job, [])) for job in reasons}
+
+
+@pytest.mark.parametrize("why", [Reason(forced=True), Reason(updated="shard"), Reason(provenance=True)])
+def test_a_run_whose_images_or_settings_changed_is_not_trained_for_its_weights(why: Reason) -> None:
+    plain = Reason()
+    reasons = {"generate": why, "assemble": plain, "changed": plain, "lost": plain, "real": plain}
+    graph = Graph(reasons, assemble=["generate"], changed=["assemble"], lost=["real"])
+    assert retraining.unchanged(graph, list(reasons)) == ["lost", "real"]
+    assert retraining.unchanged(graph, ["changed", "lost"]) == ["changed", "lost"]  # what it reads does not run
+
+
+def test_a_measure_is_of_the_weights_that_the_run_names(tmp_path: Path) -> None:
+    run, record = tmp_path / "4_finetune/a/seed0", tmp_path / "5_spectra/a/seed0/manifest.json"
+    for content in (b"first", b"second"):
+        run.mkdir(parents=True, exist_ok=True)
+        weights = run / "after.safetensors"
+        weights.write_bytes(content)
+        write_record(run, stage="finetune", settings={}, code="c", inputs=[], outputs=[weights])
+        assert not retraining.is_measured(run, record)
+        write_record(record.parent, stage="spectra", settings={}, code="c", inputs=[weights], outputs=[])
+        weights.unlink()
+        assert retraining.is_measured(run, record)
+    (run / "manifest.json").write_text("[]")
+    assert not retraining.is_measured(run, record)

@@ -1,5 +1,6 @@
 """Verification of a small results folder by its records alone."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from weightscape.verification import read_results, verify
 SPLIT = "1_data/digits/train"
 ITEMS = "3_assemble/digits/real"
 RUN = "4_finetune/digits/lite/noise/weak/seed0"
+STAGE = {SPLIT: "data", ITEMS: "assemble", RUN: "finetune"}
 
 
 def config() -> dict[str, Any]:
@@ -138,14 +140,41 @@ def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(result
     name = Path(results.name)
     with pytest.raises(UserError, match=r"holds 3 results without .* run `weightscape adopt`"):
         ownership.check_known(name, project, config())
-    import base64
-
     for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
-        key = base64.urlsafe_b64encode(f"{name}/{folder}/manifest.json".encode()).decode()
-        path = project / ".snakemake" / kind / key
+        path = metadata(results, folder, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
+        write_json(path, {"params": [repr(code_digest(STAGE[folder])), repr('{"a": 1}'), "2"]})
     ownership.check_known(name, project, config())
+
+
+def metadata(results: Path, folder: str, kind: str = "metadata") -> Path:
+    """Where Snakemake keeps what it knows of a record."""
+    key = base64.urlsafe_b64encode(f"{results.name}/{folder}/manifest.json".encode()).decode()
+    return results.parent / ".snakemake" / kind / key
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"params": ["'other code'", repr('{"a": 1}')]},
+        {"params": [repr(code_digest("finetune")), repr('{"a": 2}')]},
+        {"params": []},
+        {},
+        [],
+        None,
+    ],
+)
+def test_results_over_the_metadata_of_others_are_refused(known: object, results: Path) -> None:
+    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
+    write_json(metadata(results, RUN), known)
+    with pytest.raises(UserError, match=rf"holds 1 results .* with that of others \(the first: {RUN}/manifest.json"):
+        ownership.check_known(Path(results.name), results.parent, config())
+
+
+def test_a_record_that_cannot_be_read_is_not_taken_for_that_of_others(results: Path) -> None:
+    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
+    (results / RUN / "manifest.json").write_text("{")
+    ownership.check_known(Path(results.name), results.parent, config())
 
 
 @pytest.mark.parametrize("measured", ["evaluation", "curvature"])
@@ -255,3 +284,33 @@ def test_a_broken_provenance_is_told_and_stops_nothing(content: str | None, resu
     notes = other_versions(read_results(results), lock)
     assert "2 results were made with numpy" in notes[0]
     assert "1 results have no provenance that can be read" in notes[1] and str(path) in notes[1]
+
+
+def test_a_measure_of_other_weights_is_stale_though_both_were_dropped(results: Path) -> None:
+    made(results, f"{RUN}/evaluation", "evaluate", [f"{RUN}/result.bin"])
+    (results / RUN / "result.bin").unlink()
+    assert found(results) == {f"{RUN}/result.bin": "missing"}
+    (results / RUN / "result.bin").write_text("trained again, otherwise")
+    write_record(
+        results / RUN,
+        stage="finetune",
+        settings={"a": 1},
+        code=code_digest("finetune"),
+        inputs=[results / ITEMS / "result.bin"],
+        outputs=[results / RUN / "result.bin"],
+    )
+    (results / RUN / "result.bin").unlink()
+    assert found(results) == {f"{RUN}/result.bin": "missing", f"{RUN}/evaluation/manifest.json": "stale"}
+
+
+def test_a_source_that_the_study_does_not_have_any_more_is_not_missing(results: Path) -> None:
+    (results / SPLIT / "manifest.json").unlink()
+    (results / SPLIT / "result.bin").unlink()
+    (results / SPLIT / "provenance.json").unlink()
+    assert found(results) == {f"{SPLIT}/result.bin": "missing"}  # whose it was, nobody knows
+    study = [f"{ITEMS}/manifest.json", f"{RUN}/manifest.json"]
+    missing = {finding.place for finding in verify(read_results(results), config(), study) if finding.kind == "missing"}
+    assert missing == set()
+    with_split = [*study, f"{SPLIT}/manifest.json"]
+    findings = verify(read_results(results), config(), with_split)
+    assert [finding.place for finding in findings if finding.kind == "missing"] == [f"{SPLIT}/manifest.json"]

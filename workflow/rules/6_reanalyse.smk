@@ -39,6 +39,7 @@ rule reanalyse:
     params:
         settings=settings("reanalyse"),
         code=code_digest("reanalyse"),
+        contents=contents_of("tables", "conditions", "template", "captions"),
         tables=config["reanalyse"]["tables"],
         out=subpath(output.record, ancestor=2),
     message:

@@ -19,6 +19,7 @@ rule report:
         tables="<results>/6_metrics/analyse.json",
         figures=expand("<results>/7_figures/{figure}.json", figure=config["figures"]),
         parts=report_parts(),
+        citation=citation(),
         captions=expand(
             "workflow/report/captions/{figure}.md", figure=config["figures"]
         ),
@@ -37,6 +38,7 @@ rule report:
     params:
         settings=settings("report"),
         code=code_digest("report"),
+        contents=contents_of("parts", "captions", "citation"),
         tables=subpath(input.tables, parent=True),
         pictures=folder_of("figures"),
         parts=folder_of("parts"),

@@ -32,6 +32,7 @@ shell.prefix("set -euo pipefail; trap : TERM; ")
 from weightscape import (
     assets,
     code,
+    contents,
     dropouts,
     errors,
     images,
@@ -48,6 +49,7 @@ from weightscape import (
 from weightscape.config import check_tables, checked
 from weightscape.jobs import measures_of
 from weightscape.page.order import chapter_of
+from weightscape.published import finding
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 stopping.in_own_thread(JobScheduler)
@@ -83,8 +85,9 @@ onstart:
     # Snakemake's limit of jobs per second plans anew once a second for every job that has ever finished, which takes
     # a whole core after some 200 jobs (9.27). Nothing here starts jobs that fast.
     workflow.scheduler.job_rate_limiter = None
-    keep_unmeasured_weights()
-    stop_before_the_first_job(list(workflow.dag.needrun_jobs()))
+    planned = list(workflow.dag.needrun_jobs())
+    keep_unmeasured_weights(planned)
+    stop_before_the_first_job(planned)
 
 
 wildcard_constraints:
@@ -149,6 +152,24 @@ def folder_of(name):
     return lambda wildcards, input: str(Path(input[name][0]).parent)
 
 
+def contents_of(*names):
+    """Digest of input files by their bytes, as a params function: what is replaced by an older file is stale, too."""
+
+    @functools.cache
+    def found(paths):
+        return contents.content_of(
+            Path(), [Path(path) for path in paths], " ".join(names)
+        )
+
+    return lambda wildcards, input: found(
+        tuple(
+            str(path)
+            for name in names
+            for path in ([input[name]] if isinstance(input[name], str) else input[name])
+        )
+    )
+
+
 def kept_or_temp(path):
     """A file of a run's weights, which Snakemake removes after its last use unless all weights are kept."""
     return path if config["study"]["keep_weights"] == "all" else temp(path)
@@ -174,40 +195,39 @@ def kept_weights():
     ]
 
 
-def keep_unmeasured_weights():
+def keep_unmeasured_weights(planned):
     """Of the weights that Snakemake would remove after their last use in this call, keep those that are to stay, and
-    those of runs that are not wholly measured yet: a call may have other targets than `all`.
+    those of runs that are not wholly measured when it ends: a call may have other targets than `all`.
     """
     if config["study"]["keep_weights"] == "all":
         return
-    planned = {str(path) for job in workflow.dag.jobs for path in job.output}
+    made = {str(path) for job in planned for path in job.output}
     folder = Path(results_folder(config))
-    measures = {
-        run.path: [str(folder / place) for place in measures_of(config, run)]
-        for run in study.runs(config)
-    }
+    runs = {run.path: run for run in study.runs(config)}
     for job in workflow.dag.jobs:
         if job.rule.name != "finetune":
             continue
-        path = Path(job.output.manifest).parent.relative_to(folder / "4_finetune")
-        open_measures = [
+        path = Path(job.output.manifest).parent
+        run = runs[str(path.relative_to(folder / "4_finetune"))]
+        measures = [folder / place for place in measures_of(config, run)]
+        missing = [
             place
-            for place in measures[str(path)]
-            if place not in planned and not Path(place).exists()
+            for place in measures
+            if str(place) not in made
+            and (job.output.manifest in made or not retraining.is_measured(path, place))
         ]
-        stays = config["study"][
-            "keep_weights"
-        ] == "seed0" and job.wildcards.seed == str(SEEDS[0])
-        if stays or open_measures:
+        first = config["study"]["keep_weights"] == "seed0" and run.seed == SEEDS[0]
+        if first or missing:
             for output in job.output:
                 output.flags.pop("temp", None)
 
 
 def stop_before_the_first_job(jobs):
     """Stop a plan whose results cannot be written, or that trains runs again because their weights were dropped."""
+    unchanged = retraining.unchanged(workflow.dag, jobs)
     planned = (
         (Path(job.output.manifest), job.params.settings, job.params.code)
-        for job in jobs
+        for job in unchanged
         if job.rule.name == "finetune"
     )
     try:
@@ -285,8 +305,4 @@ def tables():
 def published_tables():
     """Every csv file in the folder of published tables."""
     folder = Path(config["reanalyse"]["tables"])
-    return sorted(
-        str(path)
-        for ending in ("csv", "csv.gz")
-        for path in folder.rglob(f"*.{ending}")
-    )
+    return [str(folder / name) for name in finding.csv_files(folder)]

@@ -205,6 +205,11 @@ def qualities():
     ]
 
 
+def citation():
+    """What the page asks to cite, where the project's file is there."""
+    return ["CITATION.cff"] if Path("CITATION.cff").is_file() else []
+
+
 def report_parts():
     """Template, style, script, charts and methods of the page."""
     return sorted(

@@ -2,7 +2,8 @@
 
 The digest covers the stage's module and every module of this package that it imports, found statically and
 transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings
-and formatting. A comment makes nothing stale; a changed constant does.
+and formatting, with the content of the schemas that a module names. A comment makes nothing stale; a changed constant
+does.
 """
 
 import ast
@@ -20,6 +21,7 @@ from weightscape import files
 from weightscape.errors import UserError
 
 PACKAGE = Path(__file__).parent
+SCHEMAS = PACKAGE.parent / "schemas"
 ROOT = PACKAGE.name
 
 
@@ -30,7 +32,9 @@ def code_digest(stage: str, *further: str) -> str:
     """
     before = len(_known())
     found = modules(f"{ROOT}.stages.{stage}", *(f"{ROOT}.{name}" for name in further))
-    lines = [f"{name} {_meaning(path)}" for name, path in sorted(found.items())]
+    lines = [f"{name} {_module(path).meaning}" for name, path in sorted(found.items())]
+    schemas = {name for path in found.values() for name in _module(path).schemas}
+    lines += [f"{name} {_module(SCHEMAS / name).meaning}" for name in sorted(schemas)]
     if len(_known()) > before:
         _keep()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -74,7 +78,7 @@ def _imports(name: str, path: Path) -> list[str]:
     """Names of what a module imports; `from package import x` yields both the package and `package.x`."""
     package = name if path.name == "__init__.py" else name.rsplit(".", 1)[0]
     names: list[str] = []
-    for base, level, members in _read(path, path.stat().st_mtime_ns).imports:
+    for base, level, members in _module(path).imports:
         if level:
             parent = package.split(".")[: len(package.split(".")) - level + 1]
             base = ".".join([*parent, *([base] if base else [])])
@@ -82,16 +86,17 @@ def _imports(name: str, path: Path) -> list[str]:
     return names
 
 
-def _meaning(path: Path) -> str:
-    """Digest of a module's syntax tree without docstrings and positions."""
-    return _read(path, path.stat().st_mtime_ns).meaning
-
-
 class Module(NamedTuple):
-    """What a module's file says: its imports as (base, level, members), and the digest of its meaning."""
+    """What a module's file says: its imports as (base, level, members), the digest of its meaning (its syntax tree
+    without docstrings and positions), and the files of workflow/schemas that it names."""
 
     imports: list[tuple[str, int, list[str]]]
     meaning: str
+    schemas: list[str]
+
+
+def _module(path: Path) -> Module:
+    return _read(path, path.stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -99,7 +104,7 @@ def _read(path: Path, _modified: int) -> Module:
     source = path.read_bytes()
     key = hashlib.sha256(source).hexdigest()
     if key not in _known():
-        _known()[key] = _parsed(source)
+        _known()[key] = _parsed(source) if path.suffix == ".py" else _parsed_schema(path)
     return Module(*_known()[key])
 
 
@@ -113,7 +118,14 @@ def _parsed(source: bytes) -> Module:
             imports.append((node.module or "", node.level, [alias.name for alias in node.names]))
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
-    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest())
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    schemas = sorted(text for text in texts if text.endswith(".schema.yaml") and (SCHEMAS / text).is_file())
+    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas)
+
+
+def _parsed_schema(path: Path) -> Module:
+    """The order of keys has a meaning: that of the columns of a table."""
+    return Module([], hashlib.sha256(json.dumps(files.read_yaml(path), default=str).encode()).hexdigest(), [])
 
 
 def _text(part: Any) -> str:

@@ -7,13 +7,12 @@ the names, sizes and times that it was taken of, and taken again only when one o
 import contextlib
 import functools
 import hashlib
-import os
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weightscape import cache
 from weightscape.errors import UserError
-from weightscape.files import digest, read_json, sha256, write_json
+from weightscape.files import digest, files_below, read_json, sha256, write_json
 
 
 @functools.cache
@@ -24,12 +23,18 @@ def content(path: str, apart: str = "") -> str:
     that a further OOD set (a folder in ood/, or ood-NAME.images.npy) leaves it as it is.
     """
     root = Path(path)
-    found = [root] if root.is_file() else list(_below(root, apart))
-    states = [(str(file.relative_to(root)), *_state(file)) for file in found]
-    seen, key = digest(states), digest([str(root.resolve()), apart])
+    return content_of(root, [root] if root.is_file() else sorted(_below(root, apart)), apart)
+
+
+def content_of(root: Path, files: Sequence[Path], name: str) -> str:
+    """Digest of these files with their paths from `root`; `name` tells one choice of files there from another."""
+    places = [str(file.relative_to(root)) if file.is_relative_to(root) else str(file) for file in files]
+    states = [(place, *_state(file)) for place, file in zip(places, files, strict=True)]
+    seen, key = digest(states), digest([str(root.resolve()), name])
     known = _known()
     if known.get(key, [None])[0] != seen:
-        lines = (f"{file.relative_to(root)} {sha256(file) if file.is_file() else 'no file'}" for file in found)
+        digests = (sha256(file) if file.is_file() else "no file" for file in files)
+        lines = (f"{place} {found}" for place, found in zip(places, digests, strict=True))
         known[key] = [seen, hashlib.sha256("\n".join(lines).encode()).hexdigest()]
         with contextlib.suppress(UserError):
             write_json(_store(), known)
@@ -45,15 +50,12 @@ def _state(file: Path) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _below(root: Path, apart: str) -> Iterable[Path]:
-    for top, folders, names in os.walk(root):
-        if apart and Path(top) == root:
-            folders[:], names = (
-                [name for name in part if name != apart and not name.startswith(f"{apart}-")]
-                for part in (folders, names)
-            )
-        folders.sort()
-        yield from (Path(top, name) for name in sorted(names))
+def _below(root: Path, apart: str) -> Iterator[Path]:
+    """Every file below a folder, through links, and links to nothing."""
+    for file in files_below(root, dangling=True):
+        top = file.relative_to(root).parts[0]
+        if not apart or (top != apart and not top.startswith(f"{apart}-")):
+            yield file
 
 
 def _store() -> Path:

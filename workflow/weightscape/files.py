@@ -191,24 +191,23 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
         raise UserError(f"{path} is not a whole parquet table ({error}): delete it and make it again") from None
 
 
-def files_below(folder: Path, seen: set[str] | None = None) -> Iterator[Path]:
-    """Every file below a folder, through links; links to nothing and folders that cannot be read are left out.
-
-    A folder that is linked to several times (`seen`) is entered once.
+def files_below(folder: Path, dangling: bool = False) -> Iterator[Path]:
+    """Every file below a folder, through links; folders that cannot be read are left out, and links to nothing
+    unless `dangling`. A link to a folder that it lies in is not followed.
     """
-    seen = set() if seen is None else seen
+    return _walk(folder, dangling, (os.path.realpath(folder),))
+
+
+def _walk(folder: Path, dangling: bool, above: tuple[str, ...]) -> Iterator[Path]:
+    """The files below a folder; `above` are the real paths of it and of the folders on the way to it."""
     try:
         entries = list(os.scandir(folder))
     except OSError:
         return
     for entry in entries:
-        if not entry.is_dir():
-            if entry.is_file():
-                yield Path(entry.path)
-            continue
-        if entry.is_symlink():
-            real = os.path.realpath(entry.path)
-            if real in seen:
-                continue
-            seen.add(real)
-        yield from files_below(Path(entry.path), seen)
+        if entry.is_dir():
+            real = os.path.realpath(entry.path) if entry.is_symlink() else f"{above[-1]}/{entry.name}"
+            if real not in above:
+                yield from _walk(Path(entry.path), dangling, (*above, real))
+        elif dangling or entry.is_file():
+            yield Path(entry.path)

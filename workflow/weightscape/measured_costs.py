@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from weightscape import costs, generation_costs
 from weightscape.errors import UserError
 from weightscape.files import read_json
+from weightscape.records import read_provenance
 
 Record = Mapping[str, Any]
 
@@ -105,6 +106,6 @@ def _finished(root: Path, pattern: str) -> Iterator[tuple[Path, Record, float]]:
     """Records of jobs below `root`, with their wall seconds."""
     for path in sorted(root.glob(pattern)):
         name = "provenance.json" if path.name == "manifest.json" else f"{path.stem}.provenance.json"
-        if path.name.endswith("provenance.json") or not path.with_name(name).is_file():
-            continue
-        yield path, read_json(path), float(read_json(path.with_name(name))["wall_seconds"])
+        seconds = read_provenance(path.with_name(name)).get("wall_seconds")
+        if seconds is not None and not path.name.endswith("provenance.json"):
+            yield path, read_json(path), seconds

@@ -5,6 +5,7 @@ that came without it would count as done for ever, so that they are refused unti
 them by their records.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from weightscape.errors import UserError
-from weightscape.files import files_below
+from weightscape.files import files_below, read_json
 from weightscape.jobs import expected
 from weightscape.places import job_of
-from weightscape.records import STAGE_FOLDER
+from weightscape.records import STAGE_FOLDER, read_record
 from weightscape.study import Config
 
 ADOPTING = "WEIGHTSCAPE_ADOPTING"
@@ -32,28 +33,40 @@ def check_known(results: Path, project: Path, config: Config) -> None:
     found = [] if ADOPTING in os.environ else list(unknown(results, project))
     if found and (found := sorted(expected(config).intersection(found))):
         raise UserError(
-            f"{results} holds {len(found)} results without Snakemake's metadata (the first: {found[0]}), so that it "
-            "could not tell which are stale: run `weightscape adopt`, or move them away"
+            f"{results} holds {len(found)} results without Snakemake's metadata, or with that of others (the first: "
+            f"{found[0]}), so that it could not tell which are stale: run `weightscape adopt`, or move them away"
         )
 
 
 def unknown(results: Path, project: Path) -> Iterator[str]:
-    """Places of the records below `results` (relative to the project) for which Snakemake has no metadata."""
+    """Places of the records below `results` (relative to the project) for which Snakemake has no metadata, or that of
+    a job with other settings or code: results that were copied over those that it made."""
     for folder in sorted((project / results).glob("[1-8]_*")):
         if not STAGE_FOLDER.match(folder.name):
             continue
         for path in files_below(folder):
             place = str(path.relative_to(project / results))
-            if path.suffix == ".json" and job_of(place) and not _is_known(f"{results}/{place}", project):
+            if path.suffix == ".json" and job_of(place) and not _is_known(path, f"{results}/{place}", project):
                 yield place
 
 
-def _is_known(output: str, project: Path) -> bool:
-    """Whether Snakemake has metadata of an output, or a mark that it was being made."""
+def _is_known(record: Path, output: str, project: Path) -> bool:
+    """Whether Snakemake has metadata of the job that a record names, or a mark that its output was being made."""
     name = urlsafe_b64encode(output.encode()).decode()
     parts = [name[at : at + LONGEST_NAME] for at in range(0, len(name), LONGEST_NAME)]
     path = Path(*(f"@{part}" for part in parts[:-1]), parts[-1])
-    return any((project / ".snakemake" / kind / path).exists() for kind in ("metadata", "incomplete"))
+    known = project / ".snakemake"
+    if (known / "incomplete" / path).exists():
+        return True
+    try:
+        params = read_json(known / "metadata" / path)["params"]
+    except (UserError, OSError, KeyError, TypeError):
+        return False
+    try:
+        made = read_record(record)
+    except UserError:  # whoever reads it says so
+        return True
+    return {repr(made["code"]), repr(json.dumps(made["settings"], sort_keys=True))}.issubset(params)
 
 
 def check_writable(outputs: Iterable[str]) -> None:

@@ -20,6 +20,8 @@ from weightscape.files import digest, digests, read_json, sha256, write_json
 
 STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "timm", "diffusers", "snakemake")
+AMOUNTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "energy_joules")
+"""What provenance has as numbers."""
 _started = time.monotonic()
 
 
@@ -81,6 +83,17 @@ def read_record(path: Path | str) -> dict[str, Any]:
         if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
             raise UserError(f"{path} names the output {name!r}, which lies outside of its folder: make it again")
     return record
+
+
+def read_provenance(path: Path | str) -> dict[str, Any]:
+    """The provenance of a job, without what cannot be read: no result depends on it, so that nothing stops at it."""
+    try:
+        found = read_json(path)
+    except (UserError, OSError):
+        return {}
+    kinds = {**dict.fromkeys(AMOUNTS, (int, float)), "versions": dict, "stages": list}
+    known = found if isinstance(found, dict) else {}
+    return {key: value for key, value in known.items() if isinstance(value, kinds.get(key, object))}
 
 
 def content_digest(path: Path | str) -> str:

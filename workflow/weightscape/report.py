@@ -78,6 +78,10 @@ class Chapter:
     sheets: list[sheets.Sheet]
 
 
+SHOWN_APART = ("config", "differences")
+"""Settings that have a place of their own on the page."""
+
+
 def render(template: Path, context: Mapping[str, Any]) -> str:
     """The page from its template; a variable that is missing is an error."""
     import jinja2
@@ -92,12 +96,10 @@ def render(template: Path, context: Mapping[str, Any]) -> str:
     return environment.get_template(template.name).render(context)
 
 
-def page(
-    folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any], config: Mapping[str, Any] | None = None
-) -> tuple[str, list[Path]]:
+def page(folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any]) -> tuple[str, list[Path]]:
     """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of.
 
-    `settings` has title and figures, and may have the differences of the config from the default study.
+    `settings` has title and figures, and may have the study's config and its differences from the default study.
     """
     from markupsafe import Markup
 
@@ -108,9 +110,8 @@ def page(
     made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
-    config = settings.get("config") or config
+    config = settings.get("config")
     blocks = explorer.blocks(tables, _recipes(config or {}))
-    default = origin.default_config()
     context = {
         "title": settings.get("title", "Weightscape"),
         "summary": [*claims.summary(found), *summary.sentences(tables)],
@@ -127,12 +128,12 @@ def page(
         "chapters": chapters(tables, pictures),
         "methods": Markup(methods(parts)),
         "costs": origin.cost_rows(costs),
-        "differences": origin.differences(config, default) if config and default else None,
+        "differences": settings.get("differences"),
         "origin": _origin(costs, made_of),
         "config": _yaml(config),
-        "settings": json.dumps({key: value for key, value in settings.items() if key != "config"}, indent=1),
+        "settings": json.dumps({key: settings[key] for key in settings if key not in SHOWN_APART}, indent=1),
         "downloads": downloads.downloads(tables),
-        "citation": citation(parts.parents[1] / "CITATION.cff"),
+        "citation": next(map(citation, citation_files(parts)), None),
     }
     return render(parts / "report.html.j2", context), made_of
 
@@ -198,12 +199,16 @@ def _yaml(config: Mapping[str, Any] | None) -> str:
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100) if config else ""
 
 
-def citation(path: Path) -> dict[str, Any] | None:
-    """What to cite, from CITATION.cff; None without the file."""
+def citation_files(parts: Path) -> list[Path]:
+    """The project's CITATION.cff, if `parts` lies in the project."""
+    path = parts.resolve().parents[1] / "CITATION.cff"
+    return [path] if path.is_file() else []
+
+
+def citation(path: Path) -> dict[str, Any]:
+    """What to cite, from CITATION.cff."""
     import yaml
 
-    if not path.is_file():
-        return None
     cff = yaml.safe_load(path.read_text())
     return {"message": cff["message"], "lines": [_reference(entry) for entry in (cff, *cff.get("references", []))]}
 

@@ -5,13 +5,12 @@ are trained anew, which costs what they cost before. The plan stops unless the c
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.files import read_json
-from weightscape.records import read_record
+from weightscape.records import place, read_provenance, read_record
 
 WEIGHTS = ("initial", "after")
 """Dropped each after its last use. Where all weights are kept, one that was deleted by hand is made again as any other
@@ -21,8 +20,35 @@ Planned = tuple[Path, str, str]
 """Of a planned run: its manifest, its settings as JSON, the digest of its code."""
 
 
+def unchanged(dag: Any, planned: Sequence[Any]) -> list[Any]:
+    """The planned jobs of Snakemake that run only because files are missing: nothing that they are made from changed.
+
+    What is upstream of a job counts as well: one that reads new images would run with its weights in place, too.
+    """
+    known: dict[Any, bool] = {}
+    members = set(planned)
+
+    def changed(job: Any) -> bool:
+        if job not in known:
+            reason = dag.reason(job)
+            own = reason.forced or reason.updated_input or reason.is_provenance_triggered()
+            known[job] = bool(own) or any(changed(above) for above in dag.dependencies[job] if above in members)
+        return known[job]
+
+    return [job for job in planned if not changed(job)]
+
+
+def is_measured(run: Path, record: Path) -> bool:
+    """Whether a record is of a measure of the weights that a run now has, as their own record names them."""
+    try:
+        measured = read_record(record)["inputs"].get(place(run / "after.safetensors"))
+        return measured is not None and measured == read_record(run / "manifest.json")["outputs"]["after.safetensors"]
+    except (UserError, KeyError):
+        return False
+
+
 def again(planned: Iterable[Planned], keep: str) -> list[Path]:
-    """Folders of planned runs that were trained before, by the same settings and code, and whose weights are gone.
+    """Folders of planned runs that were trained before by the same settings and code, and whose weights are gone.
 
     `keep` is the study's `keep_weights`.
     """
@@ -39,14 +65,8 @@ def _dropped(manifest: Path, settings: str, code: str, keep: str) -> bool:
 
 def hours(folders: Iterable[Path]) -> float:
     """What training these runs took, from their provenance where it can be read."""
-    return sum(_seconds(folder / "provenance.json") for folder in folders) / 3600
-
-
-def _seconds(path: Path) -> float:
-    try:
-        return float(read_json(path)["wall_seconds"])
-    except (UserError, KeyError, TypeError, ValueError):
-        return 0.0
+    records = (read_provenance(folder / "provenance.json") for folder in folders)
+    return sum(record.get("wall_seconds", 0.0) for record in records) / 3600
 
 
 def check(config: Mapping[str, Any], planned: Iterable[Planned]) -> None:

@@ -16,7 +16,7 @@ from weightscape.effects import RUN
 from weightscape.errors import UserError
 from weightscape.files import read_json, read_tensors
 from weightscape.frames import Table
-from weightscape.records import read_record
+from weightscape.records import read_provenance, read_record
 from weightscape.tables import Outline, runs_of
 
 BINS = 48
@@ -160,7 +160,7 @@ def costs(results: Path) -> list[dict[str, Any]]:
         record = path.with_name("manifest.json") if record.name == ".json" else record
         if record.is_file():
             folder = path.relative_to(results).parts[0]
-            found.setdefault((folder, read_json(record).get("stage", "")), []).append(read_json(path))
+            found.setdefault((folder, read_json(record).get("stage", "")), []).append(read_provenance(path))
     return [{"folder": folder, "stage": stage, **summed(jobs)} for (folder, stage), jobs in found.items()]
 
 

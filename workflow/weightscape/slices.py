@@ -12,6 +12,7 @@ from typing import Any
 from weightscape import recipes, study
 from weightscape.analysis.rules import rules
 from weightscape.contents import content
+from weightscape.differences import LEAVE, default_config, differences
 from weightscape.interventions import BASELINE, Config, action, dose_number, dose_values, training
 from weightscape.own_files import KEYWORDS
 from weightscape.seeds import seed
@@ -227,7 +228,8 @@ def _report(config: Config) -> dict[str, Any]:
     return {
         "title": config["study"]["name"],
         "figures": list(config["figures"]),
-        "config": {k: v for k, v in config.items() if k != "allow_retraining"},
+        "config": {k: v for k, v in config.items() if k != LEAVE},
+        "differences": differences(config, default) if (default := default_config()) else None,
     }
 
 

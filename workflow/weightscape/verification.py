@@ -3,7 +3,7 @@
 A record names the settings, code, inputs and outputs of its job. Everything is recomputed from the files and the
 code at hand, so that a folder can be checked wherever it was copied to. A job is stale when its settings, its code
 or the content of one of its inputs differ from the record, or when a job that it reads from is stale or tampered
-with. A missing file makes nothing stale: it can be made again as it was.
+with. A missing file makes nothing stale: it can be made again as its record has it.
 """
 
 import graphlib
@@ -26,7 +26,8 @@ from weightscape.retraining import WEIGHTS
 ASIDE = ("logs", "studies", "example", "bench", "rules.dot", "rules.svg", "snakemake.html")
 """What lies beside the stages and is no result: logs, further studies, pictures and benchmarks."""
 
-REPORT_PARTS = Path(__file__).parents[1] / "report"
+PROJECT = Path(__file__).parents[2]
+REPORT_PARTS = PROJECT / "workflow" / "report"
 """Where the inputs lie that are no results: captions and the page's template."""
 
 
@@ -195,9 +196,10 @@ def _changed_origin(
         found.append(Finding(place, "stale", other))
     for source, recorded in record["inputs"].items():
         now = _content(results, source)
-        if now is None and source not in results.owner:
-            found.append(Finding(source, "missing", f"{place} was made from it"))
-        elif now not in (None, recorded):
+        if now is None:
+            if source not in results.broken and (config is None or "/" not in source):
+                found.append(Finding(source, "missing", f"{place} was made from it"))
+        elif now != recorded:
             found.append(Finding(place, "stale", f"its input {source} changed"))
     return found
 
@@ -213,10 +215,13 @@ def settings_of(job: Job, config: study.Config) -> dict[str, Any] | None:
 
 
 def _content(results: Results, source: str) -> str | None:
-    """sha256 of an input as it is now; None if it is not there."""
+    """sha256 of an input as it is now, or, where it was dropped, as its own job made it; None if nobody knows."""
     if source in results.contents:
         return results.contents[source]
-    paths = [results.root / source] if "/" in source else sorted(REPORT_PARTS.rglob(source))
+    if source in results.owner:
+        folder = results.owner[source].rpartition("/")[0]
+        return results.records[results.owner[source]]["outputs"][source.removeprefix(f"{folder}/")]
+    paths = [results.root / source] if "/" in source else [*sorted(REPORT_PARTS.rglob(source)), PROJECT / source]
     return next((sha256(path) for path in paths if path.is_file()), None)
 
 

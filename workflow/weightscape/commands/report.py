@@ -39,8 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(source.load(folder, module.TABLES)), arguments.out / "figures" / name)
-    settings = {"title": arguments.title or _title(arguments.results), "figures": chosen}
-    page, _ = report.page(folder, arguments.out / "figures", PARTS, settings, _config(folder.parent))
+    settings = {"title": arguments.title or _title(arguments.results), "figures": chosen, **_study(folder.parent)}
+    page, _ = report.page(folder, arguments.out / "figures", PARTS, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(page) / 1e6:.1f} MB")
@@ -52,9 +52,10 @@ def _title(results: Path) -> str:
     return "Weightscape" if name in ("results", "6_metrics") else name
 
 
-def _config(results: Path) -> dict[str, Any] | None:
-    """The study's config as its own report recorded it; None where that record is absent."""
-    from weightscape.files import read_json
+def _study(results: Path) -> dict[str, Any]:
+    """The study's config and what differs in it, as its own report recorded them; nothing where that is absent."""
+    from weightscape.records import read_record
 
     record = results / "8_report" / "manifest.json"
-    return read_json(record).get("settings", {}).get("config") if record.is_file() else None
+    known = read_record(record)["settings"] if record.is_file() else {}
+    return {key: known[key] for key in ("config", "differences") if key in known}

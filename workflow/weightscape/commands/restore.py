@@ -4,7 +4,9 @@ import argparse
 
 from weightscape import ownership
 from weightscape.commands.resume import add_run_arguments, call, place_of
+from weightscape.commands.settings import load
 from weightscape.commands.verify import check
+from weightscape.jobs import expected
 from weightscape.verification import Finding, Results
 
 HELP = "make missing intermediate files again"
@@ -20,7 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     project, root = place_of(arguments)
     ownership.check_free(project)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
-    wanted = sorted({f"{root}/{record}" for record in records_of_missing(results, findings)})
+    known = expected(load(project / "config.yaml", arguments.configfile))
+    wanted = sorted(f"{root}/{record}" for record in records_of_missing(results, findings) & known)
     if not wanted:
         print(f"{root}: nothing is missing")
         return 0

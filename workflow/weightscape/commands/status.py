@@ -11,10 +11,9 @@ from statistics import median
 
 from weightscape import study
 from weightscape.commands.settings import add_config_arguments, load
-from weightscape.errors import UserError
-from weightscape.files import read_json
 from weightscape.jobs import Job, jobs_of
 from weightscape.progress import LINE
+from weightscape.records import read_provenance
 
 HELP = "what of a study is done, running and failed, and how long the rest takes"
 QUIET = 120
@@ -68,11 +67,10 @@ def remaining(done: list[Job], open_jobs: list[Job]) -> str:
     seconds: dict[str, list[float]] = {}
     finished = []
     for job in done:
-        try:
-            seconds.setdefault(job.stage, []).append(read_json(job.provenance)["wall_seconds"])
+        spent = read_provenance(job.provenance).get("wall_seconds")
+        if spent is not None:
+            seconds.setdefault(job.stage, []).append(spent)
             finished.append(job.provenance.stat().st_mtime)
-        except (UserError, KeyError):
-            continue
     unknown = {job.stage for job in open_jobs} - set(seconds)
     work = sum(median(seconds[job.stage]) for job in open_jobs if job.stage in seconds)
     at_once = _at_once(done, seconds, finished)

@@ -12,6 +12,7 @@ from weightscape.errors import UserError
 from weightscape.files import read_json, sha256
 from weightscape.jobs import expected
 from weightscape.published.finding import csv_files
+from weightscape.records import read_provenance
 from weightscape.verification import Finding, Results, read_results, verify
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -100,12 +101,8 @@ def other_versions(results: Results, lock: Path) -> list[str]:
 
 def _versions(path: Path) -> dict[str, str | None] | None:
     """The version of each package in a provenance file; None where it is gone or broken."""
-    try:
-        versions = read_json(path)["versions"]
-    except (UserError, KeyError, TypeError):
-        return None
-    good = isinstance(versions, dict) and all(isinstance(made, str | None) for made in versions.values())
-    return versions if good else None
+    versions = read_provenance(path).get("versions")
+    return versions if versions and all(isinstance(made, str | None) for made in versions.values()) else None
 
 
 def study_file(root: Path, full: Path) -> Path | None:

@@ -1,57 +1,24 @@
-"""Where a page comes from: what differs from the default study, what each stage cost, versions and devices."""
+"""Where a page comes from: what each stage cost, versions and devices."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from weightscape.files import read_json
+from weightscape.records import read_provenance
 from weightscape.shown import summed
 
-DEFAULT = Path(__file__).parents[3] / "config.yaml"
-LEAVE = "allow_retraining"
-"""A key that is a leave for one call of Snakemake, and no setting of a study."""
 ABSENT = "\N{EN DASH}"
 TOTAL = "in all"
-
-
-def default_config() -> dict[str, Any] | None:
-    """The config of the embedded study; None where the library stands alone."""
-    import yaml
-
-    return yaml.safe_load(DEFAULT.read_text()) if DEFAULT.is_file() else None
-
-
-def differences(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[list[str]]:
-    """Key, default and own value of every setting of a study that differs, in the order of the default."""
-    ours, theirs = dict(_leaves(config)), dict(_leaves(default))
-    keys = [*theirs, *(key for key in ours if key not in theirs and key != LEAVE)]
-    return [
-        [key, _word(theirs, key), _word(ours, key)]
-        for key in keys
-        if (key in ours) != (key in theirs) or ours.get(key) != theirs.get(key)
-    ]
-
-
-def _leaves(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def _word(leaves: Mapping[str, Any], key: str) -> str:
-    return str(leaves[key]) if key in leaves else "not set"
 
 
 def stages(tables: Path, figures: Path | None = None) -> list[dict[str, Any]]:
     """What each stage amounted to, from the provenance beside the tables and figures; empty where none is."""
     own = tables / "aggregate.provenance.json"
-    rows = list(read_json(own).get("stages", [])) if own.is_file() else []
+    rows = list(read_provenance(own).get("stages", []))
     for name in ("aggregate", "analyse"):
         path = tables / f"{name}.provenance.json"
-        rows += [{"folder": "6_metrics", "stage": name, **summed([read_json(path)])}] if path.is_file() else []
-    drawn = [read_json(path) for path in sorted(figures.glob("*.provenance.json"))] if figures else []
+        rows += [{"folder": "6_metrics", "stage": name, **summed([read_provenance(path)])}] if path.is_file() else []
+    drawn = [read_provenance(path) for path in sorted(figures.glob("*.provenance.json"))] if figures else []
     return [*rows, {"folder": "7_figures", "stage": "figure", **summed(drawn)}] if drawn else rows
 
 

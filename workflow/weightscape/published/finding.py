@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightscape.errors import UserError
+from weightscape.files import files_below
 from weightscape.published.conditions import PLACEHOLDER, Conditions
 
 FREE = {"dataset": r"[^/]+?", "seed": r"\d+", "suffix": r"[^/]+?"}
@@ -63,8 +64,8 @@ def runs_in(folder: Path, conditions: Conditions) -> tuple[list[Run], list[Gap]]
 
 def csv_files(folder: Path) -> list[str]:
     """All .csv and .csv.gz files below a folder, as sorted paths from it."""
-    found = [path for ending in ("*.csv", "*.csv.gz") for path in folder.rglob(ending) if path.is_file()]
-    return sorted(path.relative_to(folder).as_posix() for path in found)
+    found = (path.relative_to(folder).as_posix() for path in files_below(folder))
+    return sorted(name for name in found if name.endswith((".csv", ".csv.gz")))
 
 
 def match(paths: Iterable[str], conditions: Conditions) -> tuple[dict[str, Found], list[str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from weightscape import program, report
 from weightscape.errors import UserError
-from weightscape.files import read_json, replacing
+from weightscape.files import replacing
 from weightscape.records import write_record
 
 STAGE = "report"
@@ -21,16 +21,14 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures, results/7_figures")
     parser.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
-    parser.add_argument("--config", type=Path, help="the study's config as JSON, to be shown on the page")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = program.Code(STAGE, arguments.code)
     settings = arguments.settings
-    for path in (arguments.parts / "report.html.j2", arguments.config):
-        if path is not None and not path.is_file():
-            raise UserError(f"{path} does not exist: give the path of a file that does")
-    config = read_json(arguments.config) if arguments.config else None
-    page, sources = report.page(arguments.tables, arguments.figures, arguments.parts, settings, config)
+    template = arguments.parts / "report.html.j2"
+    if not template.is_file():
+        raise UserError(f"{template} does not exist: give --parts the folder workflow/report")
+    page, sources = report.page(arguments.tables, arguments.figures, arguments.parts, settings)
     code.check()
     with replacing(arguments.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -42,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=[*sources, *captions, *parts, *([arguments.config] if arguments.config else [])],
+        inputs=[*sources, *captions, *parts, *report.citation_files(arguments.parts)],
         outputs=[arguments.out],
         facts={"figures": names, "megabytes": round(len(page) / 1e6, 2)},
     )
