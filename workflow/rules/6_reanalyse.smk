@@ -6,17 +6,26 @@ out:  6_metrics/: published, published_layers, effects, run_effects, similarity,
       7_figures/{figure}.pdf, {figure}.png; 8_report/report.html
 """
 
+REANALYSIS_PARTS = [
+    "workflow/report/reanalysis.html.j2",
+    *expand(
+        "workflow/report/captions/reanalysis/{figure}.md", figure=REANALYSIS_FIGURES
+    ),
+]
+REANALYSED_FILES = [
+    *published_tables(),
+    config["reanalyse"]["conditions"],
+    *REANALYSIS_PARTS,
+]
+
 
 rule reanalyse:
     """The published procedure and ours, figures and page."""
     input:
         tables=published_tables(),
         conditions=config["reanalyse"]["conditions"],
-        template="workflow/report/reanalysis.html.j2",
-        captions=expand(
-            "workflow/report/captions/reanalysis/{figure}.md",
-            figure=REANALYSIS_FIGURES,
-        ),
+        template=REANALYSIS_PARTS[0],
+        captions=REANALYSIS_PARTS[1:],
     output:
         expand(
             "<results>/6_metrics/{table}.{ending}",
@@ -39,7 +48,7 @@ rule reanalyse:
     params:
         settings=settings("reanalyse"),
         code=code_digest("reanalyse"),
-        contents=contents_of("tables", "conditions", "template", "captions"),
+        contents=contents_of("reanalyse", *REANALYSED_FILES),
         tables=config["reanalyse"]["tables"],
         out=subpath(output.record, ancestor=2),
     message:

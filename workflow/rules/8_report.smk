@@ -20,9 +20,7 @@ rule report:
         figures=expand("<results>/7_figures/{figure}.json", figure=config["figures"]),
         parts=report_parts(),
         citation=citation(),
-        captions=expand(
-            "workflow/report/captions/{figure}.md", figure=config["figures"]
-        ),
+        captions=captions(),
     output:
         page=report(
             "<results>/8_report/report.html",
@@ -38,7 +36,7 @@ rule report:
     params:
         settings=settings("report"),
         code=code_digest("report"),
-        contents=contents_of("parts", "captions", "citation"),
+        contents=contents_of("report", *report_parts(), *captions(), *citation()),
         tables=subpath(input.tables, parent=True),
         pictures=folder_of("figures"),
         parts=folder_of("parts"),

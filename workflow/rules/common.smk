@@ -152,22 +152,12 @@ def folder_of(name):
     return lambda wildcards, input: str(Path(input[name][0]).parent)
 
 
-def contents_of(*names):
-    """Digest of input files by their bytes, as a params function: what is replaced by an older file is stale, too."""
+def contents_of(stage, *files):
+    """Digest of input files by their bytes, as a param: what is replaced by an older file makes its stage stale, too.
 
-    @functools.cache
-    def found(paths):
-        return contents.content_of(
-            Path(), [Path(path) for path in paths], " ".join(names)
-        )
-
-    return lambda wildcards, input: found(
-        tuple(
-            str(path)
-            for name in names
-            for path in ([input[name]] if isinstance(input[name], str) else input[name])
-        )
-    )
+    It takes no `input`, for Snakemake does not record params that follow from its input.
+    """
+    return contents.content_of(Path(), [Path(path) for path in files], stage)
 
 
 def kept_or_temp(path):

@@ -210,6 +210,11 @@ def citation():
     return ["CITATION.cff"] if Path("CITATION.cff").is_file() else []
 
 
+def captions():
+    """The captions of the study's figures."""
+    return expand("workflow/report/captions/{figure}.md", figure=config["figures"])
+
+
 def report_parts():
     """Template, style, script, charts and methods of the page."""
     return sorted(
