@@ -97,7 +97,7 @@ SHARE ?= 1
 
 ## test-faults: the stale matrix, kills, broken disks and determinism on real smoke studies
 test-faults: .venv/.dev
-	SHARE=$(SHARE) pytest -m faults tests/faults
+	SHARE=$(SHARE) pytest -m faults tests/faults tests/pipeline
 
 ## fuzz: 20,000 broken files for every reader together
 fuzz: .venv/.dev

@@ -109,6 +109,7 @@ def test_a_call_with_another_target_removes_no_weights_that_stay(project: Path) 
     assert weights(project) == kept
 
 
+@pytest.mark.faults
 def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
     kept = weights(project)
     known = project / ".snakemake" / "metadata"
@@ -121,6 +122,7 @@ def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
     (project / "metadata").rename(known)
 
 
+@pytest.mark.faults
 def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(project: Path) -> None:
     study, top = project / "study.yaml", "results/studies/unmeasured"
     study.write_text(STUDY.replace("dropped", "unmeasured").replace("seed0", "none"))
@@ -142,6 +144,7 @@ def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(pro
     study.write_text(STUDY)
 
 
+@pytest.mark.faults
 def test_weights_that_were_trained_anew_stay_until_all_measures_are_of_them(project: Path) -> None:
     study, top = project / "study.yaml", "results/studies/anew"
     study.write_text(STUDY.replace("dropped", "anew").replace("seed0", "none"))
