@@ -11,7 +11,7 @@ from weightscape import ownership, verification
 from weightscape.code import code_digest
 from weightscape.commands.verify import other_versions, study_file
 from weightscape.errors import UserError
-from weightscape.files import read_json, write_json
+from weightscape.files import digest, read_json, write_json
 from weightscape.places import job_of
 from weightscape.records import write_record
 from weightscape.verification import read_results, verify
@@ -228,6 +228,29 @@ def test_changed_facts_of_a_record_are_tampering(results: Path) -> None:
     path = results / ITEMS / "manifest.json"
     write_json(path, {**read_json(path), "facts": {"accuracy": 0.999}})
     assert found(results) == {f"{ITEMS}/manifest.json": "tampered", f"{RUN}/manifest.json": "stale"}
+
+
+@pytest.mark.parametrize("name", ["", "1_data/", "a" * 300, "1_data/" + "b" * 300, "a\0b", "\ud800", "a/" * 2000 + "b"])
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_a_record_that_names_what_no_file_can_be_called_is_none(part: str, name: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), part: {name: "0"}})
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+@pytest.mark.parametrize("name", ["**x", "[", "*", "~", "a\nb", "no such file"])
+def test_an_input_of_an_odd_name_is_only_missing(name: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    record = {key: value for key, value in read_json(path).items() if key != "digest"} | {"inputs": {name: "0"}}
+    write_json(path, {**record, "digest": digest(record)})
+    assert found(results)[name] == "missing"
+
+
+def test_a_title_that_no_file_can_be_called_names_no_study(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    write_json(tmp_path / "results/8_report/manifest.json", {"settings": {"title": "a" * 300}})
+    with pytest.raises(UserError, match="name its file by --configfile"):
+        study_file(tmp_path / "results", Path(__file__).parents[2] / "config.yaml")
 
 
 @pytest.mark.parametrize("part", ["inputs", "code", "digest"])

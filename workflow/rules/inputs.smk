@@ -220,5 +220,5 @@ def report_parts():
     return sorted(
         f"workflow/report/{path.name}"
         for path in (WORKFLOW / "report").iterdir()
-        if path.is_file()
+        if path.is_file() and not path.name.startswith(".")
     )

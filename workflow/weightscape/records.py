@@ -82,7 +82,19 @@ def read_record(path: Path | str) -> dict[str, Any]:
     for name in record["outputs"]:
         if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
             raise UserError(f"{path} names the output {name!r}, which lies outside of its folder: make it again")
+    for name in (*record["inputs"], *record["outputs"]):
+        if not is_file_name(name):
+            raise UserError(f"{path} names {name[:80]!r}, which no file can be called: make it again")
     return record
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a value is a path that a file can have: text without NUL, of parts of at most 255 bytes."""
+    try:
+        parts = os.fsencode(name).split(b"/") if isinstance(name, str) else [b""]
+    except UnicodeEncodeError:
+        return False
+    return parts[-1] != b"" and all(len(part) < 256 and b"\0" not in part for part in parts) and len(parts) < 100
 
 
 def read_provenance(path: Path | str) -> dict[str, Any]:

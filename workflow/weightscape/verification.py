@@ -221,8 +221,13 @@ def _content(results: Results, source: str) -> str | None:
     if source in results.owner:
         folder = results.owner[source].rpartition("/")[0]
         return results.records[results.owner[source]]["outputs"][source.removeprefix(f"{folder}/")]
-    paths = [results.root / source] if "/" in source else [*sorted(REPORT_PARTS.rglob(source)), PROJECT / source]
+    paths = [results.root / source] if "/" in source else [*_parts_called(source), PROJECT / source]
     return next((sha256(path) for path in paths if path.is_file()), None)
+
+
+def _parts_called(name: str) -> list[Path]:
+    """The captions, template or other parts of the page of this name."""
+    return sorted(path for path in REPORT_PARTS.rglob("*") if path.name == name)
 
 
 def _downstream(results: Results, findings: Iterable[Finding]) -> list[Finding]:

@@ -65,3 +65,14 @@ def test_a_table_that_came_or_went_makes_the_reanalysis_stale(config: dict[str, 
     (folder / "cats" / "later.after.csv.gz").write_bytes(b"")
     assert found(config) == [("6_metrics/reanalyse.json", "stale")]
     (folder / "cats" / "later.after.csv.gz").unlink()
+
+
+@pytest.mark.parametrize("fact", [None, 3, "a", [{}], {"a\0": 1}, ["\0", 3]])
+@pytest.mark.parametrize("name", ["tables", "csv_files", "conditions"])
+def test_facts_of_another_kind_are_tampering_and_no_traceback(config: dict[str, Any], name: str, fact: object) -> None:
+    path = Path(config["reanalyse"]["tables"]).parent / "results/6_metrics/reanalyse.json"
+    content = path.read_text()
+    record = json.loads(content)
+    path.write_text(json.dumps(record | {"facts": record["facts"] | {name: fact}}))
+    assert ("6_metrics/reanalyse.json", "tampered") in found(config)
+    path.write_text(content)

@@ -12,7 +12,7 @@ from weightscape.errors import UserError
 from weightscape.files import read_json, sha256
 from weightscape.jobs import expected
 from weightscape.published.finding import csv_files
-from weightscape.records import read_provenance
+from weightscape.records import is_file_name, read_provenance
 from weightscape.verification import Finding, Results, read_results, verify
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -58,11 +58,13 @@ def changed_tables(results: Results, config: study.Config) -> list[Finding]:
     place, block = "6_metrics/reanalyse.json", config["reanalyse"]
     facts = results.records.get(place, {}).get("facts", {})
     folder = Path(block["tables"])
-    recorded = {folder / name: digest for name, digest in facts.get("tables", {}).items()}
+    tables = facts["tables"] if isinstance(facts.get("tables"), dict) else {}
+    recorded = {folder / name: digest for name, digest in tables.items() if is_file_name(name)}
     recorded[Path(block["conditions"])] = facts.get("conditions", "")
     changed = [path for path, digest in recorded.items() if digest and path.is_file() and sha256(path) != digest]
-    if folder.is_dir() and "csv_files" in facts:
-        changed += [folder / name for name in sorted({*csv_files(folder)} ^ {*facts["csv_files"]})]
+    listed = facts.get("csv_files")
+    if folder.is_dir() and isinstance(listed, list):
+        changed += [folder / name for name in sorted({*csv_files(folder)} ^ {*filter(is_file_name, listed)})]
     return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
 
 
@@ -113,7 +115,7 @@ def study_file(root: Path, full: Path) -> Path | None:
     else:
         name = root.resolve().name if root.resolve().parent.name == "studies" else None
     path = full.parent / "workflow" / "studies" / f"{name}.yaml"
-    if name is not None and path.is_file():
+    if name is not None and is_file_name(path.name) and path.is_file():
         return path
     if name is None or _is_own(root, full) or name == load(full, None)["study"]["name"]:
         return None

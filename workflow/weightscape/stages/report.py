@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
         temporary.write_text(page, encoding="utf-8")
     names = settings.get("figures", [])
     captions = [arguments.parts / "captions" / f"{name}.md" for name in names]
-    parts = sorted(path for path in arguments.parts.iterdir() if path.is_file())
+    parts = sorted(path for path in arguments.parts.iterdir() if path.is_file() and path.name[0] != ".")
     write_record(
         arguments.out.parent,
         stage=STAGE,
