@@ -116,3 +116,17 @@ def test_a_folder_is_known_through_links_and_a_link_in_a_circle_ends(tmp_path: P
     second = content(root)
     (root / "test").unlink()
     assert len({first, second, content(root)}) == 3
+
+
+def test_another_model_of_the_gate_in_the_same_place_is_another_setting(tmp_path: Path) -> None:
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["generate"]["gate"] |= {"classifier": "zero_shot", "model": str(tmp_path / "clip")}
+    names = {"dataset": "digits", "generator": "ddpm", "recipe": "guided", "shard": "00000"}
+    found = []
+    for text in ("one", "two"):
+        write(tmp_path / "clip/model.safetensors", text, later=len(found))
+        contents.content.cache_clear()
+        found.append(slices.settings(config, "generate", names))
+    assert found[0] != found[1]
+    config["generate"]["gate"]["classifier"] = "judge"
+    assert "gate_contents" not in slices.settings(config, "generate", names)

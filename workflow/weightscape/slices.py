@@ -100,6 +100,8 @@ def _generate(config: Config, dataset: str, generator: str, recipe: str, shard: 
     }
     if block["gate"]["classifier"] != "none":
         common |= {"gate": block["gate"]}
+    if block["gate"]["classifier"] == "zero_shot":
+        common |= {f"gate_{key}": value for key, value in _own(block["gate"]["model"]).items()}
     if block["kind"] != "ddpm":
         own = _own(block["pipeline"]["model"], block["pipeline"]["lora"])
         pipeline = {"kind": block["kind"], "pipeline": block["pipeline"] | {k: asked[k] for k in recipes.ASKED}, **own}
