@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from toy_project import new_project
 from weightscape.ownership import ADOPTING
 
-ROOT = Path(__file__).parents[2]
 TOP = "results/studies/dropped"
 RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"
 pytestmark = pytest.mark.slow
@@ -45,8 +45,7 @@ elif stage == "report":
     pathlib.Path(values("--out")).write_text("page")
 else:
     folders = [pathlib.Path(values("--out") or values("--tables"))]
-record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code")}
-record |= {"facts": {}}
+record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code"), "facts": {}}
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
 common = pathlib.Path("workflow/rules/common.smk").read_text()
@@ -66,11 +65,7 @@ for folder in folders:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study with two runs of each condition, carried out by the stand-in."""
-    place = tmp_path_factory.mktemp("project")
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(ROOT / name, place)
-    for name in ("workflow", "envs"):
-        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    place = new_project(tmp_path_factory.mktemp("project")).root
     (place / "study.yaml").write_text(STUDY)
     program = place / "bin" / "python"
     program.parent.mkdir()

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from toy_project import ROOT, new_project
+
 STUDY = "workflow/studies/published.yaml"
 pytestmark = pytest.mark.faults
 
@@ -16,11 +17,7 @@ pytestmark = pytest.mark.faults
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The finished study of the toy tables, in a project of its own."""
-    place = tmp_path_factory.mktemp("published")
-    for name in ("Snakefile", "config.yaml"):
-        shutil.copy(ROOT / name, place)
-    for name in ("workflow", "envs"):
-        shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    place = new_project(tmp_path_factory.mktemp("published")).root
     shutil.copytree(ROOT / "workflow/studies/published/toy", place / "tables")
     done = snakemake(place)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

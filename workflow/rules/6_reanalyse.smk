@@ -12,17 +12,13 @@ REANALYSIS_PARTS = [
         "workflow/report/captions/reanalysis/{figure}.md", figure=REANALYSIS_FIGURES
     ),
 ]
-REANALYSED_FILES = [
-    *published_tables(),
-    config["reanalyse"]["conditions"],
-    *REANALYSIS_PARTS,
-]
+REANALYSED_TABLES = published_tables()
 
 
 rule reanalyse:
     """The published procedure and ours, figures and page."""
     input:
-        tables=published_tables(),
+        tables=REANALYSED_TABLES,
         conditions=config["reanalyse"]["conditions"],
         template=REANALYSIS_PARTS[0],
         captions=REANALYSIS_PARTS[1:],
@@ -48,7 +44,12 @@ rule reanalyse:
     params:
         settings=settings("reanalyse"),
         code=code_digest("reanalyse"),
-        contents=contents_of("reanalyse", *REANALYSED_FILES),
+        contents=contents_of(
+            "reanalyse",
+            *REANALYSED_TABLES,
+            config["reanalyse"]["conditions"],
+            *REANALYSIS_PARTS,
+        ),
         tables=config["reanalyse"]["tables"],
         out=subpath(output.record, ancestor=2),
     message:
