@@ -6,6 +6,7 @@ among the generator's images of this class and recipe. `true_label` is the label
 with.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -39,10 +40,12 @@ def assemble(
     family: str,
     values: dict[str, Any],
     rng: np.random.Generator,
+    classes: Sequence[str] = (),
 ) -> Table:
     """The item list of a condition; without `values` (a baseline) the real list itself.
 
-    `pool` holds the images that are added or put in place of real ones: the generator's, or further real ones.
+    `pool` holds the images that are added or put in place of real ones: the generator's, or further real ones. The
+    classes keep the shares that they have among the real images, up to one image of each. `classes` names them.
     """
     if not values:
         return real
@@ -54,32 +57,78 @@ def assemble(
         raise UserError(
             f"family {family!r} needs images to draw from, but none were given: pass --synthetic or --extra"
         )
-    extra = drawn(pool, round(values["share"] * len(real)), rng)
+    counts = of_each_class(real, round(values["share"] * len(real)), rng, pool, classes)
+    extra = drawn(pool, counts, rng)
     if family in ("synthetic_add", "real_add"):
         return pd.concat([real, extra], ignore_index=True)
-    return pd.concat([drawn(real, len(real) - len(extra), rng), extra], ignore_index=True)
+    return pd.concat([without(real, counts, rng), extra], ignore_index=True)
+
+
+Counts = dict[int, int]
+"""Images of each class, by label."""
+
+
+def of_each_class(
+    real: Table, count: int, rng: np.random.Generator, pool: Table, classes: Sequence[str] = ()
+) -> Counts:
+    """How many of `count` images belong to each class, as among the real ones.
+
+    Where the pool lacks less than two images of a class, as two splits may by rounding, other classes give more.
+    """
+    labels, sizes = np.unique(real["label"], return_counts=True)
+    there = np.array([(pool["label"] == label).sum() for label in labels])
+    wanted = count * sizes / len(real)
+    short = wanted - there
+    if short.max() >= 2 or (short[there == 0] >= 1).any() or there.sum() < count:
+        worst = int(short.argmax())
+        name = classes[labels[worst]] if classes else str(labels[worst])
+        origin = f" of origin {pool['origin'].iloc[0]!r}" if len(pool) else ""
+        raise UserError(
+            f"{count} images{origin} are needed, as many of each class as its share of the real ones, but of class "
+            f"{name!r} there are {there[worst]} of {round(wanted[worst])}: raise images_per_class of this recipe, "
+            "data.splits.extra, or lower the share, or loosen generate.gate"
+        )
+    return dict(zip(labels.tolist(), apportioned(sizes, count, there, rng).tolist(), strict=True))
+
+
+def apportioned(sizes: np.ndarray, count: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`count` in proportion to `sizes`, by largest remainder (ties at random), at most `most` of each."""
+    wanted = count * sizes / sizes.sum()
+    found = np.minimum(count * sizes // sizes.sum(), most)
+    ties = rng.random(len(sizes)) * 1e-6
+    while found.sum() < count:
+        found[np.where(found < most, wanted - found + ties, -np.inf).argmax()] += 1
+    return found
 
 
 def duplicated(real: Table, share: float, rng: np.random.Generator) -> Table:
-    """As many items, but a share of them copies: fewer different images, every class in equal share."""
-    kept = drawn(real, len(real) - round(share * len(real)), rng)
-    copies = np.resize(rng.permutation(len(kept)), len(real) - len(kept))
-    return pd.concat([kept, kept.iloc[copies]], ignore_index=True)
-
-
-def drawn(pool: Table, count: int, rng: np.random.Generator) -> Table:
-    """`count` items of the pool, every class in equal share (up to one item), without replacement."""
-    if count > len(pool):
-        origin = f" of origin {pool['origin'].iloc[0]!r}" if len(pool) else ""
+    """As many items of each class, but a share of them copies: fewer different images."""
+    count = round(share * len(real))
+    labels, sizes = np.unique(real["label"], return_counts=True)
+    if count > len(real) - len(labels):
         raise UserError(
-            f"{count} images{origin} are needed, but there are {len(pool)}: "
-            "raise images_per_class of this recipe, data.splits.extra, or lower the share, or loosen generate.gate"
+            f"{count} of {len(real)} images cannot be copies, as one of each of {len(labels)} classes is none: lower "
+            "the share"
         )
-    position = np.empty(len(pool))
-    for label in np.unique(pool["label"]):
-        rows = rng.permutation(np.flatnonzero(pool["label"] == label))
-        position[rows] = np.arange(len(rows)) + rng.random(len(rows))
-    return pool.iloc[np.sort(np.argsort(position)[:count])]
+    counts = dict(zip(labels.tolist(), apportioned(sizes, count, sizes - 1, rng).tolist(), strict=True))
+    kept = without(real, counts, rng)
+    copies = [
+        kept.iloc[np.resize(rng.permutation(np.flatnonzero(kept["label"] == label)), number)]
+        for label, number in counts.items()
+    ]
+    return pd.concat([kept, *copies], ignore_index=True)
+
+
+def drawn(pool: Table, counts: Counts, rng: np.random.Generator) -> Table:
+    """So many items of each class of the pool, without replacement, in its order."""
+    rows = [rng.permutation(np.flatnonzero(pool["label"] == label))[:number] for label, number in counts.items()]
+    return pool.iloc[np.sort(np.concatenate(rows))]
+
+
+def without(real: Table, counts: Counts, rng: np.random.Generator) -> Table:
+    """The items but for so many of each class."""
+    kept = {label: int((real["label"] == label).sum()) - number for label, number in counts.items()}
+    return drawn(real, kept, rng)
 
 
 def mislabelled(real: Table, share: float, rng: np.random.Generator) -> Table:

@@ -63,6 +63,7 @@ def main(argv: list[str] | None = None) -> None:
         settings["family"],
         settings["values"],
         np.random.default_rng(settings["seed"]),
+        read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"],
     )
     path = arguments.out / "items.parquet"
     write_table(path, items)
