@@ -99,8 +99,9 @@ def _generate(config: Config, dataset: str, generator: str, recipe: str, shard: 
         "seed": seed(_root(config), "generate", dataset, generator),
     }
     if block["gate"]["classifier"] != "none":
-        common |= {"gate": block["gate"]}
+        common |= {"gate": dict(block["gate"])}
     if block["gate"]["classifier"] == "zero_shot":
+        common["gate"] |= {"class_words": block["pipeline"]["class_words"]}
         common |= {f"gate_{key}": value for key, value in _own(block["gate"]["model"]).items()}
     if block["kind"] != "ddpm":
         own = _own(block["pipeline"]["model"], block["pipeline"]["lora"])

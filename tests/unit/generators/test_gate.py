@@ -29,6 +29,7 @@ def test_planted_copies_are_found_and_nothing_else(monkeypatch: pytest.MonkeyPat
     assert np.flatnonzero(~passed).tolist() == [3, 7, 11, 15, 18]
     assert counts["near_training"] == 2 and counts["near_each_other"] == 2 and counts["recognised"] == 19
     assert counts["passed"] == 15 and counts["images"] == 20
+    assert counts["passed_by_class"] == {"0": 9, "1": 6}
 
 
 def test_distances_are_those_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,16 +46,26 @@ def test_distances_are_those_of_the_formula(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_zero_shot_is_clips_own_answer(tmp_path: Path) -> None:
+def test_zero_shot_is_clips_own_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from transformers import AutoTokenizer, CLIPImageProcessor, CLIPModel
 
     folder = clip(tmp_path / "clip")
-    names = ["cat", "sea_lion", "dog"]
-    settings = {"model": str(folder), "revision": None, "prompt": "a photo of a {class}"}
+    names = ["n021", "sea_lion", "red-dog"]
+    words = {"n021": "cat"}
+    settings = {"model": str(folder), "revision": None, "class_words": words, "prompt": "a photo of a {class}"}
+    asked: list[str] = []
+    told = AutoTokenizer.from_pretrained(folder)
+    monkeypatch.setattr(
+        AutoTokenizer,
+        "from_pretrained",
+        lambda *_, **__: lambda texts, **more: asked.extend(texts) or told(texts, **more),
+    )
     found = gate.zero_shot(settings, names, torch.device("cpu"))
+    monkeypatch.undo()
     images = np.random.default_rng(0).integers(0, 256, (6, 3, 32, 32)).astype(np.uint8)
     model, tokenizer = CLIPModel.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
-    texts = ["a photo of a cat", "a photo of a sea lion", "a photo of a dog"]
+    texts = ["a photo of a cat", "a photo of a sea lion", "a photo of a red dog"]
+    assert asked == texts
     pixels = CLIPImageProcessor.from_pretrained(folder)(list(images.transpose(0, 2, 3, 1)), return_tensors="pt")
     with torch.inference_mode():
         answer = model(**tokenizer(texts, padding=True, return_tensors="pt"), **pixels)
@@ -64,7 +75,7 @@ def test_zero_shot_is_clips_own_answer(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_not_there_is_said() -> None:
-    settings = {"model": "/no/clip", "revision": None, "prompt": "{class}"}
+    settings = {"model": "/no/clip", "revision": None, "class_words": {}, "prompt": "{class}"}
     with pytest.raises(UserError, match="gate model /no/clip cannot be loaded"):
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
 
@@ -73,7 +84,7 @@ def test_a_broken_model_is_said(tmp_path: Path) -> None:
     folder = clip(tmp_path / "clip")
     weights = next(folder.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:100])
-    settings = {"model": str(folder), "revision": None, "prompt": "a {class}"}
+    settings = {"model": str(folder), "revision": None, "class_words": {}, "prompt": "a {class}"}
     with pytest.raises(UserError, match="cannot be loaded"):
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
 
@@ -91,7 +102,7 @@ def test_a_model_whose_tokenizer_is_of_another_is_said(tmp_path: Path) -> None:
     tensors = load_file(weights)
     name = "text_model.embeddings.token_embedding.weight"
     save_file(tensors | {name: tensors[name][:3].clone()}, weights, {"format": "pt"})
-    settings = {"model": str(folder), "revision": None, "prompt": "a photo of a {class}"}
+    settings = {"model": str(folder), "revision": None, "class_words": {}, "prompt": "a photo of a {class}"}
     with pytest.raises(UserError, match=r"cannot be loaded .*: name a CLIP folder or hub id"):
         gate.zero_shot(settings, ["cat"], torch.device("cpu"))
 

@@ -15,6 +15,7 @@ import torch
 
 from weightscape import cache
 from weightscape.errors import UserError
+from weightscape.generators import scatter
 from weightscape.images import ImageSet
 
 BLOCK = 512
@@ -49,7 +50,8 @@ def zero_shot(settings: Mapping[str, Any], names: Sequence[str], device: torch.d
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings["model"], **options)
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings["model"], **options)
         model = model.to(device).eval()
-        texts = [settings["prompt"].replace("{class}", name.replace("_", " ")) for name in names]
+        words = [scatter.in_words(settings["class_words"], name) for name in names]
+        texts = [settings["prompt"].replace("{class}", each) for each in words]
         with torch.inference_mode():
             tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
             classes = _unit(_tensor(model.get_text_features(**tokens)))
@@ -103,6 +105,9 @@ def checked(
         "near_training": int(copied.sum()),
         "near_each_other": int(repeated.sum()),
         "passed": int(passed.sum()),
+        "passed_by_class": {
+            str(label): int(passed[synthetic.labels == label].sum()) for label in np.unique(synthetic.labels)
+        },
         "duplicate_distance": distance,
     }
 

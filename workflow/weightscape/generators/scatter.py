@@ -20,10 +20,15 @@ def members(classes: int, per_class: int, shard: int, shards: int) -> list[tuple
 
 def prompt(settings: Mapping[str, Any], name: str, seed: int, label: int, index: int) -> str:
     """The text for one image: a template and a style of their own draws, with the class's name in words."""
-    words = settings["class_words"].get(name, name.replace("_", " ").replace("-", " "))
+    words = in_words(settings["class_words"], name)
     template = _drawn(settings["prompts"], seed, "prompt", label, index)
     style = _drawn(settings["styles"], seed, "style", label, index)
     return template.replace("{class}", words) + (f", {style}" if style else "")
+
+
+def in_words(class_words: Mapping[str, str], name: str) -> str:
+    """A class's name as a text has it: the words that the config gives for it, or its parts."""
+    return class_words.get(name, name.replace("_", " ").replace("-", " "))
 
 
 def noise_seed(seed: int, label: int, index: int) -> int:
