@@ -164,6 +164,10 @@ def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) ->
     asked = {"kind": "image_to_image", "pipeline": pipeline, "guidance": 4.0, "recipe": "plain"}
     each = generation_costs.pipeline_operations(512, 10, True)
     finished(tmp_path / "2_generate/d/sd/recipe-plain", asked, {"images": 6}, 6 * each / 50e12, "shard-00000")
+    left_out = {"images": 0, "gate": {"images": 4}, "refused_by_safety_checker": 2}  # none of 6 was kept
+    for shard in (1, 2):
+        name = f"shard-0000{shard}"
+        finished(tmp_path / "2_generate/d/sd/recipe-plain", asked, left_out, 6 * each / 50e12, name)
     assumed, lines = measured_costs.calibrated(ASSUMED, tmp_path)
     assert assumed["gpu"]["training_use"] == pytest.approx(2.0 / ASSUMED["gpu"]["peak_tflops"])
     assert assumed["gpu"]["sampling_use"] == pytest.approx(50.0 / ASSUMED["gpu"]["peak_tflops"])

@@ -85,13 +85,19 @@ def _network(record: Record) -> costs.Network:
 def _sampled(root: Path) -> Iterator[Measured]:
     """Jobs of pipelines of diffusers; the small model that is trained here costs next to nothing."""
     for _, record, seconds in _finished(root, "2_generate/*/*/recipe-*/shard-*.json"):
-        settings, images = record["settings"], record["facts"]["images"]
+        settings, images = record["settings"], _made(record["facts"])
         pipeline = settings.get("pipeline")
         if pipeline is not None and images:
             strength = pipeline["strength"] if settings["kind"] == "image_to_image" else 1.0
             steps = round(pipeline["steps"] * strength)
             each = generation_costs.pipeline_operations(pipeline["size"], steps, settings["guidance"] > 1)
             yield Measured(settings["recipe"], images * each, seconds, images)
+
+
+def _made(facts: Record) -> int:
+    """Images that were sampled, be they kept or left out by the safety checker or the gate."""
+    passed_on = facts["gate"]["images"] if "gate" in facts else facts["images"]
+    return int(passed_on + facts.get("refused_by_safety_checker", 0))
 
 
 def _spectra(root: Path, cpu: Record) -> Iterator[Measured]:
