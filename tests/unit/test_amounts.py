@@ -9,6 +9,7 @@ import yaml
 
 from weightscape import amounts
 from weightscape.config import checked
+from weightscape.datasets.pools import Counted
 from weightscape.errors import UserError
 
 CONFIG = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
@@ -91,12 +92,19 @@ def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: 
     config["study"]["datasets"] = ["folder"]
     for recipe in config["generate"]["recipes"]:
         recipe["images_per_class"] = 499
+
+    def of_classes(*train: int) -> Counted:
+        return Counted(config["data"]["folder"]["splits"], list("abc")[: len(train)], train)
+
     with pytest.raises(UserError, match=r"needs 1000 images by recipe .* has 499 for each of 2 classes of folder"):
-        amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 2)})
-    amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 3)})
+        amounts.check(config, {"folder": of_classes(500, 500)})
+    amounts.check(config, {"folder": of_classes(334, 333, 333)})
+    with pytest.raises(UserError, match=r"needs 501 images of the largest class of folder by recipe .* has 499; raise"):
+        amounts.check(config, {"folder": of_classes(501, 250, 249)})
+    amounts.check(config, {"folder": of_classes(500, 250, 250)})  # strata are rounded: one may be lacking
     config["generate"]["shards"] = 1498
     with pytest.raises(UserError, match=r"generate.shards = 1498 is more than the 1497 images of recipe 'plain'"):
-        amounts.check(config, {"folder": (config["data"]["folder"]["splits"], 3)})
+        amounts.check(config, {"folder": of_classes(334, 333, 333)})
 
 
 def test_a_resolution_that_is_no_lower_is_said() -> None:

@@ -52,7 +52,7 @@ def test_what_the_pipeline_says_counts_for_recipes_that_say_nothing() -> None:
     assert job(first, "busy") == job(second, "busy")
 
 
-@pytest.mark.parametrize(("axis", "numbers"), [("share", [1, 1]), ("guidance", [2, 5]), ("strength", [0.6, 0.6])])
+@pytest.mark.parametrize(("axis", "numbers"), [("share", [1, 1]), ("guidance", [2, 5])])
 def test_doses_are_ordered_by_a_number_of_their_own_or_of_their_recipe(axis: str, numbers: list[float]) -> None:
     config = checked(study("text_to_image", PLAIN, BUSY, axis=axis))
     assert [dose_number(config, "synthetic_replace", dose) for dose in ("plain", "busy")] == numbers
@@ -75,7 +75,9 @@ FAULTS = {
     "no step is left": (("image_to_image", FAINT), {"steps": 3}, "strength 0.3, which leaves none of 3 steps"),
     "one name twice": (("ddpm", PLAIN, PLAIN), {}, "has the name 'plain' twice"),
     "a prompt without its class": (("text_to_image", BUSY | {"prompts": ["a photo"]}), {}, "prompts"),
-    "an axis that is no number": (("ddpm", PLAIN), {"axis": "recipe"}, "choose from share, guidance, strength"),
+    "a strength without an image": (("text_to_image", PLAIN), {"axis": "strength"}, "choose from share, guidance$"),
+    "words for no class": (("text_to_image", PLAIN), {"class_words": {"11": "x"}}, "for '11', which is no class; did"),
+    "an axis that is no number": (("ddpm", PLAIN), {"axis": "recipe"}, "choose from share, guidance$"),
 }
 
 
@@ -85,6 +87,31 @@ def test_a_recipe_that_cannot_be_followed_is_one_sentence(fault: str) -> None:
     with pytest.raises(UserError, match=sentence) as caught:
         checked(study(kind, *recipes, **options))
     assert "\n" not in str(caught.value)
+
+
+def test_a_filter_without_a_classifier_is_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["gate"]["filter"] = True
+    with pytest.raises(UserError, match=r"gate.filter = true, but generate.gate.classifier = 'none' looks at no image"):
+        checked(config)
+    config["generate"]["gate"]["classifier"] = "judge"
+    checked(config)
+
+
+def test_sizes_that_the_diffusion_model_cannot_take_are_refused_where_it_is_trained() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["model"]["patch"] = 3
+    with pytest.raises(UserError, match=r"data.digits: images are 28 x 28 pixels, .* need multiples of 6: lower one"):
+        checked(config)
+    config["study"]["families"] = ["noise"]
+    checked(config)
+
+
+def test_the_gate_asks_for_classes_in_the_words_of_the_prompts() -> None:
+    config = study("text_to_image", PLAIN, class_words={"1": "one"})
+    assert "gate" not in job(checked(config), "plain")
+    config["generate"]["gate"]["classifier"] = "zero_shot"
+    assert job(checked(config), "plain")["gate"]["class_words"] == {"1": "one"}
 
 
 def test_more_shards_than_images_of_a_class_are_refused() -> None:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from weightscape import recipes, study
 from weightscape.errors import UserError
+from weightscape.generators import patches
 from weightscape.interventions import action, changed_share, dose_values
 from weightscape.study import Config
 
@@ -17,23 +18,27 @@ SIDE = 28
 CLASSES = 10
 """Of those sets."""
 
-
-Counted = tuple[Mapping[str, int], int]
-"""Images per split and the number of classes of a data set, as counted on disk."""
+LACKING = 2
+"""Images of a class that may not be lacking; one may, as splits are rounded (`items.of_each_class`)."""
 
 
 class Known(NamedTuple):
-    """What is known of a data set before it is read: images per split, or `all`; its classes, or None."""
+    """What is known of a data set before it is read: images per split, or `all`; its classes, or None.
+
+    `largest` is the largest share of the images to train on that a class has, or the least that it can have.
+    """
 
     splits: Mapping[str, Any]
     classes: int | None
+    largest: float = 0.0
 
 
-def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
+def check(config: Config, counted: Mapping[str, Any]) -> None:
     """A `UserError` names the first amount that cannot be had; `counted` knows each data set, as far as it can."""
     known = {name: _known(config["data"][name], counted[name]) for name in config["study"]["datasets"]}
     for dataset, sizes in known.items():
         _check_packaged(config["data"][dataset], dataset)
+        _check_size(config, dataset)
         _check_rows(config, dataset, sizes)
         _check_shards(config, dataset, sizes)
     for family in config["study"]["families"]:
@@ -48,15 +53,35 @@ def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
                     _check_share(config, dataset, sizes, family, dose)
 
 
-def _known(block: Config, counted: Counted | None) -> Known:
-    """As counted on disk, as packaged, or as the config says it."""
+def _known(block: Config, counted: Any) -> Known:
+    """As counted on disk (`datasets.pools.Counted`), as packaged, or as the config says it."""
     if counted is not None:
-        return Known(*counted)
+        return Known(counted.splits, len(counted.classes), max(counted.train) / sum(counted.train))
     if block["source"] in SIZES:
-        return Known(block["splits"], CLASSES)
+        return Known(block["splits"], CLASSES, 1 / CLASSES)
     chosen = block["classes"]
     named = chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None
-    return Known(block["splits"], named)
+    return Known(block["splits"], named, 1 / named if named else 0.0)
+
+
+def classes(block: Config, counted: Any) -> Sequence[str] | None:
+    """Names of a data set's classes; None where they are not known before it is read."""
+    if counted is not None:
+        return counted.classes
+    if block["source"] in SIZES:
+        return [str(digit) for digit in range(CLASSES)]
+    return block["classes"] if isinstance(block["classes"], list) else None
+
+
+def _check_size(config: Config, dataset: str) -> None:
+    """The diffusion model that is trained here takes multiples of its smallest grid."""
+    block, model = config["data"][dataset], config["generate"]["model"]
+    if config["generate"]["kind"] == "ddpm" and study.uses_generator(config):
+        side = block["image"]["size"] if "image" in block else SIDE
+        try:
+            patches.check(model["patch"], model["channels"], side, side)
+        except UserError as fault:
+            raise UserError(f"config: data.{dataset}: {fault}") from None
 
 
 def _check_shards(config: Config, dataset: str, known: Known) -> None:
@@ -136,8 +161,14 @@ def _check_share(config: Config, dataset: str, known: Known, family: str, dose: 
         )
     if "recipe" in values and known.classes is not None:
         each = recipes.images_per_class(config, values["recipe"], dataset)
+        recipe = f"by recipe {values['recipe']!r}, but generate.recipes has {each}"
         if wanted > each * known.classes:
             raise UserError(
-                f"{text} needs {wanted} images by recipe {values['recipe']!r}, but generate.recipes has {each} "
-                f"for each of {known.classes} classes of {dataset}; raise that, or lower the share"
+                f"{text} needs {wanted} images {recipe} for each of {known.classes} classes of {dataset}; raise that, "
+                "or lower the share"
+            )
+        if wanted * known.largest - each >= LACKING:
+            raise UserError(
+                f"{text} needs {round(wanted * known.largest)} images of the largest class of {dataset} {recipe}; "
+                "raise that, or lower the share"
             )

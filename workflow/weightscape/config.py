@@ -196,7 +196,9 @@ def _check_references(config: Config) -> None:
         _check_normalisation(config["backbones"][backbone]["input"], f"backbones.{backbone}.input")
     own_files.check_generator(config)
     recipes.check(config)
-    amounts.check(config, {dataset: own_files.sizes(config, dataset) for dataset in chosen["datasets"]})
+    counted = {dataset: own_files.counted(config, dataset) for dataset in chosen["datasets"]}
+    recipes.check_words(config, [amounts.classes(block, counted.get(name)) for name, block in config["data"].items()])
+    amounts.check(config, counted)
 
 
 def _check_family(config: Config, family: str) -> None:

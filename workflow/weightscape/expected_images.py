@@ -43,9 +43,9 @@ def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
         return Sizes(counts, amounts.CLASSES, (1, amounts.SIDE, amounts.SIDE))
     image = block["image"]
     shape = (image["channels"], image["size"], image["size"])
-    on_disk = own_files.sizes(config, dataset)
+    on_disk = own_files.counted(config, dataset)
     if on_disk is not None:
-        return Sizes(*on_disk, shape)
+        return Sizes(on_disk.splits, len(on_disk.classes), shape)
     source = known.get(block.get("name") or block["path"])
     if source is None:
         raise UserError(f"the number of images of data.{dataset} is not known: add it to images in cost.yaml")

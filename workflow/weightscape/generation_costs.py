@@ -67,10 +67,10 @@ def ddpm_operations(
     patch: int, channels: tuple[int, ...], layers: int, shape: tuple[int, int, int], classes: int
 ) -> float:
     """One image [c, h, w] through the network of the diffusion model that is trained here, once."""
-    from weightscape.generators import denoiser
+    from weightscape.generators import denoiser, patches
 
     settings = denoiser.DDPMSettings(patch=patch, channels=channels, layers=layers)
-    denoiser.check_size(settings, *shape[1:])
+    patches.check(patch, channels, *shape[1:])
     with torch.device("meta"):
         model = denoiser.network(settings, classes, shape[0], "meta").eval()
         grid = torch.empty(1, shape[0] * patch**2, shape[1] // patch, shape[2] // patch)

@@ -41,7 +41,7 @@ def numbers(config: Config, family: str, dose: str) -> dict[str, float]:
     values = dose_values(config, family, dose)
     if values.get("recipe") in recipes.names(config):
         asked = recipes.recipe(config, values["recipe"])
-        values |= {key: asked[key] for key in recipes.NUMBERS}
+        values |= {key: asked[key] for key in recipes.numbers(config)}
     return {key: float(value) for key, value in values.items() if type(value) in (int, float)}
 
 

@@ -50,15 +50,15 @@ LISTED = ("image_folder", "arrays")
 """Sources whose images can be counted without a package that takes seconds to import."""
 
 
-def sizes(config: Mapping[str, Any], dataset: str) -> tuple[dict[str, int], int] | None:
-    """Images per split and the number of classes of a data set of one's own files; None for other sources."""
+def counted(config: Mapping[str, Any], dataset: str) -> Any:
+    """What a data set of one's own files holds (`datasets.pools.Counted`); None for other sources."""
     block = config["data"][dataset]
     if block["source"] not in LISTED:
         return None
     from weightscape.datasets import sources
 
     try:
-        return sources.sizes_of(block)
+        return sources.counted(block)
     except UserError as fault:
         raise UserError(f"config: data.{dataset}: {fault}") from None
 
@@ -104,10 +104,19 @@ def check_generator(config: Mapping[str, Any]) -> None:
     if block["kind"] != "ddpm":
         pipeline = block["pipeline"]
         if pipeline["lora"] is not None:
-            _folder("generate.pipeline.lora", pipeline["lora"])
+            _check_lora("generate.pipeline.lora", pipeline["lora"])
         _check_pipeline(pipeline)
     if block["gate"]["classifier"] == "zero_shot":
         _model_folder("generate.gate.model", block["gate"]["model"], "config.json")
+
+
+def _check_lora(key: str, folder: str) -> None:
+    """LoRA weights are safetensors in one folder."""
+    _folder(key, folder)
+    if not any(Path(folder).glob("*.safetensors")):
+        raise UserError(
+            f"config: {key} = {folder!r} holds no .safetensors: name the folder that save_lora_weights wrote"
+        )
 
 
 def _check_pipeline(pipeline: Mapping[str, Any]) -> None:

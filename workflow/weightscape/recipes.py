@@ -2,7 +2,8 @@
 styles, a negative prompt or a strength of its own, in place of the pipeline's.
 """
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from weightscape.errors import UserError
@@ -12,8 +13,8 @@ Config = Mapping[str, Any]
 ASKED = ("prompts", "styles", "negative_prompt", "strength")
 """The settings of a pipeline that a recipe may replace."""
 
-NUMBERS = ("guidance", "strength")
-"""What the doses of a recipe may be ordered by."""
+VARIES = "image_to_image"
+"""The kind of generator that starts from real images, by a strength."""
 
 
 def names(config: Config) -> list[str]:
@@ -33,15 +34,25 @@ def images_per_class(config: Config, name: str, dataset: str) -> int:
     return counts if isinstance(counts, int) else counts.get(dataset, 0)
 
 
+def numbers(config: Config) -> tuple[str, ...]:
+    """What the doses of a recipe may be ordered by."""
+    return ("guidance", "strength") if config["generate"]["kind"] == VARIES else ("guidance",)
+
+
 def check(config: Config) -> None:
     """A `UserError` names the first recipe that its generator cannot follow."""
     block, known = config["generate"], names(config)
+    if block["gate"]["filter"] and block["gate"]["classifier"] == "none":
+        raise UserError(
+            "config: generate.gate.filter = true, but generate.gate.classifier = 'none' looks at no image: set it to "
+            "judge or zero_shot, or filter to false"
+        )
     twice = next((name for name in known if known.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"config: generate.recipes has the name {twice!r} twice; rename one")
     for own in block["recipes"]:
         key = f"config: generate.recipes: {own['name']!r}"
-        needs = {**dict.fromkeys(ASKED, ("text_to_image", "image_to_image")), "strength": ("image_to_image",)}
+        needs = {**dict.fromkeys(ASKED, ("text_to_image", VARIES)), "strength": (VARIES,)}
         for name, kinds in needs.items():
             if name in own and block["kind"] not in kinds:
                 raise UserError(
@@ -49,7 +60,7 @@ def check(config: Config) -> None:
                     f"{' or '.join(kinds)}"
                 )
         steps, strength = block["pipeline"]["steps"], recipe(config, own["name"])["strength"]
-        if block["kind"] == "image_to_image" and int(steps * strength) < 1:
+        if block["kind"] == VARIES and int(steps * strength) < 1:
             raise UserError(f"{key} has strength {strength}, which leaves none of {steps} steps: raise either")
         for dataset in config["study"]["datasets"]:
             if not images_per_class(config, own["name"], dataset):
@@ -62,3 +73,15 @@ def check(config: Config) -> None:
                     f"{key} has {each} images per class, which cannot fill generate.shards = {block['shards']}: lower "
                     f"that to {each} or less"
                 )
+
+
+def check_words(config: Config, classes: Iterable[Sequence[str] | None]) -> None:
+    """Names in `class_words` must be classes of a data set, where those of all are known before they are read."""
+    listed = list(classes)
+    known = [name for each in listed for name in each or ()]
+    unknown = next((name for name in config["generate"]["pipeline"]["class_words"] if name not in known), None)
+    if unknown is None or None in listed:
+        return
+    near = difflib.get_close_matches(unknown, known, 1, 0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"the data sets have {', '.join(known[:10])}"
+    raise UserError(f"config: generate.pipeline.class_words has words for {unknown!r}, which is no class; {hint}")

@@ -134,7 +134,7 @@ def test_a_variation_starts_from_a_real_image_of_its_class_and_less_strength_sta
     [
         ({"model": "/no/such/folder"}, "pipeline /no/such/folder cannot be loaded"),
         ({"safety_checker": True}, "has no safety checker: set pipeline.safety_checker to false"),
-        ({"lora": "/no/such/lora"}, "cannot be loaded"),
+        ({"lora": "/no/such/lora"}, "LoRA weights in generate.pipeline.lora = '/no/such/lora' cannot be loaded"),
     ],
 )
 def test_a_pipeline_that_cannot_be_had_is_said(folder: Path, change: dict[str, Any], message: str) -> None:
@@ -334,5 +334,6 @@ def test_a_filtered_shard_keeps_the_indices_of_what_passed(
         "near_training": 0,
         "near_each_other": 0,
         "passed": 3,
+        "passed_by_class": {"0": 1, "1": 1, "2": 1},
         "duplicate_distance": -1.0,
     }

@@ -29,6 +29,28 @@ def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
         run(tmp_path, source, "train")
 
 
+@pytest.mark.parametrize("shape", [(9, 3, 20, 20), (9, 20, 20, 5), (9, 20, 20, 3, 1)])
+def test_arrays_of_another_layout_are_said(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.arange(9) % 2)
+    with pytest.raises(UserError, match=r"with at most 4 channels, got uint8 \[9, .*: save it so"):
+        arrays.part(tmp_path, "train")
+
+
+def test_a_part_of_few_images_may_have_few_of_the_training_parts_classes(tmp_path: Path) -> None:
+    for name, labels in (("train", np.arange(60) % 30), ("test", np.array([29, 3])), ("ood-far", np.array([29]))):
+        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.labels.npy", labels)
+    source = block("arrays", root=str(tmp_path))
+    splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
+    assert run(tmp_path, source, "test", splits=splits)[2]["facts"]["per_class"][29] == 1
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[1].tolist() == [29]
+    np.save(tmp_path / "test.labels.npy", np.array([30, 3]))
+    with pytest.raises(UserError, match=r"go up to 30, but the training part in .* has 30 classes"):
+        run(tmp_path, source, "test", splits=splits)
+
+
 def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """An image folder: splits, classes, unreadable files."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from weightscape import own_files
 from weightscape.datasets import image_folder, pools, sources
 from weightscape.errors import UserError
 from weightscape.images import map_shard
+from weightscape.stages import data
 
 
 def test_the_splits_of_a_folder_are_disjoint_stratified_and_whole(folder: Path, tmp_path: Path) -> None:
@@ -108,9 +110,36 @@ def test_an_empty_class_of_the_training_part_is_named(folder: Path) -> None:
 def test_too_many_unreadable_images_are_an_error_that_names_the_first(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
     source = block("image_folder", root=str(folder), unreadable=0.01)
-    with pytest.raises(UserError, match=r"1 of 48 images cannot be read.*a share of 0.01.*train/b/003.webp"):
+    with pytest.raises(UserError, match=r"1 of the 75 images of the set .*`unreadable` is 0.01; .*train/b/003.webp"):
         run(tmp_path, source, "train")
     assert not (tmp_path / "1_data/d/train/shard-00000.safetensors").exists()
+
+
+def test_one_broken_file_in_a_small_split_counts_as_one_of_the_whole_set(folder: Path, tmp_path: Path) -> None:
+    """Which split holds it is decided by the seed, so that it must not decide whether the study goes on."""
+    for path in sorted((folder / "train" / "a").iterdir())[:2]:
+        path.write_bytes(b"broken")
+    source = block("image_folder", root=str(folder), unreadable=2 / 75)
+    found = [run(tmp_path, source, split)[2]["facts"]["unreadable"] for split in ("train", "val", "extra", "test")]
+    assert sum(one["skipped"] for one in found) == 2 and {one["of"] for one in found} == {75}
+    ood = {"source": "domain", "domain": "sketch", "images": 2}
+    assert run(tmp_path, source, "ood-sketch", ood=ood)[2]["facts"]["unreadable"]["of"] == 8
+
+
+def test_a_corruption_takes_what_can_be_read_of_the_test_images_it_asks_for(folder: Path, tmp_path: Path) -> None:
+    sorted((folder / "test" / "a").iterdir())[0].write_bytes(b"broken")
+    run(tmp_path, block("image_folder", root=str(folder), unreadable=0.1), "test")
+    shard = str(tmp_path / "1_data/d/test/shard-00000.safetensors")
+
+    def corrupted(images: int) -> int:
+        ood = {"source": "corruption", "kind": "noise", "severity": 2, "images": images}
+        settings = {"dataset": "d", "split": "ood-noise", "shards": 1, "ood": ood, "seed": 5}
+        data.main(["--settings", json.dumps(settings), "--out", str(tmp_path / "out"), "--test", shard])
+        return json.loads((tmp_path / "out/manifest.json").read_text())["facts"]["images"]
+
+    assert corrupted(15) == 14 and corrupted(3) == 3
+    with pytest.raises(UserError, match="16 images are asked for, but the test split has 15: lower `images`"):
+        corrupted(16)
 
 
 def test_classes_can_be_chosen_and_capped(folder: Path, tmp_path: Path) -> None:
@@ -180,7 +209,11 @@ OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
         ({"classes": ["a", "lion"]}, "class 'lion' is not in the data set; it has a, b, c: correct `classes`"),
         ({"classes": 4}, "classes = 4, but the data set has 3: lower it or write all"),
         ({"ood": {"far": OOD["far"] | {"domain": "ink"}}}, "ood/ink does not exist"),
-        ({"ood": {"far": OOD["far"] | {"images": 9}}}, "has 8: lower the counts"),
+        ({"ood": {"far": OOD["far"] | {"images": 9}}}, "ood.far: 9 images are asked for, but there are 8: lower"),
+        (
+            {"ood": {"soft": {"source": "corruption", "kind": "blur", "severity": 1, "images": 16}}},
+            "ood.soft: 16 images are asked for, but the test split has 15: lower `images`, or write all",
+        ),
         ({"splits": SPLITS | {"val": 70}}, "has 60: lower the counts"),
         ({"splits": SPLITS | {"test": 16}}, "has 15: lower the counts"),
         ({"per_class": 4}, "has 12: lower the counts"),
@@ -188,9 +221,10 @@ OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
 )
 def test_what_a_folder_lacks_is_said_before_the_first_job(folder: Path, change: Any, sentence: str) -> None:
     source = block("image_folder", root=str(folder), splits=SPLITS, ood=OOD)
-    assert own_files.sizes({"data": {"mine": source}}, "mine") == (
+    assert own_files.counted({"data": {"mine": source}}, "mine") == (
         {"train": 48, "val": 6, "test": 15, "extra": 6, "ood-far": 3},
-        3,
+        ["a", "b", "c"],
+        [16, 16, 16],
     )
     with pytest.raises(UserError, match="^config: data.mine: .*" + re.escape(sentence)):
-        own_files.sizes({"data": {"mine": source | change}}, "mine")
+        own_files.counted({"data": {"mine": source | change}}, "mine")

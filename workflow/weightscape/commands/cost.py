@@ -136,7 +136,7 @@ def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
 
     known = assumed["images"]
     sizes = {name: expected_images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
-    assumed_sizes = [name for name in sizes if own_files.sizes(config, name) is None]
+    assumed_sizes = [name for name in sizes if own_files.counted(config, name) is None]
     capped = [f"data.{name}" for name in assumed_sizes if config["data"][name].get("per_class", "all") != "all"]
     unstated = [name for size in sizes.values() for name in size.unstated]
     lines = []

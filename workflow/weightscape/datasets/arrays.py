@@ -12,24 +12,31 @@ import numpy as np
 from weightscape.datasets.pools import Pool
 from weightscape.errors import UserError
 
+CHANNELS = 4
+"""Red, green, blue and transparency."""
 
-def part(root: Path, name: str) -> Pool:
-    """The arrays called `name`."""
+
+def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
+    """The arrays called `name`; `classes` are those of the training part, and None finds them here."""
     path = root / f"{name}.images.npy"
     images, labels = _mapped(path), np.asarray(_mapped(root / f"{name}.labels.npy"))
-    if images.dtype != np.uint8 or images.ndim not in (3, 4):
-        raise UserError(f"{path} must be uint8 [n, h, w] or [n, h, w, channels], got {images.dtype} {images.shape}")
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > CHANNELS):
+        raise UserError(
+            f"{path} must be uint8 [n, h, w] or [n, h, w, channels] with at most {CHANNELS} channels, got "
+            f"{images.dtype} {list(images.shape)}: save it so"
+        )
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
         raise UserError(f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.shape}")
-    if not len(labels):
+    if not images.size:
         raise UserError(f"{path} holds no images: save some there")
     listed = root / "classes.txt"
-    classes = _names(listed) if listed.is_file() else _numbers(labels, path)
-    if labels.max() >= len(classes):
-        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {listed} names {len(classes)} classes")
+    names = _names(listed) if listed.is_file() else classes or _numbers(labels, path)
+    if labels.max() >= len(names):
+        known = f"{listed} names" if listed.is_file() else f"the training part in {root} has"
+        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {known} {len(names)} classes")
     return Pool(
         labels.astype(np.int64),
-        classes,
+        names,
         name=lambda row: f"{path.name}[{row}]",
         pixels=lambda rows: np.asarray(_mapped(path)[rows]),
     )

@@ -35,7 +35,10 @@ NAMED = 100
 
 @dataclass
 class Reading:
-    """What became of a pool: counts per class, and the images that could not be read."""
+    """What became of a pool: counts per class, and the images that could not be read.
+
+    The limit is a share of `total`, the images of the whole set: in a small split one fault may be a large share.
+    """
 
     total: int
     limit: float
@@ -51,14 +54,19 @@ class Reading:
         print(f"unreadable: {name}: {reason}", flush=True)
         if self.skipped > self.limit * self.total:
             raise UserError(
-                f"{self.skipped} of {self.total} images cannot be read, and `unreadable` allows a share of "
+                f"{self.skipped} of the {self.total} images of the set cannot be read, but `unreadable` is "
                 f"{self.limit}; the first is {next(iter(self.unreadable))} ({next(iter(self.unreadable.values()))}): "
                 "mend or remove them, or raise the limit"
             )
 
     def facts(self) -> dict[str, Any]:
         """For the manifest."""
-        return {"skipped": self.skipped, "limit": self.limit, "names": dict(sorted(self.unreadable.items()))}
+        return {
+            "skipped": self.skipped,
+            "of": self.total,
+            "limit": self.limit,
+            "names": dict(sorted(self.unreadable.items())),
+        }
 
 
 def write_pool(
@@ -68,7 +76,7 @@ def write_pool(
     count = len(pool.labels)
     bounds = np.linspace(0, count, shards + 1).round().astype(int)
     paths = [folder / name for name in shard_names(shards)]
-    reading = Reading(count, limit)
+    reading = Reading(pool.whole or count, limit)
     progress = Progress("data", count, "images")
     many = pool.encoded is not None and workers > 1 and count >= WORTH
     with ProcessPoolExecutor(workers, get_context("spawn")) if many else nullcontext() as executor:

@@ -5,9 +5,9 @@ splits, reading, shards) is the same for all. A pool gives its images in one of 
 (`encoded`), as arrays that are already decoded (`pixels`), or one by one as PIL pictures (`picture`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,13 +16,25 @@ from weightscape.errors import UserError
 
 ALL = "all"
 
+
+class Counted(NamedTuple):
+    """What a data set holds before a pixel is read: images per split, its classes, images of each to train on."""
+
+    splits: Mapping[str, int]
+    classes: Sequence[str]
+    train: Sequence[int]
+
+
 Encoded = bytes | str
 """A whole image file, or the path of one."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Labels int64 [n] into `classes`, what an image is called in messages, and one way to its pixels."""
+    """Labels int64 [n] into `classes`, what an image is called in messages, and one way to its pixels.
+
+    `whole` counts the images of the set that the pool is drawn from; 0 means the pool itself.
+    """
 
     labels: np.ndarray
     classes: list[str]
@@ -30,6 +42,7 @@ class Pool:
     encoded: Callable[[np.ndarray], Sequence[Encoded]] | None = None
     pixels: Callable[[np.ndarray], np.ndarray] | None = None  # uint8 [n, h, w] or [n, h, w, channels]
     picture: Callable[[int], Any] | None = None  # a PIL image
+    whole: int = 0
 
     def __post_init__(self) -> None:
         """Every image must have a class."""
@@ -99,6 +112,7 @@ def split(train: Pool, test: Pool | None, wanted: dict[str, str | int], name: st
 
     Where the source has a test part, the split `test` is drawn from that and all others from the training part.
     """
+    whole = len(train.labels) + (0 if test is None else len(test.labels))
     if test is not None and name == "test":
         pool, wanted = test, {"test": wanted["test"]}
     else:
@@ -107,7 +121,7 @@ def split(train: Pool, test: Pool | None, wanted: dict[str, str | int], name: st
     rows = split_rows(pool.labels, counted(wanted, len(pool.labels)), rng)
     if "train" in rows:
         _check_every_class(pool, rows["train"])
-    return pool.take(rows[name])
+    return replace(pool.take(rows[name]), whole=whole)
 
 
 def _check_every_class(pool: Pool, train: np.ndarray) -> None:
@@ -123,8 +137,11 @@ def _check_every_class(pool: Pool, train: np.ndarray) -> None:
 
 def drawn(pool: Pool, images: str | int, rng: np.random.Generator) -> Pool:
     """`images` of a pool (or all), stratified by class, in the order of the source."""
-    count = len(pool.labels) if images == ALL else int(images)
-    return pool.take(np.sort(split_rows(pool.labels, {"drawn": count}, rng)["drawn"]))
+    there = len(pool.labels)
+    count = there if images == ALL else int(images)
+    if count > there:
+        raise UserError(f"{count} images are asked for, but there are {there}: lower `images`, or write all")
+    return replace(pool.take(np.sort(split_rows(pool.labels, {"drawn": count}, rng)["drawn"])), whole=there)
 
 
 def relabelled(pool: Pool, classes: list[str]) -> Pool:

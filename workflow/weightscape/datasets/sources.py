@@ -13,7 +13,7 @@ import numpy as np
 from weightscape import cache
 from weightscape.datasets import arrays, image_folder
 from weightscape.datasets.decoding import Form
-from weightscape.datasets.pools import ALL, Pool, aligned, capped, drawn, of_classes, relabelled, split
+from weightscape.datasets.pools import ALL, Counted, Pool, aligned, capped, drawn, of_classes, relabelled, split
 from weightscape.errors import UserError
 from weightscape.seeds import generator
 
@@ -30,17 +30,32 @@ def pool_of(block: Block, name: str, wanted: dict[str, str | int], seed: int) ->
     return split(*_chosen(block, seed), wanted, name, np.random.default_rng(seed))
 
 
-def sizes_of(block: Block) -> tuple[dict[str, int], int]:
-    """Images per split, and the number of classes: no image is read, but every fault of the block is found."""
+def counted(block: Block) -> Counted:
+    """How many images there are: none is read, but every fault of the block is found."""
     train, test = _chosen(block, 0)
     rng = np.random.default_rng(0)
-    found = {name: len(split(train, test, block["splits"], name, rng).labels) for name in block["splits"]}
+    labels = {name: split(train, test, block["splits"], name, rng).labels for name in block["splits"]}
+    found = {name: len(each) for name, each in labels.items()}
     for name, ood in block["ood"].items():
-        if ood["source"] == "corruption":
-            found[f"ood-{name}"] = found["test"] if ood["images"] == ALL else min(ood["images"], found["test"])
-        else:
-            found[f"ood-{name}"] = len(shifted(block, ood, 0).labels)
-    return found, len(train.classes)
+        try:
+            found[f"ood-{name}"] = _shifted_count(block, ood, found["test"])
+        except UserError as fault:
+            raise UserError(f"ood.{name}: {fault}") from None
+    each = np.bincount(labels["train"], minlength=len(train.classes))
+    return Counted(found, train.classes, each.tolist())
+
+
+def _shifted_count(block: Block, ood: Block, test: int) -> int:
+    """Images of an OOD set; corruptions are of the test images."""
+    return corrupted_count(ood["images"], test) if ood["source"] == "corruption" else len(shifted(block, ood, 0).labels)
+
+
+def corrupted_count(images: str | int, test: int) -> int:
+    """How many test images a corruption takes."""
+    count = test if images == ALL else int(images)
+    if count > test:
+        raise UserError(f"{count} images are asked for, but the test split has {test}: lower `images`, or write all")
+    return count
 
 
 def _chosen(block: Block, seed: int) -> tuple[Pool, Pool | None]:
@@ -80,7 +95,7 @@ def _part(block: Block, part: str, classes: list[str] | None = None) -> Pool:
     if source == "image_folder":
         return image_folder.part(Path(block["root"]), part, classes)
     if source == "arrays":
-        return arrays.part(Path(block["root"]), part)
+        return arrays.part(Path(block["root"]), part, classes)
     if source == "torchvision":
         from weightscape.datasets import torchvision_sets
 
@@ -95,7 +110,7 @@ def _domain(block: Block, domain: str, classes: list[str]) -> Pool:
     if source == "image_folder":
         return image_folder.part(Path(block["root"]) / "ood", domain, classes)
     if source == "arrays":
-        return arrays.part(Path(block["root"]), f"ood-{domain}")
+        return arrays.part(Path(block["root"]), f"ood-{domain}", classes)
     if source != "huggingface" or block["columns"]["domain"] is None:
         raise UserError(f"a data set of source {source!r} without a column of domains has no domain {domain!r}")
     from weightscape.datasets import hub
@@ -135,4 +150,4 @@ def torchvision_root(block: Block) -> Path:
     return Path(block["root"]) if block["root"] else cache.folder() / "torchvision" / block["name"]
 
 
-__all__ = ["ALL", "form_of", "pool_of", "shifted", "sizes_of", "torchvision_root"]
+__all__ = ["ALL", "Counted", "corrupted_count", "counted", "form_of", "pool_of", "shifted", "torchvision_root"]

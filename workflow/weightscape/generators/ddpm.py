@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from weightscape import seeds
 from weightscape.errors import UserError
 from weightscape.files import write_tensors
-from weightscape.generators import denoiser
+from weightscape.generators import denoiser, patches
 from weightscape.generators.denoiser import SHAPE, TIMES, DDPMSettings
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def train(
     """
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-    denoiser.check_size(settings, *images.shape[2:])
+    patches.check(settings.patch, settings.channels, *images.shape[2:])
     grids, targets = denoiser.to_grid(images, settings).to(device), torch.from_numpy(labels).to(device)
     model, optimizer, average = _start(settings, classes, images.shape[1], seed, device)
     noising = DDPMScheduler(**denoiser.schedule(settings))

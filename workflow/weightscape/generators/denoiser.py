@@ -134,16 +134,6 @@ def schedule(settings: DDPMSettings) -> dict[str, Any]:
     }
 
 
-def check_size(settings: DDPMSettings, height: int, width: int) -> None:
-    """Refuse images that the patch and the resolutions of the network do not divide."""
-    unit = settings.patch * 2 ** (len(settings.channels) - 1)
-    if height % unit or width % unit:
-        raise UserError(
-            f"images are {height} x {width} pixels, but generator.patch {settings.patch} and "
-            f"{len(settings.channels)} generator.channels need multiples of {unit}: lower one of them"
-        )
-
-
 def to_grid(images: np.ndarray, settings: DDPMSettings) -> torch.Tensor:
     """Uint8 [n, c, h, w] to float32 [n, c patch^2, h / patch, w / patch] in [-1, 1]."""
     return functional.pixel_unshuffle(torch.from_numpy(images.astype(np.float32) / 127.5 - 1), settings.patch)

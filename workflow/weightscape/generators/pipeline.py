@@ -54,14 +54,13 @@ def load(settings: Mapping[str, Any], kind: str, device: torch.device) -> Any:
         )
         if settings["scheduler"] != "default":
             pipe.scheduler = getattr(diffusers, settings["scheduler"]).from_config(pipe.scheduler.config)
-        if settings["lora"] is not None:
-            pipe.load_lora_weights(settings["lora"], use_safetensors=True)
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"pipeline {settings['model']} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
             "safetensors weights, and let the rule `fetch` download it"
         ) from None
+    _add_lora(pipe, settings["lora"])
     # transformers makes one of two special tokens, without a word, where the files are missing
     if not any("tokenizer" in name and part and len(part) > SPECIAL for name, part in pipe.components.items()):
         raise UserError(f"pipeline {settings['model']} has no tokenizer for its prompts: name a whole one")
@@ -69,6 +68,20 @@ def load(settings: Mapping[str, Any], kind: str, device: torch.device) -> Any:
         raise UserError(f"pipeline {settings['model']} has no safety checker: set pipeline.safety_checker to false")
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
+
+
+def _add_lora(pipe: Any, folder: str | None) -> None:
+    """LoRA weights of a folder on top of the pipeline's own."""
+    if folder is None:
+        return
+    try:
+        pipe.load_lora_weights(folder, use_safetensors=True)
+    except Exception as error:  # weights of another network raise errors of many kinds
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({reason}): name a folder that "
+            "save_lora_weights wrote for this pipeline"
+        ) from None
 
 
 def sample(

@@ -40,10 +40,14 @@ def write_packaged(out: Path, settings: dict[str, Any]) -> tuple[list[Path], dic
 
 def write_corrupted(out: Path, settings: dict[str, Any], test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
     """Write corrupted test images, in pieces; each image draws its own randomness in turn."""
+    from weightscape.datasets.sources import corrupted_count
+
     ood, rng = settings["ood"], np.random.default_rng(settings["seed"])
     clean = [map_shard(path) for path in test]
     available = sum(map(len, clean))
-    count = available if ood["images"] == "all" else min(ood["images"], available)
+    facts = read_record(test[0].parent / "manifest.json")["facts"]
+    unreadable = facts.get("unreadable", {}).get("skipped", 0)
+    count = min(corrupted_count(ood["images"], available + unreadable), available)
     bounds = np.linspace(0, count, settings["shards"] + 1).round().astype(int)
     paths = [out / name for name in shard_names(settings["shards"])]
     labels = np.concatenate([part.labels for part in clean])[:count]
@@ -53,7 +57,6 @@ def write_corrupted(out: Path, settings: dict[str, Any], test: list[Path]) -> tu
             for piece in _between(clean, start, stop)
         )
         write_shard_in_parts(path, stop - start, clean[0].images.shape[1:], pieces)
-    facts = read_record(test[0].parent / "manifest.json")["facts"]
     return paths, _facts(labels, facts["shape"], facts["classes"])
 
 
