@@ -130,3 +130,25 @@ def test_another_model_of_the_gate_in_the_same_place_is_another_setting(tmp_path
     assert found[0] != found[1]
     config["generate"]["gate"]["classifier"] = "judge"
     assert "gate_contents" not in slices.settings(config, "generate", names)
+
+
+def test_an_ood_set_of_another_folder_is_read_anew_with_other_training_classes(tmp_path: Path) -> None:
+    """Its labels are places in the list of the training classes."""
+    write(tmp_path / "set/train/cat/a.png", "one")
+    write(tmp_path / "set/ood/ink/cat/a.png", "one")
+    write(tmp_path / "other/cat/a.png", "one")
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    other = {"source": "image_folder", "root": str(tmp_path / "other"), "images": "all"}
+    config["data"]["mine"] = {"source": "image_folder", "root": str(tmp_path / "set"), "ood": {"other": other}}
+
+    def found() -> dict[str, Any]:
+        contents.content.cache_clear()
+        return slices.settings(config, "data", {"dataset": "mine", "split": "ood-other"})
+
+    first = found()
+    write(tmp_path / "set/ood/ink/cat/b.png", "two")
+    assert found() == first
+    write(tmp_path / "set/train/ant/a.png", "one")
+    second = found()
+    write(tmp_path / "other/cat/b.png", "one")
+    assert first != second != found()

@@ -46,7 +46,9 @@ def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
     if split.startswith("ood-"):
         ood = block["ood"][split.removeprefix("ood-")]
         common |= {"ood": ood, "seed": seed(_root(config), "data", dataset, split)}
-        own = {"block": _source(block), **_own(ood.get("root") or _place(block))}
+        # labels are places in the list of the training classes, wherever the images lie
+        places = [content(path, apart) for path, apart in _places(block, ood.get("root"))]
+        own = {"block": _source(block), **({"contents": places} if places else {})}
         return common | (own if ood["source"] in study.OWN_SHIFTS else {})
     if block["source"] != study.PACKAGED:
         whole = {"block": _source(block), "splits": block["splits"], **_own(_place(block), apart="ood")}
@@ -61,6 +63,12 @@ def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
 def _place(block: Config) -> str | None:
     """The folder that a data set is read from; a hub id, or the `root` of a set yet to be downloaded, is none."""
     return block.get("root") or block.get("path")
+
+
+def _places(block: Config, root: str | None) -> list[tuple[str, str]]:
+    """Folders that an OOD set is read from, and what does not count there."""
+    found = [(_place(block), "")] if root is None else [(root, ""), (_place(block), "ood")]
+    return [(path, apart) for path, apart in found if path is not None and Path(path).exists()]
 
 
 def _own(*paths: str | None, apart: str = "") -> dict[str, list[str]]:
