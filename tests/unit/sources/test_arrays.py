@@ -51,6 +51,26 @@ def test_a_part_of_few_images_may_have_few_of_the_training_parts_classes(tmp_pat
         run(tmp_path, source, "test", splits=splits)
 
 
+def test_classes_without_an_image_to_train_on_are_none(tmp_path: Path) -> None:
+    for name, labels in (("train", [1, 3, 3, 1, 3, 1, 1, 3]), ("test", [3, 1]), ("ood-far", [3])):
+        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.labels.npy", np.array(labels))
+    (tmp_path / "classes.txt").write_text("N/A\na\nb\nc\n")
+    source = block("arrays", root=str(tmp_path))
+    splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
+    labels, record = run(tmp_path, source, "test", splits=splits)[1:]
+    assert record["facts"]["classes"] == ["a", "c"] and sorted(labels) == [0, 1]
+    first = source | {"classes": 2}
+    assert run(tmp_path, first, "train", splits=splits)[2]["facts"]["classes"] == ["a", "c"]
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[1].tolist() == [1]
+    np.save(tmp_path / "ood-far.labels.npy", np.array([2]))
+    with pytest.raises(UserError, match=r"is of the class 'b', which the training set does not have"):
+        run(tmp_path, source, "ood-far", ood=ood)
+    with pytest.raises(UserError, match=r"class 'b' is not in the data set; it has a, c"):
+        run(tmp_path, source | {"classes": ["a", "b"]}, "train", splits=splits)
+
+
 def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -142,6 +142,26 @@ def test_a_corruption_takes_what_can_be_read_of_the_test_images_it_asks_for(fold
         corrupted(16)
 
 
+def test_a_class_of_which_nothing_can_be_read_stops_the_training_split(folder: Path, tmp_path: Path) -> None:
+    for path in (folder / "train" / "b").iterdir():
+        path.write_bytes(b"broken")
+    source = block("image_folder", root=str(folder), unreadable=0.5)
+    with pytest.raises(UserError, match=r"no image to train on of class 'b' can be read \(1 of 3 classes\): mend"):
+        run(tmp_path, source, "train")
+    assert run(tmp_path, source, "val")[2]["facts"]["per_class"][1] == 0
+
+
+def test_names_with_accents_are_the_same_however_they_were_packed(folder: Path, tmp_path: Path) -> None:
+    """File systems of macOS, and archives from there, hold accents as characters of their own."""
+    (folder / "train" / "c").rename(folder / "train" / "K\u00e4se")
+    (folder / "test" / "c").rename(folder / "test" / "Ka\u0308se")
+    source = block("image_folder", root=str(folder))
+    labels, record = run(tmp_path, source, "test")[1:]
+    assert record["facts"]["classes"] == ["K\u00e4se", "a", "b"] and np.bincount(labels).tolist() == [5, 5, 5]
+    ood = {"source": "image_folder", "root": str(folder / "test"), "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[2]["facts"]["per_class"] == [5, 5, 5]
+
+
 def test_classes_can_be_chosen_and_capped(folder: Path, tmp_path: Path) -> None:
     splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
     named = block("image_folder", root=str(folder), classes=["c", "a"], per_class=7)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from source_miniatures import cifar_block, run
+from source_miniatures import block, cifar_block, run
 
 from weightscape.commands.settings import load
 from weightscape.config import checked
-from weightscape.datasets import torchvision_names, torchvision_sets
+from weightscape.datasets import sources, torchvision_names, torchvision_sets
 from weightscape.errors import UserError
 
 
@@ -100,6 +100,32 @@ def test_the_parts_of_a_set_that_has_options_are_told_apart(emnist: Path) -> Non
             torchvision_sets.part("EMNIST", emnist, "train", options)
     with pytest.raises(UserError, match="DTD takes its part by split: write it into `parts`, not into `options`"):
         torchvision_sets.part("DTD", emnist, "train", {"split": "val"})
+
+
+def test_the_empty_class_of_a_set_is_none(emnist: Path) -> None:
+    source = block("torchvision", name="EMNIST", root=str(emnist), parts={"train": "train", "test": "test"})
+    source |= {"options": {"split": "letters"}, "classes": 3}
+    train, test = sources._chosen(source, 0)
+    assert train.classes == ["a", "b", "c"] and train.labels.tolist() == [0, 1, 2]
+    assert test is not None and test.labels.tolist() == [0, 1, 2]
+
+
+class Told(list[tuple[None, Any]]):
+    """Pairs of an image and what a set tells of it."""
+
+
+@pytest.mark.parametrize("told", [[0, 0, 1], [(0, 1), (1, 0), (2, 1)], ["cat", "dog", "cat"]])
+def test_options_that_choose_another_target_are_refused(told: list[Any]) -> None:
+    labels = np.array([0, 1, 2])
+    torchvision_sets._check_options(Told((None, label) for label in labels), labels, "OxfordIIITPet")
+    with pytest.raises(UserError, match=r"OxfordIIITPet tells .* of an image of class . with these options: remove"):
+        torchvision_sets._check_options(Told((None, one) for one in told), labels, "OxfordIIITPet")
+
+
+def test_a_set_that_keeps_more_than_the_class_gives_the_class() -> None:
+    """QMNIST: digit, series of the writer, writer, and so on."""
+    source = Listed(targets=np.array([[7, 4, 3], [2, 4, 9]]))
+    assert torchvision_sets._labels(source).tolist() == [7, 2]
 
 
 def test_classes_with_several_names_are_called_by_the_first(tmp_path: Path) -> None:

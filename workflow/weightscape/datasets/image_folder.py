@@ -1,9 +1,11 @@
 """A folder of image files: {train,test,ood/NAME}/CLASS/*.{png,jpg,jpeg,webp,bmp,tif,tiff}; only `train` must be there.
 
-Classes are the sorted names of the folders below `train`. Files are taken in the order of their names.
+Classes are the sorted names of the folders below `train`, letters with accents as one character (Unicode's NFC), as
+which they count wherever they were packed. Files are taken in the order of their names.
 """
 
 import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -32,18 +34,18 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
             "are any test/ and ood/NAME/, each with a folder per class)"
         )
-    found = classes_in(folder)
+    found = {unicodedata.normalize("NFC", name): name for name in classes_in(folder)}
     if not found:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
-    names = found if classes is None else classes
+    names = sorted(found) if classes is None else classes
     unknown = sorted(set(found) - set(names))
     if unknown:
         raise UserError(f"image folder {folder} has the class {unknown[0]!r}, which the training set does not have")
     paths: list[str] = []
     labels: list[int] = []
     empty: list[str] = []
-    for name_of_class in found:
-        with os.scandir(folder / name_of_class) as entries:
+    for name_of_class in sorted(found):
+        with os.scandir(folder / found[name_of_class]) as entries:
             files = sorted(entry.path for entry in entries if is_image(entry))
         if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
             empty.append(name_of_class)
@@ -53,8 +55,8 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
         raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
     if empty:
         raise UserError(
-            f"image folder {folder / empty[0]} holds no images ({len(empty)} of {len(found)} classes): fill it, or "
-            f"remove it; known endings are {', '.join(ENDINGS)}"
+            f"image folder {folder / found[empty[0]]} holds no images ({len(empty)} of {len(found)} classes): fill it, "
+            f"or remove it; known endings are {', '.join(ENDINGS)}"
         )
     return Pool(
         np.array(labels, np.int64),

@@ -86,6 +86,16 @@ def of_classes(pool: Pool, wanted: str | int | list[str]) -> Pool:
     return replace(kept, labels=new[kept.labels], classes=names)
 
 
+def present(pool: Pool) -> Pool:
+    """The pool without the classes of which it has no image: a list of names may hold those of other parts."""
+    there = np.unique(pool.labels)
+    if len(there) == len(pool.classes):
+        return pool
+    new = np.full(len(pool.classes), -1, np.int64)
+    new[there] = np.arange(len(there))
+    return replace(pool, labels=new[pool.labels], classes=[pool.classes[label] for label in there])
+
+
 def capped(pool: Pool, per_class: str | int, rng: np.random.Generator) -> Pool:
     """At most `per_class` images of each class, drawn at random; `all` keeps every image."""
     if per_class == ALL:
@@ -149,6 +159,8 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
     missing = [name for name in pool.classes if name not in classes]
     if len(missing) == len(pool.classes):
         raise UserError(f"no class of the set ({', '.join(missing[:5])}, ...) is one of the training set's: check it")
+    if missing:
+        print(f"left out: {len(missing)} classes that the training set does not have ({', '.join(missing[:20])})")
     return aligned(pool, classes, every=False)
 
 

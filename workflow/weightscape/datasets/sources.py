@@ -13,7 +13,18 @@ import numpy as np
 from weightscape import cache
 from weightscape.datasets import arrays, image_folder
 from weightscape.datasets.decoding import Form
-from weightscape.datasets.pools import ALL, Counted, Pool, aligned, capped, drawn, of_classes, relabelled, split
+from weightscape.datasets.pools import (
+    ALL,
+    Counted,
+    Pool,
+    aligned,
+    capped,
+    drawn,
+    of_classes,
+    present,
+    relabelled,
+    split,
+)
 from weightscape.errors import UserError
 from weightscape.seeds import generator
 
@@ -62,16 +73,17 @@ def _chosen(block: Block, seed: int) -> tuple[Pool, Pool | None]:
     """The training and the test part, of the classes that are asked for, capped."""
     train = _part(block, "train")
     test = _part(block, "test", train.classes) if _has_test(block) else None
-    train = of_classes(train, block["classes"])
+    train = of_classes(present(train), block["classes"])
     test = test and aligned(test, train.classes, every=block["classes"] == ALL)
     return _capped(train, block, "train", seed), test and _capped(test, block, "test", seed)
 
 
 def shifted(block: Block, ood: Block, seed: int) -> Pool:
     """An OOD set: a domain of the data set's own source, or another source under the same class names."""
-    train = of_classes(_part(block, "train"), block["classes"])
+    whole = _part(block, "train")
+    train = of_classes(present(whole), block["classes"])
     if ood["source"] == "domain":
-        found = _domain(block, ood["domain"], _part(block, "train").classes)
+        found = _domain(block, ood["domain"], whole.classes)
         known = aligned(found, train.classes, every=block["classes"] == ALL)
         return drawn(known, ood["images"], np.random.default_rng(seed))
     other = relabelled(image_folder.part(Path(ood["root"]), ""), train.classes)

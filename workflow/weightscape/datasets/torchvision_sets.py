@@ -114,6 +114,8 @@ def part(name: str, root: Path, part: str | None, options: Mapping[str, Any] | N
     """The images of one part of a set."""
     source = opened(name, root, part, options)
     labels, files = _labels(source), _files(source)
+    if options:
+        _check_options(source, labels, name)
     classes = _classes(source) or [str(k) for k in range(int(labels.max()) + 1)]
     called = f"{name} {part or ''}".strip()
     data = getattr(source, "data", None)
@@ -123,6 +125,24 @@ def part(name: str, root: Path, part: str | None, options: Mapping[str, Any] | N
     if files is not None:
         return Pool(labels, classes, lambda row: files[row], encoded=lambda rows: [files[row] for row in rows])
     return Pool(labels, classes, lambda row: f"{called}[{row}]", picture=lambda row: source[row][0])
+
+
+def _check_options(source: Any, labels: np.ndarray, name: str) -> None:
+    """Options must not make the set tell something else of an image than its class."""
+    for row in {0, len(labels) // 2, len(labels) - 1} if len(labels) else ():
+        try:
+            told = source[row][1]
+        except (OSError, SyntaxError):  # an image that cannot be read is counted later
+            continue
+        try:
+            same = int(told) == labels[row]
+        except (TypeError, ValueError):  # several targets, a picture
+            same = False
+        if not same:
+            raise UserError(
+                f"torchvision's {name} tells {str(told)[:50]} of an image of class {labels[row]} with these options: "
+                "remove those that choose another target than the class"
+            )
 
 
 def _channels_last(array: np.ndarray, count: int) -> np.ndarray:
@@ -139,7 +159,8 @@ def _channels_last(array: np.ndarray, count: int) -> np.ndarray:
 def _labels(source: Any) -> np.ndarray:
     for name in LABELS:
         if getattr(source, name, None) is not None:
-            return np.asarray(getattr(source, name)).astype(np.int64).reshape(-1)
+            found = np.asarray(getattr(source, name)).astype(np.int64)
+            return found[:, 0] if found.ndim == 2 else found  # QMNIST keeps the writer beside the digit
     for name in PAIRS:
         pairs = getattr(source, name, None)
         if pairs:

@@ -14,6 +14,7 @@ import numpy as np
 
 from weightscape import program
 from weightscape.datasets import corruptions, digits
+from weightscape.errors import UserError
 from weightscape.images import ImageSet, map_shard, shard_names, write_shard_in_parts, write_shards
 from weightscape.records import read_record, write_record
 
@@ -84,7 +85,14 @@ def write_sourced(out: Path, settings: dict[str, Any], workers: int) -> tuple[li
         out, pool, form, settings["shards"], limit=block["unreadable"], workers=workers
     )
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
-    return paths, _facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
+    facts = _facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
+    lost = [name for name, count in zip(pool.classes, facts["per_class"], strict=True) if not count]
+    if settings["split"] == "train" and lost:
+        raise UserError(
+            f"no image to train on of class {lost[0]!r} can be read ({len(lost)} of {len(pool.classes)} classes): mend "
+            "its files, or leave it out by `classes`"
+        )
+    return paths, facts
 
 
 def _facts(labels: np.ndarray, shape: Any, classes: list[str]) -> dict[str, Any]:
