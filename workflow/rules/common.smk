@@ -48,6 +48,7 @@ from weightscape import (
 )
 from weightscape.config import check_tables, checked
 from weightscape.jobs import measures_of
+from weightscape.packing import packed, unpacked
 from weightscape.page.order import chapter_of
 from weightscape.published import finding
 from snakemake.scheduling.job_scheduler import JobScheduler
@@ -58,7 +59,9 @@ telling.logs_of_failed_jobs(workflow.logger_manager.logger)
 # On a cluster each job has a Snakemake of its own, which reads everything anew. It takes the config and the digests of
 # the code that its head planned with: a config edited since is for the next start, edited code the program finds.
 VARIABLE = "WEIGHTSCAPE_PLANNED"
-PLANNED = json.loads(os.environ.get(VARIABLE, "{}")) if workflow.remote_exec else {}
+PLANNED = (
+    json.loads(unpacked(os.environ.get(VARIABLE, "{}"))) if workflow.remote_exec else {}
+)
 if PLANNED:
     config = PLANNED["config"]
 else:
@@ -129,7 +132,7 @@ def settings(stage):
     @functools.cache  # jobs that differ in other wildcards share one text
     def text(*values):
         part = slices.settings(config, stage, dict(zip(names, values)))
-        return json.dumps(part, sort_keys=True)
+        return packed(json.dumps(part, sort_keys=True))
 
     return lambda wildcards: text(*(wildcards[name] for name in names))
 
@@ -139,7 +142,7 @@ def code_digest(stage, *further):
     name = " ".join([stage, *further])
     if name not in PLANNED["code"]:
         PLANNED["code"][name] = code.code_digest(stage, *further)
-        os.environ[VARIABLE] = json.dumps(PLANNED)
+        os.environ[VARIABLE] = packed(json.dumps(PLANNED))
     return PLANNED["code"][name]
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from weightscape.errors import UserError
 from weightscape.files import files_below, read_json
 from weightscape.jobs import expected
+from weightscape.packing import packed
 from weightscape.places import job_of
 from weightscape.records import STAGE_FOLDER, read_record
 from weightscape.study import Config
@@ -66,7 +67,7 @@ def _is_known(record: Path, output: str, project: Path) -> bool:
         made = read_record(record)
     except UserError:  # whoever reads it says so
         return True
-    return {repr(made["code"]), repr(json.dumps(made["settings"], sort_keys=True))}.issubset(params)
+    return {repr(made["code"]), repr(packed(json.dumps(made["settings"], sort_keys=True)))}.issubset(params)
 
 
 def check_writable(outputs: Iterable[str]) -> None:

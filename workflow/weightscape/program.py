@@ -13,6 +13,7 @@ from typing import Any
 from weightscape import lazy_compiler
 from weightscape.code import check_code, code_digest
 from weightscape.errors import UserError
+from weightscape.packing import unpacked
 
 
 def arguments_of(stage: str, doc: str | None) -> argparse.ArgumentParser:
@@ -30,7 +31,7 @@ def arguments_of(stage: str, doc: str | None) -> argparse.ArgumentParser:
 def parse_settings(text: str) -> dict[str, Any]:
     """The settings of a stage from JSON."""
     try:
-        settings = json.loads(text)
+        settings = json.loads(unpacked(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"not valid JSON ({error})") from None
     if not isinstance(settings, dict):

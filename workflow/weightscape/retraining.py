@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.packing import unpacked
 from weightscape.records import place, read_provenance, read_record
 
 WEIGHTS = ("initial", "after")
@@ -60,7 +61,7 @@ def _dropped(manifest: Path, settings: str, code: str, keep: str) -> bool:
     if not manifest.is_file() or (any(there) if keep == "all" else all(there)):
         return False
     record = read_record(manifest)
-    return record["settings"] == json.loads(settings) and record["code"] == code
+    return record["settings"] == json.loads(unpacked(settings)) and record["code"] == code
 
 
 def hours(folders: Iterable[Path]) -> float:
