@@ -2,6 +2,7 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,3 +187,17 @@ def test_an_unknown_network_is_one_sentence_before_the_first_job(
     dropouts.check(config)
     config["backbones"] = load(ROOT / "config.yaml", None)["backbones"]
     dropouts.check(config)
+
+
+@pytest.mark.parametrize(("change", "fault"), [({"size": 64}, "3 channels of 64 x 64 px"), ({"mean": [0.5]}, "1 chan")])
+def test_an_input_that_a_network_cannot_take_is_one_sentence_before_the_first_job(
+    change: dict[str, Any], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEIGHTSCAPE_CACHE", str(tmp_path))
+    config = copy.deepcopy(PAPER)
+    config["backbones"]["clip-vit-b32"]["input"] |= change
+    expected = (
+        rf"^config: backbones\.clip-vit-b32\.input: timm's .* cannot take {fault}.*: change size, or mean and std$"
+    )
+    with pytest.raises(UserError, match=expected):
+        dropouts.check(config)

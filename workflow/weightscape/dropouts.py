@@ -22,11 +22,10 @@ def check(config: Config) -> None:
     A network from a hub or a folder (`hf-hub:`, `local-dir:`) is looked up only for what it drops.
     """
     known, release = _known(), f"timm {version('timm')}"
-    there = {name.split()[0] for name in known if name.endswith(release)}
     asked: dict[tuple[str, frozenset[str]], str] = {}
     for backbone in study.embeddings(config):
         model = config["backbones"][backbone]["model"]
-        if ":" not in model and model not in there:
+        if ":" not in model:
             asked[backbone, frozenset()] = f"backbones.{backbone}.model"
     for backbone in config["study"]["backbones"]:
         for family, dose in study.conditions(config):
@@ -36,10 +35,11 @@ def check(config: Config) -> None:
                 asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")
     new = []
     for (backbone, places), key in asked.items():
-        model = config["backbones"][backbone]["model"]
-        name = f"{model} {','.join(sorted(places))} {release}"
+        block = config["backbones"][backbone]
+        shape = len(block["input"]["mean"]), block["input"]["size"], block["input"]["size"]
+        name = f"{block['model']} {','.join(sorted(places)) or shape} {release}"
         if name not in known:
-            _build(model, places, key)
+            _build(block["model"], places, key, shape)
             new.append(name)
     if new:
         with contextlib.suppress(UserError):
@@ -59,13 +59,25 @@ def _known() -> list[str]:
     return [name for name in known if isinstance(name, str)] if isinstance(known, list) else []
 
 
-def _build(model: str, places: frozenset[str], key: str) -> None:
+def _build(model: str, places: frozenset[str], key: str, shape: tuple[int, int, int]) -> None:
+    """Build a network; one that need not drop anything is shown an image of `shape`."""
     import torch
 
     from weightscape.networks import network
 
     try:
         with torch.device("meta"):
-            network(model, 2, dict.fromkeys(places, 0.5))
+            net = network(model, 2, dict.fromkeys(places, 0.5)).eval()
     except UserError as error:
         raise UserError(f"config: {key}: {error}") from None
+    if places:
+        return
+    try:
+        with torch.inference_mode():
+            net(torch.empty(1, *shape, device="meta"))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(
+            f"config: {key.removesuffix('.model')}.input: timm's {model!r} cannot take {shape[0]} channels of "
+            f"{shape[1]} x {shape[2]} px ({reason}): change size, or mean and std"
+        ) from None
