@@ -41,27 +41,27 @@ endef
 	$(call install,envs/requirements-dev.lock)
 	touch $@
 
-## figures: run the study of config.yaml and print where its report is
+# Another study than that of config.yaml: make figures STUDY=smoke
+STUDY ?=
+CONFIGFILE = $(if $(STUDY),--configfile workflow/studies/$(STUDY).yaml)
+
+## figures: run the study of config.yaml, or another, and print where its report is
 figures: .venv/.run
-	snakemake --cores $(CORES) $(LIMITS) $(SHOWN)
-	echo "The report is $(CURDIR)/results/8_report/report.html"
+	snakemake --cores $(CORES) $(LIMITS) $(SHOWN) $(CONFIGFILE)
+	echo "The report is $(CURDIR)/results$(if $(STUDY),/studies/$(STUDY))/8_report/report.html"
 
 ## smoke: the same workflow at toy sizes
 smoke: .venv/.run
 	snakemake --cores $(CORES) $(LIMITS) $(SHOWN) --configfile workflow/studies/smoke.yaml
 	echo "The report is $(CURDIR)/results/studies/smoke/8_report/report.html"
 
-# Another study than that of config.yaml: make resume STUDY=smoke
-STUDY ?=
-CONFIGFILE = $(if $(STUDY),--configfile workflow/studies/$(STUDY).yaml)
-
 ## resume: continue a study after a kill or a power cut, when nobody works on it any more
 resume: .venv/.run
-	weightscape resume --cores $(CORES) $(CONFIGFILE)
+	weightscape resume --cores $(CORES) $(CONFIGFILE) $(if $(LIMITS),-- $(LIMITS))
 
 ## restore: make missing intermediate files again
 restore: .venv/.run
-	weightscape restore --cores $(CORES) $(CONFIGFILE)
+	weightscape restore --cores $(CORES) $(CONFIGFILE) $(if $(LIMITS),-- $(LIMITS))
 
 ## verify: name every result that is stale, tampered with, missing or extra
 verify: .venv/.run

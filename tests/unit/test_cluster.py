@@ -8,6 +8,7 @@ import yaml
 
 from weightscape import cli
 from weightscape.commands import cluster
+from weightscape.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,6 +73,36 @@ def test_an_unknown_study_is_one_sentence(tools, capsys: pytest.CaptureFixture[s
     profile = ["--profile", str(ROOT / "workflow/profiles/slurm")]
     assert cli.main(["cluster", *profile, "--study", "nosuch"]) == 1
     assert "workflow/studies/nosuch.yaml is not there" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("resources", "sentence"),
+    [
+        ("default-resources: {slurm_partition: nosuch}", "slurm_partition = 'nosuch' of default-resources is not on"),
+        (
+            "set-resources: {finetune: {gpu_model: h100}}",
+            r"gpu_model = 'h100' of finetune .* it has a100, v100: correct",
+        ),
+        ("set-resources: {finetune: {gpu_model: a100, slurm_partition: gpu}}", None),
+        ("default-resources: [slurm_partition=nosuch]", None),
+    ],
+)
+def test_partitions_and_gpus_that_a_cluster_lacks_are_said(
+    tools, tmp_path: Path, resources: str, sentence: str | None
+) -> None:
+    tools(
+        sinfo='if [ "$3" = %R ]; then echo cpu; echo gpu; '
+        'else echo "(null)"; echo "gpu:a100:4(S:0-1),shard:8"; echo gpu:v100:2; echo gpu:2; fi'
+    )
+    profile = tmp_path / "config.yaml"
+    profile.write_text(resources)
+    if sentence is None:
+        cluster.check_site(profile)
+        return
+    with pytest.raises(UserError, match=sentence):
+        cluster.check_site(profile)
+    tools(sinfo="exit 1")
+    cluster.check_site(profile)
 
 
 def test_names_of_jobs_are_as_the_executor_wants_them() -> None:

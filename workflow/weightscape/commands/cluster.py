@@ -19,6 +19,7 @@ from pathlib import Path
 
 from weightscape.commands.settings import load
 from weightscape.errors import UserError
+from weightscape.files import read_yaml
 
 HELP = "start or resume a study on a Slurm cluster"
 PROFILE = Path("workflow/profiles/slurm")
@@ -59,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     for tool in ("sbatch", "squeue", "scancel"):
         if not shutil.which(tool):
             raise UserError(f"{tool} is not on the PATH: start on a login node of a Slurm cluster")
+    check_site(arguments.profile / "config.yaml")
     name = load(Path("config.yaml"), difference)["study"]["name"]
     study = ["--configfile", str(difference)] if difference else []
     prefix = job_prefix(name)
@@ -70,6 +72,36 @@ def run(arguments: argparse.Namespace) -> int:
     command += ["--slurm-status-command", status_command(), *arguments.snakemake]
     print(" ".join(command), flush=True)
     os.execvp(command[0], command)
+
+
+def check_site(profile: Path) -> None:
+    """Partitions and kinds of GPUs that the profile names must be there.
+
+    The executor does not pass on why Slurm refuses a bundle of jobs. What `sinfo` does not tell is not looked up.
+    """
+    settings = read_yaml(profile)
+    asked = {"default-resources": settings.get("default-resources")} | (settings.get("set-resources") or {})
+    for resource, column in (("slurm_partition", "%R"), ("gpu_model", "%G")):
+        known = _told_by_sinfo(column)
+        for rule, values in asked.items():
+            name = values.get(resource) if isinstance(values, dict) else None
+            if name is not None and known and str(name) not in known:
+                raise UserError(
+                    f"{profile}: {resource} = {name!r} of {rule} is not on this cluster; it has "
+                    f"{', '.join(sorted(known - {''})) or 'none that has a name'}: correct it"
+                )
+
+
+def _told_by_sinfo(column: str) -> set[str]:
+    """Partitions (`%R`), or models of GPUs (`%G`, as gpu:a100:4(S:0)); '' stands for GPUs without a model."""
+    if not shutil.which("sinfo"):
+        return set()
+    done = subprocess.run(["sinfo", "--noheader", "--format", column], capture_output=True, text=True)
+    found = {word for line in done.stdout.split() for word in line.split(",")}
+    if column == "%R":
+        return found
+    parts = [word.partition("(")[0].split(":") for word in found if word.startswith("gpu:")]
+    return {part[1] if len(part) == 3 or not part[1].isdigit() else "" for part in parts}
 
 
 def job_prefix(study: str) -> str:
