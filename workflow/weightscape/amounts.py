@@ -65,12 +65,14 @@ def _known(block: Config, counted: Any) -> Known:
 
 
 def classes(block: Config, counted: Any) -> Sequence[str] | None:
-    """Names of a data set's classes; None where they are not known before it is read."""
+    """Names of all classes of a data set; None where they are not known before it is read, or some are chosen."""
+    if block.get("classes", "all") != "all":
+        return None
     if counted is not None:
         return counted.classes
     if block["source"] in SIZES:
         return [str(digit) for digit in range(CLASSES)]
-    return block["classes"] if isinstance(block["classes"], list) else None
+    return None
 
 
 def _check_size(config: Config, dataset: str) -> None:
