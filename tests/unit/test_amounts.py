@@ -101,7 +101,9 @@ def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: 
     amounts.check(config, {"folder": of_classes(334, 333, 333)})
     with pytest.raises(UserError, match=r"needs 501 images of the largest class of folder by recipe .* has 499; raise"):
         amounts.check(config, {"folder": of_classes(501, 250, 249)})
-    amounts.check(config, {"folder": of_classes(500, 250, 250)})  # strata are rounded: one may be lacking
+    with pytest.raises(UserError, match=r"needs 500 images of the largest class"):
+        amounts.check(config, {"folder": of_classes(500, 250, 250)})
+    amounts.check(config, {"folder": of_classes(499, 251, 250)})
     config["generate"]["shards"] = 1498
     with pytest.raises(UserError, match=r"generate.shards = 1498 is more than the 1497 images of recipe 'plain'"):
         amounts.check(config, {"folder": of_classes(334, 333, 333)})

@@ -75,6 +75,15 @@ def test_a_pool_may_lack_one_image_of_a_class() -> None:
         assemble(real[49:53], pool[50:], "synthetic_add", {"share": 0.5}, np.random.default_rng(0))
 
 
+def test_no_class_gives_more_real_images_than_it_has() -> None:
+    """What a pool lacks of one class, no other class can give where every real image is replaced."""
+    real, pool = listed("a", np.repeat([0, 1], [51, 49]), "real"), listed("b", np.repeat([0, 1], [50, 60]), "ddpm")
+    with pytest.raises(UserError, match="of class '0' there are 50 of 51: raise images_per_class"):
+        assemble(real, pool, "synthetic_replace", {"share": 1.0}, np.random.default_rng(0))
+    items = assemble(real, pool, "synthetic_replace", {"share": 0.99}, np.random.default_rng(0))
+    assert np.bincount(items["label"]).tolist() == [51, 49] and summary(items)["synthetic_share"] == 0.99
+
+
 def test_copies_of_classes_with_one_image_come_from_others() -> None:
     real = listed("a", np.array([0, *[1] * 9]), "real")
     items = assemble(real, None, "duplicate", {"share": 0.8}, np.random.default_rng(0))

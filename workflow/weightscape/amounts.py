@@ -1,5 +1,6 @@
 """What the doses, splits and scales of a config ask for must be there: checked before the first job."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,9 +18,6 @@ SIDE = 28
 
 CLASSES = 10
 """Of those sets."""
-
-LACKING = 2
-"""Images of a class that may not be lacking; one may, as splits are rounded (`items.of_each_class`)."""
 
 
 class Known(NamedTuple):
@@ -169,8 +167,8 @@ def _check_share(config: Config, dataset: str, known: Known, family: str, dose: 
                 f"{text} needs {wanted} images {recipe} for each of {known.classes} classes of {dataset}; raise that, "
                 "or lower the share"
             )
-        if wanted * known.largest - each >= LACKING:
+        most = math.ceil(wanted * known.largest - 1e-6)
+        if most > each:
             raise UserError(
-                f"{text} needs {round(wanted * known.largest)} images of the largest class of {dataset} {recipe}; "
-                "raise that, or lower the share"
+                f"{text} needs {most} images of the largest class of {dataset} {recipe}; raise that, or lower the share"
             )

@@ -57,9 +57,10 @@ def assemble(
         raise UserError(
             f"family {family!r} needs images to draw from, but none were given: pass --synthetic or --extra"
         )
-    counts = of_each_class(real, round(values["share"] * len(real)), rng, pool, classes)
+    adds = family in ("synthetic_add", "real_add")
+    counts = of_each_class(real, round(values["share"] * len(real)), rng, pool, adds, classes)
     extra = drawn(pool, counts, rng)
-    if family in ("synthetic_add", "real_add"):
+    if adds:
         return pd.concat([real, extra], ignore_index=True)
     return pd.concat([without(real, counts, rng), extra], ignore_index=True)
 
@@ -69,17 +70,18 @@ Counts = dict[int, int]
 
 
 def of_each_class(
-    real: Table, count: int, rng: np.random.Generator, pool: Table, classes: Sequence[str] = ()
+    real: Table, count: int, rng: np.random.Generator, pool: Table, adds: bool, classes: Sequence[str] = ()
 ) -> Counts:
     """How many of `count` images belong to each class, as among the real ones.
 
-    Where the pool lacks less than two images of a class, as two splits may by rounding, other classes give more.
+    Where the pool lacks less than two images of a class, as two splits may by rounding, other classes give more; but
+    unless the pool `adds` to the real images, no class gives more than it has real ones to replace.
     """
     labels, sizes = np.unique(real["label"], return_counts=True)
     there = np.array([(pool["label"] == label).sum() for label in labels])
     wanted = count * sizes / len(real)
-    short = wanted - there
-    if short.max() >= 2 or (short[there == 0] >= 1).any() or there.sum() < count:
+    short, most = wanted - there, there if adds else np.minimum(there, sizes)
+    if short.max() >= 2 or (short[there == 0] >= 1).any() or most.sum() < count:
         worst = int(short.argmax())
         name = classes[labels[worst]] if classes else str(labels[worst])
         origin = f" of origin {pool['origin'].iloc[0]!r}" if len(pool) else ""
@@ -88,7 +90,7 @@ def of_each_class(
             f"{name!r} there are {there[worst]} of {round(wanted[worst])}: raise images_per_class of this recipe, "
             "data.splits.extra, or lower the share, or loosen generate.gate"
         )
-    return dict(zip(labels.tolist(), apportioned(sizes, count, there, rng).tolist(), strict=True))
+    return dict(zip(labels.tolist(), apportioned(sizes, count, most, rng).tolist(), strict=True))
 
 
 def apportioned(sizes: np.ndarray, count: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:

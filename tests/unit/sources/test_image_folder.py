@@ -162,6 +162,13 @@ def test_names_with_accents_are_the_same_however_they_were_packed(folder: Path, 
     assert run(tmp_path, source, "ood-far", ood=ood)[2]["facts"]["per_class"] == [5, 5, 5]
 
 
+def test_one_class_in_two_folders_is_said(folder: Path) -> None:
+    for name in ("K\u00e4se", "Ka\u0308se"):
+        (folder / "train" / name).mkdir()
+    with pytest.raises(UserError, match=r"holds the class 'K\u00e4se' twice, .*: move the images into one folder"):
+        image_folder.part(folder, "train")
+
+
 def test_classes_can_be_chosen_and_capped(folder: Path, tmp_path: Path) -> None:
     splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
     named = block("image_folder", root=str(folder), classes=["c", "a"], per_class=7)

@@ -34,7 +34,14 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
             "are any test/ and ood/NAME/, each with a folder per class)"
         )
-    found = {unicodedata.normalize("NFC", name): name for name in classes_in(folder)}
+    found: dict[str, str] = {}
+    for name_on_disk in classes_in(folder):
+        normal = unicodedata.normalize("NFC", name_on_disk)
+        if found.setdefault(normal, name_on_disk) != name_on_disk:
+            raise UserError(
+                f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
+                "the images into one folder"
+            )
     if not found:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
     names = sorted(found) if classes is None else classes

@@ -89,11 +89,7 @@ def of_classes(pool: Pool, wanted: str | int | list[str]) -> Pool:
 def present(pool: Pool) -> Pool:
     """The pool without the classes of which it has no image: a list of names may hold those of other parts."""
     there = np.unique(pool.labels)
-    if len(there) == len(pool.classes):
-        return pool
-    new = np.full(len(pool.classes), -1, np.int64)
-    new[there] = np.arange(len(there))
-    return replace(pool, labels=new[pool.labels], classes=[pool.classes[label] for label in there])
+    return pool if len(there) == len(pool.classes) else of_classes(pool, [pool.classes[label] for label in there])
 
 
 def capped(pool: Pool, per_class: str | int, rng: np.random.Generator) -> Pool:
