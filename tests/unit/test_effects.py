@@ -67,3 +67,11 @@ def test_a_family_without_baseline_has_no_effect() -> None:
     table = layers({})
     table = table[(table["family"] != "dropout") | (table["dose"] != "baseline")]
     assert of(summary(table), "dropout", "a")["effect_mean"].isna().all()
+
+
+def test_runs_that_are_equal_to_rounding_have_no_standardised_effect() -> None:
+    table = layers({})
+    more = table[table["seed"] == 1].assign(seed=2)
+    changed = effects.changes(pd.concat([table, more], ignore_index=True), ["log_norm"]).assign(value=0.7)
+    found = effects.against_baseline(changed)
+    assert found["standardised"].isna().all()

@@ -66,7 +66,7 @@ def _reference(table: Table, keys: list[str]) -> Column:
 
 def _standardised(table: Table, keys: list[str], value: str = "value", effect: str = "effect") -> Column:
     """Effect over the standard deviation within conditions, pooled over the rows with equal keys."""
-    from weightscape.analysis.intervals import hedges
+    from weightscape.analysis.intervals import hedges, varies
 
     family, condition = _groups(table, keys), _groups(table, [*keys, "dose"])
     cell = table[value].groupby(condition)
@@ -76,7 +76,8 @@ def _standardised(table: Table, keys: list[str], value: str = "value", effect: s
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.sqrt(squares.to_numpy(float) / df)
         scaled = hedges(df) * table[effect].to_numpy(float) / spread
-    return np.where(spread > 0, scaled, np.nan)
+    largest = table[value].abs().groupby(family).transform("max").to_numpy(float)
+    return np.where(varies(spread, largest), scaled, np.nan)
 
 
 def _groups(table: Table, keys: list[str]) -> Column:

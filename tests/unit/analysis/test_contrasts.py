@@ -149,3 +149,8 @@ def test_homogeneity_is_bartletts_test_and_unknown_without_spread(design: Design
     expected = stats.bartlett(values[:4], values[4:8], values[8:12]).pvalue
     assert intervals.homogeneity(design, values, "augment") == pytest.approx(expected)
     assert np.isnan(intervals.homogeneity(design, np.zeros(24), "augment"))
+
+
+def test_levels_that_are_equal_to_rounding_have_no_slope(design: Design):
+    levels = {"baseline": 0.1, "weak": 0.1, "strong": float(np.nextafter(0.1, 1))}
+    assert doses.slope_weights(design, "augment", levels) == {}

@@ -68,3 +68,13 @@ def test_few_conditions_and_missing_values_have_no_correlation():
     assert few.n == 4 and np.isnan(few.r)
     gap = np.array([np.nan, *np.arange(9.0)])
     assert np.isnan(prediction.link(gap, gap, gap, FAMILIES, 0.95).r)
+
+
+def test_numbers_that_are_equal_to_rounding_neither_correlate_nor_predict():
+    y = np.random.default_rng(7).normal(size=10)
+    equal = 0.1 + np.spacing(0.1) * (np.arange(10) % 2)
+    assert np.isnan(prediction.correlation(equal, y)) and np.isnan(prediction.correlation(y, equal))
+    partial = prediction.link(2 * y, np.flip(y), y, FAMILIES, 0.95).partial
+    assert np.isnan(partial)  # the regression leaves nothing but rounding
+    x = np.where(FAMILIES == "c", 5.0, equal)  # the others' x does not vary: their mean predicts
+    assert prediction.left_out(x, y, FAMILIES)[6:] == pytest.approx((y[:6].mean() - y[6:]) ** 2)

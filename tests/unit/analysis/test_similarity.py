@@ -172,3 +172,13 @@ def test_layers_that_never_vary_are_left_out_of_profiles(design: Design):
     assert scaled.shape == (24, 2)
     within = np.mean([scaled[at].var(axis=0, ddof=1) for at in design.rows.values()], axis=0)
     assert within == pytest.approx([1, 1])
+
+
+def test_layers_whose_runs_are_equal_to_rounding_are_left_out():
+    design = Design.of(
+        pd.DataFrame({"family": "f", "dose": ["baseline"] * 3 + ["a"] * 3, "number": [0.0] * 3 + [1.0] * 3})
+    )
+    equal = np.array([0.1, 0.1, np.nextafter(0.1, 1)] * 2)
+    profiles = np.stack([np.random.default_rng(5).normal(size=6), equal], axis=1)
+    np.testing.assert_array_equal(similarity.scaled(design, profiles), similarity.scaled(design, profiles[:, :1]))
+    assert similarity.scaled(design, profiles).shape == (6, 1)

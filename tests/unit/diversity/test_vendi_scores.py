@@ -201,3 +201,15 @@ def test_each_class_is_scored_by_itself(rng):
 def test_a_negative_order_is_refused():
     with pytest.raises(ValueError, match=r"order must be at least 0, got -1"):
         score(np.array([0.5, 0.5]), -1)
+
+
+@pytest.mark.parametrize("order", [0, 0.5, 1.0, 2.0, float("inf")])
+@pytest.mark.parametrize("left", [0.0, 1e-319, 5e-324, 1e-18, -1e-18])
+def test_what_is_left_of_zero_eigenvalues_changes_no_score(order, left):
+    shares = np.array([0.1, 0.2, 0.3, 0.4])
+    assert score(np.append(np.full(6, left), shares), order) == pytest.approx(score(shares, order), rel=1e-13)
+
+
+def test_what_are_no_eigenvalues_of_a_kernel_have_no_score():
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(score(np.array([-0.5, 0.5, 1.0]), 1.0))

@@ -97,3 +97,10 @@ def test_no_permutation_leaves_the_given_order_alone(left, right, rng):
     found = permuted_rho(left, right, 0, rng)
     assert found["min"] == found["max"] == paired_rho(left, right)
     assert found["mean"] is found["sd"] is None
+
+
+def test_a_mean_row_that_is_zero_to_rounding_has_no_direction():
+    angles = 2 * np.pi * np.arange(3) / 3
+    around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert around.mean(axis=0).any()
+    assert mean_rho(around, np.ones((3, 2)) / np.sqrt(2)) is None

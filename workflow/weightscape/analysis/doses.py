@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import fdtrc
 
 from weightscape.analysis.design import Design
-from weightscape.analysis.intervals import Estimate, Values, contrast, within
+from weightscape.analysis.intervals import Estimate, Values, contrast, varies, within
 from weightscape.analysis.options import NEUTRAL
 from weightscape.effects import BASELINE
 
@@ -21,7 +21,7 @@ def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[tupl
     n = np.array([len(design.rows[family, dose]) for dose in doses], float)
     centred = at - np.average(at, weights=n)
     total = float(n @ centred**2)
-    if not total > 0:
+    if not varies(np.sqrt(total / n.sum()), np.abs(at).max()):
         return {}
     return {(family, dose): float(w) for dose, w in zip(doses, n * centred / total, strict=True)}
 
@@ -50,7 +50,7 @@ def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]
     n = np.array([len(design.rows[family, dose]) for dose in doses], float)
     at = np.array([x[dose] for dose in doses])
     spread, df = within(design, values, family)
-    if len(doses) < 3 or not df or not spread > 0 or np.ptp(at) == 0:
+    if len(doses) < 3 or not df or not varies(np.sqrt(spread), np.abs(means).max()) or np.ptp(at) == 0:
         return float("nan")
     line = np.polynomial.Polynomial.fit(at, means, 1, w=np.sqrt(n))
     rest = float(n @ (means - line(at)) ** 2) / (len(doses) - 2)

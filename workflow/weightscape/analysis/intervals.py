@@ -89,6 +89,14 @@ def variance(values: Values) -> tuple[Values, int]:
     return (squares / df if df else np.full(np.shape(squares), np.nan)), df
 
 
+def varies(deviation: Values | float, size: Values | float) -> NDArray[np.bool_]:
+    """Whether a standard deviation exceeds the rounding of a mean of numbers up to a size.
+
+    The mean of equal numbers may differ from them in its last bits, which depend on the order of summation.
+    """
+    return np.asarray(deviation > 16 * np.finfo(np.float64).eps * size)
+
+
 def _satterthwaite(variances: list[Values], dfs: list[int]) -> tuple[Values, Values]:
     """Sum of independent variances and its approximate degrees of freedom (Satterthwaite 1946)."""
     total = np.sum(variances, axis=0)

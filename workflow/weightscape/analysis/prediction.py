@@ -12,9 +12,10 @@ Partial correlation: of the residuals on in-distribution accuracy.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from weightscape.analysis.intervals import Values
+from weightscape.analysis.intervals import Values, varies
 
 LEAST = 5  # conditions; fewer have no correlation worth reading
 CONTEST = 9  # conditions; fewer have no test of prediction
@@ -36,17 +37,25 @@ class Link(NamedTuple):
 
 def correlation(x: Values, y: Values) -> Values:
     """Pearson's r over the last axis; NaN where one does not vary."""
+    vary = _varies(x) & _varies(y)
     x, y = x - x.mean(axis=-1, keepdims=True), y - y.mean(axis=-1, keepdims=True)
     length = np.sqrt((x**2).sum(axis=-1) * (y**2).sum(axis=-1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(length > 1e-300, (x * y).sum(axis=-1) / length, np.nan)
+        return np.where(vary & (length > 1e-300), (x * y).sum(axis=-1) / length, np.nan)
+
+
+def _varies(values: Values) -> NDArray[np.bool_]:
+    """Whether values differ over the last axis by more than the rounding of their mean."""
+    return varies(values.std(axis=-1), np.abs(values).max(axis=-1, initial=0.0))
 
 
 def residual(y: Values, z: Values) -> Values:
-    """y without its regression on z, over the last axis."""
+    """y without its regression on z, over the last axis; zero where rounding alone is left."""
+    largest = np.abs(y).max(axis=-1, initial=0.0)
     y, z = y - y.mean(axis=-1, keepdims=True), z - z.mean(axis=-1, keepdims=True)
     size = (z**2).sum(axis=-1, keepdims=True)
-    return y - z * (z * y).sum(axis=-1, keepdims=True) / np.where(size > 0, size, 1.0)
+    rest = y - z * (z * y).sum(axis=-1, keepdims=True) / np.where(size > 0, size, 1.0)
+    return np.where(varies(rest.std(axis=-1), largest)[..., None], rest, 0.0)
 
 
 def resampled(families: np.ndarray, rng: np.random.Generator, draws: int) -> np.ndarray:
@@ -68,9 +77,11 @@ def left_out(x: Values, y: Values, families: np.ndarray) -> Values:
         out = families == family
         xs, ys = x[..., ~out], y[..., ~out]
         centre, mean = xs.mean(axis=-1, keepdims=True), ys.mean(axis=-1, keepdims=True)
-        size = ((xs - centre) ** 2).sum(axis=-1, keepdims=True)
+        size, vary = ((xs - centre) ** 2).sum(axis=-1, keepdims=True), _varies(xs)[..., None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.where(size > 1e-300, ((xs - centre) * (ys - mean)).sum(axis=-1, keepdims=True) / size, 0.0)
+            slope = np.where(
+                vary & (size > 1e-300), ((xs - centre) * (ys - mean)).sum(axis=-1, keepdims=True) / size, 0.0
+            )
         errors[..., out] = (mean + slope * (x[..., out] - centre) - y[..., out]) ** 2
     return errors
 

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
 from weightscape.analysis.design import Design, Weights
-from weightscape.analysis.intervals import Values, within
+from weightscape.analysis.intervals import Values, varies, within
 from weightscape.analysis.matching import Curve, coefficients, common_level
 
 SHARED = "families share their baseline runs, whose chance makes their effects alike"
@@ -74,7 +74,7 @@ class Jackknifed(NamedTuple):
 def scaled(design: Design, profiles: Values) -> Values:
     """Profiles in units of each layer's standard deviation between runs; layers that never vary are left out."""
     spread, _ = within(design, profiles)
-    moving = spread > 0
+    moving = varies(np.sqrt(spread), np.abs(profiles).max(axis=0))
     return profiles[:, moving] / np.sqrt(spread[moving])
 
 

@@ -80,10 +80,11 @@ def cosine_kernel(features: Rows) -> Square:
 
 
 def score(eigenvalues: NDArray[np.float64], order: float) -> float:
-    """The Vendi score of an order >= 0 from the positive eigenvalues of K / n."""
+    """The Vendi score of an order >= 0 from the eigenvalues of K / n; those below rounding do not count."""
     if not order >= 0:
         raise ValueError(f"order must be at least 0, got {order}")
     largest = eigenvalues.max()
+    eigenvalues = eigenvalues[~(np.abs(eigenvalues) <= len(eigenvalues) * np.finfo(np.float64).eps * largest)]
     if order == 1:
         return float(np.exp(-np.sum(eigenvalues * np.log(eigenvalues))))
     if np.isinf(order):

@@ -52,7 +52,7 @@ def extreme_rho(left: Rows, right: Rows, most: int, rng: np.random.Generator) ->
 
 def mean_rho(left: Rows, right: Rows) -> float | None:
     """Cosine of the mean rows; None where a mean is zero."""
-    return _cosine(left.mean(axis=0), right.mean(axis=0))
+    return _cosine(left.mean(axis=0), right.mean(axis=0), _ROUNDING)
 
 
 def covariance_rho(left: Rows, right: Rows) -> float | None:
@@ -66,12 +66,13 @@ def covariance_rho(left: Rows, right: Rows) -> float | None:
     return float(between / within) if within > _NEGLIGIBLE else None
 
 
-_NEGLIGIBLE = 1e-24  # squares of rounding errors in unit rows
+_ROUNDING = 1e-12  # errors in unit rows and their means
+_NEGLIGIBLE = _ROUNDING**2  # their squares
 
 
-def _cosine(left: Rows, right: Rows) -> float | None:
+def _cosine(left: Rows, right: Rows, least: float = _NEGLIGIBLE) -> float | None:
     length = np.linalg.norm(left) * np.linalg.norm(right)
-    return float(np.vdot(left, right) / length) if length > _NEGLIGIBLE else None
+    return float(np.vdot(left, right) / length) if length > least else None
 
 
 def weighted_scores(

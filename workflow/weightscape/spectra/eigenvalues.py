@@ -83,5 +83,5 @@ def smallest_squared(matrix: np.ndarray, tolerance: float = 1e-11, most: int = 3
 
 def rank(values: np.ndarray, larger: int) -> int:
     """Number of singular values above sv_max x N x eps (values: eigenvalues; N: the larger side)."""
-    singular = np.sqrt(values)
+    singular = np.sqrt(np.maximum(values, 0.0))
     return int(np.count_nonzero(singular > singular.max(initial=0.0) * larger * np.finfo(np.float64).eps))

@@ -90,7 +90,7 @@ def fit_bulk(values: np.ndarray, larger: int, smaller: int) -> BulkFit | None:
 def _fit_sigma(scaled: np.ndarray, ratio: float) -> float | None:
     """Least squares over a grid of sigma, then a simplex from its best point (as scipy.optimize.brute)."""
     guess = np.sqrt(scaled[-1] / (1 + 1 / np.sqrt(ratio)) ** 2)
-    density = estimate(np.sqrt(scaled) if ratio == 1 else scaled)
+    density = estimate(np.sqrt(np.maximum(scaled, 0.0)) if ratio == 1 else scaled)
     if density is None:
         return None
     x, y = density

@@ -28,13 +28,16 @@ def largest(slices: np.ndarray, first: np.ndarray, random: np.random.Generator) 
 
 
 def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
-    """Jensen-Shannon distance (natural logarithm) of two sorted spectra, each taken as a vector of shares."""
-    p, q = one / one.sum(), other / other.sum()
+    """Jensen-Shannon distance (natural logarithm) of two sorted spectra, each taken as a vector of shares.
+
+    Shares that underflow, or whose mean does, are zero, as 0 log 0 is.
+    """
+    p, q = (np.maximum(values, 0.0) / values.sum() for values in (one, other))
     middle = (p + q) / 2
     divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
     return float(np.sqrt(max(divergence, 0.0)))
 
 
 def _relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
-    positive = p > 0
+    positive = (p > 0) & (q > 0)
     return float((p[positive] * np.log(p[positive] / q[positive])).sum())

@@ -33,7 +33,7 @@ class PowerLaw:
 def fit(values: np.ndarray, minimum: int = 2) -> PowerLaw | None:
     """The power law of sorted positive values, at least `minimum` of them in the tail; None if none fits."""
     count = len(values)
-    if count < max(minimum, 2) or not values[0] < values[-1]:
+    if count < max(minimum, 2) or equal(values):
         return None
     logs = np.log(values)
     alphas = exponents(logs)
@@ -47,7 +47,7 @@ def fit(values: np.ndarray, minimum: int = 2) -> PowerLaw | None:
 def fit_few(values: np.ndarray) -> PowerLaw | None:
     """WeightWatcher's fit of 8 to 19 values: alpha = 1 + (n - 1) / sum ln(x_j / x_i), tails of at least 8."""
     count = len(values)
-    if count < FEWEST or not values[0] < values[-1]:
+    if count < FEWEST or equal(values):
         return None
     logs = np.log(values)
     best: PowerLaw | None = None
@@ -58,6 +58,11 @@ def fit_few(values: np.ndarray) -> PowerLaw | None:
         if best is None or found.distance < best.distance:
             best = found
     return best
+
+
+def equal(values: np.ndarray) -> bool:
+    """Whether sorted eigenvalues differ by the rounding of a decomposition at most, which depends on the BLAS."""
+    return not values[-1] - values[0] > len(values) * np.finfo(np.float64).eps * values[-1]
 
 
 def exponents(logs: np.ndarray) -> np.ndarray:

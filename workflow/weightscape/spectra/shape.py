@@ -4,13 +4,21 @@ import numpy as np
 
 
 def effective_rank(values: np.ndarray) -> float:
-    """exp of the Shannon entropy of lambda / sum lambda (Roy & Vetterli 2007): 1 to their number."""
+    """exp of the Shannon entropy of lambda / sum lambda (Roy & Vetterli 2007): 1 to their number.
+
+    Shares that underflow are zero, as 0 log 0 is; NaN where no value is positive.
+    """
+    if not values.max() > 0:
+        return float("nan")
     shares = values[values > 0] / values.sum()
+    shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def participation_ratio(values: np.ndarray) -> float:
-    """(sum lambda)^2 / sum lambda^2: 1 to the number of eigenvalues."""
+    """(sum lambda)^2 / sum lambda^2: 1 to the number of eigenvalues; NaN where no value is positive."""
+    if not values.max() > 0:
+        return float("nan")
     shares = values / values.max()
     return float(shares.sum() ** 2 / (shares**2).sum())
 
@@ -31,11 +39,12 @@ def spacing_ratio(values: np.ndarray) -> float:
 def hill(values: np.ndarray) -> float:
     """1 + k / sum ln(lambda_i / lambda_{r-k}) over the k = floor(r / 2) largest of r sorted positive values.
 
-    The exponent of TempBalance (Zhou et al. 2023).
+    The exponent of TempBalance (Zhou et al. 2023). NaN where the values differ by rounding alone.
     """
     top = len(values) // 2
     if top < 1 or len(values) < 2:
         return float("nan")
     logs = np.log(values[-top - 1 :])
     total = (logs[1:] - logs[0]).sum()
-    return float(1.0 + top / total) if total > 0 else float("nan")
+    rounding = top * len(values) * np.finfo(np.float64).eps  # of equal eigenvalues, as a BLAS leaves it
+    return float(1.0 + top / total) if total > rounding else float("nan")

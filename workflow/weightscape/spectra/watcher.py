@@ -38,7 +38,7 @@ def norms(values: np.ndarray, larger: int) -> dict[str, float]:
 def slice_columns(values: np.ndarray, larger: int) -> dict[str, float]:
     """Columns of [slices, M] scaled eigenvalues that are taken per slice."""
     lost = sum(values.shape[1] - rank(row, larger) for row in values)
-    return {"sv_min": float(np.sqrt(values[:, 0].min())), "rank_loss": lost}
+    return {"sv_min": float(np.sqrt(max(values[:, 0].min(), 0.0))), "rank_loss": lost}
 
 
 def tail(values: np.ndarray) -> tuple[dict[str, float], str]:
@@ -64,7 +64,7 @@ def tail(values: np.ndarray) -> tuple[dict[str, float], str]:
 
 def _log_alpha_norm(values: np.ndarray, alpha: float) -> float:
     """log10 sum lambda^alpha, with the largest term taken out so that nothing overflows."""
-    ratios = values / values[-1]
+    ratios = np.maximum(values, 0.0) / values[-1]
     return float(alpha * np.log10(values[-1]) + np.log10((ratios**alpha).sum()))
 
 
