@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster dag gallery test test-slurm test-faults test-browser fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster dag gallery test test-kernels test-slurm test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -87,6 +87,10 @@ gallery: .venv/.dev
 ## test: lint and tests
 test: lint
 	pytest -n $(CORES) --dist loadfile tests/pipeline tests/unit tests/stages
+
+## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
+test-kernels: .venv/.dev
+	python tests/kernels.py --workers $(CORES)
 
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev
