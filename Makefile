@@ -86,7 +86,7 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest -n $(CORES) --dist loadfile tests/pipeline tests/unit tests/stages
+	pytest -n $(CORES) --dist loadfile tests/pipeline tests/unit
 
 ## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
 test-kernels: .venv/.dev

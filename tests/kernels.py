@@ -17,14 +17,13 @@ KERNELS = {"Haswell": "avx2", "SkylakeX": "avx512f", "Sandybridge": "avx"}
 """The CPU's flag without which a kernel cannot run."""
 VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 TESTS = (
-    "tests/unit/analysis",
-    *(f"tests/unit/diversity/test_{name}.py" for name in ("row_geometry", "vendi_scores", "weighted_vendi")),
-    "tests/unit/diversity/test_against_real_rows.py",
-    "tests/unit/published/test_reference_tables.py",
+    "tests/unit/metrics",
+    *(f"tests/unit/diversity/test_{name}.py" for name in ("geometry", "vendi", "weighted", "reference")),
+    "tests/unit/published/test_analysis.py",
     "tests/unit/spectra",
-    *(f"tests/unit/test_{name}.py" for name in ("effects", "robustness", "curvature")),
+    "tests/unit/finetune/test_curvature.py",
 )
-LEFT_OUT = ("checkpoint", "command", "work_space", "differentiated_twice", "thousand_draws", "twelve_layers")
+LEFT_OUT = ("checkpoint", "command", "table_memory", "differentiated_twice", "thousand_draws", "twelve_layers")
 """Words in the names of tests that are slow and not of the BLAS: files, commands, large networks, many draws."""
 
 

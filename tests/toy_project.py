@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[1]
+from weightscape.project import ROOT
+
 STUDY = "workflow/studies/smoke.yaml"
 CONFIG = ["--configfile", STUDY]
 LOG = re.compile(r"> \S*?/logs/(\S+)\.log 2>&1")

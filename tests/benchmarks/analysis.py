@@ -2,8 +2,8 @@
 
     python tests/benchmarks/analysis.py [--studies 2000] [--workers 1]
 
-Each study is drawn by `weightscape.analysis.simulate`; nothing here is tuned to it. Runs share shocks over layers, and
-the strongest dose of each family has twice the standard deviation of its baseline.
+Each study is drawn by `unit.metrics.simulated_studies`; nothing here is tuned to it. Runs share shocks over
+layers, and the strongest dose of each family has twice the standard deviation of its baseline.
 """
 
 import argparse
@@ -33,9 +33,11 @@ from analysis_studies import (
     matched_truth,
 )
 
-from weightscape.analysis import claims, equivalence, intervals, mixed, similarity, simulate
-from weightscape.analysis.design import difference
-from weightscape.analysis.matching import Curve
+from unit.metrics import simulated_studies as simulate
+from weightscape.metrics.analysis import contrasts, equivalence, mixed_model, similarity
+from weightscape.metrics.analysis.claims import table
+from weightscape.metrics.analysis.design import difference
+from weightscape.metrics.analysis.matching import Curve
 
 SEEDS = (3, 5)
 CONFIDENCE = 0.99
@@ -44,9 +46,9 @@ CONFIDENCE = 0.99
 def null(number: int, seeds: int) -> Found:
     """A study in which no intervention does anything."""
     made = drawn(simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, unequal=2.0), number)
-    rows, tests = claims.of_setup(made, OPTIONS)
+    rows, tests = table.of_setup(made, OPTIONS)
     found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
-    for name in claims.TESTS:
+    for name in table.TESTS:
         own = [t["p_holm"] for t in tests if t["claim"] == name and decides(t)]
         if own:
             found[f"any test of {name}"] = float(np.nanmin([*own, 1.0]) < 0.05)
@@ -71,14 +73,14 @@ def single_tests(made: Any) -> Found:
     design, values = made.design, made.metrics["log_norm"].hidden
     weights = design.effect("augment", "d2")
     mean = values.mean(axis=1)
-    found: Found = {"t, wider of both": float(intervals.contrast(design, mean, weights).p < 0.05)}
+    found: Found = {"t, wider of both": float(contrasts.contrast(design, mean, weights).p < 0.05)}
     for name, (variance, df) in {
-        "t, pooled variance alone": intervals._pooled(design, mean, weights)[0],
-        "t, own variances alone (Welch)": intervals._own(design, mean, weights),
+        "t, pooled variance alone": contrasts._pooled(design, mean, weights)[0],
+        "t, own variances alone (Welch)": contrasts._own(design, mean, weights),
     }.items():
         value = sum(w * mean[design.rows[c]].mean() for c, w in weights.items())
         found[name] = float(2 * stats.t.sf(abs(value) / np.sqrt(variance), df) < 0.05)
-    fit = mixed.fit(design, values, "augment", "d2")
+    fit = mixed_model.fit(design, values, "augment", "d2")
     found["mixed model is singular"] = float(bool(fit.why))
     if not fit.why:
         found["mixed model"] = float(fit.p < 0.05)
@@ -129,10 +131,10 @@ def coverage(number: int, seeds: int) -> Found:
     made = drawn(matched_truth(seeds, (0.8, 0.2), number, 12.0, unequal=2.0), number, 12)
     design, mean = made.design, made.metrics["log_norm"].mean()
     truth = directions((0.8, 0.2), np.random.default_rng([number, 7]), 12.0)
-    estimate = intervals.contrast(design, mean, design.effect("augment", "d2"))
+    estimate = contrasts.contrast(design, mean, design.effect("augment", "d2"))
     found["effect of a family"] = float(estimate.low <= truth["augment"].mean() <= estimate.high)
     both = difference(design.effect("weight_decay", "d2"), design.effect("augment", "d2"))
-    estimate = intervals.contrast(design, mean, both)
+    estimate = contrasts.contrast(design, mean, both)
     gap = truth["weight_decay"].mean() - truth["augment"].mean()
     found["difference of two families"] = float(estimate.low <= gap <= estimate.high)
     return found

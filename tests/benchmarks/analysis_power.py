@@ -6,11 +6,13 @@ import itertools
 import numpy as np
 from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, matched_truth
 
-from weightscape.analysis import claims, destructive, prediction, simulate
-from weightscape.analysis.options import DATA_FAMILIES
-from weightscape.analysis.overall import overall
-from weightscape.analysis.setups import Setup
-from weightscape.effects import BASELINE
+from unit.metrics import simulated_studies as simulate
+from weightscape.families import BASELINE
+from weightscape.metrics.analysis import destructive, prediction
+from weightscape.metrics.analysis.across_setups import overall
+from weightscape.metrics.analysis.claims import table
+from weightscape.metrics.analysis.settings import DATA_FAMILIES
+from weightscape.metrics.analysis.setups import Setup
 
 OUTCOME, SCORE, HEAD = 0.005, 0.01, 5.0
 """Standard deviations of a run in `simulate`: of an outcome, of ln Vendi, and of the head."""
@@ -25,7 +27,7 @@ def power(number: int, seeds: int) -> Found:
         profile = np.full(LAYERS, effect * sd)
         profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
         truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
-        rows, _ = claims.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
+        rows, _ = table.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
         found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
     for size in (6.0, 12.0, 24.0):
         result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
@@ -40,7 +42,7 @@ def power_of_outcomes(number: int, seeds: int) -> Found:
     found: Found = {}
     for size, name in itertools.product(SIZES, ("C3", "C5", "C6", "C7", "C8", "C9")):
         made = acting(name, size, number, seeds)
-        rows, _ = claims.of_setup(made, OPTIONS, [name])
+        rows, _ = table.of_setup(made, OPTIONS, [name])
         found[f"{name} supported, effects of {size:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
     return found
 
@@ -88,7 +90,7 @@ def destroyed(number: int, seeds: int) -> Found:
     made.outcomes["val"][at] -= 0.2
     made.metrics["log_norm"].hidden[at] += 20
     gone = destructive.destructive(destructive.drops(made, OPTIONS))
-    rows, _ = claims.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
+    rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
     found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
     return found | {"the condition is found": float(gone == (("augment", "d2"),))}
 
@@ -117,7 +119,7 @@ def overall_power(number: int, seeds: int) -> Found:
         rows = []
         for k in range(4):
             made = acting("C3", 12.0 if k < count else 0.0, 4 * number + k, seeds)
-            rows += claims.of_setup(dataclasses.replace(made, dataset=f"d{k}"), OPTIONS, ["C3"])[0]
+            rows += table.of_setup(dataclasses.replace(made, dataset=f"d{k}"), OPTIONS, ["C3"])[0]
         found[f"C3 supported overall, true in {label} setups"] = float(
             overall(rows, OPTIONS)[0]["verdict"] == "supported"
         )

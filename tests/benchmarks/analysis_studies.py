@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
-from weightscape.analysis import similarity, simulate  # noqa: E402
-from weightscape.analysis.matching import Curve  # noqa: E402
-from weightscape.analysis.options import Options  # noqa: E402
+from unit.metrics import simulated_studies as simulate  # noqa: E402
+from weightscape.metrics.analysis import similarity  # noqa: E402
+from weightscape.metrics.analysis.matching import Curve  # noqa: E402
+from weightscape.metrics.analysis.settings import Options  # noqa: E402
 
 LAYERS = 16
 METRICS = ("log_norm", "entropy")

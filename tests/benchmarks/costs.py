@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import torch  # noqa: E402
 import yaml  # noqa: E402
 
-from weightscape import costs, generation_costs  # noqa: E402
-from weightscape.networks import network  # noqa: E402
-from weightscape.spectra.layers import measure  # noqa: E402
+from weightscape.costs import generation, stages  # noqa: E402
+from weightscape.networks.building import network  # noqa: E402
+from weightscape.spectra.table import measure  # noqa: E402
 
 NETWORKS = {"ViT-B/32": ("vit_base_patch32_clip_quickgelu_224.openai", 224), "RN50": ("resnet50_clip.openai", 224)}
 NETWORKS |= {"ResNet-18": ("resnet18_3x3", 64)}
@@ -50,7 +50,7 @@ def seconds(work: Callable[[], object], repetitions: int = REPETITIONS) -> float
 def of_network(model: str, size: int, cpu: dict[str, Any]) -> list[str]:
     """Cells of one network's row."""
     net, images = network(model, CLASSES), torch.rand(IMAGES, 3, size, size)
-    count = costs.network_of(model, size, CLASSES)
+    count = stages.network_of(model, size, CLASSES)
     labels = torch.zeros(IMAGES, dtype=torch.int64)
 
     def step() -> None:
@@ -62,7 +62,7 @@ def of_network(model: str, size: int, cpu: dict[str, Any]) -> list[str]:
     trained = seconds(lambda: (net.train(), step())) / IMAGES
     arrays = {name: array.detach().numpy() for name, array in net.named_parameters()}
     spectra = seconds(lambda: measure(arrays), 1)
-    wanted = costs.spectra_seconds(count, cpu, matrices=1)
+    wanted = stages.spectra_seconds(count, cpu, matrices=1)
     return [
         f"{count.operations / 1e9:.2f}",
         f"{1e3 * forward:.1f}",
@@ -77,9 +77,9 @@ def of_diffusion() -> list[str]:
     """Rows of the denoiser (one pass) and the decoder, one image of 512 px."""
     whole = {}
     for name, steps in (("one", 1), ("two", 2)):
-        whole[name] = generation_costs.pipeline_operations(512, steps, False)
+        whole[name] = generation.pipeline_operations(512, steps, False)
     step, decoder = whole["two"] - whole["one"], 2 * whole["one"] - whole["two"]
-    unet, decode = generation_costs.stable_diffusion("cpu")
+    unet, decode = generation.stable_diffusion("cpu")
     latent, text, moment = torch.rand(1, 4, 64, 64), torch.rand(1, 77, 768), torch.rand(1)
     rows = []
     with torch.inference_mode():
@@ -106,7 +106,7 @@ def main() -> None:
         f"One thread, load average {os.getloadavg()[0]:.1f} before the end; batches of {IMAGES}.\n\n"
         "| network | GFLOP, counted | forward, ms | GFLOP/s | step / forward | spectra, s | s by shapes and rates |\n"
         "|---|---:|---:|---:|---:|---:|---:|\n" + "\n".join(rows) + "\n\n"
-        f"`weightscape cost` takes a step for {generation_costs.BACKWARD} forward passes.\n"
+        f"`weightscape cost` takes a step for {generation.BACKWARD} forward passes.\n"
     )
     target = ROOT / "results" / "bench" / "costs.md"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests" / "unit" / "figures")]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 import made_tables  # noqa: E402
 import yaml  # noqa: E402

@@ -31,9 +31,9 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from weightscape.spectra import marchenko_pastur  # noqa: E402
 from weightscape.spectra.columns import WATCHER  # noqa: E402
-from weightscape.spectra.layers import MATRICES, measure, parts_of  # noqa: E402
 from weightscape.spectra.matrices import Part  # noqa: E402
 from weightscape.spectra.settings import SpectraSettings  # noqa: E402
+from weightscape.spectra.table import MATRICES, measure, parts_of  # noqa: E402
 
 BARE = SpectraSettings(mp_fit=False, overlaps=False, spacing=False)
 NOT_COMPARED = {"ww_scale", "rand_distance", "max_rand_eval", "ww_softrank"}
@@ -262,7 +262,7 @@ def rng_gram(side: int) -> np.ndarray:
 
 FIRST_ROW = """
 import sys, time
-import weightscape.spectra.layers as layers
+import weightscape.spectra.table as layers
 measured = layers.measured
 def first(*arguments):
     row = measured(*arguments)

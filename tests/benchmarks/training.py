@@ -44,13 +44,16 @@ SETTINGS = {
 }
 INPUT = {"size": SIDE, "mean": [0.5] * 3, "std": [0.5] * 3}
 
+LAZILY = "from weightscape.stages import _lazy_compiler; _lazy_compiler.install()\n"
+
 
 def ours(device: Any, operations: list[dict[str, Any]], steps: int = STEPS, precision: str = "float32") -> None:
     """A baseline or augmented run of this project's loop."""
     import torch
 
-    from weightscape import networks, training
-    from weightscape.feed import Items
+    from weightscape.assemble.loaded import Items
+    from weightscape.finetune import training
+    from weightscape.networks import building
 
     pixels, labels = data()
     places = torch.arange(IMAGES, device=device)
@@ -63,7 +66,7 @@ def ours(device: Any, operations: list[dict[str, Any]], steps: int = STEPS, prec
         "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
         "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
     }
-    model = networks.prepared(networks.network("tf_efficientnet_lite0", 10), device)
+    model = building.prepared(building.network("tf_efficientnet_lite0", 10), device)
     with contextlib.redirect_stderr(io.StringIO()):
         training.train(model, items, SETTINGS | {"steps": steps, "precision": precision}, action, INPUT, 1)
 
@@ -154,13 +157,13 @@ def precisions(device: Any, steps: int = 20) -> list[str]:
 def stage_imports() -> list[str]:
     """Rows of a table: CPU seconds until a stage's program has read its arguments, and until all that it may use is
     there; least of three."""
-    from weightscape import code
+    from weightscape.provenance import code_digest
 
     rows = []
     for path in sorted((ROOT / "workflow" / "weightscape" / "stages").glob("[a-z]*.py")):
         name = f"weightscape.stages.{path.stem}"
-        whole = "\n".join(f"import {module}" for module in code.modules(name))
-        start = "from weightscape import lazy_compiler; lazy_compiler.install()\n"
+        whole = "\n".join(f"import {module}" for module in code_digest.modules(name))
+        start = LAZILY
         first, last = (import_seconds(start + lines) for lines in (f"import {name}", whole))
         rows.append(f"| {path.stem} | {first:.2f} | {last:.2f} |")
     return rows
@@ -175,7 +178,7 @@ def main() -> None:
     sys.path.insert(0, str(ROOT / "workflow"))
     import torch
 
-    from weightscape.device import prepare
+    from weightscape.networks.device import prepare
 
     cpu = prepare("cpu", 1)
     ours(cpu, [], 4), plain(cpu, [], 4)
@@ -211,9 +214,7 @@ def main() -> None:
         f"| the same with an affine policy | {best['plain, affine'] / best['ours, affine']:.2f} | |",
         f"| share of the affine policy in a step | {1 - best['ours'] / best['ours, affine']:.3f} "
         f"| <= {GOALS['augmentation']} |",
-        f"| imports of finetune and evaluate, CPU s | "
-        f"{import_seconds('from weightscape import lazy_compiler; lazy_compiler.install(); import timm, torch'):.1f} "
-        "| |",
+        f"| imports of finetune and evaluate, CPU s | {import_seconds(LAZILY + 'import timm, torch'):.1f} | |",
         f"| plain `import timm, torch`, CPU s | {import_seconds('import timm, torch'):.1f} | |",
     ]
     if torch.cuda.is_available():

@@ -1,15 +1,12 @@
 """A real browser, and the page of a made-up study."""
 
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "tests" / "unit" / "figures"))
-import made_tables  # noqa: E402
+from unit.figures import made_tables
 
 FIGURES = ("claims",)
 STATE = "#explorer[data-state]"

@@ -1,9 +1,9 @@
 """Doses in the explorer: a baseline whose number is not 0, and its effect, which is 0 by definition."""
 
-import made_tables
 import pytest
 
-from conftest import write_page
+from browser.conftest import write_page
+from unit.figures import made_tables
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from conftest import write_page
+from browser.conftest import write_page
 
 pytestmark = pytest.mark.browser
 SCREENS = Path(__file__).parent / "screens"

@@ -1,9 +1,9 @@
 """What the charts say to those who hear them, lines that lie outside of an axis, and dark charts on paper."""
 
-import made_tables
 import pytest
 
-from conftest import write_page
+from browser.conftest import write_page
+from unit.figures import made_tables
 
 pytestmark = pytest.mark.browser
 

@@ -6,7 +6,8 @@
 import ast
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from weightscape.project import ROOT
+
 PACKAGE = ROOT / "workflow" / "weightscape"
 PAGE = ROOT / "workflow" / "report" / "errors.md"
 

@@ -28,19 +28,20 @@ from typing import Any
 import numpy as np
 import yaml
 
-from weightscape.checkpoints import open_checkpoint
 from weightscape.commands import diversity
-from weightscape.commands.settings import load
-from weightscape.config import checked
-from weightscape.datasets import image_folder
-from weightscape.datasets.decoding import Form, decode_many
+from weightscape.data import image_folder
+from weightscape.data.decoding import Form, decode_many
 from weightscape.errors import UserError
-from weightscape.files import read_columns, read_json, read_table, read_tensors, write_table, write_tensors
-from weightscape.images import ImageSet, read_shard, write_shard
-from weightscape.published import conditions, tables
-from weightscape.records import read_record
+from weightscape.formats.json_yaml import read_json
+from weightscape.formats.shards import ImageSet, read_shard, write_shard
+from weightscape.formats.state_dicts import open_checkpoint
+from weightscape.formats.tables import read_columns, read_table, write_table
+from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.project import ROOT
+from weightscape.provenance.records import read_record
+from weightscape.published import conditions, reading
+from weightscape.study.config import checked, load
 
-ROOT = Path(__file__).parents[2]
 LIMIT = 10
 """Seconds after which a reader counts as hung."""
 ODD = [
@@ -171,7 +172,9 @@ def readers() -> list[Reader]:
     full = yaml.safe_load((ROOT / "config.yaml").read_text())
     study = (ROOT / "workflow" / "studies" / "smoke.yaml").read_bytes()
     named = (ROOT / "workflow" / "studies" / "published" / "conditions.yaml").read_bytes()
-    watcher = pd.DataFrame({name: rng.random(5) for name in tables.METRICS}).assign(layer_id=range(5)).to_csv().encode()
+    watcher = (
+        pd.DataFrame({name: rng.random(5) for name in reading.METRICS}).assign(layer_id=range(5)).to_csv().encode()
+    )
     tensors = written(lambda path: write_tensors(path, weights), ".safetensors")
     shard = written(lambda path: write_shard(path, images), ".safetensors")
     rows = written(lambda path: write_table(path, table), ".parquet")
@@ -229,7 +232,7 @@ def image_read(path: Path) -> int:
 
 def watcher_read(path: Path) -> Any:
     """A published table."""
-    return tables.read_one(path.parent, path.name)
+    return reading.read_one(path.parent, path.name)
 
 
 class Hang(Exception):

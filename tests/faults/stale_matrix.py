@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from toy_project import ROOT, STUDY, Project
-from weightscape.jobs import jobs_of
+from weightscape.study.jobs import jobs_of
 
 PAGE = ROOT / "workflow" / "report" / "staleness.md"
 LIBRARY = "workflow/weightscape"
@@ -141,8 +141,9 @@ def backwards(project: Project) -> None:
 
 def other_content(project: Project) -> None:
     """Another training set under the same name, with its record."""
-    from weightscape.files import digest, read_json, sha256
-    from weightscape.images import ImageSet, read_shard, write_shard
+    from weightscape.formats.json_yaml import read_json
+    from weightscape.formats.shards import ImageSet, read_shard, write_shard
+    from weightscape.formats.writing import digest, sha256
 
     folder = project.results / "1_data/digits/train"
     shard = folder / "shard-00000.safetensors"
@@ -196,7 +197,8 @@ def results_of_others(project: Project) -> None:
     """The records of the analysis as another machine made them, by other settings."""
     import json
 
-    from weightscape.files import digest, read_json
+    from weightscape.formats.json_yaml import read_json
+    from weightscape.formats.writing import digest
 
     path = project.results / "6_metrics/analyse.json"
     record = {key: value for key, value in read_json(path).items() if key != "digest"}

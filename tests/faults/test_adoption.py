@@ -9,7 +9,7 @@ import time
 import pytest
 
 from toy_project import CONFIG, Project, environment
-from weightscape import ownership
+from weightscape.engine import processes
 from weightscape.errors import UserError
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
@@ -138,13 +138,13 @@ def test_resume_refuses_while_someone_works_in_the_folder(project: Project) -> N
     try:
         time.sleep(0.5)
         with pytest.raises(UserError, match=f"process {owner.pid} .* still works in"):
-            ownership.check_free(project.root)
+            processes.check_free(project.root)
         done = project.weightscape("resume", *CONFIG)
         assert done.returncode == 1 and "still works in" in done.stderr and "Traceback" not in done.stderr
     finally:
         owner.send_signal(signal.SIGKILL)
         owner.wait()
-    ownership.check_free(project.root)
+    processes.check_free(project.root)
 
 
 def test_resume_refuses_while_a_job_is_queued(project: Project) -> None:

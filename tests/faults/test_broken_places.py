@@ -88,7 +88,7 @@ def test_a_second_snakemake_in_one_folder_leaves_the_first_alone(project: Projec
 
 def test_code_that_was_edited_while_a_job_waited_is_one_sentence_and_no_result(project: Project) -> None:
     before = project.contents()
-    module = "workflow/weightscape/analysis/rows.py"
+    module = "workflow/weightscape/metrics/analysis/verdicts.py"
     text = (project.root / module).read_text()
     command = ["snakemake", "--cores", "1", *CONFIG, "--forcerun", "aggregate"]
     record = project.results / JOBS["aggregate"]

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from toy_project import CONFIG, Project, environment, new_project
-from weightscape.ownership import processes
+from weightscape.engine.processes import processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 SHARE = float(os.environ.get("SHARE", "1"))

@@ -4,9 +4,9 @@ import os
 import random
 
 import pytest
-import stale_matrix
-from stale_matrix import ROWS, Row
 
+from faults import stale_matrix
+from faults.stale_matrix import ROWS, Row
 from toy_project import Project
 
 SHARE = float(os.environ.get("SHARE", "1"))

@@ -69,11 +69,12 @@ def plain(value: Any) -> Any:
 
 def main(out: str, stage: str, *arguments: str) -> None:
     """Run the stage and write what was seen."""
-    from weightscape import program, records
+    from weightscape.provenance import records
+    from weightscape.stages import _program
 
     yaml.SafeDumper.add_representer(Recording, lambda dumper, value: dumper.represent_dict(plain(value)))
-    parse = program.parse_settings
-    program.parse_settings = lambda text: Recording(parse(text))
+    parse = _program.parse_settings
+    _program.parse_settings = lambda text: Recording(parse(text))
     write = records.write_record
     records.write_record = functools.wraps(write)(
         lambda folder, **parts: write(folder, **{**parts, "settings": plain(parts["settings"])})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from toy_project import new_project
-from weightscape.ownership import ADOPTING
+from weightscape.engine.metadata import ADOPTING
 
 TOP = "results/studies/dropped"
 RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from weightscape.commands.settings import load
-from weightscape.commands.verify import expected
+from weightscape.project import ROOT
+from weightscape.study.config import load
+from weightscape.study.jobs import expected
 
-ROOT = Path(__file__).parents[2]
 PIPELINE = {"kind": "text_to_image", "gate": {"classifier": "judge"}, "shards": 3}
 pytestmark = pytest.mark.slow
 

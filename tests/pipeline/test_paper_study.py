@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from weightscape import study
-from weightscape.commands.settings import load
+from weightscape import families
+from weightscape.project import ROOT
+from weightscape.study import study
+from weightscape.study.config import load
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 
@@ -40,6 +41,6 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     assert jobs["evaluate"] == len(runs) // 5
     assert jobs["generate"] == 4 * config["generate"]["shards"]
     assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
-    assert jobs["measure_diversity"] == 4 * sum(family in study.DIVERSITY_FAMILIES for family, _ in conditions)
+    assert jobs["measure_diversity"] == 4 * sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
     assert jobs["data"] == sum(len(study.splits(config, name)) for name in config["study"]["datasets"])
     assert jobs["total"] > 5000

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from toy_project import Project, environment, linked_copy
-from weightscape import code
-from weightscape.places import job_of
+from weightscape.project import PACKAGE
+from weightscape.provenance import code_digest
+from weightscape.study.places import job_of
 
 pytestmark = pytest.mark.slow
 
@@ -83,7 +84,7 @@ def leaves(value: dict[str, Any], path: str = "") -> set[str]:
 
 
 def test_every_stage_has_a_job_here() -> None:
-    stages = {path.stem for path in (Path(code.__file__).parent / "stages").glob("*.py")} - {"__init__"}
+    stages = {path.stem for path in (PACKAGE / "stages").glob("*.py")} - {"__init__"}
     stages -= {"reanalyse", "fetch"}  # of other studies; fetch needs a network
     assert set(JOBS) == stages
 
@@ -112,7 +113,7 @@ def test_the_digest_of_a_stage_covers_all_that_a_real_run_loads(commands: Any, s
     project, jobs = commands
     for log in JOBS[stage]:
         further = [f"weightscape.figures.{log.partition('/')[2]}"] if stage == "figure" else []
-        covered = set(code.modules(f"weightscape.stages.{stage}", *further))
+        covered = set(code_digest.modules(f"weightscape.stages.{stage}", *further))
         loaded = set(seen(project, stage, log, tuple(jobs[log]))["loaded"])
         assert loaded <= covered, sorted(loaded - covered)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+from weightscape.project import ROOT
+
 TARGET = "results/1_data/digits/val/manifest.json"
 LOG = "results/logs/data/digits.val.log"
 pytestmark = pytest.mark.slow

@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from toy_project import Project, linked_copy
+from weightscape.project import ROOT
 
-ROOT = Path(__file__).parents[2]
 STUDY = ["--configfile", "workflow/studies/smoke.yaml"]
 RESULTS = "results/studies/smoke"
 pytestmark = pytest.mark.slow
@@ -114,9 +114,9 @@ def test_nothing_half_written_is_left(finished: Path) -> None:
 
 
 def test_a_comment_and_a_docstring_rerun_nothing(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/training.py", "def learning_rate(", "# a comment\ndef learning_rate(")
-    edit("workflow/weightscape/training.py", '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
-    edit("workflow/weightscape/files.py", '"""Read a JSON file."""', '"""Read JSON."""')
+    edit("workflow/weightscape/finetune/optimiser.py", "def learning_rate(", "# a comment\ndef learning_rate(")
+    edit("workflow/weightscape/finetune/training.py", '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
+    edit("workflow/weightscape/formats/json_yaml.py", '"""Read a JSON file."""', '"""Read JSON."""')
     assert planned(finished) == Counter()
 
 
@@ -143,7 +143,7 @@ def test_the_code_of_one_figure_redraws_that_figure(finished: Path, edit: Edit) 
 
 
 def test_the_spectral_code_trains_nothing(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/spectra/layers.py", "MATRICES = (", "NEW = 1\nMATRICES = (")
+    edit("workflow/weightscape/spectra/table.py", "MATRICES = (", "NEW = 1\nMATRICES = (")
     jobs = planned(finished)
     assert jobs["spectra"] == 8 and jobs["spectra_before"] == 1
     assert not set(jobs) & {"finetune", "evaluate", "generate", "train_generator", "data", "measure_diversity"}

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from started import ROOT, Project
+
+from slurm.started import ROOT, Project
 
 HERE = Path(__file__).parent
 

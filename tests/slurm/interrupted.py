@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from weightscape import program
+from weightscape.stages import _program
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     if checkpoint.exists():
         output.write_text("resumed from " + checkpoint.read_text())
         return
-    with program.stop_signal() as stopped:
+    with _program.stop_signal() as stopped:
         Path("working").touch()
         while not stopped():
             time.sleep(0.1)
@@ -24,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -8,7 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from started import Project, wait_for
+
+from slurm.started import Project, wait_for
 
 pytestmark = pytest.mark.slow
 

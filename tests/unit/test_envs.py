@@ -1,9 +1,10 @@
 import re
-from pathlib import Path
 
 import pytest
 
-ENVS = Path(__file__).parents[2] / "envs"
+from weightscape.project import ROOT
+
+ENVS = ROOT / "envs"
 
 
 def pins(text: str) -> dict[str, str]:

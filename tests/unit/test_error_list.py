@@ -1,12 +1,9 @@
-import sys
 from pathlib import Path
 
 import pytest
 
+from faults import error_list
 from weightscape.errors import UserError
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
-import error_list
 
 
 def test_the_list_of_errors_is_in_step_with_the_source() -> None:

@@ -29,28 +29,29 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # On SIGTERM the shell waits for its program, which saves a checkpoint; else a cluster takes the job for ended.
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
-from weightscape import (
-    assets,
-    code,
-    contents,
-    dropouts,
-    errors,
-    images,
-    interventions,
-    own_files,
-    ownership,
-    recipes,
-    retraining,
-    slices,
-    stopping,
-    study,
-    telling,
+from weightscape import errors
+from weightscape.data import digits
+from weightscape.engine import metadata, snakefile, stopping, telling
+from weightscape.families import (
+    DIVERSITY_FAMILIES,
+    alters_items,
+    needs_extra,
+    needs_generator,
 )
-from weightscape.config import check_tables, checked
-from weightscape.jobs import measures_of
-from weightscape.packing import packed, unpacked
-from weightscape.page.order import chapter_of
-from weightscape.published import finding
+from weightscape.formats import shards as shard_files
+from weightscape.formats.packed_text import packed, unpacked
+from weightscape.provenance.code_digest import code_digest as digest_of_code
+from weightscape.provenance.file_contents import content_of
+from weightscape.published import table_files
+from weightscape.report.chapters import chapter_of
+from weightscape.study import assets, corruptions, doses, recipes, study
+from weightscape.study import settings as stage_settings
+from weightscape.study.checks import networks as network_checks
+from weightscape.study.checks import own_files
+from weightscape.study.checks.references import check_tables
+from weightscape.study.config import checked
+from weightscape.study.jobs import measures_of
+from weightscape.verification import dropped_weights
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 stopping.in_own_thread(JobScheduler)
@@ -73,8 +74,8 @@ else:
                 WORKFLOW.parent / "config.yaml",
                 map(Path, workflow.overwrite_configfiles),
             )
-            dropouts.check(config)
-            ownership.check_known(
+            network_checks.check(config)
+            metadata.check_known(
                 Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
                 Path.cwd(),
                 config,
@@ -127,11 +128,11 @@ def results_folder(config):
 
 def settings(stage):
     """The settings of a stage's job as JSON, from its wildcards: exactly the keys that the stage uses."""
-    names = slices.wildcards_of(stage)
+    names = stage_settings.wildcards_of(stage)
 
     @functools.cache  # jobs that differ in other wildcards share one text
     def text(*values):
-        part = slices.settings(config, stage, dict(zip(names, values)))
+        part = stage_settings.settings(config, stage, dict(zip(names, values)))
         return packed(json.dumps(part, sort_keys=True))
 
     return lambda wildcards: text(*(wildcards[name] for name in names))
@@ -141,7 +142,7 @@ def code_digest(stage, *further):
     """The meaning of a stage's code, with further modules that it chooses at run time."""
     name = " ".join([stage, *further])
     if name not in PLANNED["code"]:
-        PLANNED["code"][name] = code.code_digest(stage, *further)
+        PLANNED["code"][name] = digest_of_code(stage, *further)
         os.environ[VARIABLE] = packed(json.dumps(PLANNED))
     return PLANNED["code"][name]
 
@@ -160,7 +161,7 @@ def contents_of(stage, *files):
 
     It takes no `input`, for Snakemake does not record params that follow from its input.
     """
-    return contents.content_of(Path(), [Path(path) for path in files], stage)
+    return content_of(Path(), [Path(path) for path in files], stage)
 
 
 def kept_or_temp(path):
@@ -207,7 +208,10 @@ def keep_unmeasured_weights(planned):
             place
             for place in measures
             if str(place) not in made
-            and (job.output.manifest in made or not retraining.is_measured(path, place))
+            and (
+                job.output.manifest in made
+                or not dropped_weights.is_measured(path, place)
+            )
         ]
         first = config["study"]["keep_weights"] == "seed0" and run.seed == SEEDS[0]
         if first or missing:
@@ -217,16 +221,16 @@ def keep_unmeasured_weights(planned):
 
 def stop_before_the_first_job(jobs):
     """Stop a plan whose results cannot be written, or that trains runs again because their weights were dropped."""
-    unchanged = retraining.unchanged(workflow.dag, jobs)
+    unchanged = dropped_weights.unchanged(workflow.dag, jobs)
     planned = (
         (Path(job.output.manifest), job.params.settings, job.params.code)
         for job in unchanged
         if job.rule.name == "finetune"
     )
     try:
-        ownership.check_writable(path for job in jobs for path in job.output)
-        if ownership.ADOPTING not in os.environ:  # adopting only touches
-            retraining.check(config, planned)
+        snakefile.check_writable(path for job in jobs for path in job.output)
+        if metadata.ADOPTING not in os.environ:  # adopting only touches
+            dropped_weights.check(config, planned)
     except errors.UserError as fault:
         sys.exit(f"error: {fault}")
 
@@ -298,4 +302,4 @@ def tables():
 def published_tables():
     """Every csv file in the folder of published tables."""
     folder = Path(config["reanalyse"]["tables"])
-    return [str(folder / name) for name in finding.csv_files(folder)]
+    return [str(folder / name) for name in table_files.csv_files(folder)]

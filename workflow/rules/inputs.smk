@@ -15,7 +15,7 @@ def fetched(names):
 
 def fetched_data(wildcards):
     """The download that a split is read from; nothing for files that are there, and for corruptions."""
-    if study.is_corruption(config, wildcards.dataset, wildcards.split):
+    if corruptions.is_corruption(config, wildcards.dataset, wildcards.split):
         return []
     return fetched(assets.of_data(config, wildcards.dataset))
 
@@ -33,24 +33,24 @@ def weights_file(wildcards):
 
 def decoding_threads(wildcards):
     """Packaged digits are decoded; files are read by several processes."""
-    return 1 if config["data"][wildcards.dataset]["source"] == study.PACKAGED else 4
+    return 1 if config["data"][wildcards.dataset]["source"] == digits.PACKAGED else 4
 
 
 def shards(dataset, split):
     """The files of a split."""
-    names = images.shard_names(config["study"]["shards"])
+    names = shard_files.shard_names(config["study"]["shards"])
     return [f"<results>/1_data/{dataset}/{split}/{name}" for name in names]
 
 
 def clean_test(wildcards):
     """The test images that a corruption starts from; nothing for other splits."""
-    corrupted = study.is_corruption(config, wildcards.dataset, wildcards.split)
+    corrupted = corruptions.is_corruption(config, wildcards.dataset, wildcards.split)
     return shards(wildcards.dataset, "test") if corrupted else []
 
 
 def clean_test_record(wildcards):
     """The record of those images."""
-    corrupted = study.is_corruption(config, wildcards.dataset, wildcards.split)
+    corrupted = corruptions.is_corruption(config, wildcards.dataset, wildcards.split)
     return (
         f"<results>/1_data/{wildcards.dataset}/test/manifest.json" if corrupted else []
     )
@@ -108,11 +108,9 @@ def synthetic(ending):
     """The synthetic shards or records that a condition draws from; nothing for conditions without."""
 
     def paths(wildcards):
-        if not study.needs_generator(wildcards.family, wildcards.dose):
+        if not needs_generator(wildcards.family, wildcards.dose):
             return []
-        recipe = interventions.dose_values(config, wildcards.family, wildcards.dose)[
-            "recipe"
-        ]
+        recipe = doses.dose_values(config, wildcards.family, wildcards.dose)["recipe"]
         return generated(wildcards.dataset, recipe, ending)
 
     return paths
@@ -122,7 +120,7 @@ def extra(ending):
     """The further real images that a condition draws from, or their record; nothing for conditions without."""
 
     def paths(wildcards):
-        if not study.needs_extra(wildcards.family, wildcards.dose):
+        if not needs_extra(wildcards.family, wildcards.dose):
             return []
         if ending == "json":
             return [f"<results>/1_data/{wildcards.dataset}/extra/manifest.json"]
@@ -139,7 +137,7 @@ def further(ending):
 
 def items_folder(dataset, family, dose, seed):
     """The folder of the item list that a run is trained on; conditions that leave the data alone share one."""
-    if study.alters_items(family, dose):
+    if alters_items(family, dose):
         return f"<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}"
     return f"<results>/3_assemble/{dataset}/real"
 
@@ -191,7 +189,7 @@ def diversities():
         f"<results>/3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json"
         for dataset in config["study"]["datasets"]
         for family, dose in study.conditions(config)
-        if family in study.DIVERSITY_FAMILIES
+        if family in DIVERSITY_FAMILIES
     ]
 
 

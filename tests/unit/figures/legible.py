@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from weightscape.figures import style
+from weightscape.figures.parts import style
 
 SLACK = 1.0  # pixels by which bounding boxes may touch
 

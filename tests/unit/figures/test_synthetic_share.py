@@ -1,9 +1,9 @@
 """The figure of synthetic shares: each dose is a mark of its own."""
 
-import made_tables
 import numpy as np
 import pandas as pd
 
+from unit.figures import made_tables
 from weightscape.figures import synthetic_share
 
 

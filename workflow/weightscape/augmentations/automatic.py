@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torchvision.transforms.autoaugment import AutoAugment, AutoAugmentPolicy
 
+from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.photo import NAMES, SIGNED, apply
-from weightscape.draws import Draws
 
 IDENTITY = NAMES.index("Identity")
 

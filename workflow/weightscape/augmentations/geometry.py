@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weightscape.draws import Draws
+from weightscape.augmentations.draws import Draws
 
 
 def affine(

@@ -10,8 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from weightscape.augmentations.automatic import augmix, autoaugment, randaugment, trivialaugment
+from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.geometry import affine, elastic, erasing, flip, resample
-from weightscape.draws import Draws
 
 
 def augmented(

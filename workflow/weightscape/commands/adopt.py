@@ -6,12 +6,13 @@ What the records show to be stale or tampered with is deleted; the rest is made 
 import argparse
 from pathlib import Path
 
-from weightscape import ownership
-from weightscape.commands.resume import add_run_arguments, call, left_over, place_of
-from weightscape.commands.settings import load
-from weightscape.commands.verify import check
-from weightscape.jobs import expected
-from weightscape.verification import Finding, Results
+from weightscape.commands.resume import add_run_arguments
+from weightscape.engine import metadata, processes
+from weightscape.engine.run import call, left_over, place_of
+from weightscape.study.config import load
+from weightscape.study.jobs import expected
+from weightscape.verification.study_file import check
+from weightscape.verification.verification import Finding, Results
 
 HELP = "make the workflow know results that came without its metadata; stale ones are deleted"
 
@@ -25,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Delete what is stale and have Snakemake record the rest as done."""
     project, root = place_of(arguments)
-    ownership.check_free(project)
+    processes.check_free(project)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
     wanted = expected(load(project / "config.yaml", arguments.configfile))
     doomed = stale(results, findings)
@@ -36,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
             if not arguments.dry_run:
                 path.unlink()
     known = wanted.intersection(results.records) - doomed  # others are adopted once the study has them again
-    kept = [place for place in ownership.unknown(root, project) if place in known]
+    kept = [place for place in metadata.unknown(root, project) if place in known]
     if kept and not arguments.dry_run:
         code = _touch(arguments, root, kept)
         if code:
@@ -59,4 +60,4 @@ def stale(results: Results, findings: list[Finding]) -> set[str]:
 def _touch(arguments: argparse.Namespace, root: Path, kept: list[str]) -> int:
     """Have Snakemake write its metadata for these records' jobs without running them."""
     targets = [f"{root}/{place}" for place in kept]
-    return call(arguments, *targets, "--touch", "--force", "--quiet", environment={ownership.ADOPTING: "1"})
+    return call(arguments, *targets, "--touch", "--force", "--quiet", environment={metadata.ADOPTING: "1"})

@@ -5,14 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from weightscape.commands.settings import add_config_arguments, load
-from weightscape.config import fault_in
+from weightscape.commands.settings import add_config_arguments
 from weightscape.errors import UserError
-from weightscape.files import read_users_yaml, replacing
+from weightscape.formats.json_yaml import read_users_yaml
+from weightscape.formats.schema import fault_in
+from weightscape.formats.writing import replacing
+from weightscape.project import SCHEMAS
+from weightscape.study.config import load
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/report/cost.yaml")
-SCHEMA = Path(__file__).parents[2] / "schemas" / "cost.schema.yaml"
+SCHEMA = SCHEMAS / "cost.schema.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     measured: list[str] = []
     if arguments.measured is not None:
-        from weightscape.measured_costs import calibrated
+        from weightscape.costs.measured import calibrated
 
         assumed, measured = calibrated(assumed, arguments.measured)
     parts = [page(config, assumed, times) for times in arguments.times]
@@ -78,11 +81,11 @@ top."""
 
 def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
     """The table of a study with `times` as many seeds."""
-    from weightscape import costs
+    from weightscape.costs import stages
 
     seeds = len(config["study"]["seeds"]) * times
     larger = {**config, "study": {**config["study"], "seeds": list(range(seeds))}}
-    rows = costs.table(larger, assumed)
+    rows = stages.table(larger, assumed)
     kept = config["study"]["keep_weights"]
     runs = next(row.jobs for row in rows if row.stage == "4 finetune")
     head = "| stage | jobs | GPU h | CPU h | disk, GB | memory, GB | GPU memory, GB |\n|---|---|---|---|---|---|---|"
@@ -93,7 +96,7 @@ def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
     ]
     total = [sum(getattr(row, name) for row in rows) for name in ("jobs", "gpu_hours", "cpu_hours", "disk_gb")]
     lines.append(f"| all | {total[0]} | {total[1]:.1f} | {total[2]:.1f} | {total[3]:.1f} | | |")
-    whole = costs.unkept(larger, assumed)
+    whole = stages.unkept(larger, assumed)
     return (
         f"## {runs} runs ({seeds} seeds)\n\n{head}\n" + "\n".join(lines) + f"\n\nWeights: keep_weights = {kept}; "
         f"those of all runs would take {whole:.0f} GB.\n"
@@ -119,7 +122,7 @@ def notes(config: dict[str, Any], assumed: dict[str, Any], measured: Sequence[st
 
 
 def _of_generator(config: dict[str, Any]) -> list[str]:
-    from weightscape import study
+    from weightscape.study import study
 
     if not study.uses_generator(config):
         return []
@@ -132,10 +135,11 @@ def _of_generator(config: dict[str, Any]) -> list[str]:
 
 
 def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
-    from weightscape import expected_images, own_files
+    from weightscape.costs import images
+    from weightscape.study.checks import own_files
 
     known = assumed["images"]
-    sizes = {name: expected_images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
+    sizes = {name: images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
     assumed_sizes = [name for name in sizes if own_files.counted(config, name) is None]
     capped = [f"data.{name}" for name in assumed_sizes if config["data"][name].get("per_class", "all") != "all"]
     unstated = [name for size in sizes.values() for name in size.unstated]
@@ -143,6 +147,6 @@ def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
     if capped:
         lines.append(f"Classes are equally large where `per_class` caps them ({', '.join(capped)}).")
     if unstated:
-        count = known[expected_images.UNSTATED]
+        count = known[images.UNSTATED]
         lines.append(f"OOD sets of which no count is known hold {count} images each: {', '.join(unstated)}.")
     return lines

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from weightscape.errors import UserError
-from weightscape.files import replacing
+from weightscape.formats.writing import replacing
 
 HELP = "draw the rules of the workflow from the output of snakemake --rulegraph"
 NODE = re.compile(r'^\s*(\d+)\[label = "([^"]+)"')

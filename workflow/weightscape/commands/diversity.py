@@ -15,7 +15,7 @@ from weightscape.errors import UserError
 if TYPE_CHECKING:
     import numpy as np
 
-    from weightscape.commands.embedded import Embed
+    from weightscape.diversity.own_images import Embed
 
 HELP = "how diverse a set of images or embeddings is, alone or against real ones"
 FEWEST = 4
@@ -56,8 +56,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and write the record."""
     import dataclasses
 
-    from weightscape import files
     from weightscape.diversity.measure import DiversitySettings, measure
+    from weightscape.formats import json_yaml, writing
     from weightscape.seeds import generator
 
     settings = DiversitySettings.from_mapping({} if arguments.rows is None else {"common_rows": arguments.rows})
@@ -89,10 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
         appended_from=arguments.appended_from,
         noise=noise,
     )
-    inputs = {name: {"path": str(paths[name]), "sha256": files.sha256(paths[name])} for name in sets}
+    inputs = {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets}
     made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
     space = "embeddings" if embed else _SPACES[kind]
-    files.write_json(arguments.out, {"space": space, "backbone": _network(arguments), **made_from, **record})
+    json_yaml.write_json(arguments.out, {"space": space, "backbone": _network(arguments), **made_from, **record})
     drawn = record["vendi"]["common"]["rows"]
     if arguments.rows and drawn < arguments.rows:
         print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
@@ -119,7 +119,7 @@ def _embedder(arguments: argparse.Namespace) -> "Embed | None":
         if arguments.weights is not None:
             raise UserError(f"--weights {arguments.weights} are a network's: name it by --backbone")
         return None
-    from weightscape.commands.embedded import embedder
+    from weightscape.diversity.own_images import embedder
 
     return embedder(arguments.backbone, arguments.weights or "hub")
 
@@ -128,10 +128,10 @@ def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
     """The network and its weights, for the record."""
     if arguments.backbone is None:
         return None
-    from weightscape import files
+    from weightscape.formats import writing
 
     weights = arguments.weights or "hub"
-    known = {"sha256": files.sha256(Path(weights))} if Path(weights).is_file() else {}
+    known = {"sha256": writing.sha256(Path(weights))} if Path(weights).is_file() else {}
     return {"model": arguments.backbone, "weights": weights, **known}
 
 
@@ -147,9 +147,9 @@ def _named(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, np.ndarray | None]":
     """Kind, rows and labels of a file; rows of images are pixels, or what `embed` makes of them."""
-    from weightscape import files
+    from weightscape.formats import tensors as formats_tensors
 
-    tensors = files.read_tensors(path)
+    tensors = formats_tensors.read_tensors(path)
     kinds = [name for name in _SPACES if name in tensors]
     if len(kinds) != 1:
         found = ", ".join(sorted(tensors)) or "nothing"
@@ -248,7 +248,7 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
 
 def _shape(path: Path) -> tuple[int, ...]:
     """Channels, height and width of a file's images; nothing for embeddings."""
-    from weightscape.checkpoints import open_checkpoint
+    from weightscape.formats.state_dicts import open_checkpoint
 
     shapes = open_checkpoint(path).shapes  # pyright: ignore[reportAttributeAccessIssue]
     return tuple(shapes["images"])[1:] if "images" in shapes else ()

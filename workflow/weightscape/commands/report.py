@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from weightscape.project import REPORT
+
 HELP = "draw every figure and the page again from a results folder, of which the tables are enough"
-PARTS = Path(__file__).parents[2] / "report"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,11 +21,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Draw, put together, write."""
     import importlib
 
-    from weightscape import report
     from weightscape.errors import UserError
-    from weightscape.figures import style
-    from weightscape.files import replacing
-    from weightscape.page import source
+    from weightscape.figures.parts import style
+    from weightscape.formats.writing import replacing
+    from weightscape.metrics import reading
+    from weightscape.report import page as report
     from weightscape.stages import figure
 
     folder = arguments.results / "6_metrics"
@@ -38,9 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--figure {unknown[0]!r} is unknown; choose from {', '.join(figure.names())}")
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
-        style.save(module.draw(source.load(folder, module.TABLES)), arguments.out / "figures" / name)
+        style.save(module.draw(reading.load(folder, module.TABLES)), arguments.out / "figures" / name)
     settings = {"title": arguments.title or _title(arguments.results), "figures": chosen, **_study(folder.parent)}
-    page, _ = report.page(folder, arguments.out / "figures", PARTS, settings)
+    page, _ = report.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(page) / 1e6:.1f} MB")
@@ -54,7 +55,7 @@ def _title(results: Path) -> str:
 
 def _study(results: Path) -> dict[str, Any]:
     """The study's config and what differs in it, as its own report recorded them; nothing where that is absent."""
-    from weightscape.records import read_record
+    from weightscape.provenance.records import read_record
 
     record = results / "8_report" / "manifest.json"
     known = read_record(record)["settings"] if record.is_file() else {}

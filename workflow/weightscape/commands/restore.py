@@ -2,12 +2,13 @@
 
 import argparse
 
-from weightscape import ownership
-from weightscape.commands.resume import add_run_arguments, call, place_of
-from weightscape.commands.settings import load
-from weightscape.commands.verify import check
-from weightscape.jobs import expected
-from weightscape.verification import Finding, Results
+from weightscape.commands.resume import add_run_arguments
+from weightscape.engine import processes
+from weightscape.engine.run import call, place_of
+from weightscape.study.config import load
+from weightscape.study.jobs import expected
+from weightscape.verification.study_file import check
+from weightscape.verification.verification import Finding, Results
 
 HELP = "make missing intermediate files again"
 
@@ -20,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Force the job of every missing file, and nothing that lies downstream of it."""
     project, root = place_of(arguments)
-    ownership.check_free(project)
+    processes.check_free(project)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
     known = expected(load(project / "config.yaml", arguments.configfile))
     wanted = sorted(f"{root}/{record}" for record in records_of_missing(results, findings) & known)

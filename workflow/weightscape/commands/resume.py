@@ -2,13 +2,10 @@
 
 import argparse
 import os
-import subprocess
-import sys
 from pathlib import Path
 
-from weightscape import ownership, study
-from weightscape.commands.settings import load
-from weightscape.errors import UserError
+from weightscape.engine import processes
+from weightscape.engine.run import call, left_over, place_of
 
 HELP = "continue a study after a crash, when nobody works on it any more"
 
@@ -28,42 +25,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look for a live owner, clear what a killed one left, and run."""
     project, results = place_of(arguments)
-    ownership.check_free(project)
+    processes.check_free(project)
     for path in left_over(results):
         path.unlink()
         print(f"removed {path}, half written by a killed job")
     call(arguments, "--unlock", quiet=True)
     return call(arguments, "--rerun-incomplete")
-
-
-def place_of(arguments: argparse.Namespace) -> tuple[Path, Path]:
-    """The project folder, which must be the current one, and the study's results folder below it."""
-    project = Path.cwd()
-    if arguments.snakemake and not arguments.snakemake[0].startswith("-"):
-        raise UserError(
-            f"{arguments.snakemake[0]} names no study: it is that of this folder's config.yaml, or of --configfile; "
-            "give further arguments of snakemake after --"
-        )
-    if not (project / "Snakefile").is_file():
-        raise UserError(f"{project} has no Snakefile: change to the project's folder")
-    config = load(project / "config.yaml", arguments.configfile)
-    return project, Path(study.results_folder(config, project / "config.yaml"))
-
-
-def left_over(results: Path) -> list[Path]:
-    """Temporary files of jobs that were killed while they wrote."""
-    return sorted(path for path in results.rglob(".*.tmp") if path.is_file())
-
-
-def call(
-    arguments: argparse.Namespace, *words: str, quiet: bool = False, environment: dict[str, str] | None = None
-) -> int:
-    """Run Snakemake in the project's folder; returns its exit code."""
-    command = [sys.executable, "-m", "snakemake", *words, "--cores", str(arguments.cores)]
-    command += ["--configfile", str(arguments.configfile)] if arguments.configfile else []
-    command += [word for word in arguments.snakemake if word != "--"]
-    done = subprocess.run(command, capture_output=quiet, text=True, env={**os.environ, **(environment or {})})
-    if quiet and done.returncode:
-        print(done.stdout + done.stderr, file=sys.stderr)
-        raise UserError(f"snakemake {words[0]} failed (exit code {done.returncode}): see its message above")
-    return done.returncode

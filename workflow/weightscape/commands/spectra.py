@@ -30,12 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, measure, write."""
-    from weightscape.checkpoints import open_checkpoint
     from weightscape.errors import UserError
-    from weightscape.files import write_table, write_tensors
+    from weightscape.formats.state_dicts import open_checkpoint
+    from weightscape.formats.tables import write_table
+    from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
-    from weightscape.spectra.layers import measure, parts_of
     from weightscape.spectra.settings import SpectraSettings
+    from weightscape.spectra.table import measure, parts_of
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")

@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 from statistics import median
 
-from weightscape import study
-from weightscape.commands.settings import add_config_arguments, load
-from weightscape.jobs import Job, jobs_of
+from weightscape.commands.settings import add_config_arguments
 from weightscape.progress import LINE
-from weightscape.records import read_provenance
+from weightscape.provenance.records import read_provenance
+from weightscape.study import study
+from weightscape.study.config import load
+from weightscape.study.jobs import Job, jobs_of
 
 HELP = "what of a study is done, running and failed, and how long the rest takes"
 QUIET = 120

@@ -1,22 +1,14 @@
 """`weightscape verify`: are results what their records say, and what the study would make now?"""
 
 import argparse
-import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from weightscape import study
-from weightscape.commands.settings import load
-from weightscape.errors import UserError
-from weightscape.files import read_json, sha256
-from weightscape.jobs import expected
-from weightscape.published.finding import csv_files
-from weightscape.records import is_file_name, read_provenance
-from weightscape.verification import Finding, Results, read_results, verify
+from weightscape.project import DEFAULT_CONFIG
+from weightscape.verification.study_file import _is_own, check, other_versions, study_file
+from weightscape.verification.verification import Finding, Results
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
-PROJECT = Path(__file__).parents[3]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_study_arguments(parser: argparse.ArgumentParser) -> None:
     """Which study the results belong to; told from the report's record unless it is named."""
-    parser.add_argument("--config", type=Path, default=PROJECT / "config.yaml", help="the full config")
+    parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help="the full config")
     parser.add_argument("--configfile", type=Path, help="a study's difference from it (default: that of the report)")
 
 
@@ -47,90 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if findings else 0
 
 
-def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, list[Finding]]:
-    """The results below `root` and what is wrong with them, if they are of the study that the files describe."""
-    results, config = read_results(root), load(full, difference)
-    return results, [*verify(results, config, expected(config)), *changed_tables(results, config)]
-
-
-def changed_tables(results: Results, config: study.Config) -> list[Finding]:
-    """A reanalysis whose tables or conditions file are here, and others now; also a table that came or went."""
-    place, block = "6_metrics/reanalyse.json", config["reanalyse"]
-    facts = results.records.get(place, {}).get("facts", {})
-    folder = Path(block["tables"])
-    tables = facts["tables"] if isinstance(facts.get("tables"), dict) else {}
-    recorded = {folder / name: digest for name, digest in tables.items() if is_file_name(name)}
-    recorded[Path(block["conditions"])] = facts.get("conditions", "")
-    changed = [path for path, digest in recorded.items() if digest and path.is_file() and sha256(path) != digest]
-    listed = facts.get("csv_files")
-    if folder.is_dir() and isinstance(listed, list):
-        changed += [folder / name for name in sorted({*csv_files(folder)} ^ {*filter(is_file_name, listed)})]
-    return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
-
-
 def summary(results: Results, findings: list[Finding]) -> str:
     """How many jobs and files were checked, and how many findings of each kind there are."""
     kinds = Counter(finding.kind for finding in findings)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "all as recorded"
     return f"{results.root}: {len(results.records)} records, {len(results.contents)} files: {counts}"
-
-
-def other_versions(results: Results, lock: Path) -> list[str]:
-    """A line for each package of which results were made with another version than the lock file has, and one for
-    results whose provenance is gone or broken."""
-    if not lock.is_file():
-        return []
-    pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.MULTILINE))
-    found: Counter[tuple[str, str]] = Counter()
-    unknown = []
-    for place in results.records:
-        path = next(file for file in results.files_of(place) if file.name.endswith("provenance.json"))
-        versions = _versions(path)
-        if versions is None:
-            unknown.append(path)
-        else:
-            found.update((package, made) for package, made in versions.items() if made and package in pinned)
-    return [
-        f"note: {count} results were made with {package} {made}, the lock file has {pinned[package]}; nothing reruns"
-        for (package, made), count in sorted(found.items())
-        if made.partition("+")[0] != pinned[package].partition("+")[0]
-    ] + [
-        f"note: {len(unknown)} results have no provenance that can be read, so that nobody knows their versions and "
-        f"times, first {path}; nothing reruns"
-        for path in unknown[:1]
-    ]
-
-
-def _versions(path: Path) -> dict[str, str | None] | None:
-    """The version of each package in a provenance file; None where it is gone or broken."""
-    versions = read_provenance(path).get("versions")
-    return versions if versions and all(isinstance(made, str | None) for made in versions.values()) else None
-
-
-def study_file(root: Path, full: Path) -> Path | None:
-    """The file of workflow/studies that results were made by, by the name in their report; None for config.yaml."""
-    record = root / "8_report" / "manifest.json"
-    if record.is_file():
-        name = _title(read_json(record))
-    else:
-        name = root.resolve().name if root.resolve().parent.name == "studies" else None
-    path = full.parent / "workflow" / "studies" / f"{name}.yaml"
-    if name is not None and is_file_name(path.name) and path.is_file():
-        return path
-    if name is None or _is_own(root, full) or name == load(full, None)["study"]["name"]:
-        return None
-    raise UserError(
-        f"{root} is of the study {name!r}, of which {path.parent} has no file: name its file by --configfile"
-    )
-
-
-def _is_own(root: Path, full: Path) -> bool:
-    """Whether these are the results of config.yaml itself."""
-    return root.resolve() == (full.parent / "results").resolve()
-
-
-def _title(record: Any) -> str | None:
-    try:
-        return str(record["settings"]["title"])
-    except (KeyError, TypeError):
-        raise UserError("8_report/manifest.json names no study: name its file by --configfile") from None

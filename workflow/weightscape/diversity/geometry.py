@@ -13,15 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weightscape.diversity.rows import (
-    Indices,
-    Rows,
-    Square,
-    draw,
-    squared_distances,
-    unit_blocks,
-    unit_rows,
-)
+from weightscape.diversity.rows import Indices, Rows, Square, draw, squared_distances, unit_blocks, unit_rows
 
 
 def mean_cosine(features: Rows) -> float | None:

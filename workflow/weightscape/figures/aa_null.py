@@ -12,8 +12,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import style
-from weightscape.figures.destructive import dagger, marked, note
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.metrics.strongest import strongest
+from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
@@ -71,7 +73,7 @@ def _t(level: float, df: int) -> float:
 
 def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(2, 2, squeeze=False, sharey=True).ravel()
-    top = style.strongest(part)
+    top = strongest(part)
     families = style.ordered(part["family"])
     for axis, metric in zip(axes, METRICS, strict=True):
         null = differences(part[(part["metric"] == metric) & (part["dose"] == style.BASELINE)])
@@ -118,4 +120,4 @@ def _ticks(limit: float) -> tuple[list[float], list[str]]:
     sizes = [1.0, *(10.0**power for power in range(1, 8) if 10.0**power <= limit)]
     sizes = sizes if len(sizes) < 4 else sizes[:: len(sizes) // 2]
     values = [*(-size for size in reversed(sizes)), 0.0, *sizes]
-    return values, [style.signed(value, 0) for value in values]
+    return values, [signed(value, 0) for value in values]

@@ -2,10 +2,10 @@
 
 from matplotlib.figure import Figure
 
-from weightscape.figures import style
-from weightscape.figures.destructive import marked
-from weightscape.figures.dose_grid import dose_grid, height_of
-from weightscape.figures.outcomes import measured, present
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.dose_grid import dose_grid, height_of
+from weightscape.figures.parts.outcomes import measured, present
 
 TABLES = ("evaluation", "conditions")
 

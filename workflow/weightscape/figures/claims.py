@@ -5,7 +5,7 @@ import textwrap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from weightscape.figures import style
+from weightscape.figures.parts import style
 
 TABLES = ("claims",)
 ALL = "all"

@@ -3,9 +3,9 @@
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import scatter, style
-from weightscape.figures.destructive import marked
-from weightscape.figures.outcomes import RUN, measured
+from weightscape.figures.parts import scatter, style
+from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.outcomes import RUN, measured
 
 TABLES = ("evaluation", "diversity", "conditions")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}

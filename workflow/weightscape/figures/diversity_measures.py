@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import data_sets, style
-from weightscape.figures.destructive import marked
-from weightscape.figures.dose_grid import Measure, dose_grid, height_of
+from weightscape.figures.parts import data_sets, style
+from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
 
 TABLES = ("diversity", "conditions")
 MEASURES = {

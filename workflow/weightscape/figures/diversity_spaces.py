@@ -2,8 +2,8 @@
 
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import data_sets, scatter, style
-from weightscape.figures.destructive import marked
+from weightscape.figures.parts import data_sets, scatter, style
+from weightscape.figures.parts.destructive import marked
 
 TABLES = ("diversity", "conditions")
 SPACE = "pixels"

@@ -7,9 +7,9 @@ within the seed spread and logarithmic outside.
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import scatter, style
-from weightscape.figures.destructive import marked
-from weightscape.figures.dose_grid import symlog_axis
+from weightscape.figures.parts import scatter, style
+from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.dose_grid import symlog_axis
 
 TABLES = ("run_effects", "weight_change", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")

@@ -2,9 +2,9 @@
 
 from matplotlib.figure import Figure
 
-from weightscape.figures import style
-from weightscape.figures.destructive import marked
-from weightscape.figures.dose_grid import Measure, dose_grid, height_of
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
 
 TABLES = ("run_effects", "conditions")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")

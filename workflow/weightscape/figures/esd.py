@@ -14,9 +14,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from weightscape.figures import style
-from weightscape.figures.destructive import dagger, legend_note, marked
-from weightscape.figures.powers import in_powers
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import dagger, legend_note, marked
+from weightscape.figures.parts.powers import in_powers
 
 TABLES = ("spectra_examples", "conditions")
 MATRICES = {"before": "before", "after": "after", "delta": "update (after \u2212 before)"}

@@ -11,7 +11,9 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import style
+from weightscape.figures.parts import style
+from weightscape.metrics.strongest import strongest
+from weightscape.words import signed
 
 TABLES = ("similarity", "condition_effects")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
@@ -110,7 +112,7 @@ def _matrix(axis: Axes, rows: style.Table, families: list[str]) -> AxesImage:
     image = axis.imshow(values, cmap=COLORS, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(values):
         known = np.isfinite(value)
-        text = style.signed(value, 2).replace("0.", ".", 1) if known else "\u2013"
+        text = signed(value, 2).replace("0.", ".", 1) if known else "\u2013"
         color = "white" if known and abs(value) > DARK else "black"
         weight = "bold" if clear[i, j] else "normal"
         axis.text(j, i, text, ha="center", va="center", fontsize=5, color=color, fontweight=weight)
@@ -157,7 +159,7 @@ def _absent(axis: Axes, place: int, reason: str) -> None:
 
 def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
     """The effect of each family's strongest dose on the head, with its interval."""
-    top = style.strongest(rows) if len(rows) else rows
+    top = strongest(rows) if len(rows) else rows
     for place, family in enumerate(families):
         own = top[top["family"] == family]
         if len(own):

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from weightscape.figures import style
-from weightscape.figures.destructive import dagger, legend_note, marked
 from weightscape.figures.esd import LAYERS, MATRICES, compared
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import dagger, legend_note, marked
 
 TABLES = ("spectra_examples", "conditions")
 ROW = 1.35  # inches

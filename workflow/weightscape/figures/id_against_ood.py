@@ -8,8 +8,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from weightscape.figures import style
-from weightscape.figures.destructive import dagger, marked
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import dagger, marked
 
 TABLES = ("evaluation", "conditions")
 COLUMNS, ROW = 4, 1.75  # panels per row; inches

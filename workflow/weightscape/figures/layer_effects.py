@@ -6,9 +6,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import style
-from weightscape.figures.depth import in_depth
-from weightscape.figures.destructive import dagger, marked, note
+from weightscape.figures.parts import style
+from weightscape.figures.parts.depth import in_depth
+from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.metrics.strongest import strongest
 
 TABLES = ("effects", "conditions")
 METRIC = "log_norm"
@@ -51,7 +52,7 @@ def labels(rows: style.Table) -> style.Column:
 
 
 def _families(block: SubFigure, part: style.Table) -> None:
-    top = style.strongest(part)
+    top = strongest(part)
     families = style.ordered(part["family"])
     axes = block.subplots(len(families), 2, sharex="col", squeeze=False, width_ratios=[14, 1])
     for (hidden, head), family in zip(axes, families, strict=True):

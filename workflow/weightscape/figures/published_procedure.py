@@ -10,8 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import style
-from weightscape.figures.depth import in_depth
+from weightscape.figures.parts import style
+from weightscape.figures.parts.depth import in_depth
 
 TABLES = ("effects",)
 METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")

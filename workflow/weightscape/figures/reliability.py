@@ -4,8 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
-from weightscape.figures import style
-from weightscape.figures.destructive import dagger, marked, note
+from weightscape.figures.parts import style
+from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.metrics.strongest import strongest
 
 TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images
@@ -46,7 +47,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     families = style.ordered(part["family"])
     groups = [name for name in ("test", "ood") if (part["group"] == name).any()]
     axes = block.subplots(len(groups), len(families), squeeze=False, sharex=True, sharey=True)
-    top = style.strongest(part)
+    top = strongest(part)
     for row, group in zip(axes, groups, strict=True):
         for axis, family in zip(row, families, strict=True):
             axis.plot([0, 100], [0, 100], color="0.8", lw=0.8, zorder=0)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import pictures, style
+from weightscape.figures.parts import pictures, style
 
 TABLES = ("samples", "diversity")
 ROW = 0.36  # inches per strip of images

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
-from weightscape.figures import pictures, style
+from weightscape.figures.parts import pictures, style
 from weightscape.figures.seen_samples import vendi
 
 TABLES = ("samples", "quality", "diversity")

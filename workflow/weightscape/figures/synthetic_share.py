@@ -6,9 +6,9 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from weightscape.figures import dose_grid, style
-from weightscape.figures.destructive import beside, marked, note
-from weightscape.figures.outcomes import MEASURES, ROBUST, measured
+from weightscape.figures.parts import dose_grid, style
+from weightscape.figures.parts.destructive import beside, marked, note
+from weightscape.figures.parts.outcomes import MEASURES, ROBUST, measured
 
 TABLES = ("evaluation", "conditions")
 FAMILIES = ("synthetic_add", "synthetic_replace", "real_add")

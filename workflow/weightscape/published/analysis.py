@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from weightscape.analysis import results as made
-from weightscape.analysis.options import Options
-from weightscape.analysis.study import analysed
-from weightscape.effects import BASELINE
 from weightscape.errors import UserError
-from weightscape.files import write_table
-from weightscape.frames import Table
-from weightscape.published import exclusions, ours, procedure
+from weightscape.families import BASELINE
+from weightscape.formats.tables import Table, write_table
+from weightscape.metrics.analysis import table_schema as made
+from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.settings import Options
+from weightscape.published import exclusions, our_estimates, procedure
 from weightscape.published.conditions import Conditions
-from weightscape.published.finding import Gap, runs_in, with_baseline
-from weightscape.published.ours import CLAIM
-from weightscape.published.tables import METRICS, read_all
+from weightscape.published.our_estimates import CLAIM
+from weightscape.published.reading import METRICS, read_all
+from weightscape.published.table_files import Gap, runs_in, with_baseline
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
     changes = procedure.with_roles(changes, head)
     effects = procedure.effects(changes[~changes["frozen"]], conditions)
     means = procedure.family_means(effects)
-    own = ours.analyse(layers, changes, conditions)
+    own = our_estimates.analyse(layers, changes, conditions)
     excluded = pd.concat([exclusions.of_published(layers, changes, conditions), own.exclusions], ignore_index=True)
     tables, untested = tested(own.effects)
     excluded = pd.concat([excluded, exclusions.of_tests(untested)], ignore_index=True)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.files import read_users_yaml
+from weightscape.formats.json_yaml import read_users_yaml
+from weightscape.project import SCHEMAS
 
-SCHEMA = Path(__file__).parents[2] / "schemas" / "conditions.schema.yaml"
+SCHEMA = SCHEMAS / "conditions.schema.yaml"
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 PLACEHOLDERS = ("dataset", "condition", "seed", "suffix")
 
@@ -51,7 +52,7 @@ class Conditions:
 
 def read(path: Path) -> Conditions:
     """The conditions file, checked; a fault is a `UserError` of one sentence."""
-    from weightscape.config import fault_in
+    from weightscape.formats.schema import fault_in
 
     content = read_users_yaml(path, "the conditions file", _names_as_written())
     try:

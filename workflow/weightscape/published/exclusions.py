@@ -6,9 +6,9 @@
 import numpy as np
 import pandas as pd
 
-from weightscape.frames import Column, Table
+from weightscape.formats.tables import Column, Table
 from weightscape.published.conditions import Conditions
-from weightscape.published.tables import METRICS
+from weightscape.published.reading import METRICS
 
 PUBLISHED, OURS = "published", "ours"
 ONE_TABLE = "layer in one of the two tables only: left out"

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 
-from weightscape.figures import style
+from weightscape.figures.parts import style
 from weightscape.published.analysis import Results
 from weightscape.published.conditions import Conditions
-from weightscape.published.looks import looks
 from weightscape.published.our_figures import FIGURES as OUR_FIGURES
 from weightscape.published.paper_figures import FIGURES as PAPER_FIGURES
+from weightscape.published.style import looks
 
 FIGURES = {**PAPER_FIGURES, **OUR_FIGURES}
 

@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightscape.effects import BASELINE
-from weightscape.figures import style
-from weightscape.frames import Table
-from weightscape.published.looks import Looks, legend, mark, markers, zero
+from weightscape.families import BASELINE
+from weightscape.figures.parts import style
+from weightscape.formats.tables import Table
 from weightscape.published.procedure import HEAD
-from weightscape.published.tables import METRICS
+from weightscape.published.reading import METRICS
+from weightscape.published.style import Looks, legend, mark, markers, zero
 
 ROW = 0.155  # inches per condition or pair
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.frames import Table
+from weightscape.formats.tables import Table
+from weightscape.project import REPORT
 from weightscape.published.analysis import Results
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED
 from weightscape.published.figures import FIGURES
-from weightscape.published.ours import CLAIM
+from weightscape.published.our_estimates import CLAIM
 from weightscape.published.procedure import ALL
-from weightscape.report import picture, render
+from weightscape.report.page import picture, render
 
-REPORT = Path(__file__).parents[2] / "report"
 TEMPLATE = REPORT / "reanalysis.html.j2"
 CAPTIONS = REPORT / "captions" / "reanalysis"
 ABSENT = "\N{EN DASH}"

@@ -4,11 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weightscape.figures import style
-from weightscape.frames import Table
-from weightscape.published.looks import Looks, legend, mark, markers, zero
+from weightscape.figures.parts import style
+from weightscape.formats.tables import Table
 from weightscape.published.procedure import ALL, HEAD
-from weightscape.published.tables import METRICS
+from weightscape.published.reading import METRICS
+from weightscape.published.style import Looks, legend, mark, markers, zero
+from weightscape.words import signed
 
 SCOPES = {"all_layers": "all layers", "without_head": "without the head"}
 COLORS = "PuOr"  # diverging, told apart under colour blindness
@@ -121,7 +122,7 @@ def _matrix(axis: Axes, part: Table, families: list[str], looks: Looks) -> None:
             r[i, j] = r[j, i] = _value(pair, "pearson")
             for x, y in ((j, i), (i, j)):
                 color = "white" if abs(r[i, j]) > DARK else "black"
-                text = f"{style.signed(r[i, j], 2)}\np {short(_value(pair, 'p'))}"
+                text = f"{signed(r[i, j], 2)}\np {short(_value(pair, 'p'))}"
                 axis.text(x, y, text, ha="center", va="center", fontsize=5.5, color=color)
     axis.imshow(r, cmap=COLORS, vmin=-1, vmax=1)
     titles = [looks[family].title for family in families]

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weightscape.frames import Column, Table
+from weightscape.formats.tables import Column, Table
 from weightscape.published.conditions import Conditions
-from weightscape.published.tables import METRICS
+from weightscape.published.reading import METRICS
 
 METHOD = "published"
 HEAD = "head"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from weightscape.files import replacing, sha256
+from weightscape.formats.writing import replacing, sha256
 from weightscape.published.conditions import Conditions
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.seeds import generator
-from weightscape.spectra import farms, marchenko_pastur, outliers, phases, powerlaw, shape, tails
+from weightscape.spectra import farms, marchenko_pastur, outliers, phases, powerlaw, scale_free, tail_certainty
 from weightscape.spectra.eigenvalues import rank
 from weightscape.spectra.settings import SpectraSettings
 
@@ -43,12 +43,12 @@ def shapes(
     """Scale-free summaries of sorted pooled eigenvalues."""
     kept = above_rank(values, larger, floor)
     columns = {
-        "effective_rank": shape.effective_rank(values),
-        "participation_ratio": shape.participation_ratio(values),
-        "hill_alpha": shape.hill(kept),
+        "effective_rank": scale_free.effective_rank(values),
+        "participation_ratio": scale_free.participation_ratio(values),
+        "hill_alpha": scale_free.hill(kept),
     }
     if settings.spacing:
-        ratios = [shape.spacing_ratio(above_rank(row, larger, floor)) for row in per_slice]
+        ratios = [scale_free.spacing_ratio(above_rank(row, larger, floor)) for row in per_slice]
         columns["spacing_ratio"] = _mean(ratios)
     return columns
 
@@ -79,15 +79,15 @@ def tail(values: np.ndarray, larger: int, settings: SpectraSettings, name: str, 
     }
     if settings.interval:
         random = generator(settings.seed, "spectra-interval", name)
-        low, high = tails.interval(
+        low, high = tail_certainty.interval(
             kept, settings.tail_minimum, settings.interval_draws, settings.interval_level, random
         )
         columns |= {"tail_alpha_low": low, "tail_alpha_high": high}
     if settings.goodness:
         random = generator(settings.seed, "spectra-goodness", name)
-        columns["tail_p"] = tails.goodness(kept, found, settings.tail_minimum, settings.goodness_draws, random)
+        columns["tail_p"] = tail_certainty.goodness(kept, found, settings.tail_minimum, settings.goodness_draws, random)
     if settings.alternatives:
-        columns |= tails.alternatives(kept[found.start :])
+        columns |= tail_certainty.alternatives(kept[found.start :])
     return columns
 
 

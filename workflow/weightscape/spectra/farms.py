@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from weightscape.spectra.eigenvalues import rank, squared_singular_values
-from weightscape.spectra.shape import hill
+from weightscape.spectra.scale_free import hill
 
 
 def window(side: int, aspect: float) -> tuple[int, int]:

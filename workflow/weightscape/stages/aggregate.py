@@ -7,29 +7,37 @@ Writes each table as parquet, and as csv where a person would read it.
 
 from pathlib import Path
 
-from weightscape import program, shown, tables
-from weightscape.files import write_table
-from weightscape.records import results_of, write_record
+from weightscape.formats.tables import write_table
+from weightscape.metrics.tables import costs, evaluation, images, runs, spectra
+from weightscape.metrics.tables.outline import sources
+from weightscape.provenance.records import results_of, write_record
+from weightscape.stages import _program
 
 STAGE = "aggregate"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write each table as parquet, and as csv where a person would read it."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     outline, results = arguments.settings, results_of(arguments.out)
     made = {
-        name: getattr(tables, name)(results, outline)
-        for name in ("runs", "evaluation", "class_accuracy", "layers", "diversity", "quality", "samples", "curvature")
+        "runs": runs.runs(results, outline),
+        "evaluation": evaluation.evaluation(results, outline),
+        "class_accuracy": evaluation.class_accuracy(results, outline),
+        "layers": spectra.layers(results, outline),
+        "diversity": images.diversity(results, outline),
+        "quality": images.quality(results, outline),
+        "samples": images.samples(results, outline),
+        "curvature": evaluation.curvature(results, outline),
     }
-    made["spectra_examples"] = tables.spectra_examples(results, outline, made["layers"])
-    made["quantiles"] = tables.quantiles(results, outline, made["layers"])
-    made["esd"] = shown.esd(results, outline, made["layers"])
-    made["reliability"] = shown.reliability(results, outline)
-    made["weight_change"] = shown.weight_change(made["layers"])
+    made["spectra_examples"] = spectra.spectra_examples(results, outline, made["layers"])
+    made["quantiles"] = spectra.quantiles(results, outline, made["layers"])
+    made["esd"] = spectra.esd(results, outline, made["layers"])
+    made["reliability"] = evaluation.reliability(results, outline)
+    made["weight_change"] = spectra.weight_change(made["layers"])
     code.check()
     paths = []
     for name, table in made.items():
@@ -46,12 +54,12 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=outline,
         code=code.digest,
-        inputs=tables.sources(results, outline),
+        inputs=sources(results, outline),
         outputs=paths,
         facts={name: len(table) for name, table in made.items()},
-        volatile={"stages": shown.costs(results)},
+        volatile={"stages": costs.costs(results)},
     )
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -8,12 +8,13 @@ beside the tables that they come from, as parquet and as csv.
 
 from pathlib import Path
 
-from weightscape import effects, program
-from weightscape.analysis import results, usable
-from weightscape.analysis.options import Options
-from weightscape.analysis.study import analysed
-from weightscape.files import read_table, write_table
-from weightscape.records import write_record
+from weightscape.formats.tables import read_table, write_table
+from weightscape.metrics import effects
+from weightscape.metrics.analysis import table_schema, usable_layers
+from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.settings import Options
+from weightscape.provenance.records import write_record
+from weightscape.stages import _program
 
 STAGE = "analyse"
 READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
@@ -21,18 +22,18 @@ READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
 
 def main(argv: list[str] | None = None) -> None:
     """Write the tables of the analysis beside those they come from."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--tables", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     options = Options.from_mapping(arguments.settings)
     paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
     tables = {name: read_table(path) for name, path in paths.items()}
     table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
-    seen = usable.common(table, options.metrics)
+    seen = usable_layers.common(table, options.metrics)
     made = {
-        "effects": results.table("effects", [table]),
-        "run_effects": results.table("run_effects", [effects.per_run(effects.against_baseline(seen))]),
+        "effects": table_schema.table("effects", [table]),
+        "run_effects": table_schema.table("run_effects", [effects.per_run(effects.against_baseline(seen))]),
     }
     made |= analysed({**tables, "effects": table}, options)
     code.check()
@@ -58,4 +59,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -6,20 +6,20 @@
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.backbones import pretrained
-from weightscape.files import write_tensors
-from weightscape.records import write_record
+from weightscape.formats.tensors import write_tensors
+from weightscape.networks.pretrained import pretrained
+from weightscape.provenance.records import write_record
+from weightscape.stages import _program
 
 STAGE = "backbone"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest and provenance into --out."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     tensors = pretrained(arguments.settings["model"], arguments.settings["weights"])
     path = arguments.out / "weights.safetensors"
     write_tensors(path, tensors)
@@ -37,4 +37,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -12,14 +12,13 @@ run whose record still holds is left alone, so that a new seed costs only itself
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from weightscape import program
 from weightscape.errors import UserError
-from weightscape.files import digest, read_tensors, sha256, write_json
-from weightscape.images import map_shard
+from weightscape.finetune.curvature import measured
+from weightscape.formats.json_yaml import write_json
+from weightscape.formats.writing import digest, sha256
 from weightscape.progress import track
-from weightscape.records import content_digest, place, read_record, write_record
+from weightscape.provenance.records import content_digest, place, read_record, write_record
+from weightscape.stages import _program
 
 STAGE = "curvature"
 
@@ -34,56 +33,21 @@ def holds(folder: Path, inputs: list[Path], settings: dict[str, Any], code: str)
     return same and known and record["outputs"] == {"measures.json": sha256(folder / "measures.json")}
 
 
-def fixed_batch(shards: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of the training set (all, if it has fewer) and their labels, drawn by `seed`."""
-    parts = [map_shard(path) for path in shards]
-    sizes = np.array([len(part.labels) for part in parts])
-    rows = np.sort(np.random.default_rng(seed).permutation(sizes.sum())[:count])
-    part_of = np.searchsorted(np.cumsum(sizes), rows, side="right")
-    row_of = rows - (np.cumsum(sizes) - sizes)[part_of]
-    images = np.stack([parts[part].images[row] for part, row in zip(part_of, row_of, strict=True)])
-    return images, np.array([parts[part].labels[row] for part, row in zip(part_of, row_of, strict=True)])
-
-
-def measured(run: Path, shards: list[Path], settings: dict[str, Any], device: Any) -> dict[str, float]:
-    """The curvature at one run's weights."""
-    import torch
-
-    from weightscape import networks
-    from weightscape.curvature import curvature
-
-    options = settings["curvature"]
-    images, labels = fixed_batch(shards, options["images"], settings["seed"])
-    classes = read_record(run / "manifest.json")["facts"]["classes"]
-    model = networks.network(settings["model"], classes)
-    networks.load_weights(model, read_tensors(run / "after.safetensors"))
-    model = networks.prepared(model, device)
-    inputs = networks.as_input(networks.as_unit(torch.from_numpy(images).to(device)), settings["input"])
-    found = curvature(
-        model,
-        inputs,
-        torch.from_numpy(labels).long().to(device),
-        **{name: options[name] for name in ("probes", "iterations", "batch_size")},
-        seed=settings["seed"],
-    )
-    return found.as_dict()
-
-
 def main(argv: list[str] | None = None) -> None:
     """Measure the curvature of every run."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
     parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
     parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     settings = arguments.settings
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
 
-    from weightscape.device import prepare
+    from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
     names = sorted(read_record(arguments.data)["outputs"])
@@ -111,4 +75,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -15,13 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from weightscape import program
 from weightscape.errors import UserError
-from weightscape.evaluation import forward_of, metrics, predict
-from weightscape.files import digest, read_json, read_tensors, sha256, write_json, write_tensors
-from weightscape.images import read_shards
+from weightscape.finetune.evaluation import forward_of, metrics, predict
+from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.shards import read_shards
+from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.formats.writing import digest, sha256
 from weightscape.progress import track
-from weightscape.records import content_digest, place, read_record, write_record
+from weightscape.provenance.records import content_digest, place, read_record, write_record
+from weightscape.stages import _program
 
 STAGE = "evaluate"
 
@@ -42,7 +44,13 @@ def kept(folder: Path, run: Path, settings: dict[str, Any], code: str) -> dict[s
 
 
 def evaluate_run(
-    run: Path, folder: Path, splits: list[Path], settings: dict[str, Any], code: program.Code, device: str, threads: int
+    run: Path,
+    folder: Path,
+    splits: list[Path],
+    settings: dict[str, Any],
+    code: _program.Code,
+    device: str,
+    threads: int,
 ) -> None:
     """Evaluate one run on the splits of these manifests and write its files into `folder`."""
     inputs = kept(folder, run, settings, code.digest)
@@ -76,26 +84,26 @@ def evaluate_run(
 
 
 def _forward(run: Path, settings: dict[str, Any], device: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:
-    from weightscape import networks
-    from weightscape.device import prepare
+    from weightscape.networks import building
+    from weightscape.networks.device import prepare
 
     classes = read_record(run / "manifest.json")["facts"]["classes"]
-    model = networks.network(settings["model"], classes)
-    networks.load_weights(model, read_tensors(run / "after.safetensors"))
+    model = building.network(settings["model"], classes)
+    building.load_weights(model, read_tensors(run / "after.safetensors"))
     place_of = prepare(device, threads)
-    return forward_of(networks.prepared(model, place_of), settings["input"], place_of)
+    return forward_of(building.prepared(model, place_of), settings["input"], place_of)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Evaluate every run on every split."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
     parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
 
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
@@ -107,4 +115,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -1,4 +1,4 @@
-"""Stage 1: a download into the cache (see `weightscape.cache`), or a check of what lies there or in a folder already.
+"""Stage 1: a download into the cache (see `formats.cache`), or a check of what lies there or in a folder already.
 
     python -m weightscape.stages.fetch --out /tmp/asset.json --settings '{"kind": "backbone", "model": "resnet18"}'
 
@@ -7,19 +7,19 @@ The one stage that uses the network. The record holds the digests of the files, 
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.fetching import fetch
-from weightscape.records import write_record
+from weightscape.data.fetching import fetch
+from weightscape.provenance.records import write_record
+from weightscape.stages import _program
 
 STAGE = "fetch"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Fill the cache and write the record --out."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     facts = fetch(arguments.settings)
     code.check()
     write_record(
@@ -36,4 +36,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -9,29 +9,23 @@ import pkgutil
 from pathlib import Path
 
 import weightscape.figures
-from weightscape import program
 from weightscape.errors import UserError
-from weightscape.figures import style
-from weightscape.page import source
-from weightscape.records import write_record
+from weightscape.figures.parts import style
+from weightscape.metrics import reading
+from weightscape.provenance.records import write_record
+from weightscape.stages import _program
 
 STAGE = "figure"
-PARTS = (
-    *("csv_text", "data_sets", "depth", "destructive", "dose_grid", "outcomes", "pictures", "powers"),
-    *("scatter", "sheets", "style"),
-)
-"""Modules of the package that are no figures."""
 
 
 def names() -> list[str]:
     """The figures that can be drawn."""
-    found = (module.name for module in pkgutil.iter_modules(weightscape.figures.__path__))
-    return sorted(name for name in found if name not in PARTS)
+    return sorted(module.name for module in pkgutil.iter_modules(weightscape.figures.__path__) if not module.ispkg)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Draw the figure --name into {out}.pdf and {out}.png, with its record {out}.json."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--name", required=True, help="a module of weightscape.figures")
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
     parser.add_argument("--out", type=Path, required=True, help="path of the figure without its ending")
@@ -39,8 +33,8 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.name not in names():
         raise UserError(f"figure {arguments.name!r} is unknown; choose one of {', '.join(names())}")
     figure = importlib.import_module(f"weightscape.figures.{arguments.name}")
-    code = program.Code(STAGE, arguments.code, f"figures.{arguments.name}")
-    drawn = figure.draw(source.load(arguments.tables, figure.TABLES))
+    code = _program.Code(STAGE, arguments.code, f"figures.{arguments.name}")
+    drawn = figure.draw(reading.load(arguments.tables, figure.TABLES))
     sources = [path for name in figure.TABLES if (path := arguments.tables / f"{name}.parquet").is_file()]
     code.check()
     outputs = style.save(drawn, arguments.out)
@@ -58,4 +52,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -13,16 +13,18 @@ with the proof that the intervention acted, and provenance.json.
 import time
 from pathlib import Path
 
-from weightscape import program
-from weightscape.files import digest, read_tensors, write_rows, write_tensors
-from weightscape.records import content_digest, read_record, write_record
+from weightscape.formats.tables import write_rows
+from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.formats.writing import digest
+from weightscape.provenance.records import content_digest, read_record, write_record
+from weightscape.stages import _program
 
 STAGE = "finetune"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Train one run and write its files into --out."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
     parser.add_argument("--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch")
@@ -30,31 +32,33 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     settings = arguments.settings
 
-    from weightscape import action, networks, training
-    from weightscape.device import prepare
-    from weightscape.loading import load_items
+    from weightscape.assemble.loaded import load_items
+    from weightscape.finetune import checkpoint as finetune_checkpoint
+    from weightscape.finetune import optimiser, proof, training
+    from weightscape.networks import building
+    from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    precision = training.precision_on(device, settings["training"]["precision"])
+    precision = optimiser.precision_on(device, settings["training"]["precision"])
     described = read_record(arguments.data)
     train = [arguments.data.parent / name for name in sorted(described["outputs"])]
     items, shards = load_items(arguments.items, device, real=train)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(described["facts"]["classes"])
-    model = networks.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
-    networks.initialise_head(model, settings["seed"])
-    weights, head = read_tensors(arguments.backbone), networks.head_parameters(model)
-    networks.load_weights(model, {k: v for k, v in weights.items() if k not in head})
-    initial = networks.tensors_of(model)
+    model = building.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
+    building.initialise_head(model, settings["seed"])
+    weights, head = read_tensors(arguments.backbone), building.head_parameters(model)
+    building.load_weights(model, {k: v for k, v in weights.items() if k not in head})
+    initial = building.tensors_of(model)
     own = {name: initial[name].copy() for name in (head if weights else initial)}
-    networks.prepared(model, device, settings["batch_norm_momentum"])
+    building.prepared(model, device, settings["batch_norm_momentum"])
     identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
-    checkpoint = training.Checkpoint(arguments.out / "checkpoint.pt", identity)
+    checkpoint = finetune_checkpoint.Checkpoint(arguments.out / "checkpoint.pt", identity)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
-    with program.stop_signal() as stopped:
+    with _program.stop_signal() as stopped:
         history, seen = training.train(
             model,
             items,
@@ -67,10 +71,10 @@ def main(argv: list[str] | None = None) -> None:
         )
     rate = {} if resumed else {"images_per_second": round(seen["items_drawn"] / (time.perf_counter() - begun), 1)}
     listed = items.description()
-    action.verdict(seen, settings["action"], listed, settings["training"]["steps"])
+    proof.verdict(seen, settings["action"], listed, settings["training"]["steps"])
     code.check()
     write_tensors(arguments.out / "initial.safetensors", own)
-    write_tensors(arguments.out / "after.safetensors", networks.tensors_of(model))
+    write_tensors(arguments.out / "after.safetensors", building.tensors_of(model))
     write_rows(arguments.out / "history.parquet", history)
     write_record(
         arguments.out,
@@ -80,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
         facts={
-            "head": [networks.head_name(model)],
+            "head": [building.head_name(model)],
             "listed": listed,
             "items": len(items),
             "classes": classes,
@@ -95,4 +99,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -8,30 +8,30 @@ Writes 6_metrics/, 7_figures/ and 8_report/report.html below --results, each wit
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.files import sha256
-from weightscape.published import conditions, finding
+from weightscape.formats.writing import sha256
+from weightscape.provenance.records import write_record
+from weightscape.published import conditions, table_files
 from weightscape.published.reanalysis import Places, reanalyse
-from weightscape.records import write_record
+from weightscape.stages import _program
 
 STAGE = "reanalyse"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Analyse the tables, and write the record last."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--conditions", type=Path, required=True, help="the conditions file")
     parser.add_argument("--results", type=Path, required=True, help="the study's results folder")
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     out = arguments.results
     places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), places)
     code.check()
     facts = {
         "tables": made.digests(arguments.tables),
-        "csv_files": finding.csv_files(arguments.tables),
+        "csv_files": table_files.csv_files(arguments.tables),
         "conditions": sha256(arguments.conditions),
         "gaps": made.gaps,
     }
@@ -52,4 +52,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

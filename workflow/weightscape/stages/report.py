@@ -7,23 +7,24 @@
 
 from pathlib import Path
 
-from weightscape import program, report
 from weightscape.errors import UserError
-from weightscape.files import replacing
-from weightscape.records import write_record
+from weightscape.formats.writing import replacing
+from weightscape.provenance.records import write_record
+from weightscape.report import page as report
+from weightscape.stages import _program
 
 STAGE = "report"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the page and its record."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures, results/7_figures")
     parser.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     settings = arguments.settings
     template = arguments.parts / "report.html.j2"
     if not template.is_file():
@@ -48,4 +49,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

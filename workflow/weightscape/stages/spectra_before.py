@@ -6,21 +6,21 @@
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.stages.spectra import measure_and_write
+from weightscape.spectra.writing import measure_and_write
+from weightscape.stages import _program
 
 STAGE = "spectra_before"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write layers.parquet, esd.safetensors, vectors.safetensors, manifest and provenance into --out."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
     measure_and_write(STAGE, arguments.settings, code, arguments.out, before=[arguments.weights])
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

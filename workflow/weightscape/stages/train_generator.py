@@ -6,36 +6,37 @@
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.files import digest, write_tensors
-from weightscape.images import read_shards
+from weightscape.formats.shards import read_shards
+from weightscape.formats.tensors import write_tensors
+from weightscape.formats.writing import digest
 from weightscape.progress import Progress
-from weightscape.records import content_digest, read_record, write_record
+from weightscape.provenance.records import content_digest, read_record, write_record
+from weightscape.stages import _program
 
 STAGE = "train_generator"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest and provenance into --out; an interrupted training is resumed."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
-    program.without("peft", "transformers")  # half of the time that importing diffusers takes
+    code = _program.Code(STAGE, arguments.code)
+    _program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
-    from weightscape.device import prepare
-    from weightscape.generators import ddpm
-    from weightscape.generators.denoiser import DDPMSettings
+    from weightscape.generate import ddpm
+    from weightscape.generate.denoiser import DDPMSettings
+    from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
     settings = DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
     checkpoint = arguments.out / "checkpoint.safetensors"
-    with program.stop_signal() as stopped:
+    with _program.stop_signal() as stopped:
         weights = ddpm.train(
             content.images,
             content.labels,
@@ -64,4 +65,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

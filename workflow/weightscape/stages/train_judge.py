@@ -7,27 +7,27 @@
 
 from pathlib import Path
 
-from weightscape import program
-from weightscape.files import write_tensors
-from weightscape.images import read_shards
+from weightscape.formats.shards import read_shards
+from weightscape.formats.tensors import write_tensors
 from weightscape.progress import Progress
-from weightscape.records import read_record, write_record
+from weightscape.provenance.records import read_record, write_record
+from weightscape.stages import _program
 
 STAGE = "train_judge"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest (with the accuracy on real images) and provenance into --out."""
-    parser = program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of real images")
     parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of other real images")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = program.Code(STAGE, arguments.code)
+    code = _program.Code(STAGE, arguments.code)
 
-    from weightscape.device import prepare
-    from weightscape.generators import judge
+    from weightscape.generate import judge
+    from weightscape.networks.device import prepare
 
     prepare("cpu", arguments.threads)
     train, test = read_shards(arguments.train), read_shards(arguments.test)
@@ -52,4 +52,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    program.run(main)
+    _program.run(main)

@@ -1,0 +1,106 @@
+"""Operations against torchvision's at equal magnitudes; policies against torchvision's in distribution."""
+
+import pytest
+import torch
+import torchvision.transforms as transforms
+from torchvision.transforms.autoaugment import _apply_op
+
+from weightscape.augmentations import automatic, photo
+from weightscape.augmentations.draws import Draws
+from weightscape.augmentations.policy import augmented
+
+MAGNITUDES = {
+    "ShearX": [-0.3, 0.11, 0.29],
+    "ShearY": [-0.3, 0.11, 0.29],
+    "TranslateX": [-7.4, 3.0, 9.9],
+    "TranslateY": [-7.4, 3.0, 9.9],
+    "Rotate": [-30.0, 10.0, 135.0],
+    "Brightness": [-0.9, 0.1, 0.9],
+    "Color": [-0.9, 0.1, 0.9],
+    "Contrast": [-0.9, 0.1, 0.9],
+    "Sharpness": [-0.9, 0.1, 0.9],
+    "Posterize": [4.0, 6.0, 8.0],
+    "Solarize": [0.0, 0.4, 1.0],
+}
+POLICIES = {
+    "autoaugment": (transforms.AutoAugment(), {}),
+    "randaugment": (transforms.RandAugment(), {}),
+    "trivialaugment": (transforms.TrivialAugmentWide(), {}),
+    "augmix": (transforms.AugMix(), {}),
+}
+
+
+def photographs(count: int, side: int = 24) -> torch.Tensor:
+    """Smooth colour images with an edge, uint8 [count, 3, side, side], all alike."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, side), torch.linspace(0, 1, side), indexing="ij")
+    image = torch.stack([0.2 + 0.6 * x, 0.3 + 0.5 * y, 0.4 + 0.3 * (x - y)])
+    image[:, 6:14, 8:18] = torch.tensor([0.9, 0.15, 0.5]).view(3, 1, 1)
+    return (image * 255).round().to(torch.uint8).expand(count, 3, side, side).contiguous()
+
+
+def draws(count: int) -> Draws:
+    return Draws(5, torch.zeros(count, dtype=torch.int64), torch.arange(count))
+
+
+@pytest.mark.parametrize("name", photo.NAMES)
+def test_operations_agree_with_torchvision_at_every_magnitude(name: str) -> None:
+    images = photographs(3)
+    magnitudes = torch.tensor(MAGNITUDES.get(name, [0.0, 0.0, 0.0]))
+    ours = photo.apply(images / 255, torch.full((3,), photo.NAMES.index(name)), magnitudes)
+    for image, magnitude, mine in zip(images, magnitudes.tolist(), ours, strict=True):
+        value = magnitude * 255 if name == "Solarize" else magnitude
+        theirs = _apply_op(image, name, value, transforms.InterpolationMode.NEAREST, None)
+        off = (mine * 255 - theirs.float()).abs()
+        # Theirs cuts each intermediate value to a whole grey level; a rotation may round a tie to another neighbour.
+        allowed = 0.02 if name == "Rotate" else 0.0
+        assert (off > 2).float().mean() <= allowed, off.max()
+
+
+@pytest.mark.parametrize("form", ["tensor", "PIL"])
+@pytest.mark.parametrize("name", POLICIES)
+def test_policies_agree_with_torchvision_in_distribution(name: str, form: str) -> None:
+    """Mean and spread over 2,000 draws of what a policy does to one image, pixel by pixel."""
+    theirs, values = POLICIES[name]
+    count = 2000
+    images = photographs(count)
+    ours = augmented(images / 255, draws(count), [{"name": name, **values}]) * 255
+    torch.manual_seed(0)
+    if form == "PIL":
+        picture = transforms.functional.to_pil_image(images[0])
+        reference = torch.stack([transforms.functional.pil_to_tensor(theirs(picture)) for _ in range(count)]).float()
+    else:
+        reference = torch.stack([theirs(image) for image in images]).float()
+    error = (ours.var(0) / count + reference.var(0) / count).sqrt()
+    off = (ours.mean(0) - reference.mean(0)).abs()
+    assert (off < 2.55 + 4 * error).all()  # 1 % of the scale: theirs cuts to whole grey levels after each operation
+    torch.testing.assert_close(ours.std(0).mean(), reference.std(0).mean(), rtol=0.04, atol=0)
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_an_image_does_not_depend_on_its_batch(name: str) -> None:
+    images = photographs(16) / 255
+    whole = augmented(images, draws(16), [{"name": name}])
+    rows = torch.tensor([2, 9])
+    part = augmented(images[:2], Draws(5, torch.zeros_like(rows), rows), [{"name": name}])
+    torch.testing.assert_close(part, whole[rows])
+    assert len(torch.unique(whole.flatten(1), dim=0)) > 4
+
+
+def test_grey_images_pass_every_policy() -> None:
+    images = photographs(8)[:, :1] / 255
+    for name in POLICIES:
+        assert augmented(images, draws(8), [{"name": name}]).shape == images.shape
+
+
+def test_the_tables_are_torchvisions() -> None:
+    for kind, bins, policy, arguments in (
+        ("standard", 31, transforms.RandAugment(), (31, (24, 24))),
+        ("wide", 31, transforms.TrivialAugmentWide(), (31,)),
+        ("mix", 10, transforms.AugMix(), (10, (24, 24))),
+    ):
+        table = automatic.magnitude_table(bins, 24, 24, kind)
+        for name, (magnitudes, signed) in policy._augmentation_space(*arguments).items():
+            if magnitudes.ndim:
+                scale = 255 if name == "Solarize" else 1
+                torch.testing.assert_close(table[photo.NAMES.index(name)] * scale, magnitudes.float())
+            assert signed == (name in photo.SIGNED)

@@ -1,0 +1,120 @@
+"""Arrays, corruptions, and shards that are not whole."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from unit.data.source_miniatures import block, picture, run
+from weightscape.data import arrays, writing
+from weightscape.errors import UserError
+from weightscape.formats.shards import map_shard, read_labels, read_shard
+from weightscape.stages import data
+
+
+def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
+    for name, first, count in (("train", 0, 40), ("test", 40, 10), ("ood-far", 50, 6)):
+        np.save(tmp_path / f"{name}.images.npy", np.stack([picture(first + k) for k in range(count)]))
+        np.save(tmp_path / f"{name}.labels.npy", np.arange(count) % 2)
+    (tmp_path / "classes.txt").write_text("even\nodd\n")
+    source = block("arrays", root=str(tmp_path))
+    images, labels, record = run(tmp_path, source, "train")
+    assert record["facts"]["classes"] == ["even", "odd"] and len(images) == 28
+    assert np.array_equal(labels, images[:, 0, 0, 0] % 2)
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[0][:, 0, 0, 0].tolist() == list(range(50, 56))
+    np.save(tmp_path / "train.images.npy", np.zeros((40, 16, 16), np.float32))
+    with pytest.raises(UserError, match="must be uint8"):
+        run(tmp_path, source, "train")
+
+
+@pytest.mark.parametrize("shape", [(9, 3, 20, 20), (9, 20, 20, 5), (9, 20, 20, 3, 1)])
+def test_arrays_of_another_layout_are_said(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros(shape, np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.arange(9) % 2)
+    with pytest.raises(UserError, match=r"with at most 4 channels, got uint8 \[9, .*: save it so"):
+        arrays.part(tmp_path, "train")
+
+
+def test_a_part_of_few_images_may_have_few_of_the_training_parts_classes(tmp_path: Path) -> None:
+    for name, labels in (("train", np.arange(60) % 30), ("test", np.array([29, 3])), ("ood-far", np.array([29]))):
+        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.labels.npy", labels)
+    source = block("arrays", root=str(tmp_path))
+    splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
+    assert run(tmp_path, source, "test", splits=splits)[2]["facts"]["per_class"][29] == 1
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[1].tolist() == [29]
+    np.save(tmp_path / "test.labels.npy", np.array([30, 3]))
+    with pytest.raises(UserError, match=r"go up to 30, but the training part in .* has 30 classes"):
+        run(tmp_path, source, "test", splits=splits)
+
+
+def test_classes_without_an_image_to_train_on_are_none(tmp_path: Path) -> None:
+    for name, labels in (("train", [1, 3, 3, 1, 3, 1, 1, 3]), ("test", [3, 1]), ("ood-far", [3])):
+        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.labels.npy", np.array(labels))
+    (tmp_path / "classes.txt").write_text("N/A\na\nb\nc\n")
+    source = block("arrays", root=str(tmp_path))
+    splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
+    labels, record = run(tmp_path, source, "test", splits=splits)[1:]
+    assert record["facts"]["classes"] == ["a", "c"] and sorted(labels) == [0, 1]
+    first = source | {"classes": 2}
+    assert run(tmp_path, first, "train", splits=splits)[2]["facts"]["classes"] == ["a", "c"]
+    ood = {"source": "domain", "domain": "far", "images": "all"}
+    assert run(tmp_path, source, "ood-far", ood=ood)[1].tolist() == [1]
+    np.save(tmp_path / "ood-far.labels.npy", np.array([2]))
+    with pytest.raises(UserError, match=r"is of the class 'b', which the training set does not have"):
+        run(tmp_path, source, "ood-far", ood=ood)
+    with pytest.raises(UserError, match=r"class 'b' is not in the data set; it has a, c"):
+        run(tmp_path, source | {"classes": ["a", "b"]}, "train", splits=splits)
+
+
+def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from weightscape.data.corruptions import corrupt
+
+    clean = run(tmp_path, block("image_folder", root=str(folder)), "test", shards=2)[0]
+    monkeypatch.setattr(writing, "CORRUPTED_AT_ONCE", 4)
+    ood = {"source": "corruption", "kind": "noise", "severity": 2, "images": "all"}
+    settings = {"dataset": "d", "split": "ood-noise", "shards": 3, "ood": ood, "seed": 5}
+    shards = [str(path) for path in sorted((tmp_path / "1_data/d/test").glob("*.safetensors"))]
+    data.main(["--settings", json.dumps(settings), "--out", str(tmp_path / "1_data/d/n"), "--test", *shards])
+    parts = [read_shard(path).images for path in sorted((tmp_path / "1_data/d/n").glob("*.safetensors"))]
+    assert np.array_equal(np.concatenate(parts), corrupt(clean, "noise", 2, np.random.default_rng(5)))
+
+
+def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:
+    run(tmp_path, block("image_folder", root=str(folder)), "test")
+    path = tmp_path / "1_data/d/test/shard-00000.safetensors"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(UserError, match="its last 1 bytes are missing"):
+        read_labels(path)
+    path.write_bytes(whole[:200])
+    with pytest.raises(UserError, match="is not a whole"):
+        map_shard(path)
+    path.write_bytes(b"\xff" * 20)
+    with pytest.raises(UserError, match="is not a whole safetensors file"):
+        read_labels(path)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "sentence"),
+    [
+        ([0, 1, 2, 10**9], None, "go up to 1000000000, more than its 4 images"),
+        ([], None, "holds no images"),
+        ([0, 1, 1, 0], b"\xe9t\xe9\nhiver\n", "is not a text of UTF-8"),
+    ],
+)
+def test_labels_that_are_no_classes_are_said(
+    tmp_path: Path, labels: list[int], classes: bytes | None, sentence: str
+) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros((len(labels), 8, 8), np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.array(labels, np.int64))
+    if classes is not None:
+        (tmp_path / "classes.txt").write_bytes(classes)
+    with pytest.raises(UserError, match=sentence):
+        arrays.part(tmp_path, "train")

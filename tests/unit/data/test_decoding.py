@@ -1,0 +1,114 @@
+"""Image files of every kind, as users' folders hold them, against what PIL and arithmetic say."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from weightscape.data.decoding import Form, Unreadable, decode, decode_many, from_arrays
+
+COLOUR = Form(16, 3)
+GREY = Form(16, 1)
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (16, 16)) -> Image.Image:
+    """Smooth colours, so that lossy formats come near."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (3, 3, 3), np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
+
+
+def file(image: Image.Image, kind: str = "PNG", **options) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def expected(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1", "CMYK", "YCbCr"])
+def test_every_mode_becomes_rgb(mode: str) -> None:
+    kind = "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"
+    image = picture().convert(mode)
+    assert np.array_equal(decode(file(image, kind), COLOUR), expected(image))
+
+
+def test_a_cmyk_jpeg_keeps_its_colours() -> None:
+    image = picture(size=(32, 32))
+    found = decode(file(image.convert("CMYK"), "JPEG", quality=95), Form(32, 3)).astype(int)
+    assert np.abs(found - expected(image)).mean() < 4
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_are_scaled_not_cut_off(channels: int) -> None:
+    values = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    found = decode(file(Image.fromarray(values)), Form(16, channels))
+    assert found.shape == (channels, 16, 16)
+    assert np.array_equal(found[0], (values / 257).round())
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_an_image_is_turned_as_its_orientation_says(orientation: int) -> None:
+    upright = np.asarray(picture(3))
+    turned = {  # what a camera stores so that the viewer's turn makes it upright (EXIF 2.3, tag 274)
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = file(Image.fromarray(np.ascontiguousarray(turned)), exif=exif)
+    assert np.array_equal(decode(data, COLOUR), upright.transpose(2, 0, 1))
+
+
+def test_transparency_is_laid_on_white() -> None:
+    image = picture().convert("RGBA")
+    image.putalpha(Image.fromarray(np.repeat([0, 255], 128).astype(np.uint8).reshape(16, 16)))
+    found = decode(file(image), COLOUR)
+    assert (found[:, :8] == 255).all()
+    assert np.array_equal(found[:, 8:], expected(picture())[:, 8:])
+    palette = Image.fromarray(np.zeros((16, 16), np.uint8)).convert("P")
+    assert (decode(file(palette, transparency=0), COLOUR) == 255).all()
+
+
+def test_the_middle_of_a_wide_image_is_kept_at_the_wanted_size() -> None:
+    wide = np.zeros((40, 120, 3), np.uint8)
+    wide[:, 40:80] = 200
+    assert (decode(file(Image.fromarray(wide)), Form(20, 3))[:, :, 2:-2] == 200).all()
+    assert decode(file(Image.fromarray(wide)), GREY).shape == (1, 16, 16)
+
+
+def test_what_cannot_be_read_says_why() -> None:
+    whole = file(picture(size=(64, 64)), "JPEG")
+    for data, reason in (
+        (whole[: len(whole) - 60], "truncated"),
+        (b"no image at all", "cannot identify"),
+        (b"", "cannot identify"),
+        (file(picture()), "16 x 16 pixels, more than the limit of 100"),
+        (file(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "floating-point"),
+    ):
+        with pytest.raises(Unreadable, match=reason):
+            decode(data, Form(16, 3, pixel_limit=100 if "limit" in reason else 10_000))
+
+
+def test_a_batch_keeps_the_readable_images_in_order() -> None:
+    images, faults = decode_many([file(picture(1)), b"x", file(picture(2)), b""], COLOUR)
+    assert [place for place, _ in faults] == [1, 3]
+    assert np.array_equal(images, np.stack([expected(picture(1)), expected(picture(2))]))
+
+
+def test_arrays_of_another_size_are_scaled_as_files_are(tmp_path: Path) -> None:
+    image = picture(size=(24, 20))
+    image.save(tmp_path / "a.png")
+    array = np.asarray(image)[None]
+    assert np.array_equal(from_arrays(array, COLOUR)[0], decode(str(tmp_path / "a.png"), COLOUR))
+    grey = np.asarray(picture().convert("L"))[None]
+    assert np.array_equal(from_arrays(grey, COLOUR), np.repeat(grey[:, None], 3, axis=1))

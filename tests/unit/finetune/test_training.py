@@ -1,0 +1,193 @@
+"""The training loop: repeatable, resumable, by its formulas."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from unit.finetune.small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, NEUTRAL, SETTINGS, items, model, same, trained
+from weightscape.errors import UserError
+from weightscape.finetune import batches, optimiser, proof, training, witness
+from weightscape.finetune import checkpoint as finetune_checkpoint
+from weightscape.networks import building
+
+
+def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:
+    first, second = trained()[0], trained()[0]
+    assert same(first, second)
+    net = model()
+    training.train(net, items(), SETTINGS, NEUTRAL, INPUT, run_seed=5)
+    assert not same(first, building.tensors_of(net))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        NEUTRAL | {"operations": [AFFINE]},
+        NEUTRAL | {"noise": 0.1},
+        NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}},
+        NEUTRAL | {"weight_decay": DECOUPLED},
+        NEUTRAL | {"weight_decay": COUPLED},
+    ],
+)
+def test_every_action_changes_the_weights(act: dict[str, Any]) -> None:
+    assert not same(trained()[0], trained(act)[0])
+
+
+def test_biases_and_normalisation_are_not_decayed() -> None:
+    optimizer = optimiser.optimiser(model(), SETTINGS, DECOUPLED)
+    decayed, others = optimizer.param_groups
+    assert decayed["weight_decay"] == 0.5 and all(p.ndim > 1 for p in decayed["params"])
+    assert others["weight_decay"] == 0.0 and all(p.ndim <= 1 for p in others["params"])
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kill_at", [3, 5])
+def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int, monkeypatch: Any) -> None:
+    act = NEUTRAL | {"operations": [AFFINE], "dropout": {"head": 0.4, "path": 0.3}}
+    whole, seen, history = trained(act)
+    checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
+    rate = optimiser.learning_rate
+
+    def dying(step: int, settings: Any) -> float:
+        if step == kill_at:
+            raise Killed
+        return rate(step, settings)
+
+    monkeypatch.setattr(optimiser, "learning_rate", dying)
+    with pytest.raises(Killed):
+        trained(act, checkpoint=checkpoint)
+    monkeypatch.setattr(optimiser, "learning_rate", rate)
+    assert checkpoint.path.exists()
+    resumed, seen_again, history_again = trained(act, checkpoint=checkpoint)
+    assert same(whole, resumed)
+    assert seen == seen_again and history == history_again
+
+
+def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "checkpoint.pt"
+    net = model()
+    finetune_checkpoint.Checkpoint(path, "one").save(
+        4,
+        net,
+        optimiser.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]),
+        torch.amp.GradScaler("cpu", enabled=False),
+        witness.Witness(net, INPUT, 60),
+        [],
+    )
+    assert same(trained(checkpoint=finetune_checkpoint.Checkpoint(path, "other"))[0], trained()[0])
+    assert "other settings, code or inputs" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_is_said() -> None:
+    with pytest.raises(UserError, match=r"the loss is (nan|inf) at step"):
+        trained(settings={"learning_rate": 1e30, "schedule": "constant"})
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1e30, "the loss is (nan|inf)"), (float("inf"), "weights are not finite")])
+def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, words: str
+) -> None:
+    path, usual = tmp_path / "checkpoint.pt", optimiser.learning_rate
+    monkeypatch.setattr(optimiser, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
+    with pytest.raises(UserError, match=words):
+        trained(
+            checkpoint=finetune_checkpoint.Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1}
+        )
+    state = torch.load(path, weights_only=True)
+    assert state["step"] >= 5 and all(bool(torch.isfinite(tensor).all()) for tensor in state["model"].values())
+
+
+def test_every_epoch_visits_every_item_once() -> None:
+    parts = [batches.batch_rows(3, step, 16, 60) for step in range(15)]
+    rows, epochs = (torch.cat(list(part)) for part in zip(*parts, strict=True))
+    for epoch in range(4):
+        assert sorted(rows[epochs == epoch].tolist()) == list(range(60))
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
+    settings = {**SETTINGS, "steps": 100}
+    rates = [optimiser.learning_rate(step, settings) for step in range(100)]
+    assert rates[0] == pytest.approx(4e-5) and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-6
+
+
+def test_weights_that_are_not_finite_at_the_end_are_no_result(monkeypatch: Any) -> None:
+    last = SETTINGS["steps"] - 1
+    rate = optimiser.learning_rate
+    monkeypatch.setattr(optimiser, "learning_rate", lambda step, s: float("inf") if step == last else rate(step, s))
+    with pytest.raises(UserError, match="the weights are not finite after 8 steps"):
+        trained()
+
+
+def test_a_neutral_dose_is_the_baseline_to_the_bit() -> None:
+    """METHODS 1: strength 0 of any family repeats the baseline at an equal seed."""
+    neutral = NEUTRAL | {"dropout": dict.fromkeys(proof.DROPOUTS, 0.0), "weight_decay": COUPLED | {"decay": 0.0}}
+    affine = {"name": "affine", "degrees": 0, "translate": 0.0, "scale": 0.0, "shear": 0}
+    assert same(trained()[0], trained(neutral | {"noise": 0.0})[0])
+    np.testing.assert_allclose(
+        trained(NEUTRAL | {"operations": [affine]})[0]["fc.weight"], trained()[0]["fc.weight"], atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(("head", "norms"), [(True, False), (False, False), (True, True)])
+def test_a_dose_chooses_what_decays(head: bool, norms: bool) -> None:
+    net = model()
+    decayed, _ = optimiser.optimiser(net, SETTINGS, DECOUPLED | {"head": head, "norms": norms}).param_groups
+    names = {id(parameter): name for name, parameter in net.named_parameters()}
+    chosen = {names[id(parameter)] for parameter in decayed["params"]}
+    assert ("fc.weight" in chosen) == head and ("bn1.weight" in chosen) == norms and "layer1.0.conv1.weight" in chosen
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_low_precision_trains(precision: str) -> None:
+    content = items(16)
+    net = model()
+    steps = 30 if precision == "bfloat16" else 12  # a CPU is slow with float16
+    history, seen = training.train(net, content, SETTINGS | {"precision": precision, "steps": steps}, NEUTRAL, INPUT, 4)
+    assert history[-1]["loss"] < history[0]["loss"]
+    assert all(parameter.dtype == torch.float32 for parameter in net.parameters())
+    proof.verdict(seen, NEUTRAL, content.description(), steps)
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "choice", "found"),
+    [
+        ("cpu", None, "auto", "float32"),
+        ("cpu", None, "bfloat16", "bfloat16"),
+        ("cuda", (9, 0), "auto", "bfloat16"),
+        ("cuda", (8, 0), "auto", "bfloat16"),
+        ("cuda", (7, 5), "auto", "float16"),
+        ("cuda", (6, 1), "auto", "float32"),
+        ("cuda", (9, 0), "float32", "float32"),
+    ],
+)
+def test_the_precision_fits_the_device(
+    device: str, capability: tuple[int, int] | None, choice: str, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    assert optimiser.precision_on(torch.device(device), choice) == found
+
+
+def test_steps_that_float16_leaves_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    scaler = torch.amp.GradScaler
+    monkeypatch.setattr(torch.amp, "GradScaler", lambda *a, **k: scaler(*a, init_scale=2.0**40, **k))
+    settings = SETTINGS | {"precision": "float16", "steps": 4}
+    _, seen = training.train(model(), items(16), settings, NEUTRAL, INPUT, 4)
+    assert seen["skipped_updates"] == 4
+    _, seen = training.train(model(), items(16), settings | {"precision": "float32"}, NEUTRAL, INPUT, 4)
+    assert seen["skipped_updates"] == 0
+
+
+def test_sgd_follows_its_formula() -> None:
+    weight = torch.nn.Linear(3, 3, bias=False)
+    before = weight.weight.detach().clone()
+    settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 0.1}
+    optimizer = optimiser.optimiser(weight, settings, COUPLED)
+    weight.weight.grad = torch.ones_like(before)
+    optimizer.step()
+    torch.testing.assert_close(weight.weight.detach(), before - 0.1 * (1 + 0.5 * before))

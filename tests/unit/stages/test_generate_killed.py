@@ -1,0 +1,118 @@
+"""A job that makes synthetic images, killed in mid-work by real signals, ends with the same bytes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from weightscape.formats.tensors import write_tensors
+from weightscape.generate import ddpm
+from weightscape.generate.denoiser import DDPMSettings
+from weightscape.project import ROOT
+from weightscape.provenance.records import write_record
+
+WORKFLOW = ROOT / "workflow"
+MODEL = {"patch": 2, "channels": [8], "layers": 1}
+SETTINGS = {
+    "generator": "ddpm", "recipe": "guided", "guidance": 2.0, "seed": 5, "indices": [3, 253],
+    "model": MODEL, "sampling": {"sampler_steps": 12},
+}  # fmt: skip
+PROGRAM = """
+import sys
+from weightscape.generate import partial_shards
+from weightscape.stages import _program, generate
+partial_shards.SECONDS = 0
+_program.run(lambda: generate.main(sys.argv[1:]))
+"""
+"""The stage's program, which saves a part after every batch."""
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusion model of four steps, with its record."""
+    path = tmp_path_factory.mktemp("results") / "2_generate/noise/ddpm/model/weights.safetensors"
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (16, 1, 8, 8), np.uint8)
+    settings = DDPMSettings.from_mapping(MODEL | {"steps": 4, "batch_size": 8})
+    write_tensors(path, ddpm.train(images, np.arange(16) % 3, 3, settings, seed=0))
+    write_record(
+        path.parent, stage="train_generator", settings={}, code="", inputs=[], outputs=[path], facts={"classes": 3}
+    )
+    return path
+
+
+def start(weights: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, "--settings", json.dumps(SETTINGS | more), "--weights", str(weights)]
+    command += ["--device", "cpu", "--out", str(out / "shard-00002.safetensors")]
+    variables = {**os.environ, "PYTHONPATH": str(WORKFLOW), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)
+
+
+def finished(weights: Path, out: Path, **more: Any) -> str:
+    """What a job that is left alone prints."""
+    running = start(weights, out, **more)
+    text, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, text
+    return text
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """The results in a folder, and the checkpoints, if any are left."""
+    made = [path for path in out.iterdir() if "provenance" not in path.name and path.suffix != ".tmp"]
+    return {path.name: path.read_bytes() for path in made}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    out = tmp_path_factory.mktemp("undisturbed")
+    finished(weights, out)
+    assert set(contents(out)) == {"shard-00002.safetensors", "shard-00002.json"}
+    return contents(out)
+
+
+def killed(weights: Path, out: Path, number: signal.Signals, after: int = 3) -> list[Path]:
+    """The parts that a job leaves which is killed once it has saved so many of its nine."""
+    running = start(weights, out)
+    while len(list(out.glob("checkpoint.*"))) < after:
+        assert running.poll() is None, running.communicate()[0]
+        time.sleep(0.005)
+    running.send_signal(number)
+    running.communicate(timeout=300)
+    assert running.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
+    assert not (out / "shard-00002.safetensors").exists()
+    return sorted(out.glob("checkpoint.*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_shard_whose_job_was_killed_goes_on_and_ends_with_the_same_bytes(
+    weights: Path, undisturbed: dict[str, bytes], tmp_path: Path, number: signal.Signals
+) -> None:
+    parts = killed(weights, tmp_path, number)
+    again = killed(weights, tmp_path, number, len(parts) + 1)  # and once more, from there
+    assert again[: len(parts)] == parts
+    text = finished(weights, tmp_path)
+    assert "images of an interrupted job are kept" in text
+    assert contents(tmp_path) == undisturbed
+
+
+@pytest.mark.slow
+def test_truncated_parts_and_those_of_other_settings_are_made_anew(
+    weights: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    parts = killed(weights, tmp_path, signal.SIGKILL)
+    parts[1].write_bytes(parts[1].read_bytes()[:-100])
+    again = finished(weights, tmp_path)
+    assert "100 images of an interrupted job are kept" in again and f"{parts[1]} cannot be read" in again
+    assert contents(tmp_path) == undisturbed
+    killed(weights, tmp_path / "other", signal.SIGKILL)
+    other = finished(weights, tmp_path / "other", guidance=1.0)
+    assert "is of other settings, inputs or code: ignored" in other and "are kept" not in other
+    assert contents(tmp_path / "other")["shard-00002.safetensors"] != undisturbed["shard-00002.safetensors"]

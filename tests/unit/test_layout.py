@@ -1,0 +1,95 @@
+"""The tree holds its promises: who may import whom, no circles, and no loose module but those that DESIGN 3 names."""
+
+import ast
+import graphlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from weightscape.project import PACKAGE, WORKFLOW
+
+LOOSE = {"cli", "errors", "families", "progress", "project", "seeds", "words"}
+COMMON = LOOSE - {"cli"}
+FORMATS = COMMON | {"formats"}
+LIBRARIES = FORMATS | {"provenance", "networks", "augmentations", "diversity"}
+STAGES = ("data", "generate", "assemble", "finetune", "spectra", "metrics", "figures", "report", "published")
+ALLOWED = (
+    dict.fromkeys(COMMON, COMMON)
+    | {"formats": FORMATS, "provenance": FORMATS | {"provenance"}}
+    | {name: FORMATS | {name} for name in ("networks", "augmentations")}
+    | {"diversity": FORMATS | {"networks", "diversity"}}
+    | {name: LIBRARIES | set(STAGES[: place + 1]) for place, name in enumerate(STAGES)}
+)
+ALLOWED["stages"] = LIBRARIES | set(STAGES) | {"stages"}
+ALLOWED["study"] = LIBRARIES | set(STAGES) | {"study"}
+ALLOWED |= {name: ALLOWED["study"] | {name} for name in ("costs", "verification")}
+ALLOWED["engine"] = ALLOWED["verification"] | {"engine"}
+ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "commands"}
+ALLOWED["cli"] = ALLOWED["commands"]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Names of what a module imports of the package, below the package; `a.b` where `b` is a module of `a`."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == PACKAGE.name:
+            base = (node.module or "").removeprefix(PACKAGE.name).removeprefix(".")
+            for alias in node.names:
+                whole = f"{base}.{alias.name}".removeprefix(".")
+                yield whole if whole in MODULES else base
+        elif isinstance(node, ast.Import):
+            yield from (a.name.removeprefix("weightscape.") for a in node.names if a.name.startswith("weightscape."))
+
+
+def module_of(path: Path) -> str:
+    """The name of a file's module below the package."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+FILES = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+MODULES = set(FILES)
+
+
+def test_only_the_named_modules_lie_loose_in_the_package() -> None:
+    assert {path.stem for path in PACKAGE.glob("*.py")} == LOOSE | {"__init__"}
+
+
+def test_every_import_goes_in_a_direction_of_the_design() -> None:
+    against = [
+        f"{name} imports {other}"
+        for name, path in FILES.items()
+        for other in imported(path)
+        if name != "__init__" and other.split(".")[0] not in ALLOWED[name.split(".")[0]]
+    ]
+    assert not against
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = {name: set(imported(path)) - {name} for name, path in FILES.items()}
+    tuple(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_only_the_engine_and_the_rules_name_snakemake_or_slurm() -> None:
+    naming = {
+        name
+        for name, path in FILES.items()
+        if not name.startswith("engine.")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant | ast.Name | ast.Import | ast.ImportFrom)
+        and re.search(r"\b(snakemake|slurm|squeue|sbatch)\b", ast.unparse(node), re.IGNORECASE)
+        and not is_docstring(node, path)
+    }
+    assert not naming
+
+
+def is_docstring(node: ast.AST, path: Path) -> bool:
+    """Whether a node is a text that documents, which may name the engine."""
+    tree = ast.parse(path.read_text())
+    return isinstance(node, ast.Constant) and any(
+        isinstance(other, ast.Expr) and isinstance(other.value, ast.Constant) and other.lineno == node.lineno
+        for other in ast.walk(tree)
+    )
+
+
+def test_the_rules_are_numbered_as_the_packages_of_the_stages() -> None:
+    numbered = [path.stem.split("_", 1)[1] for path in sorted((WORKFLOW / "rules").glob("[1-8]_*.smk"))]
+    assert set(numbered) - {"reanalyse"} == set(STAGES) - {"published"}

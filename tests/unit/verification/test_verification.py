@@ -1,0 +1,342 @@
+"""Verification of a small results folder by its records alone."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from weightscape.engine import metadata as ownership
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.writing import digest
+from weightscape.project import ROOT
+from weightscape.provenance.code_digest import code_digest
+from weightscape.provenance.records import write_record
+from weightscape.study.places import job_of
+from weightscape.verification import verification
+from weightscape.verification.study_file import other_versions, study_file
+from weightscape.verification.verification import read_results, verify
+
+SPLIT = "1_data/digits/train"
+ITEMS = "3_assemble/digits/real"
+RUN = "4_finetune/digits/lite/noise/weak/seed0"
+STAGE = {SPLIT: "data", ITEMS: "assemble", RUN: "finetune"}
+
+
+def config() -> dict[str, Any]:
+    """The embedded study with a backbone called `lite`."""
+    whole = yaml.safe_load((ROOT / "config.yaml").read_text())
+    whole["backbones"]["lite"] = whole["backbones"]["efficientnet-lite0"]
+    whole["study"]["backbones"] = ["lite"]
+    return whole
+
+
+def made(root: Path, folder: str, stage: str, inputs: list[str]) -> None:
+    path = root / folder / "result.bin"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"made by {stage}")
+    sources = [root / source for source in inputs]
+    write_record(path.parent, stage=stage, settings={"a": 1}, code=code_digest(stage), inputs=sources, outputs=[path])
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    made(tmp_path, SPLIT, "data", [])
+    made(tmp_path, ITEMS, "assemble", [f"{SPLIT}/result.bin"])
+    made(tmp_path, RUN, "finetune", [f"{ITEMS}/result.bin"])
+    return tmp_path
+
+
+def found(root: Path) -> dict[str, str]:
+    return {finding.place: finding.kind for finding in verify(read_results(root), None)}
+
+
+def test_untouched_results_are_as_recorded_in_any_place(results: Path) -> None:
+    assert found(results) == {}
+    moved = results.rename(results.with_name("elsewhere"))
+    assert found(moved) == {}
+
+
+def test_a_tampered_file_is_named_and_what_was_made_from_it_is_stale(results: Path) -> None:
+    (results / SPLIT / "result.bin").write_text("other")
+    assert found(results) == {
+        f"{SPLIT}/result.bin": "tampered",
+        f"{ITEMS}/manifest.json": "stale",
+        f"{RUN}/manifest.json": "stale",
+    }
+
+
+def test_changed_settings_in_a_record_are_tampering(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), "settings": {"a": 2}})
+    assert found(results) == {f"{ITEMS}/manifest.json": "tampered", f"{RUN}/manifest.json": "stale"}
+
+
+def test_changed_code_makes_its_stage_and_what_follows_stale(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = verification.code_digest
+    monkeypatch.setattr(verification, "code_digest", lambda stage: "new" if stage == "assemble" else now(stage))
+    assert found(results) == {f"{ITEMS}/manifest.json": "stale", f"{RUN}/manifest.json": "stale"}
+
+
+def test_a_missing_file_makes_nothing_stale(results: Path) -> None:
+    (results / ITEMS / "result.bin").unlink()
+    assert found(results) == {f"{ITEMS}/result.bin": "missing"}
+
+
+def test_files_that_no_record_names_are_extra(results: Path) -> None:
+    for name in (
+        "notes.txt",
+        "checkpoint.pt",
+        "checkpoint.shard-00000.00000000.safetensors",
+        ".result.bin.0a1b2c3d.tmp",
+    ):
+        (results / RUN / name).write_text("")
+    assert {place.rpartition("/")[2]: kind for place, kind in found(results).items()} == dict.fromkeys(
+        ("notes.txt", "checkpoint.pt", "checkpoint.shard-00000.00000000.safetensors", ".result.bin.0a1b2c3d.tmp"),
+        "extra",
+    )
+
+
+def test_a_truncated_record_is_tampering(results: Path) -> None:
+    path = results / SPLIT / "manifest.json"
+    path.write_text(path.read_text()[:40])
+    assert found(results)[f"{SPLIT}/manifest.json"] == "tampered"
+
+
+def test_records_that_name_each_other_are_one_sentence(results: Path) -> None:
+    path = results / SPLIT / "manifest.json"
+    write_json(path, {**read_json(path), "inputs": {f"{RUN}/result.bin": "0"}})
+    with pytest.raises(UserError, match="name each other as inputs"):
+        found(results)
+
+
+def test_a_folder_without_results_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no results"):
+        read_results(tmp_path)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_results(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("place", "stage"),
+    [
+        ("1_data/backbones/lite/manifest.json", "backbone"),
+        ("2_generate/digits/judge/manifest.json", "train_judge"),
+        ("2_generate/digits/ddpm/recipe-guided/shard-00000.json", "generate"),
+        ("3_assemble/digits/real/manifest.json", "assemble"),
+        ("5_spectra/before/lite/manifest.json", "spectra_before"),
+        ("7_figures/esd.json", "figure"),
+        ("1_data/digits/train/provenance.json", None),
+        ("2_generate/digits/ddpm/quality.json", None),
+        ("7_figures/esd.provenance.json", None),
+    ],
+)
+def test_a_record_tells_its_job_by_its_place(place: str, stage: str | None) -> None:
+    job = job_of(place)
+    assert (job.stage if job else None) == stage
+
+
+def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results: Path) -> None:
+    project = results.parent
+    name = Path(results.name)
+    with pytest.raises(UserError, match=r"holds 3 results without .* run `weightscape adopt`"):
+        ownership.check_known(name, project, config())
+    for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
+        path = metadata(results, folder, kind)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"params": [repr(code_digest(STAGE[folder])), repr('{"a": 1}'), "2"]})
+    ownership.check_known(name, project, config())
+
+
+def metadata(results: Path, folder: str, kind: str = "metadata") -> Path:
+    """Where Snakemake keeps what it knows of a record."""
+    key = base64.urlsafe_b64encode(f"{results.name}/{folder}/manifest.json".encode()).decode()
+    return results.parent / ".snakemake" / kind / key
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"params": ["'other code'", repr('{"a": 1}')]},
+        {"params": [repr(code_digest("finetune")), repr('{"a": 2}')]},
+        {"params": []},
+        {},
+        [],
+        None,
+    ],
+)
+def test_results_over_the_metadata_of_others_are_refused(known: object, results: Path) -> None:
+    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
+    write_json(metadata(results, RUN), known)
+    with pytest.raises(UserError, match=rf"holds 1 results .* with that of others \(the first: {RUN}/manifest.json"):
+        ownership.check_known(Path(results.name), results.parent, config())
+
+
+def test_a_record_that_cannot_be_read_is_not_taken_for_that_of_others(results: Path) -> None:
+    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
+    (results / RUN / "manifest.json").write_text("{")
+    ownership.check_known(Path(results.name), results.parent, config())
+
+
+@pytest.mark.parametrize("measured", ["evaluation", "curvature"])
+def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str) -> None:
+    import yaml
+
+    from weightscape.study.jobs import expected
+
+    config = yaml.safe_load((ROOT / "config.yaml").read_text())
+    seeds = config["study"]["seeds"]
+    assert len(seeds) > 1
+    family = config["curvature"]["families"][0]
+    places = expected(config)
+    for dose in ("baseline", *config["families"][family]["doses"]):
+        for seed in seeds:
+            assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)
+
+
+@pytest.mark.parametrize(
+    ("place", "title", "file"),
+    [
+        ("results", "digits", None),
+        ("results", "renamed since", None),
+        ("elsewhere", "smoke", "smoke.yaml"),
+        ("results/studies/smoke", None, "smoke.yaml"),
+        ("elsewhere", None, None),
+        ("elsewhere", "theirs", "names no file"),
+        ("results/studies/theirs", None, "names no file"),
+    ],
+)
+def test_the_study_of_results_is_told_by_their_report_or_asked_for(
+    place: str, title: str | None, file: str | None, tmp_path: Path
+) -> None:
+    project = ROOT
+    full = tmp_path / "config.yaml"
+    full.write_bytes((project / "config.yaml").read_bytes())
+    (tmp_path / "workflow" / "studies").mkdir(parents=True)
+    (tmp_path / "workflow" / "studies" / "smoke.yaml").touch()
+    (tmp_path / place).mkdir(parents=True)
+    if title:
+        write_json(tmp_path / place / "8_report" / "manifest.json", {"settings": {"title": title}})
+    if file == "names no file":
+        with pytest.raises(UserError, match=r"is of the study 'theirs', of which .*studies has no file: name its file"):
+            study_file(tmp_path / place, full)
+    else:
+        expected = tmp_path / "workflow" / "studies" / file if file else None
+        assert study_file(tmp_path / place, full) == expected
+
+
+def test_changed_facts_of_a_record_are_tampering(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), "facts": {"accuracy": 0.999}})
+    assert found(results) == {f"{ITEMS}/manifest.json": "tampered", f"{RUN}/manifest.json": "stale"}
+
+
+@pytest.mark.parametrize("name", ["", "1_data/", "a" * 300, "1_data/" + "b" * 300, "a\0b", "\ud800", "a/" * 2000 + "b"])
+@pytest.mark.parametrize("part", ["inputs", "outputs"])
+def test_a_record_that_names_what_no_file_can_be_called_is_none(part: str, name: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {**read_json(path), part: {name: "0"}})
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+@pytest.mark.parametrize("name", ["**x", "[", "*", "~", "a\nb", "no such file"])
+def test_an_input_of_an_odd_name_is_only_missing(name: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    record = {key: value for key, value in read_json(path).items() if key != "digest"} | {"inputs": {name: "0"}}
+    write_json(path, {**record, "digest": digest(record)})
+    assert found(results)[name] == "missing"
+
+
+def test_a_title_that_no_file_can_be_called_names_no_study(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    write_json(tmp_path / "results/8_report/manifest.json", {"settings": {"title": "a" * 300}})
+    with pytest.raises(UserError, match="name its file by --configfile"):
+        study_file(tmp_path / "results", ROOT / "config.yaml")
+
+
+@pytest.mark.parametrize("part", ["inputs", "code", "digest"])
+def test_a_record_without_a_part_is_none(part: str, results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    write_json(path, {key: value for key, value in read_json(path).items() if key != part})
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+def test_a_record_with_nan_is_tampered(results: Path) -> None:
+    path = results / ITEMS / "manifest.json"
+    path.write_text(path.read_text().replace('"a": 1', '"a": NaN'))
+    assert found(results)[f"{ITEMS}/manifest.json"] == "tampered"
+
+
+def test_strangers_beside_the_stages_are_extra(results: Path) -> None:
+    (results / "claims.csv").write_text("")
+    (results / "9_new").mkdir()
+    (results / "logs").mkdir()
+    (results / "rules.dot").write_text("")
+    assert found(results) == {"claims.csv": "extra", "9_new": "extra"}
+
+
+@pytest.mark.parametrize(("keep", "seed", "said"), [("all", 0, "missing"), ("seed0", 0, "missing"), ("none", 0, None)])
+def test_weights_that_were_dropped_on_purpose_are_not_missing(
+    keep: str, seed: int, said: str | None, tmp_path: Path
+) -> None:
+    folder = tmp_path / RUN
+    weights = [folder / f"{name}.safetensors" for name in ("initial", "after")]
+    history = folder / "history.parquet"
+    folder.mkdir(parents=True)
+    for path in (*weights, history):
+        path.write_text("made")
+    write_record(
+        folder, stage="finetune", settings={}, code=code_digest("finetune"), inputs=[], outputs=[*weights, history]
+    )
+    config = {"study": {"keep_weights": keep, "seeds": [seed]}}
+    for path in weights:
+        path.unlink()
+    results = read_results(tmp_path)
+    kinds = {f.place.rpartition("/")[2]: f.kind for f in verify(results, config) if f.kind != "stale"}
+    assert kinds == (dict.fromkeys(("initial.safetensors", "after.safetensors"), said) if said else {})
+    assert results.dropped == ([] if said else [f"{RUN}/manifest.json"])
+    history.write_text("other")
+    assert {f.kind for f in verify(read_results(tmp_path), config)} >= {"tampered"}
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"versions": [1]}', '{"versions": {"numpy": 1}}', '{"versions"', None])
+def test_a_broken_provenance_is_told_and_stops_nothing(content: str | None, results: Path, tmp_path: Path) -> None:
+    path = results / RUN / "provenance.json"
+    path.unlink() if content is None else path.write_text(content)
+    lock = tmp_path / "lock"
+    lock.write_text("numpy==0.1\n")
+    notes = other_versions(read_results(results), lock)
+    assert "2 results were made with numpy" in notes[0]
+    assert "1 results have no provenance that can be read" in notes[1] and str(path) in notes[1]
+
+
+def test_a_measure_of_other_weights_is_stale_though_both_were_dropped(results: Path) -> None:
+    made(results, f"{RUN}/evaluation", "evaluate", [f"{RUN}/result.bin"])
+    (results / RUN / "result.bin").unlink()
+    assert found(results) == {f"{RUN}/result.bin": "missing"}
+    (results / RUN / "result.bin").write_text("trained again, otherwise")
+    write_record(
+        results / RUN,
+        stage="finetune",
+        settings={"a": 1},
+        code=code_digest("finetune"),
+        inputs=[results / ITEMS / "result.bin"],
+        outputs=[results / RUN / "result.bin"],
+    )
+    (results / RUN / "result.bin").unlink()
+    assert found(results) == {f"{RUN}/result.bin": "missing", f"{RUN}/evaluation/manifest.json": "stale"}
+
+
+def test_a_source_that_the_study_does_not_have_any_more_is_not_missing(results: Path) -> None:
+    (results / SPLIT / "manifest.json").unlink()
+    (results / SPLIT / "result.bin").unlink()
+    (results / SPLIT / "provenance.json").unlink()
+    assert found(results) == {f"{SPLIT}/result.bin": "missing"}  # whose it was, nobody knows
+    study = [f"{ITEMS}/manifest.json", f"{RUN}/manifest.json"]
+    missing = {finding.place for finding in verify(read_results(results), config(), study) if finding.kind == "missing"}
+    assert missing == set()
+    with_split = [*study, f"{SPLIT}/manifest.json"]
+    findings = verify(read_results(results), config(), with_split)
+    assert [finding.place for finding in findings if finding.kind == "missing"] == [f"{SPLIT}/manifest.json"]

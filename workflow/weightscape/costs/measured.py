@@ -1,0 +1,117 @@
+"""What finished runs took per image, by their records: rates of devices to take in place of those that are assumed.
+
+A pilot of a few short runs on the machines that a study will use tells what they reach with its networks. Each rate is
+the median over the jobs of (operations as `costs` counts them) / (wall seconds): jobs that were interrupted, and a
+first one that compiles, do not carry it. Start-up is part of what is measured, so that pilots should be no shorter
+than a minute a job.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+from weightscape.costs import generation, stages
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json
+from weightscape.provenance.records import read_provenance
+
+Record = Mapping[str, Any]
+
+
+class Measured(NamedTuple):
+    """Operations and seconds of one job, and the images that it showed or made (0 for spectra)."""
+
+    what: str
+    operations: float
+    seconds: float
+    images: int
+
+
+def calibrated(assumed: Record, root: Path) -> tuple[dict[str, Any], list[str]]:
+    """The assumptions with the rates that the jobs below `root` reached, and a line on each of these."""
+    gpu, cpu = dict(assumed["gpu"]), dict(assumed["cpu"])
+    try:
+        trained, sampled, spectra = list(_trained(root)), list(_sampled(root)), list(_spectra(root, cpu))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise UserError(f"{root} holds records that this project did not write: name another folder") from None
+    lines = []
+    if trained:
+        rate, text = _reached(trained, root)
+        ratio = rate / (gpu["peak_tflops"] * 1e12) / gpu["training_use"]
+        gpu |= {name: ratio * gpu[name] for name in ("training_use", "inference_use")}
+        lines.append(f"Training is measured: {text}; inference is taken to change by as much.")
+    if sampled:
+        rate, text = _reached(sampled, root)
+        gpu["sampling_use"] = rate / (gpu["peak_tflops"] * 1e12)
+        lines.append(f"Sampling is measured: {text}.")
+    if spectra:
+        ratio = median(job.operations / job.seconds for job in spectra)  # seconds as assumed over seconds as measured
+        cpu |= {name: ratio * cpu[name] for name in ("gflops", "eigen_gflops")}
+        lines.append(f"Spectra are measured: {ratio:.2f} times as fast as assumed, the median of {len(spectra)} jobs.")
+    if not lines:
+        raise UserError(f"{root} holds no finished runs: name the results folder of a study that was run")
+    return {**assumed, "gpu": gpu, "cpu": cpu}, lines
+
+
+def _reached(jobs: list[Measured], root: Path) -> tuple[float, str]:
+    """Operations per second, and this in words with the milliseconds per image of each network or recipe."""
+    rate = median(job.operations / job.seconds for job in jobs)
+    names = dict.fromkeys(job.what for job in jobs)
+    took = {name: median(1e3 * job.seconds / job.images for job in jobs if job.what == name) for name in names}
+    each = ", ".join(f"{name} {value:.3g} ms per image" for name, value in took.items())
+    return rate, f"{rate / 1e12:.3g} TFLOP/s, the median of {len(jobs)} jobs in {root} ({each})"
+
+
+def _trained(root: Path) -> Iterator[Measured]:
+    for path, record, seconds in _finished(root, "4_finetune/*/*/*/*/seed*/manifest.json"):
+        training, shown = record["settings"]["training"], _shown(record)
+        net = _network(record)
+        operations = generation.BACKWARD * net.operations * shown
+        if training["steps"]:
+            yield Measured(path.parts[-5], operations, seconds, shown)
+
+
+def _shown(record: Record) -> int:
+    training = record["settings"]["training"]
+    return int(training["steps"] * training["batch_size"])
+
+
+def _network(record: Record) -> stages.Network:
+    settings = record["settings"]
+    return stages.network_of(settings["model"], settings["input"]["size"], record["facts"]["classes"])
+
+
+def _sampled(root: Path) -> Iterator[Measured]:
+    """Jobs of pipelines of diffusers; the small model that is trained here costs next to nothing."""
+    for _, record, seconds in _finished(root, "2_generate/*/*/recipe-*/shard-*.json"):
+        settings, images = record["settings"], _made(record["facts"])
+        pipeline = settings.get("pipeline")
+        if pipeline is not None and images:
+            strength = pipeline["strength"] if settings["kind"] == "image_to_image" else 1.0
+            steps = round(pipeline["steps"] * strength)
+            each = generation.pipeline_operations(pipeline["size"], steps, settings["guidance"] > 1)
+            yield Measured(settings["recipe"], images * each, seconds, images)
+
+
+def _made(facts: Record) -> int:
+    """Images that were sampled, be they kept or left out by the safety checker or the gate."""
+    passed_on = facts["gate"]["images"] if "gate" in facts else facts["images"]
+    return int(passed_on + facts.get("refused_by_safety_checker", 0))
+
+
+def _spectra(root: Path, cpu: Record) -> Iterator[Measured]:
+    """`operations` are the seconds that the shapes and the assumed rates give."""
+    for path, _, seconds in _finished(root, "5_spectra/*/*/*/*/seed*/manifest.json"):
+        run = root / "4_finetune" / path.parent.relative_to(root / "5_spectra") / "manifest.json"
+        if run.is_file():
+            yield Measured("spectra", stages.spectra_seconds(_network(read_json(run)), cpu), seconds, 0)
+
+
+def _finished(root: Path, pattern: str) -> Iterator[tuple[Path, Record, float]]:
+    """Records of jobs below `root`, with their wall seconds."""
+    for path in sorted(root.glob(pattern)):
+        name = "provenance.json" if path.name == "manifest.json" else f"{path.stem}.provenance.json"
+        seconds = read_provenance(path.with_name(name)).get("wall_seconds")
+        if seconds is not None and not path.name.endswith("provenance.json"):
+            yield path, read_json(path), seconds

@@ -1,0 +1,68 @@
+"""Images that are decoded already, as numpy files: {train,test,ood-NAME}.images.npy and .labels.npy in one folder.
+
+Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes.txt`, if it is there, names the
+classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.data.pools import Pool
+from weightscape.errors import UserError
+
+CHANNELS = 4
+"""Red, green, blue and transparency."""
+
+
+def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
+    """The arrays called `name`; `classes` are those of the training part, and None finds them here."""
+    path = root / f"{name}.images.npy"
+    images, labels = _mapped(path), np.asarray(_mapped(root / f"{name}.labels.npy"))
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > CHANNELS):
+        raise UserError(
+            f"{path} must be uint8 [n, h, w] or [n, h, w, channels] with at most {CHANNELS} channels, got "
+            f"{images.dtype} {list(images.shape)}: save it so"
+        )
+    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+        raise UserError(f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.shape}")
+    if not images.size:
+        raise UserError(f"{path} holds no images: save some there")
+    listed = root / "classes.txt"
+    names = _names(listed) if listed.is_file() else classes or _numbers(labels, path)
+    if labels.max() >= len(names):
+        known = f"{listed} names" if listed.is_file() else f"the training part in {root} has"
+        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {known} {len(names)} classes")
+    return Pool(
+        labels.astype(np.int64),
+        names,
+        name=lambda row: f"{path.name}[{row}]",
+        pixels=lambda rows: np.asarray(_mapped(path)[rows]),
+    )
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
+
+
+def _numbers(labels: np.ndarray, path: Path) -> list[str]:
+    """Classes by number; labels are counts from 0, not identifiers."""
+    if labels.max() >= len(labels):
+        raise UserError(
+            f"the labels beside {path} go up to {labels.max()}, more than its {len(labels)} images: number the classes "
+            "from 0, or name them in classes.txt"
+        )
+    return [str(number) for number in range(labels.max() + 1)]
+
+
+def _mapped(path: Path) -> Any:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: correct `root`, or save the array there with numpy.save") from None
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError(f"{path} is not a whole numpy file ({error}): save it again") from None

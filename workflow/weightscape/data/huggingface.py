@@ -1,0 +1,164 @@
+"""Data sets of the Hugging Face library `datasets`: by hub id, or from a folder.
+
+A folder is what `save_to_disk` wrote, or files that `load_dataset` reads (parquet, or images with metadata). Columns
+name the image and its class; a further column may name the domain, of which one is chosen. Images are taken as
+encoded files, so that they are decoded, counted and refused as those of every other source.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.data.pools import Pool
+from weightscape.errors import UserError
+from weightscape.formats import cache
+
+ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
+"""Types of columns that `datasets.Image` reads: a file's bytes, its path, or both."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """A data set of the hub or of a folder; null for its only configuration and for the newest revision."""
+
+    path: str
+    configuration: str | None = None
+    revision: str | None = None
+
+
+def where(block: Mapping[str, Any]) -> Where:
+    """What a block of the config names."""
+    return Where(block["path"], block["configuration"], block["revision"])
+
+
+def loaded(where: Where, part: str, network: bool = False) -> Any:
+    """The part `part` of the data set; from the cache alone unless `network`."""
+    cache.set_up(network)
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    datasets.disable_progress_bars()
+    path = where.path
+    try:
+        if _saved(Path(path)):
+            return _part_of(datasets.load_from_disk(path), where, part)
+        return datasets.load_dataset(path, where.configuration, split=part, revision=where.revision)
+    except (OSError, ValueError, DatasetsError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path`, `configuration` and `parts`, "
+            "or let the rule `fetch` download it"
+        ) from None
+
+
+def _part_of(saved: Any, where: Where, part: str) -> Any:
+    """The part of what `save_to_disk` wrote; a single data set is the part that it was split off as, else `train`."""
+    import datasets
+
+    if where.configuration is not None:
+        raise UserError(
+            f"data set {where.path} was saved by save_to_disk, which keeps one configuration: set `configuration` to "
+            "null"
+        )
+    whole = isinstance(saved, datasets.DatasetDict)
+    parts = {str(name): one for name, one in saved.items()} if whole else {str(saved.split or "train"): saved}
+    if part not in parts:
+        raise UserError(f"data set {where.path} has no part {part!r}; it has {', '.join(parts)}: correct `parts`")
+    return parts[part]
+
+
+def _saved(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
+
+
+def part(where: Where, part: str, columns: dict[str, str | None], domain: str | None = None) -> Pool:
+    """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
+    source, path = loaded(where, part), where.path
+    _check_columns(source, path, columns)
+    image, label = str(columns["image"]), str(columns["label"])
+    _check_kinds(source, path, columns)
+    values, classes = _names(source, label, path)
+    rows = np.arange(len(source))
+    if domain is not None:
+        domains, known = _names(source, str(columns["domain"]), path)
+        if domain not in known:
+            raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(known)}: correct `domain`")
+        rows = np.flatnonzero(domains == known.index(domain))
+    import datasets
+
+    encoded = source.select_columns([image]).cast_column(image, datasets.Image(decode=False))
+    roots = [Path(path).resolve(), *(place.resolve() for place in cache.downloads())]
+    whole = Pool(
+        values,
+        classes,
+        name=lambda row: f"{path} {part}[{row}]",
+        encoded=lambda chosen: [_encoded(value, path, roots) for value in encoded[[int(row) for row in chosen]][image]],
+    )
+    return whole if domain is None else whole.take(rows)
+
+
+def domains(where: Where, part: str, columns: dict[str, str | None]) -> list[str]:
+    """The domains that one part holds."""
+    source = loaded(where, part)
+    _check_columns(source, where.path, columns)
+    values, known = _names(source, str(columns["domain"]), where.path)
+    return [known[value] for value in np.unique(values)]
+
+
+def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:
+    """The content of an image, or its file, which must lie in the data set's folder or in the cache."""
+    if value is None:
+        return b""
+    if value.get("bytes") is not None:
+        return value["bytes"]
+    file = Path(path, str(value["path"])).resolve()
+    if not any(file.is_relative_to(root) for root in roots):
+        raise UserError(f"data set {path} names the image {file}, outside of its folder: use only sets that you trust")
+    return str(file)
+
+
+def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> None:
+    for kind, name in columns.items():
+        if name is not None and name not in source.column_names:
+            known = ", ".join(source.column_names)
+            raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
+
+
+def _check_kinds(source: Any, path: str, columns: dict[str, str | None]) -> None:
+    """The image's column must hold images, or the bytes of files; those of class and domain one value per row."""
+    import datasets
+
+    for kind, name in columns.items():
+        feature = source.features[name] if name is not None else None
+        of_images = isinstance(feature, datasets.Image)
+        named = feature.dtype if isinstance(feature, datasets.Value) else type(feature).__name__
+        if kind == "image" and not (of_images or named in ENCODED):
+            raise UserError(f"data set {path} has {named} in the column {name!r}, not images: correct `columns.image`")
+        if kind != "image" and feature is not None and not isinstance(feature, datasets.Value | datasets.ClassLabel):
+            raise UserError(
+                f"data set {path} has {named} in the column {name!r}, not one name or number per image: correct "
+                f"`columns.{kind}`"
+            )
+
+
+def _names(source: Any, column: str, path: str) -> tuple[np.ndarray, list[str]]:
+    """A column as int64 labels, and the names that these stand for."""
+    import datasets
+
+    stored = source.select_columns([column]).with_format("arrow")[:][column]
+    feature = source.features[column]
+    classes = isinstance(feature, datasets.ClassLabel)
+    values = stored.to_numpy()
+    empty = np.asarray(stored.is_null()) | (values == -1 if classes else False)  # -1: the hub's parts without labels
+    if empty.any():
+        raise UserError(
+            f"data set {path} has {int(empty.sum())} of {len(values)} rows without a {column!r} (the first: "
+            f"{int(empty.argmax())}): use a part that has it, or remove those rows"
+        )
+    if classes:
+        return values.astype(np.int64), list(feature.names)
+    names, labels = np.unique(values.astype(str), return_inverse=True)
+    return labels.astype(np.int64), names.tolist()

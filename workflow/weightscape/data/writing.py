@@ -1,0 +1,265 @@
+"""From a pool to shards on disk in bounded memory: images are read, brought into one form and written part by part.
+
+Files are decoded by several processes at a time, of which each holds one batch. An image that cannot be read is
+named and left out, as long as their share stays within a limit; then an error names the first of them.
+"""
+
+import functools
+import math
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.data import corruptions, digits
+from weightscape.data.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
+from weightscape.data.pools import Pool
+from weightscape.errors import UserError
+from weightscape.formats.shards import (
+    ImageSet,
+    Room,
+    map_shard,
+    shard_names,
+    write_shard_in_parts,
+    write_shard_in_room,
+    write_shards,
+)
+from weightscape.progress import Progress
+from weightscape.provenance.records import read_record
+
+BATCH_BYTES = 4_000_000
+"""Pixels of one batch; a few batches per process are in memory."""
+AHEAD = 3
+"""Batches per process that are read before they are written."""
+WORTH = 1000
+"""Files from which on further processes are worth their start."""
+NAMED = 100
+"""Unreadable images whose names are recorded."""
+
+
+@dataclass
+class Reading:
+    """What became of a pool: counts per class, and the images that could not be read.
+
+    The limit is a share of `total`, the images of the whole set: in a small split one fault may be a large share.
+    """
+
+    total: int
+    limit: float
+    labels: list[np.ndarray] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    skipped: int = 0
+
+    def skip(self, name: str, reason: str) -> None:
+        """Note an unreadable image; too many of them are a `UserError`."""
+        self.skipped += 1
+        if len(self.unreadable) < NAMED:
+            self.unreadable[name] = reason
+        print(f"unreadable: {name}: {reason}", flush=True)
+        if self.skipped > self.limit * self.total:
+            raise UserError(
+                f"{self.skipped} of the {self.total} images of the set cannot be read, but `unreadable` is "
+                f"{self.limit}; the first is {next(iter(self.unreadable))} ({next(iter(self.unreadable.values()))}): "
+                "mend or remove them, or raise the limit"
+            )
+
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "skipped": self.skipped,
+            "of": self.total,
+            "limit": self.limit,
+            "names": dict(sorted(self.unreadable.items())),
+        }
+
+
+def write_pool(
+    folder: Path, pool: Pool, form: Form, shards: int, *, limit: float = 0.0, workers: int = 1
+) -> tuple[list[Path], Reading]:
+    """Write the images of a pool, in order, as `shards` nearly equal files; their paths and what became of them."""
+    count = len(pool.labels)
+    bounds = np.linspace(0, count, shards + 1).round().astype(int)
+    paths = [folder / name for name in shard_names(shards)]
+    reading = Reading(pool.whole or count, limit)
+    progress = Progress("data", count, "images")
+    many = pool.encoded is not None and workers > 1 and count >= WORTH
+    with ProcessPoolExecutor(workers, get_context("spawn")) if many else nullcontext() as executor:
+        for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
+            fill = functools.partial(
+                _filled,
+                pool=pool,
+                rows=np.arange(start, stop),
+                form=form,
+                reading=reading,
+                progress=progress,
+                executor=executor,
+                workers=workers,
+            )
+            if write_shard_in_room(path, stop - start, form.shape, fill) == 0 and stop > start:
+                raise UserError(f"not one image of {path.name} can be read: see the log for the reasons")
+    return paths, reading
+
+
+def _filled(
+    room: Room,
+    pool: Pool,
+    rows: np.ndarray,
+    form: Form,
+    reading: Reading,
+    progress: Progress,
+    executor: Executor | None,
+    workers: int,
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Put the images of some rows of a pool into a shard, in batches; where each begins there, and its labels."""
+    size = max(1, BATCH_BYTES // math.prod(form.shape))
+    for first, faults in _ahead(room, pool, rows, size, form, executor, AHEAD * workers):
+        batch = rows[first : first + size]
+        readable = np.ones(len(batch), bool)
+        for place, reason in faults:
+            readable[place] = False
+            reading.skip(pool.name(int(batch[place])), reason)
+        labels = pool.labels[batch][readable]
+        reading.labels.append(labels)
+        progress.advance(len(batch))
+        yield first, labels
+
+
+Faults = list[tuple[int, str]]
+"""Place in a batch, and reason, of each image that cannot be read."""
+
+
+def _ahead(
+    room: Room, pool: Pool, rows: np.ndarray, size: int, form: Form, executor: Executor | None, most: int
+) -> Iterator[tuple[int, Faults]]:
+    """The first row of each batch and its faults, in order, once its images lie in the shard.
+
+    With an executor at most `most` batches are read ahead, and whoever decodes an image also writes it: passing it to
+    another process costs a tenth of what decoding costs.
+    """
+    firsts = range(0, len(rows), size)
+    if executor is None or pool.encoded is None:
+        for first in firsts:
+            images, faults = _read(pool, rows[first : first + size], form)
+            room.put(first, images)
+            yield first, faults
+        return
+    waiting: deque[tuple[int, Future[Faults]]] = deque()
+    for first in firsts:
+        files = list(pool.encoded(rows[first : first + size]))
+        waiting.append((first, executor.submit(_decode_into, room, first, files, form)))
+        if len(waiting) >= most:
+            done, future = waiting.popleft()
+            yield done, future.result()
+    for done, future in waiting:
+        yield done, future.result()
+
+
+def _decode_into(room: Room, row: int, batch: list[bytes | str], form: Form) -> Faults:
+    """Decode a batch, and write what can be read into the shard from `row` on."""
+    images, faults = decode_many(batch, form)
+    room.put(row, images)
+    return faults
+
+
+def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults]:
+    if pool.pixels is not None:
+        return from_arrays(pool.pixels(batch), form), []
+    if pool.encoded is not None:
+        return decode_many(list(pool.encoded(batch)), form)
+    assert pool.picture is not None
+    images, faults = [], []
+    for place, row in enumerate(batch):
+        try:
+            images.append(from_picture(pool.picture(int(row)), form))
+        except (Unreadable, OSError, SyntaxError, ValueError) as error:
+            faults.append((place, str(error)))
+    return np.stack(images) if images else np.empty((0, *form.shape), np.uint8), faults
+
+
+CORRUPTED_AT_ONCE = 32
+"""Images that are corrupted in one piece, in float64."""
+
+
+def packaged(settings: dict[str, Any]) -> ImageSet:
+    """A split of the digits that come inside packages."""
+    rng = np.random.default_rng(settings["seed"])
+    if "ood" in settings:
+        return digits.uci(settings["ood"]["framing"], settings["ood"]["images"], rng)
+    source = digits.mnist()
+    return source.take(digits.split_rows(source.labels, settings["splits"], rng)[settings["split"]])
+
+
+def write_packaged(out: Path, settings: dict[str, Any]) -> tuple[list[Path], dict[str, Any]]:
+    """Write a split of packaged digits; its files and facts."""
+    content = packaged(settings)
+    paths = write_shards(out, content, settings["shards"])
+    return paths, _facts(content.labels, content.images.shape[1:], digits.CLASSES)
+
+
+def write_corrupted(out: Path, settings: dict[str, Any], test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
+    """Write corrupted test images, in pieces; each image draws its own randomness in turn."""
+    from weightscape.data.sources import corrupted_count
+
+    ood, rng = settings["ood"], np.random.default_rng(settings["seed"])
+    clean = [map_shard(path) for path in test]
+    available = sum(map(len, clean))
+    facts = read_record(test[0].parent / "manifest.json")["facts"]
+    unreadable = facts.get("unreadable", {}).get("skipped", 0)
+    count = min(corrupted_count(ood["images"], available + unreadable), available)
+    bounds = np.linspace(0, count, settings["shards"] + 1).round().astype(int)
+    paths = [out / name for name in shard_names(settings["shards"])]
+    labels = np.concatenate([part.labels for part in clean])[:count]
+    for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
+        pieces = (
+            ImageSet(corruptions.corrupt(np.asarray(piece.images), ood["kind"], ood["severity"], rng), piece.labels)
+            for piece in _between(clean, start, stop)
+        )
+        write_shard_in_parts(path, stop - start, clean[0].images.shape[1:], pieces)
+    return paths, _facts(labels, facts["shape"], facts["classes"])
+
+
+def _between(parts: list[ImageSet], start: int, stop: int) -> Iterator[ImageSet]:
+    """The images `start` to `stop` of the parts one after the other, in small pieces."""
+    first = 0
+    for part in parts:
+        low, high = max(start - first, 0), min(stop - first, len(part))
+        for at in range(low, high, CORRUPTED_AT_ONCE):
+            yield part.take(slice(at, min(at + CORRUPTED_AT_ONCE, high)))
+        first += len(part)
+
+
+def write_sourced(out: Path, settings: dict[str, Any], workers: int) -> tuple[list[Path], dict[str, Any]]:
+    """Write a split of a source of `datasets.sources`."""
+    from weightscape.data import sources, writing
+
+    block, seed = settings["block"], settings["seed"]
+    form = sources.form_of(block)
+    if "ood" in settings:
+        pool = sources.shifted(block, settings["ood"], seed)
+    else:
+        pool = sources.pool_of(block, settings["split"], settings["splits"], seed)
+    paths, reading = writing.write_pool(out, pool, form, settings["shards"], limit=block["unreadable"], workers=workers)
+    labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
+    facts = _facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
+    lost = [name for name, count in zip(pool.classes, facts["per_class"], strict=True) if not count]
+    if settings["split"] == "train" and lost:
+        raise UserError(
+            f"no image to train on of class {lost[0]!r} can be read ({len(lost)} of {len(pool.classes)} classes): mend "
+            "its files, or leave it out by `classes`"
+        )
+    return paths, facts
+
+
+def _facts(labels: np.ndarray, shape: Any, classes: list[str]) -> dict[str, Any]:
+    return {
+        "images": len(labels),
+        "shape": list(shape),
+        "classes": list(classes),
+        "per_class": np.bincount(labels, minlength=len(classes)).tolist(),
+    }

@@ -1,0 +1,189 @@
+"""Curvature of the loss at trained weights, from Hessian-vector products and without the Hessian.
+
+A product costs two backward passes (Pearlmutter 1994). Traces are Hutchinson's estimates: with entries of v drawn from
+{-1, 1}, v . Hv has the trace of H as its mean (Hutchinson 1990). The largest eigenvalue comes from Lanczos' recurrence
+without reorthogonalisation, which keeps three vectors: copies of converged eigenvalues may appear, wrong ones do not
+(Paige 1976).
+
+With normalisation layers, smaller weights alone raise the raw trace, so layers are also summed with the weight
+|w_l|^2 / d_l, which makes the sum independent of the scale of each layer (d_l weights w_l in layer l). Drawing the
+entries of layer l from {-s_l, s_l}, s_l^2 = |w_l|^2 / d_l, gives that sum as the mean of v . Hv, and makes every single
+sample independent of the layers' scales.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from weightscape.formats.shards import map_shard
+from weightscape.formats.tensors import read_tensors
+from weightscape.provenance.records import read_record
+from weightscape.seeds import seed as named_seed
+
+Vector = list[Tensor]
+Product = Callable[[Vector], Vector]
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Of the mean cross-entropy (nats) on one batch, with respect to all trainable parameters.
+
+    `trace` and `weighted_trace` have the standard error of their mean over the probes (nan for one probe).
+    `largest_eigenvalue` is a lower bound; an eigenvalue lies within `largest_eigenvalue_error` of it.
+    """
+
+    trace: float
+    trace_error: float
+    weighted_trace: float
+    weighted_trace_error: float
+    largest_eigenvalue: float
+    largest_eigenvalue_error: float
+    batch_loss: float
+
+    def as_dict(self) -> dict[str, float]:
+        """The fields by name."""
+        return asdict(self)
+
+
+def curvature(
+    model: nn.Module, inputs: Tensor, labels: Tensor, *, probes: int, iterations: int, batch_size: int, seed: int
+) -> Curvature:
+    """Measure the curvature at the model's weights, in evaluation mode.
+
+    `inputs` [n, c, h, w] as the network sees them, `labels` [n]; memory grows with `batch_size`, which changes no
+    result but its rounding. The same seed draws the same directions for every network of this shape.
+    """
+    model.eval()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    product, loss = hessian_products(model, parameters, inputs, labels, batch_size)
+    largest, error = largest_eigenvalue(product, parameters, iterations, seed)
+    trace, trace_error = _mean(traces(product, parameters, [1.0] * len(parameters), probes, seed))
+    weighted, weighted_error = _mean(traces(product, parameters, [_scale(p) for p in parameters], probes, seed))
+    return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss)
+
+
+def hessian_products(
+    model: nn.Module, parameters: list[nn.Parameter], inputs: Tensor, labels: Tensor, batch_size: int
+) -> tuple[Product, float]:
+    """The map v -> Hv of the mean loss over all inputs, and that loss. One batch keeps its graph between calls."""
+    shares = [len(part) / len(labels) for part in labels.split(batch_size)]
+    batches = list(zip(inputs.split(batch_size), labels.split(batch_size), shares, strict=True))
+
+    def gradient(x: Tensor, y: Tensor) -> tuple[Tensor, Vector]:
+        with sdpa_kernel(SDPBackend.MATH):  # the others cannot be differentiated twice
+            loss = F.cross_entropy(model(x), y)
+            return loss.detach(), list(torch.autograd.grad(loss, parameters, create_graph=True))
+
+    first, kept = gradient(*batches[0][:2])
+    losses = [first] + [F.cross_entropy(model(x), y).detach() for x, y, _ in batches[1:]]
+
+    def product(vector: Vector) -> Vector:
+        total = [torch.zeros_like(parameter) for parameter in parameters]
+        for x, y, share in batches:
+            slope = kept if len(batches) == 1 else gradient(x, y)[1]
+            along = torch.autograd.grad(slope, parameters, vector, retain_graph=len(batches) == 1, allow_unused=True)
+            for sum_, part in zip(total, along, strict=True):
+                if part is not None:  # the loss is linear in this parameter
+                    sum_.add_(part, alpha=share)
+        return total
+
+    return product, float(sum(share * loss for (_, _, share), loss in zip(batches, losses, strict=True)))
+
+
+def traces(product: Product, parameters: list[nn.Parameter], scales: list[float], probes: int, seed: int) -> np.ndarray:
+    """Hutchinson's samples of the sum of scale^2 times the trace of each parameter's block, float64 [probes]."""
+    samples = []
+    for probe in range(probes):
+        source = torch.Generator().manual_seed(named_seed("curvature", seed, "probe", probe))
+        vector = [_signs(parameter, source) * scale for parameter, scale in zip(parameters, scales, strict=True)]
+        samples.append(sum(_dot(v, h) for v, h in zip(vector, product(vector), strict=True)))
+    return np.array(samples)
+
+
+def largest_eigenvalue(
+    product: Product, parameters: list[nn.Parameter], iterations: int, seed: int
+) -> tuple[float, float]:
+    """The largest eigenvalue after Lanczos' iterations, and the norm of its residual."""
+    source = torch.Generator().manual_seed(named_seed("curvature", seed, "start"))
+    now = [torch.randn(parameter.shape, generator=source).to(parameter.device) for parameter in parameters]
+    size = _norm(now)
+    now = [part / size for part in now]
+    before, beta = [torch.zeros_like(part) for part in now], 0.0
+    diagonal, beside = [], []
+    for _ in range(min(iterations, sum(parameter.numel() for parameter in parameters))):
+        image = product(now)
+        diagonal.append(sum(_dot(a, b) for a, b in zip(image, now, strict=True)))
+        image = [h - diagonal[-1] * q - beta * p for h, q, p in zip(image, now, before, strict=True)]
+        beta = _norm(image)
+        beside.append(beta)
+        if beta <= 1e-6 * max(map(abs, diagonal)):  # the directions reached are closed under H
+            break
+        before, now = now, [part / beta for part in image]
+    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1))
+    return float(values[-1]), float(beside[-1] * abs(vectors[-1, -1]))
+
+
+def _signs(parameter: Tensor, source: torch.Generator) -> Tensor:
+    """Entries of -1 and 1, drawn on the CPU so that every device has the same."""
+    return (torch.randint(0, 2, parameter.shape, generator=source) * 2 - 1).to(parameter)
+
+
+def _scale(parameter: Tensor) -> float:
+    """|w| / sqrt(d) of a matrix or filter; 0 for biases and normalisation."""
+    return _norm([parameter.detach()]) / parameter.numel() ** 0.5 if parameter.ndim > 1 else 0.0
+
+
+def _dot(a: Tensor, b: Tensor) -> float:
+    return float((a.double() * b.double()).sum())
+
+
+def _norm(vector: Vector) -> float:
+    return sum(_dot(part, part) for part in vector) ** 0.5
+
+
+def _mean(samples: np.ndarray) -> tuple[float, float]:
+    """The mean over probes and its standard error."""
+    error = float(samples.std(ddof=1)) / len(samples) ** 0.5 if len(samples) > 1 else float("nan")
+    return float(samples.mean()), error
+
+
+def fixed_batch(shards: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`count` images of the training set (all, if it has fewer) and their labels, drawn by `seed`."""
+    parts = [map_shard(path) for path in shards]
+    sizes = np.array([len(part.labels) for part in parts])
+    rows = np.sort(np.random.default_rng(seed).permutation(sizes.sum())[:count])
+    part_of = np.searchsorted(np.cumsum(sizes), rows, side="right")
+    row_of = rows - (np.cumsum(sizes) - sizes)[part_of]
+    images = np.stack([parts[part].images[row] for part, row in zip(part_of, row_of, strict=True)])
+    return images, np.array([parts[part].labels[row] for part, row in zip(part_of, row_of, strict=True)])
+
+
+def measured(run: Path, shards: list[Path], settings: dict[str, Any], device: Any) -> dict[str, float]:
+    """The curvature at one run's weights."""
+    import torch
+
+    from weightscape.finetune.curvature import curvature
+    from weightscape.networks import building
+
+    options = settings["curvature"]
+    images, labels = fixed_batch(shards, options["images"], settings["seed"])
+    classes = read_record(run / "manifest.json")["facts"]["classes"]
+    model = building.network(settings["model"], classes)
+    building.load_weights(model, read_tensors(run / "after.safetensors"))
+    model = building.prepared(model, device)
+    inputs = building.as_input(building.as_unit(torch.from_numpy(images).to(device)), settings["input"])
+    found = curvature(
+        model,
+        inputs,
+        torch.from_numpy(labels).long().to(device),
+        **{name: options[name] for name in ("probes", "iterations", "batch_size")},
+        seed=settings["seed"],
+    )
+    return found.as_dict()

@@ -1,0 +1,119 @@
+"""Metrics of predictions: accuracy, negative log-likelihood, Brier score, calibration error, with intervals.
+
+All take logits [n, classes] and labels [n]; natural logarithms. The calibration error is the L1 gap between confidence
+and accuracy over bins, weighted by their counts: bins of equal width (Guo et al. 2017, arXiv 1706.04599, eq. 3) or of
+equal counts (`adaptive_ece`; Nguyen & O'Connor 2015, arXiv 1508.05154). Intervals are percentiles of a bootstrap over
+images: they say what another test set of this size would give, not what another run would.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+
+INTERVAL = (2.5, 97.5)
+"""Percentiles of the bootstrap."""
+BLOCK = 100
+"""Resamples at a time, which bounds the memory."""
+
+
+def metrics(
+    logits: np.ndarray, labels: np.ndarray, bins: int, draws: int = 0, seed: int = 0
+) -> dict[str, float | list[float]]:
+    """Accuracy in [0, 1], NLL in nats, Brier score in [0, 2], calibration errors in [0, 1], images.
+
+    `class_accuracy` has one value per class (nan without images), `worst_class_accuracy` is the least of them. With
+    `draws` of the bootstrap, accuracy, nll, brier and ece also have `_low` and `_high`.
+    """
+    log_p = log_softmax(logits.astype(np.float64), axis=1)
+    classes = log_p.shape[1]
+    right = log_p.argmax(1) == labels
+    confidence = np.exp(log_p.max(1))
+    each = {
+        "accuracy": right.astype(np.float64),
+        "nll": -log_p[np.arange(len(labels)), labels],
+        "brier": ((np.exp(log_p) - np.eye(classes)[labels]) ** 2).sum(1),
+    }
+    count = np.bincount(labels, minlength=classes)
+    with np.errstate(invalid="ignore"):
+        by_class = np.bincount(labels, weights=right, minlength=classes) / count
+    values: dict[str, Any] = {
+        **{name: float(value.mean()) for name, value in each.items()},
+        "ece": calibration_error(confidence, right, bins),
+        "adaptive_ece": adaptive_error(confidence, right, bins),
+        "worst_class_accuracy": float(np.nanmin(by_class)),
+        "class_accuracy": [float(value) if n else None for value, n in zip(by_class, count, strict=True)],
+        "images": len(labels),
+    }
+    return values | _intervals(each, confidence, right, bins, draws, seed) if draws else values
+
+
+def _bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
+    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
+    """Expected calibration error with `bins` equal-width bins on (0, 1]."""
+    gap = np.bincount(_bin_of(confidence, bins), weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def adaptive_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
+    """Expected calibration error with `bins` bins of equal counts (up to one image), in order of confidence."""
+    gap = np.bincount(_ranked_bin_of(confidence, bins), weights=right - confidence, minlength=bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def _ranked_bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
+    place = np.empty(len(confidence), int)
+    for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), bins)):
+        place[rows] = number
+    return place
+
+
+def _intervals(
+    each: Mapping[str, np.ndarray], confidence: np.ndarray, right: np.ndarray, bins: int, draws: int, seed: int
+) -> dict[str, float]:
+    """Bootstrap over images: resamples as counts [BLOCK, n] at a time, so that each mean is one product.
+
+    The bins of the adaptive error are those of the whole sample.
+    """
+    n = len(right)
+    rng = np.random.default_rng(seed)
+    places = {"ece": _bin_of(confidence, bins), "adaptive_ece": _ranked_bin_of(confidence, bins)}
+    gaps = {name: np.zeros((n, bins)) for name in places}
+    for name, place in places.items():
+        gaps[name][np.arange(n), place] = right - confidence
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in [*each, *gaps]}
+    for start in range(0, draws, BLOCK):
+        counts = rng.multinomial(n, np.full(n, 1 / n), min(BLOCK, draws - start)).astype(np.float64)
+        for name, value in each.items():
+            samples[name].append(counts @ value / n)
+        for name, value in gaps.items():
+            samples[name].append(np.abs(counts @ value).sum(1) / n)
+    ends = {}
+    for name, sample in samples.items():
+        ends[f"{name}_low"], ends[f"{name}_high"] = (float(e) for e in np.percentile(np.concatenate(sample), INTERVAL))
+    return ends
+
+
+def predict(forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int) -> np.ndarray:
+    """Logits float32 of uint8 images [n, c, h, w], batch by batch."""
+    return np.concatenate([forward(images[start : start + batch]) for start in range(0, len(images), batch)])
+
+
+def forward_of(model: Any, input_settings: Mapping[str, Any], device: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """The network as a function from uint8 images to logits, in evaluation mode."""
+    import torch
+
+    from weightscape.networks.building import as_input, as_unit
+
+    model.eval()
+
+    def forward(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            x = as_input(as_unit(torch.from_numpy(images).to(device)), input_settings)
+            return model(x).float().cpu().numpy()
+
+    return forward

@@ -1,0 +1,225 @@
+"""What reaches a network in training, measured on the tensors that are trained on.
+
+A `Witness` hooks the network: what enters it is compared with the stored images, what each dropout lets through with
+what entered it, in training and in evaluation mode. The augmenter and the config do not report on themselves.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from weightscape.finetune.decay import DECAYS
+from weightscape.formats.shards import picture
+from weightscape.networks.building import as_input, as_unit, head_name
+from weightscape.networks.dropout_places import DROPOUTS
+
+CHANGED = 1e-4
+"""Least mean absolute change of an input (in normalised units) that counts as a changed image."""
+
+
+class Witness:
+    """Counts, during training steps, what reaches the network; `watch` before each step names the stored images."""
+
+    def __init__(
+        self, model: nn.Module, input_settings: Mapping[str, Any], sources: int, real: frozenset[int] = frozenset()
+    ) -> None:
+        """`sources` is the number of different images that the item list refers to; `real` are the digests of the real
+        training images, where some of the list are none.
+        """
+        self.input_settings = input_settings
+        self.stored: Tensor | None = None
+        first = next(model.parameters())
+        self.device = first.device
+        self.counts: dict[str, Tensor] = {}
+        self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
+        self.evaluating = False
+        self._pooled: Tensor | None = None
+        self.real = real
+        self.pictures: dict[str, set[int]] = {"real": set(), "others": set()}
+        self.modules: dict[str, float] = {}
+        modules = dict(model.named_modules())
+        model.register_forward_pre_hook(self._see_input)
+        for name, module in modules.items():
+            if isinstance(module, nn.Dropout) and module.p > 0:
+                self.modules[name] = module.p
+                module.register_forward_hook(self._see_dropout(_place(name), name))
+            elif type(module).__name__ == "DropPath":
+                block = modules[name.rpartition(".")[0]]
+                rate: Any = module.drop_prob
+                if rate and getattr(block, "has_skip", True):  # without a skip there is no branch to drop
+                    self.modules[name] = float(rate)
+                module.register_forward_hook(self._see_path(name))
+        children = dict(model.named_children())
+        if "global_pool" in children:  # some networks drop by a function between the last layer and the head
+            after = list(children)[list(children).index("global_pool") :]
+            for name in after:
+                if name != head_name(model):
+                    children[name].register_forward_hook(self._see_pooled)
+            modules[head_name(model)].register_forward_pre_hook(self._see_head)
+
+    def watch(self, stored: Tensor | None, origins: Tensor | None = None) -> None:
+        """Compare the next forward pass with these stored uint8 images; None looks away."""
+        self.stored = stored
+        if stored is not None and origins is not None:
+            for image, origin in zip(stored.cpu().numpy(), origins.tolist(), strict=True):
+                self.pictures["others" if origin else "real"].add(picture(image))
+
+    def count_operations(self, seen: Tensor, without: Mapping[str, Tensor]) -> None:
+        """Compare augmented images [n, c, h, w] with the same images without each of the policy's operations."""
+        for name, other in without.items():
+            change = (
+                (as_input(seen, self.input_settings) - as_input(other, self.input_settings)).abs().mean(dim=(1, 2, 3))
+            )
+            self.count(**{f"operation {name}": (change > CHANGED).sum(), f"operation {name} of": len(change)})
+
+    def count(self, **amounts: Tensor | float) -> None:
+        """Add to the counts, without waiting for the device."""
+        kind = torch.float32 if self.device.type == "mps" else torch.float64
+        for name, amount in amounts.items():
+            added = torch.as_tensor(amount, dtype=kind, device=self.device)
+            self.counts[name] = self.counts[name] + added if name in self.counts else added
+
+    def count_items(self, origins: Tensor, sources: Tensor, changed_labels: Tensor) -> None:
+        """Add one step's items: their origins (0 real, 1 further real, 2 synthetic) and which images they are."""
+        self.drawn[sources] = True
+        self.count(
+            updates=1,
+            items=len(origins),
+            extra=(origins == 1).sum(),
+            synthetic=(origins == 2).sum(),
+            changed_labels=changed_labels.sum(),
+        )
+
+    def look_at_evaluation(self, model: nn.Module, stored: Tensor) -> None:
+        """One pass in evaluation mode, in which nothing may be dropped."""
+        training = model.training
+        model.eval()
+        self.evaluating = True
+        self.watch(stored)
+        with torch.inference_mode():
+            model(as_input(as_unit(stored), self.input_settings))
+        self.watch(None)
+        self.evaluating = False
+        self.count(evaluations=1)
+        model.train(training)
+
+    def _see_input(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if self.stored is None or self.evaluating:
+            return
+        with torch.no_grad():
+            plain = as_input(as_unit(self.stored), self.input_settings)
+            each = (inputs[0] - plain).abs().mean(dim=(2, 3))
+            spread = torch.tensor(self.input_settings["std"], device=each.device)
+            change = each.mean(1)
+        self.count(
+            images=len(change),
+            changed_images=(change > CHANGED).sum(),
+            change=change.sum(),
+            pixel_change=(each * spread).mean(1).sum(),
+        )
+
+    def _count_dropped(self, place: str, alive: Tensor, passed: Tensor, module: str = "") -> None:
+        mode = f"{place}_evaluation" if self.evaluating else place
+        entered, dropped = alive.sum(), (alive & ~passed).sum()
+        self.count(**{f"{mode}_alive": entered, f"{mode}_dropped": dropped})
+        if module and not self.evaluating:
+            self.count(**{f"module {module} alive": entered, f"module {module} dropped": dropped})
+
+    def _see_dropout(self, place: str, name: str) -> Any:
+        def see(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if self.stored is not None:
+                self._count_dropped(place, inputs[0].detach() != 0, output.detach() != 0, name)
+
+        return see
+
+    def _see_path(self, name: str) -> Any:
+        def see(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if self.stored is not None:
+                entered, left = inputs[0].detach().flatten(1).any(1), output.detach().flatten(1).any(1)
+                self._count_dropped("path", entered, left, name)
+
+        return see
+
+    def _see_pooled(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+        self._pooled = output.detach() if self.stored is not None else None
+
+    def _see_head(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if self._pooled is not None and self._pooled.flatten(1).shape == inputs[0].flatten(1).shape:
+            self._count_dropped("head", self._pooled.flatten(1) != 0, inputs[0].detach().flatten(1) != 0)
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        pictures = {name: sorted(numbers) for name, numbers in self.pictures.items()}
+        return {"counts": self.counts, "drawn": self.drawn, "pictures": pictures}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.counts = dict(state["counts"])
+        self.drawn = state["drawn"]
+        self.pictures = {name: set(numbers) for name, numbers in state["pictures"].items()}
+
+    def report(self) -> dict[str, Any]:
+        """Shares over all watched steps, the number of updates, and how much a step of decay moved the weights.
+
+        `dropout_modules` has, for each module that should drop, its `rate`, and of what entered it the number
+        (`entered`) and the share that it dropped (`dropped`); `operations` the share of the images that each operation
+        of a policy of several changed.
+        """
+        seen = {name: value.item() for name, value in self.counts.items()}
+
+        def share(part: str, whole: str) -> float:
+            return seen.get(part, 0.0) / seen[whole] if seen.get(whole) else 0.0
+
+        rates = {}
+        for place in DROPOUTS:
+            rates[f"{place}_entered"] = seen.get(f"{place}_alive", 0.0)
+            rates[f"{place}_drop_rate"] = share(f"{place}_dropped", f"{place}_alive")
+            evaluation = f"{place}_evaluation"
+            rates[f"{place}_drop_rate_evaluation"] = share(f"{evaluation}_dropped", f"{evaluation}_alive")
+        return {
+            "updates": seen.get("updates", 0.0),
+            "skipped_updates": seen.get("skipped_updates", 0.0),
+            "items_drawn": seen.get("items", 0.0),
+            "evaluations": seen.get("evaluations", 0.0),
+            "unique_images": int(self.drawn.sum()),
+            "images_watched": seen.get("images", 0.0),
+            "changed_images": share("changed_images", "images"),
+            "mean_input_change": share("change", "images"),
+            "mean_pixel_change": share("pixel_change", "images"),
+            "changed_labels": share("changed_labels", "items"),
+            "synthetic_share": share("synthetic", "items"),
+            "extra_share": share("extra", "items"),
+            "copied_images": self._copied(),
+            **rates,
+            **{name: share(name, "decay_looks") for name in DECAYS},
+            "dropout_modules": {
+                name: {
+                    "rate": rate,
+                    "entered": seen.get(f"module {name} alive", 0.0),
+                    "dropped": share(f"module {name} dropped", f"module {name} alive"),
+                }
+                for name, rate in self.modules.items()
+            },
+            "operations": {
+                name.removeprefix("operation "): share(name, f"{name} of")
+                for name in seen
+                if name.startswith("operation ") and not name.endswith(" of")
+            },
+        }
+
+    def _copied(self) -> float:
+        """The share of the synthetic and further images, as they were trained on, that are real training images."""
+        others = self.pictures["others"]
+        return len(others & (self.real | self.pictures["real"])) / len(others) if others else 0.0
+
+
+def _place(name: str) -> str:
+    """The place of a dropout module, from timm's names."""
+    last = name.rpartition(".")[2]
+    if last == "block_dropout":
+        return "block"
+    if last == "attn_drop":
+        return "attention"
+    return "mlp" if last == "proj_drop" or ".mlp." in f".{name}." else "head"

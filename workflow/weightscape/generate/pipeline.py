@@ -1,0 +1,155 @@
+"""Images from a text-to-image or image-to-image pipeline of diffusers, by hub id (from the cache) or from a folder.
+
+An image depends on (pipeline, class, guidance, index) alone: each has its own source of noise, prompt and, for
+variations, real image; its batch decides no more than the rounding of sums. Weights are safetensors; the safety
+checker is on or off as the settings say, and images that it blackens are left out and counted.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from weightscape.data.decoding import Form, from_picture
+from weightscape.errors import UserError
+from weightscape.formats import cache
+from weightscape.formats.shards import ImageSet
+from weightscape.generate import requests
+
+SPECIAL = 8
+"""Words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown."""
+
+TEXT, VARIATION = "text_to_image", "image_to_image"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What images are made of: names of the classes, guidance, seed, and for variations the real training images."""
+
+    classes: Sequence[str]
+    guidance: float
+    seed: int
+    real: ImageSet | None = None
+
+
+def load(settings: Mapping[str, Any], kind: str, device: torch.device) -> Any:
+    """The pipeline on its device. float16 is for devices that compute in it: on a CPU float32 takes its place."""
+    cache.set_up()
+    import diffusers
+
+    name = {TEXT: "AutoPipelineForText2Image", VARIATION: "AutoPipelineForImage2Image"}[kind]
+    dtype = torch.float32 if device.type == "cpu" else getattr(torch, settings["dtype"])
+    unchecked = {} if settings["safety_checker"] else {"safety_checker": None, "requires_safety_checker": False}
+    try:
+        pipe = getattr(diffusers, name).from_pretrained(
+            settings["model"],
+            revision=settings["revision"],
+            variant=settings["variant"],
+            torch_dtype=dtype,
+            use_safetensors=True,
+            **unchecked,
+        )
+        if settings["scheduler"] != "default":
+            pipe.scheduler = getattr(diffusers, settings["scheduler"]).from_config(pipe.scheduler.config)
+    except Exception as error:  # the loaders raise errors of many kinds at broken folders
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"pipeline {settings['model']} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
+            "safetensors weights, and let the rule `fetch` download it"
+        ) from None
+    _add_lora(pipe, settings["lora"])
+    # transformers makes one of two special tokens, without a word, where the files are missing
+    if not any("tokenizer" in name and part and len(part) > SPECIAL for name, part in pipe.components.items()):
+        raise UserError(f"pipeline {settings['model']} has no tokenizer for its prompts: name a whole one")
+    if settings["safety_checker"] and getattr(pipe, "safety_checker", None) is None:
+        raise UserError(f"pipeline {settings['model']} has no safety checker: set pipeline.safety_checker to false")
+    pipe.set_progress_bar_config(disable=True)
+    return pipe.to(device)
+
+
+def _add_lora(pipe: Any, folder: str | None) -> None:
+    """LoRA weights of a folder on top of the pipeline's own."""
+    if folder is None:
+        return
+    try:
+        pipe.load_lora_weights(folder, use_safetensors=True)
+    except Exception as error:  # weights of another network raise errors of many kinds
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(
+            f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({reason}): name a folder that "
+            "save_lora_weights wrote for this pipeline"
+        ) from None
+
+
+def sample(
+    pipe: Any, settings: Mapping[str, Any], asked: Asked, members: Sequence[tuple[int, int]], form: Form
+) -> Iterator[tuple[ImageSet, np.ndarray, int]]:
+    """Batch by batch: the images of the asked (label, index), their indices, and how many the checker refused."""
+    for start in range(0, len(members), settings["batch_size"]):
+        batch = members[start : start + settings["batch_size"]]
+        pictures, refused = _made(pipe, settings, asked, batch)
+        kept = [place for place in range(len(batch)) if not refused[place]]
+        images = [from_picture(pictures[place], form) for place in kept]
+        labels, indices = (np.array([batch[place][k] for place in kept], np.int64) for k in (0, 1))
+        yield (
+            ImageSet(np.stack(images) if images else np.empty((0, *form.shape), np.uint8), labels),
+            indices,
+            sum(refused),
+        )
+
+
+def _made(
+    pipe: Any, settings: Mapping[str, Any], asked: Asked, batch: Sequence[tuple[int, int]]
+) -> tuple[list[Any], list[bool]]:
+    """PIL images of one batch, and which of them the safety checker refused."""
+    options: dict[str, Any] = {"height": settings["size"], "width": settings["size"]}
+    if asked.real is not None:
+        options = {"image": _sources(asked, batch, settings["size"]), "strength": settings["strength"]}
+    try:
+        answer = pipe(
+            prompt=[
+                requests.prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch
+            ],
+            negative_prompt=[settings["negative_prompt"]] * len(batch),
+            guidance_scale=asked.guidance,
+            num_inference_steps=settings["steps"],
+            generator=[torch.Generator().manual_seed(requests.noise_seed(asked.seed, *one)) for one in batch],
+            output_type="pil",
+            **options,
+        )
+    except (ValueError, IndexError) as error:  # so do schedulers and pipelines refuse their arguments
+        raise UserError(
+            f"pipeline {settings['model']} makes no images with {settings['steps']} steps of its scheduler "
+            f"{type(pipe.scheduler).__name__} at {settings['size']} px ({' '.join(str(error).split())[:200]}): change "
+            "generate.pipeline.steps, scheduler or size"
+        ) from None
+    flagged = getattr(answer, "nsfw_content_detected", None)
+    return answer.images, [bool(flag) for flag in flagged] if flagged else [False] * len(batch)
+
+
+def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[Any]:
+    """The real images that variations start from, as PIL images at the pipeline's size."""
+    from PIL import Image
+
+    assert asked.real is not None
+    pictures = []
+    for label, index in batch:
+        rows = np.flatnonzero(asked.real.labels == label)
+        if not len(rows):
+            raise UserError(f"class {asked.classes[label]!r} has no real training image to vary: check the data set")
+        array = np.asarray(asked.real.images[requests.source_row(rows.tolist(), asked.seed, label, index)])
+        colour = np.repeat(array, 3, axis=0) if len(array) == 1 else array
+        picture = Image.fromarray(np.ascontiguousarray(colour.transpose(1, 2, 0)))
+        pictures.append(picture.resize((size, size), Image.Resampling.BICUBIC))
+    return pictures
+
+
+def lora_digests(settings: Mapping[str, Any]) -> dict[str, str]:
+    """sha256 of the LoRA weights by file name."""
+    from weightscape.data.fetching import digests
+
+    folder = settings["lora"]
+    return {} if folder is None else digests(Path(folder), Path(folder).glob("*.safetensors"))

@@ -1,0 +1,126 @@
+"""The runs of one data set and backbone by condition: what every test of the analysis is made of.
+
+Values are arrays whose first axis runs over the runs, in the order of `Design.runs`; further axes are layers or
+measures. A condition is (family, dose); the dose `baseline` is a family's own reference. Published tables may measure
+several families against one set of baseline runs: each of these families has a copy of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from weightscape.families import BASELINE, strength
+from weightscape.formats.tables import Table
+
+Condition = tuple[str, str]
+Weights = Mapping[Condition, float]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Positions of the runs of each condition, and the number that orders its family's doses.
+
+    `references` names the baseline runs of a family; families with the same name have copies of the same runs, those
+    without a name have their own. `fixed` conditions are one value that no seed draws: they have no variance.
+    """
+
+    rows: dict[Condition, np.ndarray]
+    numbers: dict[Condition, float]
+    references: Mapping[str, str] = field(default_factory=dict)
+    fixed: frozenset[Condition] = frozenset()
+
+    @classmethod
+    def of(cls, runs: Table) -> "Design":
+        """The design of a table with the columns family, dose, number and perhaps reference, by the rows' positions."""
+        groups = runs.reset_index(drop=True).groupby(["family", "dose"], sort=False)
+        rows: dict[Condition, np.ndarray] = {
+            (str(family), str(dose)): np.asarray(at, dtype=int) for (family, dose), at in groups.indices.items()
+        }
+        numbers = runs["number"].to_numpy(float)
+        names = dict(zip(runs["family"], runs["reference"], strict=True)) if "reference" in runs else {}
+        return cls(rows, {condition: float(numbers[at[0]]) for condition, at in rows.items()}, names)
+
+    @property
+    def families(self) -> list[str]:
+        """The families, in the order of their first run."""
+        return list(dict.fromkeys(family for family, _ in self.rows))
+
+    def doses(self, family: str) -> list[str]:
+        """A family's doses in the order of their numbers, without its baseline and those that have no number."""
+        own = [dose for name, dose in self.rows if name == family and dose != BASELINE]
+        own = [dose for dose in own if not np.isnan(self.numbers[family, dose])]
+        return sorted(own, key=lambda dose: self.numbers[family, dose])
+
+    def unnumbered(self, family: str) -> bool:
+        """Whether a family has doses, and none of them a number, so that none is known to be the strongest."""
+        return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
+
+    def strongest(self, family: str) -> str | None:
+        """The dose whose number is farthest from the baseline's; None for a family without a dose or a baseline."""
+        doses = self.doses(family)
+        if not doses or (family, BASELINE) not in self.rows:
+            return None
+        return max(sorted(doses), key=lambda dose: strength(family, self.numbers[family, dose]))
+
+    def without(self, conditions: Iterable[Condition]) -> "Design":
+        """The design without some conditions."""
+        gone = set(conditions)
+        kept = {condition: at for condition, at in self.rows.items() if condition not in gone}
+        return replace(self, rows=kept, numbers={condition: self.numbers[condition] for condition in kept})
+
+    def each_once(self, values: np.ndarray) -> "Design":
+        """The design of values [runs] that runs share: equal values of a condition are one measurement of one data set.
+
+        A condition of several runs and one value is `fixed`.
+        """
+        first = {c: at[np.sort(np.unique(values[at], return_index=True)[1])] for c, at in self.rows.items()}
+        fixed = frozenset(c for c, at in first.items() if len(at) == 1 < len(self.rows[c]))
+        return replace(self, rows=first, fixed=fixed)
+
+    def effect(self, family: str, dose: str, sign: float = 1.0) -> dict[Condition, float]:
+        """The weights of a condition's effect: its mean minus that of its family's baseline."""
+        return {(family, dose): sign, (family, BASELINE): -sign}
+
+    @property
+    def distinct(self) -> dict[Condition, np.ndarray]:
+        """The rows with each set of baseline runs once."""
+        if not self.references:
+            return self.rows
+        first: dict[str, str] = {}
+        for family, dose in self.rows:
+            if dose == BASELINE and family in self.references:
+                first.setdefault(self.references[family], family)
+        return {
+            (family, dose): at
+            for (family, dose), at in self.rows.items()
+            if dose != BASELINE or first.get(self.references.get(family, ""), family) == family
+        }
+
+    def share(self, families: Iterable[str]) -> bool:
+        """Whether two of these families are measured against the same baseline runs."""
+        names = [self.references[family] for family in dict.fromkeys(families) if family in self.references]
+        return len(set(names)) < len(names)
+
+    def merged(self, weights: Weights) -> dict[Condition, float]:
+        """The weights that are not 0, those of one set of baseline runs added up, as it is one mean."""
+        found: dict[Condition, float] = {}
+        first: dict[str, Condition] = {}
+        for (family, dose), weight in weights.items():
+            own = (family, dose)
+            key = (
+                first.setdefault(self.references[family], own)
+                if dose == BASELINE and family in self.references
+                else own
+            )
+            found[key] = found.get(key, 0.0) + weight
+        return {condition: weight for condition, weight in found.items() if weight}
+
+    def runs_of(self, weights: Weights) -> int:
+        """The number of runs that a contrast is made of."""
+        return sum(len(self.rows[condition]) for condition, weight in weights.items() if weight)
+
+
+def difference(left: Weights, right: Weights) -> dict[Condition, float]:
+    """The weights of left minus right."""
+    return {key: left.get(key, 0.0) - right.get(key, 0.0) for key in {**left, **right}}

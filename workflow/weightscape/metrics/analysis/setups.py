@@ -1,0 +1,224 @@
+"""The tables of a study as arrays, one `Setup` per data set and backbone.
+
+Layers enter an analysis of a metric only where every run has a usable value (finite, and for `alpha` with enough
+eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted (`usable`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from weightscape.errors import UserError
+from weightscape.formats.tables import Table
+from weightscape.metrics.analysis import usable_layers
+from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.design import Condition, Design
+from weightscape.metrics.analysis.settings import MEASURES, NOISE_SCORES
+from weightscape.metrics.effects import RUN
+from weightscape.metrics.robustness import unseen
+
+Measure = tuple[str, str]
+CURVATURE = (
+    "weighted_trace",
+    "weighted_trace_error",
+    "trace",
+    "trace_error",
+    "largest_eigenvalue",
+    "largest_eigenvalue_error",
+    "batch_loss",
+)
+"""Columns of the table `curvature`; errors are those of probes, or of Lanczos."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Values of one metric: hidden [runs, layers] with each layer's kind, head [runs]; number of layers left out."""
+
+    hidden: Values
+    head: Values
+    kinds: np.ndarray
+    names: np.ndarray
+    excluded: int
+
+    def mean(self, kind: str | None = None) -> Values:
+        """Mean over the hidden layers, or over those of one kind, per run; NaN without layers."""
+        chosen = self.hidden if kind is None else self.hidden[:, self.kinds == kind]
+        return chosen.mean(axis=1) if chosen.shape[1] else np.full(len(chosen), np.nan)
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that was measured of the runs of one data set and backbone; arrays follow the positions of `design`."""
+
+    dataset: str
+    backbone: str
+    design: Design
+    metrics: dict[str, Layers]
+    outcomes: dict[str, Values] = field(default_factory=dict)
+    diversity: dict[Measure, Values] = field(default_factory=dict)
+    esd: Layers | None = None
+    destructive: tuple[Condition, ...] = ()
+    whole: Design | None = None
+    excluded: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def all_conditions(self) -> Design:
+        """The design with the destructive conditions, for what asks whether a condition destroys."""
+        return self.design if self.whole is None else self.whole
+
+    def only_kept(self) -> "Setup":
+        """The setup without its destructive conditions."""
+        kept = self.design.without(self.destructive)
+        return replace(self, design=kept, destructive=(), whole=self.all_conditions)
+
+    def with_all(self) -> "Setup":
+        """The setup with its destructive conditions counted as any other."""
+        return replace(self, destructive=())
+
+
+def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "relative_change") -> Iterator[Setup]:
+    """The setups of a study from the tables `effects`, and where they are there `evaluation`, `runs`, `layers`,
+    `diversity` and `curvature`."""
+    effects = tables["effects"]
+    _need(effects, "effects", [*RUN, "layer", "part", "role", "kind", "source", "metric", "value"])
+    changes = effects[effects["source"] == "change"]
+    for (dataset, backbone), every in changes.groupby(["dataset", "backbone"], sort=False):
+        broken = usable_layers.broken(every, metrics)
+        part = usable_layers.without(every, broken)
+        runs = part[[*RUN, *(["reference"] if "reference" in part else [])]].drop_duplicates(RUN).reset_index(drop=True)
+        index = pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
+        own = {
+            name: table[(table["dataset"] == dataset)]
+            if "backbone" not in table
+            else table[(table["dataset"] == dataset) & (table["backbone"] == backbone)]
+            for name, table in tables.items()
+            if "dataset" in table
+        }
+        scores = _diversity(own.get("diversity"), index)
+        found = outcomes(own, index)
+        level = found.get(match) if match != "diversity" else _log(scores.get(("pixels", "vendi_1")))
+        yield Setup(
+            str(dataset),
+            str(backbone),
+            Design.of(runs),
+            {name: _layers(part[part["metric"] == name], index) for name in metrics},
+            found | ({} if level is None else {"level": level}),
+            scores,
+            _esd(own.get("quantiles"), index),
+            excluded=tuple(usable_layers.excluded(part, own, broken, metrics)),
+        )
+
+
+def _log(values: Values | None) -> Values | None:
+    return None if values is None else np.log(values)
+
+
+def _need(table: Table, name: str, columns: list[str]) -> None:
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise UserError(f"the table {name} has no column {missing[0]!r}: make it again with the stage that writes it")
+
+
+def _keys(table: Table) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(table[["family", "dose", "seed"]])
+
+
+def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
+    """One metric's values; a run that is listed twice is an error."""
+    rows = rows[_keys(rows).isin(index)]
+    name = rows["layer"].astype(str) + "/" + rows["part"].fillna("").astype(str)
+    good = rows["usable"].to_numpy(bool) if "usable" in rows else np.ones(len(rows), bool)
+    at, label = index.get_indexer(_keys(rows)), pd.Categorical(name, categories=name.unique())
+    values = np.full((len(index), len(label.categories)), np.nan)
+    taken = np.zeros(values.shape, bool)
+    if len(rows) > len(set(zip(at.tolist(), label.codes.tolist(), strict=True))):
+        first = rows[rows.duplicated([*RUN, "layer", "part"])].iloc[0]
+        raise UserError(
+            f"the table effects has two rows for layer {first['layer']!r} of {first['family']}/{first['dose']} "
+            f"seed {first['seed']}: one table per run is allowed"
+        )
+    values[at, label.codes] = np.where(good, rows["value"].to_numpy(float), np.nan)
+    taken[at, label.codes] = True
+    first = rows.drop_duplicates(["layer", "part"])
+    hidden = (first["role"] != "head").to_numpy(bool)
+    whole = np.isfinite(values).all(axis=0)
+    heads = values[:, ~hidden & whole]
+    return Layers(
+        values[:, hidden & whole],
+        heads.mean(axis=1) if heads.shape[1] else np.full(len(index), np.nan),
+        first["kind"].to_numpy(str)[hidden & whole] if len(first) else np.empty(0, str),
+        np.asarray(label.categories, str)[hidden & whole],
+        int((hidden & ~whole).sum()),
+    )
+
+
+def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Values]:
+    """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, curvature.
+
+    `ood` is the mean over the sets whose kind of change no condition of the study trains on (column `seen`), the same
+    for all families, so that they compare.
+    """
+    found: dict[str, Values] = {}
+    evaluation = tables.get("evaluation")
+    if evaluation is not None and len(evaluation):
+        splits = {str(name): part for name, part in evaluation.groupby("split", sort=False)}
+        away = list(evaluation.loc[unseen(evaluation), "split"].unique())
+        for name, split, column in (("test", "test", "accuracy"), ("val", "val", "accuracy"), ("ece", "test", "ece")):
+            if split in splits:
+                found[name] = _aligned(splits[split], column, index)
+        if away:
+            found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
+        if "train" in splits:
+            found["train_loss"] = _aligned(splits["train"], "nll", index)
+    runs = tables.get("runs")
+    if runs is not None and "test" in found and "train_accuracy" in runs:
+        found["gap"] = _aligned(runs, "train_accuracy", index) - found["test"]
+    if runs is not None and "judge_accuracy" in runs:
+        found["judge"] = _aligned(runs, "judge_accuracy", index)
+    layers = tables.get("layers")
+    if layers is not None and "relative_norm" in layers:
+        rows = layers[(layers["matrix"] == "delta") & (layers["role"] == "hidden") & (layers["status"] == "ok")]
+        means = rows.groupby(["family", "dose", "seed"], as_index=False)["relative_norm"].mean()
+        found["relative_change"] = _aligned(means, "relative_norm", index)
+    curvature = tables.get("curvature")
+    if curvature is not None and len(curvature):
+        for column in CURVATURE:
+            if column in curvature:
+                found[column] = _aligned(curvature, column, index)
+    return found
+
+
+def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:
+    """A column in the order of the runs; NaN where a run has no row."""
+    series = pd.Series(table[column].to_numpy(float), index=_keys(table))
+    if not series.index.is_unique:
+        twice: Any = series.index[series.index.duplicated()][0]
+        family, dose, seed = twice
+        raise UserError(f"column {column!r} has two rows for {family}/{dose} seed {seed}: one per run is allowed")
+    return series.reindex(index).to_numpy(float)
+
+
+def _esd(table: Table | None, index: pd.MultiIndex) -> Layers | None:
+    """The quantiles of all hidden layers side by side as the values of one metric."""
+    if table is None or table.empty:
+        return None
+    names = [name for name in table if name[0] == "q" and name[1:].isdigit()]
+    parts = [
+        _layers(table.assign(value=table[name], part=table["part"].astype(str) + f" {name}"), index) for name in names
+    ]
+    hidden, kinds, labels = (
+        np.concatenate([getattr(part, name) for part in parts], axis=axis)
+        for name, axis in (("hidden", 1), ("kinds", 0), ("names", 0))
+    )
+    return Layers(hidden, np.full(len(index), np.nan), kinds, labels, parts[0].excluded)
+
+
+def _diversity(table: Table | None, index: pd.MultiIndex) -> dict[Measure, Values]:
+    if table is None or table.empty:
+        return {}
+    kept: Table = table[table["measure"].str.startswith(MEASURES) | table["measure"].isin(NOISE_SCORES)]
+    groups = kept.groupby(["space", "measure"], sort=False)
+    return {(str(space), str(name)): _aligned(part, "value", index) for (space, name), part in groups}

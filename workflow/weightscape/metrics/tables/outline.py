@@ -1,0 +1,55 @@
+"""Lists the runs and the files that the tables of a study are made from."""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+Outline = Mapping[str, Any]
+
+
+def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
+    """The identifying columns and the folder name of every run."""
+    product = itertools.product(outline["datasets"], outline["backbones"], outline["conditions"], outline["seeds"])
+    for dataset, backbone, condition, seed in product:
+        columns = {"dataset": dataset, "backbone": backbone}
+        columns |= {name: condition[name] for name in ("family", "dose", "number")} | {"seed": seed}
+        yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
+
+
+def sources(results: Path, outline: Outline) -> list[Path]:
+    """The records of all jobs that the tables are gathered from."""
+    folders = [f"5_spectra/before/{name}" for name in outline["backbones"]]
+    for _, run in runs_of(outline):
+        folders += [f"4_finetune/{run}", f"4_finetune/{run}/evaluation", f"5_spectra/{run}"]
+    folders += [f"4_finetune/{run}/curvature" for _, run in curved_runs(outline)]
+    for dataset in outline["datasets"]:
+        folders += [f"1_data/{dataset}/train"]
+        folders += [f"3_assemble/{dataset}/{part['family']}/{part['dose']}/diversity" for part in outline["measured"]]
+        folders += [f"2_generate/{dataset}/{outline['generator']}"] if outline["generator"] else []
+    return [results / folder / "manifest.json" for folder in folders]
+
+
+def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts that are one number each: those of single modules and operations stay in the record."""
+    return {name: value for name, value in facts.items() if not isinstance(value, dict)}
+
+
+SHORT = {"vendi.common.mean.": "vendi_", "vendi.whole.": "vendi_whole_", "geometry.": "", "reference.": ""}
+"""Long names of measures, shortened for columns and plots."""
+
+
+def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a nested record with dotted names; lists (curves, single classes) stay in the record."""
+    for name, value in record.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{path}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            start = next((long for long in SHORT if path.startswith(long)), "")
+            yield SHORT.get(start, "") + path.removeprefix(start), float(value)
+
+
+def curved_runs(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
+    """The runs whose curvature was measured."""
+    return ((columns, run) for columns, run in runs_of(outline) if columns["family"] in outline["curved"])

@@ -1,0 +1,132 @@
+"""Networks through timm by name, with a new linear head, and what they see: size, channels, mean and spread."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from weightscape.errors import UserError
+from weightscape.networks.architectures import built
+from weightscape.networks.fast_convolutions import for_small_maps
+
+PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
+"""Where timm's networks can drop, by timm's own argument: before the head, whole residual branches (stochastic depth),
+attention weights, and the outputs of projections and MLPs. `block` (after each residual block) is added here."""
+
+
+def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
+    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent.
+
+    Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
+    """
+    rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
+    given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = built(model, classes, **given)
+    except TypeError as error:
+        places = ", ".join(sorted(set(rates) - {"block"}))
+        raise UserError(
+            f"dropout in {places} was asked for, but timm's {model!r} cannot do it ({error}): choose among head, path "
+            "and block, and attention and mlp for networks with attention"
+        ) from None
+    if "block" in rates:
+        _drop_after_blocks(net, model, rates["block"])
+    if "attention" in rates:
+        for module in net.modules():
+            if hasattr(module, "fused_attn"):
+                # The fused kernel drops inside, where nothing can be seen.
+                module.fused_attn = False  # pyright: ignore[reportArgumentType]
+    return net
+
+
+def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
+    """A dropout on the output of every residual block."""
+    blocks = [module for module in built.modules() if hasattr(module, "drop_path") or hasattr(module, "drop_path1")]
+    if not blocks:
+        raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")
+    for block in blocks:
+        dropout = nn.Dropout(rate)
+        block.add_module("block_dropout", dropout)
+        block.register_forward_hook(lambda module, inputs, output, dropout=dropout: dropout(output))
+
+
+def head_name(model: nn.Module) -> str:
+    """Name of the classifier layer, whose parameters are the head."""
+    config: Any = model.default_cfg
+    name = config["classifier"]
+    return name if isinstance(name, str) else name[0]
+
+
+def head_parameters(model: nn.Module) -> list[str]:
+    """Names of the head's parameters in the state dict."""
+    prefix = head_name(model) + "."
+    return [name for name, _ in model.named_parameters() if name.startswith(prefix)]
+
+
+def initialise_head(model: nn.Module, seed: int) -> None:
+    """Draw the head anew: U(-1/sqrt(d), 1/sqrt(d)) for d inputs, PyTorch's default for linear layers.
+
+    timm's own choice for this family is uniform in the number of classes and starts at a loss of 8.
+    """
+    parameters = dict(model.named_parameters())
+    source = torch.Generator().manual_seed(seed)
+    names = head_parameters(model)
+    bound = parameters[next(n for n in names if n.endswith("weight"))].shape[1] ** -0.5
+    for name in names:
+        values = (2 * torch.rand(parameters[name].shape, generator=source) - 1) * bound
+        parameters[name].data.copy_(values)
+
+
+def load_weights(model: nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
+    """Copy tensors into the network by name; each must exist there and have its shape."""
+    state = model.state_dict()
+    for name, array in tensors.items():
+        if name not in state:
+            raise UserError(f"weights: tensor {name!r} is not part of the network: use the weights of this network")
+        if tuple(state[name].shape) != array.shape:
+            raise UserError(
+                f"weights: tensor {name!r} has shape {list(array.shape)}, but the network needs "
+                f"{list(state[name].shape)}: use the weights of this network"
+            )
+        state[name].copy_(torch.from_numpy(array))
+
+
+def tensors_of(model: nn.Module) -> dict[str, np.ndarray]:
+    """The network's weights and buffers as numpy arrays, without batch counters."""
+    return {
+        name: tensor.detach().cpu().numpy()
+        for name, tensor in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def prepared(model: nn.Module, device: torch.device, batch_norm_momentum: float | None = None) -> nn.Module:
+    """The network on its device in the layout that is fastest there."""
+    if batch_norm_momentum is not None:
+        for module in model.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = batch_norm_momentum
+    if device.type == "cpu":
+        for_small_maps(model)
+    return model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def as_input(images: Tensor, settings: Mapping[str, Any]) -> Tensor:
+    """What the network sees of images [n, c, h, w] in [0, 1]: its size, three channels, normalised."""
+    side = settings["size"]
+    if images.shape[-2:] != (side, side):
+        images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
+    mean = torch.tensor(settings["mean"], device=images.device).view(1, -1, 1, 1)
+    spread = torch.tensor(settings["std"], device=images.device).view(1, -1, 1, 1)
+    images = images.expand(-1, mean.shape[1], -1, -1)
+    return ((images - mean) / spread).contiguous(memory_format=torch.channels_last)
+
+
+def as_unit(images: Tensor) -> Tensor:
+    """uint8 [0, 255] to float [0, 1]."""
+    return images.to(torch.float32) / 255

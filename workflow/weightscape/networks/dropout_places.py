@@ -1,0 +1,3 @@
+"""The places of a network at which a dose may drop."""
+
+DROPOUTS = ("head", "path", "attention", "mlp", "block")

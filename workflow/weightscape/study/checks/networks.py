@@ -1,0 +1,84 @@
+"""Whether timm has a study's networks, and whether these have what its doses drop: looked up before the first job.
+
+To import timm takes as long as the rest of a plan, so what was found is remembered, and only what is new is asked.
+"""
+
+import contextlib
+from importlib.metadata import version
+from pathlib import Path
+
+from weightscape.errors import UserError
+from weightscape.formats import cache
+from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.study import doses, study
+from weightscape.study.study import Config
+
+COMMON = {"head", "path"}
+"""Places that are not looked up here."""
+
+
+def check(config: Config) -> None:
+    """Build each backbone with each set of places that a dose drops in it, without memory for its weights.
+
+    A network from a hub or a folder (`hf-hub:`, `local-dir:`) is looked up only for what it drops.
+    """
+    known, release = _known(), f"timm {version('timm')}"
+    asked: dict[tuple[str, frozenset[str]], str] = {}
+    for backbone in study.embeddings(config):
+        model = config["backbones"][backbone]["model"]
+        if ":" not in model:
+            asked[backbone, frozenset()] = f"backbones.{backbone}.model"
+    for backbone in config["study"]["backbones"]:
+        for family, dose in study.conditions(config):
+            rates = doses.action(config, family, dose, backbone)["dropout"]
+            places = frozenset(place for place, rate in rates.items() if rate > 0)
+            if places - COMMON:
+                asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")
+    new = []
+    for (backbone, places), key in asked.items():
+        block = config["backbones"][backbone]
+        shape = len(block["input"]["mean"]), block["input"]["size"], block["input"]["size"]
+        name = f"{block['model']} {','.join(sorted(places)) or shape} {release}"
+        if name not in known:
+            _build(block["model"], places, key, shape)
+            new.append(name)
+    if new:
+        with contextlib.suppress(UserError):
+            write_json(_store(), sorted({*known, *new}))
+
+
+def _store() -> Path:
+    """What was found to be there: to ask timm takes as long as the rest of a plan."""
+    return cache.folder() / "dropouts.json"
+
+
+def _known() -> list[str]:
+    try:
+        known = read_json(_store())
+    except (UserError, OSError):
+        return []
+    return [name for name in known if isinstance(name, str)] if isinstance(known, list) else []
+
+
+def _build(model: str, places: frozenset[str], key: str, shape: tuple[int, int, int]) -> None:
+    """Build a network; one that need not drop anything is shown an image of `shape`."""
+    import torch
+
+    from weightscape.networks.building import network
+
+    try:
+        with torch.device("meta"):
+            net = network(model, 2, dict.fromkeys(places, 0.5)).eval()
+    except UserError as error:
+        raise UserError(f"config: {key}: {error}") from None
+    if places:
+        return
+    try:
+        with torch.inference_mode():
+            net(torch.empty(1, *shape, device="meta"))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise UserError(
+            f"config: {key.removesuffix('.model')}.input: timm's {model!r} cannot take {shape[0]} channels of "
+            f"{shape[1]} x {shape[2]} px ({reason}): change size, or mean and std"
+        ) from None

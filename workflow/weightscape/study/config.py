@@ -1,0 +1,95 @@
+"""The config of a study, checked before the first job: against the closed schema, and for names that must fit."""
+
+import copy
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_users_yaml, read_yaml
+from weightscape.formats.schema import fault_in
+from weightscape.project import DEFAULT_CONFIG
+from weightscape.study import study
+from weightscape.study.checks.references import SCHEMA, _check_references
+from weightscape.study.study import Config
+
+
+def checked(config: Config) -> dict[str, Any]:
+    """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence.
+
+    A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
+    """
+    whole = _without_nulls(config)
+    if whole.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
+        whole["allow_retraining"] = whole["allow_retraining"] == "true"
+    fault = fault_in(whole, SCHEMA)
+    if fault:
+        raise UserError(f"config: {fault}")
+    _check_references(whole)
+    return whole
+
+
+def _without_nulls(config: Config) -> dict[str, Any]:
+    """The config without the doses and OOD sets that a study sets to null."""
+    try:
+        whole: dict[str, Any] = json.loads(json.dumps(config, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
+        ) from None
+    for block, part in (("families", "doses"), ("data", "ood")):
+        defined = whole.get(block)
+        for key, one in defined.items() if isinstance(defined, dict) else ():
+            if isinstance(one, dict) and isinstance(one.get(part), dict):
+                left_out = [name for name, value in one[part].items() if value is None]
+                _check_left_out(block, key, part, left_out)
+                one[part] = {name: value for name, value in one[part].items() if value is not None}
+    return whole
+
+
+@functools.cache
+def _default() -> dict[str, Any]:
+    """config.yaml, which a study's file changes."""
+    return read_yaml(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else {}
+
+
+def _check_left_out(block: str, key: str, part: str, names: list[str]) -> None:
+    """A name that is set to null must be one of config.yaml, in this family or in one that shares its doses."""
+    parts = [one.get(part, {}) for one in _default().get(block, {}).values()]
+    unknown = [name for name in names if parts and not any(name in each for each in parts)]
+    if unknown:
+        known = ", ".join(_default()[block].get(key, {}).get(part, {})) or "none"
+        raise UserError(
+            f"config: {block}.{key}.{part}.{unknown[0]} is null, but there is none to leave out; known: {known}"
+        )
+
+
+def load(config: Path, difference: Path | None) -> dict[str, Any]:
+    """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced.
+
+    Snakemake puts the keys of the study first, and so do doses stand in the settings of jobs.
+    """
+    own = _read(difference) if difference else {}
+    merged = copy.deepcopy(own)
+    _merge(merged, _read(config))
+    _merge(merged, own)
+    checked_config = checked(merged)
+    study.check_named(config, [difference] if difference else [])
+    return checked_config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    content = read_users_yaml(path, "the study's config")
+    if not isinstance(content or {}, dict):
+        raise UserError(f"{path} holds no blocks of keys, but {type(content).__name__}: config.yaml shows the form")
+    return content or {}
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, Mapping) and isinstance(target.get(key), dict):
+            _merge(target[key], value)
+        else:
+            target[key] = value

@@ -1,0 +1,128 @@
+"""A study: what follows from its config (conditions, runs, splits, what its stages need of each other).
+
+Pure functions of a config that `config.checked` let pass.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from weightscape.errors import UserError
+from weightscape.families import DIVERSITY_FAMILIES, needs_extra, needs_generator
+from weightscape.formats.json_yaml import read_yaml
+from weightscape.study.doses import Config, doses
+
+OWN_SHIFTS = ("domain", "image_folder")
+"""OOD sets that are brought under the classes, and into the form, of their data set."""
+FAST_IMAGES = 5000
+"""Images of a split that are read within seconds."""
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One fine-tuned network."""
+
+    dataset: str
+    backbone: str
+    family: str
+    dose: str
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """The run's folder below a stage's folder."""
+        return f"{self.dataset}/{self.backbone}/{self.family}/{self.dose}/seed{self.seed}"
+
+
+def conditions(config: Config) -> list[tuple[str, str]]:
+    """All (family, dose) of the study, in the order of the config."""
+    return [(family, dose) for family in config["study"]["families"] for dose in doses(config, family)]
+
+
+def runs(config: Config) -> Iterator[Run]:
+    """All runs of the study."""
+    study = config["study"]
+    for dataset, backbone, (family, dose), replicate in itertools.product(
+        study["datasets"], study["backbones"], conditions(config), study["seeds"]
+    ):
+        yield Run(dataset, backbone, family, dose, replicate)
+
+
+def splits(config: Config, dataset: str) -> list[str]:
+    """All splits of a data set: train, val, test, extra, and ood-{name}."""
+    block = config["data"][dataset]
+    return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
+
+
+def reads_fast(config: Config) -> bool:
+    """Whether the study's splits have so few images that reading one takes seconds, so that it is not worth a job."""
+    blocks = [config["data"][dataset] for dataset in config["study"]["datasets"]]
+    counts = [
+        count
+        for block in blocks
+        for count in (*block["splits"].values(), *(o.get("images") for o in block["ood"].values()))
+    ]
+    return all(isinstance(count, int) and count <= FAST_IMAGES for count in counts)
+
+
+def evaluated_splits(config: Config, dataset: str) -> list[str]:
+    """The splits that every run is evaluated on; the training images where doses are matched on their loss."""
+    matched = ["train"] if config["analyse"]["match"] == "train_loss" else []
+    return ["val", "test", *matched, *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
+
+
+def results_folder(config: Config, default: Path) -> str:
+    """`results` for the study that the file `default` names, `results/studies/{name}` for every other."""
+    own = read_yaml(default)["study"]["name"]
+    name = config["study"]["name"]
+    return "results" if name == own else f"results/studies/{name}"
+
+
+def check_named(default: Path, files: Iterable[Path]) -> None:
+    """Files of another study must name it: else its results would take the place of those of `default`."""
+    others = [path for path in files if path.is_file() and path.resolve() != default.resolve()]
+    if others and not any("name" in ((read_yaml(path) or {}).get("study") or {}) for path in others):
+        raise UserError(
+            f"{others[0]} names no study, so that its results would replace those of {default.name}: "
+            "add study: {name: ...}"
+        )
+
+
+def uses_generator(config: Config) -> bool:
+    """Whether any condition of the study trains on synthetic images."""
+    return any(needs_generator(family, dose) for family, dose in conditions(config))
+
+
+def asks_judge(config: Config) -> bool:
+    """Whether the judge is trained: the quality of synthetic images, and diversity in its features, ask for it."""
+    return uses_generator(config) or any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
+
+
+def reads_extra(config: Config) -> bool:
+    """Whether anything reads the split `extra`: the judge learns from it, and conditions draw from it."""
+    return asks_judge(config) or any(needs_extra(family, dose) for family, dose in conditions(config))
+
+
+def embeddings(config: Config) -> list[str]:
+    """The backbones, before training, in whose embeddings diversity is measured: the study's, then further ones."""
+    return list(dict.fromkeys([*config["study"]["backbones"], *config["diversity"]["embeddings"]]))
+
+
+def read_backbones(config: Config) -> list[str]:
+    """The backbones whose weights are read: the study's, and where diversity is measured those of its embeddings."""
+    measured = any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
+    return embeddings(config) if measured else list(config["study"]["backbones"])
+
+
+def curved_conditions(config: Config) -> list[tuple[str, str]]:
+    """The (family, dose) whose runs' curvature is measured."""
+    return [(family, dose) for family, dose in conditions(config) if family in config["curvature"]["families"]]
+
+
+def coarsely_generated(config: Config) -> list[str]:
+    """The data sets whose images are larger than those that the generator makes."""
+    if config["generate"]["kind"] == "ddpm" or not uses_generator(config):  # one that is trained here makes their size
+        return []
+    size = config["generate"]["pipeline"]["size"]
+    return [name for name in config["study"]["datasets"] if config["data"][name].get("image", {}).get("size", 0) > size]
