@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from weightscape import cli
-from weightscape.commands import cluster
 from weightscape.engine import slurm
 from weightscape.errors import UserError
 from weightscape.project import ROOT
@@ -141,9 +140,9 @@ def test_a_job_that_is_still_ending_is_waited_for_before_the_locks_are_removed(
     (tmp_path / ".snakemake/locks/0.input.lock").touch()
     seen = iter([[7], [7], []])
     monkeypatch.setattr(slurm, "snakemakes_here", lambda: next(seen))
-    monkeypatch.setattr(cluster.time, "sleep", lambda _: None)
+    monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
     ran = []
-    monkeypatch.setattr(cluster.subprocess, "run", lambda command, **_: ran.append(command[:2]))
+    monkeypatch.setattr(slurm.subprocess, "run", lambda command, **_: ran.append(command[:2]))
     slurm.unlock([], patience=60)
     assert ran == [["snakemake", "--unlock"]] and "was killed" in capsys.readouterr().out
     monkeypatch.setattr(slurm, "snakemakes_here", lambda: [7])

@@ -39,8 +39,8 @@ def test_decay_that_ends_after_a_while_fails(monkeypatch: Any) -> None:
             group["weight_decay"] = 0.0
         return rate(step, settings)
 
-    monkeypatch.setattr(optimiser, "optimiser", kept)
-    monkeypatch.setattr(optimiser, "learning_rate", ending)
+    monkeypatch.setattr(training, "optimiser", kept)
+    monkeypatch.setattr(training, "learning_rate", ending)
     _, seen, _ = trained(act)
     with pytest.raises(UserError, match=r"a weight decay of 0\.5 was asked for, but one step moved"):
         proof.verdict(seen, act, items().description(), SETTINGS["steps"])
@@ -61,7 +61,7 @@ def test_decay_that_does_not_act_fails(monkeypatch: Any) -> None:
     act = NEUTRAL | {"weight_decay": DECOUPLED}
     build = optimiser.optimiser
     monkeypatch.setattr(
-        optimiser, "optimiser", lambda model, settings, _: build(model, settings, NEUTRAL["weight_decay"])
+        training, "optimiser", lambda model, settings, _: build(model, settings, NEUTRAL["weight_decay"])
     )
     _, seen, _ = trained(act)
     with pytest.raises(UserError, match=r"a weight decay of 0.5 was asked for, but one step moved the weights by 0"):
@@ -96,7 +96,7 @@ def test_a_coupled_decay_that_is_another_or_misses_a_tensor_fails(monkeypatch: A
         return optimizer
 
     for planted in (weak, sparing):
-        monkeypatch.setattr(optimiser, "optimiser", planted)
+        monkeypatch.setattr(training, "optimiser", planted)
         _, seen, _ = trained(act)
         with pytest.raises(UserError, match="a coupled weight decay of"):
             proof.verdict(seen, act, items().description(), SETTINGS["steps"])
@@ -116,7 +116,7 @@ def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> N
 
     act = NEUTRAL | {"weight_decay": DECOUPLED}
     for decayed, words in ((True, "one step moved the weights by"), (False, "for which no decay was asked")):
-        monkeypatch.setattr(optimiser, "optimiser", planted(decayed))
+        monkeypatch.setattr(training, "optimiser", planted(decayed))
         seen = trained(act)[1]
         with pytest.raises(UserError, match=words):
             proof.verdict(seen, act, items().description(), SETTINGS["steps"])

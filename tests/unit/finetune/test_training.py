@@ -59,10 +59,10 @@ def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int,
             raise Killed
         return rate(step, settings)
 
-    monkeypatch.setattr(optimiser, "learning_rate", dying)
+    monkeypatch.setattr(training, "learning_rate", dying)
     with pytest.raises(Killed):
         trained(act, checkpoint=checkpoint)
-    monkeypatch.setattr(optimiser, "learning_rate", rate)
+    monkeypatch.setattr(training, "learning_rate", rate)
     assert checkpoint.path.exists()
     resumed, seen_again, history_again = trained(act, checkpoint=checkpoint)
     assert same(whole, resumed)
@@ -94,7 +94,7 @@ def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, words: str
 ) -> None:
     path, usual = tmp_path / "checkpoint.pt", optimiser.learning_rate
-    monkeypatch.setattr(optimiser, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
+    monkeypatch.setattr(training, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
     with pytest.raises(UserError, match=words):
         trained(
             checkpoint=finetune_checkpoint.Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1}
@@ -119,7 +119,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
 def test_weights_that_are_not_finite_at_the_end_are_no_result(monkeypatch: Any) -> None:
     last = SETTINGS["steps"] - 1
     rate = optimiser.learning_rate
-    monkeypatch.setattr(optimiser, "learning_rate", lambda step, s: float("inf") if step == last else rate(step, s))
+    monkeypatch.setattr(training, "learning_rate", lambda step, s: float("inf") if step == last else rate(step, s))
     with pytest.raises(UserError, match="the weights are not finite after 8 steps"):
         trained()
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weightscape.figures.parts import style
 from weightscape.formats.tensors import write_tensors
 from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.strongest import strongest
 from weightscape.metrics.tables import spectra
 
 STEPS = [{"fewer": 0.25, "more": 1.5}, {"fewer": 0.5, "more": 1.5}, {"fewer": 0.6, "more": 1.4}]
@@ -32,19 +32,19 @@ def examples(results, rows: pd.DataFrame) -> pd.DataFrame:
 @pytest.mark.parametrize(("doses", "expected"), list(zip(STEPS, ("fewer", "more", "more"), strict=True)))
 def test_the_strongest_dose_is_farthest_from_its_baseline_and_the_larger_of_two(doses, expected, tmp_path):
     rows = layers("steps", 1.0, doses)
-    assert style.strongest(rows)["dose"].tolist() == [expected]
+    assert strongest(rows)["dose"].tolist() == [expected]
     assert Design.of(rows).strongest("steps") == expected
     assert set(examples(tmp_path, rows)["dose"]) == {"baseline", expected}
 
 
 def test_the_smallest_size_is_the_strongest():
     rows = layers("resolution", 0.0, {"half": 14.0, "quarter": 7.0, "most": 21.0})
-    assert style.strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("resolution")] == ["quarter"]
+    assert strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("resolution")] == ["quarter"]
 
 
 def test_of_doses_with_one_number_the_first_name_is_the_strongest():
     rows = layers("synthetic_add", 0.0, {"plain": 1.0, "guided": 1.0, "none": float("nan")})
-    assert style.strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("synthetic_add")] == ["guided"]
+    assert strongest(rows)["dose"].tolist() == [Design.of(rows).strongest("synthetic_add")] == ["guided"]
 
 
 def test_examples_of_spectra_carry_the_law_in_the_units_of_their_eigenvalues(tmp_path):

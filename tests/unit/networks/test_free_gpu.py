@@ -9,8 +9,8 @@ import pytest
 CLAIM = """
 import sys
 from pathlib import Path
-from weightscape import gpus
-print(gpus.claim(["GPU-a", "GPU-b"], Path(sys.argv[1]), pause=0.05), flush=True)
+from weightscape.networks import free_gpu
+print(free_gpu.claim(["GPU-a", "GPU-b"], Path(sys.argv[1]), pause=0.05), flush=True)
 sys.stdin.read()
 """
 

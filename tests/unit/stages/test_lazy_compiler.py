@@ -6,8 +6,8 @@ import sys
 import pytest
 
 TRAINED = """
-from weightscape import lazy_compiler
-lazy_compiler.install()
+from weightscape.stages import _lazy_compiler
+_lazy_compiler.install()
 import sys, timm, torch
 model = torch.nn.Linear(3, 2)
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.formats.json_yaml import read_yaml
-from weightscape.study.checks.references import _is_number
 
 
 def fault_in(content: Any, schema: Path) -> str | None:
@@ -60,3 +59,11 @@ def _intended(error: Any) -> list[Any]:
         branches.setdefault(fault.schema_path[0], []).append(fault)
     named = [faults for faults in branches.values() if not any(fault.validator == "const" for fault in faults)]
     return named[0] if named else error.context
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -142,7 +142,7 @@ def of_reference(means: style.Table) -> style.Table:
 def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
     """Add df and half: the t interval of each condition's difference from the baseline of its group `within`.
 
-    As in the analysis (`analysis.intervals`) it is the wider of two: the variance pooled within the group's
+    As in the analysis (`metrics.analysis.contrasts`) it is the wider of two: the variance pooled within the group's
     conditions, and that of the two conditions alone (Welch 1947).
     """
     from scipy.special import stdtrit

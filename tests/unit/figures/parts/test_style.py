@@ -20,9 +20,11 @@ from weightscape.figures import (
     synthetic_samples,
 )
 from weightscape.figures.parts import dose_grid, pictures, style
+from weightscape.metrics.strongest import strongest
 from weightscape.report import claims as page_claims
 from weightscape.report import sheets
 from weightscape.spectra import marchenko_pastur
+from weightscape.words import signed
 
 
 def test_the_law_drawn_from_its_edges_is_the_law_of_the_ratio_and_variance():
@@ -61,7 +63,7 @@ def test_summaries_skip_missing_values_and_have_no_spread_for_one_seed():
 
 def test_the_strongest_dose_is_the_farthest_from_the_baseline():
     runs = made_tables.conditions(1)
-    top = style.strongest(runs).set_index("family")["dose"]
+    top = strongest(runs).set_index("family")["dose"]
     assert top["weight_decay"] == "strong"
     assert top["synthetic_replace"] == "all"
     assert len(top) == 7
@@ -238,8 +240,8 @@ def test_the_pages_intervals_are_those_of_the_analysis():
 
 
 def test_minus_signs_are_typographic_and_zero_has_none():
-    assert style.signed(-0.5, 1) == "\N{MINUS SIGN}0.5"
-    assert style.signed(-0.001, 2) == "0.00"
+    assert signed(-0.5, 1) == "\N{MINUS SIGN}0.5"
+    assert signed(-0.001, 2) == "0.00"
 
 
 def test_an_estimate_has_four_digits_at_most_and_its_interval_as_many_decimals():

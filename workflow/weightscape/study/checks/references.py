@@ -20,14 +20,6 @@ RESERVED = ("backbones", "before", "fetched")
 """Names of folders beside those of the data sets."""
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _check_references(config: Config) -> None:
     """Names in `study` must be defined, doses must not be called as the baseline, splits must be there."""
     chosen, training = config["study"], config["finetune"]

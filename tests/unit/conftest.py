@@ -1,4 +1,4 @@
-"""A generator for the rows of these tests."""
+"""Fixtures of several packages."""
 
 import numpy as np
 import pytest
