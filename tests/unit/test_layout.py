@@ -24,7 +24,7 @@ ALLOWED["stages"] = LIBRARIES | set(STAGES) | {"stages"}
 ALLOWED["study"] = LIBRARIES | set(STAGES) | {"study"}
 ALLOWED |= {name: ALLOWED["study"] | {name} for name in ("costs", "verification")}
 ALLOWED["engine"] = ALLOWED["verification"] | {"engine"}
-ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "commands"}
+ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "stages", "commands"}
 ALLOWED["cli"] = ALLOWED["commands"]
 
 
@@ -93,3 +93,15 @@ def is_docstring(node: ast.AST, path: Path) -> bool:
 def test_the_rules_are_numbered_as_the_packages_of_the_stages() -> None:
     numbered = [path.stem.split("_", 1)[1] for path in sorted((WORKFLOW / "rules").glob("[1-8]_*.smk"))]
     assert set(numbered) - {"reanalyse"} == set(STAGES) - {"published"}
+
+
+def test_the_unit_tests_mirror_the_package() -> None:
+    """`test_{module}.py`, or `test_{module}_{topic}.py`, lies in the folder of the module's package."""
+    strangers = []
+    for path in (WORKFLOW.parent / "tests" / "unit").rglob("test_*.py"):
+        package = PACKAGE / path.parent.relative_to(WORKFLOW.parent / "tests" / "unit")
+        modules = [module.stem.lstrip("_") for module in package.glob("*.py")]
+        name = path.stem.removeprefix("test_")
+        if not any(name == module or name.startswith(f"{module}_") for module in [*modules, "layout", "envs"]):
+            strangers.append(str(path.relative_to(WORKFLOW.parent)))
+    assert not strangers
