@@ -52,6 +52,55 @@ def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
     assert edited(package / "shared.py", '"a"', '"b"') != first
 
 
+@pytest.mark.parametrize(
+    ("message", "reworded"),
+    [
+        ('raise UserError(f"{x} is too small: raise it")', 'raise UserError("take a larger number")'),
+        ('raise errors.UserError("a" + ", ".join(x)) from None', 'raise errors.UserError("b" + "; ".join(x)) from None'),
+        ('raise _idle("nothing moved")', 'raise _idle(f"only {x} moved")'),
+        ('return ValueError(f"{x}")', 'return ValueError("a number")'),
+        ('print(f"{x} images")', 'print("all images")'),
+        ('print("slow", file=sys.stderr, flush=True)', 'print("very slow", file=sys.stderr, flush=True)'),
+        ('parser.add_argument("--out", help="a folder")', 'parser.add_argument("--out", help=f"a new {x}")'),
+        ('assert x, "none is there"', "assert x"),
+    ],
+)
+def test_the_text_of_a_message_means_nothing(package: Path, message: str, reworded: str) -> None:
+    edited(package / "shared.py", "return x", f"if x > 2:\n        {message}\n    return x")
+    first = code_digest.code_digest("one")
+    assert edited(package / "shared.py", message, reworded) == first
+    assert edited(package / "shared.py", "x > 2", "x > 3") != first
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('raise UserError("a", 1)', 'raise UserError("a", 2)'),
+        ('raise UserError("a")', 'raise ValueError("a")'),
+        ('raise Unreadable("no float")', 'raise Unreadable("no number")'),
+        ('print("a", file=table)', 'print("b", file=table)'),
+        ('parser.add_argument("--out", help="a")', 'parser.add_argument("--to", help="a")'),
+        ('assert len("a")', 'assert len("b")'),
+    ],
+)
+def test_what_is_no_text_of_a_message_counts(package: Path, before: str, after: str) -> None:
+    edited(package / "shared.py", "return x", f"{before}\n    return x")
+    first = code_digest.code_digest("one")
+    assert edited(package / "shared.py", before, after) != first
+
+
+def test_no_error_sentence_of_the_package_makes_a_stage_stale() -> None:
+    def meaning(path: Path, sentence: str) -> str:
+        return code_digest._parsed(path.read_bytes().replace(b"raise UserError(", sentence.encode())).meaning
+
+    in_words = "raise UserError('In other words: ' + "
+    raising = [path for path in PACKAGE.rglob("*.py") if b"raise UserError(" in path.read_bytes()]
+    assert len(raising) > 20
+    for path in raising:
+        assert meaning(path, in_words) == meaning(path, in_words.replace("In other words", "So"))
+        assert meaning(path, in_words) != meaning(path, in_words.replace("UserError", "OtherError"))
+
+
 def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path) -> None:
     planned = _program.Code("one", code_digest.code_digest("one"))
     edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4")

@@ -1,9 +1,9 @@
 """The meaning of a stage's code, as a digest.
 
 The digest covers the stage's module and every module of this package that it imports, found statically and
-transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings
-and formatting, with the content of the schemas that a module names. A comment makes nothing stale; a changed constant
-does.
+transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings,
+formatting and the texts of messages, with the content of the schemas that a module names. A comment or a reworded error
+makes nothing stale; a changed constant does.
 """
 
 import ast
@@ -86,8 +86,8 @@ def _imports(name: str, path: Path) -> list[str]:
 
 
 class Module(NamedTuple):
-    """What a module's file says: its imports as (base, level, members), the digest of its meaning (its syntax tree
-    without docstrings and positions), and the files of workflow/schemas that it names."""
+    """A parsed file: its imports as (base, level, members), the digest of its meaning (its syntax tree without docstrings,
+    positions and the texts of messages), and the files of workflow/schemas that it names."""
 
     imports: list[tuple[str, int, list[str]]]
     meaning: str
@@ -118,8 +118,63 @@ def _parsed(source: bytes) -> Module:
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = _without_docstring(node.body)
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    tree = _WithoutMessages().visit(tree)
     schemas = sorted(text for text in texts if text.endswith(".schema.yaml") and (SCHEMAS / text).is_file())
     return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas)
+
+
+MESSAGES = ("print", "warn", "exit", "error")
+"""Functions, beside the errors, whose texts people read and no result depends on."""
+HELP = ("help", "description", "epilog", "metavar")
+"""Arguments of argparse that hold such texts."""
+
+
+class _WithoutMessages(ast.NodeTransformer):
+    """Empties the texts in errors, in what is printed and in the help of programs.
+
+    Exceptions that are no errors, such as `Unreadable`, keep their texts: these are written into results.
+    """
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        if isinstance(node.exc, ast.Call) and _name(node.exc).lstrip("_").islower():  # a function that makes an error
+            _empty_texts(node.exc)
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        node.msg = None
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        if (_name(node) in MESSAGES or _name(node).endswith("Error")) and _is_for_people(node):
+            _empty_texts(node)
+        for keyword in node.keywords:
+            if keyword.arg in HELP:
+                keyword.value = ast.Constant("")
+        return self.generic_visit(node)
+
+
+def _name(call: ast.Call) -> str:
+    """The last name of a called function: `UserError` of `errors.UserError(...)`."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _is_for_people(call: ast.Call) -> bool:
+    """Whether a call prints to the terminal, not into a file that may be a result."""
+    streams = [keyword.value for keyword in call.keywords if keyword.arg == "file"]
+    return all(isinstance(stream, ast.Attribute) and stream.attr in ("stdout", "stderr") for stream in streams)
+
+
+def _empty_texts(call: ast.Call) -> None:
+    """Replace every text in the arguments of a call, with the expressions inside it, by the empty text."""
+    call.args = [_EmptyTexts().visit(argument) for argument in call.args]
+
+
+class _EmptyTexts(ast.NodeTransformer):
+    def visit_JoinedStr(self, _node: ast.JoinedStr) -> ast.AST:
+        return ast.Constant("")
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant("") if isinstance(node.value, str) else node
 
 
 def _parsed_schema(path: Path) -> Module:
