@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster dag gallery test test-kernels test-slurm test-faults test-browser fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-slurm test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -71,18 +71,10 @@ verify: .venv/.run
 cluster: .venv/.run
 	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
 
-## dag: a picture of the rules
-dag: .venv/.run
-	mkdir -p results
-	snakemake --rulegraph dot --forceall > results/rules.dot
-	weightscape dag results/rules.dot --out results/rules.svg
-	echo "The picture of the rules is $(CURDIR)/results/rules.svg"
-
 ## gallery: the pictures of the README, from the results of config.yaml's study
 gallery: .venv/.dev
 	mkdir -p results/example
-	snakemake --rulegraph dot --forceall > results/rules.dot
-	python tests/browser/gallery.py results results/rules.dot results/example
+	python tests/browser/gallery.py results results/example
 
 ## test: lint and tests
 test: lint

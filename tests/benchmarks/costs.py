@@ -3,7 +3,7 @@
 For the networks of the paper's study and for the denoiser and decoder of Stable Diffusion 1.x: operations of one image
 as counted, seconds of the forward pass and of a training step, and the rate that follows. If counts are right, rates
 are alike for networks of one kind, and a step takes as many forward passes as the program assumes. For spectra:
-seconds of the engine beside the seconds that follow from the shapes and the rates of `workflow/report/cost.yaml`.
+seconds of the engine beside the seconds that follow from the shapes and the rates of `workflow/docs/cost.yaml`.
 Random weights and images; one thread. Writes results/bench/costs.md.
 
     python tests/benchmarks/costs.py [--skip-diffusion]
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--skip-diffusion", action="store_true", help="leave out what takes a minute and 8 GB")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    cpu = yaml.safe_load((ROOT / "workflow/report/cost.yaml").read_text())["cpu"]
+    cpu = yaml.safe_load((ROOT / "workflow/docs/cost.yaml").read_text())["cpu"]
     rows = [f"| {name} | {' | '.join(of_network(*what, cpu))} |" for name, what in NETWORKS.items()]
     rows += [] if arguments.skip_diffusion else of_diffusion()
     text = (

@@ -1,6 +1,6 @@
-"""The pictures of the README: rule graph, headline figure, the explorer. Together at most 400 KB.
+"""The pictures of the README: the headline figure and the explorer. Together at most 400 KB.
 
-python tests/browser/gallery.py results results/rules.dot results/example
+python tests/browser/gallery.py results results/example
 """
 
 import shutil
@@ -8,8 +8,6 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-
-from weightscape import cli
 
 LIMIT = 400_000  # bytes
 HEADLINE = "effect_by_dose.png"
@@ -39,11 +37,9 @@ def smaller(source: Path, out: Path, width: int) -> None:
     few.save(out, optimize=True)
 
 
-def main(results: Path, rules: Path, out: Path) -> None:
-    """Write rules.svg, headline.png and explorer.png."""
+def main(results: Path, out: Path) -> None:
+    """Write headline.png and explorer.png."""
     out.mkdir(parents=True, exist_ok=True)
-    if cli.main(["dag", str(rules), "--out", str(out / "rules.svg")]):
-        sys.exit(1)
     smaller(results / "7_figures" / HEADLINE, out / "headline.png", 900)
     explorer(results / "8_report" / "report.html", out / "explorer.png")
     smaller(out / "explorer.png", out / "explorer.png", 900)
@@ -54,4 +50,4 @@ def main(results: Path, rules: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:4]))
+    main(*map(Path, sys.argv[1:3]))

@@ -1,6 +1,6 @@
 """The stale matrix: edits of a finished smoke study, and exactly which jobs must run again.
 
-`PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py` writes workflow/report/staleness.md from it.
+`PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py` writes workflow/docs/staleness.md from it.
 """
 
 from collections import Counter
@@ -13,7 +13,7 @@ from typing import Any
 from toy_project import ROOT, STUDY, Project
 from weightscape.study.jobs import jobs_of
 
-PAGE = ROOT / "workflow" / "report" / "staleness.md"
+PAGE = ROOT / "workflow" / "docs" / "staleness.md"
 LIBRARY = "workflow/weightscape"
 
 # Jobs by the names of their logs. Each group holds what lies downstream of it.

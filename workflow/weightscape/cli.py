@@ -13,7 +13,6 @@ from weightscape.errors import UserError
 
 COMMANDS = {
     "cluster": "start or resume a study on a Slurm cluster",
-    "dag": "draw the rules of the workflow from the output of snakemake --rulegraph",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
     "report": "draw every figure and the page again from a results folder, of which the tables are enough",
     "status": "what of a study is done, running and failed, and how long the rest takes",

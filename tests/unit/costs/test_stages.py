@@ -15,7 +15,7 @@ from weightscape.errors import UserError
 from weightscape.project import ROOT
 from weightscape.study.config import load
 
-ASSUMED = yaml.safe_load((ROOT / "workflow" / "report" / "cost.yaml").read_text())
+ASSUMED = yaml.safe_load((ROOT / "workflow" / "docs" / "cost.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> 
     [
         ("gpu: 3", "gpu"),
         ("[1", "not valid YAML"),
-        ((ROOT / "workflow" / "report" / "cost.yaml").read_text().replace("312", "-1"), "gpu.peak_tflops = -1 is less"),
-        ((ROOT / "workflow" / "report" / "cost.yaml").read_text().replace("start_seconds", "start"), "'start'"),
+        ((ROOT / "workflow" / "docs" / "cost.yaml").read_text().replace("312", "-1"), "gpu.peak_tflops = -1 is less"),
+        ((ROOT / "workflow" / "docs" / "cost.yaml").read_text().replace("start_seconds", "start"), "'start'"),
     ],
 )
 def test_assumptions_that_do_not_fit_are_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:

@@ -242,7 +242,7 @@ def test_the_work_space_is_at_most_four_times_the_matrix(shape):
 
 
 def test_every_column_is_documented_word_for_word():
-    page = (ROOT / "workflow" / "report" / "spectra.md").read_text()
+    page = (ROOT / "workflow" / "docs" / "spectra.md").read_text()
     for name, definition in COLUMNS.items():
         assert f"| `{name}` | {definition.replace('|', '&#124;')} |" in page, name
 

@@ -273,7 +273,6 @@ def test_strangers_beside_the_stages_are_extra(results: Path) -> None:
     (results / "claims.csv").write_text("")
     (results / "9_new").mkdir()
     (results / "logs").mkdir()
-    (results / "rules.dot").write_text("")
     assert found(results) == {"claims.csv": "extra", "9_new": "extra"}
 
 

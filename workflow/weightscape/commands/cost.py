@@ -14,7 +14,7 @@ from weightscape.project import SCHEMAS
 from weightscape.study.config import load
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
-ASSUMED = Path("workflow/report/cost.yaml")
+ASSUMED = Path("workflow/docs/cost.yaml")
 SCHEMA = SCHEMAS / "cost.schema.yaml"
 
 
@@ -74,7 +74,7 @@ def _assumed(path: Path) -> dict[str, Any]:
 
 INTRODUCTION = """Written by `weightscape cost`; an estimate. Operations per image are counted by torch on each network
 (a multiplication and an addition are two), matrix shapes are those of the weights; rates of devices and sizes of public
-data sets are assumptions, listed at the end, from `workflow/report/cost.yaml`, unless `--measured` names the results of
+data sets are assumptions, listed at the end, from `workflow/docs/cost.yaml`, unless `--measured` names the results of
 a pilot, whose jobs tell the rates. Memory is that of one job. Disk is what stays; the cache of downloads comes on
 top."""
 

@@ -1,5 +1,5 @@
 """How many images a study's splits are expected to hold, before any is read: counted where they are files of one's own,
-else from the config, and for `all` from what is known of the source (`workflow/report/cost.yaml`). Counts that nothing
+else from the config, and for `all` from what is known of the source (`workflow/docs/cost.yaml`). Counts that nothing
 states are assumed, and named.
 """
 

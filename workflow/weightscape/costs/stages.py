@@ -3,7 +3,7 @@
 Work per image is counted, not guessed: the floating-point operations of each network and of a denoiser of Stable
 Diffusion's size are counted by torch's counter on the `meta` device (no weights, no arithmetic), and spectra by the
 shapes of the weight matrices. The speed of devices and the sizes of public data sets are assumptions that stand in
-`workflow/report/cost.yaml`. A multiplication and an addition are two operations.
+`workflow/docs/cost.yaml`. A multiplication and an addition are two operations.
 """
 
 import functools

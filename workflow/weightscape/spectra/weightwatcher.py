@@ -1,6 +1,6 @@
 """WeightWatcher's columns, as version 0.7.7 executes them, with NaN where it has sentinels.
 
-Docs of each column: `columns.WATCHER`; where the two differ on purpose: workflow/report/spectra.md.
+Docs of each column: `columns.WATCHER`; where the two differ on purpose: workflow/docs/spectra.md.
 """
 
 import numpy as np

@@ -24,7 +24,7 @@ from weightscape.study.jobs import unread
 from weightscape.study.places import Job, job_of
 from weightscape.verification.dropped_weights import WEIGHTS
 
-ASIDE = ("logs", "studies", "example", "bench", "rules.dot", "rules.svg", "snakemake.html")
+ASIDE = ("logs", "studies", "example", "bench", "snakemake.html")
 """What lies beside the stages and is no result: logs, further studies, pictures and benchmarks."""
 
 REPORT_PARTS = ROOT / "workflow" / "report"

@@ -56,7 +56,7 @@ def _check_references(config: Config) -> None:
     for name in metrics:
         if name not in MEASURED:
             near = difflib.get_close_matches(name, MEASURED, 1, 0.6)
-            hint = f"did you mean {near[0]!r}?" if near else "workflow/report/spectra.md lists them"
+            hint = f"did you mean {near[0]!r}?" if near else "workflow/docs/spectra.md lists them"
             raise UserError(f"config: analyse.metrics names {name!r}, which is no column of the spectra; {hint}")
     for name in config["analyse"]["margins"]:
         if name not in metrics:
