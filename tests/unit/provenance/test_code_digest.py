@@ -56,9 +56,9 @@ def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
     ("message", "reworded"),
     [
         ('raise UserError(f"{x} is too small: raise it")', 'raise UserError("take a larger number")'),
-        ('raise errors.UserError("a" + ", ".join(x)) from None', 'raise errors.UserError("b" + "; ".join(x)) from None'),
+        ('raise UserError("a" + ", ".join(x)) from None', 'raise UserError("b" + "; ".join(x)) from None'),
         ('raise _idle("nothing moved")', 'raise _idle(f"only {x} moved")'),
-        ('return ValueError(f"{x}")', 'return ValueError("a number")'),
+        ('return errors.ValueError(f"{x}")', 'return errors.ValueError("a number")'),
         ('print(f"{x} images")', 'print("all images")'),
         ('print("slow", file=sys.stderr, flush=True)', 'print("very slow", file=sys.stderr, flush=True)'),
         ('parser.add_argument("--out", help="a folder")', 'parser.add_argument("--out", help=f"a new {x}")'),

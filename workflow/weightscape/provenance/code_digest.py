@@ -86,8 +86,8 @@ def _imports(name: str, path: Path) -> list[str]:
 
 
 class Module(NamedTuple):
-    """A parsed file: its imports as (base, level, members), the digest of its meaning (its syntax tree without docstrings,
-    positions and the texts of messages), and the files of workflow/schemas that it names."""
+    """A parsed file: its imports as (base, level, members), the digest of its meaning, and the files of workflow/schemas
+    that it names. The meaning is the syntax tree without docstrings, positions and the texts of messages."""
 
     imports: list[tuple[str, int, list[str]]]
     meaning: str
