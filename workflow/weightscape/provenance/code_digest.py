@@ -86,8 +86,10 @@ def _imports(name: str, path: Path) -> list[str]:
 
 
 class Module(NamedTuple):
-    """A parsed file: its imports as (base, level, members), the digest of its meaning, and the files of workflow/schemas
-    that it names. The meaning is the syntax tree without docstrings, positions and the texts of messages."""
+    """A parsed file: its imports as (base, level, members), its meaning, and the files of workflow/schemas that it names.
+
+    The meaning is a digest of the syntax tree without docstrings, positions and the texts of messages.
+    """
 
     imports: list[tuple[str, int, list[str]]]
     meaning: str
