@@ -86,7 +86,7 @@ def _imports(name: str, path: Path) -> list[str]:
 
 
 class Module(NamedTuple):
-    """A parsed file: its imports as (base, level, members), its meaning, and the files of workflow/schemas that it names.
+    """A parsed file: imports as (base, level, members), its meaning, and the files of workflow/schemas that it names.
 
     The meaning is a digest of the syntax tree without docstrings, positions and the texts of messages.
     """
