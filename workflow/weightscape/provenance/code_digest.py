@@ -172,8 +172,8 @@ def _empty_texts(call: ast.Call) -> None:
 
 
 class _EmptyTexts(ast.NodeTransformer):
-    def visit_JoinedStr(self, _node: ast.JoinedStr) -> ast.AST:
-        return ast.Constant("")
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return ast.copy_location(ast.Constant(""), node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
         return ast.Constant("") if isinstance(node.value, str) else node
