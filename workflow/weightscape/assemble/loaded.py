@@ -10,7 +10,6 @@ from torch import Tensor
 
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard, picture, read_labels
-from weightscape.formats.state_dicts import open_checkpoint
 from weightscape.formats.tables import read_columns
 from weightscape.provenance.records import results_of
 
@@ -94,7 +93,7 @@ def load_items(
     root = results_of(path)
     shards, shard_of = np.unique(table["shard"].astype(str), return_inverse=True)
     paths = [root / shard for shard in shards]
-    pixels = [_images(shard) for shard in paths]
+    pixels = [np.asarray(map_shard(shard).images) for shard in paths]
     if not len(shard_of) or (table["index"] < 0).any() or (table["index"] >= [len(pixels[n]) for n in shard_of]).any():
         raise UserError(f"{path} names no image, or one that its shard does not have: make the list again")
     mapped = Mapped(pixels, shard_of, table["index"])
@@ -119,15 +118,7 @@ def _digests(shards: Sequence[Path]) -> frozenset[int]:
     """Digests of the images of shards, where they are few enough to be read within a minute; else none."""
     if sum(shard.stat().st_size for shard in shards) > READ_AT_ONCE:
         return frozenset()
-    return frozenset(picture(image) for shard in shards for image in _images(shard))
-
-
-def _images(shard: Path) -> np.ndarray:
-    """The images of a shard, memory-mapped."""
-    tensors = open_checkpoint(shard)
-    if "images" not in tensors:
-        raise UserError(f"{shard} has no tensor 'images' (it has {', '.join(sorted(tensors))}): make it again")
-    return tensors["images"]
+    return frozenset(picture(image) for shard in shards for image in map_shard(shard).images)
 
 
 def _resident(paths: list[Path], mapped: Mapped) -> torch.Tensor:

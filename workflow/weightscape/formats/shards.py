@@ -173,7 +173,7 @@ def map_shard(path: Path | str) -> ImageSet:
         images = header["images"]
         start = at + images["data_offsets"][0]
         pixels = np.memmap(path, np.uint8, "r", start, tuple(images["shape"]))
-    except (KeyError, ValueError, OSError) as error:
+    except (KeyError, TypeError, ValueError, OSError) as error:
         raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
     return ImageSet(pixels, read_labels(path))
 

@@ -17,6 +17,7 @@ from weightscape.data.decoding import Form, from_picture
 from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
+from weightscape.formats.writing import digests
 from weightscape.generate import requests
 
 SPECIAL = 8
@@ -149,7 +150,5 @@ def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[
 
 def lora_digests(settings: Mapping[str, Any]) -> dict[str, str]:
     """sha256 of the LoRA weights by file name."""
-    from weightscape.data.fetching import digests
-
     folder = settings["lora"]
     return {} if folder is None else digests(Path(folder), Path(folder).glob("*.safetensors"))
