@@ -5,11 +5,12 @@
 Digests and records read all settings by their nature; they are not counted.
 """
 
+import dataclasses
 import functools
 import importlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,54 @@ class Recording(dict):
         return {**dict(self.items()), **dict(other.items())}
 
 
+paths: dict[int, str] = {}
+"""Where a dataclass lies in the settings, by its identity; the settings live as long as the program."""
+silenced: list[bool] = []
+
+
+def recorded(value: Any, path: str = "") -> Any:
+    """Settings whose fields note their path when they are read."""
+    if type(value) is dict:
+        return Recording(value) if not path else value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            recorded(getattr(value, field.name), f"{path}{field.name}/")
+        paths[id(value)] = path
+        if "__getattribute__" not in vars(type(value)):
+            type.__setattr__(type(value), "__getattribute__", _noting({f.name for f in dataclasses.fields(value)}))
+    return value
+
+
+def _noting(names: set[str]) -> Callable[[Any, str], Any]:
+    def read(instance: Any, name: str) -> Any:
+        value = object.__getattribute__(instance, name)
+        if name in names and not silenced and id(instance) in paths:
+            used.update(_leaves(value, f"{paths[id(instance)]}{name}"))
+        return value
+
+    return read
+
+
+def _leaves(value: Any, path: str) -> set[str]:
+    """What counts as read with a field: the field, and all of a mapping."""
+    below = value.items() if isinstance(value, Mapping) else ()
+    return {path}.union(*(_leaves(inner, f"{path}/{key}") for key, inner in below))
+
+
+def silent(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, whose reading of the settings does not count."""
+
+    @functools.wraps(function)
+    def called(*arguments: Any, **named: Any) -> Any:
+        silenced.append(True)
+        try:
+            return function(*arguments, **named)
+        finally:
+            silenced.pop()
+
+    return called
+
+
 def plain(value: Any) -> Any:
     """The same without recording."""
     return json.loads(json.dumps(value))
@@ -69,15 +118,18 @@ def plain(value: Any) -> Any:
 
 def main(out: str, stage: str, *arguments: str) -> None:
     """Run the stage and write what was seen."""
+    from weightscape.formats import typed
+
+    typed.to_json = silent(typed.to_json)  # first of all, since modules import it by its name
     from weightscape.provenance import records
     from weightscape.stages import _program
 
     yaml.SafeDumper.add_representer(Recording, lambda dumper, value: dumper.represent_dict(plain(value)))
     parse = _program.parse_settings
-    _program.parse_settings = lambda text: Recording(parse(text))
+    _program.parse_settings = lambda kind, text: recorded(parse(kind, text))
     write = records.write_record
     records.write_record = functools.wraps(write)(
-        lambda folder, **parts: write(folder, **{**parts, "settings": plain(parts["settings"])})
+        lambda folder, **parts: write(folder, **{**parts, "settings": plain(typed.to_json(parts["settings"]))})
     )
     importlib.import_module(f"weightscape.stages.{stage}").main(list(arguments))
     loaded = sorted(name for name in sys.modules if name.split(".")[0] == "weightscape")

@@ -17,7 +17,7 @@ def test_what_the_system_refuses_as_an_argument_passes_when_packed() -> None:
         subprocess.run(["true", text * 2], check=True)
     subprocess.run(["true", packed_text.packed(text * 2)], check=True)
     assert packed_text.unpacked(packed_text.packed(text)) == text
-    assert _program.parse_settings(packed_text.packed(text)) == WORDS
+    assert _program.parse_settings(None, packed_text.packed(text)) == WORDS
 
 
 def test_short_texts_stay_readable() -> None:
@@ -29,4 +29,4 @@ def test_what_is_not_whole_is_said() -> None:
 
     packed = packed_text.packed(json.dumps(WORDS))
     with pytest.raises(argparse.ArgumentTypeError, match="not valid JSON"):
-        _program.parse_settings(packed[:100])
+        _program.parse_settings(None, packed[:100])

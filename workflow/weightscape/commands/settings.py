@@ -9,12 +9,12 @@ from weightscape.study import settings
 from weightscape.study.config import load
 
 HELP = "the settings of one job as JSON, to run a stage's program by hand"
-WILDCARDS = ("dataset", "split", "backbone", "generator", "recipe", "shard", "family", "dose", "seed")
+WILDCARDS = sorted({name for stage in settings.STAGES.values() for name in stage.wildcards})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The stage, the names of the job, and the config."""
-    parser.add_argument("stage", choices=sorted(settings.SLICES))
+    parser.add_argument("stage", choices=sorted(settings.STAGES))
     for name in WILDCARDS:
         parser.add_argument(f"--{name}")
     add_config_arguments(parser)
@@ -32,9 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
     names = {name: getattr(arguments, name) for name in WILDCARDS if getattr(arguments, name) is not None}
     try:
         print(json.dumps(settings.settings(config, arguments.stage, names), sort_keys=True))
-    except TypeError as error:
-        missing = str(error).rsplit(": ", 1)[-1].replace("'replicate'", "'seed'")
-        raise UserError(f"stage {arguments.stage} needs {missing}: add the option of that name") from None
     except KeyError as error:
         raise UserError(f"the config defines no {error.args[0]!r}: check the names of the job") from None
     return 0

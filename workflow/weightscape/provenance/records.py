@@ -17,6 +17,7 @@ from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest, digests, sha256
 
 STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
@@ -37,7 +38,7 @@ def write_record(
     folder: Path | str,
     *,
     stage: str,
-    settings: Mapping[str, Any],
+    settings: Any,
     code: str,
     inputs: Iterable[Path | str],
     outputs: Iterable[Path | str],
@@ -45,14 +46,18 @@ def write_record(
     volatile: Mapping[str, Any] | None = None,
     name: str = "manifest",
 ) -> None:
-    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole."""
+    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole.
+
+    `settings` is the dataclass of the stage's settings.
+    """
     folder = Path(folder)
+    declared = to_json(settings)
     prefix = "" if name == "manifest" else f"{name}."
     write_json(folder / f"{prefix}provenance.json", provenance(volatile))
     record = {
         "stage": stage,
-        "settings": dict(settings),
-        "settings_digest": digest(dict(settings)),
+        "settings": declared,
+        "settings_digest": digest(declared),
         "code": code,
         "inputs": {place(path): content_digest(path) for path in inputs},
         "outputs": digests(folder, outputs),

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import gc
 import json
 import signal
@@ -12,31 +13,33 @@ from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.formats.packed_text import unpacked
+from weightscape.formats.typed import from_json
 from weightscape.provenance.code_digest import check_code, code_digest
 from weightscape.stages import _lazy_compiler
 
 
-def arguments_of(stage: str, doc: str | None) -> argparse.ArgumentParser:
-    """A parser with what every stage takes: its settings as JSON and the digest of its code."""
+def arguments_of(stage: str, doc: str | None, settings: type | None = None) -> argparse.ArgumentParser:
+    """A parser with what every stage takes: its settings as JSON of the dataclass `settings`, and its code's digest."""
     parser = argparse.ArgumentParser(
         prog=f"python -m weightscape.stages.{stage}",
         description=doc,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--settings", type=parse_settings, required=True, help="the stage's settings, as JSON")
+    parse = functools.partial(parse_settings, settings)
+    parser.add_argument("--settings", type=parse, required=True, help="the stage's settings, as JSON")
     parser.add_argument("--code", default="", help="digest of the code that the workflow planned with")
     return parser
 
 
-def parse_settings(text: str) -> dict[str, Any]:
-    """The settings of a stage from JSON."""
+def parse_settings(kind: type | None, text: str) -> Any:
+    """The settings of a stage from JSON, as an instance of the dataclass `kind`."""
     try:
         settings = json.loads(unpacked(text))
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"not valid JSON ({error})") from None
     if not isinstance(settings, dict):
         raise argparse.ArgumentTypeError("must be a JSON object")
-    return settings
+    return from_json(kind, settings) if kind else settings
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ _NAMES = {
 }
 _RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 
-# The first that fits counts. `slice` is the stage's entry in slices.SLICES; `stage` the program that it runs.
+# The first that fits counts. `slice` is the stage's entry in settings.STAGES; `stage` the program that it runs.
 _PATTERNS = (
     ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),

@@ -1,139 +1,41 @@
-"""Each stage's slice of the config: exactly the keys that it uses, as one JSON object.
+"""The settings of each stage's jobs, from the config: exactly the keys that the stage uses.
 
-So a job is stale only when one of *its* settings changed (DESIGN 5). Files of one's own count by their content.
+So a job is stale only when one of *its* settings changed (DESIGN 5). The user's files count by their content.
 """
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from weightscape import families
-from weightscape.data import digits
+from weightscape.errors import UserError
 from weightscape.families import BASELINE
+from weightscape.formats.typed import from_json, to_json
 from weightscape.metrics.analysis.claims.statements import rules
-from weightscape.provenance.file_contents import content
 from weightscape.seeds import seed
-from weightscape.study import corruptions, recipes, study
-from weightscape.study.checks.own_files import KEYWORDS
+from weightscape.study import corruptions, image_settings, study
 from weightscape.study.differences import LEAVE, default_config, differences
 from weightscape.study.doses import Config, action, dose_number, dose_values, training
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
-    """The settings of one job of `stage`, from those of its wildcards that matter to it."""
-    part = SLICES[stage]
-    names = {"replicate" if name == "seed" else name: value for name, value in wildcards.items()}
-    return part(config, **{name: names[name] for name in _names(part) if name in names})
+    """The settings of one job of `stage` as a JSON object, from those of its wildcards that matter to it."""
+    names = STAGES[stage].wildcards
+    for name in names:
+        if name not in wildcards:
+            raise UserError(f"stage {stage} needs the {name} of the job: add --{name}")
+    chosen = STAGES[stage].settings(config, *(wildcards[name] for name in names))
+    if not is_dataclass(chosen):
+        return chosen
+    return to_json(from_json(type(chosen), to_json(chosen)))  # as the stage records them: 1 is 1.0 where it is a float
 
 
-def wildcards_of(stage: str) -> list[str]:
+def wildcards_of(stage: str) -> tuple[str, ...]:
     """The wildcards that the settings of a stage's jobs depend on."""
-    return ["seed" if name == "replicate" else name for name in _names(SLICES[stage]) if name != "config"]
+    return STAGES[stage].wildcards
 
 
-@functools.cache
-def _names(part: Callable[..., dict[str, Any]]) -> tuple[str, ...]:
-    """Names of the wildcards that a stage's settings depend on."""
-    return tuple(inspect.signature(part).parameters)
-
-
-def _root(config: Config) -> int:
-    return config["study"]["seed"]
-
-
-def _data(config: Config, dataset: str, split: str) -> dict[str, Any]:
-    block = config["data"][dataset]
-    common = {"dataset": dataset, "split": split, "shards": config["study"]["shards"]}
-    if split.startswith("ood-"):
-        ood = block["ood"][split.removeprefix("ood-")]
-        common |= {"ood": ood, "seed": seed(_root(config), "data", dataset, split)}
-        # labels are places in the list of the training classes, wherever the images lie
-        places = [content(path, apart) for path, apart in _places(block, ood.get("root"))]
-        own = {"block": _source(block), **({"contents": places} if places else {})}
-        return common | (own if ood["source"] in study.OWN_SHIFTS else {})
-    if block["source"] != digits.PACKAGED:
-        whole = {"block": _source(block), "splits": block["splits"], **_own(_place(block), apart="ood")}
-        return common | whole | {"seed": seed(_root(config), "data", dataset)}
-    return common | {
-        "source": block["source"],
-        "splits": block["splits"],
-        "seed": seed(_root(config), "data", dataset),
-    }
-
-
-def _place(block: Config) -> str | None:
-    """The folder that a data set is read from; a hub id, or the `root` of a set yet to be downloaded, is none."""
-    return block.get("root") or block.get("path")
-
-
-def _places(block: Config, root: str | None) -> list[tuple[str, str]]:
-    """Folders that an OOD set is read from, and what does not count there."""
-    found = [(_place(block), "")] if root is None else [(root, ""), (_place(block), "ood")]
-    return [(path, apart) for path, apart in found if path is not None and Path(path).exists()]
-
-
-def _own(*paths: str | None, apart: str = "") -> dict[str, list[str]]:
-    """The contents of files of one's own as a setting; nothing where none are named."""
-    found = [content(path, apart) for path in paths if path is not None and Path(path).exists()]
-    return {"contents": found} if found else {}
-
-
-def _source(block: Config) -> dict[str, Any]:
-    """What decides the images of a data set: its block without the splits."""
-    return {key: value for key, value in block.items() if key not in ("splits", "ood")}
-
-
-def _backbone(config: Config, backbone: str) -> dict[str, Any]:
-    block = config["backbones"][backbone]
-    own = None if block["weights"] in KEYWORDS else block["weights"]
-    return {"backbone": backbone, **{key: block[key] for key in ("model", "weights")}, **_own(own)}
-
-
-def _train_generator(config: Config, dataset: str, generator: str) -> dict[str, Any]:
-    return {
-        "model": config["generate"]["model"],
-        "training": config["generate"]["training"],
-        "seed": seed(_root(config), "train_generator", dataset, generator),
-    }
-
-
-def _generate(config: Config, dataset: str, generator: str, recipe: str, shard: str) -> dict[str, Any]:
-    block = config["generate"]
-    asked = recipes.recipe(config, recipe)
-    per_class = recipes.images_per_class(config, recipe, dataset)
-    common = {
-        "generator": generator,
-        "recipe": recipe,
-        "guidance": float(asked["guidance"]),
-        "seed": seed(_root(config), "generate", dataset, generator),
-    }
-    if block["gate"]["classifier"] != "none":
-        common |= {"gate": dict(block["gate"])}
-    if block["gate"]["classifier"] == "zero_shot":
-        common["gate"] |= {"class_words": block["pipeline"]["class_words"]}
-        common |= {f"gate_{key}": value for key, value in _own(block["gate"]["model"]).items()}
-    if block["kind"] != "ddpm":
-        own = _own(block["pipeline"]["model"], block["pipeline"]["lora"])
-        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"] | {k: asked[k] for k in recipes.ASKED}, **own}
-        return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
-    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
-    return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}
-
-
-def _train_judge(config: Config, dataset: str) -> dict[str, Any]:
-    return {"judge": config["generate"]["judge"], "seed": seed(_root(config), "train_judge", dataset)}
-
-
-def _measure_quality(config: Config, dataset: str, generator: str) -> dict[str, Any]:
-    return {
-        "quality": config["generate"]["quality"],
-        "seed": seed(_root(config), "measure_quality", dataset, generator),
-    }
-
-
-def _assemble_real(config: Config, dataset: str) -> dict[str, Any]:
+def _assemble_real(config: Config) -> dict[str, Any]:
     return {"family": "real", "dose": BASELINE, "values": {}, "seed": 0}
 
 
@@ -142,7 +44,7 @@ def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: s
         "family": family,
         "dose": dose,
         "values": dose_values(config, family, dose),
-        "seed": seed(_root(config), "assemble", dataset, family, dose, int(replicate)),
+        "seed": seed(config["study"]["seed"], "assemble", dataset, family, dose, int(replicate)),
     }
 
 
@@ -158,7 +60,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
             for name in study.embeddings(config)
         },
         "seeds": {
-            str(label): seed(_root(config), "measure_diversity", dataset, family, dose, label)
+            str(label): seed(config["study"]["seed"], "measure_diversity", dataset, family, dose, label)
             for label in config["study"]["seeds"]
         },
     }
@@ -172,7 +74,7 @@ def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: st
         "training": training(config, family, dose) | {key: block[key] for key in ("precision", "compile")},
         "action": action(config, family, dose, backbone),
         "condition": {"dataset": dataset, "family": family, "dose": dose, "seed": int(replicate)},
-        "seed": seed(_root(config), "finetune", dataset, backbone, family, dose, int(replicate)),
+        "seed": seed(config["study"]["seed"], "finetune", dataset, backbone, family, dose, int(replicate)),
     }
 
 
@@ -182,7 +84,7 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input")},
         "evaluate": config["evaluate"],
-        "seed": seed(_root(config), "evaluate", dataset),
+        "seed": seed(config["study"]["seed"], "evaluate", dataset),
     }
 
 
@@ -192,12 +94,12 @@ def _curvature(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
         "backbone": backbone,
         **{key: block[key] for key in ("model", "input")},
         "curvature": {key: value for key, value in config["curvature"].items() if key != "families"},
-        "seed": seed(_root(config), "curvature", dataset),
+        "seed": seed(config["study"]["seed"], "curvature", dataset),
     }
 
 
 def _spectra(config: Config) -> dict[str, Any]:
-    return {"spectra": config["spectra"], "seed": seed(_root(config), "spectra")}
+    return {"spectra": config["spectra"], "seed": seed(config["study"]["seed"], "spectra")}
 
 
 def _aggregate(config: Config) -> dict[str, Any]:
@@ -230,7 +132,7 @@ def _analyse(config: Config) -> dict[str, Any]:
         "coarse": study.coarsely_generated(config),
         "scratch": [name for name in config["study"]["backbones"] if config["backbones"][name]["weights"] == "none"],
         "rules": rules(),
-        "seed": seed(_root(config), "analyse"),
+        "seed": seed(config["study"]["seed"], "analyse"),
     }
 
 
@@ -247,23 +149,33 @@ def _report(config: Config) -> dict[str, Any]:
     }
 
 
-SLICES = {
-    "data": _data,
-    "backbone": _backbone,
-    "train_generator": _train_generator,
-    "generate": _generate,
-    "train_judge": _train_judge,
-    "measure_quality": _measure_quality,
-    "assemble_real": _assemble_real,
-    "assemble": _assemble,
-    "measure_diversity": _measure_diversity,
-    "finetune": _finetune,
-    "evaluate": _evaluate,
-    "curvature": _curvature,
-    "spectra_before": _spectra,
-    "spectra": _spectra,
-    "aggregate": _aggregate,
-    "analyse": _analyse,
-    "reanalyse": _reanalyse,
-    "report": _report,
+@dataclass(frozen=True)
+class Stage:
+    """The wildcards that the settings of a stage's jobs depend on, and the function of the config and their values."""
+
+    wildcards: tuple[str, ...]
+    settings: Callable[..., Any]
+
+
+CONDITION = ("dataset", "family", "dose")
+
+STAGES = {
+    "data": Stage(("dataset", "split"), image_settings.data),
+    "backbone": Stage(("backbone",), image_settings.backbone),
+    "train_generator": Stage(("dataset", "generator"), image_settings.train_generator),
+    "generate": Stage(("dataset", "generator", "recipe", "shard"), image_settings.generate),
+    "train_judge": Stage(("dataset",), image_settings.train_judge),
+    "measure_quality": Stage(("dataset", "generator"), image_settings.measure_quality),
+    "assemble_real": Stage((), _assemble_real),
+    "assemble": Stage((*CONDITION, "seed"), _assemble),
+    "measure_diversity": Stage(CONDITION, _measure_diversity),
+    "finetune": Stage(("dataset", "backbone", "family", "dose", "seed"), _finetune),
+    "evaluate": Stage(("dataset", "backbone"), _evaluate),
+    "curvature": Stage(("dataset", "backbone"), _curvature),
+    "spectra_before": Stage((), _spectra),
+    "spectra": Stage((), _spectra),
+    "aggregate": Stage((), _aggregate),
+    "analyse": Stage((), _analyse),
+    "reanalyse": Stage((), _reanalyse),
+    "report": Stage((), _report),
 }

@@ -188,7 +188,7 @@ def _changed_origin(
         codes[key] = code_digest(*key)
     if record.get("code") != codes[key]:
         found.append(Finding(place, "stale", f"the code of stage {job.stage} changed"))
-    sliced = job.slice == "figure" or job.slice in settings.SLICES  # what was fetched is named by its own record alone
+    sliced = job.slice == "figure" or job.slice in settings.STAGES  # what was fetched is named by its own record alone
     if config is not None and sliced and digest(settings_of(job, config)) != digest(record["settings"]):
         found.append(Finding(place, "stale", "its settings changed"))
     other = unread(config, job, set(record["inputs"])) if config is not None else None
