@@ -1,4 +1,4 @@
-"""The `weightscape` command: the parts of the workflow for one's own files.
+"""The `weightscape` command: runs parts of the workflow on the user's files.
 
 Each sub-command lives in `weightscape.commands` as a module with `HELP`, `configure(parser)` and `run(arguments)`,
 and is imported only when it is called.

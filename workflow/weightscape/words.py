@@ -1,4 +1,4 @@
-"""How names and numbers are written for people, in tables, figures and on the page: no identifiers, a true minus."""
+"""Writes names and numbers for people, in tables, figures and on the page: no identifiers, a true minus."""
 
 import math
 from typing import Any
@@ -76,7 +76,7 @@ def condition(of: str, dose: str) -> str:
 
 
 def layer(name: str) -> str:
-    """A layer's part; what is the only part, its weight, goes without saying."""
+    """The name of a layer's part; the weight, if it is the only part, is not named."""
     return name.removesuffix("/weight").replace("/", ", ")
 
 

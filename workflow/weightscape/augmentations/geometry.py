@@ -30,7 +30,7 @@ def affine(
 
 
 def warped(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
-    """Images after an affine map of each one's own: `matrix` [n, 2, 3] from output to input, sides being [-1, 1]."""
+    """Maps each image by an affine matrix of its own: `matrix` [n, 2, 3] from output to input, sides being [-1, 1]."""
     grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, mode=mode, padding_mode="zeros", align_corners=False)
 

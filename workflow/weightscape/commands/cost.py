@@ -19,7 +19,7 @@ SCHEMA = SCHEMAS / "cost.schema.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Which study, how many times as many seeds, and under which assumptions."""
+    """Adds the options: the study, a factor on its seeds, and the assumptions."""
     add_config_arguments(parser)
     parser.add_argument("--times", type=int, nargs="+", default=[1], help="multiples of the number of seeds")
     parser.add_argument("--assumed", type=Path, default=ASSUMED, help="rates of devices and sizes of data sets")

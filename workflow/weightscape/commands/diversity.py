@@ -125,7 +125,7 @@ def _embedder(arguments: argparse.Namespace) -> "Embed | None":
 
 
 def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
-    """The network and its weights, for the record."""
+    """Names the network and its weights in the record."""
     if arguments.backbone is None:
         return None
     from weightscape.formats import writing

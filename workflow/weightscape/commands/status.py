@@ -22,7 +22,7 @@ QUIET = 120
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Which study."""
+    """Adds the options that name the study."""
     add_config_arguments(parser)
 
 

@@ -1,4 +1,4 @@
-"""Where and how torch computes: the device, a fixed number of threads, and results that repeat."""
+"""Chooses the device, fixes the number of threads and makes torch's results repeat."""
 
 import os
 

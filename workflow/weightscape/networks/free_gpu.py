@@ -13,7 +13,7 @@ _held: list[int] = []
 
 
 def names(count: int, environment: Mapping[str, str]) -> list[str]:
-    """What the machine calls the `count` visible GPUs: the entries of CUDA_VISIBLE_DEVICES, or their numbers."""
+    """The machine's names of the `count` visible GPUs: the entries of CUDA_VISIBLE_DEVICES, or their numbers."""
     visible = [name.strip() for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
     return visible[:count] if len(visible) >= count else [str(number) for number in range(count)]
 

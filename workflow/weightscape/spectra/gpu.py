@@ -1,4 +1,4 @@
-"""Spectra by torch, for a GPU: matrices of one shape are decomposed together, in float64.
+"""Computes spectra on a GPU with torch: matrices of one shape are decomposed together, in float64.
 
 The numbers are those of the numpy route within rounding; everything after the decomposition is the same code. Off by
 default: without fast float64 arithmetic a GPU loses.

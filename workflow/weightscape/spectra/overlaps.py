@@ -1,4 +1,4 @@
-"""How far the leading singular spaces of two matrices agree.
+"""Measures how far the leading singular spaces of two matrices agree.
 
 Overlap of two k-dimensional spaces with orthonormal bases A and B in d dimensions: ||A^T B||_F^2 / k, from 0
 (orthogonal) to 1 (the same); k / d for random spaces.

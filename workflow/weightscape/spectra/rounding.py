@@ -1,4 +1,4 @@
-"""What rounding weights to the precision that they are stored in does to their singular values.
+"""Bounds the change of singular values when weights are rounded to the precision in which they are stored.
 
 Rounding to a significand with epsilon e moves a weight w by at most e / 2 times the power of two below it, so by
 (e w)^2 / 12 or less in mean square, and each weight on its own. Such a matrix has a spectral norm of about the largest
@@ -24,7 +24,7 @@ def epsilon(slices: np.ndarray) -> float:
 
 
 def _bits(slices: np.ndarray) -> int:
-    """How many leading bits of the significand are in use in some value."""
+    """Counts the leading bits of the significand that any value uses."""
     most = np.finfo(slices.dtype).nmant
     patterns = slices.view(f"u{slices.dtype.itemsize}")
     used = int(np.bitwise_or.reduce(patterns, axis=None)) & (2**most - 1)
@@ -57,6 +57,6 @@ def _reach(slices: np.ndarray) -> float:
 
 
 def ranks(values: np.ndarray, larger: int, floor: float) -> np.ndarray:
-    """How many of [slices, M] eigenvalues of each slice stand above numerical rank and the square of `floor`."""
+    """Counts, per slice of [slices, M] eigenvalues, those above numerical rank and the square of `floor`."""
     numerical = (np.sqrt(values[:, -1:]) * larger * np.finfo(np.float64).eps) ** 2
     return (values > np.maximum(numerical, floor**2)).sum(axis=1)

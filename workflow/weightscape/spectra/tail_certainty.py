@@ -1,4 +1,4 @@
-"""How sure a tail exponent is: bootstrap interval, goodness of fit, and other laws on the same tail.
+"""Measures the certainty of a tail exponent: bootstrap interval, goodness of fit, other laws on the same tail.
 
 Clauset, Shalizi & Newman (2009), sections 3.3, 4.1 and 5; Vuong (1989). All treat eigenvalues as independent
 draws.
