@@ -13,7 +13,7 @@ from toy_project import CONFIG, Project, environment, linked_copy
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 JOBS = {  # a job of every stage that reads files, and the record beside its result
-    "data/digits.ood-blur-3": "1_data/digits/ood-blur-3/manifest.json",
+    "corrupt/digits.ood-blur-3": "1_data/digits/ood-blur-3/manifest.json",
     "train_generator/digits.ddpm": "2_generate/digits/ddpm/model/manifest.json",
     "generate/digits.ddpm.recipe-strong.00000": "2_generate/digits/ddpm/recipe-strong/shard-00000.json",
     "train_judge/digits": "2_generate/digits/judge/manifest.json",

@@ -19,7 +19,8 @@ from weightscape.study.places import job_of
 pytestmark = pytest.mark.slow
 
 JOBS = {  # of each stage the job that reads most
-    "data": ["data/digits.train", "data/digits.ood-uci-digits", "data/digits.ood-blur-3"],
+    "data": ["data/digits.train", "data/digits.ood-uci-digits"],
+    "corrupt": ["corrupt/digits.ood-blur-3"],
     "backbone": ["backbone/efficientnet-lite0"],
     "train_generator": ["train_generator/digits.ddpm"],
     "generate": ["generate/digits.ddpm.recipe-strong.00000"],
@@ -39,6 +40,7 @@ JOBS = {  # of each stage the job that reads most
 }
 NAMES = {  # what a job is called: fixed by its path, so that it makes nothing stale
     "data": {"dataset", "split", "source"},
+    "corrupt": {"dataset", "split"},
     "backbone": {"backbone"},
     "assemble": {"dose"},
     "finetune": {"backbone", "condition"},
@@ -112,8 +114,8 @@ def test_a_stage_reads_every_key_that_it_declares_and_no_other(commands: Any, st
 def test_the_digest_of_a_stage_covers_all_that_a_real_run_loads(commands: Any, stage: str) -> None:
     project, jobs = commands
     for log in JOBS[stage]:
-        further = [f"weightscape.figures.{log.partition('/')[2]}"] if stage == "figure" else []
-        covered = set(code_digest.modules(f"weightscape.stages.{stage}", *further))
+        further = {"figure": f"figures.{log.partition('/')[2]}", "data": "data.digits"}.get(stage)
+        covered = set(code_digest.modules_of(stage, *([further] if further else [])))
         loaded = set(seen(project, stage, log, tuple(jobs[log]))["loaded"])
         assert loaded <= covered, sorted(loaded - covered)
 
@@ -122,5 +124,4 @@ def test_every_record_of_the_study_is_placed(smoke: Project) -> None:
     for path in smoke.results.rglob("[a-z]*.json"):
         content = json.loads(path.read_text())
         if isinstance(content, dict) and "outputs" in content and path.parent.parent.name != "logs":
-            job = job_of(str(path.relative_to(smoke.results)))
-            assert job is not None and job.stage == content["stage"], path
+            assert job_of(str(path.relative_to(smoke.results)), content["stage"]) is not None, path

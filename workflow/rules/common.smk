@@ -30,7 +30,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 shell.prefix("set -euo pipefail; trap : TERM; ")
 
 from weightscape import errors
-from weightscape.data import digits
+from weightscape.data import digits, readers
 from weightscape.engine import metadata, snakefile, stopping, telling
 from weightscape.families import (
     DIVERSITY_FAMILIES,

@@ -8,15 +8,32 @@ def asset_settings(wildcards):
     return json.dumps(assets.settings(config, wildcards.asset), sort_keys=True)
 
 
+def asset_digest(wildcards):
+    """The meaning of the code of one download: the program and the module of its kind."""
+    asked = assets.settings(config, wildcards.asset)
+    return code_digest("fetch", *readers.of_fetch(asked))
+
+
+def split_digest(wildcards):
+    """The meaning of the code of one split: the program and the modules of its source."""
+    asked = stage_settings.settings(config, "data", dict(wildcards))
+    return code_digest("data", *readers.of_split(asked))
+
+
+def corrupted():
+    """A pattern of the splits that are corruptions, each behind the name of its data set."""
+    pairs = corruptions.corrupted_splits(config)
+    named = [rf"(?<=/{re.escape(name)}/){re.escape(split)}" for name, split in pairs]
+    return "|".join(named) or "(?!)"
+
+
 def fetched(names):
     """The records of downloads."""
     return [f"<results>/1_data/fetched/{name}.json" for name in names]
 
 
 def fetched_data(wildcards):
-    """The download that a split is read from; nothing for files that are there, and for corruptions."""
-    if corruptions.is_corruption(config, wildcards.dataset, wildcards.split):
-        return []
+    """The download that a split is read from; nothing for files that are there."""
     return fetched(assets.of_data(config, wildcards.dataset))
 
 
@@ -40,20 +57,6 @@ def shards(dataset, split):
     """The files of a split."""
     names = shard_files.shard_names(config["study"]["shards"])
     return [f"<results>/1_data/{dataset}/{split}/{name}" for name in names]
-
-
-def clean_test(wildcards):
-    """The test images that a corruption starts from; nothing for other splits."""
-    corrupted = corruptions.is_corruption(config, wildcards.dataset, wildcards.split)
-    return shards(wildcards.dataset, "test") if corrupted else []
-
-
-def clean_test_record(wildcards):
-    """The record of those images."""
-    corrupted = corruptions.is_corruption(config, wildcards.dataset, wildcards.split)
-    return (
-        f"<results>/1_data/{wildcards.dataset}/test/manifest.json" if corrupted else []
-    )
 
 
 def generated(dataset, recipe, ending):

@@ -1,16 +1,14 @@
-"""Arrays, corruptions, and shards that are not whole."""
+"""Arrays, and shards that are not whole."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from unit.data.source_miniatures import block, picture, run
-from weightscape.data import arrays, writing
+from weightscape.data import arrays
 from weightscape.errors import UserError
-from weightscape.formats.shards import map_shard, read_labels, read_shard
-from weightscape.stages import data
+from weightscape.formats.shards import map_shard, read_labels
 
 
 def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
@@ -69,21 +67,6 @@ def test_classes_without_an_image_to_train_on_are_none(tmp_path: Path) -> None:
         run(tmp_path, source, "ood-far", ood=ood)
     with pytest.raises(UserError, match=r"class 'b' is not in the data set; it has a, c"):
         run(tmp_path, source | {"classes": ["a", "b"]}, "train", splits=splits)
-
-
-def test_corruptions_of_colour_images_are_made_in_pieces_as_at_once(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from weightscape.data.corruptions import corrupt
-
-    clean = run(tmp_path, block("image_folder", root=str(folder)), "test", shards=2)[0]
-    monkeypatch.setattr(writing, "CORRUPTED_AT_ONCE", 4)
-    ood = {"source": "corruption", "kind": "noise", "severity": 2, "images": "all"}
-    settings = {"dataset": "d", "split": "ood-noise", "shards": 3, "ood": ood, "seed": 5}
-    shards = [str(path) for path in sorted((tmp_path / "1_data/d/test").glob("*.safetensors"))]
-    data.main(["--settings", json.dumps(settings), "--out", str(tmp_path / "1_data/d/n"), "--test", *shards])
-    parts = [read_shard(path).images for path in sorted((tmp_path / "1_data/d/n").glob("*.safetensors"))]
-    assert np.array_equal(np.concatenate(parts), corrupt(clean, "noise", 2, np.random.default_rng(5)))
 
 
 def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:

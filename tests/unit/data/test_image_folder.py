@@ -1,6 +1,5 @@
 """An image folder: splits, classes, unreadable files."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from unit.data.source_miniatures import SPLITS, block, run
 from weightscape.data import image_folder, pools, sources
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard
-from weightscape.stages import data
 from weightscape.study.checks import own_files
 
 
@@ -124,22 +122,6 @@ def test_one_broken_file_in_a_small_split_counts_as_one_of_the_whole_set(folder:
     assert sum(one["skipped"] for one in found) == 2 and {one["of"] for one in found} == {75}
     ood = {"source": "domain", "domain": "sketch", "images": 2}
     assert run(tmp_path, source, "ood-sketch", ood=ood)[2]["facts"]["unreadable"]["of"] == 8
-
-
-def test_a_corruption_takes_what_can_be_read_of_the_test_images_it_asks_for(folder: Path, tmp_path: Path) -> None:
-    sorted((folder / "test" / "a").iterdir())[0].write_bytes(b"broken")
-    run(tmp_path, block("image_folder", root=str(folder), unreadable=0.1), "test")
-    shard = str(tmp_path / "1_data/d/test/shard-00000.safetensors")
-
-    def corrupted(images: int) -> int:
-        ood = {"source": "corruption", "kind": "noise", "severity": 2, "images": images}
-        settings = {"dataset": "d", "split": "ood-noise", "shards": 1, "ood": ood, "seed": 5}
-        data.main(["--settings", json.dumps(settings), "--out", str(tmp_path / "out"), "--test", shard])
-        return json.loads((tmp_path / "out/manifest.json").read_text())["facts"]["images"]
-
-    assert corrupted(15) == 14 and corrupted(3) == 3
-    with pytest.raises(UserError, match="16 images are asked for, but the test split has 15: lower `images`"):
-        corrupted(16)
 
 
 def test_a_class_of_which_nothing_can_be_read_stops_the_training_split(folder: Path, tmp_path: Path) -> None:

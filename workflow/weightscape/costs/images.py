@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weightscape.data.pools import ALL, counted
+from weightscape.data.pools import counted
+from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.study import study
 from weightscape.study.checks import amounts, own_files

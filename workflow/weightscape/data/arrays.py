@@ -4,6 +4,7 @@ Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes
 classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,21 @@ from weightscape.errors import UserError
 
 CHANNELS = 4
 """Red, green, blue and transparency."""
+
+
+def pool(block: Mapping[str, Any], name: str, classes: list[str] | None = None) -> Pool:
+    """The part `train` or `test` of a data set."""
+    return part(Path(block["root"]), name, classes)
+
+
+def has_test(block: Mapping[str, Any]) -> bool:
+    """Whether there is a test part."""
+    return (Path(block["root"]) / "test.images.npy").is_file()
+
+
+def domain(block: Mapping[str, Any], name: str, classes: list[str]) -> Pool:
+    """The shifted test set `name`."""
+    return part(Path(block["root"]), f"ood-{name}", classes)
 
 
 def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:

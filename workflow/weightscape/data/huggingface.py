@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.data.pools import Pool
+from weightscape.data.pools import Pool, aligned, joined
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
@@ -32,6 +32,28 @@ class Where:
 def where(block: Mapping[str, Any]) -> Where:
     """What a block of the config names."""
     return Where(block["path"], block["configuration"], block["revision"])
+
+
+def pool(block: Mapping[str, Any], name: str, _classes: list[str] | None = None) -> Pool:
+    """The part `train` or `test` of a data set."""
+    return part(where(block), block["parts"][name], block["columns"], block["domain"])
+
+
+def has_test(block: Mapping[str, Any]) -> bool:
+    """Whether there is a test part."""
+    return block["parts"]["test"] is not None
+
+
+def domain(block: Mapping[str, Any], name: str, _classes: list[str]) -> Pool:
+    """The images of one domain, of all parts of the data set."""
+    columns = block["columns"]
+    if columns["domain"] is None:
+        raise UserError(f"a data set without a column of domains has no domain {name!r}: set `columns.domain`")
+    parts = [one for one in dict.fromkeys(block["parts"].values()) if one is not None]
+    holding = [one for one in parts if name in domains(where(block), one, columns)]
+    pools = [part(where(block), one, columns, name) for one in holding or parts]
+    classes = list(dict.fromkeys(label for pool in pools for label in pool.classes))
+    return joined([aligned(pool, classes, every=True) for pool in pools])
 
 
 def loaded(where: Where, part: str, network: bool = False) -> Any:

@@ -11,10 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from weightscape.data.digits import split_rows
+from weightscape.data.splits import ALL, split_rows
 from weightscape.errors import UserError
-
-ALL = "all"
 
 
 class Counted(NamedTuple):
@@ -177,3 +175,24 @@ def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:
         )
     kept = pool.take(np.flatnonzero(known))
     return replace(kept, labels=new[kept.labels], classes=list(classes))
+
+
+def joined(pools: list[Pool]) -> Pool:
+    """Pools of encoded images one after the other."""
+    if len(pools) == 1:
+        return pools[0]
+    starts = np.cumsum([0, *(len(pool.labels) for pool in pools)])
+
+    def at(row: int) -> tuple[Pool, int]:
+        number = int(np.searchsorted(starts, row, "right")) - 1
+        return pools[number], row - int(starts[number])
+
+    def encoded(rows: np.ndarray) -> list[Encoded]:
+        places = (at(int(row)) for row in rows)
+        return [image for pool, row in places if pool.encoded for image in pool.encoded(np.array([row]))]
+
+    def name(row: int) -> str:
+        pool, place = at(row)
+        return pool.name(place)
+
+    return Pool(np.concatenate([pool.labels for pool in pools]), pools[0].classes, name, encoded=encoded)

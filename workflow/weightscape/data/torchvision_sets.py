@@ -15,11 +15,33 @@ import numpy as np
 
 from weightscape.data.pools import Pool
 from weightscape.errors import UserError
+from weightscape.formats import cache
 
 LABELS = ("targets", "labels", "_labels", "y")
 FILES = ("_image_files", "_images", "image_files")
 CLASSES = ("classes", "categories")
 PAIRS = ("samples", "_samples", "imgs")  # (path, label)
+
+
+def pool(block: Mapping[str, Any], name: str, _classes: list[str] | None = None) -> Pool:
+    """The part `train` or `test` of a data set."""
+    root = Path(block["root"]) if block["root"] else downloaded(block["name"])
+    return part(block["name"], root, block["parts"][name], block["options"])
+
+
+def has_test(block: Mapping[str, Any]) -> bool:
+    """Whether there is a test part."""
+    return block["parts"]["test"] is not None
+
+
+def domain(_block: Mapping[str, Any], name: str, _classes: list[str]) -> Pool:
+    """No set of torchvision has domains."""
+    raise UserError(f"a data set of torchvision has no domain {name!r}: choose another OOD set")
+
+
+def downloaded(name: str) -> Path:
+    """The folder of the cache that `fetch` downloads a set into."""
+    return cache.folder() / "torchvision" / name
 
 
 def opened(

@@ -17,21 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.data import corruptions, digits
+from weightscape.data import sources, splits
 from weightscape.data.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
 from weightscape.data.pools import Pool
 from weightscape.errors import UserError
-from weightscape.formats.shards import (
-    ImageSet,
-    Room,
-    map_shard,
-    shard_names,
-    write_shard_in_parts,
-    write_shard_in_room,
-    write_shards,
-)
+from weightscape.formats.shards import Room, shard_names, write_shard_in_room
 from weightscape.progress import Progress
-from weightscape.provenance.records import read_record
 
 BATCH_BYTES = 4_000_000
 """Pixels of one batch; a few batches per process are in memory."""
@@ -182,71 +173,17 @@ def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults
     return np.stack(images) if images else np.empty((0, *form.shape), np.uint8), faults
 
 
-CORRUPTED_AT_ONCE = 32
-"""Images that are corrupted in one piece, in float64."""
-
-
-def packaged(settings: dict[str, Any]) -> ImageSet:
-    """A split of the digits that come inside packages."""
-    rng = np.random.default_rng(settings["seed"])
-    if "ood" in settings:
-        return digits.uci(settings["ood"]["framing"], settings["ood"]["images"], rng)
-    source = digits.mnist()
-    return source.take(digits.split_rows(source.labels, settings["splits"], rng)[settings["split"]])
-
-
-def write_packaged(out: Path, settings: dict[str, Any]) -> tuple[list[Path], dict[str, Any]]:
-    """Write a split of packaged digits; its files and facts."""
-    content = packaged(settings)
-    paths = write_shards(out, content, settings["shards"])
-    return paths, _facts(content.labels, content.images.shape[1:], digits.CLASSES)
-
-
-def write_corrupted(out: Path, settings: dict[str, Any], test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
-    """Write corrupted test images, in pieces; each image draws its own randomness in turn."""
-    from weightscape.data.sources import corrupted_count
-
-    ood, rng = settings["ood"], np.random.default_rng(settings["seed"])
-    clean = [map_shard(path) for path in test]
-    available = sum(map(len, clean))
-    facts = read_record(test[0].parent / "manifest.json")["facts"]
-    unreadable = facts.get("unreadable", {}).get("skipped", 0)
-    count = min(corrupted_count(ood["images"], available + unreadable), available)
-    bounds = np.linspace(0, count, settings["shards"] + 1).round().astype(int)
-    paths = [out / name for name in shard_names(settings["shards"])]
-    labels = np.concatenate([part.labels for part in clean])[:count]
-    for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
-        pieces = (
-            ImageSet(corruptions.corrupt(np.asarray(piece.images), ood["kind"], ood["severity"], rng), piece.labels)
-            for piece in _between(clean, start, stop)
-        )
-        write_shard_in_parts(path, stop - start, clean[0].images.shape[1:], pieces)
-    return paths, _facts(labels, facts["shape"], facts["classes"])
-
-
-def _between(parts: list[ImageSet], start: int, stop: int) -> Iterator[ImageSet]:
-    """The images `start` to `stop` of the parts one after the other, in small pieces."""
-    first = 0
-    for part in parts:
-        low, high = max(start - first, 0), min(stop - first, len(part))
-        for at in range(low, high, CORRUPTED_AT_ONCE):
-            yield part.take(slice(at, min(at + CORRUPTED_AT_ONCE, high)))
-        first += len(part)
-
-
-def write_sourced(out: Path, settings: dict[str, Any], workers: int) -> tuple[list[Path], dict[str, Any]]:
-    """Write a split of a source of `datasets.sources`."""
-    from weightscape.data import sources, writing
-
+def write_split(out: Path, settings: dict[str, Any], workers: int) -> tuple[list[Path], dict[str, Any]]:
+    """Write a split of a source that `sources` opens; its files and facts."""
     block, seed = settings["block"], settings["seed"]
     form = sources.form_of(block)
     if "ood" in settings:
         pool = sources.shifted(block, settings["ood"], seed)
     else:
         pool = sources.pool_of(block, settings["split"], settings["splits"], seed)
-    paths, reading = writing.write_pool(out, pool, form, settings["shards"], limit=block["unreadable"], workers=workers)
+    paths, reading = write_pool(out, pool, form, settings["shards"], limit=block["unreadable"], workers=workers)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
-    facts = _facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
+    facts = splits.facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
     lost = [name for name, count in zip(pool.classes, facts["per_class"], strict=True) if not count]
     if settings["split"] == "train" and lost:
         raise UserError(
@@ -254,12 +191,3 @@ def write_sourced(out: Path, settings: dict[str, Any], workers: int) -> tuple[li
             "its files, or leave it out by `classes`"
         )
     return paths, facts
-
-
-def _facts(labels: np.ndarray, shape: Any, classes: list[str]) -> dict[str, Any]:
-    return {
-        "images": len(labels),
-        "shape": list(shape),
-        "classes": list(classes),
-        "per_class": np.bincount(labels, minlength=len(classes)).tolist(),
-    }

@@ -30,7 +30,7 @@ def code_digest(stage: str, *further: str) -> str:
     `further` names modules that the stage chooses at run time, e.g. "figures.esd".
     """
     before = len(_known())
-    found = modules(f"{ROOT}.stages.{stage}", *(f"{ROOT}.{name}" for name in further))
+    found = modules_of(stage, *further)
     lines = [f"{name} {_module(path).meaning}" for name, path in sorted(found.items())]
     schemas = {name for path in found.values() for name in _module(path).schemas}
     lines += [f"{name} {_module(SCHEMAS / name).meaning}" for name in sorted(schemas)]
@@ -44,8 +44,13 @@ def check_code(stage: str, expected: str, *further: str) -> None:
     if code_digest(stage, *further) != expected:
         raise UserError(
             f"the code of stage {stage} was edited after the workflow planned this job (planned {expected}): "
-            "start snakemake again"
+            "start the workflow again"
         )
+
+
+def modules_of(stage: str, *further: str) -> dict[str, Path]:
+    """The package modules that the digest of a stage covers, by name."""
+    return modules(f"{ROOT}.stages.{stage}", *(f"{ROOT}.{name}" for name in further))
 
 
 def modules(*names: str) -> dict[str, Path]:

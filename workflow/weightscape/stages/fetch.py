@@ -7,7 +7,8 @@ The one stage that uses the network. The record holds the digests of the files, 
 
 from pathlib import Path
 
-from weightscape.data.fetching import fetch
+from weightscape.data import readers
+from weightscape.formats import cache
 from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
@@ -19,8 +20,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
-    facts = fetch(arguments.settings)
+    modules = readers.of_fetch(arguments.settings)
+    code = _program.Code(STAGE, arguments.code, *modules)
+    cache.set_up(network=True)
+    facts = readers.imported(modules[0]).fetch(arguments.settings)
     code.check()
     write_record(
         arguments.out.parent,

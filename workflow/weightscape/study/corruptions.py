@@ -5,13 +5,23 @@ from typing import Any
 
 from weightscape.augmentations.chances import chance
 from weightscape.study.doses import Config, action
-from weightscape.study.study import conditions
+from weightscape.study.study import conditions, splits
 
 
 def is_corruption(config: Config, dataset: str, split: str) -> bool:
     """Whether a split is made from the clean test images."""
     ood = config["data"][dataset]["ood"].get(split.removeprefix("ood-"), {})
     return split.startswith("ood-") and ood.get("source") == "corruption"
+
+
+def corrupted_splits(config: Config) -> list[tuple[str, str]]:
+    """Every data set of the study with each of its splits that is made from its clean test images."""
+    return [
+        (dataset, split)
+        for dataset in config["study"]["datasets"]
+        for split in splits(config, dataset)
+        if is_corruption(config, dataset, split)
+    ]
 
 
 CORRUPTED_BY = {

@@ -31,6 +31,16 @@ def data(config: Config, dataset: str, split: str) -> dict[str, Any]:
     }
 
 
+def corrupt(config: Config, dataset: str, split: str) -> dict[str, Any]:
+    return {
+        "dataset": dataset,
+        "split": split,
+        "shards": config["study"]["shards"],
+        "ood": config["data"][dataset]["ood"][split.removeprefix("ood-")],
+        "seed": seed(config["study"]["seed"], "data", dataset, split),
+    }
+
+
 def _place(block: Config) -> str | None:
     """The folder that a data set is read from; a hub id, or the `root` of a set yet to be downloaded, is none."""
     return block.get("root") or block.get("path")

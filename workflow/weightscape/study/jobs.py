@@ -5,6 +5,7 @@ from pathlib import Path
 
 from weightscape import families
 from weightscape.study import assets, recipes, study
+from weightscape.study.corruptions import is_corruption
 from weightscape.study.places import Job as RecordedJob
 from weightscape.study.study import read_backbones
 
@@ -39,7 +40,8 @@ def jobs_of(config: study.Config, results: Path) -> list[Job]:
         for split in study.splits(config, dataset):
             if split == "extra" and not study.reads_extra(config):
                 continue
-            add("data", f"1_data/{dataset}/{split}/manifest.json", f"data/{dataset}.{split}.log")
+            stage = "corrupt" if is_corruption(config, dataset, split) else "data"
+            add(stage, f"1_data/{dataset}/{split}/manifest.json", f"{stage}/{dataset}.{split}.log")
     for backbone in read_backbones(config):
         add("backbone", f"1_data/backbones/{backbone}/manifest.json", f"backbone/{backbone}.log")
     for backbone in config["study"]["backbones"]:

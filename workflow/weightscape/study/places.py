@@ -1,7 +1,11 @@
 """Which job a record belongs to, told from its path below the results folder."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from weightscape.data import readers
 
 _NAMES = {
     "seed": r"\d+",
@@ -17,6 +21,7 @@ _PATTERNS = (
     ("1_data/fetched/{asset}.json", "fetch", "fetch"),
     ("1_data/backbones/{backbone}/manifest.json", "backbone", "backbone"),
     ("1_data/{dataset}/{split}/manifest.json", "data", "data"),
+    ("1_data/{dataset}/{split}/manifest.json", "corrupt", "corrupt"),
     ("2_generate/{dataset}/judge/manifest.json", "train_judge", "train_judge"),
     ("2_generate/{dataset}/{generator}/model/manifest.json", "train_generator", "train_generator"),
     ("2_generate/{dataset}/{generator}/recipe-{recipe}/shard-{shard}.json", "generate", "generate"),
@@ -47,10 +52,12 @@ class Job:
     stage: str
     names: dict[str, str]
 
-    @property
-    def further(self) -> tuple[str, ...]:
-        """Modules that the program chooses at run time."""
-        return (f"figures.{self.names['figure']}",) if self.stage == "figure" else ()
+    def further(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The modules that the program chooses at run time, by its settings."""
+        if self.stage == "figure":
+            return (f"figures.{self.names['figure']}",)
+        chosen = {"data": readers.of_split, "fetch": readers.of_fetch}.get(self.stage)
+        return chosen(settings) if chosen else ()
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -61,9 +68,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 _COMPILED = tuple((_compiled(pattern), part, stage) for pattern, part, stage in _PATTERNS)
 
 
-def job_of(place: str) -> Job | None:
-    """The job whose record lies at `place` (a path below the results folder); None for any other file."""
-    for pattern, part, stage in _COMPILED:
-        if found := pattern.fullmatch(place):
-            return Job(part, stage, found.groupdict())
+def job_of(place: str, stage: str | None = None) -> Job | None:
+    """The job whose record lies at `place` (a path below the results folder); None for any other file.
+
+    `stage` is the one that the record names: it tells a corrupted split from any other.
+    """
+    for pattern, part, program in _COMPILED:
+        match = pattern.fullmatch(place)
+        if match and stage in (None, program):
+            return Job(part, program, match.groupdict())
     return None

@@ -161,6 +161,7 @@ CONDITION = ("dataset", "family", "dose")
 
 STAGES = {
     "data": Stage(("dataset", "split"), image_settings.data),
+    "corrupt": Stage(("dataset", "split"), image_settings.corrupt),
     "backbone": Stage(("backbone",), image_settings.backbone),
     "train_generator": Stage(("dataset", "generator"), image_settings.train_generator),
     "generate": Stage(("dataset", "generator", "recipe", "shard"), image_settings.generate),

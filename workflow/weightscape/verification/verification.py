@@ -177,13 +177,13 @@ def _changed_origin(
     codes: dict[tuple[str, ...], str],
 ) -> list[Finding]:
     """How a record's settings, code and inputs differ from those of now."""
-    job = job_of(place)
-    if job is None or record["stage"] != job.stage:
+    job = job_of(place, record["stage"])
+    if job is None:
         return [Finding(place, "tampered", f"its stage is {record['stage']!r}, which does not belong here")]
     if not is_as_written(record):
         return [Finding(place, "tampered", "it does not have the digest that it names")]
     found = []
-    key = (job.stage, *job.further)
+    key = (job.stage, *job.further(record["settings"]))
     if key not in codes:
         codes[key] = code_digest(*key)
     if record.get("code") != codes[key]:

@@ -1,0 +1,41 @@
+"""Stage 1: an OOD split of corrupted test images as shards of uint8 images with a manifest.
+
+    python -m weightscape.stages.corrupt --test /tmp/digits/test/*.safetensors --out /tmp/digits/ood-blur \
+        --settings '{"dataset": "digits", "split": "ood-blur", "shards": 1, "seed": 1,
+            "ood": {"source": "corruption", "kind": "blur", "severity": 3, "images": 100}}'
+
+Memory is bounded whatever the size of the split.
+"""
+
+from pathlib import Path
+
+from weightscape.data.corrupted import write_corrupted
+from weightscape.provenance.records import write_record
+from weightscape.stages import _program
+
+STAGE = "corrupt"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Write shards, manifest and provenance into --out."""
+    parser = _program.arguments_of(STAGE, __doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of the test split, beside a record")
+    arguments = parser.parse_args(argv)
+    code = _program.Code(STAGE, arguments.code)
+    shards, facts = write_corrupted(arguments.out, arguments.settings, arguments.test)
+    code.check()
+    write_record(
+        arguments.out,
+        stage=STAGE,
+        settings=arguments.settings,
+        code=code.digest,
+        inputs=arguments.test,
+        outputs=shards,
+        facts=facts,
+    )
+    print(f"{facts['images']} images of split {arguments.settings['split']} in {len(shards)} shard(s)")
+
+
+if __name__ == "__main__":
+    _program.run(main)
