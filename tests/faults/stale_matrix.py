@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from faults import code_table
 from toy_project import ROOT, STUDY, Project
 from weightscape.study.jobs import jobs_of
 
@@ -35,9 +36,10 @@ SYNTHETIC_RUNS = (
 SAMPLING = ("generate/*", "measure_quality/*", *SYNTHETIC_RUNS)
 GENERATOR = ("train_generator/*", *SAMPLING)
 TRAINING_SET = (*GENERATOR, "assemble/*", "measure_diversity/*", *TRAINING)
+CORRUPTED = ("corrupt/*", "evaluate/*", *TABLES)
 IMAGES = (
     "data/digits.[tve]*",
-    *(f"data/digits.ood-{kind}-3" for kind in ("noise", "blur", "contrast", "rotation", "occlusion")),
+    "corrupt/*",
     "train_judge/*",
     *TRAINING_SET,
 )
@@ -110,13 +112,19 @@ NEW_SET = {"source": "uci_digits", "framing": "full", "images": 10}
 
 def comment(project: Project) -> None:
     """A comment in the code that every stage uses."""
-    path = f"{LIBRARY}/files.py"
+    path = f"{LIBRARY}/formats/writing.py"
     project.write(path, "# A comment.\n" + (project.root / path).read_text())
 
 
 def docstring(project: Project) -> None:
     """Another docstring in the code that trains."""
-    project.replace(f"{LIBRARY}/training.py", '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
+    path = f"{LIBRARY}/finetune/training.py"
+    project.replace(path, '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
+
+
+def error(project: Project) -> None:
+    """Another sentence for a user's error in the code that every stage uses."""
+    project.replace(f"{LIBRARY}/formats/writing.py", "cannot be written", "is not to be written")
 
 
 def touch(project: Project) -> None:
@@ -244,11 +252,11 @@ def without_set(project: Project) -> None:
 
 ROWS = [
     # every block of the config
-    key("study/seed", 1, "data/*", *TRAINING_SET, "train_judge/*", "spectra_before/*"),
+    key("study/seed", 1, "data/*", "corrupt/*", *TRAINING_SET, "train_judge/*", "spectra_before/*"),
     key("study/shards", 2, "data/*", *IMAGES),
     key("data/digits/splits/val", 60, *IMAGES),
     key("data/digits/ood/uci-digits/images", 60, "data/digits.ood-uci-digits", "evaluate/*", *TABLES),
-    key("data/digits/ood/blur-3/severity", 4, "data/digits.ood-blur-3", "evaluate/*", *TABLES),
+    key("data/digits/ood/blur-3/severity", 4, "corrupt/digits.ood-blur-3", "evaluate/*", *TABLES),
     key("backbones/efficientnet-lite0/weights", "none", "backbone/*", "spectra_before/*", *DIVERSITY, *TRAINING),
     key("backbones/efficientnet-lite0/input/size", 28, "measure_diversity/*", *TRAINING),
     key("backbones/efficientnet-lite0/batch_norm_momentum", 0.2, *TRAINING),
@@ -270,16 +278,19 @@ ROWS = [
     # code
     Row("a comment in the code of every stage", comment),
     Row("a docstring in the code of a stage", docstring),
-    code("files.py", *EVERYTHING),
-    code("datasets/corruptions.py", "data/*", *IMAGES),
-    code("generators/sampler.py", *SAMPLING),
+    Row("an error sentence in the code of every stage", error),
+    code("data/digits.py", "data/*", *IMAGES),
+    code("data/huggingface.py"),
+    code("formats/writing.py", *EVERYTHING),
+    code("data/corruptions.py", *CORRUPTED),
+    code("generate/sampler.py", *SAMPLING),
     code("diversity/vendi.py", "measure_quality/*", *DIVERSITY),  # by way of diversity.measure
-    code("training.py", *TRAINING),
-    code("evaluation.py", "evaluate/*", *TABLES),
-    code("curvature.py", "curvature/*", *TABLES),
-    code("spectra/layers.py", "spectra_before/*", *SPECTRA),
-    code("tables.py", *TABLES),
-    code("effects.py", *TABLES),
+    code("finetune/training.py", *TRAINING),
+    code("finetune/evaluation.py", "evaluate/*", *TABLES),
+    code("finetune/curvature.py", "curvature/*", *TABLES),
+    code("spectra/table.py", "spectra_before/*", *SPECTRA),
+    code("metrics/tables/runs.py", *TABLES),
+    code("metrics/effects.py", *TABLES),
     code("figures/esd.py", "figure/esd", *REPORT),
     code("commands/status.py"),
     Row(
@@ -292,6 +303,7 @@ ROWS = [
     Row("a clock that was set back", backwards),
     Row("another training set in the same place", other_content, (*TRAINING_SET,)),
     Row("one bit of a weight file", tampered, verify=f"tampered {RUN}/after.safetensors"),
+    Row("a page in `workflow/docs`", lambda p: p.write("workflow/docs/scale.md", "Other words.\n")),
     Row("a caption", lambda p: p.write("workflow/report/captions/esd.md", "Other words.\n"), REPORT),
     Row("a caption in place of a newer one", older_caption, REPORT),
     Row(
@@ -364,9 +376,8 @@ def page() -> str:
     lines = [
         "# What reruns when",
         "",
-        "Jobs that run again after one change to the finished smoke study (8 runs). Written by",
-        "`PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py` from the table that `make test-faults` checks",
-        "job by job.",
+        "Jobs that run again after one change to the finished smoke study (8 runs). `PYTHONPATH=tests:workflow python",
+        "tests/faults/stale_matrix.py` writes this page from the table that `make test-faults` checks job by job.",
         "",
         "| change | jobs that run again |",
         "|---|---|",
@@ -374,7 +385,18 @@ def page() -> str:
     for row in ROWS:
         with tempfile.TemporaryDirectory() as folder:
             lines.append(f"| {row.change} | {outcome(row, new_project(Path(folder)))} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *CODE, *code_table.table()]) + "\n"
+
+
+CODE = [
+    "",
+    "## Which stages an edit of the code reruns",
+    "",
+    "A stage in bold has the edited module in the digest of its code; the others read what it makes. *(some)* means",
+    "only the jobs that ask for the module: the splits of that source, downloads of that kind, or that figure. The",
+    "digest is taken from the parsed code: layout, comments and the texts of errors and messages are no part of it.",
+    "",
+]
 
 
 def outcome(row: Row, project: Project) -> str:
