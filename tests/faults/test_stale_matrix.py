@@ -6,8 +6,10 @@ import random
 import pytest
 
 from faults import stale_matrix
+from faults.code_table import READS
 from faults.stale_matrix import ROWS, Row
 from toy_project import Project
+from weightscape.verification.verification import read_results
 
 SHARE = float(os.environ.get("SHARE", "1"))
 """Share of the rows that are tried, drawn by a fixed seed."""
@@ -43,6 +45,19 @@ def test_a_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> No
 @pytest.mark.parametrize("row", drawn(SHARE, "all"), ids=lambda row: row.name)
 def test_every_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> None:
     check(project, row)
+
+
+@pytest.mark.slow
+def test_the_table_of_code_knows_which_stages_a_stage_reads(smoke: Project) -> None:
+    results = read_results(smoke.results)
+    pairs = {
+        (record["stage"], results.records[results.owner[source]]["stage"])
+        for record in results.records.values()
+        for source in record["inputs"]
+        if source in results.owner
+    }
+    assert len(pairs) > 20
+    assert {(stage, other) for stage, other in pairs if other not in READS[stage]} == set()
 
 
 def test_the_matrix_has_at_least_forty_rows_and_no_two_alike() -> None:
