@@ -1,4 +1,4 @@
-"""The one error type for what a user can mend."""
+"""The error type for what a user can mend, and the end of a program that was asked to stop."""
 
 
 class UserError(Exception):
@@ -10,3 +10,7 @@ class UserError(Exception):
 
     def __init__(self, text: str) -> None:
         super().__init__(" ".join(text.split()))  # messages of other libraries may span lines
+
+
+class Stopped(Exception):
+    """A program was asked to stop, and has saved what it made."""

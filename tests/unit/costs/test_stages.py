@@ -12,6 +12,7 @@ import yaml
 from weightscape.commands import cost
 from weightscape.costs import generation, images, measured, stages
 from weightscape.errors import UserError
+from weightscape.generate.model_settings import ModelSettings
 from weightscape.project import ROOT
 from weightscape.study.config import load
 
@@ -111,7 +112,7 @@ def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) 
 def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
     digits = load(ROOT / "config.yaml", None)
     sizes = {"digits": images.sizes_of(digits, "digits", ASSUMED["images"])}
-    once = generation.ddpm_operations(2, (24, 48), 1, (1, 28, 28), 10)
+    once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
     assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 2 * 100 + 2 * 20))
     row = next(row for row in stages.table(digits, ASSUMED) if row.stage == "2 generate")

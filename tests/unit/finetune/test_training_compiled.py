@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from unit.finetune.small_runs import AFFINE, DECOUPLED, NEUTRAL, SETTINGS, items, trained
+from weightscape.errors import Stopped
 from weightscape.finetune import checkpoint as finetune_checkpoint
 from weightscape.finetune import proof
 
@@ -60,7 +61,7 @@ def test_a_compiled_run_resumes(tmp_path: Path) -> None:
     act: dict[str, Any] = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.0}}
     checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
     stops = iter([False, True])
-    with pytest.raises(SystemExit):
+    with pytest.raises(Stopped):
         trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint, stopped=lambda: next(stops))
     resumed, _, history = trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint)
     whole, _, _ = trained(act, settings=COMPILED | {"history_every": 1})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from unit.generate.chosen import zero_shot
 from unit.generate.tiny_models import clip
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet
@@ -52,7 +53,7 @@ def test_zero_shot_is_clips_own_answer(tmp_path: Path, monkeypatch: pytest.Monke
     folder = clip(tmp_path / "clip")
     names = ["n021", "sea_lion", "red-dog"]
     words = {"n021": "cat"}
-    settings = {"model": str(folder), "revision": None, "class_words": words, "prompt": "a photo of a {class}"}
+    settings = zero_shot(model=str(folder), class_words=words)
     asked: list[str] = []
     told = AutoTokenizer.from_pretrained(folder)
     monkeypatch.setattr(
@@ -75,16 +76,15 @@ def test_zero_shot_is_clips_own_answer(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_model_that_is_not_there_is_said() -> None:
-    settings = {"model": "/no/clip", "revision": None, "class_words": {}, "prompt": "{class}"}
     with pytest.raises(UserError, match="gate model /no/clip cannot be loaded"):
-        gate.zero_shot(settings, ["a"], torch.device("cpu"))
+        gate.zero_shot(zero_shot(), ["a"], torch.device("cpu"))
 
 
 def test_a_broken_model_is_said(tmp_path: Path) -> None:
     folder = clip(tmp_path / "clip")
     weights = next(folder.glob("*.safetensors"))
     weights.write_bytes(weights.read_bytes()[:100])
-    settings = {"model": str(folder), "revision": None, "class_words": {}, "prompt": "a {class}"}
+    settings = zero_shot(model=str(folder))
     with pytest.raises(UserError, match="cannot be loaded"):
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
 
@@ -102,7 +102,7 @@ def test_a_model_whose_tokenizer_is_of_another_is_said(tmp_path: Path) -> None:
     tensors = load_file(weights)
     name = "text_model.embeddings.token_embedding.weight"
     save_file(tensors | {name: tensors[name][:3].clone()}, weights, {"format": "pt"})
-    settings = {"model": str(folder), "revision": None, "class_words": {}, "prompt": "a photo of a {class}"}
+    settings = zero_shot(model=str(folder))
     with pytest.raises(UserError, match=r"cannot be loaded .*: name a CLIP folder or hub id"):
         gate.zero_shot(settings, ["cat"], torch.device("cpu"))
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from weightscape.errors import Stopped
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import partial_shards
-from weightscape.generate.partial_shards import Batch, Parts, collected
+from weightscape.generate.partial_shards import Batch, Parts, Work, collected
 
 
 def batches(first: int) -> Iterator[Batch]:
@@ -22,14 +23,14 @@ def batches(first: int) -> Iterator[Batch]:
 def stopped_after(shard: Path, count: int) -> None:
     """A job that is told to stop after so many batches, each saved as a part of its own."""
     answers = iter([False] * (count - 1) + [True])
-    with pytest.raises(SystemExit, match="143"):
-        collected(batches, 10, Parts(shard, "a"), lambda: next(answers))
+    with pytest.raises(Stopped):
+        collected(Work(10, batches), Parts(shard, "a"), lambda: next(answers))
 
 
 def resumed(shard: Path, identity: str = "a") -> tuple[list[int], list[int], int]:
     """Indices, pixels and refusals of the job that goes on, and the parts are removed."""
     kept = Parts(shard, identity)
-    made = collected(batches, 10, kept, lambda: False)
+    made = collected(Work(10, batches), kept, lambda: False)
     kept.remove()
     assert list(shard.parent.iterdir()) == []
     return made.indices.tolist(), made.content.images[:, 0, 0, 0].tolist(), made.refused

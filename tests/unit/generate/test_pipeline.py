@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from unit.generate import chosen
 from unit.generate.tiny_models import stable_diffusion
 from weightscape.assemble import items
 from weightscape.assemble.items import listed
@@ -17,7 +19,9 @@ from weightscape.data import fetching
 from weightscape.data.decoding import Form
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_indices, read_shard, write_shard
+from weightscape.formats.typed import to_json
 from weightscape.generate import pipeline, quality, requests
+from weightscape.generate.settings import GenerateSettings, PipelineSettings, ZeroShotGate
 from weightscape.provenance.records import write_record
 from weightscape.stages import generate
 
@@ -35,24 +39,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         return stable_diffusion(tmp_path_factory.mktemp("models") / "sd")
 
 
-def settings(folder: Path, **more: Any) -> dict[str, Any]:
-    return {
-        "model": str(folder),
-        "revision": None,
-        "variant": None,
-        "size": 16,
-        "prompts": ["a photo of a {class}", "a drawing of a {class}"],
-        "styles": ["", "at night"],
-        "class_words": {"dog": "puppy"},
-        "negative_prompt": "text",
-        "steps": 3,
-        "scheduler": "default",
-        "dtype": "float32",
-        "lora": None,
-        "safety_checker": False,
-        "strength": 0.7,
-        "batch_size": 4,
-    } | more
+def settings(folder: Path, **more: Any) -> PipelineSettings:
+    return chosen.pipeline(
+        model=str(folder),
+        size=16,
+        prompts=("a photo of a {class}", "a drawing of a {class}"),
+        styles=("", "at night"),
+        class_words={"dog": "puppy"},
+        negative_prompt="text",
+        steps=3,
+        dtype="float32",
+        strength=0.7,
+        batch_size=4,
+        **more,
+    )
+
+
+def load(asked: PipelineSettings) -> Any:
+    return pipeline.load(chosen.of_pipeline(asked), CPU)
 
 
 def real() -> ImageSet:
@@ -61,10 +65,10 @@ def real() -> ImageSet:
 
 
 def made(folder: Path, members: list[tuple[int, int]], kind: str = pipeline.TEXT, **more: Any) -> np.ndarray:
-    chosen = settings(folder, **more)
+    source = chosen.of_pipeline(replace(settings(folder), **more), kind)
     asked = pipeline.Asked(CLASSES, 3.0, 11, real() if kind == pipeline.VARIATION else None)
-    pipe = pipeline.load(chosen, kind, CPU)
-    return np.concatenate([part.images for part, _, _ in pipeline.sample(pipe, chosen, asked, members, FORM)])
+    batches = pipeline.sample(pipeline.load(source, CPU), source.pipeline, asked, members, FORM)
+    return np.concatenate([content.images for content, _, _ in batches])
 
 
 MEMBERS = [(label, index) for label in range(3) for index in range(3)]
@@ -101,10 +105,10 @@ def test_the_pipeline_gives_what_diffusers_gives_for_the_same_prompt_and_noise(f
 
 
 def test_prompts_name_the_class_in_words_and_vary() -> None:
-    chosen = settings(Path())
-    texts = {requests.prompt(chosen, "dog", 5, 1, index) for index in range(100)}
+    asked = settings(Path())
+    texts = {requests.prompt(asked, "dog", 5, 1, index) for index in range(100)}
     assert texts == {f"a {kind} of a puppy{style}" for kind in ("photo", "drawing") for style in ("", ", at night")}
-    assert "sea lion" in requests.prompt(chosen, "sea_lion", 5, 2, 0)
+    assert "sea lion" in requests.prompt(asked, "sea_lion", 5, 2, 0)
 
 
 @pytest.mark.parametrize("shards", [1, 3, 7, 40])
@@ -140,7 +144,7 @@ def test_a_variation_starts_from_a_real_image_of_its_class_and_less_strength_sta
 )
 def test_a_pipeline_that_cannot_be_had_is_said(folder: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        pipeline.load(settings(folder) | change, pipeline.TEXT, CPU)
+        load(replace(settings(folder), **change))
 
 
 @pytest.mark.parametrize("listed_without", [False, True])
@@ -154,7 +158,7 @@ def test_a_pipeline_without_tokenizer_is_said(folder: Path, tmp_path: Path, list
         index = json.loads((copy / "model_index.json").read_text())
         (copy / "model_index.json").write_text(json.dumps(index | {"tokenizer": [None, None]}))
     with pytest.raises(UserError, match=r"cannot be loaded|has no tokenizer"):
-        pipeline.load(settings(copy), pipeline.TEXT, CPU)
+        load(settings(copy))
 
 
 def test_steps_that_a_scheduler_refuses_are_said(folder: Path) -> None:
@@ -186,7 +190,7 @@ def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
         copy / "unet" / "diffusion_pytorch_model.bin",
     )
     with pytest.raises(UserError, match="cannot be loaded"):
-        pipeline.load(settings(copy), pipeline.TEXT, CPU)
+        load(settings(copy))
     for path in copy.rglob("*.safetensors"):
         path.unlink()
     with pytest.raises(UserError, match="holds no safetensors files"):
@@ -211,7 +215,7 @@ def test_lora_weights_change_the_images(folder: Path, tmp_path: Path) -> None:
     StableDiffusionPipeline.save_lora_weights(tmp_path, unet_lora_layers=get_peft_model_state_dict(unet))
     plain, tuned = made(folder, MEMBERS[:2]), made(folder, MEMBERS[:2], lora=str(tmp_path))
     assert np.abs(plain.astype(int) - tuned).max() > 1
-    assert len(pipeline.lora_digests({"lora": str(tmp_path)})) == 1
+    assert len(pipeline.lora_digests(str(tmp_path))) == 1
 
 
 class Flagging:
@@ -241,19 +245,13 @@ def data_set(root: Path) -> Path:
     return shard
 
 
-def shard_of(root: Path, folder: Path, train: Path, number: int, shards: int, **more: Any) -> Path:
+def shard_of(root: Path, folder: Path, train: Path, number: int, shards: int, gate: ZeroShotGate | None = None) -> Path:
     """One shard by the stage's program."""
     path = root / f"2_generate/pets/sd/recipe-photo/shard-{number:05d}.safetensors"
-    part = {
-        "generator": "sd",
-        "kind": pipeline.TEXT,
-        "pipeline": settings(folder),
-        "recipe": "photo",
-        "guidance": 3.0,
-        "seed": 11,
-    }
-    part |= {"images_per_class": 3, "shard": [number, shards]} | more
-    generate.main(["--settings", json.dumps(part), "--train", str(train), "--device", "cpu", "--out", str(path)])
+    source = replace(chosen.of_pipeline(settings(folder)), shard=number, shards=shards)
+    asked = GenerateSettings("sd", "photo", 3.0, source, gate, seed=11)
+    text = json.dumps(to_json(asked))
+    generate.main(["--settings", text, "--train", str(train), "--device", "cpu", "--out", str(path)])
     return path
 
 
@@ -277,11 +275,11 @@ def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path:
     found = []
     for shards in (1, 4):
         paths = []
-        for shard, chosen in enumerate(np.array_split(np.arange(8), shards)):
-            rows = np.isin(numbers, chosen)
+        for shard, stretch in enumerate(np.array_split(np.arange(8), shards)):
+            rows = np.isin(numbers, stretch)
             path = tmp_path / f"{shards}/2_generate/a/ddpm/recipe-x/shard-{shard:05d}.safetensors"
             write_shard(path, ImageSet(images[rows], labels[rows]))
-            facts = {"generator": "ddpm", "recipe": "x", "first": int(chosen[0])}
+            facts = {"generator": "ddpm", "recipe": "x", "first": int(stretch[0])}
             write_record(
                 path.parent,
                 name=path.stem,
@@ -318,7 +316,7 @@ def test_a_filtered_shard_keeps_the_indices_of_what_passed(
     from weightscape.generate import gate
 
     train = data_set(tmp_path)
-    block = {"classifier": "zero_shot", "duplicate_distance": -1.0, "filter": True}
+    block = chosen.zero_shot(duplicate_distance=-1.0, filter=True)
     known = gate.Classifier(
         lambda images: np.arange(len(images)) % 3, lambda images: images.reshape(len(images), -1).astype(np.float32)
     )

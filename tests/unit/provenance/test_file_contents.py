@@ -129,7 +129,7 @@ def test_another_model_of_the_gate_in_the_same_place_is_another_setting(tmp_path
         found.append(slices.settings(config, "generate", names))
     assert found[0] != found[1]
     config["generate"]["gate"]["classifier"] = "judge"
-    assert "gate_contents" not in slices.settings(config, "generate", names)
+    assert "contents" not in slices.settings(config, "generate", names)["gate"]
 
 
 def test_an_ood_set_of_another_folder_is_read_anew_with_other_training_classes(tmp_path: Path) -> None:

@@ -6,24 +6,26 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from unit.generate.chosen import training
+from weightscape.formats.shards import ImageSet
 from weightscape.formats.tensors import write_tensors
+from weightscape.formats.typed import to_json
 from weightscape.generate import ddpm
-from weightscape.generate.denoiser import DDPMSettings
+from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings
+from weightscape.generate.settings import Ddpm, GenerateSettings, SamplingSettings
 from weightscape.project import ROOT
 from weightscape.provenance.records import write_record
 
 WORKFLOW = ROOT / "workflow"
-MODEL = {"patch": 2, "channels": [8], "layers": 1}
-SETTINGS = {
-    "generator": "ddpm", "recipe": "guided", "guidance": 2.0, "seed": 5, "indices": [3, 253],
-    "model": MODEL, "sampling": {"sampler_steps": 12},
-}  # fmt: skip
+MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
+SETTINGS = GenerateSettings("ddpm", "guided", 2.0, Ddpm("ddpm", MODEL, SamplingSettings(12), 3, 253), None, seed=5)
 PROGRAM = """
 import sys
 from weightscape.generate import partial_shards
@@ -40,8 +42,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("results") / "2_generate/noise/ddpm/model/weights.safetensors"
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (16, 1, 8, 8), np.uint8)
-    settings = DDPMSettings.from_mapping(MODEL | {"steps": 4, "batch_size": 8})
-    write_tensors(path, ddpm.train(images, np.arange(16) % 3, 3, settings, seed=0))
+    settings = TrainGeneratorSettings(MODEL, training(steps=4, batch_size=8), seed=0)
+    write_tensors(path, ddpm.train(ImageSet(images, np.arange(16) % 3), 3, settings))
     write_record(
         path.parent, stage="train_generator", settings={}, code="", inputs=[], outputs=[path], facts={"classes": 3}
     )
@@ -49,7 +51,16 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(weights: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PROGRAM, "--settings", json.dumps(SETTINGS | more), "--weights", str(weights)]
+    settings = json.dumps(to_json(replace(SETTINGS, **more)))
+    command = [
+        sys.executable,
+        "-c",
+        PROGRAM,
+        "--settings",
+        settings,
+        "--weights",
+        str(weights),
+    ]
     command += ["--device", "cpu", "--out", str(out / "shard-00002.safetensors")]
     variables = {**os.environ, "PYTHONPATH": str(WORKFLOW), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)

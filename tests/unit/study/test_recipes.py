@@ -37,7 +37,7 @@ def test_a_prompt_set_is_a_dose_that_makes_no_other_stale() -> None:
     before = checked(study("text_to_image", PLAIN))
     after = checked(study("text_to_image", PLAIN, BUSY))
     assert job(after, "plain") == job(before, "plain")
-    plain, busy = job(after, "plain")["pipeline"], job(after, "busy")["pipeline"]
+    plain, busy = (job(after, recipe)["source"]["pipeline"] for recipe in ("plain", "busy"))
     assert {key for key in plain if plain[key] != busy[key]} == {"prompts", "styles"}
     assert busy["prompts"] == BUSY["prompts"] and job(after, "busy")["guidance"] == 5.0
     assert job(after, "plain")["seed"] == job(after, "busy")["seed"]  # the same noise: images are compared in pairs
@@ -60,7 +60,7 @@ def test_doses_are_ordered_by_a_number_of_their_own_or_of_their_recipe(axis: str
 
 def test_strength_is_a_knob_of_variations() -> None:
     config = checked(study("image_to_image", PLAIN, FAINT, axis="strength", strength=0.8))
-    assert [job(config, recipe)["pipeline"]["strength"] for recipe in ("plain", "faint")] == [0.8, 0.3]
+    assert [job(config, recipe)["source"]["pipeline"]["strength"] for recipe in ("plain", "faint")] == [0.8, 0.3]
     assert [dose_number(config, "synthetic_replace", dose) for dose in ("plain", "faint")] == [0.8, 0.3]
 
 

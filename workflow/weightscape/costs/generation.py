@@ -11,6 +11,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from weightscape.costs.images import Sizes
+from weightscape.formats.typed import from_json
+from weightscape.generate.model_settings import ModelSettings
 from weightscape.study import recipes, study
 
 BACKWARD = 3
@@ -58,19 +60,17 @@ def _image(config: study.Config, recipe: Mapping[str, Any], size: Sizes) -> floa
 
 
 def _step(config: study.Config, size: Sizes) -> float:
-    model = config["generate"]["model"]
-    return ddpm_operations(model["patch"], tuple(model["channels"]), model["layers"], size.shape, size.classes)
+    model = from_json(ModelSettings, config["generate"]["model"])
+    return ddpm_operations(model, size.shape, size.classes)
 
 
 @functools.cache
-def ddpm_operations(
-    patch: int, channels: tuple[int, ...], layers: int, shape: tuple[int, int, int], classes: int
-) -> float:
+def ddpm_operations(settings: ModelSettings, shape: tuple[int, int, int], classes: int) -> float:
     """One image [c, h, w] through the network of the diffusion model that is trained here, once."""
     from weightscape.generate import denoiser, image_sizes
 
-    settings = denoiser.DDPMSettings(patch=patch, channels=channels, layers=layers)
-    image_sizes.check(patch, channels, *shape[1:])
+    patch = settings.patch
+    image_sizes.check(patch, settings.channels, *shape[1:])
     with torch.device("meta"):
         model = denoiser.network(settings, classes, shape[0], "meta").eval()
         grid = torch.empty(1, shape[0] * patch**2, shape[1] // patch, shape[2] // patch)

@@ -5,7 +5,6 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 """
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from weightscape.assemble.loaded import Items
 from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.policy import augmented
-from weightscape.errors import UserError
+from weightscape.errors import Stopped, UserError
 from weightscape.finetune.batches import batches
 from weightscape.finetune.checkpoint import Checkpoint
 from weightscape.finetune.decay import asked_to_decay, decay_of_step, replayed
@@ -91,7 +90,7 @@ def train(
                 check_finite(model, step + 1)  # what is kept must be worth resuming
                 checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
             if stop:
-                sys.exit(143)
+                raise Stopped
         progress.advance()
     check_finite(model, steps)
     return history, witness.report()

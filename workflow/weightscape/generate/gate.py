@@ -17,6 +17,7 @@ from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import requests
+from weightscape.generate.settings import ZeroShotGate
 
 BLOCK = 512
 """Rows that are compared with all others, or embedded, at once."""
@@ -39,19 +40,19 @@ def of_judge(weights: Mapping[str, np.ndarray]) -> Classifier:
     )
 
 
-def zero_shot(settings: Mapping[str, Any], names: Sequence[str], device: torch.device) -> Classifier:
+def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device) -> Classifier:
     """CLIP of transformers: an image belongs to the class whose prompt its embedding is nearest to."""
     cache.set_up()
     import transformers
 
     try:
-        options = {"revision": settings["revision"]}
-        model: Any = transformers.CLIPModel.from_pretrained(settings["model"], use_safetensors=True, **options)
-        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings["model"], **options)
-        processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings["model"], **options)
+        options: dict[str, Any] = {"revision": settings.revision}
+        model: Any = transformers.CLIPModel.from_pretrained(settings.model, use_safetensors=True, **options)
+        tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings.model, **options)
+        processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings.model, **options)
         model = model.to(device).eval()
-        words = [requests.in_words(settings["class_words"], name) for name in names]
-        texts = [settings["prompt"].replace("{class}", each) for each in words]
+        words = [requests.in_words(settings.class_words, name) for name in names]
+        texts = [settings.prompt.replace("{class}", each) for each in words]
         with torch.inference_mode():
             tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
             classes = _unit(_tensor(model.get_text_features(**tokens)))
@@ -60,7 +61,7 @@ def zero_shot(settings: Mapping[str, Any], names: Sequence[str], device: torch.d
     except Exception as error:  # loaders, and networks with a tokenizer of another model, raise errors of many kinds
         reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"gate model {settings['model']} cannot be loaded ({reason}): name a CLIP folder or hub id"
+            f"gate model {settings.model} cannot be loaded ({reason}): name a CLIP folder or hub id"
         ) from None
 
     @torch.inference_mode()
@@ -90,7 +91,7 @@ def _unit(rows: torch.Tensor) -> torch.Tensor:
 
 def checked(
     synthetic: ImageSet, real: np.ndarray, classifier: Classifier, distance: float
-) -> tuple[np.ndarray, dict[str, Any]]:
+) -> tuple[np.ndarray, dict[str, object]]:
     """Which images pass (of their class, and no copies), and the counts for the record."""
     recognised = copied = repeated = np.zeros(len(synthetic), bool)
     if len(synthetic):  # else the safety checker refused them all

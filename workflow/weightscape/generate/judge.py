@@ -7,8 +7,7 @@ safetensors, and their shapes say all that rebuilds the network. On a CPU a seed
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,7 +15,8 @@ from torch import nn
 from torch.nn import functional
 
 from weightscape import seeds
-from weightscape.errors import UserError
+from weightscape.formats.shards import ImageSet
+from weightscape.generate.judge_settings import TrainJudgeSettings
 
 if TYPE_CHECKING:
     from weightscape.progress import Progress
@@ -27,48 +27,16 @@ BATCH = 500  # images per forward pass of predict and features
 WEIGHT_DECAY = 0.05
 
 
-@dataclass(frozen=True)
-class JudgeSettings:
-    """How the judge is built and trained; `shift` is the largest shift of a training image, in pixels."""
-
-    width: int = 16
-    epochs: int = 8
-    batch_size: int = 50
-    learning_rate: float = 5.0e-3
-    shift: int = 2
-
-    def __post_init__(self) -> None:
-        for name, least in (("width", 1), ("epochs", 1), ("batch_size", 2), ("shift", 0)):
-            value = getattr(self, name)
-            if value < least:
-                raise UserError(f"judge.{name} must be at least {least}, got {value}: correct the config")
-        if not 0 < self.learning_rate < 1:
-            raise UserError(f"judge.learning_rate must lie in (0, 1), got {self.learning_rate}: correct the config")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> "JudgeSettings":
-        """Settings from a block of the config; an unknown key is a user's error."""
-        allowed = [field.name for field in fields(cls)]
-        for key in settings:
-            if key not in allowed:
-                raise UserError(f"judge.{key} is not a setting: use some of {', '.join(allowed)}")
-        return cls(**settings)
-
-
 def train(
-    images: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    settings: JudgeSettings,
-    seed: int,
-    progress: "Progress | None" = None,
+    content: ImageSet, classes: int, settings: TrainJudgeSettings, progress: "Progress | None" = None
 ) -> dict[str, np.ndarray]:
-    """Train on uint8 images [n, c, h, w] and int64 labels [n]; `progress` counts epochs."""
-    stream = seeds.generator(seed, "judge", "batches")
+    """Train on labelled images; `progress` counts epochs."""
+    images, labels = content.images, content.labels
+    stream = seeds.generator(settings.seed, "judge", "batches")
     batch = min(settings.batch_size, len(images))
     total = settings.epochs * (len(images) // batch)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seeds.seed(seed, "judge", "weights"))
+        torch.manual_seed(seeds.seed(settings.seed, "judge", "weights"))
         network = _network(images.shape[1], settings.width, classes)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.2)
@@ -94,11 +62,6 @@ def predict(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray
 def features(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
     """What the last layer reads: [n, 64], float32, not negative."""
     return _forward(_rebuilt(weights).get_submodule("body"), images)
-
-
-def accuracy(weights: Mapping[str, np.ndarray], images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the images that the judge assigns to their label."""
-    return float((predict(weights, images).argmax(1) == labels).mean())
 
 
 def _network(channels: int, width: int, classes: int) -> nn.Sequential:

@@ -5,7 +5,6 @@ number `first` on. Parts end where batches end, so that the batches after an int
 job. A part of another identity (settings, code, inputs, kind of device) or one that is not whole is made anew.
 """
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from weightscape.errors import Stopped
 from weightscape.formats.shards import ImageSet
 from weightscape.formats.tensors import write_tensors
 from weightscape.progress import Progress
@@ -36,6 +36,14 @@ class Batch:
         return len(self.content) + self.refused
 
 
+@dataclass(frozen=True)
+class Work:
+    """How many members a shard has, and the function from a member's number to the batches from there on."""
+
+    total: int
+    batches: Callable[[int], Iterator[Batch]]
+
+
 def joined(batches: list[Batch]) -> Batch:
     """Batches as one; there must be at least one."""
     images = np.concatenate([batch.content.images for batch in batches])
@@ -44,23 +52,21 @@ def joined(batches: list[Batch]) -> Batch:
     return Batch(ImageSet(images, labels), indices, sum(batch.refused for batch in batches))
 
 
-def collected(
-    batches: Callable[[int], Iterator[Batch]], total: int, parts: "Parts", stopped: Callable[[], bool]
-) -> Batch:
-    """All `total` members of a shard: those of its parts, then those of `batches`, which starts at a member's number.
+def collected(work: Work, parts: "Parts", stopped: Callable[[], bool]) -> Batch:
+    """Collect all members of a shard: those of its parts, then those that are still to be made.
 
-    Once `stopped()`, what is made is saved and the program ends with exit code 143.
+    Once `stopped()`, what is made is saved and `Stopped` is raised.
     """
-    progress = Progress("generate", total, "images")
+    progress = Progress("generate", work.total, "images")
     made = parts.read()
     progress.resume(sum(part.asked for part in made))
-    for batch in batches(progress.done):
+    for batch in work.batches(progress.done):
         made.append(batch)
         progress.advance(batch.asked)
         stop = stopped()
         parts.keep(batch, at_once=stop)
         if stop:
-            sys.exit(143)
+            raise Stopped
     return joined(made)
 
 

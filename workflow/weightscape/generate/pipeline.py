@@ -5,7 +5,7 @@ variations, real image; its batch decides no more than the rounding of sums. Wei
 checker is on or off as the settings say, and images that it blackens are left out and counted.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
 from weightscape.formats.writing import digests
 from weightscape.generate import requests
+from weightscape.generate.settings import Pipeline, PipelineSettings
 
 SPECIAL = 8
 """Words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown."""
@@ -36,37 +37,38 @@ class Asked:
     real: ImageSet | None = None
 
 
-def load(settings: Mapping[str, Any], kind: str, device: torch.device) -> Any:
+def load(source: Pipeline, device: torch.device) -> Any:
     """The pipeline on its device. float16 is for devices that compute in it: on a CPU float32 takes its place."""
     cache.set_up()
     import diffusers
 
-    name = {TEXT: "AutoPipelineForText2Image", VARIATION: "AutoPipelineForImage2Image"}[kind]
-    dtype = torch.float32 if device.type == "cpu" else getattr(torch, settings["dtype"])
-    unchecked = {} if settings["safety_checker"] else {"safety_checker": None, "requires_safety_checker": False}
+    settings = source.pipeline
+    name = {TEXT: "AutoPipelineForText2Image", VARIATION: "AutoPipelineForImage2Image"}[source.kind]
+    dtype = torch.float32 if device.type == "cpu" else getattr(torch, settings.dtype)
+    unchecked = {} if settings.safety_checker else {"safety_checker": None, "requires_safety_checker": False}
     try:
         pipe = getattr(diffusers, name).from_pretrained(
-            settings["model"],
-            revision=settings["revision"],
-            variant=settings["variant"],
+            settings.model,
+            revision=settings.revision,
+            variant=settings.variant,
             torch_dtype=dtype,
             use_safetensors=True,
             **unchecked,
         )
-        if settings["scheduler"] != "default":
-            pipe.scheduler = getattr(diffusers, settings["scheduler"]).from_config(pipe.scheduler.config)
+        if settings.scheduler != "default":
+            pipe.scheduler = getattr(diffusers, settings.scheduler).from_config(pipe.scheduler.config)
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
         reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"pipeline {settings['model']} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
+            f"pipeline {settings.model} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
             "safetensors weights, and let the rule `fetch` download it"
         ) from None
-    _add_lora(pipe, settings["lora"])
+    _add_lora(pipe, settings.lora)
     # transformers makes one of two special tokens, without a word, where the files are missing
     if not any("tokenizer" in name and part and len(part) > SPECIAL for name, part in pipe.components.items()):
-        raise UserError(f"pipeline {settings['model']} has no tokenizer for its prompts: name a whole one")
-    if settings["safety_checker"] and getattr(pipe, "safety_checker", None) is None:
-        raise UserError(f"pipeline {settings['model']} has no safety checker: set pipeline.safety_checker to false")
+        raise UserError(f"pipeline {settings.model} has no tokenizer for its prompts: name a whole one")
+    if settings.safety_checker and getattr(pipe, "safety_checker", None) is None:
+        raise UserError(f"pipeline {settings.model} has no safety checker: set pipeline.safety_checker to false")
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device)
 
@@ -86,11 +88,11 @@ def _add_lora(pipe: Any, folder: str | None) -> None:
 
 
 def sample(
-    pipe: Any, settings: Mapping[str, Any], asked: Asked, members: Sequence[tuple[int, int]], form: Form
+    pipe: Any, settings: PipelineSettings, asked: Asked, members: Sequence[tuple[int, int]], form: Form
 ) -> Iterator[tuple[ImageSet, np.ndarray, int]]:
     """Batch by batch: the images of the asked (label, index), their indices, and how many the checker refused."""
-    for start in range(0, len(members), settings["batch_size"]):
-        batch = members[start : start + settings["batch_size"]]
+    for start in range(0, len(members), settings.batch_size):
+        batch = members[start : start + settings.batch_size]
         pictures, refused = _made(pipe, settings, asked, batch)
         kept = [place for place in range(len(batch)) if not refused[place]]
         images = [from_picture(pictures[place], form) for place in kept]
@@ -103,28 +105,28 @@ def sample(
 
 
 def _made(
-    pipe: Any, settings: Mapping[str, Any], asked: Asked, batch: Sequence[tuple[int, int]]
+    pipe: Any, settings: PipelineSettings, asked: Asked, batch: Sequence[tuple[int, int]]
 ) -> tuple[list[Any], list[bool]]:
     """PIL images of one batch, and which of them the safety checker refused."""
-    options: dict[str, Any] = {"height": settings["size"], "width": settings["size"]}
+    options: dict[str, Any] = {"height": settings.size, "width": settings.size}
     if asked.real is not None:
-        options = {"image": _sources(asked, batch, settings["size"]), "strength": settings["strength"]}
+        options = {"image": _sources(asked, batch, settings.size), "strength": settings.strength}
     try:
         answer = pipe(
             prompt=[
                 requests.prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch
             ],
-            negative_prompt=[settings["negative_prompt"]] * len(batch),
+            negative_prompt=[settings.negative_prompt] * len(batch),
             guidance_scale=asked.guidance,
-            num_inference_steps=settings["steps"],
+            num_inference_steps=settings.steps,
             generator=[torch.Generator().manual_seed(requests.noise_seed(asked.seed, *one)) for one in batch],
             output_type="pil",
             **options,
         )
     except (ValueError, IndexError) as error:  # so do schedulers and pipelines refuse their arguments
         raise UserError(
-            f"pipeline {settings['model']} makes no images with {settings['steps']} steps of its scheduler "
-            f"{type(pipe.scheduler).__name__} at {settings['size']} px ({' '.join(str(error).split())[:200]}): change "
+            f"pipeline {settings.model} makes no images with {settings.steps} steps of its scheduler "
+            f"{type(pipe.scheduler).__name__} at {settings.size} px ({' '.join(str(error).split())[:200]}): change "
             "generate.pipeline.steps, scheduler or size"
         ) from None
     flagged = getattr(answer, "nsfw_content_detected", None)
@@ -148,7 +150,6 @@ def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[
     return pictures
 
 
-def lora_digests(settings: Mapping[str, Any]) -> dict[str, str]:
+def lora_digests(folder: str | None) -> dict[str, str]:
     """sha256 of the LoRA weights by file name."""
-    folder = settings["lora"]
     return {} if folder is None else digests(Path(folder), Path(folder).glob("*.safetensors"))

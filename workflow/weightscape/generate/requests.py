@@ -6,8 +6,8 @@ class, index) alone, whatever its shard.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from weightscape.generate.settings import PipelineSettings
 from weightscape.seeds import seed as named_seed
 
 
@@ -18,11 +18,11 @@ def members(classes: int, per_class: int, shard: int, shards: int) -> list[tuple
     return [divmod(number, per_class) for number in range(first, last)]
 
 
-def prompt(settings: Mapping[str, Any], name: str, seed: int, label: int, index: int) -> str:
+def prompt(settings: PipelineSettings, name: str, seed: int, label: int, index: int) -> str:
     """The text for one image: a template and a style of their own draws, with the class's name in words."""
-    words = in_words(settings["class_words"], name)
-    template = _drawn(settings["prompts"], seed, "prompt", label, index)
-    style = _drawn(settings["styles"], seed, "style", label, index)
+    words = in_words(settings.class_words, name)
+    template = _drawn(settings.prompts, seed, "prompt", label, index)
+    style = _drawn(settings.styles, seed, "style", label, index)
     return template.replace("{class}", words) + (f", {style}" if style else "")
 
 

@@ -13,6 +13,7 @@ scales are pairs.
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,63 +22,52 @@ from torch.nn import functional
 
 from weightscape import seeds
 from weightscape.generate import denoiser
-from weightscape.generate.denoiser import SHAPE, DDPMSettings
+from weightscape.generate.denoiser import SHAPE
+from weightscape.generate.model_settings import ModelSettings
+from weightscape.generate.settings import Ddpm
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
-    from weightscape.progress import Progress
 
+@dataclass(frozen=True)
+class Guided:
+    """A trained model that is asked with one guidance; the label `hidden` stands for a hidden one."""
 
-def sample(
-    weights: Mapping[str, np.ndarray],
-    settings: DDPMSettings,
-    classes: int,
-    label: int | Sequence[int],
-    guidance: float,
-    indices: Sequence[int],
-    seed: int,
-    device: str = "cpu",
-    batch_size: int = 100,
-    progress: "Progress | None" = None,
-) -> np.ndarray:
-    """Images uint8 [len(indices), c, h, w] of one label, or of one per index; `progress` counts images."""
-    labels = [int(one) for one in np.atleast_1d(label)]
-    labels = labels * len(indices) if np.ndim(label) == 0 else labels
-    if len(labels) != len(indices):
-        raise ValueError(f"{len(indices)} indices need as many labels, got {len(labels)}")
-    if not all(0 <= one < classes for one in labels):
-        raise ValueError(f"labels must lie in [0, {classes - 1}], got {sorted(set(labels))}")
-    images = np.empty((len(indices), *weights[SHAPE]), np.uint8)
-    drawn = batch_of(weights, settings, classes, guidance, seed, device)
-    for start in range(0, len(indices), batch_size):
-        part = slice(start, start + batch_size)
-        images[part] = drawn(labels[part], indices[part])
-        if progress is not None:
-            progress.advance(len(images[part]))
-    return images
+    model: "UNet2DModel"
+    hidden: int
+    guidance: float
+
+    def velocity(self, grid: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """v_0 + g (v_c - v_0); guidance 0 and 1 need one pass instead of two."""
+        hidden = torch.full_like(labels, self.hidden)
+        if self.guidance in (0, 1):
+            return denoiser.velocity(self.model, grid, time, labels if self.guidance == 1 else hidden)
+        both = denoiser.velocity(self.model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]))
+        conditional, free = both.chunk(2)
+        return free + self.guidance * (conditional - free)
 
 
 def batch_of(
-    weights: Mapping[str, np.ndarray], settings: DDPMSettings, classes: int, guidance: float, seed: int, device: str
+    weights: Mapping[str, np.ndarray], source: Ddpm, classes: int, guidance: float, seed: int, device: str
 ) -> Callable[[Sequence[int], Sequence[int]], np.ndarray]:
     """The function from labels and indices to their images uint8 [n, c, h, w], drawn as one batch."""
     shape = [int(side) for side in weights[SHAPE]]
-    model = _rebuilt(weights, settings, classes, shape[0], device)
+    guided = Guided(_rebuilt(weights, source.model, classes, shape[0], device), classes, guidance)
 
     @torch.no_grad()
     def drawn(labels: Sequence[int], indices: Sequence[int]) -> np.ndarray:
-        noise = [_noise(shape, settings, seed, *one) for one in zip(labels, indices, strict=True)]
-        asked = torch.tensor(labels, device=device)
-        grid = _denoised(model, torch.stack(noise).to(device), asked, classes, guidance, settings)
-        return denoiser.to_images(grid, settings)
+        images = zip(labels, indices, strict=True)
+        noise = torch.stack([_noise(shape, source.model.patch, seed, *image) for image in images]).to(device)
+        grid = _denoised(guided, noise, torch.tensor(labels, device=device), _solver(source))
+        return denoiser.to_images(grid, source.model)
 
     return drawn
 
 
 def _rebuilt(
-    weights: Mapping[str, np.ndarray], settings: DDPMSettings, classes: int, channels: int, device: str
+    weights: Mapping[str, np.ndarray], settings: ModelSettings, classes: int, channels: int, device: str
 ) -> "UNet2DModel":
     with torch.random.fork_rng(devices=[]):
         model = denoiser.network(settings, classes, channels, device)
@@ -85,16 +75,16 @@ def _rebuilt(
     return model.eval()
 
 
-def _noise(shape: Sequence[int], settings: DDPMSettings, seed: int, label: int, index: int) -> torch.Tensor:
+def _noise(shape: Sequence[int], patch: int, seed: int, label: int, index: int) -> torch.Tensor:
     stream = torch.Generator().manual_seed(seeds.seed(seed, "ddpm", "noise", int(label), int(index)))
-    return functional.pixel_unshuffle(torch.randn(tuple(shape), generator=stream), settings.patch)
+    return functional.pixel_unshuffle(torch.randn(tuple(shape), generator=stream), patch)
 
 
-def _solver(settings: DDPMSettings) -> "DPMSolverMultistepScheduler":
+def _solver(source: Ddpm) -> "DPMSolverMultistepScheduler":
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
     solver = DPMSolverMultistepScheduler(
-        **denoiser.schedule(settings),
+        **denoiser.schedule(source.model),
         algorithm_type="dpmsolver++",
         solver_order=2,
         timestep_spacing="trailing",
@@ -102,40 +92,16 @@ def _solver(settings: DDPMSettings) -> "DPMSolverMultistepScheduler":
     with warnings.catch_warnings():
         # torch's tensors do not know the keyword `copy` that numpy 2 asks for; nothing depends on it here.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
-        solver.set_timesteps(settings.sampler_steps)
+        solver.set_timesteps(source.sampling.sampler_steps)
     return solver
 
 
 def _denoised(
-    model: "UNet2DModel",
-    noise: torch.Tensor,
-    labels: torch.Tensor,
-    classes: int,
-    guidance: float,
-    settings: DDPMSettings,
+    guided: Guided, noise: torch.Tensor, labels: torch.Tensor, solver: "DPMSolverMultistepScheduler"
 ) -> torch.Tensor:
     """The end of the probability flow that starts at `noise`."""
-    solver = _solver(settings)
     grid = noise
     for time in solver.timesteps:
-        velocity = _guided(model, grid, time.to(grid.device), labels, classes, guidance, settings)
+        velocity = guided.velocity(grid, time.to(grid.device), labels)
         grid = solver.step(velocity, time, grid, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
     return grid
-
-
-def _guided(
-    model: "UNet2DModel",
-    grid: torch.Tensor,
-    time: torch.Tensor,
-    labels: torch.Tensor,
-    classes: int,
-    guidance: float,
-    settings: DDPMSettings,
-) -> torch.Tensor:
-    """v_0 + g (v_c - v_0); guidance 0 and 1 need one pass instead of two."""
-    hidden = torch.full_like(labels, classes)
-    if guidance in (0, 1):
-        return denoiser.velocity(model, grid, time, labels if guidance == 1 else hidden, settings)
-    both = denoiser.velocity(model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]), settings)
-    conditional, free = both.chunk(2)
-    return free + guidance * (conditional - free)

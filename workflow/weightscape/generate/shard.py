@@ -1,41 +1,54 @@
-"""Makes one shard of synthetic images."""
+"""Makes one shard of synthetic images, by the model that is trained here or by a pipeline of diffusers."""
 
-import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import torch
 
+from weightscape.data.decoding import Form
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, map_shard
-from weightscape.formats.tensors import read_tensors
-from weightscape.formats.writing import digest
-from weightscape.generate.partial_shards import Batch, Parts, collected
-from weightscape.provenance.records import content_digest, read_record
-from weightscape.stages import _program
+from weightscape.generate.partial_shards import Batch, Work
+from weightscape.generate.settings import Ddpm, GenerateSettings, JudgeGate, Pipeline, ZeroShotGate
+from weightscape.provenance.records import read_record
 
 BATCH = 100
 """Images that the diffusion model trained here makes at once."""
 
 
-Made = tuple[ImageSet, np.ndarray, dict[str, Any]]
-"""Images, the index of each within its class, and facts for the record."""
+@dataclass(frozen=True)
+class TrainingSet:
+    """The real training images: the names of their classes, the form of each, and their shards."""
+
+    classes: Sequence[str]
+    form: Form
+    shards: Sequence[Path]
+
+    def images(self) -> ImageSet:
+        """All images as one set, without a copy if they lie in one shard."""
+        parts = [map_shard(path) for path in self.shards]
+        if len(parts) == 1:
+            return parts[0]
+        images, labels = ([getattr(part, name) for part in parts] for name in ("images", "labels"))
+        return ImageSet(np.concatenate(images), np.concatenate(labels))
 
 
-def by_ddpm(arguments: argparse.Namespace, device: Any, kept: Parts, stopped: Callable[[], bool]) -> Made:
-    """Images of the diffusion model that was trained on this data set."""
-    if arguments.settings.get("gate", {}).get("classifier") != "zero_shot":
-        _program.without("peft", "transformers")  # half of the time that importing diffusers takes
-    from weightscape.generate.denoiser import DDPMSettings
+def training_set(shards: Sequence[Path]) -> TrainingSet:
+    """The training set that the record beside its shards describes."""
+    facts = read_record(shards[0].parent / "manifest.json")["facts"]
+    return TrainingSet(facts["classes"], Form(facts["shape"][1], facts["shape"][0]), shards)
+
+
+def by_ddpm(
+    source: Ddpm, settings: GenerateSettings, weights: Mapping[str, np.ndarray], classes: int, device: torch.device
+) -> Work:
+    """The images of the model that was trained on this data set: of every class in turn the indices of the shard."""
     from weightscape.generate.sampler import batch_of
 
-    settings = arguments.settings
-    weights = read_tensors(arguments.weights[0])
-    classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
-    chosen = DDPMSettings.from_mapping(settings["model"] | settings["sampling"])
-    numbers = range(*settings["indices"])
-    drawn = batch_of(weights, chosen, classes, settings["guidance"], settings["seed"], str(device))
+    numbers = range(source.first, source.last)
+    drawn = batch_of(weights, source, classes, settings.guidance, settings.seed, str(device))
 
     def batches(first: int) -> Iterator[Batch]:
         for label in range(classes):
@@ -45,63 +58,49 @@ def by_ddpm(arguments: argparse.Namespace, device: Any, kept: Parts, stopped: Ca
                     labels = np.full(len(indices), label)
                     yield Batch(ImageSet(drawn(labels.tolist(), indices.tolist()), labels), indices)
 
-    made = collected(batches, classes * len(numbers), kept, stopped)
-    return made.content, made.indices, {}
+    return Work(classes * len(numbers), batches)
 
 
-def by_pipeline(arguments: argparse.Namespace, device: Any, kept: Parts, stopped: Callable[[], bool]) -> Made:
-    """Images of a pipeline of diffusers."""
-    from weightscape.data.decoding import Form
+def by_pipeline(source: Pipeline, settings: GenerateSettings, train: TrainingSet, device: torch.device) -> Work:
+    """The images of a pipeline of diffusers."""
     from weightscape.generate import pipeline, requests
 
-    settings = arguments.settings
-    facts = read_record(arguments.train[0].parent / "manifest.json")["facts"]
-    form = Form(facts["shape"][1], facts["shape"][0])
-    members = requests.members(len(facts["classes"]), settings["images_per_class"], *settings["shard"])
+    members = requests.members(len(train.classes), source.images_per_class, source.shard, source.shards)
     if not members:
         raise UserError(
-            f"shard {settings['shard'][0]} of recipe {settings['recipe']} has no images to make: lower generate.shards "
-            f"= {settings['shard'][1]} or raise images_per_class"
+            f"shard {source.shard} of recipe {settings.recipe} has no images to make: lower generate.shards = "
+            f"{source.shards} or raise images_per_class"
         )
-    real = joined(arguments.train) if settings["kind"] == pipeline.VARIATION else None
-    asked = pipeline.Asked(facts["classes"], settings["guidance"], settings["seed"], real)
-    pipe = pipeline.load(settings["pipeline"], settings["kind"], device)
+    real = train.images() if source.kind == pipeline.VARIATION else None
+    asked = pipeline.Asked(train.classes, settings.guidance, settings.seed, real)
+    pipe = pipeline.load(source, device)
 
     def batches(first: int) -> Iterator[Batch]:
-        for one in pipeline.sample(pipe, settings["pipeline"], asked, members[first:], form):
-            yield Batch(*one)
+        for made in pipeline.sample(pipe, source.pipeline, asked, members[first:], train.form):
+            yield Batch(*made)
 
-    made = collected(batches, len(members), kept, stopped)
-    lora = pipeline.lora_digests(settings["pipeline"])
-    return made.content, made.indices, {"refused_by_safety_checker": made.refused, "lora": lora}
+    return Work(len(members), batches)
 
 
-def parts_of(arguments: argparse.Namespace, code: str, device: Any) -> Parts:
-    """The parts that an interrupted job left; the gate decides nothing about the images that are made."""
-    settings = {key: value for key, value in arguments.settings.items() if key != "gate"}
-    inputs = [content_digest(path) for path in (*arguments.weights, *arguments.train)]
-    return Parts(arguments.out, digest([settings, code, inputs, device.type]))
+def gated(
+    made: Batch,
+    gate: JudgeGate | ZeroShotGate,
+    train: TrainingSet,
+    judge: Mapping[str, np.ndarray] | None,
+    device: torch.device,
+) -> tuple[Batch, dict[str, object]]:
+    """The images that pass the gate, or all unless it filters; and the counts of those that pass, for the record.
 
+    `judge` holds the weights of the judge, if it is the gate's classifier.
+    """
+    from weightscape.generate.gate import checked, of_judge, zero_shot
 
-def joined(shards: list[Path]) -> ImageSet:
-    """Shards as one set, without a copy where there is one."""
-    parts = [map_shard(path) for path in shards]
-    if len(parts) == 1:
-        return parts[0]
-    return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
-
-
-def gated(made: Made, arguments: argparse.Namespace, device: Any) -> Made:
-    """The images that pass the gate, or all with the counts of those that would."""
-    from weightscape.generate import gate
-
-    settings, (content, indices, facts) = arguments.settings["gate"], made
-    real = joined(arguments.train)
-    names = read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"]
-    if settings["classifier"] == "judge":
-        classifier = gate.of_judge(read_tensors(arguments.judge[0]))
+    if isinstance(gate, ZeroShotGate):
+        classifier = zero_shot(gate, train.classes, device)
     else:
-        classifier = gate.zero_shot(settings, names, device)
-    passed, counts = gate.checked(content, np.asarray(real.images), classifier, settings["duplicate_distance"])
-    facts = facts | {"gate": counts | {"classifier": settings["classifier"], "filtered": settings["filter"]}}
-    return (content.take(passed), indices[passed], facts) if settings["filter"] else (content, indices, facts)
+        assert judge is not None
+        classifier = of_judge(judge)
+    real = np.asarray(train.images().images)
+    passed, counts = checked(made.content, real, classifier, gate.duplicate_distance)
+    counts |= {"classifier": gate.kind, "filtered": gate.filter}
+    return (Batch(made.content.take(passed), made.indices[passed]) if gate.filter else made), counts

@@ -11,11 +11,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from weightscape.errors import UserError
+from weightscape.errors import Stopped, UserError
 from weightscape.formats.packed_text import unpacked
 from weightscape.formats.typed import from_json
 from weightscape.provenance.code_digest import check_code, code_digest
 from weightscape.stages import _lazy_compiler
+
+TERMINATED = 143
+"""Exit code of a program that SIGTERM ends: 128 + 15."""
 
 
 def arguments_of(stage: str, doc: str | None, settings: type | None = None) -> argparse.ArgumentParser:
@@ -82,13 +85,18 @@ def without(*packages: str) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main`: a user's error becomes one sentence and exit code 1, ours keeps its traceback."""
+    """Run a stage's `main`: a user's error becomes one sentence and exit code 1, ours keeps its traceback.
+
+    A program that was asked to stop, and has saved what it made, ends with exit code 143.
+    """
     _state["own process"] = True
     gc.set_threshold(200_000, 20, 20)  # an eighth of the time of importing torch is spent on collecting nothing
     _lazy_compiler.install()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` and checkpoints get their turn
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # so that `finally` and checkpoints get their turn
     try:
         main()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except Stopped:
+        sys.exit(TERMINATED)

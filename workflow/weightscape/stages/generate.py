@@ -4,17 +4,21 @@
         --out /tmp/recipe-guided/shard-00000.safetensors --settings "$(weightscape settings generate \
         --dataset digits --generator ddpm --recipe guided --shard 00000)"
 
-An image depends on (generator, recipe, class, index) alone, not on its shard. What an interrupted job had made is kept
-in parts beside the shard (generators/parts.py), and the next attempt goes on from there. A pipeline of diffusers needs
-the real training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
+An image depends on (generator, recipe, class, index) alone, not on its shard. An interrupted job leaves parts beside
+the shard (generate/partial_shards.py), from which the next attempt goes on. A pipeline of diffusers needs the real
+training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from weightscape.formats.shards import write_shard
-from weightscape.formats.tensors import write_tensors
-from weightscape.generate.shard import by_ddpm, by_pipeline, gated, parts_of
-from weightscape.provenance.records import write_record
+from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.formats.typed import to_json
+from weightscape.formats.writing import digest
+from weightscape.generate.partial_shards import Parts, collected
+from weightscape.generate.settings import Ddpm, GenerateSettings, Pipeline, ZeroShotGate
+from weightscape.provenance.records import content_digest, read_record, write_record
 from weightscape.stages import _program
 
 STAGE = "generate"
@@ -22,7 +26,7 @@ STAGE = "generate"
 
 def main(argv: list[str] | None = None) -> None:
     """Write the shard --out and its record beside it."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, GenerateSettings)
     parser.add_argument("--weights", type=Path, nargs="*", default=[], help="weights of the generator trained here")
     parser.add_argument("--train", type=Path, nargs="*", default=[], help="shards of the real training set")
     parser.add_argument("--judge", type=Path, nargs="*", default=[], help="weights of the judge, for the gate")
@@ -31,22 +35,36 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: GenerateSettings = arguments.settings
+    source, gate = settings.source, settings.gate
+    if isinstance(source, Ddpm) and not isinstance(gate, ZeroShotGate):
+        _program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
+    from weightscape.generate import shard
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    trained_here = "pipeline" not in settings
-    kept = parts_of(arguments, code.digest, device)
+    inputs = [content_digest(path) for path in (*arguments.weights, *arguments.train)]
+    made_from = [to_json(replace(settings, gate=None)), code.digest, inputs, device.type]  # no gate alters an image
+    kept = Parts(arguments.out, digest(made_from))
     with _program.stop_signal() as stopped:
-        made = (by_ddpm if trained_here else by_pipeline)(arguments, device, kept, stopped)
-    content, indices, facts = gated(made, arguments, device) if "gate" in settings else made
+        if isinstance(source, Ddpm):
+            classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
+            work = shard.by_ddpm(source, settings, read_tensors(arguments.weights[0]), classes, device)
+        else:
+            work = shard.by_pipeline(source, settings, shard.training_set(arguments.train), device)
+        made = collected(work, kept, stopped)
+    passed, facts = made, _facts(source, made.refused)
+    if gate is not None:
+        judge = read_tensors(arguments.judge[0]) if arguments.judge else None
+        passed, facts["gate"] = shard.gated(made, gate, shard.training_set(arguments.train), judge, device)
     code.check()
-    if trained_here and len(content) == len(made[0]):
-        write_shard(arguments.out, content)
+    if isinstance(source, Ddpm) and len(passed.content) == len(made.content):
+        write_shard(arguments.out, passed.content)
     else:
-        tensors = {"images": content.images, "labels": content.labels, "indices": indices}
-        write_tensors(arguments.out, tensors)
+        content = {"images": passed.content.images, "labels": passed.content.labels, "indices": passed.indices}
+        write_tensors(arguments.out, content)
+    chosen = {"generator": settings.generator, "recipe": settings.recipe, "guidance": settings.guidance}
     write_record(
         arguments.out.parent,
         name=arguments.out.stem,
@@ -55,17 +73,19 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=[*arguments.weights, *arguments.train, *arguments.judge],
         outputs=[arguments.out],
-        facts={
-            "generator": settings["generator"],
-            "recipe": settings["recipe"],
-            "guidance": settings["guidance"],
-            "first": settings["indices"][0] if trained_here else 0,
-            "images": len(content),
-            **facts,
-        },
+        facts={**chosen, "images": len(passed.content), **facts},
     )
     kept.remove()
-    print(f"{len(content)} images by recipe {settings['recipe']}")
+    print(f"{len(passed.content)} images by recipe {settings.recipe}")
+
+
+def _facts(source: Ddpm | Pipeline, refused: int) -> dict[str, object]:
+    """Facts of a shard that depend on what makes it."""
+    if isinstance(source, Ddpm):
+        return {"first": source.first}
+    from weightscape.generate.pipeline import lora_digests
+
+    return {"first": 0, "refused_by_safety_checker": refused, "lora": lora_digests(source.pipeline.lora)}
 
 
 if __name__ == "__main__":

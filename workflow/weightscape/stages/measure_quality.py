@@ -14,6 +14,7 @@ from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.generate.quality import by_recipe, chosen, quality
+from weightscape.generate.quality_settings import MeasureQualitySettings
 from weightscape.provenance.records import read_record, write_record
 from weightscape.stages import _program
 
@@ -22,7 +23,7 @@ STAGE = "measure_quality"
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the images of every recipe."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, MeasureQualitySettings)
     parser.add_argument("--synthetic", type=Path, nargs="+", required=True, help="shards of synthetic images")
     parser.add_argument("--judge", type=Path, required=True, help="weights of the judge")
     parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of held-out real images")
@@ -30,6 +31,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
+    settings: MeasureQualitySettings = arguments.settings
 
     from weightscape.networks.device import prepare
 
@@ -39,11 +41,11 @@ def main(argv: list[str] | None = None) -> None:
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]
     rows, samples = [], {}
     for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
-        row = quality(images, real, weights, arguments.settings)
+        row = quality(images, real, weights, settings)
         rows.append(
             {"generator": generator, "recipe": recipe, "guidance": guidance, "judge_test_accuracy": trusted, **row}
         )
-        shown = chosen(images, arguments.settings["quality"]["shown_per_class"])
+        shown = chosen(images, settings.shown_per_class)
         samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
         print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
     code.check()
@@ -52,7 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     write_record(
         arguments.out,
         stage=STAGE,
-        settings=arguments.settings,
+        settings=settings,
         code=code.digest,
         inputs=[*arguments.synthetic, arguments.judge, *arguments.test],
         outputs=[arguments.out / "quality.json", arguments.out / "samples.safetensors"],

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import write_tensors
+from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
+from weightscape.generate.model_settings import TrainGeneratorSettings
 from weightscape.progress import Progress
 from weightscape.provenance.records import content_digest, read_record, write_record
 from weightscape.stages import _program
@@ -18,50 +20,40 @@ STAGE = "train_generator"
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest and provenance into --out; an interrupted training is resumed."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, TrainGeneratorSettings)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
+    settings: TrainGeneratorSettings = arguments.settings
     _program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
     from weightscape.generate import ddpm
-    from weightscape.generate.denoiser import DDPMSettings
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    settings = DDPMSettings.from_mapping(arguments.settings["model"] | arguments.settings["training"])
-    checkpoint = arguments.out / "checkpoint.safetensors"
+    identity = digest([to_json(settings), code.digest, [content_digest(path) for path in arguments.train]])
     with _program.stop_signal() as stopped:
-        weights = ddpm.train(
-            content.images,
-            content.labels,
-            classes,
-            settings,
-            seed=arguments.settings["seed"],
-            device=str(device),
-            progress=Progress("train generator", settings.steps),
-            checkpoint=checkpoint,
-            identity=digest([arguments.settings, code.digest, [content_digest(path) for path in arguments.train]]),
-            stopped=stopped,
-        )
+        checkpoint = ddpm.Checkpoint(arguments.out / "checkpoint.safetensors", identity, stopped)
+        progress = Progress("train generator", settings.training.steps)
+        weights = ddpm.train(content, classes, settings, str(device), progress, checkpoint)
     path = arguments.out / "weights.safetensors"
     code.check()
     write_tensors(path, weights)
     write_record(
         arguments.out,
         stage=STAGE,
-        settings=arguments.settings,
+        settings=settings,
         code=code.digest,
         inputs=arguments.train,
         outputs=[path],
         facts={"classes": classes, "images_seen": len(content), "shape": list(content.images.shape[1:])},
     )
-    checkpoint.unlink(missing_ok=True)
+    checkpoint.path.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

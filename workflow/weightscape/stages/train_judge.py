@@ -9,6 +9,7 @@ from pathlib import Path
 
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import write_tensors
+from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.progress import Progress
 from weightscape.provenance.records import read_record, write_record
 from weightscape.stages import _program
@@ -18,13 +19,14 @@ STAGE = "train_judge"
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest (with the accuracy on real images) and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, TrainJudgeSettings)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of real images")
     parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of other real images")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
+    settings: TrainJudgeSettings = arguments.settings
 
     from weightscape.generate import judge
     from weightscape.networks.device import prepare
@@ -32,9 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     prepare("cpu", arguments.threads)
     train, test = read_shards(arguments.train), read_shards(arguments.test)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    settings = judge.JudgeSettings.from_mapping(arguments.settings["judge"])
-    progress = Progress("train judge", settings.epochs, "epochs")
-    weights = judge.train(train.images, train.labels, classes, settings, arguments.settings["seed"], progress)
+    weights = judge.train(train, classes, settings, Progress("train judge", settings.epochs, "epochs"))
     accuracy = float((judge.predict(weights, test.images).argmax(1) == test.labels).mean())
     path = arguments.out / "weights.safetensors"
     code.check()
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     write_record(
         arguments.out,
         stage=STAGE,
-        settings=arguments.settings,
+        settings=settings,
         code=code.digest,
         inputs=[*arguments.train, *arguments.test],
         outputs=[path],

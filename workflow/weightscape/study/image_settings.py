@@ -4,6 +4,19 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.data import digits
+from weightscape.formats.typed import from_json
+from weightscape.generate.judge_settings import TrainJudgeSettings
+from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings
+from weightscape.generate.quality_settings import MeasureQualitySettings
+from weightscape.generate.settings import (
+    Ddpm,
+    GenerateSettings,
+    JudgeGate,
+    Pipeline,
+    PipelineSettings,
+    SamplingSettings,
+    ZeroShotGate,
+)
 from weightscape.provenance.file_contents import content
 from weightscape.seeds import seed
 from weightscape.study import recipes, study
@@ -52,6 +65,11 @@ def _places(block: Config, root: str | None) -> list[tuple[str, str]]:
     return [(path, apart) for path, apart in found if path is not None and Path(path).exists()]
 
 
+def _contents(*paths: str | None, apart: str = "") -> tuple[str, ...]:
+    """Digests of the user's files among these paths, which may also be names of the hub."""
+    return tuple(content(path, apart) for path in paths if path is not None and Path(path).exists())
+
+
 def _own(*paths: str | None, apart: str = "") -> dict[str, list[str]]:
     """The contents of files of one's own as a setting; nothing where none are named."""
     found = [content(path, apart) for path in paths if path is not None and Path(path).exists()]
@@ -69,43 +87,64 @@ def backbone(config: Config, backbone: str) -> dict[str, Any]:
     return {"backbone": backbone, **{key: block[key] for key in ("model", "weights")}, **_own(own)}
 
 
-def train_generator(config: Config, dataset: str, generator: str) -> dict[str, Any]:
-    return {
-        "model": config["generate"]["model"],
-        "training": config["generate"]["training"],
-        "seed": seed(config["study"]["seed"], "train_generator", dataset, generator),
-    }
-
-
-def generate(config: Config, dataset: str, generator: str, recipe: str, shard: str) -> dict[str, Any]:
+def train_generator(config: Config, dataset: str, generator: str) -> TrainGeneratorSettings:
+    """The settings of the job that trains a data set's generator."""
     block = config["generate"]
+    return TrainGeneratorSettings(
+        from_json(ModelSettings, block["model"]),
+        from_json(TrainingSettings, block["training"]),
+        seed(config["study"]["seed"], "train_generator", dataset, generator),
+    )
+
+
+def generate(config: Config, dataset: str, generator: str, recipe: str, shard: str) -> GenerateSettings:
+    """The settings of the job that makes one shard of a recipe's images."""
     asked = recipes.recipe(config, recipe)
     per_class = recipes.images_per_class(config, recipe, dataset)
-    common = {
-        "generator": generator,
-        "recipe": recipe,
-        "guidance": float(asked["guidance"]),
-        "seed": seed(config["study"]["seed"], "generate", dataset, generator),
-    }
-    if block["gate"]["classifier"] != "none":
-        common |= {"gate": dict(block["gate"])}
-    if block["gate"]["classifier"] == "zero_shot":
-        common["gate"] |= {"class_words": block["pipeline"]["class_words"]}
-        common |= {f"gate_{key}": value for key, value in _own(block["gate"]["model"]).items()}
-    if block["kind"] != "ddpm":
-        own = _own(block["pipeline"]["model"], block["pipeline"]["lora"])
-        pipeline = {"kind": block["kind"], "pipeline": block["pipeline"] | {k: asked[k] for k in recipes.ASKED}, **own}
-        return common | pipeline | {"images_per_class": per_class, "shard": [int(shard), block["shards"]]}
-    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
-    return common | {"model": block["model"], "sampling": block["sampling"], "indices": [first, last]}
+    trained_here = config["generate"]["kind"] == "ddpm"
+    return GenerateSettings(
+        generator,
+        recipe,
+        float(asked["guidance"]),
+        _ddpm(config, per_class, int(shard)) if trained_here else _pipeline(config, asked, per_class, int(shard)),
+        _gate(config),
+        seed(config["study"]["seed"], "generate", dataset, generator),
+    )
 
 
-def train_judge(config: Config, dataset: str) -> dict[str, Any]:
-    return {"judge": config["generate"]["judge"], "seed": seed(config["study"]["seed"], "train_judge", dataset)}
+def _ddpm(config: Config, per_class: int, shard: int) -> Ddpm:
+    block = config["generate"]
+    model, sampling = from_json(ModelSettings, block["model"]), from_json(SamplingSettings, block["sampling"])
+    first, last = (round(per_class * (shard + k) / block["shards"]) for k in (0, 1))
+    return Ddpm("ddpm", model, sampling, first, last)
 
 
-def measure_quality(config: Config, dataset: str, generator: str) -> dict[str, Any]:
-    return {
-        "quality": config["generate"]["quality"],
-        "seed": seed(config["study"]["seed"], "measure_quality", dataset, generator),
-    }
+def _pipeline(config: Config, asked: Config, per_class: int, shard: int) -> Pipeline:
+    block = config["generate"]
+    pipeline = from_json(PipelineSettings, block["pipeline"] | {key: asked[key] for key in recipes.ASKED})
+    contents = _contents(pipeline.model, pipeline.lora)
+    return Pipeline(block["kind"], pipeline, contents, per_class, shard, block["shards"])
+
+
+def _gate(config: Config) -> JudgeGate | ZeroShotGate | None:
+    gate = config["generate"]["gate"]
+    distance, leaves_out = gate["duplicate_distance"], gate["filter"]
+    if gate["classifier"] == "judge":
+        return JudgeGate("judge", distance, leaves_out)
+    if gate["classifier"] == "none":
+        return None
+    words = config["generate"]["pipeline"]["class_words"]
+    model, contents = gate["model"], _contents(gate["model"])
+    return ZeroShotGate("zero_shot", model, gate["revision"], gate["prompt"], words, contents, distance, leaves_out)
+
+
+def train_judge(config: Config, dataset: str) -> TrainJudgeSettings:
+    """The settings of the job that trains a data set's judge."""
+    named = {"seed": seed(config["study"]["seed"], "train_judge", dataset)}
+    return from_json(TrainJudgeSettings, config["generate"]["judge"] | named)
+
+
+def measure_quality(config: Config, dataset: str, generator: str) -> MeasureQualitySettings:
+    """The settings of the job that measures a generator's images."""
+    named = {"seed": seed(config["study"]["seed"], "measure_quality", dataset, generator)}
+    return from_json(MeasureQualitySettings, config["generate"]["quality"] | named)

@@ -1,0 +1,39 @@
+"""Settings of the diffusion model that is trained here; `config.yaml` has their values, its schema their ranges."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """How the network is built."""
+
+    patch: int  # side of the pixel block that becomes one position
+    channels: tuple[int, ...]  # per resolution, each half the one before
+    layers: int  # residual blocks per resolution
+    schedule: str  # of the noise, by its name in diffusers
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the network is trained."""
+
+    steps: int
+    batch_size: int
+    learning_rate: float
+    warmup: float  # share of the steps in which the rate rises from 0
+    decay: float  # last share of the steps, in which the rate falls to 0
+    weight_decay: float
+    label_drop: float  # share of labels hidden, so that guidance has a model without labels
+    ema_decay: float
+    ema_power: float  # the decay after n steps is 1 - (1 + n)^-power, at most ema_decay
+    precision: str  # float32 or bfloat16
+    checkpoint_every: int  # steps
+
+
+@dataclass(frozen=True)
+class TrainGeneratorSettings:
+    """Settings of the stage `train_generator`."""
+
+    model: ModelSettings
+    training: TrainingSettings
+    seed: int
