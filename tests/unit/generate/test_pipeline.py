@@ -15,7 +15,7 @@ from unit.generate import chosen
 from unit.generate.tiny_models import stable_diffusion
 from weightscape.assemble import items
 from weightscape.assemble.items import listed
-from weightscape.data import fetching
+from weightscape.data import fetch_model
 from weightscape.data.decoding import Form
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_indices, read_shard, write_shard
@@ -194,11 +194,11 @@ def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
     for path in copy.rglob("*.safetensors"):
         path.unlink()
     with pytest.raises(UserError, match="holds no safetensors files"):
-        fetching.fetch({"kind": "model", "model": str(copy), "revision": None})
+        fetch_model.fetch({"kind": "model", "model": str(copy), "revision": None})
 
 
 def test_a_model_of_ones_own_is_recorded_by_its_files(folder: Path) -> None:
-    files = fetching.fetch({"kind": "model", "model": str(folder), "revision": None})["files"]
+    files = fetch_model.fetch({"kind": "model", "model": str(folder), "revision": None})["files"]
     assert "unet/diffusion_pytorch_model.safetensors" in files and "model_index.json" in files
 
 
