@@ -1,0 +1,47 @@
+"""What the README says that a person can do works."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from toy_project import ROOT, environment, new_project
+
+README = (ROOT / "README.md").read_text()
+STUDIES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+LINK = re.compile(r'\]\(([^)#:]+)\)|src="([^"]+)"')
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", STUDIES, ids=lambda text: text.partition("\n")[0])
+def test_every_study_of_the_readme_can_be_planned(text: str, tmp_path: Path) -> None:
+    new_project(tmp_path)
+    for number in range(3000):
+        image = tmp_path / "my" / "photos" / "train" / f"class{number % 10}" / f"{number}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.touch()
+    (tmp_path / "my" / "vit.safetensors").touch()
+    study = tmp_path / "study.yaml"
+    study.write_text(text)
+    command = ["snakemake", "-n", "--quiet", "rules", "--cores", "2", "--configfile", str(study)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment(), timeout=300)
+    jobs = re.search(r"finetune +(\d+)", done.stdout + done.stderr)
+    assert done.returncode == 0 and jobs and int(jobs[1]) > 30, done.stdout + done.stderr
+
+
+def test_the_readme_shows_four_studies() -> None:
+    assert len(STUDIES) == 4
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"workflow/docs/{path.name}" for path in ROOT.glob("workflow/docs/*.md"))]
+)
+def test_every_link_of_the_pages_leads_to_a_file(page: str) -> None:
+    links = [first or second for first, second in LINK.findall((ROOT / page).read_text())]
+    assert not [link for link in links if not ((ROOT / page).parent / link).exists()]
+
+
+def test_every_make_target_of_the_readme_is_there() -> None:
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z-]+)", README)) - {"test-fast"} <= set(targets)
