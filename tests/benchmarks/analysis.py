@@ -47,25 +47,13 @@ def null(number: int, seeds: int) -> Found:
     """A study in which no intervention does anything."""
     made = drawn(simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, unequal=2.0), number)
     rows, tests = table.of_setup(made, OPTIONS)
-    found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
-    for name in table.TESTS:
-        own = [t["p_holm"] for t in tests if t["claim"] == name and decides(t)]
-        if own:
-            found[f"any test of {name}"] = float(np.nanmin([*own, 1.0]) < 0.05)
-    found["a_a control fails"] = float("A/A: failed" in next(r["controls"] for r in rows if r["claim"] == "C1"))
+    found: Found = {f"verdict {row.claim}": float(row.verdict != "undecided") for row in rows}
+    for name, of_claim in tests.items():
+        deciding = [test.p_holm for test in of_claim if test.decides]
+        if deciding:
+            found[f"any test of {name}"] = float(np.nanmin([*deciding, 1.0]) < 0.05)
+    found["a_a control fails"] = float("A/A: failed" in next(row.controls for row in rows if row.claim == "C1"))
     return found | single_tests(made) | published(made)
-
-
-def decides(test: dict[str, Any]) -> bool:
-    """Whether a row is one of those that Holm's correction joins for its claim."""
-    side = ("mixed model", "similarity at strongest doses", "nearer than to zero", "similarity against baseline groups")
-    if test["test"] in side or test["test"].startswith("equivalence"):
-        return False
-    if test["claim"] == "C8":
-        return test["metric"].startswith("ood")
-    if test["claim"] == "C9":
-        return test["metric"] in ("ECE", "curvature")
-    return test["claim"] != "C1" or test["scope"] == "hidden"
 
 
 def single_tests(made: Any) -> Found:

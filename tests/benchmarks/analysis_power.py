@@ -28,7 +28,7 @@ def power(number: int, seeds: int) -> Found:
         profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
         truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
         rows, _ = table.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
-        found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
+        found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0].verdict == "supported")
     for size in (6.0, 12.0, 24.0):
         result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
         low = result.interval(0.95)[0][0] if result is not None else np.nan
@@ -43,7 +43,7 @@ def power_of_outcomes(number: int, seeds: int) -> Found:
     for size, name in itertools.product(SIZES, ("C3", "C5", "C6", "C7", "C8", "C9")):
         made = acting(name, size, number, seeds)
         rows, _ = table.of_setup(made, OPTIONS, [name])
-        found[f"{name} supported, effects of {size:g} s.d. of runs"] = float(rows[0]["verdict"] == "supported")
+        found[f"{name} supported, effects of {size:g} s.d. of runs"] = float(rows[0].verdict == "supported")
     return found
 
 
@@ -91,7 +91,7 @@ def destroyed(number: int, seeds: int) -> Found:
     made.metrics["log_norm"].hidden[at] += 20
     gone = destructive.destructive(destructive.drops(made, OPTIONS))
     rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
-    found: Found = {f"verdict {row['claim']}": float(row["verdict"] != "undecided") for row in rows}
+    found: Found = {f"verdict {row.claim}": float(row.verdict != "undecided") for row in rows}
     return found | {"the condition is found": float(gone == (("augment", "d2"),))}
 
 
@@ -120,7 +120,5 @@ def overall_power(number: int, seeds: int) -> Found:
         for k in range(4):
             made = acting("C3", 12.0 if k < count else 0.0, 4 * number + k, seeds)
             rows += table.of_setup(dataclasses.replace(made, dataset=f"d{k}"), OPTIONS, ["C3"])[0]
-        found[f"C3 supported overall, true in {label} setups"] = float(
-            overall(rows, OPTIONS)[0]["verdict"] == "supported"
-        )
+        found[f"C3 supported overall, true in {label} setups"] = float(overall(rows, OPTIONS)[0].verdict == "supported")
     return found

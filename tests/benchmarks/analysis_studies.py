@@ -11,13 +11,13 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 from unit.metrics import simulated_studies as simulate  # noqa: E402
+from unit.metrics.planted import options  # noqa: E402
 from weightscape.metrics.analysis import similarity  # noqa: E402
 from weightscape.metrics.analysis.matching import Curve  # noqa: E402
-from weightscape.metrics.analysis.settings import Options  # noqa: E402
 
 LAYERS = 16
 METRICS = ("log_norm", "entropy")
-OPTIONS = Options.from_mapping({"analyse": {"metrics": METRICS}})
+OPTIONS = options(metrics=METRICS)
 Found = dict[str, float]  # 1 or 0 of each event; an event that could not be judged is left out
 
 

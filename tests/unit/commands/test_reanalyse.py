@@ -36,7 +36,7 @@ def reanalyse(folder: Path) -> int:
 
 def analysed(folder: Path) -> tuple[set[tuple[str, str]], list[str]]:
     """The (data set, condition) that have effects, and the gaps."""
-    results, _ = analysis.analyse(folder, conditions.read(folder.parent / "conditions.yaml"))
+    results, _ = analysis.analyse(folder, conditions.read(folder.parent / "conditions.yaml"), made.OPTIONS)
     pairs = zip(results.effects["dataset"], results.effects["dose"], strict=True)
     return {pair for pair in pairs if pair[1] != "baseline"}, list(results.gaps["sentence"])
 
@@ -208,5 +208,5 @@ def test_a_conditions_file_that_is_missing_or_no_yaml_is_named(tmp_path: Path) -
 
 def test_the_example_reads_the_toy_tables() -> None:
     studies = ROOT / "workflow" / "studies" / "published"
-    results, inputs = analysis.analyse(studies / "toy", conditions.read(studies / "conditions.yaml"))
+    results, inputs = analysis.analyse(studies / "toy", conditions.read(studies / "conditions.yaml"), made.OPTIONS)
     assert len(inputs) == 8 and set(results.published["family"].dropna()) == {"div", "dp", "wd"}

@@ -4,13 +4,33 @@ import numpy as np
 import pandas as pd
 
 from unit.metrics import simulated_studies as simulate
+from weightscape.formats.json_yaml import read_yaml
+from weightscape.formats.typed import from_json
 from weightscape.metrics import effects
 from weightscape.metrics.analysis.across_setups import overall
 from weightscape.metrics.analysis.claims import table as claims
+from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
+from weightscape.metrics.analysis.verdicts import Verdict
+from weightscape.project import DEFAULT_CONFIG
 
-OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm", "entropy"], "draws": 199}})
+
+def options(**changes: object) -> Options:
+    """The settings of config.yaml, with some changed."""
+    block = read_yaml(DEFAULT_CONFIG)["analyse"] | {"seed": 0, "coarse": [], "scratch": []}
+    return from_json(Options, block | changes)
+
+
+def claim_row(backbone: str, verdict: str, estimate: float = 1.0, p: float = 0.001, claim: str = "C3") -> ClaimRow:
+    """The row of a claim in one setup; the interval reaches 0.5 to both sides."""
+    fixed = {"statement": "s.", "rule": "r", "dataset": "d", "test": "t", "metric": "m", "unit": "u", "controls": ""}
+    numbers = {"estimate": estimate, "low": estimate - 0.5, "high": estimate + 0.5, "n": 6}
+    p = p if verdict != "undecided" else float("nan")
+    return ClaimRow(claim=claim, backbone=backbone, verdict=Verdict(verdict), p=p, reason="x.", **fixed, **numbers)
+
+
+OPTIONS = options(metrics=["log_norm", "entropy"], draws=199)
 AT = np.arange(16)
 RISING, WAVE, OTHER = np.linspace(1, 5, 16), np.cos(AT), np.sin(1.7 * AT)
 LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
@@ -31,8 +51,8 @@ def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
 
 def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The claims alone, without the other tables."""
-    found = [claims.of_setup(setup, OPTIONS)[0] for setup in setups(made, OPTIONS.metrics)]
-    return pd.DataFrame(overall([row for each in found for row in each], OPTIONS)).set_index("claim")
+    rows = [row for setup in setups(made, OPTIONS.metrics) for row in claims.of_setup(setup, OPTIONS)[0]]
+    return pd.DataFrame([row.cells() for row in overall(rows, OPTIONS)]).set_index("claim")
 
 
 def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:

@@ -9,6 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from weightscape.formats.json_yaml import read_yaml
+from weightscape.project import DEFAULT_CONFIG
+from weightscape.published.settings import options
+
+OPTIONS = options(read_yaml(DEFAULT_CONFIG)["analyse"])
 METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
 FAMILIES = {"mix": {"m1": 1, "m2": 2, "m3": None}, "drop": {"d.1": 0.1, "d.5": 0.5}, "decay": {"w1e-4": 1e-4}}
 Tables = dict[tuple[str, str, str], dict[int, dict[str, float]]]

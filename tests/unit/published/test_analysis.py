@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import unit.published.made_folders as made
 from weightscape.project import ROOT
 from weightscape.published import analysis, conditions
 from weightscape.published.analysis import Results
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.skipif(not REFERENCE.is_dir(), reason="the released tab
 
 @pytest.fixture(scope="module")
 def results() -> Results:
-    return analysis.analyse(REFERENCE / "weightwatcher_tables", conditions.read(EXAMPLE))[0]
+    return analysis.analyse(REFERENCE / "weightwatcher_tables", conditions.read(EXAMPLE), made.OPTIONS)[0]
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -22,7 +22,7 @@ CASES = {
 def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> analysis.Results:
     folder = tmp_path_factory.mktemp("tables")
     made.write(folder, made.tables(CASES[request.param]), lambda d, c, role: f"{d}/{c}.{role}.csv")
-    return analysis.analyse(folder, conditions.parse(made.content(*PATTERNS)))[0]
+    return analysis.analyse(folder, conditions.parse(made.content(*PATTERNS)), made.OPTIONS)[0]
 
 
 @pytest.mark.parametrize("name", FIGURES)

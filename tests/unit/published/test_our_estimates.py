@@ -19,7 +19,7 @@ NAN = float("nan")
 def analysed(folder: Path, *seeds: made.Tables, **further: object) -> Results:
     for number, tables in enumerate(seeds):
         made.write(folder, tables, lambda d, c, role, n=number: f"{d}/{c}.{n}.{role}.csv", **further)
-    return analysis.analyse(folder, conditions.parse(made.content(*PATTERNS, groups=GROUPS)))[0]
+    return analysis.analyse(folder, conditions.parse(made.content(*PATTERNS, groups=GROUPS)), made.OPTIONS)[0]
 
 
 def effect(tables: made.Tables, condition: str, layer: int, metric: str) -> float:
@@ -121,7 +121,7 @@ def test_a_group_without_doses_is_told_as_a_gap(tmp_path: Path) -> None:
         made.write(tmp_path, made.tables({"cats": IDS}, number), lambda d, c, r, n=number: f"{d}/{c}.{n}.{r}.csv")
     families = made.FAMILIES | {"mix": dict.fromkeys(made.FAMILIES["mix"])}
     content = made.content(*PATTERNS, groups=GROUPS) | {"families": families}
-    results = analysis.analyse(tmp_path, conditions.parse(content))[0]
+    results = analysis.analyse(tmp_path, conditions.parse(content), made.OPTIONS)[0]
     (gap,) = results.gaps["sentence"]
     assert gap.startswith("cats: the doses of augment have no numbers, so that its strongest one is not known")
     assert "the doses of augment have no numbers." in set(results.claims["reason"])
@@ -134,7 +134,7 @@ def test_layers_are_matched_by_their_id_whatever_their_names(tmp_path: Path) -> 
         path.write_text(path.read_text().replace("block.", "module.block."))
     for path in (tmp_path / "cats").iterdir():
         path.write_text(path.read_text().replace("block.2", "block.1"))
-    results = analysis.analyse(tmp_path, conditions.parse(made.content(*PATTERNS, groups=GROUPS)))[0]
+    results = analysis.analyse(tmp_path, conditions.parse(made.content(*PATTERNS, groups=GROUPS)), made.OPTIONS)[0]
     table = results.effects.set_index(["dose", "layer_id", "metric"]).sort_index()
     for condition, layer in (("m1", 1), ("m1", 2), ("d.5", 2), ("w1e-4", 6)):
         found = table.loc[(condition, layer, "alpha"), "effect"]

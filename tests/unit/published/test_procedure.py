@@ -40,7 +40,7 @@ SEVERAL = {"cats": [1, 4, 6, 9, 11], "dogs": [1, 4, 6, 9, 30], "cars": [1, 4, 6,
 def analysed(folder: Path, tables: made.Tables, naming: str = "folders, packed", **content: object) -> Results:
     after, before, name = NAMINGS[naming]
     made.write(folder, tables, name)
-    return analysis.analyse(folder, conditions.parse(made.content(after, before, **content)))[0]
+    return analysis.analyse(folder, conditions.parse(made.content(after, before, **content)), made.OPTIONS)[0]
 
 
 def check(results: Results, tables: made.Tables, dataset: str = ALL) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import unit.published.made_folders as made
+from weightscape.formats.typed import to_json
 from weightscape.stages import reanalyse
 from weightscape.study.jobs import expected
 from weightscape.verification.study_file import changed_tables
@@ -23,10 +24,10 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     (root / "conditions.yaml").write_text(yaml.safe_dump(made.content(*PATTERNS), sort_keys=False))
     tables = made.write(root / "tables", made.tables({"cats": [1, 2, 3, 4]}), lambda d, c, r: f"{d}/{c}.{r}.csv")
     (tables / "notes.csv").write_text("of no condition\n")
-    settings = {"conditions": str(root / "conditions.yaml")}
+    settings = {"conditions": str(root / "conditions.yaml"), "analyse": to_json(made.OPTIONS)}
     words = ["--tables", str(tables), "--conditions", settings["conditions"], "--results", str(root / "results")]
     reanalyse.main([*words, "--settings", json.dumps(settings)])
-    return {"study": {"start": "tables"}, "reanalyse": {"tables": str(tables), **settings}}
+    return {"study": {"start": "tables"}, "reanalyse": {"tables": str(tables), "conditions": settings["conditions"]}}
 
 
 def found(config: dict[str, Any]) -> list[tuple[str, str]]:

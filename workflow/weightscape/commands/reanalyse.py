@@ -23,12 +23,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Analyse, write, and say what was left out."""
+    from weightscape.formats.json_yaml import read_yaml
+    from weightscape.project import DEFAULT_CONFIG
     from weightscape.published import conditions
     from weightscape.published.reanalysis import Places, reanalyse
+    from weightscape.published.settings import options
 
     out = arguments.out
-    known = conditions.read(arguments.conditions)
-    made = reanalyse(arguments.tables, known, Places(out, out / "figures", out / "index.html"))
+    places = Places(out, out / "figures", out / "index.html")
+    tested = options(read_yaml(DEFAULT_CONFIG)["analyse"])
+    made = reanalyse(arguments.tables, conditions.read(arguments.conditions), tested, places)
     for gap in made.gaps:
         print(f"gap: {gap}", file=sys.stderr)
     print(f"{len(made.inputs)} tables read, {len(made.gaps)} gaps: {out / 'index.html'}")

@@ -14,7 +14,7 @@ from weightscape.metrics.analysis.settings import Options
 from weightscape.published import exclusions, our_estimates, procedure
 from weightscape.published.conditions import Conditions
 from weightscape.published.our_estimates import CLAIM
-from weightscape.published.reading import METRICS, read_all
+from weightscape.published.reading import read_all
 from weightscape.published.table_files import Gap, runs_in, with_baseline
 
 
@@ -42,7 +42,7 @@ class Results:
         return paths
 
 
-def analyse(folder: Path, conditions: Conditions) -> tuple[Results, list[Path]]:
+def analyse(folder: Path, conditions: Conditions, options: Options) -> tuple[Results, list[Path]]:
     """The results, and the tables that they were made from."""
     runs, gaps = runs_in(folder, conditions)
     layers, readable, faults = read_all(folder, runs)
@@ -55,10 +55,12 @@ def analyse(folder: Path, conditions: Conditions) -> tuple[Results, list[Path]]:
         [(run.dataset, run.condition, run.seed) for run in kept], columns=["dataset", "condition", "seed"]
     )
     layers = layers.merge(used, on=["dataset", "condition", "seed"])
-    return _results(layers, conditions, gaps), [folder / path for run in kept for path in (run.after, run.before)]
+    return _results(layers, conditions, gaps, options), [
+        folder / path for run in kept for path in (run.after, run.before)
+    ]
 
 
-def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
+def _results(layers: Table, conditions: Conditions, gaps: list[Gap], options: Options) -> Results:
     changes = procedure.changes(layers)
     live = changes[~changes["frozen"]]
     head = procedure.heads(live, conditions.head)
@@ -67,7 +69,7 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
     means = procedure.family_means(effects)
     own = our_estimates.analyse(layers, changes, conditions)
     excluded = pd.concat([exclusions.of_published(layers, changes, conditions), own.exclusions], ignore_index=True)
-    tables, untested = tested(own.effects)
+    tables, untested = tested(own.effects, options)
     excluded = pd.concat([excluded, exclusions.of_tests(untested)], ignore_index=True)
     gaps = [*gaps, *_headless(head, conditions), *own.gaps, *_left_out(untested)]
     if len(tables["claims"]):
@@ -87,14 +89,13 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap]) -> Results:
 TESTED = ("condition_effects", "slopes", "tests", "claims")
 
 
-def tested(measured: Table) -> tuple[dict[str, Table], Table]:
+def tested(measured: Table, options: Options) -> tuple[dict[str, Table], Table]:
     """Tables of the analysis of a study, from repeated runs, and what they leave out; empty where no condition has two.
 
     Families that the tables measure against one set of baseline runs (column `reference`) share its chance.
     """
     if measured.groupby(["dataset", "family", "dose"])["seed"].nunique().max() < 2:
         return {name: made.table(name, []) for name in TESTED}, made.table("excluded", [])
-    options = Options.from_mapping({"analyse": {"metrics": METRICS, "primary": "log_norm"}})
     found = analysed({"effects": measured}, options)
     return {name: found[name] for name in TESTED}, found["excluded"]
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from weightscape.formats.tables import Column, Table
 from weightscape.published.conditions import Conditions
-from weightscape.published.reading import METRICS
+from weightscape.published.settings import METRICS
 
 PUBLISHED, OURS = "published", "ours"
 ONE_TABLE = "layer in one of the two tables only: left out"

@@ -20,7 +20,7 @@ from weightscape.metrics import effects
 from weightscape.published import exclusions
 from weightscape.published.conditions import Conditions
 from weightscape.published.procedure import HEAD
-from weightscape.published.reading import METRICS
+from weightscape.published.settings import METRICS
 from weightscape.published.table_files import Gap
 
 NO_REPLICATES = "undecided: no replicates"

@@ -8,7 +8,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
 from weightscape.published.procedure import HEAD
-from weightscape.published.reading import METRICS
+from weightscape.published.settings import METRICS
 from weightscape.published.style import Looks, legend, mark, markers, zero
 
 ROW = 0.155  # inches per condition or pair

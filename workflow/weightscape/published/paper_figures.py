@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
 from weightscape.published.procedure import ALL, HEAD
-from weightscape.published.reading import METRICS
+from weightscape.published.settings import METRICS
 from weightscape.published.style import Looks, legend, mark, markers, zero
 from weightscape.words import signed
 

@@ -19,7 +19,7 @@ import pandas as pd
 
 from weightscape.formats.tables import Column, Table
 from weightscape.published.conditions import Conditions
-from weightscape.published.reading import METRICS
+from weightscape.published.settings import METRICS
 
 METHOD = "published"
 HEAD = "head"

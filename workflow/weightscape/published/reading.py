@@ -14,9 +14,9 @@ import pandas as pd
 
 from weightscape.errors import UserError
 from weightscape.formats.tables import Column, Table
+from weightscape.published.settings import METRICS
 from weightscape.published.table_files import Gap, Run
 
-METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
 NEEDED = ("layer_id", *METRICS)
 OPTIONAL = ("longname", "status", "num_evals", "num_pl_spikes")
 COLUMNS = frozenset((*NEEDED, *OPTIONAL))

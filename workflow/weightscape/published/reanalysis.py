@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightscape.formats.writing import replacing, sha256
+from weightscape.metrics.analysis.settings import Options
 from weightscape.published.conditions import Conditions
 
 
@@ -29,13 +30,13 @@ class Made:
         return {path.relative_to(folder).as_posix(): sha256(path) for path in self.inputs}
 
 
-def reanalyse(folder: Path, conditions: Conditions, places: Places) -> Made:
+def reanalyse(folder: Path, conditions: Conditions, options: Options, places: Places) -> Made:
     """Read the tables in `folder`, analyse them, and write tables, figures and page."""
     from weightscape.published import figures
     from weightscape.published.analysis import analyse
     from weightscape.published.page import page
 
-    results, inputs = analyse(folder, conditions)
+    results, inputs = analyse(folder, conditions, options)
     outputs = [*results.write(places.tables), *figures.draw(results, conditions, places.figures)]
     with replacing(places.page) as temporary:
         temporary.write_text(page(results, conditions, places.figures, len(set(inputs))), encoding="utf-8")

@@ -9,6 +9,8 @@ import numpy as np
 from weightscape import words
 from weightscape.figures.parts.style import SETUP
 from weightscape.formats.tables import Table
+from weightscape.metrics.analysis.claims.claim import parted
+from weightscape.metrics.analysis.claims.table import CLAIMS
 from weightscape.words import signed
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
@@ -16,11 +18,7 @@ VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 
 OVERALL = "all"
 UNITS = {"share": (100, "percentage points"), "log10": (1, "")}
-COUNTED = {"C6": "data sets", "C8": "conditions"}
-"""What the n of a claim's tests counts where it is not runs: those of all conditions that are compared."""
 EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
-ASIDE = "with the destructive conditions"
-"""Begins the part of a reason that says what a verdict would be with them."""
 COLUMNS = {
     "dataset": "data set",
     "backbone": "backbone",
@@ -75,7 +73,7 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
         overall = rows[rows["backbone"] == OVERALL]
         row = (overall if len(overall) else rows).iloc[0]
         verdict = str(row["verdict"])
-        reason, _, aside = text(row["reason"]).partition(f"; {ASIDE}")
+        reason, aside = parted(text(row["reason"]))
         sets = [("By data set and backbone", rows), ("Single tests", tests[tests["claim"] == name])]
         found.append(
             Claim(
@@ -85,7 +83,7 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
                 verdict=verdict,
                 sign=VERDICTS.get(verdict, "?"),
                 reason=reason,
-                aside=sentence(f"{ASIDE}{aside}") if aside else "",
+                aside=sentence(aside),
                 estimate=estimate(row),
                 controls=text(row["controls"]),
                 evidence=[evidence(title, part) for title, part in sets if len(part)],
@@ -132,8 +130,8 @@ def estimate(row: Table) -> str:
 
 
 def counted(claim: object) -> str:
-    """What n counts in the tests of a claim."""
-    return COUNTED.get(text(claim), "runs")
+    """What n counts in the tests of a claim: those of all conditions that are compared."""
+    return CLAIMS[text(claim)].COUNTS
 
 
 def metric(name: object) -> str:

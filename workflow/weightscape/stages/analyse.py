@@ -22,11 +22,11 @@ READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
 
 def main(argv: list[str] | None = None) -> None:
     """Write the tables of the analysis beside those they come from."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, Options)
     parser.add_argument("--tables", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    options = Options.from_mapping(arguments.settings)
+    options: Options = arguments.settings
     paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
     tables = {name: read_table(path) for name, path in paths.items()}
     table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.tables,
         name=STAGE,
         stage=STAGE,
-        settings=arguments.settings,
+        settings=options,
         code=code.digest,
         inputs=inputs,
         outputs=paths,

@@ -1,7 +1,8 @@
 """Stages 6 to 8 of a study that starts from published tables: result tables, figures and page.
 
     python -m weightscape.stages.reanalyse --tables workflow/studies/published/toy \
-        --conditions workflow/studies/published/conditions.yaml --results /tmp/reanalysis --settings '{}'
+        --conditions workflow/studies/published/conditions.yaml --results /tmp/reanalysis \
+        --settings "$(weightscape settings reanalyse)"
 
 Writes 6_metrics/, 7_figures/ and 8_report/report.html below --results, each with its record `reanalyse.json`.
 """
@@ -12,6 +13,7 @@ from weightscape.formats.writing import sha256
 from weightscape.provenance.records import write_record
 from weightscape.published import conditions, table_files
 from weightscape.published.reanalysis import Places, reanalyse
+from weightscape.published.settings import ReanalyseSettings
 from weightscape.stages import _program
 
 STAGE = "reanalyse"
@@ -19,7 +21,7 @@ STAGE = "reanalyse"
 
 def main(argv: list[str] | None = None) -> None:
     """Analyse the tables, and write the record last."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, ReanalyseSettings)
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--conditions", type=Path, required=True, help="the conditions file")
     parser.add_argument("--results", type=Path, required=True, help="the study's results folder")
@@ -27,7 +29,8 @@ def main(argv: list[str] | None = None) -> None:
     code = _program.Code(STAGE, arguments.code)
     out = arguments.results
     places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
-    made = reanalyse(arguments.tables, conditions.read(arguments.conditions), places)
+    settings: ReanalyseSettings = arguments.settings
+    made = reanalyse(arguments.tables, conditions.read(arguments.conditions), settings.analyse, places)
     code.check()
     facts = {
         "tables": made.digests(arguments.tables),
@@ -40,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
             folder,
             name=STAGE,
             stage=STAGE,
-            settings=arguments.settings,
+            settings=settings,
             code=code.digest,
             inputs=[],
             outputs=[path for path in made.outputs if path.parent == folder],

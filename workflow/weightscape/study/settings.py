@@ -11,7 +11,9 @@ from weightscape import families
 from weightscape.errors import UserError
 from weightscape.families import BASELINE
 from weightscape.formats.typed import from_json, to_json
-from weightscape.metrics.analysis.claims.statements import rules
+from weightscape.metrics.analysis.settings import Options
+from weightscape.published.settings import ReanalyseSettings
+from weightscape.published.settings import options as options_of_tables
 from weightscape.seeds import seed
 from weightscape.study import corruptions, image_settings, study
 from weightscape.study.differences import LEAVE, default_config, differences
@@ -126,18 +128,18 @@ def _aggregate(config: Config) -> dict[str, Any]:
     }
 
 
-def _analyse(config: Config) -> dict[str, Any]:
-    return {
-        "analyse": config["analyse"],
-        "coarse": study.coarsely_generated(config),
-        "scratch": [name for name in config["study"]["backbones"] if config["backbones"][name]["weights"] == "none"],
-        "rules": rules(),
-        "seed": seed(config["study"]["seed"], "analyse"),
-    }
+def _analyse(config: Config) -> Options:
+    backbones = config["study"]["backbones"]
+    return Options(
+        **config["analyse"],
+        coarse=tuple(study.coarsely_generated(config)),
+        scratch=tuple(name for name in backbones if config["backbones"][name]["weights"] == "none"),
+        seed=seed(config["study"]["seed"], "analyse"),
+    )
 
 
-def _reanalyse(config: Config) -> dict[str, Any]:
-    return {"conditions": config["reanalyse"]["conditions"]}
+def _reanalyse(config: Config) -> ReanalyseSettings:
+    return ReanalyseSettings(config["reanalyse"]["conditions"], options_of_tables(config["analyse"]))
 
 
 def _report(config: Config) -> dict[str, Any]:

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import OPTIONS
 from weightscape.metrics import effects
-from weightscape.metrics.analysis import contrasts, controls, similarity
+from weightscape.metrics.analysis import contrasts, similarity
 from weightscape.metrics.analysis.claims import table as claims
+from weightscape.metrics.analysis.controls.a_a import a_a
+from weightscape.metrics.analysis.controls.table import CONTROLS
 from weightscape.metrics.analysis.design import Design, difference
-from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup, setups
 
-OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm", "entropy"], "draws": 199}})
 FAMILIES = ("augment", "dropout", "weight_decay")
 RUNS = 3
 
@@ -99,22 +100,22 @@ def study(*names: str) -> Setup:
 def test_no_control_compares_a_set_of_baseline_runs_with_its_copies() -> None:
     setup = study()
     values = {"log_norm": setup.metrics["log_norm"].mean()}
-    found = controls.a_a(setup, values, OPTIONS)
+    found = a_a(setup, values, OPTIONS)
     assert not found.passed and found.outcome == "missing: all families share one set of baseline runs"
-    own = controls.a_a(study("dropout", "steps"), values, OPTIONS)
+    own = a_a(study("dropout", "steps"), values, OPTIONS)
     assert "baselines of 3 families" in own.outcome
     for name in ("label_noise", "steps"):
-        assert controls.NAMED[name](setup, OPTIONS).outcome == f"missing: {similarity.SHARED}"
+        assert CONTROLS[name](setup, OPTIONS).outcome == f"missing: {similarity.SHARED}"
 
 
 def test_no_claim_about_weights_has_a_verdict_from_one_set_of_baseline_runs() -> None:
-    rows = {row["claim"]: row for row in claims.of_setup(study(), OPTIONS, ("C1", "C2", "C3", "C5"))[0]}
-    assert {rows[name]["verdict"] for name in ("C1", "C2", "C3", "C4", "C5")} == {"undecided"}
-    assert "control A/A: missing: all families share one set" in rows["C3"]["reason"]
-    assert rows["C2"]["reason"] == f"{similarity.SHARED}."
+    rows = {row.claim: row for row in claims.of_setup(study(), OPTIONS, ("C1", "C2", "C3", "C5"))[0]}
+    assert {rows[name].verdict for name in ("C1", "C2", "C3", "C4", "C5")} == {"undecided"}
+    assert "control A/A: missing: all families share one set" in rows["C3"].reason
+    assert rows["C2"].reason == f"{similarity.SHARED}."
 
 
 def test_some_families_with_the_same_baseline_leave_the_claim_about_patterns_undecided() -> None:
     own = replace(study("augment"), dataset="other")
-    row = next(row for row in claims.of_setup(own, OPTIONS, ["C2"])[0] if row["claim"] == "C2")
-    assert row["reason"] == f"{similarity.SHARED}." and "A/A: missing" not in row["controls"]
+    row = next(row for row in claims.of_setup(own, OPTIONS, ["C2"])[0] if row.claim == "C2")
+    assert row.reason == f"{similarity.SHARED}." and "A/A: missing" not in row.controls

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 
 from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import options
 from weightscape.metrics import effects
 from weightscape.metrics.analysis.claims import table
-from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
 
-OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm"], "draws": 99}})
+OPTIONS = options(metrics=["log_norm"], draws=99)
 
 
 def effects_of(truth: simulate.Truth) -> dict[str, pd.DataFrame]:
@@ -26,5 +26,5 @@ def test_doses_without_numbers_have_no_strongest_one_and_those_with_numbers_stan
     made["effects"]["number"] = made["effects"]["number"].mask(dosed)
     setup = next(setups(made, OPTIONS.metrics))
     found = table.of_setup(setup, OPTIONS, ("C1", "C2", "C3", "C5"))[0]
-    assert {row["reason"] for row in found if row["claim"] != "C4"} == {"the doses of augment have no numbers."}
+    assert {row.reason for row in found if row.claim != "C4"} == {"the doses of augment have no numbers."}
     assert setup.design.strongest("augment") is None and setup.design.strongest("dropout") == "d2"

@@ -5,13 +5,12 @@ import pandas as pd
 import pytest
 
 from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import options
 from weightscape.errors import UserError
 from weightscape.metrics import effects
 from weightscape.metrics.analysis import table_schema
 from weightscape.metrics.analysis.analyse import analysed
-from weightscape.metrics.analysis.settings import DEFAULTS, Options
 from weightscape.study.config import checked, load
-from weightscape.study.settings import settings
 
 CLAIMS = pd.DataFrame(
     {
@@ -43,7 +42,7 @@ def test_columns_come_in_the_schemas_order_and_types():
 
 def test_a_study_without_any_run_has_empty_tables_of_the_right_form():
     columns = [*effects.RUN, *effects.LAYER, "source", "metric", "value", "usable"]
-    made = analysed({"effects": pd.DataFrame({name: [] for name in columns})}, Options.from_mapping({}))
+    made = analysed({"effects": pd.DataFrame({name: [] for name in columns})}, options())
     for name in table_schema.MADE:
         assert len(made[name]) == 0 and list(made[name]) == list(table_schema.schema()[name])
 
@@ -53,7 +52,7 @@ def test_what_the_analysis_makes_fits_its_schema():
     table = effects.against_baseline(made["effects"].assign(usable=True))
     table_schema.table("effects", [table])
     table_schema.table("run_effects", [effects.per_run(table)])
-    found = analysed({**made, "effects": table}, Options.from_mapping({"analyse": {"metrics": ["log_norm"]}}))
+    found = analysed({**made, "effects": table}, options(metrics=["log_norm"]))
     assert set(found) == set(table_schema.MADE)
     assert [name for name in found if not len(found[name])] == ["excluded"]
 
@@ -101,12 +100,6 @@ def test_a_layer_table_without_a_metric_is_named():
         effects.changes(
             pd.DataFrame({name: [] for name in [*effects.RUN, *effects.LAYER, "matrix", "status"]}), ["alpha"]
         )
-
-
-def test_the_defaults_are_those_of_the_config(request: pytest.FixtureRequest):
-    config = load(request.config.rootpath / "config.yaml", None)
-    block = Options.from_mapping({"analyse": settings(config, "analyse", {})["analyse"]})
-    assert block == Options.from_mapping({"analyse": DEFAULTS})
 
 
 def test_a_primary_metric_outside_of_the_metrics_is_found_before_the_first_job(request: pytest.FixtureRequest):

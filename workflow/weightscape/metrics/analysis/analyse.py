@@ -8,6 +8,7 @@ import pandas as pd
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import across_setups, destructive, estimates, table_schema
 from weightscape.metrics.analysis.claims import table
+from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
 
@@ -19,20 +20,22 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     layers, diversity, quantiles and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
     What is not there leaves its claims undecided.
     """
-    found: dict[str, list] = {name: [] for name in table_schema.MADE}
-    per_setup = []
+    parts: dict[str, list[Table]] = {name: [] for name in table_schema.MADE}
+    claims: list[ClaimRow] = []
     for setup in setups(tables, options.metrics, options.match):
         conditions = destructive.drops(setup, options)
         setup = replace(setup, destructive=destructive.destructive(conditions))
-        claim_rows, test_rows = table.of_setup(setup, options)
-        per_setup += claim_rows
-        setting = {"dataset": setup.dataset, "backbone": setup.backbone}
-        found["excluded"].append(pd.DataFrame([setting | row for row in setup.excluded]))
-        found["conditions"].append(conditions)
-        found["condition_effects"].append(estimates.condition_effects(setup, options))
-        found["slopes"].append(estimates.slopes(setup, options))
-        found["similarity"].append(estimates.similarities(setup, options))
-        found["predictions"].append(estimates.predictions(setup, options))
-        found["tests"].append(pd.DataFrame(test_rows))
-    found["claims"].append(pd.DataFrame([*per_setup, *across_setups.overall(per_setup, options)]))
-    return {name: table_schema.table(name, parts) for name, parts in found.items()}
+        rows, tests = table.of_setup(setup, options)
+        claims += rows
+        keys = {"dataset": setup.dataset, "backbone": setup.backbone}
+        cells = [{"claim": claim, **keys, **test.cells()} for claim, group in tests.items() for test in group]
+        parts["excluded"].append(pd.DataFrame([keys | row for row in setup.excluded]))
+        parts["conditions"].append(conditions)
+        parts["condition_effects"].append(estimates.condition_effects(setup, options))
+        parts["slopes"].append(estimates.slopes(setup, options))
+        parts["similarity"].append(estimates.similarities(setup, options))
+        parts["predictions"].append(estimates.predictions(setup, options))
+        parts["tests"].append(pd.DataFrame(cells))
+    claims += across_setups.overall(claims, options)
+    parts["claims"].append(pd.DataFrame([row.cells() for row in claims]))
+    return {name: table_schema.table(name, tables) for name, tables in parts.items()}

@@ -10,13 +10,13 @@ variances are equal.
 Hedges' correction J(m) = Gamma(m/2) / (sqrt(m/2) Gamma((m-1)/2)) (Hedges 1981, eq. 6e).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr, stdtrit
 
-from weightscape.metrics.analysis.design import Condition, Design, Weights
+from weightscape.metrics.analysis.design import Design, Weights
 from weightscape.metrics.effects import hedges
 
 Values = NDArray[np.float64]
@@ -40,6 +40,11 @@ class Estimate:
     pooled: Values
     pooled_df: float
     runs: int
+
+    def column(self, at: int) -> "Estimate":
+        """The contrast of one column."""
+        names = ("value", "low", "high", "error", "df", "statistic", "p", "pooled")
+        return replace(self, **{name: getattr(self, name)[at] for name in names})
 
 
 def contrast(design: Design, values: Values, weights: Weights, level: float = 0.95) -> Estimate:
@@ -131,8 +136,3 @@ def homogeneity(design: Design, values: Values, family: str) -> float:
     if len(samples) < 2 or any(np.ptp(sample) == 0 for sample in samples):
         return float("nan")
     return float(bartlett(*samples).pvalue)
-
-
-def conditions_of(design: Design, families: list[str]) -> list[Condition]:
-    """All conditions of some families."""
-    return [condition for condition in design.rows if condition[0] in families]

@@ -82,6 +82,10 @@ class Design:
         """The weights of a condition's effect: its mean minus that of its family's baseline."""
         return {(family, dose): sign, (family, BASELINE): -sign}
 
+    def strongest_effect(self, family: str) -> dict[Condition, float]:
+        """The weights of the effect of a family's strongest dose."""
+        return self.effect(family, str(self.strongest(family)))
+
     @property
     def distinct(self) -> dict[Condition, np.ndarray]:
         """The rows with each set of baseline runs once."""

@@ -8,9 +8,9 @@ import pandas as pd
 from weightscape.families import BASELINE
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import dose_response, prediction, similarity
-from weightscape.metrics.analysis.claims.outcomes import measured_conditions, relative
+from weightscape.metrics.analysis.availability import missing
+from weightscape.metrics.analysis.condition_means import measured_conditions, relative
 from weightscape.metrics.analysis.contrasts import Values, contrast, homogeneity, standardised
-from weightscape.metrics.analysis.controls import missing
 from weightscape.metrics.analysis.holm import adjusted
 from weightscape.metrics.analysis.matching import Curve, overlap
 from weightscape.metrics.analysis.settings import DATA_FAMILIES, NOISE_SCORES, UNITS, Options
@@ -178,7 +178,7 @@ def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -
         return unknown | {"n": n, "cosine": _agreement(left[1])}
     n += sum(len(values) for values in right[0].levels)
     x, y = (curve.profiles[-1].mean(axis=0) - curve.profiles[0].mean(axis=0) for curve in (left[1], right[1]))
-    raw = float(similarity._cosines(x[None], y[None])[0])
+    raw = float(similarity.cosines(x[None], y[None])[0])
     scaled = similarity.jackknife([left[0], right[0]], similarity.last, _corrected)
     square = similarity.layer_difference(similarity.last(similarity.means_of([left[1], right[1]])))[1]
     found = unknown | {"n": n, "cosine": raw, "distance": float(np.sqrt(max(square, 0.0)))}
@@ -196,7 +196,7 @@ def _agreement(curve: Curve) -> float:
     """Mean cosine over pairs of a condition's runs; NaN for one run."""
     runs = curve.profiles[-1] - curve.profiles[0].mean(axis=0)
     pairs = [
-        similarity._cosines(runs[i : i + 1], runs[j : j + 1])[0] for i, j in itertools.combinations(range(len(runs)), 2)
+        similarity.cosines(runs[i : i + 1], runs[j : j + 1])[0] for i, j in itertools.combinations(range(len(runs)), 2)
     ]
     return float(np.mean(pairs)) if pairs else float("nan")
 

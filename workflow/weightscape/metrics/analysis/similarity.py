@@ -125,7 +125,7 @@ def nearness(x: Profile, y: Profile) -> float:
 def plain_difference(profiles: list[Profile]) -> float:
     """The same difference of cosines with the noise left in the norms, as `baseline_null` has it."""
     x, y, z = (profile.values[None] for profile in profiles)
-    return float(_cosines(x, y)[0] - _cosines(x, z)[0])
+    return float(cosines(x, y)[0] - cosines(x, z)[0])
 
 
 def comparison(profiles: list[Profile]) -> Values:
@@ -231,9 +231,10 @@ def baseline_null(design: Design, profiles: Values, rng: np.random.Generator, dr
     orders = np.argsort(rng.random((draws, len(pool))), axis=1)[:, : 6 * size].reshape(draws, 6, size)
     means = pool[orders].mean(axis=2)
     x, y, z = means[:, 0] - means[:, 1], means[:, 2] - means[:, 3], means[:, 4] - means[:, 5]
-    return _cosines(x, y) - _cosines(x, z)
+    return cosines(x, y) - cosines(x, z)
 
 
-def _cosines(x: Values, y: Values) -> Values:
+def cosines(x: Values, y: Values) -> Values:
+    """Cosines of the rows of two arrays [n, layers], noise and all; NaN where one is zero."""
     lengths = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
     return np.einsum("ij,ij->i", x, y) / np.where(lengths > 0, lengths, np.nan)

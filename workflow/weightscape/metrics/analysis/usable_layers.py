@@ -75,7 +75,7 @@ def excluded(
     """
     rows = [_row("run", "/".join(run), "", 1, why) for run, why in broken.items()]
     known = {tuple(run) for run in changes[RUN].drop_duplicates().astype(str).to_numpy()} | set(broken)
-    for run in _runs(tables) - known:
+    for run in sorted(_runs(tables) - known):
         rows.append(_row("run", "/".join(run), "", 1, "no layer has a usable value: left out of all tests"))
     if "layers" in tables and "status" in tables["layers"]:
         rows += _never(tables["layers"], changes)

@@ -1,169 +1,151 @@
-"""Rows of the tables `tests` and `claims`: how a test becomes a verdict.
+"""The tests of a claim, and how they become its verdict.
 
 supported     Holm's p below alpha, with the sign that the claim states (or: the effect differs from zero)
 contradicted  Holm's p below alpha, with the opposite sign
 undecided     everything else; the reason says why
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
 
 import numpy as np
 
 from weightscape.metrics.analysis.contrasts import Estimate
-from weightscape.metrics.analysis.design import Weights
 from weightscape.metrics.analysis.holm import adjusted
-from weightscape.metrics.analysis.setups import Setup
-from weightscape.words import control as in_words
+from weightscape.words import family as in_words
+from weightscape.words import metric as of_metric
 from weightscape.words import number
 
-SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+NAN = float("nan")
 NO_REPLICATES = "no replicates"
-NO_VALUE = "no usable value in every run"
-DIFFERS = "differs from zero"
-Row = dict[str, Any]
-
-NUMBERS = ("statistic", "estimate", "low", "high", "df", "p")
 
 
-def row(
-    setup: Setup, claim: str, test: str, *, expects: int = 0, decides: bool = True, says: str = "", **columns: Any
-) -> Row:
-    """A row of `tests` before Holm; `expects` is the sign that the claim states, 0 for any difference from zero.
-    `says` is what a rejection means, where that is neither.
+class Verdict(StrEnum):
+    """How a test or a claim came out."""
 
-    Rows that do not decide a verdict are corrected among themselves, by test and scope.
-    """
-    blank = {"family": "", "dose": "", "metric": "", "scope": "hidden", "unit": "", "n": 0, "reason": ""}
-    found = {
-        "claim": claim,
-        "dataset": setup.dataset,
-        "backbone": setup.backbone,
-        "test": test,
-        **blank,
-        **dict.fromkeys(NUMBERS, float("nan")),
-        **columns,
-    }
-    return {**found, "_expects": expects, "_decides": decides, "_says": says}
-
-
-def of_contrast(estimate: Estimate) -> Row:
-    """The columns that an estimate fills."""
-    return {
-        "statistic": float(estimate.statistic),
-        "estimate": float(estimate.value),
-        "low": float(estimate.low),
-        "high": float(estimate.high),
-        "df": float(estimate.df),
-        "p": float(estimate.p),
-        "n": estimate.runs,
-    }
-
-
-def judged(rows: list[Row], alpha: float) -> list[Row]:
-    """The rows of one claim and setup with p_holm, verdict and reason."""
-    groups: dict[Any, list[Row]] = {}
-    for each in rows:
-        groups.setdefault(None if each["_decides"] else (each["test"], each["scope"]), []).append(each)
-    for group in groups.values():
-        for each, p in zip(group, adjusted([each["p"] for each in group]), strict=True):
-            each["p_holm"] = p
-            each["verdict"], each["reason"] = _verdict(each, alpha)
-    return rows
-
-
-def _verdict(each: Row, alpha: float) -> tuple[str, str]:
-    note = each["reason"]
-    if not np.isfinite(each["p_holm"]):
-        return UNDECIDED, note or (NO_REPLICATES if np.isfinite(each["estimate"]) else NO_VALUE)
-    if each["p_holm"] >= alpha:
-        verdict, text = UNDECIDED, f"p = {number(each['p_holm'], 2)} after Holm"
-    elif each["_expects"] and np.sign(each["estimate"]) != each["_expects"]:
-        verdict, text = CONTRADICTED, "the sign is not as stated"
-    else:
-        verdict, text = SUPPORTED, each["_says"] or ("the sign is as stated" if each["_expects"] else DIFFERS)
-    return verdict, f"{text}; {note}" if note else text
+    SUPPORTED = "supported"
+    CONTRADICTED = "contradicted"
+    UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True)
-class Control:
-    """What a control showed."""
+class Numbers:
+    """The numbers of a test: NaN stands for what it lacks; `n` counts runs, conditions or data sets."""
 
-    name: str
-    passed: bool
-    outcome: str
+    estimate: float = NAN
+    low: float = NAN
+    high: float = NAN
+    df: float = NAN
+    statistic: float = NAN
+    p: float = NAN
+    n: int = 0
+
+    @classmethod
+    def of(cls, estimate: Estimate) -> "Numbers":
+        """The numbers of one contrast."""
+        return cls(
+            float(estimate.value),
+            float(estimate.low),
+            float(estimate.high),
+            float(estimate.df),
+            float(estimate.statistic),
+            float(estimate.p),
+            estimate.runs,
+        )
+
+
+@dataclass
+class ClaimTest:
+    """One test of a claim; `judge` fills in its last three fields.
+
+    `expects` is the sign that the claim states, 0 for any difference from zero; `shows` is what a rejection means if it
+    is neither. Tests that do not decide the verdict are corrected among themselves, by question and scope.
+    """
+
+    question: str
+    metric: str
+    unit: str
+    numbers: Numbers = Numbers()
+    family: str = ""
+    dose: str = ""
+    scope: str = "hidden"
+    expects: int = 0
+    decides: bool = True
+    shows: str = ""
+    note: str = ""
+    p_holm: float = NAN
+    verdict: Verdict = Verdict.UNDECIDED
+    reason: str = ""
+
+    def described(self) -> str:
+        """The test in words; tests of data name what they measure themselves."""
+        if self.scope == "data":
+            return self.question
+        family = in_words(self.family)
+        of_family = f" of {family}" if family and family not in self.question else ""
+        return f"{self.question}{of_family} on {of_metric(self.metric)}"
+
+    def cells(self) -> dict[str, str | float | int]:
+        """The columns of the table `tests` that the test fills."""
+        names = ("family", "dose", "metric", "scope", "unit", "p_holm", "verdict", "reason")
+        return {"test": self.question, **vars(self.numbers), **{name: getattr(self, name) for name in names}}
+
+
+def judge(tests: Iterable[ClaimTest], alpha: float) -> None:
+    """Give the tests of one claim and setup their p_holm, verdict and reason."""
+    groups: dict[Hashable, list[ClaimTest]] = {}
+    for test in tests:
+        groups.setdefault(None if test.decides else (test.question, test.scope), []).append(test)
+    for group in groups.values():
+        for test, p in zip(group, adjusted([test.numbers.p for test in group]), strict=True):
+            test.p_holm = p
+            test.verdict, test.reason = _verdict(test, alpha)
+
+
+def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, str]:
+    estimate = test.numbers.estimate
+    if not np.isfinite(test.p_holm):
+        lacks = NO_REPLICATES if np.isfinite(estimate) else "no usable value in every run"
+        return Verdict.UNDECIDED, test.note or lacks
+    if test.p_holm >= alpha:
+        verdict, text = Verdict.UNDECIDED, f"p = {number(test.p_holm, 2)} after Holm"
+    elif test.expects and np.sign(estimate) != test.expects:
+        verdict, text = Verdict.CONTRADICTED, "the sign is not as stated"
+    else:
+        stated = "the sign is as stated" if test.expects else "differs from zero"
+        verdict, text = Verdict.SUPPORTED, test.shows or stated
+    return verdict, f"{text}; {test.note}" if test.note else text
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict of one claim in one setup, the row that its estimate is taken from, and all its tests.
+    """The verdict of one claim in one setup, the test that its estimate is taken from, and all its tests.
 
     `p` is the largest (Holm's) of the tests that the verdict rests on.
     """
 
-    verdict: str
+    verdict: Verdict
     reason: str
-    leading: Row | None
-    tests: list[Row] = field(default_factory=list)
-    p: float = float("nan")
+    leading: ClaimTest | None
+    tests: list[ClaimTest] = field(default_factory=list)
+    p: float = NAN
 
 
-def undecided(reason: str, tests: Iterable[Row] = (), leading: Row | None = None) -> Decision:
+def undecided(reason: str, tests: Iterable[ClaimTest] = (), leading: ClaimTest | None = None) -> Decision:
     """No verdict."""
-    return Decision(UNDECIDED, reason, leading, list(tests))
+    return Decision(Verdict.UNDECIDED, reason, leading, list(tests))
 
 
-def claim_row(
-    setup: Setup,
-    claim: str,
-    statement: str,
-    rule: str,
-    decision: Decision,
-    controls: Sequence[Control],
-    required: Sequence[str],
-) -> Row:
-    """The row of `claims`: a verdict stands only if every control that it needs was there and passed."""
-    verdict, reason = decision.verdict, decision.reason
-    failed = [control for control in controls if control.name in required and not control.passed]
-    if verdict != UNDECIDED and failed:
-        first = failed[0]
-        special = first.outcome.startswith("not specific")
-        why = first.outcome if special else f"control {in_words(first.name)}: {first.outcome}"
-        verdict, reason = UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
-    lead: Mapping[str, Any] = decision.leading or {}
-    return {
-        "claim": claim,
-        "statement": statement,
-        "rule": rule,
-        "dataset": setup.dataset,
-        "backbone": setup.backbone,
-        "test": lead.get("test", ""),
-        "metric": lead.get("metric", ""),
-        **{name: lead.get(name, float("nan")) for name in ("estimate", "low", "high")},
-        "unit": lead.get("unit", ""),
-        "n": int(lead.get("n", 0)),
-        "p": decision.p if verdict != UNDECIDED else float("nan"),
-        "verdict": verdict,
-        "reason": sentence(reason),
-        "controls": "; ".join(f"{in_words(control.name)}: {control.outcome}" for control in controls),
-    }
-
-
-def sentence(text: str) -> str:
-    """The text with a full stop."""
-    return text if text.endswith(".") else f"{text}."
-
-
-def effect_row(
-    setup: Setup, claim: str, test: str, estimate: Estimate, weights: Weights, metric: str, unit: str, **more: Any
-) -> Row:
-    """A row from a contrast; `weights` names what it is made of where `more` does not."""
-    names = [c for c, w in weights.items() if w > 0]
-    family, dose = names[0] if len(names) == 1 else ("", "")
-    return row(
-        setup,
-        claim,
-        test,
-        **{"family": family, "dose": dose, "metric": metric, "unit": unit, **of_contrast(estimate), **more},
-    )
+def all_of(tests: list[ClaimTest], parts: Sequence[ClaimTest], leading: ClaimTest) -> Decision:
+    """Supported if every part is, contradicted if any part is."""
+    against = [test for test in parts if test.verdict is Verdict.CONTRADICTED]
+    if against:
+        reason = f"{against[0].described()}: the sign is not as stated"
+        p = min(test.p_holm for test in against)
+        return Decision(Verdict.CONTRADICTED, reason, against[0], tests, p)
+    unclear = [test for test in parts if test.verdict is Verdict.UNDECIDED]
+    if unclear:
+        return undecided(f"{unclear[0].described()}: {unclear[0].reason}", tests, unclear[0])
+    reason = f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated"
+    return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.p_holm for test in parts))

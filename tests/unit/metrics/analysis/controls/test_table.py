@@ -5,19 +5,20 @@ import pytest
 import yaml
 
 from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import options
 from weightscape.formats.schema import fault_in
 from weightscape.metrics import effects
 from weightscape.metrics.analysis.claims import table as claims
-from weightscape.metrics.analysis.claims.statements import SCHEMA
-from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
+from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 
-OPTIONS = Options.from_mapping({"analyse": {"metrics": ["log_norm"], "draws": 99}})
+SCHEMA = SCHEMAS / "config.schema.yaml"
+OPTIONS = options(metrics=["log_norm"], draws=99)
 
 
 @pytest.mark.parametrize("claim", [f"C{k}" for k in range(1, 10)])
 def test_every_claim_but_c4_needs_a_control(claim: str) -> None:
-    content = yaml.safe_load((SCHEMA.parents[2] / "config.yaml").read_text())
+    content = yaml.safe_load(DEFAULT_CONFIG.read_text())
     assert fault_in(content, SCHEMA) is None
     content["analyse"]["controls"][claim] = []
     fault = fault_in(content, SCHEMA)
@@ -28,5 +29,5 @@ def test_the_row_of_c4_tells_the_controls_of_the_claims_that_it_joins() -> None:
     made = simulate.tables(simulate.Truth(seeds=2), np.random.default_rng(0))
     table = effects.against_baseline(made["effects"].query("metric == 'log_norm'").assign(usable=True))
     rows = claims.of_setup(next(setups({"effects": table}, OPTIONS.metrics)), OPTIONS, ("C1", "C2", "C3"))[0]
-    own = {row["claim"]: row["controls"] for row in rows}
+    own = {row.claim: row.controls for row in rows}
     assert own["C4"] == "; ".join(f"{name}: {own[name]}" for name in ("C1", "C2", "C3")) and "A/A: " in own["C4"]

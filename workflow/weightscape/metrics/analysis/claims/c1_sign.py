@@ -1,0 +1,93 @@
+"""C1: diversity shifts the spectra with the sign that regularisers do.
+
+A family stands for its strongest dose that is not destructive.
+"""
+
+import numpy as np
+
+from weightscape.metrics.analysis import mixed_model
+from weightscape.metrics.analysis.availability import absent, empty
+from weightscape.metrics.analysis.contrasts import contrast
+from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.settings import COMPARED, DECAY, DIVERSITY, DROPOUT, UNITS, Options
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
+from weightscape.words import family as of_family
+from weightscape.words import metric as of_metric
+
+STATEMENT = "Diversity shifts the spectra with the sign that regularisers do."
+RULE = (
+    "supported if the strongest doses of augment, dropout and weight decay all move the primary metric (mean over "
+    "hidden layers) and to the same side; contradicted if dropout and weight decay move it to one side and augment to "
+    "the other"
+)
+COUNTS = "runs"
+compared = a_a.hidden
+
+
+def decide(setup: Setup, options: Options) -> Decision:
+    """The verdict from the signs of three effects on the primary metric."""
+    why = absent(setup)
+    if why:
+        return undecided(why)
+    tests = [
+        test
+        for metric in options.metrics
+        for family in COMPARED
+        for test in (*_effects(setup, metric, family, options), *_mixed(setup, metric, family, options))
+    ]
+    judge(tests, options.alpha)
+    deciding = {test.family: test for test in tests if test.decides and test.metric == options.primary}
+    leading, primary = deciding[DIVERSITY], of_metric(options.primary)
+    unclear = [test for test in deciding.values() if test.verdict is Verdict.UNDECIDED]
+    if unclear:
+        return undecided(_unclear(unclear[0]), tests, leading)
+    signs = {family: np.sign(test.numbers.estimate) for family, test in deciding.items()}
+    if signs[DROPOUT] != signs[DECAY]:
+        return undecided(f"dropout and weight decay move {primary} in opposite directions", tests, leading)
+    same = signs[DIVERSITY] == signs[DROPOUT]
+    text = f"diversity moves {primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
+    p = max(test.p_holm for test in deciding.values())
+    return Decision(Verdict.SUPPORTED if same else Verdict.CONTRADICTED, text, leading, tests, p)
+
+
+def _unclear(test: ClaimTest) -> str:
+    if not np.isfinite(test.numbers.p):
+        return test.reason
+    effect = f"the effect of {of_family(test.family)} on {of_metric(test.metric)}"
+    return f"{effect} does not differ from zero ({test.reason})"
+
+
+def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[ClaimTest]:
+    """The effect of a family's strongest dose on the hidden layers (which decides), the head and each type of layer."""
+    layers, design = setup.metrics[metric], setup.design
+    scopes = {"hidden": layers.mean(), "head": layers.head}
+    scopes |= {str(kind): layers.mean(str(kind)) for kind in np.unique(layers.kinds)}
+    values = np.stack(list(scopes.values()), axis=1)
+    effects = contrast(design, values, design.strongest_effect(family), options.level)
+    return [
+        ClaimTest(
+            "effect",
+            metric,
+            UNITS.get(metric, ""),
+            Numbers.of(effects.column(place)),
+            family,
+            str(design.strongest(family)),
+            scope,
+            decides=scope == "hidden",
+            note=empty(metric, layers) if scope != "head" else "",
+        )
+        for place, scope in enumerate(scopes)
+    ]
+
+
+def _mixed(setup: Setup, metric: str, family: str, options: Options) -> list[ClaimTest]:
+    """The same effect by the mixed model of all hidden layers; nothing without layers."""
+    layers, dose = setup.metrics[metric], str(setup.design.strongest(family))
+    if empty(metric, layers):
+        return []
+    fit = mixed_model.fit(setup.design, layers.hidden, family, dose, options.level)
+    runs = setup.design.runs_of(setup.design.strongest_effect(family))
+    numbers = Numbers(fit.value, fit.low, fit.high, fit.df, fit.statistic, fit.p, runs)
+    unit = UNITS.get(metric, "")
+    return [ClaimTest("mixed model", metric, unit, numbers, family, dose, decides=False, note=fit.why)]

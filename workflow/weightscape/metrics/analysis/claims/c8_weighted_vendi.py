@@ -1,0 +1,98 @@
+"""C8: the weighted Vendi score explains accuracy for augmentation and synthetic data alike.
+
+It must beat the Vendi score, rho and dose each alone, and the plain mean. To lose to the plain mean is what any line
+through noise does, and contradicts nothing.
+"""
+
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+
+from weightscape.metrics.analysis import prediction
+from weightscape.metrics.analysis.condition_means import measured_conditions, relative
+from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.design import Condition
+from weightscape.metrics.analysis.settings import Options
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
+
+STATEMENT = "The weighted Vendi score explains accuracy for augmentation and synthetic data alike."
+RULE = (
+    "supported if over conditions of the data families the weighted Vendi score predicts the OOD accuracy of a family "
+    "left out with a lower squared error than the Vendi score, rho, the dose and the plain mean each do; contradicted "
+    "if it has a higher one than the score, rho or the dose"
+)
+COUNTS = "conditions"
+SCORES = {
+    "weighted Vendi": "weighted.score.published",
+    "Vendi": "vendi_whole_1",
+    "rho": "weighted.rho.published",
+}
+NOTHING = "nothing"
+"""The rival that predicts the plain mean."""
+RIVALS = ("Vendi", "rho", "dose", NOTHING)
+LEAST_FAMILIES = 3
+compared = a_a.outcomes("ood")
+
+
+def decide(setup: Setup, options: Options) -> Decision:
+    """The verdict from contests of the weighted score with each rival on OOD accuracy."""
+    scores = {name: (setup.backbone, measure) for name, measure in SCORES.items()}
+    lost = [name for name, key in scores.items() if key not in setup.diversity]
+    if lost:
+        return undecided(f"{lost[0]} in the space {setup.backbone} was not measured")
+    values = {name: setup.diversity[key] for name, key in scores.items()}
+    conditions = measured_conditions(setup, list(values.values()))
+    families = len({family for family, _ in conditions})
+    if families < LEAST_FAMILIES or len(conditions) < prediction.CONTEST:
+        return undecided(
+            f"n: {len(conditions)} conditions of {families} data families; leaving one family out needs "
+            f"{prediction.CONTEST} of {LEAST_FAMILIES}"
+        )
+    tests = _contests(setup, _predictors(setup, values, conditions), conditions, options)
+    judge(tests, options.alpha)
+    deciding = [test for test in tests if test.decides]
+    if not deciding:
+        return undecided("OOD accuracy was not measured", tests)
+    return all_of(tests, deciding, deciding[0])
+
+
+def _predictors(setup: Setup, scores: Mapping[str, Values], conditions: list[Condition]) -> dict[str, Values]:
+    """What predicts the outcome of each condition: the scores, the dose as a share of the strongest, and nothing."""
+    predictors = {name: relative(setup, values, conditions) for name, values in scores.items()}
+    numbers = {condition: abs(setup.design.numbers[condition]) for condition in conditions}
+    strongest = {family: max(numbers[c] for c in conditions if c[0] == family) for family, _ in conditions}
+    predictors["dose"] = np.array([numbers[c] / strongest[c[0]] for c in conditions])
+    return predictors | {NOTHING: np.zeros(len(conditions))}
+
+
+def _contests(
+    setup: Setup, predictors: Mapping[str, Values], conditions: list[Condition], options: Options
+) -> list[ClaimTest]:
+    """The weighted score against each rival on OOD accuracy, which decides, and on test accuracy."""
+    families = np.array([family for family, _ in conditions])
+    seeds = [options.seed, zlib.crc32(f"{setup.dataset}/{setup.backbone}/C8".encode())]
+    picks = prediction.resampled(families, np.random.default_rng(seeds), options.draws)
+    tests = []
+    for outcome in [name for name in ("ood", "test") if name in setup.outcomes]:
+        y = relative(setup, setup.outcomes[outcome], conditions)
+        if not np.isfinite(y).all():
+            continue
+        for rival in RIVALS:
+            weighted = predictors["weighted Vendi"]
+            contest = prediction.contest(weighted, predictors[rival], y, families, picks, options.level)
+            p = 1.0 if rival == NOTHING and contest.value > 0 else contest.p
+            tests.append(
+                ClaimTest(
+                    f"error of weighted Vendi less that of {rival}",
+                    f"{outcome} accuracy",
+                    "squared share",
+                    Numbers(contest.value, contest.low, contest.high, p=p, n=len(conditions)),
+                    scope="outcome",
+                    expects=-1,
+                    decides=outcome == "ood",
+                )
+            )
+    return tests

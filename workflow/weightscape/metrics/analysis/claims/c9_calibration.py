@@ -1,0 +1,83 @@
+"""C9: calibration improves with diversity and curvature falls."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from weightscape.metrics.analysis.availability import missing
+from weightscape.metrics.analysis.contrasts import contrast
+from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.design import Weights
+from weightscape.metrics.analysis.settings import DIVERSITY, Options
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
+from weightscape.words import number
+
+STATEMENT = "Calibration improves with diversity and curvature falls."
+RULE = (
+    "supported if the strongest augment lowers the expected calibration error and the sum over layers of "
+    "(|w|^2 / d) tr H; contradicted if it raises one of them"
+)
+COUNTS = "runs"
+CALIBRATION, CURVATURE = "ece", "weighted_trace"
+METRICS = {
+    CALIBRATION: ("ECE", "share"),
+    CURVATURE: ("curvature", "sum of (|w|^2 / d) tr H"),
+    "trace": ("trace of the Hessian", "1"),
+    "largest_eigenvalue": ("largest eigenvalue of the Hessian", "1"),
+    "batch_loss": ("loss on the curvature batch", "nats"),
+}
+"""Name and unit of what is tested; the first two decide."""
+compared = a_a.outcomes(CALIBRATION, CURVATURE)
+
+
+def decide(setup: Setup, options: Options) -> Decision:
+    """The verdict from the effect of diversity on the calibration error and on the curvature."""
+    why = missing(setup, DIVERSITY)
+    if why:
+        return undecided(why)
+    tests = {outcome: _effect(setup, outcome, options) for outcome in METRICS if outcome in setup.outcomes}
+    every = list(tests.values())
+    judge(every, options.alpha)
+    calibration, curvature = tests.get(CALIBRATION), tests.get(CURVATURE)
+    if calibration is None:
+        return undecided("the calibration error was not measured", every)
+    if curvature is None:
+        text = f"the study measured no curvature (calibration alone: {calibration.verdict})"
+        return undecided(text, every, calibration)
+    decision = all_of(every, [calibration, curvature], calibration)
+    error = probe_error(setup, CURVATURE, setup.design.strongest_effect(DIVERSITY))
+    if not np.isfinite(error):
+        return decision
+    size = f"curvature {number(curvature.numbers.estimate, 3)}, standard error from probes at most {number(error, 2)}"
+    return replace(decision, reason=f"{decision.reason}; {size}")
+
+
+def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
+    """The effect of the strongest augment on one outcome."""
+    weights = setup.design.strongest_effect(DIVERSITY)
+    decides = outcome in (CALIBRATION, CURVATURE)
+    error = probe_error(setup, outcome, weights)
+    return ClaimTest(
+        "effect",
+        *METRICS[outcome],
+        Numbers.of(contrast(setup.design, setup.outcomes[outcome], weights, options.level)),
+        DIVERSITY,
+        str(setup.design.strongest(DIVERSITY)),
+        "outcome",
+        expects=-1 if decides else 0,
+        decides=decides,
+        note=f"standard error from probes at most {number(error, 2)}" if np.isfinite(error) else "",
+    )
+
+
+def probe_error(setup: Setup, outcome: str, weights: Weights) -> float:
+    """Standard error of a contrast of traces that comes from their random directions; NaN if it is not known.
+
+    Runs share their directions, whose error cancels in part: an upper bound, as if each run had its own.
+    """
+    errors = setup.outcomes.get(f"{outcome}_error")
+    if errors is None or outcome == "largest_eigenvalue":
+        return float("nan")
+    of_conditions = [(weight, errors[setup.design.rows[c]]) for c, weight in weights.items() if weight]
+    return float(np.sqrt(sum(w**2 * float(np.sum(error**2)) / len(error) ** 2 for w, error in of_conditions)))

@@ -1,0 +1,111 @@
+"""A claim: what its file holds, and its row in the table `claims`."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.controls.control import Control, Status
+from weightscape.metrics.analysis.settings import Options
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Verdict
+from weightscape.words import control as in_words
+
+ASIDE = "; with the destructive conditions "
+
+
+class Wording(Protocol):
+    """The texts of a claim's module: its statement, the rule of its verdict, and what the n of its tests counts."""
+
+    @property
+    def STATEMENT(self) -> str: ...
+
+    @property
+    def RULE(self) -> str: ...
+
+    @property
+    def COUNTS(self) -> str: ...
+
+
+class Claim(Wording, Protocol):
+    """The module of a claim that is decided by tests of its own."""
+
+    def compared(self, setup: Setup, options: Options, /) -> Mapping[str, Values]:
+        """The measures [runs] by name that the claim's A/A control compares; empty if they were not measured."""
+        ...
+
+    def decide(self, setup: Setup, options: Options) -> Decision:
+        """The tests of the claim in one setup, and its verdict."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClaimRow:
+    """A claim in one setup, or over all.
+
+    `aside` tells what the verdict would be with the destructive conditions; empty if there are none.
+    """
+
+    claim: str
+    statement: str
+    rule: str
+    dataset: str
+    backbone: str
+    test: str
+    metric: str
+    estimate: float
+    low: float
+    high: float
+    unit: str
+    n: int
+    p: float
+    verdict: Verdict
+    reason: str
+    controls: str
+    aside: str = ""
+
+    def cells(self) -> dict[str, str | float | int]:
+        """The columns of the table `claims`; its reason ends with the aside."""
+        reason = sentence(f"{self.reason.rstrip('.')}{ASIDE}{self.aside}") if self.aside else self.reason
+        return {name: value for name, value in vars(self).items() if name != "aside"} | {"reason": reason}
+
+
+def parted(reason: str) -> tuple[str, str]:
+    """The reason in the table `claims` without its aside, and the aside as a sentence; empty if it has none."""
+    own_reason, mark, aside = reason.partition(ASIDE)
+    return own_reason, f"{ASIDE.removeprefix('; ')}{aside}" if mark else ""
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop."""
+    return text if text.endswith(".") else f"{text}."
+
+
+def claim_row(setup: Setup, name: str, wording: Wording, decision: Decision, controls: Sequence[Control]) -> ClaimRow:
+    """The row of a claim in one setup: its verdict stands only if each of its controls was there and passed."""
+    verdict, reason = decision.verdict, decision.reason
+    failed = [control for control in controls if not control.passed]
+    if verdict is not Verdict.UNDECIDED and failed:
+        first = failed[0]
+        is_own_sentence = first.status is Status.NOT_SPECIFIC
+        why = first.outcome if is_own_sentence else f"control {in_words(first.name)}: {first.outcome}"
+        verdict, reason = Verdict.UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
+    leading = decision.leading or ClaimTest("", "", "")
+    return ClaimRow(
+        claim=name,
+        statement=wording.STATEMENT,
+        rule=wording.RULE,
+        dataset=setup.dataset,
+        backbone=setup.backbone,
+        test=leading.question,
+        metric=leading.metric,
+        estimate=leading.numbers.estimate,
+        low=leading.numbers.low,
+        high=leading.numbers.high,
+        unit=leading.unit,
+        n=leading.numbers.n,
+        p=decision.p if verdict is not Verdict.UNDECIDED else float("nan"),
+        verdict=verdict,
+        reason=sentence(reason),
+        controls="; ".join(f"{in_words(control.name)}: {control.outcome}" for control in controls),
+    )

@@ -1,0 +1,25 @@
+"""The settings of a reanalysis of published tables."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from weightscape.formats.typed import from_json
+from weightscape.metrics.analysis.settings import Options
+
+METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
+"""The columns of WeightWatcher's tables that are analysed."""
+
+
+@dataclass(frozen=True)
+class ReanalyseSettings:
+    """The settings of the stage `reanalyse`: path of the conditions file, and how repeated runs are tested."""
+
+    conditions: str
+    analyse: Options
+
+
+def options(analyse: Mapping[str, Any]) -> Options:
+    """How repeated runs are tested: as the config's block `analyse` states, on the metrics of published tables."""
+    fixed = {"metrics": METRICS, "primary": "log_norm", "seed": 0, "coarse": (), "scratch": ()}
+    return from_json(Options, {**analyse, **fixed}, "analyse")
