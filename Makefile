@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-slurm test-faults test-browser fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -83,6 +83,10 @@ test: lint
 ## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
 test-kernels: .venv/.dev
 	python tests/kernels.py --workers $(CORES)
+
+## test-fast: the unit tests that start no process and draw no whole figure, in two minutes
+test-fast: .venv/.dev
+	pytest -n $(CORES) --dist loadfile -m "not process and not slow" tests/unit
 
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,3 +44,25 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
     if not torch.cuda.is_available():
         for item in marked:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+STARTED: list[str] = []
+"""Programs that were started since the running test began; git, which records the commit, is left out."""
+
+
+def _note(event: str, arguments: tuple[Any, ...]) -> None:
+    """Notes each program that Python starts."""
+    if event == "subprocess.Popen" and "git" not in str(arguments[:2]):
+        STARTED.append(str(arguments[0]))
+
+
+sys.addaudithook(_note)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """A unit test that starts a program is marked `process`, so that `make test-fast` starts none."""
+    STARTED.clear()
+    yield
+    if STARTED and "unit" in item.path.parts and not item.get_closest_marker("process"):
+        pytest.fail(f"it started {STARTED[0]}: mark it `process`")

@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 from weightscape.project import ROOT
-from weightscape.stages import assemble, backbone, data, evaluate, finetune, measure_diversity, train_judge
+from weightscape.stages import assemble, backbone, corrupt, data, evaluate, finetune, measure_diversity, train_judge
 from weightscape.study import settings as slices
 from weightscape.study.config import checked
 
@@ -71,7 +71,7 @@ def test_colour_images_pass_through_every_stage(size: int, tmp_path: Path) -> No
 
     for split in ("train", "val", "test", "extra"):
         run(data, "--out", shard(split).parent, split=split)
-    run(data, "--out", shard("ood-noise-3").parent, "--test", shard("test"), split="ood-noise-3")
+    run(corrupt, "--out", shard("ood-noise-3").parent, "--test", shard("test"), split="ood-noise-3")
     weights = results / "1_data/backbones/small"
     run(backbone, "--out", weights)
     judge = results / "2_generate/colours/judge"

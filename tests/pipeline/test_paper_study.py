@@ -42,5 +42,7 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     assert jobs["generate"] == 4 * config["generate"]["shards"]
     assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
     assert jobs["measure_diversity"] == 4 * sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
-    assert jobs["data"] == sum(len(study.splits(config, name)) for name in config["study"]["datasets"])
+    assert jobs["data"] + jobs["corrupt"] == sum(
+        len(study.splits(config, name)) for name in config["study"]["datasets"]
+    )
     assert jobs["total"] > 5000

@@ -56,6 +56,7 @@ def test_operations_agree_with_torchvision_at_every_magnitude(name: str) -> None
         assert (off > 2).float().mean() <= allowed, off.max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tensor", "PIL"])
 @pytest.mark.parametrize("name", POLICIES)
 def test_policies_agree_with_torchvision_in_distribution(name: str, form: str) -> None:

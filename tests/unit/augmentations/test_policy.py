@@ -100,6 +100,7 @@ def test_affine_agrees_in_distribution_with_torchvision_on_pil_images(kept: list
     np.testing.assert_allclose(ours.std(0), theirs.std(0), rtol=0.12, atol=0.01)
 
 
+@pytest.mark.slow
 def test_elastic_agrees_in_distribution_with_torchvision_on_pil_images() -> None:
     values = STRENGTH["elastic"]
     theirs = moments(on_pil(v2.ElasticTransform(values["alpha"], values["sigma"]), shape(1)))

@@ -28,6 +28,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return make
 
 
+@pytest.mark.process
 def test_jobs_are_followed_by_accounts_only_where_there_are_some(tools) -> None:
     tools(scontrol="echo 'MinJobAge               = 300 sec'")
     assert slurm.status_command() == "squeue"
@@ -37,6 +38,7 @@ def test_jobs_are_followed_by_accounts_only_where_there_are_some(tools) -> None:
     assert slurm.status_command() == "sacct"
 
 
+@pytest.mark.process
 def test_a_cluster_that_forgets_jobs_at_once_gives_a_warning(tools, capsys: pytest.CaptureFixture[str]) -> None:
     tools(scontrol="echo 'MinJobAge               = 300 sec'")
     slurm.status_command()
@@ -46,6 +48,7 @@ def test_a_cluster_that_forgets_jobs_at_once_gives_a_warning(tools, capsys: pyte
     assert "forgets a job 2 s after its end" in capsys.readouterr().err
 
 
+@pytest.mark.process
 def test_only_jobs_of_this_folder_and_study_count_as_left(tools, tmp_path: Path) -> None:
     rows = [
         f"1|weightscape-a_0f-1|RUNNING|{tmp_path}|rule_spectra",
@@ -58,6 +61,7 @@ def test_only_jobs_of_this_folder_and_study_count_as_left(tools, tmp_path: Path)
     assert [(job.number, job.state) for job in slurm.queued("weightscape-a")] == [("1", "RUNNING"), ("4", "PENDING")]
 
 
+@pytest.mark.process
 def test_a_queue_that_cannot_be_looked_at_is_no_empty_queue(tools, capsys: pytest.CaptureFixture[str]) -> None:
     (Path.cwd() / "config.yaml").write_text((ROOT / "config.yaml").read_text())
     profile = ["--profile", str(ROOT / "workflow/profiles/slurm")]
@@ -74,6 +78,7 @@ def test_an_unknown_study_is_one_sentence(tools, capsys: pytest.CaptureFixture[s
     assert "workflow/studies/nosuch.yaml is not there" in capsys.readouterr().err
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("resources", "sentence"),
     [

@@ -79,6 +79,7 @@ def test_noise_is_made_as_large_as_the_images_and_treated_as_they_are(write, rng
     assert scores["noise"]["mean"]["1"] == pytest.approx(scores["common"]["mean"]["1"], rel=0.05)
 
 
+@pytest.mark.process
 def test_the_hub_is_asked_for_nothing(tmp_path):
     lines = (
         "from weightscape.diversity.own_images import embedder",
@@ -238,6 +239,7 @@ def test_images_of_two_channels_are_refused_by_a_network(write, network, tmp_pat
     assert code == 1 and "test_resnet takes images of 1 or 3 channels, not 2: convert them" in said.err
 
 
+@pytest.mark.process
 def test_pixels_import_no_torch(write, images, tmp_path):
     made = write("made", images=images)
     program = (

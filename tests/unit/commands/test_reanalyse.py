@@ -15,6 +15,8 @@ from weightscape.errors import UserError
 from weightscape.project import ROOT
 from weightscape.published import analysis, conditions
 
+pytestmark = pytest.mark.slow
+
 PATTERNS = ("{dataset}/{condition}.after.csv", "{dataset}/{condition}.before.csv")
 LAYERS = {"cats": [1, 2, 3, 4], "dogs": [1, 2, 3, 9]}
 

@@ -4,6 +4,8 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from weightscape.project import ROOT
 from weightscape.study.config import checked, load
 
@@ -23,6 +25,7 @@ families:
 """
 
 
+@pytest.mark.process
 def test_a_study_that_adds_doses_has_them_in_snakemakes_order(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(CONFIG.read_text())
     (tmp_path / "Snakefile").write_text(SNAKEFILE)

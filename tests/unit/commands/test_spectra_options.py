@@ -152,6 +152,7 @@ def test_a_matrix_over_the_memory_limit_has_its_need_as_status(run, monkeypatch)
     assert table.loc["head", "status"] == "ok"
 
 
+@pytest.mark.process
 def test_safetensors_need_no_torch(tmp_path):
     save_file(STATE, tmp_path / "a.safetensors")
     code = (

@@ -10,6 +10,8 @@ from weightscape.data import arrays
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard, read_labels
 
+pytestmark = pytest.mark.process
+
 
 def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
     for name, first, count in (("train", 0, 40), ("test", 40, 10), ("ood-far", 50, 6)):

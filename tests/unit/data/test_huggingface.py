@@ -15,6 +15,7 @@ from weightscape.errors import UserError
 from weightscape.study.checks import own_files
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", ["saved", "parquet"])
 def test_a_datasets_folder_is_split_by_its_domains(
     hub: dict[str, Path], form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

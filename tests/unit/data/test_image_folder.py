@@ -14,6 +14,7 @@ from weightscape.formats.shards import map_shard
 from weightscape.study.checks import own_files
 
 
+@pytest.mark.process
 def test_the_splits_of_a_folder_are_disjoint_stratified_and_whole(folder: Path, tmp_path: Path) -> None:
     source = block("image_folder", root=str(folder))
     seen = {split: run(tmp_path, source, split) for split in SPLITS}
@@ -29,6 +30,7 @@ def test_the_splits_of_a_folder_are_disjoint_stratified_and_whole(folder: Path, 
     assert seen["val"][2]["facts"]["per_class"] == [2, 2, 2]
 
 
+@pytest.mark.process
 def test_a_folder_without_a_test_part_is_split_by_the_seed(folder: Path, tmp_path: Path) -> None:
     for path in sorted((folder / "test").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
@@ -41,6 +43,7 @@ def test_a_folder_without_a_test_part_is_split_by_the_seed(folder: Path, tmp_pat
     assert np.array_equal(codes[2], again) and not np.array_equal(np.sort(codes[2]), np.sort(other))
 
 
+@pytest.mark.process
 def test_a_shifted_folder_has_the_training_sets_labels(folder: Path, tmp_path: Path) -> None:
     ood = {"source": "domain", "domain": "sketch", "images": "all"}
     images, labels, _ = run(tmp_path, block("image_folder", root=str(folder)), "ood-sketch", ood=ood)
@@ -50,6 +53,7 @@ def test_a_shifted_folder_has_the_training_sets_labels(folder: Path, tmp_path: P
     assert labels.tolist() == [0, 0, 2, 2]
 
 
+@pytest.mark.process
 def test_shards_and_processes_change_no_image(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from weightscape.data import writing
 
@@ -62,6 +66,7 @@ def test_shards_and_processes_change_no_image(folder: Path, tmp_path: Path, monk
     assert np.array_equal(whole[0], cut[0]) and np.array_equal(whole[1], cut[1])
 
 
+@pytest.mark.process
 def test_what_several_processes_leave_out_leaves_no_gap(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +85,7 @@ def test_what_several_processes_leave_out_leaves_no_gap(
     assert whole[2]["outputs"] == cut[2]["outputs"] and whole[2]["facts"] == cut[2]["facts"]
 
 
+@pytest.mark.process
 def test_unreadable_images_are_named_counted_and_left_out_below_the_limit(folder: Path, tmp_path: Path) -> None:
     (folder / "train" / "b" / "003.webp").write_bytes(b"broken")
     source = block("image_folder", root=str(folder), unreadable=0.1)
@@ -113,6 +119,7 @@ def test_too_many_unreadable_images_are_an_error_that_names_the_first(folder: Pa
     assert not (tmp_path / "1_data/d/train/shard-00000.safetensors").exists()
 
 
+@pytest.mark.process
 def test_one_broken_file_in_a_small_split_counts_as_one_of_the_whole_set(folder: Path, tmp_path: Path) -> None:
     """Which split holds it is decided by the seed, so that it must not decide whether the study goes on."""
     for path in sorted((folder / "train" / "a").iterdir())[:2]:
@@ -124,6 +131,7 @@ def test_one_broken_file_in_a_small_split_counts_as_one_of_the_whole_set(folder:
     assert run(tmp_path, source, "ood-sketch", ood=ood)[2]["facts"]["unreadable"]["of"] == 8
 
 
+@pytest.mark.process
 def test_a_class_of_which_nothing_can_be_read_stops_the_training_split(folder: Path, tmp_path: Path) -> None:
     for path in (folder / "train" / "b").iterdir():
         path.write_bytes(b"broken")
@@ -133,6 +141,7 @@ def test_a_class_of_which_nothing_can_be_read_stops_the_training_split(folder: P
     assert run(tmp_path, source, "val")[2]["facts"]["per_class"][1] == 0
 
 
+@pytest.mark.process
 def test_names_with_accents_are_the_same_however_they_were_packed(folder: Path, tmp_path: Path) -> None:
     """File systems of macOS, and archives from there, hold accents as characters of their own."""
     (folder / "train" / "c").rename(folder / "train" / "K\u00e4se")
@@ -151,6 +160,7 @@ def test_one_class_in_two_folders_is_said(folder: Path) -> None:
         image_folder.part(folder, "train")
 
 
+@pytest.mark.process
 def test_classes_can_be_chosen_and_capped(folder: Path, tmp_path: Path) -> None:
     splits = {"train": "all", "val": 2, "test": "all", "extra": 2}
     named = block("image_folder", root=str(folder), classes=["c", "a"], per_class=7)

@@ -16,6 +16,7 @@ from weightscape.project import ROOT
 from weightscape.study.config import checked, load
 
 
+@pytest.mark.process
 def test_cifar_10_is_read_from_its_own_files(cifar: Path, tmp_path: Path) -> None:
     splits = {"train": "all", "val": 10, "test": "all", "extra": 10}
     seen = {split: run(tmp_path, cifar_block(cifar), split, splits=splits) for split in splits}

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from weightscape.project import ROOT
 
 PROGRAM = """
@@ -23,6 +25,7 @@ print(scheduler._user_kill)
 """
 
 
+@pytest.mark.process
 def test_a_signal_while_the_lock_is_held_is_noted_when_it_is_free() -> None:
     environment = {"PYTHONPATH": str(ROOT / "workflow")}
     command = [sys.executable, "-c", PROGRAM]

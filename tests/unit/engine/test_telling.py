@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from weightscape.project import ROOT
 
 WORKFLOW = ROOT / "workflow"
@@ -20,6 +22,7 @@ rule fails:
 """
 
 
+@pytest.mark.process
 def test_the_log_of_a_failed_job_is_shown(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     command = [sys.executable, "-m", "snakemake", "--cores", "1"]

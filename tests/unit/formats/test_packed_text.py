@@ -11,6 +11,7 @@ from weightscape.stages import _program
 WORDS = {"class_words": {f"n{number:08d}": f"the words of class {number}" for number in range(3000)}}
 
 
+@pytest.mark.process
 def test_what_the_system_refuses_as_an_argument_passes_when_packed() -> None:
     text = json.dumps(WORDS)
     with pytest.raises(OSError, match="Argument list too long"):

@@ -47,6 +47,7 @@ def test_bfloat16_is_widened_exactly(tmp_path):
         np.testing.assert_array_equal(found, tensor.float().numpy())
 
 
+@pytest.mark.process
 def test_reading_safetensors_does_not_import_torch(tmp_path, tensors):
     save_file(tensors, tmp_path / "w.safetensors")
     code = (

@@ -172,6 +172,7 @@ def test_a_scheduler_that_needs_more_steps_says_so(folder: Path) -> None:
     assert made(folder, MEMBERS[:1], scheduler="PNDMScheduler", steps=8).shape == (1, *FORM.shape)
 
 
+@pytest.mark.process
 def test_a_shard_without_images_is_said(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"shard 0 of recipe photo has no images to make: lower generate\.shards = 50"):
         shard_of(tmp_path, folder, data_set(tmp_path), 0, 50)
@@ -255,6 +256,7 @@ def shard_of(root: Path, folder: Path, train: Path, number: int, shards: int, ga
     return path
 
 
+@pytest.mark.process
 def test_the_program_writes_shards_that_assemble_reads(folder: Path, tmp_path: Path) -> None:
     train = data_set(tmp_path)
     paths = [shard_of(tmp_path, folder, train, number, 2) for number in range(2)]
@@ -268,6 +270,7 @@ def test_the_program_writes_shards_that_assemble_reads(folder: Path, tmp_path: P
     assert listed("x", read_shard(whole).labels, "sd", "photo").shape[0] == 9
 
 
+@pytest.mark.process
 def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path: Path) -> None:
     """Shards of the model that is trained here hold some indices of every class."""
     labels, numbers = np.repeat(np.arange(3), 8), np.tile(np.arange(8), 3)
@@ -299,6 +302,7 @@ def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path:
     assert found[0] == found[1] and found[0][1] == [10 * label + number for label, number in found[0][0]]
 
 
+@pytest.mark.process
 def test_a_recipe_of_which_nothing_passed_is_said(tmp_path: Path) -> None:
     path = tmp_path / "2_generate/a/sd/recipe-x/shard-00000.safetensors"
     write_shard(path, ImageSet(np.empty((0, 3, 4, 4), np.uint8), np.empty(0, np.int64)))
@@ -310,6 +314,7 @@ def test_a_recipe_of_which_nothing_passed_is_said(tmp_path: Path) -> None:
         quality.by_recipe([path])
 
 
+@pytest.mark.process
 def test_a_filtered_shard_keeps_the_indices_of_what_passed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,6 +37,7 @@ def answer(job: subprocess.Popen[str]) -> int:
     return int(job.stdout.readline())
 
 
+@pytest.mark.process
 def test_two_jobs_take_different_gpus_and_a_third_waits_for_one_that_is_freed(claim) -> None:
     first, second = claim(), claim()
     assert sorted([answer(first), taken := answer(second)]) == [0, 1]

@@ -5,6 +5,8 @@ import pytest
 from unit.figures import made_tables
 from weightscape.report import explorer, summary
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = ("augment", "steps")
 
 

@@ -84,6 +84,7 @@ class Tags(html.parser.HTMLParser):
         assert self.open.pop() == tag
 
 
+@pytest.mark.process
 def test_the_page_is_well_formed_and_asks_for_nothing_outside_of_itself(page):
     tags = Tags(page)
     assert not tags.open
@@ -188,6 +189,7 @@ def test_numbers_have_the_digits_that_their_interval_bears(tables):
     assert found == "test accuracy -0.2 [-4.1, 3.6] percentage points (t interval), n = 12 runs"
 
 
+@pytest.mark.process
 def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
     tables = made_tables.study(seeds=1, layers=3, families=("dropout",))
     page = build(tmp_path, tables)
@@ -196,6 +198,7 @@ def test_one_seed_has_no_spread_and_claims_nothing(tmp_path):
     assert not re.search(r"\bnan\b", re.sub('base64,[^"]+', "", page), re.IGNORECASE)
 
 
+@pytest.mark.process
 def test_empty_tables_are_said_to_be_empty(tables, tmp_path):
     page = build(tmp_path, {name: table.head(0) for name, table in tables.items()})
     assert "No run of this study is finished." in page
@@ -217,11 +220,13 @@ def test_lists_in_a_download_are_written_as_stage_6_writes_them(tables, tmp_path
     assert '"[0.8, 0.9]"' in base64.b64decode(sheet.csv).decode()
 
 
+@pytest.mark.process
 def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
     page = build(tmp_path, tables, "--settings", json.dumps({"config": {"study": {"seeds": [0, 1]}, "data": "<b>"}}))
     assert "study:\n  seeds:\n  - 0\n  - 1\ndata: &lt;b&gt;" in page
 
 
+@pytest.mark.process
 def test_the_record_names_inputs_and_the_page_is_the_same_twice(tables, tmp_path):
     first = build(tmp_path, tables)
     assert build(tmp_path, tables) == first
@@ -271,12 +276,14 @@ def test_a_claim_opens_its_tests_and_its_controls(page):
     assert part and "A/A: passed" in part[0] and "dropout" in part[0] and "0.012" in part[0]
 
 
+@pytest.mark.process
 def test_tables_that_are_absent_are_named(tables, tmp_path):
     few = {name: tables[name] for name in ("runs", "evaluation")}
     page = build(tmp_path, few)
     assert "The claims were not tested" in page and "has no table claims" in page
 
 
+@pytest.mark.process
 def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
     default = default_config()
     assert default is not None
@@ -288,6 +295,7 @@ def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
     assert "finetune.batch_size</th>" not in page
 
 
+@pytest.mark.process
 def test_costs_are_summed_over_the_jobs_of_a_stage(tables, tmp_path):
     jobs = [
         {"cpu_seconds": 30.0, "wall_seconds": 40.0, "peak_memory_mb": size, "device": "cpu"} for size in (512, 2048)

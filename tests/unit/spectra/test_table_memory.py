@@ -65,6 +65,7 @@ print(private() - before)
 """
 
 
+@pytest.mark.process
 def test_a_torch_file_is_not_read_whole(tmp_path):
     """Pages of a process that no file backs: torch's allocations are not python's."""
     import torch

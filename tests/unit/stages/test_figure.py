@@ -15,6 +15,8 @@ from weightscape.figures.parts import style
 from weightscape.project import CAPTIONS
 from weightscape.stages import figure as stage
 
+pytestmark = pytest.mark.slow
+
 NAMES = tuple(stage.names())
 
 
@@ -148,6 +150,7 @@ def test_widths_are_those_of_a_paper(name, small):
     assert drawn(name, small).get_size_inches()[0] in (style.COLUMN, style.PAGE)
 
 
+@pytest.mark.process
 def test_the_program_writes_the_same_bytes_twice_and_a_record(small, tmp_path):
     for table in importlib.import_module("weightscape.figures.accuracy_by_dose").TABLES:
         small[table].to_parquet(tmp_path / f"{table}.parquet")

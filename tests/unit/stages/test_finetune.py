@@ -12,6 +12,7 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.stages import finetune
 
 
+@pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
 def test_a_run_keeps_its_data_on_the_device_and_records_its_rate(

@@ -23,6 +23,8 @@ from weightscape.generate.settings import Ddpm, GenerateSettings, SamplingSettin
 from weightscape.project import ROOT
 from weightscape.provenance.records import write_record
 
+pytestmark = pytest.mark.process
+
 WORKFLOW = ROOT / "workflow"
 MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
 SETTINGS = GenerateSettings("ddpm", "guided", 2.0, Ddpm("ddpm", MODEL, SamplingSettings(12), 3, 253), None, seed=5)

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 TRAINED = """
 from weightscape.stages import _lazy_compiler
 _lazy_compiler.install()

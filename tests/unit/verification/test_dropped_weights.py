@@ -9,6 +9,8 @@ from weightscape.errors import UserError
 from weightscape.provenance.records import write_record
 from weightscape.verification import dropped_weights
 
+pytestmark = pytest.mark.process
+
 SETTINGS = {"steps": 3}
 CONFIG = {"study": {"keep_weights": "none"}, "allow_retraining": False}
 

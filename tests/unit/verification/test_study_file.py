@@ -36,6 +36,7 @@ def found(config: dict[str, Any]) -> list[tuple[str, str]]:
     return [(finding.place, finding.kind) for finding in findings]
 
 
+@pytest.mark.process
 def test_tables_figures_and_page_are_as_recorded(config: dict[str, Any]) -> None:
     assert found(config) == []
 

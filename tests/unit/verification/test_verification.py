@@ -19,6 +19,8 @@ from weightscape.verification import verification
 from weightscape.verification.study_file import other_versions, study_file
 from weightscape.verification.verification import read_results, verify
 
+pytestmark = pytest.mark.process
+
 SPLIT = "1_data/digits/train"
 ITEMS = "3_assemble/digits/real"
 RUN = "4_finetune/digits/lite/noise/weak/seed0"

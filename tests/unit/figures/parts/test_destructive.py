@@ -11,6 +11,8 @@ from weightscape.figures.id_against_ood import RING, RINGED
 from weightscape.figures.parts.destructive import DAGGER, WORDS
 from weightscape.report import explorer
 
+pytestmark = pytest.mark.slow
+
 MARKED = {
     "accuracy_by_dose": "0.2",
     "effect_by_dose": "0.2",

@@ -8,6 +8,8 @@ from matplotlib.text import Text
 from unit.figures import made_tables
 from weightscape.figures.parts.powers import power_of_ten
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("value", "words"),

@@ -26,6 +26,8 @@ from weightscape.report import sheets
 from weightscape.spectra import marchenko_pastur
 from weightscape.words import signed
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_law_drawn_from_its_edges_is_the_law_of_the_ratio_and_variance():
     lower, upper = marchenko_pastur.edges(400, 100, 0.3)
