@@ -20,14 +20,14 @@ from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 import torch  # noqa: E402
 import yaml  # noqa: E402
 
+from unit.spectra.measuring import measure  # noqa: E402
 from weightscape.costs import generation, stages  # noqa: E402
 from weightscape.networks.building import network  # noqa: E402
-from weightscape.spectra.table import measure  # noqa: E402
 
 NETWORKS = {"ViT-B/32": ("vit_base_patch32_clip_quickgelu_224.openai", 224), "RN50": ("resnet50_clip.openai", 224)}
 NETWORKS |= {"ResNet-18": ("resnet18_3x3", 64)}

@@ -27,18 +27,18 @@ import torchvision
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "workflow"))
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
+from unit.spectra.measuring import chosen, measure  # noqa: E402
 from weightscape.spectra import marchenko_pastur  # noqa: E402
 from weightscape.spectra.columns import WATCHER  # noqa: E402
 from weightscape.spectra.matrices import Part  # noqa: E402
-from weightscape.spectra.settings import SpectraSettings  # noqa: E402
-from weightscape.spectra.table import MATRICES, measure, parts_of  # noqa: E402
+from weightscape.spectra.table import MATRICES, parts_of  # noqa: E402
 
-BARE = SpectraSettings(mp_fit=False, overlaps=False, spacing=False)
+BARE = chosen(mp_fit=False, overlaps=False, spacing=False)
 NOT_COMPARED = {"ww_scale", "rand_distance", "max_rand_eval", "ww_softrank"}
 FITTED = {"sigma_mp", "bulk_min", "bulk_max", "num_spikes", "mp_softrank"}
-UPDATES = SpectraSettings(mp_fit=False, spacing=False)
+UPDATES = chosen(mp_fit=False, spacing=False)
 SMALL = "squeezenet1_1"
 MODELS = ("resnet18", "resnet50", "vit_b_16")
 State = dict[str, np.ndarray]
@@ -170,7 +170,7 @@ def compare_null() -> dict[str, object]:
         }
     )
     weights = state(model)
-    settings = SpectraSettings(null=True, mp_fit=False, overlaps=False, spacing=False)
+    settings = chosen(null=True, mp_fit=False, overlaps=False, spacing=False)
     with threadpool_limits(1):
         theirs = timed(lambda: watch(model, randomize=True, mp_fit=False))
         ours = timed(lambda: measure(weights, settings=settings), 2)

@@ -1,6 +1,5 @@
 """Each option of `weightscape spectra`, on whole files, from the outside."""
 
-import functools
 import subprocess
 import sys
 
@@ -9,7 +8,9 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from unit.spectra.measuring import chosen
 from weightscape.cli import main
+from weightscape.commands import spectra
 from weightscape.commands.spectra import SWITCHES
 
 COLUMN_OF = {
@@ -144,9 +145,8 @@ def test_an_odd_tensor_has_its_status_and_leaves_the_others_alone(run, tensor, s
 
 
 def test_a_matrix_over_the_memory_limit_has_its_need_as_status(run, monkeypatch):
-    from weightscape.spectra import settings
-
-    monkeypatch.setattr(settings, "SpectraSettings", functools.partial(settings.SpectraSettings, memory_limit=20_000))
+    settings = chosen(memory_limit=20_000)
+    monkeypatch.setattr(spectra, "_settings", lambda _: settings)
     table = run()[0].set_index("layer")
     assert table.loc["embed", "status"].startswith("needs 0.0 GiB, memory_limit is")
     assert table.loc["head", "status"] == "ok"

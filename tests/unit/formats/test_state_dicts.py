@@ -51,7 +51,7 @@ def test_bfloat16_is_widened_exactly(tmp_path):
 def test_reading_safetensors_does_not_import_torch(tmp_path, tensors):
     save_file(tensors, tmp_path / "w.safetensors")
     code = (
-        "import sys, weightscape.formats.state_dicts as c, weightscape.spectra.table as s;"
+        "import sys, weightscape.formats.state_dicts as c, unit.spectra.measuring as s;"
         f"s.measure(c.open_checkpoint({str(tmp_path / 'w.safetensors')!r}));"
         "assert 'torch' not in sys.modules"
     )
@@ -149,7 +149,7 @@ def test_other_endings_and_missing_files_are_named(tmp_path):
 
 @pytest.mark.parametrize(("dtype", "status"), [("F4", "not floating-point"), ("C64", "complex numbers")])
 def test_a_tensor_of_an_unknown_type_has_a_row_and_stops_no_other(tmp_path, dtype, status):
-    from weightscape.spectra.table import measure
+    from unit.spectra.measuring import measure
 
     good = np.random.default_rng(0).standard_normal((5, 4)).astype("<f4").tobytes()
     odd = {"dtype": dtype, "shape": [2, 2], "data_offsets": [80, 112]}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from unit.spectra.measuring import measure
 from weightscape.spectra.matrices import is_weight, parts, tied
 
 
@@ -90,15 +91,11 @@ def test_weights_that_are_ordered_by_head_first_are_not_cut_into_thirds(key, sha
     "ending", ["weight_orig", "weight_v", "parametrizations.weight.original", "parametrizations.weight.original1"]
 )
 def test_a_reparametrised_weight_has_a_row_that_says_so(ending):
-    from weightscape.spectra.table import measure
-
     table, _ = measure({f"fc.{ending}": np.ones((4, 3))})
     assert table["status"].to_list() == ["reparametrised: what is stored is a factor, not the weight"]
 
 
 def test_entries_whose_squares_underflow_are_not_called_zeros():
-    from weightscape.spectra.table import measure
-
     tiny = 1e-170 * np.random.default_rng(0).standard_normal((4, 3))
     table, _ = measure({"a.weight": tiny, "b.weight": np.zeros((4, 3))})
     assert table["status"].to_list() == ["too small for float64: squares of the entries are zero", "all zeros"]

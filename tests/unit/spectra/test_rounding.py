@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from unit.spectra.measuring import measure
 from weightscape.spectra import rounding
-from weightscape.spectra.table import MATRICES, measure
+from weightscape.spectra.table import MATRICES
 
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
 

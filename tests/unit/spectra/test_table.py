@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unit.spectra.measuring import DEFAULT, chosen, measure
 from weightscape.errors import UserError
 from weightscape.project import ROOT
 from weightscape.spectra.columns import COLUMNS, TEXT
-from weightscape.spectra.settings import SpectraSettings
-from weightscape.spectra.table import leading_vectors, measure, parts_of
+from weightscape.spectra.table import leading_vectors, parts_of
 
-ALL_ON = SpectraSettings(
+ALL_ON = chosen(
     null=True,
     interval=True,
     interval_draws=20,
@@ -40,7 +40,7 @@ def network(seed=0):
     return {name: random.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def one(tensor, settings=None):
+def one(tensor, settings=DEFAULT):
     table, values = measure({"x.weight": tensor}, settings=settings)
     return table.iloc[0], values
 
@@ -99,7 +99,7 @@ def test_an_update_along_the_leading_directions_overlaps_with_them():
     random = np.random.default_rng(0)
     before = random.standard_normal((60, 40)) + 100 * np.outer(np.eye(60)[0], np.eye(40)[0])
     after = before + 5 * np.outer(np.eye(60)[0], np.eye(40)[0])
-    settings = SpectraSettings(overlap_vectors=1)
+    settings = chosen(overlap_vectors=1)
     table, _ = measure({"w.weight": after}, {"w.weight": before}, matrices=("delta",), settings=settings)
     assert table.loc[0, "overlap_before_left"] > 0.95
     assert table.loc[0, "matrix_rank"] == 1
@@ -195,7 +195,7 @@ def test_too_few_eigenvalues_leave_alpha_undefined_and_the_rest_defined():
 
 
 def test_a_tensor_over_the_memory_limit_is_left_out_with_its_need():
-    row, values = one(np.ones((200, 100)), SpectraSettings(memory_limit=1000))
+    row, values = one(np.ones((200, 100)), chosen(memory_limit=1000))
     assert row["status"].startswith("needs 0.0 GiB") and not values
 
 
@@ -254,20 +254,12 @@ def test_updates_need_the_weights_before():
         measure(network(), matrices=("middle",))
 
 
-def test_settings_of_a_config_are_checked():
-    assert SpectraSettings.from_mapping({"tail_minimum": 30}).tail_minimum == 30
-    with pytest.raises(UserError, match=r"spectra\.tails is not a setting"):
-        SpectraSettings.from_mapping({"tails": 3})
-    with pytest.raises(UserError, match=r"spectra\.interval_level must be in \(0, 1\), got 95"):
-        SpectraSettings.from_mapping({"interval_level": 95})
-
-
 def test_the_null_of_a_spiked_matrix_is_far_and_of_noise_is_near():
     random = np.random.default_rng(0)
     noise = random.standard_normal((150, 120))
     signs = np.outer(random.choice([-1, 1], 150), random.choice([-1, 1], 120))
     spiked = noise + 60 * signs / np.sqrt(18000)
-    settings = SpectraSettings(null=True)
+    settings = chosen(null=True)
     (near, _), (far, _) = one(noise, settings), one(spiked, settings)
     assert near["ww_softrank"] == pytest.approx(1, abs=0.1)
     assert far["ww_softrank"] < 0.5
@@ -290,7 +282,7 @@ def two_states(seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
 
 def test_leading_vectors_of_before_are_reused_to_the_same_numbers():
     before, after = two_states()
-    settings = SpectraSettings(overlap_vectors=3)
+    settings = chosen(overlap_vectors=3)
     known = leading_vectors(before, settings)
     matrices = ("after", "delta")
     plain, _ = measure(after, before, settings=settings, matrices=matrices)
@@ -305,7 +297,7 @@ def test_leading_vectors_of_before_are_reused_to_the_same_numbers():
 @pytest.mark.parametrize("limit", [2**33, 40_000])
 def test_torch_gives_the_same_numbers(device, limit):
     before, after = two_states()
-    settings = SpectraSettings(overlap_vectors=3, memory_limit=limit)
+    settings = chosen(overlap_vectors=3, memory_limit=limit)
     matrices = ("before", "after", "delta")
     by_numpy, values = measure(after, before, settings=settings, matrices=matrices)
     by_torch, others = measure(after, before, settings=settings, matrices=matrices, device=device)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from weightscape.spectra.settings import SpectraSettings
-from weightscape.spectra.table import MATRICES, measure
+from unit.spectra.measuring import chosen, measure
+from weightscape.spectra.table import MATRICES
 
 RNG = np.random.default_rng(0)
 
@@ -52,7 +52,7 @@ def test_a_fused_weight_that_was_of_another_shape_keeps_its_parts():
 
 
 def test_a_start_over_the_memory_limit_is_still_known_to_be_of_another_shape():
-    limit = SpectraSettings(memory_limit=50_000)
+    limit = chosen(memory_limit=50_000)
     rows, _ = rows_of(RNG.normal(size=(10, 32)), RNG.normal(size=(500, 32)), settings=limit)
     assert rows.loc["before", "status"].startswith("needs 0.0 GiB")
     assert rows.loc["delta", "status"] == "shape (10, 32) was (500, 32) before"

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from unit.spectra.measuring import measure
 from weightscape import cli
 from weightscape.formats.tables import read_table
-from weightscape.spectra.table import MATRICES, measure
+from weightscape.spectra.table import MATRICES
 
 RNG = np.random.default_rng(0)
 

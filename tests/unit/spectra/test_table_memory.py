@@ -7,8 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from unit.spectra.measuring import measure
 from weightscape.formats.state_dicts import open_checkpoint
-from weightscape.spectra.table import MATRICES, measure
+from weightscape.spectra.table import MATRICES
 
 SIDE = 360
 LAYERS = {

@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch import nn
 
+from unit.spectra.measuring import chosen, measure
 from weightscape.spectra.columns import WATCHER
-from weightscape.spectra.settings import SpectraSettings
-from weightscape.spectra.table import measure
 
 RANDOM = {"rand_distance", "max_rand_eval", "ww_softrank"}  # permutations: compared in distribution
 EQUAL = set(WATCHER) - RANDOM - {"ww_scale", "sv_min"}
@@ -37,7 +36,7 @@ def watched(network, **options):
 
 def ours(network, **settings):
     state = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}
-    table, _ = measure(state, settings=SpectraSettings(**settings))
+    table, _ = measure(state, settings=chosen(**settings))
     return table.set_index("layer")
 
 

@@ -108,7 +108,7 @@ def test_sizes_that_the_diffusion_model_cannot_take_are_refused_where_it_is_trai
 
 def test_the_gate_asks_for_classes_in_the_words_of_the_prompts() -> None:
     config = study("text_to_image", PLAIN, class_words={"1": "one"})
-    assert "gate" not in job(checked(config), "plain")
+    assert job(checked(config), "plain")["gate"] is None
     config["generate"]["gate"]["classifier"] = "zero_shot"
     assert job(checked(config), "plain")["gate"]["class_words"] == {"1": "one"}
 

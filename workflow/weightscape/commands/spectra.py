@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weightscape.spectra.settings import SpectraSettings
 
 HELP = "eigenvalues, tail fits and norms of every weight matrix of a checkpoint"
 
@@ -35,8 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
-    from weightscape.spectra.settings import SpectraSettings
-    from weightscape.spectra.table import measure, parts_of
+    from weightscape.spectra.table import Resources, Weights, measure, parts_of
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
@@ -65,20 +68,27 @@ def run(arguments: argparse.Namespace) -> None:
         if head.removesuffix(".weight") not in layers:
             raise UserError(f"--head {head} is no layer of {arguments.after}; the last one is {found[-1].layer}")
     table, values = measure(
-        after,
-        before,
-        settings=SpectraSettings(seed=arguments.seed, **{name: getattr(arguments, name) for name in SWITCHES}),
-        workers=arguments.workers,
-        head=frozenset(arguments.head),
-        matrices=("after",) if before is None else ("before", "after", "delta"),
-        progress=Progress("spectra", len(found), "matrices"),
-        device=arguments.device,
+        Weights(after, before, frozenset(arguments.head)),
+        _settings(arguments),
+        ("after",) if before is None else ("before", "after", "delta"),
+        Resources(arguments.workers, arguments.device, Progress("spectra", len(found), "matrices")),
     )
     write_table(arguments.out, table)
     if arguments.esd:
         write_tensors(arguments.esd, values)
     measured = list(table["status"]).count("ok")
     print(f"{len(table)} matrices, {measured} measured: {arguments.out}")
+
+
+def _settings(arguments: argparse.Namespace) -> "SpectraSettings":
+    """The settings of config.yaml, with the parts that the switches ask for in place of its own."""
+    from weightscape.formats.typed import from_json
+    from weightscape.project import DEFAULT_CONFIG
+    from weightscape.spectra.settings import SpectraSettings
+    from weightscape.study.config import load
+
+    switches = {name: getattr(arguments, name) for name in SWITCHES}
+    return from_json(SpectraSettings, load(DEFAULT_CONFIG, None)["spectra"] | switches | {"seed": arguments.seed})
 
 
 def _check_device(name: str) -> None:

@@ -45,40 +45,56 @@ class Measured:
     values: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def measure(
-    after: Mapping[str, np.ndarray],
-    before: Mapping[str, np.ndarray] | None = None,
-    *,
-    settings: SpectraSettings | None = None,
-    workers: int = 1,
-    head: frozenset[str] = frozenset(),
-    matrices: Sequence[str] = ("after",),
-    progress: Progress | None = None,
-    leading: Mapping[str, np.ndarray] | None = None,
-    device: str | None = None,
-) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
-    """The table, and eigenvalues by "{matrix}/{layer}/{part}".
+@dataclass(frozen=True)
+class Weights:
+    """A network's tensors after training and, if they are there, before it.
 
-    `head` names the layers of the new classifier; `progress` counts parts (see `parts_of`); `leading` are the leading
-    vectors of `before` (see `leading_vectors`) if they are known already; `device` lets torch decompose there (see
-    `on_device`).
+    `head` names the layers of the new classifier; `leading` are the leading vectors of `before` (see
+    `leading_vectors`) as far as they are known.
     """
-    _check(matrices, before)
-    chosen = settings or SpectraSettings()
 
-    found = parts_of(after)
+    after: Mapping[str, np.ndarray]
+    before: Mapping[str, np.ndarray] | None = None
+    head: frozenset[str] = frozenset()
+    leading: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def start(self) -> Mapping[str, np.ndarray]:
+        """The tensors before training; empty if there are none."""
+        return self.before or {}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the engine may use: threads, a device on which torch decomposes, and a count of the parts done."""
+
+    workers: int = 1
+    device: str | None = None
+    progress: Progress | None = None
+
+
+def measure(
+    weights: Weights,
+    settings: SpectraSettings,
+    matrices: Sequence[str] = ("after",),
+    resources: Resources | None = None,
+) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
+    """The table, and eigenvalues by "{matrix}/{layer}/{part}"."""
+    _check(matrices, weights)
+    resources = resources or Resources()
+    measurable = parts_of(weights.after)
     ready: dict[tuple[str, str], Spectrum] = {}
-    if device:
+    if resources.device:
         from weightscape.spectra.gpu import spectra
 
-        ready = spectra(found, matrices, after, before or {}, chosen, device)
+        ready = spectra(measurable, matrices, weights.after, weights.start, settings, resources.device)
 
     def work(part: Part) -> Measured:
-        return _measure_part(part, after, before or {}, chosen, matrices, leading or {}, ready)
+        return _measure_part(part, weights, settings, matrices, ready)
 
-    results = largest_first(work, found, lambda part: part.cost, workers, progress)
+    results = largest_first(work, measurable, lambda part: part.cost, resources.workers, resources.progress)
     values = {name: array for item in results for name, array in item.values.items()}
-    return _table([row for item in results for row in item.rows], head), values
+    return _table([row for item in results for row in item.rows], weights.head), values
 
 
 def leading_vectors(
@@ -115,24 +131,23 @@ def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
     return {key: shape_of(tensors, key) for key in tensors}
 
 
-def _check(matrices: Sequence[str], before: Mapping[str, np.ndarray] | None) -> None:
+def _check(matrices: Sequence[str], weights: Weights) -> None:
     for matrix in matrices:
         if matrix not in MATRICES:
             raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
-        if matrix != "after" and before is None:
+        if matrix != "after" and weights.before is None:
             raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
 
 
 def _measure_part(
     part: Part,
-    after: Mapping[str, np.ndarray],
-    before: Mapping[str, np.ndarray],
+    weights: Weights,
     settings: SpectraSettings,
     matrices: Sequence[str],
-    leading: Mapping[str, np.ndarray],
     ready: Mapping[tuple[str, str], Spectrum],
 ) -> Measured:
     """All matrices of one part."""
+    after, before = weights.after, weights.start
     result = Measured()
     spectra: dict[str, Spectrum] = {}
     floors: dict[str, float] = {}
@@ -155,27 +170,20 @@ def _measure_part(
         result.rows.append(measured(own, matrix, found, settings, floors[matrix]))
     if "delta" in spectra:
         update = next(row for row in result.rows if row["matrix"] == "delta")
-        update |= _update_columns(part, spectra, after, before, vectors, leading, floors["delta"])
+        update |= _update_columns(part, spectra, weights, vectors, floors["delta"])
     return result
 
 
-def _update_columns(
-    part: Part,
-    spectra: dict[str, Spectrum],
-    after: Mapping[str, np.ndarray],
-    before: Mapping[str, np.ndarray],
-    vectors: int,
-    leading: Mapping[str, np.ndarray],
-    floor: float,
-) -> Row:
+def _update_columns(part: Part, spectra: dict[str, Spectrum], weights: Weights, vectors: int, floor: float) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
+    before = weights.start
     columns: Row = {"relative_norm": relative_norm(spectra["delta"].per_slice, slices_of(part, before))}
     if vectors and spectra["delta"].per_slice.any():
         bases = {name: found.leading for name, found in spectra.items()}
-        known = unpacked(part.name, leading)
+        known = unpacked(part.name, weights.leading)
         if known:
             bases.setdefault("before", known)
-        for name, tensors in (("before", before), ("after", after)):
+        for name, tensors in (("before", before), ("after", weights.after)):
             if name not in bases:
                 whole = _decomposed(slices_of(part, tensors), vectors)
                 if whole is None:

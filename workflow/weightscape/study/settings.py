@@ -15,6 +15,7 @@ from weightscape.metrics.analysis.settings import Options
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
 from weightscape.seeds import seed
+from weightscape.spectra.settings import SpectraSettings
 from weightscape.study import corruptions, image_settings, study
 from weightscape.study.differences import LEAVE, default_config, differences
 from weightscape.study.doses import Config, action, dose_number, dose_values, training
@@ -100,8 +101,8 @@ def _curvature(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
     }
 
 
-def _spectra(config: Config) -> dict[str, Any]:
-    return {"spectra": config["spectra"], "seed": seed(config["study"]["seed"], "spectra")}
+def _spectra(config: Config) -> SpectraSettings:
+    return from_json(SpectraSettings, config["spectra"] | {"seed": seed(config["study"]["seed"], "spectra")})
 
 
 def _aggregate(config: Config) -> dict[str, Any]:

@@ -1,0 +1,68 @@
+"""Spectra of a backbone before fine-tuning, and of a run that starts from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weightscape.formats.tables import write_table
+from weightscape.formats.tensors import write_tensors
+from weightscape.spectra.settings import SpectraSettings
+from weightscape.spectra.table import Weights, leading_vectors, measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tensors = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Spectra:
+    """A table of spectra, all eigenvalues by matrix, and the leading vectors that runs will need, if any."""
+
+    table: "pd.DataFrame"
+    values: Tensors
+    vectors: Tensors | None = None
+
+    def facts(self) -> dict[str, int]:
+        """Counts for the record."""
+        return {"rows": len(self.table), "without_spectrum": sum(status != "ok" for status in self.table["status"])}
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write the files of the stage; their paths."""
+        write_table(folder / "layers.parquet", self.table)
+        write_tensors(folder / "esd.safetensors", self.values)
+        if self.vectors is None:
+            return [folder / "layers.parquet", folder / "esd.safetensors"]
+        write_tensors(folder / "vectors.safetensors", self.vectors)
+        return [folder / name for name in ("layers.parquet", "esd.safetensors", "vectors.safetensors")]
+
+
+def of_backbone(tensors: Tensors, settings: SpectraSettings) -> Spectra:
+    """The rows `before` of a backbone, and its leading vectors."""
+    table, values = measure(Weights(tensors, tensors), settings, ("before",))
+    return Spectra(table, values, leading_vectors(tensors, settings))
+
+
+def of_run(
+    backbone: Tensors,
+    initial: Tensors,
+    after: Tensors,
+    head: Sequence[str],
+    vectors: Tensors,
+    settings: SpectraSettings,
+) -> Spectra:
+    """The rows `after` and `delta` of a run, and the rows `before` of what it does not share with its backbone.
+
+    `initial` holds those tensors, and `vectors` the leading vectors of the backbone.
+    """
+    import pandas as pd
+
+    layers = frozenset(head)
+    known = {name: array for name, array in vectors.items() if name.split("/")[1] not in layers}
+    weights = Weights(after, {**backbone, **initial}, layers, known)
+    table, values = measure(weights, settings, ("after", "delta"))
+    first, first_values = measure(Weights(initial, initial, layers), settings, ("before",))
+    return Spectra(pd.concat([first, table], ignore_index=True), {**values, **first_values})
