@@ -34,6 +34,7 @@ from analysis_studies import (
 )
 
 from unit.metrics import simulated_studies as simulate
+from weightscape.families import COMPARED
 from weightscape.metrics.analysis import contrasts, equivalence, mixed_model, similarity
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.design import difference
@@ -87,7 +88,7 @@ def published(made: Any) -> Found:
     base = values[design.rows["augment", "baseline"][0]]
     family = {
         name: np.mean([values[design.rows[name, dose][0]] - base for dose in design.doses(name)], axis=0)
-        for name in simulate.CENTRAL
+        for name in COMPARED
     }
     div, drop, decay = family.values()
     near, far = stats.ttest_ind(div, drop).pvalue, stats.ttest_ind(div, decay).pvalue

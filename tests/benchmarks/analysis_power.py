@@ -7,11 +7,10 @@ import numpy as np
 from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, matched_truth
 
 from unit.metrics import simulated_studies as simulate
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, COMPARED, DATA_FAMILIES
 from weightscape.metrics.analysis import destructive, prediction
 from weightscape.metrics.analysis.across_setups import overall
 from weightscape.metrics.analysis.claims import table
-from weightscape.metrics.analysis.settings import DATA_FAMILIES
 from weightscape.metrics.analysis.setups import Setup
 
 OUTCOME, SCORE, HEAD = 0.005, 0.01, 5.0
@@ -25,7 +24,7 @@ def power(number: int, seeds: int) -> Found:
     sd = np.sqrt(0.7**2 + 1 / LAYERS)
     for effect in (3.0, 6.0, 12.0):
         profile = np.full(LAYERS, effect * sd)
-        profiles = dict.fromkeys(simulate.CENTRAL, profile) | {"duplicate": -profile}
+        profiles = dict.fromkeys(COMPARED, profile) | {"duplicate": -profile}
         truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
         rows, _ = table.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
         found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0].verdict == "supported")

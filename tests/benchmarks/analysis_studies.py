@@ -12,6 +12,7 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 from unit.metrics import simulated_studies as simulate  # noqa: E402
 from unit.metrics.planted import options  # noqa: E402
+from weightscape.families import COMPARED  # noqa: E402
 from weightscape.metrics.analysis import similarity  # noqa: E402
 from weightscape.metrics.analysis.matching import Curve  # noqa: E402
 
@@ -53,7 +54,7 @@ def matched_truth(seeds: int, cosines: tuple[float, float], number: int, size: f
         seeds=seeds,
         layers=LAYERS,
         metrics=("log_norm",),
-        families=simulate.CENTRAL,
+        families=COMPARED,
         profiles=profiles,
         levels=LEVELS,
         **more,
@@ -63,5 +64,5 @@ def matched_truth(seeds: int, cosines: tuple[float, float], number: int, size: f
 def compared(made: Any) -> Any:
     """cos(diversity, dropout) - cos(diversity, weight decay) at matched dose."""
     profiles = similarity.scaled(made.design, made.metrics["log_norm"].hidden)
-    curves = [Curve.of(made.design, f, profiles, made.outcomes["level"]) for f in simulate.CENTRAL]
+    curves = [Curve.of(made.design, f, profiles, made.outcomes["level"]) for f in COMPARED]
     return similarity.jackknife(curves, similarity.matched, similarity.comparison)

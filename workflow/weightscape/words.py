@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+from weightscape.families import FAMILIES
+
 METRICS = {
     "log_norm": "log10 norm",
     "log_spectral_norm": "log10 spectral norm",
@@ -19,32 +21,13 @@ METRICS = {
     "relative_change": "relative change of the weights",
     "train_loss": "loss on the training images",
 }
-FAMILIES = {
-    "augment": "augment",
-    "noise": "noise",
-    "synthetic_add": "synthetic added",
-    "synthetic_replace": "synthetic replacing",
-    "dropout": "dropout",
-    "weight_decay": "weight decay",
-    "dropout_decay": "dropout and decay",
-    "dropout_inside": "dropout inside",
-    "label_noise": "label noise",
-    "duplicate": "duplicates",
-    "real_add": "real added",
-    "steps": "steps",
-    "resolution": "resolution",
-}
 CONTROLS = {
     "a_a": "A/A",
     "strongest_decay": "strongest weight decay",
-    "duplicate": "duplicates",
-    "label_noise": "label noise",
-    "steps": "steps",
     "noise_reference": "noise reference",
-    "real_add": "real added",
     "judge_excess": "judge's excess error",
-    "resolution": "resolution",
 }
+"""Controls that are no families."""
 RAISED = str.maketrans("0123456789-", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079\u207b")
 PLAIN = 4
 """Digits before the point up to which a number is written without a power of ten."""
@@ -57,7 +40,7 @@ def metric(name: str) -> str:
 
 def family(name: str) -> str:
     """A family in words."""
-    return FAMILIES.get(name, name.replace("_", " "))
+    return FAMILIES[name].title if name in FAMILIES else name.replace("_", " ")
 
 
 def families(names: list[str]) -> str:
@@ -67,7 +50,7 @@ def families(names: list[str]) -> str:
 
 def control(name: str) -> str:
     """A control in words."""
-    return CONTROLS.get(name, name.replace("_", " "))
+    return CONTROLS.get(name) or family(name)
 
 
 def condition(of: str, dose: str) -> str:

@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, DATA_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Design
-from weightscape.metrics.analysis.settings import DATA_FAMILIES
 from weightscape.metrics.analysis.setups import Layers, Setup
 
 BACKBONE = "net"
@@ -35,7 +34,6 @@ DOSES = {
     "real_add": (1.0,),
     "steps": (-0.5, 0.5),
 }
-CENTRAL = ("augment", "dropout", "weight_decay")
 
 
 @dataclass(frozen=True)

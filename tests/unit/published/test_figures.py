@@ -36,5 +36,5 @@ def test_no_words_overlap_or_leave_the_page(results: analysis.Results, name: str
 def test_families_look_as_the_groups_of_their_conditions() -> None:
     groups = {"dropout": ["d.1", "d.5"], "augment": ["m1", "m2", "m3"], "sharpness": ["w1e-4"]}
     found = looks(conditions.parse(made.content(*PATTERNS, groups=groups)))
-    assert found["mix"].color == style.FAMILIES["augment"].color and found["mix"].title == "mix"
-    assert found["dropout"] == style.FAMILIES["dropout"] and found["decay"].color == found["sharpness"].color
+    assert found["mix"].color == style.LOOKS["augment"].color and found["mix"].title == "mix"
+    assert found["dropout"] == style.LOOKS["dropout"] and found["decay"].color == found["sharpness"].color

@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.strongest import strongest
@@ -76,7 +77,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     top = strongest(part)
     families = style.ordered(part["family"])
     for axis, metric in zip(axes, METRICS, strict=True):
-        null = differences(part[(part["metric"] == metric) & (part["dose"] == style.BASELINE)])
+        null = differences(part[(part["metric"] == metric) & (part["dose"] == BASELINE)])
         unit = detectable(null.attrs["s"], null.attrs["df"], null.attrs["n"])
         axis.set_title(style.METRICS[metric])
         if not unit > 0:
@@ -91,7 +92,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     )
     for axis in axes[::2]:
         axis.set_ylabel("family")
-    n = part[part["dose"] == style.BASELINE].groupby("family")["seed"].nunique()
+    n = part[part["dose"] == BASELINE].groupby("family")["seed"].nunique()
     block.supxlabel(note(NOTE.format(n=int(n.min()) if len(n) else 0), top), fontsize=6, color=style.REFERENCE)
 
 

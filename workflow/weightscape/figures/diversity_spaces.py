@@ -2,6 +2,7 @@
 
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import data_sets, scatter, style
 from weightscape.figures.parts.destructive import marked
 
@@ -25,7 +26,7 @@ def changes(diversity: style.Table) -> style.Table:
     """Change of the Vendi score of order 1 in percent of the family's baseline: columns pixels, embedding, space."""
     rows = diversity[diversity["measure"] == "vendi_1"]
     keys = ["dataset", "family", "space"]
-    base = rows[rows["dose"] == style.BASELINE].groupby(keys)["value"].mean().rename("base")
+    base = rows[rows["dose"] == BASELINE].groupby(keys)["value"].mean().rename("base")
     rows = rows.join(base, on=keys)
     rows = rows.assign(change=100 * (rows["value"] / rows["base"] - 1))
     own = rows[rows["space"] == SPACE].set_index(KEYS)["change"].rename("pixels")

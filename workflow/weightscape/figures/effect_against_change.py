@@ -7,6 +7,7 @@ within the seed spread and logarithmic outside.
 import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import symlog_axis
@@ -34,7 +35,7 @@ def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
     """
     hidden = weight_change[weight_change["role"] == "hidden"]
     family = [*style.SETUP, "family"]
-    own = hidden[hidden["dose"] == style.BASELINE].groupby(family)["relative_change"].mean().rename("own")
+    own = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("own")
     change = hidden.join(own, on=family).set_index(RUN)[["relative_change", "own"]]
     kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(METRICS)
     rows = run_effects[kept].join(change, on=RUN).dropna(subset=["relative_change"])

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, legend_note, marked
 from weightscape.figures.parts.powers import in_powers
@@ -26,7 +27,7 @@ QUANTILE = 0.95  # of eigenvalues; the linear axis ends a little above
 DECADES = 5  # of eigenvalues on logarithmic axes, below the largest
 NARROW = 50.0  # ratio of the ends of an axis, below which powers of ten alone are too few ticks
 ROW = 1.2  # inches
-COMPARED = ("augment", "synthetic_replace", "dropout", "weight_decay")
+SHOWN = ("augment", "synthetic_replace", "dropout", "weight_decay")
 """Families whose spectra are drawn over each other; more cannot be told apart. The report's explorer has all."""
 
 
@@ -44,12 +45,12 @@ def draw(tables: style.Tables) -> Figure:
 
 def compared(part: style.Table) -> style.Table:
     """The rows of one baseline and of the families that are compared; all rows where none of these is there."""
-    chosen = part["family"].isin(COMPARED) & (part["dose"] != style.BASELINE)
+    chosen = part["family"].isin(SHOWN) & (part["dose"] != BASELINE)
     if not chosen.any():
         return part
-    baselines = part[part["dose"] == style.BASELINE]
+    baselines = part[part["dose"] == BASELINE]
     first = baselines["family"].iloc[:1].tolist()
-    return part[chosen | ((part["dose"] == style.BASELINE) & part["family"].isin(first))]
+    return part[chosen | ((part["dose"] == BASELINE) & part["family"].isin(first))]
 
 
 def law(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
@@ -133,7 +134,7 @@ def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
     for family, dose, matrix, eigenvalues in rows[["family", "dose", "matrix", "eigenvalues"]].itertuples(index=False):
         values = np.asarray(eigenvalues, float)
         heights.append(np.histogram(values, edges)[0] / (max(len(values), 1) * np.diff(edges)))
-        width, order = (0.5, 1.5) if dose == style.BASELINE and matrix != "before" else (0.9, 1.0)
+        width, order = (0.5, 1.5) if dose == BASELINE and matrix != "before" else (0.9, 1.0)
         color = _color(matrix, family, dose)
         axis.stairs(heights[-1], edges, baseline=None, color=color, lw=width, zorder=order)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
@@ -171,18 +172,18 @@ def _draw_tail(axis: Axes, first: style.Table) -> None:
 
 
 def _color(matrix: str, family: str, dose: str) -> str:
-    return style.REFERENCE if matrix == "before" or dose == style.BASELINE else style.look(family).color
+    return style.REFERENCE if matrix == "before" or dose == BASELINE else style.look(family).color
 
 
 def _name(family: str, dose: str) -> str:
-    return style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}"
+    return BASELINE if dose == BASELINE else f"{style.look(family).title}, {dose}"
 
 
 def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
     """Legend: each condition once, then the law and the tail fit, where lines of their styles were drawn."""
     handles: dict[str, Line2D] = {}
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
-        name = _name(family, dose) + dagger(rows) * (dose != style.BASELINE)
+        name = _name(family, dose) + dagger(rows) * (dose != BASELINE)
         handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
     first = next(iter(handles))
     law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({first})")

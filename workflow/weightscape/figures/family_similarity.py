@@ -11,6 +11,7 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from weightscape.families import DECAY, DROPOUT
 from weightscape.figures.parts import style
 from weightscape.metrics.strongest import strongest
 from weightscape.words import signed
@@ -18,7 +19,7 @@ from weightscape.words import signed
 TABLES = ("similarity", "condition_effects")
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 PRIMARY = "log_norm"
-REGULARISERS = ("dropout", "weight_decay")
+REGULARISERS = (DROPOUT, DECAY)
 COLORS = "PuOr"  # diverging, told apart under colour blindness
 CELL = 0.215  # inches
 ROW = 0.13  # inches of one family among intervals

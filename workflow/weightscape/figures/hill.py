@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from weightscape.families import BASELINE
 from weightscape.figures.esd import LAYERS, MATRICES, compared
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, legend_note, marked
@@ -53,9 +54,9 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_xlabel("share of eigenvalues in the tail (%)")
     handles = {}
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
-        name = style.BASELINE if dose == style.BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
-        color = style.REFERENCE if dose == style.BASELINE else style.look(family).color
-        dash = DASHED if dose == style.BASELINE else "-"
+        name = BASELINE if dose == BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
+        color = style.REFERENCE if dose == BASELINE else style.look(family).color
+        dash = DASHED if dose == BASELINE else "-"
         handles.setdefault(name, Line2D([], [], ls=dash, color=color, label=name))
     block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, **legend_note(part))
 
@@ -64,7 +65,7 @@ def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
     heights = [TOP / 4]
     for family, dose, values in rows[["family", "dose", "eigenvalues"]].itertuples(index=False, name=None):
         share, exponent = hill_curve(values)
-        plain = matrix == "before" or dose == style.BASELINE
+        plain = matrix == "before" or dose == BASELINE
         dash = DASHED if plain and matrix != "before" else "-"
         color = style.REFERENCE if plain else style.look(family).color
         axis.plot(100 * share, exponent, ls=dash, color=color, lw=0.9, zorder=3 if plain else 2)

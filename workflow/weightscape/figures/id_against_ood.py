@@ -8,6 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked
 
@@ -57,11 +58,11 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         for family in style.ordered(own["family"]):
             look = style.look(family)
             runs = own[own["family"] == family]
-            dosed = runs["dose"] != style.BASELINE
+            dosed = runs["dose"] != BASELINE
             x, y = logit(runs["test"].to_numpy(float)), logit(runs["ood"].to_numpy(float))
             axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
-        harm = own[own["destructive"].astype(bool) & (own["dose"] != style.BASELINE)]
+        harm = own[own["destructive"].astype(bool) & (own["dose"] != BASELINE)]
         axis.plot(logit(harm["test"].to_numpy(float)), logit(harm["ood"].to_numpy(float)), "o", **RING)
         _prediction(axis, own)
         _ticks(axis)

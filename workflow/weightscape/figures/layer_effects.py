@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.figures.parts.destructive import dagger, marked, note
@@ -87,7 +88,7 @@ def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None
     """Mean and sd over seeds; behind them the sd of the family's own baseline runs around zero."""
     order = in_depth(labels(own))
     at = np.arange(len(order))
-    noise = profile(own[own["dose"] == style.BASELINE]).reindex(order)["sd"].fillna(0.0)
+    noise = profile(own[own["dose"] == BASELINE]).reindex(order)["sd"].fillna(0.0)
     axis.axhline(0, color=style.REFERENCE, lw=0.5)
     if len(order) == 1:
         axis.errorbar(at, [0.0], noise, color="0.88", elinewidth=8)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
 
@@ -31,7 +32,7 @@ def draw(tables: style.Tables) -> Figure:
         (effects["source"] == "change")
         & effects["metric"].isin(METRICS)
         & effects["family"].isin(GROUPS)
-        & (effects["dose"] != style.BASELINE)
+        & (effects["dose"] != BASELINE)
     )
     return style.each_setup(
         effects[kept],

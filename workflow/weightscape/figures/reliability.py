@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.strongest import strongest
@@ -52,7 +53,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         for axis, family in zip(row, families, strict=True):
             axis.plot([0, 100], [0, 100], color="0.8", lw=0.8, zorder=0)
             look = style.look(family)
-            own = part[(part["family"] == family) & (part["dose"] == style.BASELINE)]
+            own = part[(part["family"] == family) & (part["dose"] == BASELINE)]
             for rows, color, dash in ((own, style.REFERENCE, "--"), (top[top["family"] == family], look.color, "-")):
                 found = curve(rows[rows["group"] == group])
                 axis.plot(found["confidence"], found["accuracy"], dash, color=color, lw=0.8)

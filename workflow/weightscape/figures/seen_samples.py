@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import pictures, style
 
 TABLES = ("samples", "diversity")
@@ -42,7 +43,7 @@ def strips(part: style.Table, scores: style.Table) -> style.Table:
     conditions = conditions.merge(scores, how="left", on=["dataset", "family", "dose"])
     order = {family: rank for rank, family in enumerate(style.ordered(conditions["family"]))}
     return (
-        conditions[conditions["dose"] != style.BASELINE]
+        conditions[conditions["dose"] != BASELINE]
         .assign(rank=lambda table: table["family"].map(order))
         .sort_values(["rank", "number", "dose"])
     )
@@ -60,7 +61,7 @@ def _draw_strips(block: SubFigure, part: style.Table, scores: style.Table) -> No
 
 def baseline_score(conditions: style.Table, scores: style.Table) -> float:
     """Mean Vendi score of the baselines of the families shown."""
-    kept = scores["family"].isin(conditions["family"]) & (scores["dose"] == style.BASELINE)
+    kept = scores["family"].isin(conditions["family"]) & (scores["dose"] == BASELINE)
     return float(scores.loc[kept, "mean"].mean())
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE, SYNTHETIC_FAMILIES
 from weightscape.figures.parts import pictures, style
 from weightscape.figures.seen_samples import vendi
 
 TABLES = ("samples", "quality", "diversity")
 ACROSS = 6  # images of each class
 AROUND = 0.7  # inches of titles and words
-FAMILIES = ("synthetic_add", "synthetic_replace")
 LETTERS = 130  # of a line of words
 GRIDS = 4  # at least; fewer leave the page partly empty rather than grow
 
@@ -60,9 +60,9 @@ def _grids(block: SubFigure, part: style.Table, quality: style.Table, scores: st
 
 def _scores(scores: style.Table) -> str:
     """Pixel Vendi scores of the training sets with synthetic images, in words."""
-    own = scores[scores["family"].isin(FAMILIES)].sort_values("number")
-    parts = [f"without synthetic images {own.loc[own['dose'] == style.BASELINE, 'mean'].mean():.1f}"]
-    for family, rows in own[own["dose"] != style.BASELINE].groupby("family"):
+    own = scores[scores["family"].isin(SYNTHETIC_FAMILIES)].sort_values("number")
+    parts = [f"without synthetic images {own.loc[own['dose'] == BASELINE, 'mean'].mean():.1f}"]
+    for family, rows in own[own["dose"] != BASELINE].groupby("family"):
         doses = ", ".join(f"{dose} {mean:.1f}" for dose, mean in zip(rows["dose"], rows["mean"], strict=True))
         parts.append(f"{style.look(str(family)).title}: {doses}")
     words = f"pixel Vendi score of the training set (mean over seeds): {'; '.join(parts)}"

@@ -6,12 +6,12 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from weightscape.families import BASELINE, DRAWING_FAMILIES
 from weightscape.figures.parts import dose_grid, style
 from weightscape.figures.parts.destructive import beside, marked, note
 from weightscape.figures.parts.outcomes import MEASURES, ROBUST, measured
 
 TABLES = ("evaluation", "conditions")
-FAMILIES = ("synthetic_add", "synthetic_replace", "real_add")
 NOTE = (
     "mean \u00b1 s.d. over seeds (n = {n} runs a condition); grey band: mean \u00b1 s.d. of these families' baselines"
 )
@@ -22,7 +22,7 @@ def draw(tables: style.Tables) -> Figure:
     """Panels: test accuracy, mean OOD accuracy, calibration error; a mark per dose, a curve per family."""
     table = marked(measured(tables["evaluation"]), tables.get("conditions"))
     return style.each_setup(
-        table[table["family"].isin(FAMILIES)],
+        table[table["family"].isin(DRAWING_FAMILIES)],
         style.SETUP,
         lambda _: 2.3,
         _panels,
@@ -35,7 +35,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(1, len(shown))
     for axis, measure in zip(axes, shown, strict=True):
         rows = part[part["measure"] == measure.name]
-        base = rows.loc[rows["dose"] == style.BASELINE, "value"]
+        base = rows.loc[rows["dose"] == BASELINE, "value"]
         if len(base):
             spread = 0.0 if pd.isna(base.std()) else base.std()
             axis.axhspan(base.mean() - spread, base.mean() + spread, color="0.88", lw=0, zorder=0)

@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
+from weightscape.families import BASELINE, REAL_IMAGE_FAMILIES
 from weightscape.formats.tables import Table
 
 LEAST_RUNS = 5
 LEAST_SPAN = 0.10
 """Of ID accuracy among the reference runs."""
-UNMODIFIED = ("duplicate", "real_add")
-"""Families that change the number of different real images, and nothing else."""
 
 
 def unseen(evaluation: Table) -> pd.Series:
@@ -40,7 +39,7 @@ def effective_robustness(evaluation: Table) -> tuple[pd.Series, pd.Series]:
     for _, rows in ood.groupby(["dataset", "backbone", "split"], sort=False):
         inside = _logit(test.loc[list(rows[run].itertuples(index=False, name=None))].to_numpy(), 1000)
         outside = rows["accuracy"].to_numpy()
-        unmodified = ((rows["dose"] == "baseline") | rows["family"].isin(UNMODIFIED)).to_numpy()
+        unmodified = ((rows["dose"] == BASELINE) | rows["family"].isin(REAL_IMAGE_FAMILIES)).to_numpy()
         x, y = inside[unmodified], _logit(outside[unmodified], 1000)
         if len(x) < LEAST_RUNS or np.ptp(expit(x)) < LEAST_SPAN:
             reason[rows.index] = "no reference"

@@ -1,7 +1,4 @@
-"""How strong a dose is: the distance of its number from that of its family's baseline; of two as far, the larger.
-
-Sizes below the full one are the stronger the smaller they are.
-"""
+"""Picks each family's strongest dose from a table (`families.strength` orders the doses)."""
 
 from weightscape.families import BASELINE, strength
 from weightscape.formats.tables import Table

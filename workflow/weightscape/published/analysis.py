@@ -6,14 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 from weightscape.errors import UserError
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, COMPARED
 from weightscape.formats.tables import Table, write_table
 from weightscape.metrics.analysis import table_schema as made
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
 from weightscape.published import exclusions, our_estimates, procedure
 from weightscape.published.conditions import Conditions
-from weightscape.published.our_estimates import CLAIM
 from weightscape.published.reading import read_all
 from weightscape.published.table_files import Gap, runs_in, with_baseline
 
@@ -111,7 +110,7 @@ def _left_out(untested: Table) -> list[Gap]:
 
 def _unnumbered(measured: Table) -> list[Gap]:
     """A gap for each group of the tested claims whose conditions have no dose."""
-    own = measured[measured["family"].isin(CLAIM) & (measured["dose"] != BASELINE)]
+    own = measured[measured["family"].isin(COMPARED) & (measured["dose"] != BASELINE)]
     text = "the doses of {family} have no numbers, so that its strongest one is not known: its claims are undecided"
     return [
         Gap(f"{dataset}: {text.format(family=family)}; give them in the conditions file", dataset)

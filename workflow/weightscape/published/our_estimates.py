@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weightscape import families
+from weightscape.families import BASELINE, COMPARED
 from weightscape.formats.tables import Column, Table
 from weightscape.metrics import effects
 from weightscape.published import exclusions
@@ -25,8 +25,6 @@ from weightscape.published.table_files import Gap
 
 NO_REPLICATES = "undecided: no replicates"
 NOT_TESTED = "undecided: estimates only"
-CLAIM = ("augment", "dropout", "weight_decay")
-"""Claim C2: the cosine of the first with the second, minus that with the third."""
 NETWORK = "unnamed"
 
 
@@ -95,7 +93,7 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
     for group, members in conditions.groups.items():
         for name in dict.fromkeys(conditions.baselines[conditions.family_of(member) or ""] for member in members):
             own = [member for member in members if conditions.baselines[conditions.family_of(member) or ""] == name]
-            dose = {name: families.BASELINE} | {member: member for member in own}
+            dose = {name: BASELINE} | {member: member for member in own}
             number = {name: 0.0} | {member: conditions.doses[member] for member in own}
             part = long[long["condition"].isin(dose)]
             table = part.assign(
@@ -122,14 +120,14 @@ def similarity(effects_table: Table, groups: list[str]) -> Table:
     """Cosine, norms and distance of the groups' mean effects over the hidden layers that both have.
 
     One row per data set, metric and pair; a pair whose `distance` exceeds `norm` is farther apart than the first is
-    from no effect at all. A row of claim C2 (`statistic` = contrast) is the cosine of CLAIM's first with its second
+    from no effect at all. A row of claim C2 (`statistic` = contrast) is the cosine of COMPARED's first with its second
     minus that with its third.
     """
     hidden = effects_table[effects_table["role"] != HEAD]
     rows = [
         {"dataset": dataset, "metric": metric, **row, "verdict": verdict(part)}
         for (dataset, metric), part in hidden.groupby(["dataset", "metric"])
-        for row in _pairs(profiles(part[part["dose"] != families.BASELINE]), groups)
+        for row in _pairs(profiles(part[part["dose"] != BASELINE]), groups)
     ]
     names = ["family", "other", "statistic", "value", "norm", "norm_other", "distance", "n"]
     return pd.DataFrame(rows, columns=["dataset", "metric", *names, "verdict"])
@@ -158,10 +156,10 @@ def _pairs(profiles: Table, groups: list[str]) -> Iterator[dict[str, Any]]:
         norms = {"norm": float(np.linalg.norm(x)), "norm_other": float(np.linalg.norm(y))}
         sizes = {**norms, "distance": float(np.linalg.norm(x - y)), "n": len(x)}
         yield {"family": one, "other": other, "statistic": "cosine", "value": cosine(x, y), **sizes}
-    if set(CLAIM) <= set(profiles):
-        first, second, third = profiles[list(CLAIM)].dropna().to_numpy().T
+    if set(COMPARED) <= set(profiles):
+        first, second, third = profiles[list(COMPARED)].dropna().to_numpy().T
         value = cosine(first, second) - cosine(first, third)
-        pair = {"family": CLAIM[0], "other": f"{CLAIM[1]} - {CLAIM[2]}"}
+        pair = {"family": COMPARED[0], "other": f"{COMPARED[1]} - {COMPARED[2]}"}
         yield {**pair, "statistic": "contrast", "value": value, "n": len(first)}
 
 
@@ -180,7 +178,7 @@ def too_few(runs: Column, groups: list[str]) -> list[Gap]:
         if single:
             text = f"one run of {single} ({group}), where a test needs two of each condition: {NO_REPLICATES}"
             gaps.append(Gap(f"{dataset}: {text}", dataset, single))
-        elif pair and group in CLAIM and set(CLAIM) <= set(groups):
+        elif pair and group in COMPARED and set(COMPARED) <= set(groups):
             text = f"two runs of {pair} ({group}), where the interval of claim C2 needs three of each condition"
             gaps.append(Gap(f"{dataset}: {text}", dataset, pair))
     return gaps
@@ -188,6 +186,6 @@ def too_few(runs: Column, groups: list[str]) -> list[Gap]:
 
 def _named(part: Table) -> str:
     """The conditions of some rows, the baseline last."""
-    names = list(part.loc[part["dose"] != families.BASELINE, "dose"])
-    names += [f"the baseline {name}" for name in part.loc[part["dose"] == families.BASELINE, "reference"]]
+    names = list(part.loc[part["dose"] != BASELINE, "dose"])
+    names += [f"the baseline {name}" for name in part.loc[part["dose"] == BASELINE, "reference"]]
     return ", ".join(names)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from weightscape.families import COMPARED
 from weightscape.formats.tables import Table
 from weightscape.project import REPORT
 from weightscape.published.analysis import Results
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED
 from weightscape.published.figures import FIGURES
-from weightscape.published.our_estimates import CLAIM
 from weightscape.published.procedure import ALL
 from weightscape.report.page import picture, render
 
@@ -87,9 +87,11 @@ def contrast_sentence(similarity: Table) -> list[str]:
     rows = similarity[(similarity["metric"] == "log_norm") & (similarity["statistic"] == "contrast")]
     if rows.empty:
         return []
-    first, second, third = (name.replace("_", " ") for name in CLAIM)
+    first, second, third = (name.replace("_", " ") for name in COMPARED)
     pair = similarity[
-        (similarity["metric"] == "log_norm") & (similarity["family"] == CLAIM[0]) & (similarity["other"] == CLAIM[1])
+        (similarity["metric"] == "log_norm")
+        & (similarity["family"] == COMPARED[0])
+        & (similarity["other"] == COMPARED[1])
     ]
     nearer = int((pair["distance"] < pair["norm"]).sum())
     return [
@@ -142,14 +144,14 @@ def contrasts(table: Table, tested: bool = False) -> Sheet:
     pairs = table[table["statistic"] == "cosine"].set_index(["dataset", "metric", "family", "other"])
     rows = []
     for row in own.to_dict("records"):
-        keys = [(row["dataset"], row["metric"], CLAIM[0], name) for name in CLAIM[1:]]
+        keys = [(row["dataset"], row["metric"], COMPARED[0], name) for name in COMPARED[1:]]
         known = [pairs.loc[key] if key in pairs.index else None for key in keys]
         norms = [
             known[0]["norm"] if known[0] is not None else np.nan,
             *(pair["norm_other"] if pair is not None else np.nan for pair in known),
         ]
         rows.append([row["dataset"], row["metric"], significant(row["value"]), *map(significant, norms), str(row["n"])])
-    first, second, third = (name.replace("_", " ") for name in CLAIM)
+    first, second, third = (name.replace("_", " ") for name in COMPARED)
     head = ["data set", "metric", f"cos({first}, {second}) - cos({first}, {third})"]
     head += [f"norm of {name}" for name in (first, second, third)] + ["layers"]
     why = "Estimates only; verdicts stand with the claims" if tested else "Every verdict is undecided: no replicates"

@@ -11,12 +11,12 @@ from matplotlib.lines import Line2D
 from weightscape.figures.parts import style
 from weightscape.published.conditions import Conditions
 
-Looks = Mapping[str, style.Family]
+Looks = Mapping[str, style.Look]
 SPARE = ("#4d4d4d", "#8a5a2b", "#2f6f8f", "#8f2f5f")
 MARKERS = "os^DvPX*<>hd"
 
 
-def looks(conditions: Conditions) -> dict[str, style.Family]:
+def looks(conditions: Conditions) -> dict[str, style.Look]:
     """Title and colour of each group and family.
 
     A group named as one of Weightscape's families looks like it, and so does the published family that its conditions
@@ -24,7 +24,7 @@ def looks(conditions: Conditions) -> dict[str, style.Family]:
     """
     spare = itertools.cycle(SPARE)
     found = {
-        group: style.FAMILIES.get(group) or style.Family(group.replace("_", " "), next(spare), "o")
+        group: style.LOOKS.get(group) or style.Look(group.replace("_", " "), next(spare), "o")
         for group in conditions.groups
     }
     own = {

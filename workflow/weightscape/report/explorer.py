@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import data_sets, outcomes, pictures, style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.formats.tables import Table
@@ -81,7 +82,7 @@ def _conditions(tables: Mapping[str, Table]) -> Table:
         return pd.DataFrame(columns=CONDITION)
     found = pd.concat([*parts, tables["diversity"][CONDITION]]).drop_duplicates(["family", "dose"])
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
-    order = found.assign(rank=found["family"].map(rank.get), dosed=found["dose"] != style.BASELINE)
+    order = found.assign(rank=found["family"].map(rank.get), dosed=found["dose"] != BASELINE)
     return order.sort_values(["rank", "number", "dosed", "dose"])[CONDITION].reset_index(drop=True)
 
 

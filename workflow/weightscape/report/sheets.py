@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.outcomes import ROBUST, measured
 from weightscape.report.csv_text import csv_text
@@ -136,7 +137,7 @@ def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC
 
 def of_reference(means: style.Table) -> style.Table:
     """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
-    return means.assign(mean=means["mean"].mask((means["dose"] == style.BASELINE) & means["mean"].notna(), 0.0))
+    return means.assign(mean=means["mean"].mask((means["dose"] == BASELINE) & means["mean"].notna(), 0.0))
 
 
 def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
@@ -151,7 +152,7 @@ def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family"
     n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
     squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
     together = freedom.groupby(group).transform("sum").to_numpy(float)
-    at_baseline = table["dose"] == style.BASELINE
+    at_baseline = table["dose"] == BASELINE
     n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
     own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import outcomes, style
 from weightscape.metrics.robustness import unseen
 from weightscape.metrics.strongest import strongest
@@ -59,7 +60,7 @@ def baseline(evaluation: style.Table) -> str:
     """Accuracy of all baseline runs together."""
     sets = sorted(evaluation[unseen(evaluation)]["split"].str.removeprefix("ood-").unique())
     rows = outcomes.measured(evaluation)  # of all: which sets count follows from what any condition trains on
-    rows = rows[rows["dose"] == style.BASELINE]
+    rows = rows[rows["dose"] == BASELINE]
     groups = rows.groupby("measure")["value"]
     mean, sd, n = groups.mean(), groups.std(), groups.count()
     parts = [

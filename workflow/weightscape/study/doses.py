@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from weightscape.families import BASELINE, NEUTRAL
+from weightscape.families import BASELINE, baseline_number
 from weightscape.networks.dropout_places import DROPOUTS
 from weightscape.study import recipes
 
@@ -27,7 +27,7 @@ def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
 def dose_number(config: Config, family: str, dose: str) -> float:
     """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
     if dose == BASELINE:
-        return NEUTRAL.get(family, 0.0)
+        return baseline_number(family)
     return numbers(config, family, dose)[config["families"][family]["axis"]]
 
 

@@ -56,7 +56,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
     return {
         "operations": act["operations"],
         "noise": act["noise"],
-        "adds": family.endswith("_add") and dose != BASELINE,
+        "adds": families.FAMILIES[family].items == "add" and dose != BASELINE,
         "measures": {key: value for key, value in config["diversity"].items() if key != "embeddings"},
         "spaces": {
             name: {key: config["backbones"][name][key] for key in ("model", "input")}

@@ -72,7 +72,7 @@ def test_the_strongest_dose_is_the_farthest_from_the_baseline():
 
 
 def test_no_two_families_share_colour_or_marker_and_all_stand_out_on_white():
-    looks = list(style.FAMILIES.values())
+    looks = list(style.LOOKS.values())
     assert len({look.color for look in looks}) == len({look.marker for look in looks}) == len(looks)
     assert min(contrast(look.color, "#ffffff") for look in looks) > 2.9
 
@@ -80,7 +80,7 @@ def test_no_two_families_share_colour_or_marker_and_all_stand_out_on_white():
 @pytest.mark.parametrize("kind", ["protan", "deutan"])
 def test_families_look_different_to_the_colour_blind(kind):
     """Distance in CIE Lab after the dichromat simulation of Vienot et al. (1999); 2.3 is just noticeable."""
-    labs = [lab(dichromat(style.rgb(look.color), kind)) for look in style.FAMILIES.values()]
+    labs = [lab(dichromat(style.rgb(look.color), kind)) for look in style.LOOKS.values()]
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(labs, 2)) > 8
 
 

@@ -7,6 +7,7 @@ import pytest
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options
 from weightscape.errors import UserError
+from weightscape.families import COMPARED
 from weightscape.metrics import effects
 from weightscape.metrics.analysis import table_schema
 from weightscape.metrics.analysis.analyse import analysed
@@ -48,7 +49,7 @@ def test_a_study_without_any_run_has_empty_tables_of_the_right_form():
 
 
 def test_what_the_analysis_makes_fits_its_schema():
-    made = simulate.tables(simulate.Truth(seeds=2, layers=3, families=simulate.CENTRAL), np.random.default_rng(0))
+    made = simulate.tables(simulate.Truth(seeds=2, layers=3, families=COMPARED), np.random.default_rng(0))
     table = effects.against_baseline(made["effects"].assign(usable=True))
     table_schema.table("effects", [table])
     table_schema.table("run_effects", [effects.per_run(table)])

@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator, SymmetricalLogLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, note
 from weightscape.figures.parts.powers import in_powers
@@ -98,7 +99,7 @@ def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[s
         axis.text(column + 0.5, 0.5, "no data", transform=place, ha="center", va="center", color=style.REFERENCE)
     if means.empty:
         return
-    dosed, colors = (means["dose"] != style.BASELINE).to_numpy(), _colors(means)
+    dosed, colors = (means["dose"] != BASELINE).to_numpy(), _colors(means)
     _baseline_bands(axis, means[~dosed])
     axis.scatter(runs["at"] + ASIDE, runs["value"], 2.5**2, _colors(runs), marker=".", lw=0, zorder=2)
     lines = {str(family): rows[["at", "mean"]].to_numpy() for family, rows in means.groupby("family")}

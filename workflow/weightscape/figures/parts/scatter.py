@@ -10,6 +10,7 @@ from matplotlib.figure import SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import destructive, style
 
 NOTE = "mean \u00b1 s.d. over n = {seeds} of a condition;\nhollow: the family's own baseline; lines join doses"
@@ -42,7 +43,7 @@ def draw_marks(axis: Axes, means: style.Table) -> None:
         axis.errorbar(
             rows["x_mean"], rows["y_mean"], *spread, fmt="none", ecolor=look.color, elinewidth=0.6, alpha=2 * FAINT
         )
-        dosed = rows["dose"] != style.BASELINE
+        dosed = rows["dose"] != BASELINE
         axis.plot(
             rows["x_mean"][dosed], rows["y_mean"][dosed], look.marker, color=look.color, mec="white", mew=0.3, ms=5
         )

@@ -18,6 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape import words
+from weightscape.families import FAMILIES
 from weightscape.formats.tables import Column, Table
 from weightscape.formats.writing import replacing
 
@@ -25,7 +26,6 @@ Tables = Mapping[str, Table]
 
 COLUMN, PAGE = 3.4, 7.0  # inches
 LEVEL = 0.95  # of intervals
-BASELINE = "baseline"
 SHOWN_SETUPS = 4  # pairs of data set and backbone in one figure, at most
 SETUP = ("dataset", "backbone")
 REFERENCE = "#6b6b6b"  # baseline, laws and other lines of reference
@@ -61,8 +61,8 @@ RC: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Family:
-    """How a family looks, and what its doses are called; `log` where doses are spread over powers of ten."""
+class Look:
+    """How a family looks, and what its doses are called; `log` if doses are spread over powers of ten."""
 
     title: str
     color: str
@@ -71,24 +71,25 @@ class Family:
     log: bool = False
 
 
-LOOKS = {
-    "augment": ("#0072b2", "o", "order of strength"),
-    "noise": ("#3d9fd6", "v", "noise s.d."),
-    "synthetic_add": ("#00926b", "s", "synthetic share"),
-    "synthetic_replace": ("#004d3d", "D", "synthetic share"),
-    "dropout": ("#c78500", "^", "drop rate"),
-    "weight_decay": ("#c24e00", "X", "decay", True),
-    "dropout_decay": ("#782d00", "p", "drop rate"),
-    "dropout_inside": ("#8c6638", "d", "drop rate"),
-    "label_noise": ("#b65a91", "P", "share of wrong labels"),
-    "duplicate": ("#5d4a7a", "<", "share of duplicates"),
-    "real_add": ("#111111", "*", "share added"),
-    "steps": ("#9079e6", "h", "multiple of steps"),
-    "resolution": ("#5a3cd2", ">", "size (px)"),
+COLORS = {
+    "augment": ("#0072b2", "o"),
+    "noise": ("#3d9fd6", "v"),
+    "synthetic_add": ("#00926b", "s"),
+    "synthetic_replace": ("#004d3d", "D"),
+    "dropout": ("#c78500", "^"),
+    "weight_decay": ("#c24e00", "X"),
+    "dropout_decay": ("#782d00", "p"),
+    "dropout_inside": ("#8c6638", "d"),
+    "label_noise": ("#b65a91", "P"),
+    "duplicate": ("#5d4a7a", "<"),
+    "real_add": ("#111111", "*"),
+    "steps": ("#9079e6", "h"),
+    "resolution": ("#5a3cd2", ">"),
 }
-"""Colour, marker, axis and scale of each family."""
+"""Colour and marker of each family."""
+LOGARITHMIC = ("weight_decay",)
 
-FAMILIES = {name: Family(words.family(name), *look) for name, look in LOOKS.items()}
+LOOKS = {name: Look(family.title, *COLORS[name], family.axis, name in LOGARITHMIC) for name, family in FAMILIES.items()}
 
 METRICS = {
     "log_norm": "log\u2081\u2080 norm",
@@ -99,9 +100,9 @@ METRICS = {
 }
 
 
-def look(family: str) -> Family:
-    """The look of a family; one that is not in FAMILIES gets its name and a neutral look."""
-    return FAMILIES.get(family) or Family(words.family(family), "#4d4d4d", "o")
+def look(family: str) -> Look:
+    """The look of a family; a family of published tables gets its name and a neutral look."""
+    return LOOKS.get(family) or Look(words.family(family), "#4d4d4d", "o")
 
 
 def on_dark(color: str, ground: str = "#15181d", least: float = 4.5) -> str:

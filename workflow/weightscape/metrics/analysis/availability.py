@@ -1,7 +1,6 @@
 """Why a comparison cannot be made: a family, a baseline or a usable layer is not there."""
 
-from weightscape.families import BASELINE
-from weightscape.metrics.analysis.settings import COMPARED
+from weightscape.families import BASELINE, COMPARED
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric

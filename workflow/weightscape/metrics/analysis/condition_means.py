@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, DATA_FAMILIES
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Condition
-from weightscape.metrics.analysis.settings import DATA_FAMILIES
 from weightscape.metrics.analysis.setups import Setup
 
 

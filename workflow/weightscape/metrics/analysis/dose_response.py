@@ -8,10 +8,9 @@ the variance between runs, with k - 2 degrees of freedom for k conditions.
 import numpy as np
 from scipy.special import fdtrc
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, neutral
 from weightscape.metrics.analysis.contrasts import Estimate, Values, contrast, within
 from weightscape.metrics.analysis.design import Design
-from weightscape.metrics.analysis.settings import NEUTRAL
 from weightscape.metrics.effects import varies
 
 
@@ -35,7 +34,7 @@ def slope(design: Design, values: Values, family: str, x: dict[str, float], leve
 
 def by_number(design: Design, family: str) -> dict[str, float]:
     """The doses' numbers, and the neutral number for the baseline; NaN for a family without one."""
-    return {BASELINE: NEUTRAL.get(family, 0.0)} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
+    return {BASELINE: neutral(family)} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
 
 
 def by_level(design: Design, family: str, levels: Values) -> dict[str, float]:

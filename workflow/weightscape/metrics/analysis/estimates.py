@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, DATA_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import dose_response, prediction, similarity
 from weightscape.metrics.analysis.availability import missing
@@ -13,7 +13,7 @@ from weightscape.metrics.analysis.condition_means import measured_conditions, re
 from weightscape.metrics.analysis.contrasts import Values, contrast, homogeneity, standardised
 from weightscape.metrics.analysis.holm import adjusted
 from weightscape.metrics.analysis.matching import Curve, overlap
-from weightscape.metrics.analysis.settings import DATA_FAMILIES, NOISE_SCORES, UNITS, Options
+from weightscape.metrics.analysis.settings import NOISE_SCORES, UNITS, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 
 OUTCOMES = ("ood", "ece", "gap")

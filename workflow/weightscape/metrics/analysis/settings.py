@@ -3,14 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DIVERSITY, DROPOUT, DECAY = COMPARED = ("augment", "dropout", "weight_decay")
-"""The families of the central comparison. "Diversity" in a claim is `augment`; noise and synthetic stand apart."""
-
-DATA_FAMILIES = ("augment", "noise", "synthetic_add", "synthetic_replace")
-CONTROL_FAMILIES = ("label_noise", "duplicate", "real_add", "steps", "resolution")
-NEUTRAL = {"steps": 1.0, "resolution": float("nan")}
-"""The number of a family's baseline where it is not 0; NaN where it is not known, so that its doses have no scale."""
-
 MEASURES = (
     "vendi_",
     "vendi.classes.mean.",

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
+from weightscape.families import BASELINE
 from weightscape.metrics.analysis.contrasts import Values, within
 from weightscape.metrics.analysis.design import Design, Weights
 from weightscape.metrics.analysis.matching import Curve, coefficients, common_level
@@ -222,7 +223,7 @@ def baseline_null(design: Design, profiles: Values, rng: np.random.Generator, dr
     size of its groups. Runs are taken relative to their family's mean, so that no family's own shift enters. A run that
     several families share is taken once.
     """
-    groups = [at for (_, dose), at in design.distinct.items() if dose == "baseline" and len(at) > 1]
+    groups = [at for (_, dose), at in design.distinct.items() if dose == BASELINE and len(at) > 1]
     runs = [np.sqrt(len(at) / (len(at) - 1)) * (profiles[at] - profiles[at].mean(axis=0)) for at in groups]
     pool = np.concatenate(runs) if runs else np.empty((0, 1))
     size = len(pool) // 6

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.errors import UserError
+from weightscape.families import BASELINE
 from weightscape.formats.tables import Table, read_table
 from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.effects import RUN
@@ -148,7 +149,7 @@ def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int 
     chosen = layers[
         (layers["seed"] == seed)
         & (layers["status"] == "ok")
-        & (layers.index.isin(strongest(layers).index) | (layers["dose"] == "baseline"))
+        & (layers.index.isin(strongest(layers).index) | (layers["dose"] == BASELINE))
     ]
     size = chosen[chosen["role"] == "hidden"].groupby("layer")["M"].max()
     names = [

@@ -9,9 +9,9 @@ import pytest
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, RISING, tables, truth, verdicts
 from weightscape import words
+from weightscape.families import DATA_FAMILIES
 from weightscape.metrics.analysis import estimates
 from weightscape.metrics.analysis.claims import table as claims
-from weightscape.metrics.analysis.settings import DATA_FAMILIES
 from weightscape.metrics.analysis.setups import setups
 
 

@@ -5,11 +5,12 @@ A family stands for its strongest dose that is not destructive.
 
 import numpy as np
 
+from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import mixed_model
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
-from weightscape.metrics.analysis.settings import COMPARED, DECAY, DIVERSITY, DROPOUT, UNITS, Options
+from weightscape.metrics.analysis.settings import UNITS, Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
 from weightscape.words import family as of_family

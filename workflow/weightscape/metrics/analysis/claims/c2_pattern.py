@@ -6,13 +6,13 @@ baselines, and by tests of equivalence. A family stands for its doses that are n
 
 from collections.abc import Iterator
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, COMPARED, DECAY, DROPOUT
 from weightscape.metrics.analysis import similarity
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.claims.profile_tests import ProfileTests, placed, profile_tests
 from weightscape.metrics.analysis.controls import a_a
 from weightscape.metrics.analysis.matching import overlap
-from weightscape.metrics.analysis.settings import COMPARED, DECAY, DROPOUT, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import NO_REPLICATES, Decision, Verdict, judge, undecided
 from weightscape.words import family as of_family

@@ -3,11 +3,12 @@
 A family stands for its strongest dose that is not destructive.
 """
 
+from weightscape.families import COMPARED, DECAY
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
 from weightscape.metrics.analysis.design import difference
-from weightscape.metrics.analysis.settings import COMPARED, DECAY, UNITS, Options
+from weightscape.metrics.analysis.settings import UNITS, Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
 from weightscape.words import metric as of_metric

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from weightscape.families import DIVERSITY, DROPOUT
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
-from weightscape.metrics.analysis.settings import DIVERSITY, DROPOUT, UNITS, Options
+from weightscape.metrics.analysis.settings import UNITS, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
 from weightscape.words import layer as of_layer

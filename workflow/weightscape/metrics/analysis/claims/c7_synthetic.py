@@ -1,10 +1,11 @@
 """C7: real and synthetic together beat replacing; all-synthetic hurts; diversity helps OOD most."""
 
+from weightscape.families import CONTROL_FAMILIES, DIVERSITY, SYNTHETIC_FAMILIES
 from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
 from weightscape.metrics.analysis.design import difference
-from weightscape.metrics.analysis.settings import CONTROL_FAMILIES, DIVERSITY, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
 from weightscape.words import family as of_family
@@ -16,13 +17,13 @@ RULE = (
     "that is no control; contradicted if one part has the opposite sign"
 )
 COUNTS = "runs"
-SYNTHETIC = ADDED, REPLACED = "synthetic_add", "synthetic_replace"
+ADDED, REPLACED = SYNTHETIC_FAMILIES
 compared = a_a.outcomes("test")
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from three questions of accuracy."""
-    why = absent(setup, SYNTHETIC)
+    why = absent(setup, SYNTHETIC_FAMILIES)
     if why:
         return undecided(why)
     if "test" not in setup.outcomes:
@@ -36,12 +37,14 @@ def _adding(setup: Setup, options: Options) -> ClaimTest:
     """Adding synthetic images less replacing real ones by them, at the largest share that both have."""
     test = ClaimTest("adding less replacing", "test accuracy", "share", scope="outcome", expects=1)
     design = setup.design
-    doses = {family: {design.numbers[family, dose]: dose for dose in design.doses(family)} for family in SYNTHETIC}
+    doses = {
+        family: {design.numbers[family, dose]: dose for dose in design.doses(family)} for family in SYNTHETIC_FAMILIES
+    }
     shares = set(doses[ADDED]) & set(doses[REPLACED])
     if not shares:
         test.note = "no share was both added and replaced"
         return test
-    added, replaced = (design.effect(family, doses[family][max(shares)]) for family in SYNTHETIC)
+    added, replaced = (design.effect(family, doses[family][max(shares)]) for family in SYNTHETIC_FAMILIES)
     test.family, test.dose = ADDED, doses[ADDED][max(shares)]
     test.numbers = Numbers.of(contrast(design, setup.outcomes["test"], difference(added, replaced), options.level))
     return test

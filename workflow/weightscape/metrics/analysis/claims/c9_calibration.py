@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from weightscape.families import DIVERSITY
 from weightscape.metrics.analysis.availability import missing
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
 from weightscape.metrics.analysis.design import Weights
-from weightscape.metrics.analysis.settings import DIVERSITY, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
 from weightscape.words import number

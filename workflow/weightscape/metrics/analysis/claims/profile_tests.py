@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import equivalence, similarity
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.matching import Curve, as_weights, coefficients, common_level
-from weightscape.metrics.analysis.settings import COMPARED, DECAY, DIVERSITY, DROPOUT, UNITS, Options
+from weightscape.metrics.analysis.settings import UNITS, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.similarity import Jackknifed
 from weightscape.metrics.analysis.verdicts import NAN, ClaimTest, Numbers

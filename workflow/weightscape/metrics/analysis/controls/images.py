@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, DIVERSITY
 from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls.control import Control, Status, judged, lacking
 from weightscape.metrics.analysis.design import Weights, difference
-from weightscape.metrics.analysis.settings import DIVERSITY, NOISE_SCORES, Options
+from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import NO_REPLICATES
 from weightscape.words import signed

@@ -2,12 +2,13 @@
 
 import numpy as np
 
+from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import similarity
 from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls.control import Control, Status, lacking
 from weightscape.metrics.analysis.matching import Curve
-from weightscape.metrics.analysis.settings import COMPARED, DECAY, DIVERSITY, DROPOUT, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric

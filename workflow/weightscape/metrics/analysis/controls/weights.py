@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from weightscape.families import DECAY, DIVERSITY
 from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls.control import Control, Status, judged, lacking
-from weightscape.metrics.analysis.settings import DECAY, DIVERSITY, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.words import number
 
