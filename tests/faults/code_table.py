@@ -57,8 +57,9 @@ FIGURES = sorted(path.stem for path in (PACKAGE / "figures").glob("[a-z]*.py"))
 def variants(stage: str) -> list[tuple[str, ...]]:
     """The modules that a stage chooses at run time, by what it may be asked for."""
     if stage == "data":
-        asked = [{} if source == SOURCES[0] else {"block": {"source": source}} for source in SOURCES]
-        return [readers.of_split(settings) for settings in asked]
+        kinds = ["packaged" if source == SOURCES[0] else "sourced" for source in SOURCES]
+        asked = [{"kind": kind, "source": {"kind": source}} for kind, source in zip(kinds, SOURCES, strict=True)]
+        return [readers.of_split({"images": images}) for images in asked]
     if stage == "fetch":
         return [readers.of_fetch({"kind": kind}) for kind in DOWNLOADS]
     return [(f"figures.{name}",) for name in FIGURES] if stage == "figure" else [()]

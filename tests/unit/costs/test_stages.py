@@ -86,8 +86,9 @@ def test_images_of_ones_own_are_counted(config: dict[str, Any], tmp_path: Path) 
             for number in range(count):
                 (tmp_path / part / name / f"{number}.png").touch()
     own = copy.deepcopy(config)
-    block = own["data"]["cifar10"] | {"source": "image_folder", "root": str(tmp_path), "ood": {}}
-    own["data"]["cifar10"] = block | {"splits": {"train": "all", "val": 2, "test": "all", "extra": 4}}
+    kept = {key: own["data"]["cifar10"][key] for key in ("image", "classes", "per_class", "unreadable")}
+    block = {"source": "image_folder", "root": str(tmp_path), "ood": {}}
+    own["data"]["cifar10"] = kept | block | {"splits": {"train": "all", "val": 2, "test": "all", "extra": 4}}
     size = images.sizes_of(own, "cifar10", {})
     assert size.splits == {"train": 8, "val": 2, "test": 4, "extra": 4} and size.classes == 2
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit, shift_of, source_of
 from weightscape.formats.shards import read_shard
+from weightscape.formats.typed import to_json
 from weightscape.stages import data
 
 IMAGE = {"size": 16, "channels": 3, "pixel_limit": 1_000_000}
@@ -23,9 +25,20 @@ def picture(code: int, size: int = 16) -> np.ndarray:
     return np.full((size, size, 3), code, np.uint8)
 
 
-def run(folder: Path, source: dict[str, Any], split: str, shards: int = 1, workers: int = 1, **more: Any) -> Any:
+def run(
+    folder: Path,
+    source: dict[str, Any],
+    split: str,
+    shards: int = 1,
+    workers: int = 1,
+    splits: Any = SPLITS,
+    ood: Any = None,
+    seed: int = 7,
+) -> Any:
     """The stage `data` on one split: its images and its manifest."""
-    settings = {"dataset": "d", "split": split, "shards": shards, "block": source, "splits": SPLITS, "seed": 7} | more
+    images = SourcedSplit("sourced", source_of(source), splits, ())
+    shift = ood and SourcedShift("sourced_shift", images.source, shift_of(ood), ())
+    settings = to_json(DataSettings("d", split, shards, shift or images, seed))
     out = folder / "1_data" / "d" / split
     data.main(["--settings", json.dumps(settings), "--out", str(out), "--workers", str(workers)])
     record = json.loads((out / "manifest.json").read_text())

@@ -11,6 +11,7 @@ from PIL import Image
 from unit.data.source_miniatures import SPLITS, hub_block, picture, run
 from weightscape.data import huggingface as hub_sets
 from weightscape.data import sources
+from weightscape.data.settings import Columns, Domain, source_of
 from weightscape.errors import UserError
 from weightscape.study.checks import own_files
 
@@ -44,7 +45,7 @@ def test_wrong_columns_domains_and_parts_are_said_with_those_that_are_there(hub:
         ({"configuration": "large"}, "save_to_disk, which keeps one configuration: set `configuration` to null"),
     ):
         with pytest.raises(UserError, match=message):
-            sources.pool_of(good | change, "train", SPLITS, 0)
+            sources.pool_of(source_of(good | change), "train", SPLITS, 0)
 
 
 @pytest.mark.parametrize("form", ["struct", "binary", "string"])
@@ -59,7 +60,7 @@ def test_columns_of_bytes_and_of_paths_hold_images(tmp_path: Path, form: str) ->
     features = datasets.Features(img=feature, kind=text)
     rows = datasets.Dataset.from_list([{"img": value, "kind": "x"}], features=features)
     datasets.DatasetDict(train=rows).save_to_disk(str(tmp_path))
-    pool = hub_sets.part(hub_sets.Where(str(tmp_path)), "train", {"image": "img", "label": "kind", "domain": None})
+    pool = hub_sets.part(hub_sets.Where(str(tmp_path)), "train", Columns("img", "kind", None))
     assert pool.encoded is not None and pool.encoded(np.array([0])) == [path if form == "string" else content]
 
 
@@ -75,7 +76,7 @@ def test_rows_without_a_label_are_counted(tmp_path: Path, kind: str, values: lis
     part = datasets.Dataset.from_list(rows, features=features)
     datasets.DatasetDict(train=part, test=part).save_to_disk(str(tmp_path / "saved"))
     with pytest.raises(UserError, match=r"has 1 of 4 rows without a 'kind' .the first: 2.: use a part that has it"):
-        sources.pool_of(hub_block(tmp_path / "saved"), "train", SPLITS, 0)
+        sources.pool_of(source_of(hub_block(tmp_path / "saved")), "train", SPLITS, 0)
 
 
 @pytest.mark.parametrize(
@@ -116,15 +117,15 @@ def test_classes_that_are_text_mean_the_same_in_every_part(tmp_path: Path, monke
     parts.save_to_disk(str(tmp_path / "saved"))
     source = hub_block(tmp_path / "saved", parts={"train": "train", "test": "test"})
     splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
-    test = sources.pool_of(source, "test", splits, 0)
+    test = sources.pool_of(source_of(source), "test", splits, 0)
     assert test.classes == ["a", "b", "c"]
     assert {test.name(row)[-2]: label for row, label in enumerate(test.labels)} == {str(k): 1 + k % 2 for k in range(6)}
-    shifted = sources.shifted(source, {"source": "domain", "domain": "sketch", "images": "all"}, 0)
+    shifted = sources.shifted(source_of(source), Domain("domain", "sketch", "all"), 0)
     assert shifted.classes == ["a", "b", "c"] and shifted.labels.tolist() == [2, 1]
     with pytest.raises(UserError, match="is of the class 'd', which the training set does not have"):
-        sources.pool_of(source | {"parts": {"train": "train", "test": "odd"}}, "test", splits, 0)
+        sources.pool_of(source_of(source | {"parts": {"train": "train", "test": "odd"}}), "test", splits, 0)
     chosen = source | {"parts": {"train": "train", "test": "odd"}, "classes": ["b", "a"]}
-    assert sorted(sources.pool_of(chosen, "test", splits, 0).labels) == [0, 1]
+    assert sorted(sources.pool_of(source_of(chosen), "test", splits, 0).labels) == [0, 1]
 
 
 @pytest.mark.parametrize("split", [None, "test"])
@@ -135,7 +136,7 @@ def test_a_saved_data_set_without_parts_is_one_part(tmp_path: Path, split: str |
     rows = [{"img": {"bytes": b"", "path": None}, "kind": row % 2} for row in range(4)]
     whole = datasets.Dataset.from_list(rows, features=features, split=datasets.Split(split) if split else None)
     whole.save_to_disk(str(tmp_path / "saved"))
-    where, columns = hub_sets.Where(str(tmp_path / "saved")), {"image": "img", "label": "kind", "domain": None}
+    where, columns = hub_sets.Where(str(tmp_path / "saved")), Columns("img", "kind", None)
     own, other = ("train", "test") if split is None else ("test", "train")
     assert hub_sets.part(where, own, columns).labels.tolist() == [0, 1, 0, 1]
     for wrong in (other, "nonsense"):
@@ -154,7 +155,7 @@ def test_one_configuration_of_several_is_read(tmp_path: Path, monkeypatch: pytes
         datasets.Dataset.from_list(rows, features=features).to_parquet(str(tmp_path / "sets" / name / "train.parquet"))
     listed = [f"- config_name: {name}\n  data_dir: {name}" for name in ("small", "large")]
     (tmp_path / "sets" / "README.md").write_text("\n".join(["---", "configs:", *listed, "---"]))
-    columns = {"image": "img", "label": "kind", "domain": None}
+    columns = Columns("img", "kind", None)
     found = {
         name: len(hub_sets.part(hub_sets.Where(str(tmp_path / "sets"), name), "train", columns).labels)
         for name in ("small", "large")

@@ -9,6 +9,7 @@ import pytest
 
 from unit.data.source_miniatures import SPLITS, block, run
 from weightscape.data import image_folder, pools, sources
+from weightscape.data.settings import source_of
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard
 from weightscape.study.checks import own_files
@@ -194,7 +195,7 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path, change: Any, message: str
 def test_a_class_that_was_not_trained_on_is_said(folder: Path) -> None:
     (folder / "test" / "d").mkdir()
     with pytest.raises(UserError, match="has the class 'd', which the training set does not have"):
-        sources.pool_of(block("image_folder", root=str(folder)), "test", SPLITS, 0)
+        sources.pool_of(source_of(block("image_folder", root=str(folder))), "test", SPLITS, 0)
 
 
 def test_more_images_than_there_are_is_said() -> None:
@@ -214,9 +215,9 @@ def test_splits_that_leave_a_class_without_a_training_image_are_said(folder: Pat
     source = block("image_folder", root=str(folder), per_class=3)
     splits = {"train": 2, "val": 3, "test": "all", "extra": 4}
     with pytest.raises(UserError, match=r"leave no image to train on of 1 of 3 classes \([abc]\): lower val"):
-        sources.pool_of(source, "val", splits, 0)
-    assert len(sources.pool_of(source, "test", splits, 0).labels) == 9
-    assert len(sources.pool_of(source, "train", splits | {"train": 3, "val": 2}, 0).labels) == 3
+        sources.pool_of(source_of(source), "val", splits, 0)
+    assert len(sources.pool_of(source_of(source), "test", splits, 0).labels) == 9
+    assert len(sources.pool_of(source_of(source), "train", splits | {"train": 3, "val": 2}, 0).labels) == 3
 
 
 OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}

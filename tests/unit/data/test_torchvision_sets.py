@@ -11,6 +11,7 @@ from PIL import Image
 
 from unit.data.source_miniatures import block, cifar_block, run
 from weightscape.data import sources, torchvision_names, torchvision_sets
+from weightscape.data.settings import source_of
 from weightscape.errors import UserError
 from weightscape.project import ROOT
 from weightscape.study.config import checked, load
@@ -106,7 +107,7 @@ def test_the_parts_of_a_set_that_has_options_are_told_apart(emnist: Path) -> Non
 def test_the_empty_class_of_a_set_is_none(emnist: Path) -> None:
     source = block("torchvision", name="EMNIST", root=str(emnist), parts={"train": "train", "test": "test"})
     source |= {"options": {"split": "letters"}, "classes": 3}
-    train, test = sources._chosen(source, 0)
+    train, test = sources._chosen(source_of(source), 0)
     assert train.classes == ["a", "b", "c"] and train.labels.tolist() == [0, 1, 2]
     assert test is not None and test.labels.tolist() == [0, 1, 2]
 

@@ -17,6 +17,7 @@ from weightscape.assemble import items
 from weightscape.assemble.items import listed
 from weightscape.data import fetch_model
 from weightscape.data.decoding import Form
+from weightscape.data.fetch_settings import ModelAsset
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_indices, read_shard, write_shard
 from weightscape.formats.typed import to_json
@@ -195,11 +196,11 @@ def test_pickled_weights_are_refused(folder: Path, tmp_path: Path) -> None:
     for path in copy.rglob("*.safetensors"):
         path.unlink()
     with pytest.raises(UserError, match="holds no safetensors files"):
-        fetch_model.fetch({"kind": "model", "model": str(copy), "revision": None})
+        fetch_model.fetch(ModelAsset("model", str(copy), None))
 
 
 def test_a_model_of_ones_own_is_recorded_by_its_files(folder: Path) -> None:
-    files = fetch_model.fetch({"kind": "model", "model": str(folder), "revision": None})["files"]
+    files = fetch_model.fetch(ModelAsset("model", str(folder), None))["files"]
     assert "unet/diffusion_pytorch_model.safetensors" in files and "model_index.json" in files
 
 

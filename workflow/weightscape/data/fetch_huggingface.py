@@ -1,16 +1,15 @@
 """Downloads a data set of the Hugging Face hub."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from weightscape.data import huggingface
+from weightscape.data.fetch_settings import HuggingfaceAsset
 from weightscape.formats.writing import sha256
 
 
-def fetch(settings: Mapping[str, Any]) -> dict[str, Any]:
+def fetch(settings: HuggingfaceAsset) -> dict[str, object]:
     """Fill the cache; facts: images per part and the digests of the files."""
-    parts = [part for part in settings["parts"].values() if part is not None]
+    parts = settings.parts.there()
     loaded = {part: huggingface.loaded(huggingface.where(settings), part, network=True) for part in parts}
     files = [Path(file["filename"]) for source in loaded.values() for file in source.cache_files]
     return {

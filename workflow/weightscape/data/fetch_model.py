@@ -1,9 +1,8 @@
 """Downloads a pipeline of diffusers or a model of transformers, or checks the folder of one. Safetensors only."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from weightscape.data.fetch_settings import ModelAsset
 from weightscape.errors import UserError
 from weightscape.formats.writing import digests
 
@@ -11,29 +10,29 @@ KEPT = (".safetensors", ".json", ".txt", ".model")
 """Endings of the files of a model that are used; pickled weights are neither fetched nor read."""
 
 
-def fetch(settings: Mapping[str, Any]) -> dict[str, Any]:
+def fetch(settings: ModelAsset) -> dict[str, object]:
     """Fill the cache, unless the model is a folder; facts: its revision and the digests of its files."""
-    path = Path(settings["model"])
+    path = Path(settings.model)
     if not path.is_dir():
         path = _snapshot(settings)
     files = [file for file in path.rglob("*") if file.is_file() and not file.name.startswith(".")]
     weights = [file for file in files if file.suffix == ".safetensors"]
     if not weights:
-        raise UserError(f"model {settings['model']} holds no safetensors files: save it again with safetensors")
+        raise UserError(f"model {settings.model} holds no safetensors files: save it again with safetensors")
     kept = [file for file in files if file.suffix in KEPT]
-    return {"revision": settings["revision"], "files": digests(path, kept)}
+    return {"revision": settings.revision, "files": digests(path, kept)}
 
 
-def _snapshot(settings: Mapping[str, Any]) -> Path:
+def _snapshot(settings: ModelAsset) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     try:
         patterns = [f"*{ending}" for ending in KEPT]
-        return Path(snapshot_download(settings["model"], revision=settings["revision"], allow_patterns=patterns))
+        return Path(snapshot_download(settings.model, revision=settings.revision, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"model {settings['model']} is no folder and cannot be fetched from the hub ({reason}): correct its name, "
+            f"model {settings.model} is no folder and cannot be fetched from the hub ({reason}): correct its name, "
             "or run this one rule on a machine with a network"
         ) from None

@@ -5,14 +5,15 @@ name the image and its class; a further column may name the domain, of which one
 encoded files, so that they are decoded, counted and refused as those of every other source.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from weightscape.data.fetch_settings import HuggingfaceAsset
 from weightscape.data.pools import Pool, aligned, joined
+from weightscape.data.settings import Columns, Huggingface
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
@@ -29,29 +30,29 @@ class Where:
     revision: str | None = None
 
 
-def where(block: Mapping[str, Any]) -> Where:
-    """What a block of the config names."""
-    return Where(block["path"], block["configuration"], block["revision"])
+def where(source: Huggingface | HuggingfaceAsset) -> Where:
+    """The data set that settings name."""
+    return Where(source.path, source.configuration, source.revision)
 
 
-def pool(block: Mapping[str, Any], name: str, _classes: list[str] | None = None) -> Pool:
+def pool(source: Huggingface, name: str, _classes: list[str] | None = None) -> Pool:
     """The part `train` or `test` of a data set."""
-    return part(where(block), block["parts"][name], block["columns"], block["domain"])
+    return part(where(source), source.parts.of(name), source.columns, source.domain)
 
 
-def has_test(block: Mapping[str, Any]) -> bool:
+def has_test(source: Huggingface) -> bool:
     """Whether there is a test part."""
-    return block["parts"]["test"] is not None
+    return source.parts.test is not None
 
 
-def domain(block: Mapping[str, Any], name: str, _classes: list[str]) -> Pool:
+def domain(source: Huggingface, name: str, _classes: list[str]) -> Pool:
     """The images of one domain, of all parts of the data set."""
-    columns = block["columns"]
-    if columns["domain"] is None:
+    columns = source.columns
+    if columns.domain is None:
         raise UserError(f"a data set without a column of domains has no domain {name!r}: set `columns.domain`")
-    parts = [one for one in dict.fromkeys(block["parts"].values()) if one is not None]
-    holding = [one for one in parts if name in domains(where(block), one, columns)]
-    pools = [part(where(block), one, columns, name) for one in holding or parts]
+    parts = source.parts.there()
+    holding = [one for one in parts if name in domains(where(source), one, columns)]
+    pools = [part(where(source), one, columns, name) for one in holding or parts]
     classes = list(dict.fromkeys(label for pool in pools for label in pool.classes))
     return joined([aligned(pool, classes, every=True) for pool in pools])
 
@@ -96,16 +97,16 @@ def _saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def part(where: Where, part: str, columns: dict[str, str | None], domain: str | None = None) -> Pool:
+def part(where: Where, part: str, columns: Columns, domain: str | None = None) -> Pool:
     """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
     source, path = loaded(where, part), where.path
     _check_columns(source, path, columns)
-    image, label = str(columns["image"]), str(columns["label"])
+    image, label = columns.image, columns.label
     _check_kinds(source, path, columns)
     values, classes = _names(source, label, path)
     rows = np.arange(len(source))
     if domain is not None:
-        domains, known = _names(source, str(columns["domain"]), path)
+        domains, known = _names(source, str(columns.domain), path)
         if domain not in known:
             raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(known)}: correct `domain`")
         rows = np.flatnonzero(domains == known.index(domain))
@@ -122,11 +123,11 @@ def part(where: Where, part: str, columns: dict[str, str | None], domain: str | 
     return whole if domain is None else whole.take(rows)
 
 
-def domains(where: Where, part: str, columns: dict[str, str | None]) -> list[str]:
+def domains(where: Where, part: str, columns: Columns) -> list[str]:
     """The domains that one part holds."""
     source = loaded(where, part)
     _check_columns(source, where.path, columns)
-    values, known = _names(source, str(columns["domain"]), where.path)
+    values, known = _names(source, str(columns.domain), where.path)
     return [known[value] for value in np.unique(values)]
 
 
@@ -142,18 +143,18 @@ def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:
     return str(file)
 
 
-def _check_columns(source: Any, path: str, columns: dict[str, str | None]) -> None:
-    for kind, name in columns.items():
+def _check_columns(source: Any, path: str, columns: Columns) -> None:
+    for kind, name in vars(columns).items():
         if name is not None and name not in source.column_names:
             known = ", ".join(source.column_names)
             raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
 
 
-def _check_kinds(source: Any, path: str, columns: dict[str, str | None]) -> None:
+def _check_kinds(source: Any, path: str, columns: Columns) -> None:
     """The image's column must hold images, or the bytes of files; those of class and domain one value per row."""
     import datasets
 
-    for kind, name in columns.items():
+    for kind, name in vars(columns).items():
         feature = source.features[name] if name is not None else None
         of_images = isinstance(feature, datasets.Image)
         named = feature.dtype if isinstance(feature, datasets.Value) else type(feature).__name__

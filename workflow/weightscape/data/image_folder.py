@@ -6,31 +6,30 @@ which they count wherever they were packed. Files are taken in the order of thei
 
 import os
 import unicodedata
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from weightscape.data.pools import Pool
+from weightscape.data.settings import ImageFolder
 from weightscape.errors import UserError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def pool(block: Mapping[str, Any], name: str, classes: list[str] | None = None) -> Pool:
+def pool(source: ImageFolder, name: str, classes: list[str] | None = None) -> Pool:
     """The part `train` or `test` of a data set."""
-    return part(Path(block["root"]), name, classes)
+    return part(Path(source.root), name, classes)
 
 
-def has_test(block: Mapping[str, Any]) -> bool:
+def has_test(source: ImageFolder) -> bool:
     """Whether there is a test part."""
-    return (Path(block["root"]) / "test").is_dir()
+    return (Path(source.root) / "test").is_dir()
 
 
-def domain(block: Mapping[str, Any], name: str, classes: list[str]) -> Pool:
+def domain(source: ImageFolder, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
-    return part(Path(block["root"]) / "ood", name, classes)
+    return part(Path(source.root) / "ood", name, classes)
 
 
 def classes_in(folder: Path) -> list[str]:

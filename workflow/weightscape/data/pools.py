@@ -64,7 +64,7 @@ class Pool:
         )
 
 
-def of_classes(pool: Pool, wanted: str | int | list[str]) -> Pool:
+def of_classes(pool: Pool, wanted: str | int | Sequence[str]) -> Pool:
     """The images of `all` classes, of the first so many in order of name, or of those named, labelled in that order."""
     if wanted == ALL:
         return pool
@@ -98,7 +98,7 @@ def capped(pool: Pool, per_class: str | int, rng: np.random.Generator) -> Pool:
     return pool.take(np.sort(np.concatenate(rows)))
 
 
-def counted(wanted: dict[str, str | int], available: int) -> dict[str, int]:
+def counted(wanted: Mapping[str, int | str], available: int) -> dict[str, int]:
     """Images per split; `all` means what the other splits leave (in equal parts, if several say so)."""
     fixed = sum(count for count in wanted.values() if isinstance(count, int))
     rest = [name for name, count in wanted.items() if count == ALL]
@@ -111,7 +111,7 @@ def counted(wanted: dict[str, str | int], available: int) -> dict[str, int]:
     return {name: shares.get(name, count) for name, count in wanted.items()}  # pyright: ignore[reportReturnType]
 
 
-def split(train: Pool, test: Pool | None, wanted: dict[str, str | int], name: str, rng: np.random.Generator) -> Pool:
+def split(train: Pool, test: Pool | None, wanted: Mapping[str, int | str], name: str, rng: np.random.Generator) -> Pool:
     """The split `name`, disjoint from the others and stratified by class.
 
     Where the source has a test part, the split `test` is drawn from that and all others from the training part.

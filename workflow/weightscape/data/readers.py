@@ -11,9 +11,10 @@ from typing import Any
 
 def of_split(settings: Mapping[str, Any]) -> tuple[str, ...]:
     """The module that writes a split, and the modules of the sources that it reads."""
-    if "block" not in settings:
+    images = settings["images"]
+    if images["kind"] in ("packaged", "packaged_shift"):
         return ("data.digits",)
-    sources = [settings["block"]["source"], settings.get("ood", {"source": "domain"})["source"]]
+    sources = [images["source"]["kind"], images.get("shift", {"kind": "domain"})["kind"]]
     return ("data.writing", *dict.fromkeys(_name(source) for source in sources if source != "domain"))
 
 

@@ -1,11 +1,12 @@
 """The sources of real images behind one interface: settings in, pools out.
 
-A block of the config names its `source`: `torchvision`, `image_folder`, `arrays` or `huggingface` (`digits` makes the
+The settings of a source have a `kind`: `torchvision`, `image_folder`, `arrays` or `huggingface` (`digits` makes the
 digits that packages ship). Each has a module with `pool` (a training or test part), `has_test` and `domain` (a shifted
 test set of its own), which is imported by name (`readers`), so that a data set depends on its own source alone. Classes
 and caps are chosen here, so that every split of a data set sees the same.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +15,66 @@ import numpy as np
 from weightscape.data import readers
 from weightscape.data.decoding import Form
 from weightscape.data.pools import Counted, Pool, aligned, capped, drawn, of_classes, present, relabelled, split
+from weightscape.data.settings import Count, Domain, OtherFolder, Source, shift_of
 from weightscape.data.splits import ALL, corrupted_count
 from weightscape.errors import UserError
 from weightscape.seeds import generator
 
-Block = dict[str, Any]
+
+def form_of(source: Source) -> Form:
+    """The form that every image of a data set is brought into."""
+    return Form(source.image.size, source.image.channels, source.image.pixel_limit)
 
 
-def form_of(block: Block) -> Form:
-    """What every image of a data set becomes."""
-    return Form(**block["image"])
-
-
-def pool_of(block: Block, name: str, wanted: dict[str, str | int], seed: int) -> Pool:
+def pool_of(source: Source, name: str, wanted: Mapping[str, Count], seed: int) -> Pool:
     """The split `name` of a data set, of which `wanted` counts the splits."""
-    return split(*_chosen(block, seed), wanted, name, np.random.default_rng(seed))
+    return split(*_chosen(source, seed), wanted, name, np.random.default_rng(seed))
 
 
-def counted(block: Block) -> Counted:
-    """How many images there are: none is read, but every fault of the block is found."""
-    train, test = _chosen(block, 0)
+def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Mapping[str, Any]]) -> Counted:
+    """How many images there are in the splits and OOD sets: none is read, but every fault of them is found."""
+    train, test = _chosen(source, 0)
     rng = np.random.default_rng(0)
-    labels = {name: split(train, test, block["splits"], name, rng).labels for name in block["splits"]}
+    labels = {name: split(train, test, wanted, name, rng).labels for name in wanted}
     counts = {name: len(of_split) for name, of_split in labels.items()}
-    for name, ood in block["ood"].items():
+    for name, ood in shifts.items():
         try:
-            counts[f"ood-{name}"] = _shifted_count(block, ood, counts["test"])
+            counts[f"ood-{name}"] = _shifted_count(source, ood, counts["test"])
         except UserError as fault:
             raise UserError(f"ood.{name}: {fault}") from None
     per_class = np.bincount(labels["train"], minlength=len(train.classes))
     return Counted(counts, train.classes, per_class.tolist())
 
 
-def _shifted_count(block: Block, ood: Block, test: int) -> int:
+def _shifted_count(source: Source, ood: Mapping[str, Any], test: int) -> int:
     """Images of an OOD set; corruptions are of the test images."""
-    return corrupted_count(ood["images"], test) if ood["source"] == "corruption" else len(shifted(block, ood, 0).labels)
+    if ood["source"] == "corruption":
+        return corrupted_count(ood["images"], test)
+    return len(shifted(source, shift_of(ood), 0).labels)
 
 
-def _chosen(block: Block, seed: int) -> tuple[Pool, Pool | None]:
+def _chosen(source: Source, seed: int) -> tuple[Pool, Pool | None]:
     """The training and the test part, of the classes that are asked for, capped."""
-    reader = readers.module(block["source"])
-    train = reader.pool(block, "train")
-    test = reader.pool(block, "test", train.classes) if reader.has_test(block) else None
-    train = of_classes(present(train), block["classes"])
-    test = test and aligned(test, train.classes, every=block["classes"] == ALL)
-    return _capped(train, block, "train", seed), test and _capped(test, block, "test", seed)
+    reader = readers.module(source.kind)
+    train = reader.pool(source, "train")
+    test = reader.pool(source, "test", train.classes) if reader.has_test(source) else None
+    train = of_classes(present(train), source.classes)
+    test = test and aligned(test, train.classes, every=source.classes == ALL)
+    return _capped(train, source, "train", seed), test and _capped(test, source, "test", seed)
 
 
-def shifted(block: Block, ood: Block, seed: int) -> Pool:
+def shifted(source: Source, shift: Domain | OtherFolder, seed: int) -> Pool:
     """An OOD set: a domain of the data set's own source, or another source under the same class names."""
-    reader = readers.module(block["source"])
-    whole = reader.pool(block, "train")
-    train = of_classes(present(whole), block["classes"])
-    if ood["source"] == "domain":
-        domain = reader.domain(block, ood["domain"], whole.classes)
-        labelled = aligned(domain, train.classes, every=block["classes"] == ALL)
-        return drawn(labelled, ood["images"], np.random.default_rng(seed))
-    other = relabelled(readers.module(ood["source"]).part(Path(ood["root"]), ""), train.classes)
-    return drawn(other, ood["images"], np.random.default_rng(seed))
+    reader = readers.module(source.kind)
+    whole = reader.pool(source, "train")
+    train = of_classes(present(whole), source.classes)
+    if isinstance(shift, Domain):
+        domain = reader.domain(source, shift.domain, whole.classes)
+        labelled = aligned(domain, train.classes, every=source.classes == ALL)
+        return drawn(labelled, shift.images, np.random.default_rng(seed))
+    other = relabelled(readers.module(shift.kind).part(Path(shift.root), ""), train.classes)
+    return drawn(other, shift.images, np.random.default_rng(seed))
 
 
-def _capped(pool: Pool, block: Block, part: str, seed: int) -> Pool:
-    return capped(pool, block["per_class"], generator(seed, "per class", part))
+def _capped(pool: Pool, source: Source, part: str, seed: int) -> Pool:
+    return capped(pool, source.per_class, generator(seed, "per class", part))

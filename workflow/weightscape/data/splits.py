@@ -1,6 +1,6 @@
 """Disjoint splits, stratified by class, of any data set, and the facts that the record of a split holds."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ ALL = "all"
 """Stands in a config for every image that is there."""
 
 
-def split_rows(labels: np.ndarray, counts: dict[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
+def split_rows(labels: np.ndarray, counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Disjoint rows for each split, every class in the same share (up to one image), in random order."""
     total = sum(counts.values())
     if total > len(labels):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.data.pools import Pool
+from weightscape.data.settings import Torchvision
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
@@ -23,18 +24,18 @@ CLASSES = ("classes", "categories")
 PAIRS = ("samples", "_samples", "imgs")  # (path, label)
 
 
-def pool(block: Mapping[str, Any], name: str, _classes: list[str] | None = None) -> Pool:
+def pool(source: Torchvision, name: str, _classes: list[str] | None = None) -> Pool:
     """The part `train` or `test` of a data set."""
-    root = Path(block["root"]) if block["root"] else downloaded(block["name"])
-    return part(block["name"], root, block["parts"][name], block["options"])
+    root = Path(source.root) if source.root else downloaded(source.name)
+    return part(source.name, root, source.parts.of(name), source.options)
 
 
-def has_test(block: Mapping[str, Any]) -> bool:
+def has_test(source: Torchvision) -> bool:
     """Whether there is a test part."""
-    return block["parts"]["test"] is not None
+    return source.parts.test is not None
 
 
-def domain(_block: Mapping[str, Any], name: str, _classes: list[str]) -> Pool:
+def domain(_source: Torchvision, name: str, _classes: list[str]) -> Pool:
     """No set of torchvision has domains."""
     raise UserError(f"a data set of torchvision has no domain {name!r}: choose another OOD set")
 
@@ -74,7 +75,7 @@ def opened(
         raise UserError(f"torchvision's {name} has no parts, so none called {part!r}: set parts.test to null")
     if download and "download" in known:
         choice["download"] = True
-        _keep_members_inside()
+        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)  # no member leaves the folder
     try:
         return kind(str(root), **choice)
     except tarfile.TarError as error:
@@ -110,26 +111,6 @@ def _arguments(kind: type) -> set[str]:
         if not any(each.kind == each.VAR_KEYWORD for each in parameters):
             break
     return known
-
-
-def _keep_members_inside() -> None:
-    """Members of tar archives cannot leave the folder that they are unpacked into."""
-    if hasattr(tarfile, "data_filter"):
-        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
-    else:  # before Python 3.11.4
-        tarfile.TarFile.extractall = _extract_inside  # pyright: ignore[reportAttributeAccessIssue]
-
-
-_extract = tarfile.TarFile.extractall
-
-
-def _extract_inside(archive: tarfile.TarFile, path: Any = ".", members: Any = None, **more: Any) -> None:
-    """`extractall` that refuses links and names that lead outside."""
-    root = Path(path).resolve()
-    for member in archive.getmembers():
-        if not (member.isfile() or member.isdir()) or not (root / member.name).resolve().is_relative_to(root):
-            raise tarfile.ReadError(f"{member.name!r} would lie outside of the destination, or is a link")
-    _extract(archive, path, members, **more)
 
 
 def part(name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None) -> Pool:

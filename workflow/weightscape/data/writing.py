@@ -20,6 +20,7 @@ import numpy as np
 from weightscape.data import sources, splits
 from weightscape.data.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
 from weightscape.data.pools import Pool
+from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit
 from weightscape.errors import UserError
 from weightscape.formats.shards import Room, shard_names, write_shard_in_room
 from weightscape.progress import Progress
@@ -81,35 +82,32 @@ def write_pool(
     progress = Progress("data", count, "images")
     many = pool.encoded is not None and workers > 1 and count >= WORTH
     with ProcessPoolExecutor(workers, get_context("spawn")) if many else nullcontext() as executor:
+        decoding = Decoding(form, executor, AHEAD * workers)
         for path, start, stop in zip(paths, bounds[:-1], bounds[1:], strict=True):
+            rows = np.arange(start, stop)
             fill = functools.partial(
-                _filled,
-                pool=pool,
-                rows=np.arange(start, stop),
-                form=form,
-                reading=reading,
-                progress=progress,
-                executor=executor,
-                workers=workers,
+                _filled, pool=pool, rows=rows, decoding=decoding, reading=reading, progress=progress
             )
             if write_shard_in_room(path, stop - start, form.shape, fill) == 0 and stop > start:
                 raise UserError(f"not one image of {path.name} can be read: see the log for the reasons")
     return paths, reading
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """The form of the images, and the processes that decode, if any, with at most `ahead` batches at a time."""
+
+    form: Form
+    executor: Executor | None
+    ahead: int
+
+
 def _filled(
-    room: Room,
-    pool: Pool,
-    rows: np.ndarray,
-    form: Form,
-    reading: Reading,
-    progress: Progress,
-    executor: Executor | None,
-    workers: int,
+    room: Room, pool: Pool, rows: np.ndarray, decoding: Decoding, reading: Reading, progress: Progress
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Put the images of some rows of a pool into a shard, in batches; where each begins there, and its labels."""
-    size = max(1, BATCH_BYTES // math.prod(form.shape))
-    for first, faults in _ahead(room, pool, rows, size, form, executor, AHEAD * workers):
+    size = max(1, BATCH_BYTES // math.prod(decoding.form.shape))
+    for first, faults in _ahead(room, pool, rows, size, decoding):
         batch = rows[first : first + size]
         readable = np.ones(len(batch), bool)
         for place, reason in faults:
@@ -125,15 +123,13 @@ Faults = list[tuple[int, str]]
 """Place in a batch, and reason, of each image that cannot be read."""
 
 
-def _ahead(
-    room: Room, pool: Pool, rows: np.ndarray, size: int, form: Form, executor: Executor | None, most: int
-) -> Iterator[tuple[int, Faults]]:
+def _ahead(room: Room, pool: Pool, rows: np.ndarray, size: int, decoding: Decoding) -> Iterator[tuple[int, Faults]]:
     """The first row of each batch and its faults, in order, once its images lie in the shard.
 
-    With an executor at most `most` batches are read ahead, and whoever decodes an image also writes it: passing it to
-    another process costs a tenth of what decoding costs.
+    With further processes, at most `ahead` batches are read ahead, and whoever decodes an image also writes it: passing
+    it to another process costs a tenth of what decoding costs.
     """
-    firsts = range(0, len(rows), size)
+    firsts, form, executor = range(0, len(rows), size), decoding.form, decoding.executor
     if executor is None or pool.encoded is None:
         for first in firsts:
             images, faults = _read(pool, rows[first : first + size], form)
@@ -144,7 +140,7 @@ def _ahead(
     for first in firsts:
         files = list(pool.encoded(rows[first : first + size]))
         waiting.append((first, executor.submit(_decode_into, room, first, files, form)))
-        if len(waiting) >= most:
+        if len(waiting) >= decoding.ahead:
             done, future = waiting.popleft()
             yield done, future.result()
     for done, future in waiting:
@@ -173,19 +169,21 @@ def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults
     return np.stack(images) if images else np.empty((0, *form.shape), np.uint8), faults
 
 
-def write_split(out: Path, settings: dict[str, Any], workers: int) -> tuple[list[Path], dict[str, Any]]:
+def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[Path], dict[str, Any]]:
     """Write a split of a source that `sources` opens; its files and facts."""
-    block, seed = settings["block"], settings["seed"]
-    form = sources.form_of(block)
-    if "ood" in settings:
-        pool = sources.shifted(block, settings["ood"], seed)
+    images = settings.images
+    assert isinstance(images, SourcedSplit | SourcedShift)
+    source = images.source
+    form = sources.form_of(source)
+    if isinstance(images, SourcedShift):
+        pool = sources.shifted(source, images.shift, settings.seed)
     else:
-        pool = sources.pool_of(block, settings["split"], settings["splits"], seed)
-    paths, reading = write_pool(out, pool, form, settings["shards"], limit=block["unreadable"], workers=workers)
+        pool = sources.pool_of(source, settings.split, images.splits, settings.seed)
+    paths, reading = write_pool(out, pool, form, settings.shards, limit=source.unreadable, workers=workers)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
     facts = splits.facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
     lost = [name for name, count in zip(pool.classes, facts["per_class"], strict=True) if not count]
-    if settings["split"] == "train" and lost:
+    if settings.split == "train" and lost:
         raise UserError(
             f"no image to train on of class {lost[0]!r} can be read ({len(lost)} of {len(pool.classes)} classes): mend "
             "its files, or leave it out by `classes`"

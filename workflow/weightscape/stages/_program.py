@@ -21,7 +21,7 @@ TERMINATED = 143
 """Exit code of a program that SIGTERM ends: 128 + 15."""
 
 
-def arguments_of(stage: str, doc: str | None, settings: type | None = None) -> argparse.ArgumentParser:
+def arguments_of(stage: str, doc: str | None, settings: Any = None) -> argparse.ArgumentParser:
     """A parser with what every stage takes: its settings as JSON of the dataclass `settings`, and its code's digest."""
     parser = argparse.ArgumentParser(
         prog=f"python -m weightscape.stages.{stage}",
@@ -34,7 +34,7 @@ def arguments_of(stage: str, doc: str | None, settings: type | None = None) -> a
     return parser
 
 
-def parse_settings(kind: type | None, text: str) -> Any:
+def parse_settings(kind: Any, text: str) -> Any:
     """The settings of a stage from JSON, as an instance of the dataclass `kind`."""
     try:
         settings = json.loads(unpacked(text))

@@ -2,7 +2,7 @@
 
     python -m weightscape.stages.corrupt --test results/1_data/digits/test/shard-00000.safetensors \
         --out /tmp/digits/ood-blur --settings '{"dataset": "digits", "split": "ood-blur", "shards": 1, "seed": 1,
-            "ood": {"source": "corruption", "kind": "blur", "severity": 3, "images": 100}}'
+            "kind": "blur", "severity": 3, "images": 100}'
 
 Memory is bounded whatever the size of the split.
 """
@@ -10,6 +10,7 @@ Memory is bounded whatever the size of the split.
 from pathlib import Path
 
 from weightscape.data.corrupted import write_corrupted
+from weightscape.data.settings import CorruptSettings
 from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
@@ -18,7 +19,7 @@ STAGE = "corrupt"
 
 def main(argv: list[str] | None = None) -> None:
     """Write shards, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, CorruptSettings)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of the test split, beside a record")
     arguments = parser.parse_args(argv)
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
         outputs=shards,
         facts=facts,
     )
-    print(f"{facts['images']} images of split {arguments.settings['split']} in {len(shards)} shard(s)")
+    print(f"{facts['images']} images of split {arguments.settings.split} in {len(shards)} shard(s)")
 
 
 if __name__ == "__main__":

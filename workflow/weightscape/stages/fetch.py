@@ -8,7 +8,9 @@ The one stage that uses the network. The record holds the digests of the files, 
 from pathlib import Path
 
 from weightscape.data import readers
+from weightscape.data.fetch_settings import FetchSettings
 from weightscape.formats import cache
+from weightscape.formats.typed import to_json
 from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
@@ -17,10 +19,10 @@ STAGE = "fetch"
 
 def main(argv: list[str] | None = None) -> None:
     """Fill the cache and write the record --out."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, FetchSettings)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
-    modules = readers.of_fetch(arguments.settings)
+    modules = readers.of_fetch(to_json(arguments.settings))
     code = _program.Code(STAGE, arguments.code, *modules)
     cache.set_up(network=True)
     facts = readers.imported(modules[0]).fetch(arguments.settings)

@@ -1,9 +1,18 @@
 """The settings of the jobs of stages 1 and 2, from the config: real and synthetic images, networks and models."""
 
 from pathlib import Path
-from typing import Any
 
 from weightscape.data import digits
+from weightscape.data.settings import (
+    CorruptSettings,
+    DataSettings,
+    PackagedShift,
+    PackagedSplit,
+    SourcedShift,
+    SourcedSplit,
+    shift_of,
+    source_of,
+)
 from weightscape.formats.typed import from_json
 from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings
@@ -17,6 +26,7 @@ from weightscape.generate.settings import (
     SamplingSettings,
     ZeroShotGate,
 )
+from weightscape.networks.pretrained import BackboneSettings
 from weightscape.provenance.file_contents import content
 from weightscape.seeds import seed
 from weightscape.study import recipes, study
@@ -24,34 +34,33 @@ from weightscape.study.checks.own_files import KEYWORDS
 from weightscape.study.study import Config
 
 
-def data(config: Config, dataset: str, split: str) -> dict[str, Any]:
-    block = config["data"][dataset]
-    common = {"dataset": dataset, "split": split, "shards": config["study"]["shards"]}
+def data(config: Config, dataset: str, split: str) -> DataSettings:
+    """The settings of the job that makes one split, but for corrupted ones."""
+    shards, parts = config["study"]["shards"], (dataset, split) if split.startswith("ood-") else (dataset,)
+    named = seed(config["study"]["seed"], "data", *parts)
+    return DataSettings(dataset, split, shards, _images(config["data"][dataset], split), named)
+
+
+def _images(block: Config, split: str) -> PackagedSplit | PackagedShift | SourcedSplit | SourcedShift:
     if split.startswith("ood-"):
         ood = block["ood"][split.removeprefix("ood-")]
-        common |= {"ood": ood, "seed": seed(config["study"]["seed"], "data", dataset, split)}
+        if ood["source"] not in study.OWN_SHIFTS:
+            return PackagedShift("packaged_shift", ood["framing"], ood["images"])
         # labels are places in the list of the training classes, wherever the images lie
-        places = [content(path, apart) for path, apart in _places(block, ood.get("root"))]
-        own = {"block": _source(block), **({"contents": places} if places else {})}
-        return common | (own if ood["source"] in study.OWN_SHIFTS else {})
-    if block["source"] != digits.PACKAGED:
-        whole = {"block": _source(block), "splits": block["splits"], **_own(_place(block), apart="ood")}
-        return common | whole | {"seed": seed(config["study"]["seed"], "data", dataset)}
-    return common | {
-        "source": block["source"],
-        "splits": block["splits"],
-        "seed": seed(config["study"]["seed"], "data", dataset),
-    }
+        root = ood.get("root")
+        contents = _contents(root) + _contents(_place(block), apart="ood") if root else _contents(_place(block))
+        return SourcedShift("sourced_shift", source_of(block), shift_of(ood), contents)
+    if block["source"] == digits.PACKAGED:
+        return PackagedSplit("packaged", block["splits"])
+    return SourcedSplit("sourced", source_of(block), block["splits"], _contents(_place(block), apart="ood"))
 
 
-def corrupt(config: Config, dataset: str, split: str) -> dict[str, Any]:
-    return {
-        "dataset": dataset,
-        "split": split,
-        "shards": config["study"]["shards"],
-        "ood": config["data"][dataset]["ood"][split.removeprefix("ood-")],
-        "seed": seed(config["study"]["seed"], "data", dataset, split),
-    }
+def corrupt(config: Config, dataset: str, split: str) -> CorruptSettings:
+    """The settings of the job that makes a corrupted split."""
+    ood = config["data"][dataset]["ood"][split.removeprefix("ood-")]
+    named = seed(config["study"]["seed"], "data", dataset, split)
+    shards = config["study"]["shards"]
+    return CorruptSettings(dataset, split, shards, ood["kind"], ood["severity"], ood["images"], named)
 
 
 def _place(block: Config) -> str | None:
@@ -59,32 +68,15 @@ def _place(block: Config) -> str | None:
     return block.get("root") or block.get("path")
 
 
-def _places(block: Config, root: str | None) -> list[tuple[str, str]]:
-    """Folders that an OOD set is read from, and what does not count there."""
-    found = [(_place(block), "")] if root is None else [(root, ""), (_place(block), "ood")]
-    return [(path, apart) for path, apart in found if path is not None and Path(path).exists()]
-
-
 def _contents(*paths: str | None, apart: str = "") -> tuple[str, ...]:
     """Digests of the user's files among these paths, which may also be names of the hub."""
     return tuple(content(path, apart) for path in paths if path is not None and Path(path).exists())
 
 
-def _own(*paths: str | None, apart: str = "") -> dict[str, list[str]]:
-    """The contents of files of one's own as a setting; nothing where none are named."""
-    found = [content(path, apart) for path in paths if path is not None and Path(path).exists()]
-    return {"contents": found} if found else {}
-
-
-def _source(block: Config) -> dict[str, Any]:
-    """What decides the images of a data set: its block without the splits."""
-    return {key: value for key, value in block.items() if key not in ("splits", "ood")}
-
-
-def backbone(config: Config, backbone: str) -> dict[str, Any]:
-    block = config["backbones"][backbone]
-    own = None if block["weights"] in KEYWORDS else block["weights"]
-    return {"backbone": backbone, **{key: block[key] for key in ("model", "weights")}, **_own(own)}
+def backbone(config: Config, backbone: str) -> BackboneSettings:
+    """The settings of the job that brings a backbone's weights under timm's names."""
+    model, weights = (config["backbones"][backbone][key] for key in ("model", "weights"))
+    return BackboneSettings(backbone, model, weights, () if weights in KEYWORDS else _contents(weights))
 
 
 def train_generator(config: Config, dataset: str, generator: str) -> TrainGeneratorSettings:

@@ -56,9 +56,10 @@ def counted(config: Mapping[str, Any], dataset: str) -> Any:
     if block["source"] not in LISTED:
         return None
     from weightscape.data import sources
+    from weightscape.data.settings import source_of
 
     try:
-        return sources.counted(block)
+        return sources.counted(source_of(block), block["splits"], block["ood"])
     except UserError as fault:
         raise UserError(f"config: data.{dataset}: {fault}") from None
 

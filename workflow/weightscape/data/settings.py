@@ -1,0 +1,206 @@
+"""Settings of the stages `data` and `corrupt`; `config.yaml` has their values, its schema their ranges.
+
+A count is a number of images, or `all`. `root` and `path` name the user's files, whose digests are the `contents`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from weightscape.formats.typed import from_json
+
+Count = int | str
+Classes = int | str | tuple[str, ...]
+"""All classes, the first so many in order of name, or those that are named."""
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """The form that every image is brought into; files of more pixels than the limit count as unreadable."""
+
+    size: int  # px
+    channels: int
+    pixel_limit: int
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A source's own names of its parts."""
+
+    train: str
+    test: str | None
+
+    def of(self, name: str) -> str:
+        """The source's name of the part `train` or `test`."""
+        return self.train if name == "train" else str(self.test)
+
+    def there(self) -> list[str]:
+        """The parts that there are, each once."""
+        return [part for part in dict.fromkeys((self.train, self.test)) if part is not None]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of a table's columns."""
+
+    image: str
+    label: str
+    domain: str | None
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """A folder of a folder per class."""
+
+    kind: Literal["image_folder"]
+    root: str
+    image: ImageSettings
+    classes: Classes
+    per_class: Count
+    unreadable: float  # share of the images that may be unreadable
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A folder of numpy files."""
+
+    kind: Literal["arrays"]
+    root: str
+    image: ImageSettings
+    classes: Classes
+    per_class: Count
+    unreadable: float
+
+
+@dataclass(frozen=True)
+class Torchvision:
+    """A data set of torchvision; without `root` it lies in the cache."""
+
+    kind: Literal["torchvision"]
+    name: str
+    root: str | None
+    parts: Parts
+    options: Mapping[str, str | int | float | bool]
+    image: ImageSettings
+    classes: Classes
+    per_class: Count
+    unreadable: float
+
+
+@dataclass(frozen=True)
+class Huggingface:
+    """A data set of the hub or of a folder."""
+
+    kind: Literal["huggingface"]
+    path: str
+    configuration: str | None
+    revision: str | None
+    parts: Parts
+    columns: Columns
+    domain: str | None
+    image: ImageSettings
+    classes: Classes
+    per_class: Count
+    unreadable: float
+
+
+Source = ImageFolder | Arrays | Torchvision | Huggingface
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A shifted test set of the data set's own source."""
+
+    kind: Literal["domain"]
+    domain: str
+    images: Count
+
+
+@dataclass(frozen=True)
+class OtherFolder:
+    """A folder of images under the class names of the data set."""
+
+    kind: Literal["image_folder"]
+    root: str
+    images: Count
+
+
+@dataclass(frozen=True)
+class PackagedSplit:
+    """A split of the digits that a package ships."""
+
+    kind: Literal["packaged"]
+    splits: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PackagedShift:
+    """Digits of other writers that another package ships."""
+
+    kind: Literal["packaged_shift"]
+    framing: str
+    images: int
+
+
+@dataclass(frozen=True)
+class SourcedSplit:
+    """A split of a source, of which `splits` counts them all."""
+
+    kind: Literal["sourced"]
+    source: Source
+    splits: Mapping[str, Count]
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourcedShift:
+    """An OOD set under the classes, and in the form, of its data set."""
+
+    kind: Literal["sourced_shift"]
+    source: Source
+    shift: Domain | OtherFolder
+    contents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Settings of the stage `data`."""
+
+    dataset: str
+    split: str
+    shards: int
+    images: PackagedSplit | PackagedShift | SourcedSplit | SourcedShift
+    seed: int
+
+
+@dataclass(frozen=True)
+class CorruptSettings:
+    """Settings of the stage `corrupt`."""
+
+    dataset: str
+    split: str
+    shards: int
+    kind: str
+    severity: int
+    images: Count
+    seed: int
+
+
+SOURCES: dict[str, type[Source]] = {
+    "image_folder": ImageFolder,
+    "arrays": Arrays,
+    "torchvision": Torchvision,
+    "huggingface": Huggingface,
+}
+
+
+def source_of(block: Mapping[str, Any]) -> Source:
+    """The source of a data set from its block of the config."""
+    rest = {key: value for key, value in block.items() if key not in ("source", "splits", "ood")}
+    return from_json(SOURCES[block["source"]], {"kind": block["source"], **rest})
+
+
+def shift_of(ood: Mapping[str, Any]) -> Domain | OtherFolder:
+    """The shift of an OOD set from its block of the config."""
+    kind = Domain if ood["source"] == "domain" else OtherFolder
+    return from_json(kind, {"kind": ood["source"], **{key: value for key, value in ood.items() if key != "source"}})
