@@ -73,12 +73,18 @@ def record() -> Callable[[], Any]:
     """The whole record, every part asked for, of 1,000 x 1,024."""
     import numpy as np
 
-    from weightscape.diversity.measure import DiversitySettings, measure
+    from weightscape.diversity.measure import Comparisons, measure
+    from weightscape.diversity.settings import DiversitySettings
+    from weightscape.formats.json_yaml import read_yaml
+    from weightscape.formats.typed import from_json
+    from weightscape.project import DEFAULT_CONFIG
 
     made, real, plain, noise = (abs(rows(3500, 1024)[part]) for part in _PARTS)
     labels = np.arange(1000) % 10
-    others = {"reference": real, "baseline": plain, "noise": noise}
-    return lambda: measure(made, labels, settings=DiversitySettings(), rng=np.random.default_rng(0), **others)
+    others = Comparisons(real, plain, noise)
+    block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
+    settings = from_json(DiversitySettings, block)
+    return lambda: measure(made, labels, others, settings, np.random.default_rng(0))
 
 
 _PARTS = (slice(1000), slice(1000, 2000), slice(2000, 3000), slice(3000, 3500))

@@ -29,20 +29,33 @@ STEPS = EPOCHS * IMAGES // BATCH
 AFFINE = {"name": "affine", "degrees": 15, "translate": 0.1, "scale": 0.15, "shear": 10}
 GOALS = {"run": 13.0, "ratio": 1.1, "augmentation": 0.15}
 SETTINGS = {
-    "steps": STEPS,
-    "batch_size": BATCH,
-    "optimizer": "adam",
-    "precision": "float32",
+    "condition": {"dataset": "mnist", "backbone": "lite", "family": "augment", "dose": "a", "seed": 0},
+    "network": {
+        "model": "tf_efficientnet_lite0",
+        "input": {"size": SIDE, "mean": [0.5] * 3, "std": [0.5] * 3},
+    },
+    "batch_norm_momentum": None,
     "compile": False,
-    "learning_rate": 1e-3,
-    "schedule": "constant",
-    "rise": 0.3,
-    "betas": [0.9, 0.999],
-    "witness_every": 8,
-    "history_every": 8,
-    "checkpoint_every": 8,
+    "training": {
+        "batch_size": BATCH,
+        "optimizer": "adam",
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+        "rise": 0.3,
+        "betas": [0.9, 0.999],
+        "witness_every": 8,
+        "history_every": 8,
+        "checkpoint_every": 8,
+    },
+    "action": {
+        "noise": 0.0,
+        "dropout": {},
+        "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
+        "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
+    },
+    "seed": 1,
 }
-INPUT = {"size": SIDE, "mean": [0.5] * 3, "std": [0.5] * 3}
+"""Of a run of this project, without what the cases differ in."""
 
 LAZILY = "from weightscape.stages import _lazy_compiler; _lazy_compiler.install()\n"
 
@@ -53,22 +66,25 @@ def ours(device: Any, operations: list[dict[str, Any]], steps: int = STEPS, prec
 
     from weightscape.assemble.loaded import Items
     from weightscape.finetune import training
+    from weightscape.finetune.settings import FinetuneSettings
+    from weightscape.formats.typed import from_json
     from weightscape.networks import building
 
     pixels, labels = data()
     places = torch.arange(IMAGES, device=device)
     labels = labels.to(device)
     items = Items(pixels.to(device), labels, labels, torch.zeros(IMAGES, dtype=torch.int8, device=device), places)
-    action = {
-        "operations": operations,
-        "noise": 0.0,
-        "dropout": {},
-        "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
-        "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
+    asked = [
+        {"name": block["name"], "magnitudes": {k: v for k, v in block.items() if k != "name"}} for block in operations
+    ]
+    settings = SETTINGS | {
+        "precision": precision,
+        "training": SETTINGS["training"] | {"steps": steps},
+        "action": SETTINGS["action"] | {"operations": asked},
     }
     model = building.prepared(building.network("tf_efficientnet_lite0", 10), device)
     with contextlib.redirect_stderr(io.StringIO()):
-        training.train(model, items, SETTINGS | {"steps": steps, "precision": precision}, action, INPUT, 1)
+        training.train(model, items, from_json(FinetuneSettings, settings))
 
 
 def plain(device: Any, operations: list[dict[str, Any]], steps: int = STEPS, tuned: bool = False) -> None:

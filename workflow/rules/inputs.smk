@@ -113,7 +113,7 @@ def synthetic(ending):
     def paths(wildcards):
         if not needs_generator(wildcards.family, wildcards.dose):
             return []
-        recipe = doses.dose_values(config, wildcards.family, wildcards.dose)["recipe"]
+        recipe = doses.item_change(config, wildcards.family, wildcards.dose).recipe
         return generated(wildcards.dataset, recipe, ending)
 
     return paths

@@ -7,6 +7,7 @@ from torchvision.transforms.autoaugment import _apply_op
 
 from weightscape.augmentations import automatic, photo
 from weightscape.augmentations.draws import Draws
+from weightscape.augmentations.operations import Operation
 from weightscape.augmentations.policy import augmented
 
 MAGNITUDES = {
@@ -64,7 +65,7 @@ def test_policies_agree_with_torchvision_in_distribution(name: str, form: str) -
     theirs, values = POLICIES[name]
     count = 2000
     images = photographs(count)
-    ours = augmented(images / 255, draws(count), [{"name": name, **values}]) * 255
+    ours = augmented(images / 255, draws(count), [Operation(name, values)]) * 255
     torch.manual_seed(0)
     if form == "PIL":
         picture = transforms.functional.to_pil_image(images[0])
@@ -80,9 +81,9 @@ def test_policies_agree_with_torchvision_in_distribution(name: str, form: str) -
 @pytest.mark.parametrize("name", POLICIES)
 def test_an_image_does_not_depend_on_its_batch(name: str) -> None:
     images = photographs(16) / 255
-    whole = augmented(images, draws(16), [{"name": name}])
+    whole = augmented(images, draws(16), [Operation(name, POLICIES[name][1])])
     rows = torch.tensor([2, 9])
-    part = augmented(images[:2], Draws(5, torch.zeros_like(rows), rows), [{"name": name}])
+    part = augmented(images[:2], Draws(5, torch.zeros_like(rows), rows), [Operation(name, POLICIES[name][1])])
     torch.testing.assert_close(part, whole[rows])
     assert len(torch.unique(whole.flatten(1), dim=0)) > 4
 
@@ -90,7 +91,7 @@ def test_an_image_does_not_depend_on_its_batch(name: str) -> None:
 def test_grey_images_pass_every_policy() -> None:
     images = photographs(8)[:, :1] / 255
     for name in POLICIES:
-        assert augmented(images, draws(8), [{"name": name}]).shape == images.shape
+        assert augmented(images, draws(8), [Operation(name, POLICIES[name][1])]).shape == images.shape
 
 
 def test_the_tables_are_torchvisions() -> None:

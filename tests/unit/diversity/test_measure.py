@@ -5,13 +5,27 @@ import json
 import numpy as np
 import pytest
 
-from weightscape.diversity.measure import DiversitySettings, measure, plain
+from weightscape.diversity.measure import Comparisons, measure, plain
 from weightscape.diversity.rows import unit_rows
+from weightscape.diversity.settings import DiversitySettings
 from weightscape.diversity.vendi import scores
 from weightscape.diversity.weighted import paired_rho
 
 SETTINGS = DiversitySettings(
-    common_rows=20, draws=3, rarefaction_rows=(5, 10, 20, 40), class_rows=6, clusters=4, kid_block_rows=20
+    orders=(0.5, 1.0, 2.0, float("inf")),
+    common_rows=20,
+    draws=3,
+    rarefaction_rows=(5, 10, 20, 40),
+    rarefaction_draws=3,
+    class_rows=6,
+    permutations=20,
+    clusters=4,
+    cluster_rows=1000,
+    reference_rows=1000,
+    neighbours=5,
+    kid_block_rows=20,
+    assigned_rows=300,
+    projections=128,
 )
 
 
@@ -25,8 +39,8 @@ def labels():
     return np.arange(60) % 4
 
 
-def record_of(features, labels=None, *, seed=1, settings=SETTINGS, **others):
-    return measure(features, labels, settings=settings, rng=np.random.default_rng(seed), **others)
+def record_of(features, labels=None, *, seed=1, settings=SETTINGS, appended_from=None, **others):
+    return measure(features, labels, Comparisons(**others), settings, np.random.default_rng(seed), appended_from)
 
 
 def test_the_whole_record_is_json_without_nan(features, labels, rng):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from weightscape.finetune.curvature import curvature, hessian_products, largest_eigenvalue, traces
+from weightscape.finetune.curvature_settings import Measure
 
 
 def network(seed: int = 0) -> nn.Module:
@@ -52,7 +53,7 @@ def test_traces_agree_within_their_standard_errors():
     diagonal = np.diag(hessian(model, x, y))
     blocks = np.array([diagonal[:30].sum(), diagonal[30:].sum()])
     assert abs(samples.mean() - blocks @ [4.0, 0.25]) < 4 * samples.std(ddof=1) / 20
-    found = curvature(model, x, y, probes=400, iterations=3, batch_size=12, seed=3)
+    found = curvature(model, x, y, Measure(12, 12, probes=400, iterations=3), 3)
     assert abs(found.trace - diagonal.sum()) < 4 * found.trace_error
     scales = [p.detach().square().mean().item() for p in parameters]
     assert abs(found.weighted_trace - blocks @ scales) < 4 * found.weighted_trace_error
@@ -74,12 +75,12 @@ def test_the_weighted_trace_ignores_the_scale_of_layers_and_the_raw_one_does_not
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 5, bias=False), nn.ReLU(), nn.Linear(5, 3)).double()
     x, y = data()
-    options = {"probes": 8, "iterations": 2, "batch_size": 12, "seed": 0}
-    before = curvature(model, x, y, **options)
+    settings = Measure(12, 12, probes=8, iterations=2)
+    before = curvature(model, x, y, settings, 0)
     with torch.no_grad():
         model[1].weight.mul_(4)
         model[3].weight.div_(4)
-    after = curvature(model, x, y, **options)
+    after = curvature(model, x, y, settings, 0)
     assert after.weighted_trace == pytest.approx(before.weighted_trace, rel=1e-9)
     assert after.trace != pytest.approx(before.trace, rel=0.1)
 
@@ -91,11 +92,11 @@ def test_networks_of_the_study_can_be_differentiated_twice(name):
     model = building.prepared(building.network(name, 4), torch.device("cpu"))
     side = 224 if name.startswith("vit") else 24
     x, y = torch.rand(2, 3, side, side), torch.tensor([0, 1])
-    found = curvature(model, x, y, probes=2, iterations=1, batch_size=2, seed=0)
+    found = curvature(model, x, y, Measure(2, 2, probes=2, iterations=1), 0)
     assert np.isfinite(list(found.as_dict().values())).all()
 
 
 def test_the_same_seed_gives_the_same_numbers():
     x, y = data()
-    first, again = (curvature(network(), x, y, probes=2, iterations=2, batch_size=5, seed=0) for _ in range(2))
+    first, again = (curvature(network(), x, y, Measure(12, 5, probes=2, iterations=2), 0) for _ in range(2))
     assert first == again

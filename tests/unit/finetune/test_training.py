@@ -1,5 +1,6 @@
 """The training loop: repeatable, resumable, by its formulas."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,37 +8,54 @@ import numpy as np
 import pytest
 import torch
 
-from unit.finetune.small_runs import AFFINE, COUPLED, DECOUPLED, INPUT, NEUTRAL, SETTINGS, items, model, same, trained
+from unit.finetune.small_runs import (
+    AFFINE,
+    COUPLED,
+    DECOUPLED,
+    INPUT,
+    NEUTRAL,
+    STEPS,
+    TRAINING,
+    acting,
+    items,
+    model,
+    same,
+    settings_of,
+    trained,
+)
+from weightscape.augmentations.operations import Operation
 from weightscape.errors import UserError
 from weightscape.finetune import batches, optimiser, proof, training, witness
 from weightscape.finetune import checkpoint as finetune_checkpoint
+from weightscape.finetune.settings import Action
 from weightscape.networks import building
+from weightscape.networks.dropout_places import DROPOUTS
 
 
 def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:
     first, second = trained()[0], trained()[0]
     assert same(first, second)
     net = model()
-    training.train(net, items(), SETTINGS, NEUTRAL, INPUT, run_seed=5)
+    training.train(net, items(), replace(settings_of(NEUTRAL), seed=5))
     assert not same(first, building.tensors_of(net))
 
 
 @pytest.mark.parametrize(
     "act",
     [
-        NEUTRAL | {"operations": [AFFINE]},
-        NEUTRAL | {"noise": 0.1},
-        NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}},
-        NEUTRAL | {"weight_decay": DECOUPLED},
-        NEUTRAL | {"weight_decay": COUPLED},
+        acting(operations=(AFFINE,)),
+        acting(noise=0.1),
+        acting(dropout={"head": 0.4, "path": 0.3}),
+        acting(weight_decay=DECOUPLED),
+        acting(weight_decay=COUPLED),
     ],
 )
-def test_every_action_changes_the_weights(act: dict[str, Any]) -> None:
+def test_every_action_changes_the_weights(act: Action) -> None:
     assert not same(trained()[0], trained(act)[0])
 
 
 def test_biases_and_normalisation_are_not_decayed() -> None:
-    optimizer = optimiser.optimiser(model(), SETTINGS, DECOUPLED)
+    optimizer = optimiser.optimiser(model(), TRAINING, DECOUPLED)
     decayed, others = optimizer.param_groups
     assert decayed["weight_decay"] == 0.5 and all(p.ndim > 1 for p in decayed["params"])
     assert others["weight_decay"] == 0.0 and all(p.ndim <= 1 for p in others["params"])
@@ -49,7 +67,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("kill_at", [3, 5])
 def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int, monkeypatch: Any) -> None:
-    act = NEUTRAL | {"operations": [AFFINE], "dropout": {"head": 0.4, "path": 0.3}}
+    act = acting(operations=(AFFINE,), dropout={"head": 0.4, "path": 0.3})
     whole, seen, history = trained(act)
     checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
     rate = optimiser.learning_rate
@@ -74,11 +92,13 @@ def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any
     net = model()
     finetune_checkpoint.Checkpoint(path, "one").save(
         4,
-        net,
-        optimiser.optimiser(net, SETTINGS, NEUTRAL["weight_decay"]),
-        torch.amp.GradScaler("cpu", enabled=False),
-        witness.Witness(net, INPUT, 60),
-        [],
+        finetune_checkpoint.State(
+            net,
+            optimiser.optimiser(net, TRAINING, NEUTRAL.weight_decay),
+            torch.amp.GradScaler("cpu", enabled=False),
+            witness.Witness(net, INPUT, 60),
+            [],
+        ),
     )
     assert same(trained(checkpoint=finetune_checkpoint.Checkpoint(path, "other"))[0], trained()[0])
     assert "other settings, code or inputs" in capsys.readouterr().err
@@ -111,13 +131,13 @@ def test_every_epoch_visits_every_item_once() -> None:
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_nearly_nothing() -> None:
-    settings = {**SETTINGS, "steps": 100}
+    settings = replace(TRAINING, steps=100)
     rates = [optimiser.learning_rate(step, settings) for step in range(100)]
     assert rates[0] == pytest.approx(4e-5) and max(rates) == pytest.approx(1e-3) and rates[-1] < 1e-6
 
 
 def test_weights_that_are_not_finite_at_the_end_are_no_result(monkeypatch: Any) -> None:
-    last = SETTINGS["steps"] - 1
+    last = STEPS - 1
     rate = optimiser.learning_rate
     monkeypatch.setattr(training, "learning_rate", lambda step, s: float("inf") if step == last else rate(step, s))
     with pytest.raises(UserError, match="the weights are not finite after 8 steps"):
@@ -126,18 +146,18 @@ def test_weights_that_are_not_finite_at_the_end_are_no_result(monkeypatch: Any) 
 
 def test_a_neutral_dose_is_the_baseline_to_the_bit() -> None:
     """METHODS 1: strength 0 of any family repeats the baseline at an equal seed."""
-    neutral = NEUTRAL | {"dropout": dict.fromkeys(proof.DROPOUTS, 0.0), "weight_decay": COUPLED | {"decay": 0.0}}
-    affine = {"name": "affine", "degrees": 0, "translate": 0.0, "scale": 0.0, "shear": 0}
-    assert same(trained()[0], trained(neutral | {"noise": 0.0})[0])
+    neutral = acting(dropout=dict.fromkeys(DROPOUTS, 0.0), weight_decay=replace(COUPLED, decay=0.0))
+    affine = Operation("affine", {"degrees": 0, "translate": 0.0, "scale": 0.0, "shear": 0})
+    assert same(trained()[0], trained(neutral)[0])
     np.testing.assert_allclose(
-        trained(NEUTRAL | {"operations": [affine]})[0]["fc.weight"], trained()[0]["fc.weight"], atol=1e-4
+        trained(acting(operations=(affine,)))[0]["fc.weight"], trained()[0]["fc.weight"], atol=1e-4
     )
 
 
 @pytest.mark.parametrize(("head", "norms"), [(True, False), (False, False), (True, True)])
 def test_a_dose_chooses_what_decays(head: bool, norms: bool) -> None:
     net = model()
-    decayed, _ = optimiser.optimiser(net, SETTINGS, DECOUPLED | {"head": head, "norms": norms}).param_groups
+    decayed, _ = optimiser.optimiser(net, TRAINING, replace(DECOUPLED, head=head, norms=norms)).param_groups
     names = {id(parameter): name for name, parameter in net.named_parameters()}
     chosen = {names[id(parameter)] for parameter in decayed["params"]}
     assert ("fc.weight" in chosen) == head and ("bn1.weight" in chosen) == norms and "layer1.0.conv1.weight" in chosen
@@ -148,7 +168,7 @@ def test_low_precision_trains(precision: str) -> None:
     content = items(16)
     net = model()
     steps = 30 if precision == "bfloat16" else 12  # a CPU is slow with float16
-    history, seen = training.train(net, content, SETTINGS | {"precision": precision, "steps": steps}, NEUTRAL, INPUT, 4)
+    history, seen = training.train(net, content, settings_of(NEUTRAL, precision=precision, steps=steps))
     assert history[-1]["loss"] < history[0]["loss"]
     assert all(parameter.dtype == torch.float32 for parameter in net.parameters())
     proof.verdict(seen, NEUTRAL, content.description(), steps)
@@ -176,17 +196,16 @@ def test_the_precision_fits_the_device(
 def test_steps_that_float16_leaves_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     scaler = torch.amp.GradScaler
     monkeypatch.setattr(torch.amp, "GradScaler", lambda *a, **k: scaler(*a, init_scale=2.0**40, **k))
-    settings = SETTINGS | {"precision": "float16", "steps": 4}
-    _, seen = training.train(model(), items(16), settings, NEUTRAL, INPUT, 4)
-    assert seen["skipped_updates"] == 4
-    _, seen = training.train(model(), items(16), settings | {"precision": "float32"}, NEUTRAL, INPUT, 4)
-    assert seen["skipped_updates"] == 0
+    _, seen = training.train(model(), items(16), settings_of(NEUTRAL, precision="float16", steps=4))
+    assert seen.skipped_updates == 4
+    _, seen = training.train(model(), items(16), settings_of(NEUTRAL, steps=4))
+    assert seen.skipped_updates == 0
 
 
 def test_sgd_follows_its_formula() -> None:
     weight = torch.nn.Linear(3, 3, bias=False)
     before = weight.weight.detach().clone()
-    settings = SETTINGS | {"optimizer": "sgd", "learning_rate": 0.1}
+    settings = replace(TRAINING, optimizer="sgd", learning_rate=0.1)
     optimizer = optimiser.optimiser(weight, settings, COUPLED)
     weight.weight.grad = torch.ones_like(before)
     optimizer.step()

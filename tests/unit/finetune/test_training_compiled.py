@@ -5,13 +5,12 @@ The graphs are traced and cut as always, but not turned into machine code, which
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from unit.finetune.small_runs import AFFINE, DECOUPLED, NEUTRAL, SETTINGS, items, trained
+from unit.finetune.small_runs import AFFINE, DECOUPLED, STEPS, acting, items, trained
 from weightscape.errors import Stopped
 from weightscape.finetune import checkpoint as finetune_checkpoint
 from weightscape.finetune import proof
@@ -38,33 +37,36 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.nn.Module]]:
 
 
 def test_a_compiled_run_learns_what_a_plain_one_does() -> None:
-    act = NEUTRAL | {"operations": [AFFINE], "weight_decay": DECOUPLED}
+    act = acting(operations=(AFFINE,), weight_decay=DECOUPLED)
     plain, plainly_seen, plain_history = trained(act, settings={"steps": 4})
     compiled, seen, history = trained(act, settings=COMPILED)
     assert plain.keys() == compiled.keys()
     for name, tensor in plain.items():
         np.testing.assert_allclose(compiled[name], tensor, rtol=0, atol=2e-3, err_msg=name)
-    assert seen.pop("dropout_modules") == plainly_seen.pop("dropout_modules") == {}
-    assert seen.pop("operations") == plainly_seen.pop("operations")
-    assert seen == pytest.approx(plainly_seen, rel=1e-3, abs=1e-6)
+    facts, plain_facts = seen.facts(), plainly_seen.facts()
+    assert facts.pop("dropout_modules") == plain_facts.pop("dropout_modules") == {}
+    assert facts.pop("operations") == plain_facts.pop("operations")
+    assert facts == pytest.approx(plain_facts, rel=1e-3, abs=1e-6)
     assert [row["loss"] for row in history] == pytest.approx([row["loss"] for row in plain_history], rel=1e-3)
 
 
 def test_dropout_of_a_compiled_run_is_seen() -> None:
-    act = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.3}}
+    act = acting(dropout={"head": 0.4, "path": 0.3})
     _, seen, _ = trained(act, settings=COMPILED)
     proof.verdict(seen, act, items().description(), COMPILED["steps"])
-    assert seen["head_drop_rate"] == pytest.approx(0.4, abs=0.1) and seen["head_drop_rate_evaluation"] == 0
+    assert (
+        seen.places["head"].drop_rate == pytest.approx(0.4, abs=0.1) and seen.places["head"].drop_rate_evaluation == 0
+    )
 
 
 def test_a_compiled_run_resumes(tmp_path: Path) -> None:
-    act: dict[str, Any] = NEUTRAL | {"dropout": {"head": 0.4, "path": 0.0}}
+    act = acting(dropout={"head": 0.4, "path": 0.0})
     checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
     stops = iter([False, True])
     with pytest.raises(Stopped):
         trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint, stopped=lambda: next(stops))
     resumed, _, history = trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint)
     whole, _, _ = trained(act, settings=COMPILED | {"history_every": 1})
-    assert len(history) == SETTINGS["steps"] // 2
+    assert len(history) == STEPS // 2
     for name, tensor in whole.items():
         np.testing.assert_allclose(resumed[name], tensor, rtol=0, atol=1e-5, err_msg=name)

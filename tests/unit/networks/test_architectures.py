@@ -13,10 +13,13 @@ from torch import nn
 from weightscape.assemble import loaded as assemble_loaded
 from weightscape.errors import UserError
 from weightscape.finetune import proof, training
+from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.tensors import write_tensors
+from weightscape.formats.typed import from_json
 from weightscape.networks import architectures, building, pretrained
+from weightscape.networks.dropout_places import DROPOUTS
 from weightscape.project import ROOT
-from weightscape.study import doses
+from weightscape.study import doses, settings
 from weightscape.study.checks import networks as dropouts
 from weightscape.study.config import load
 
@@ -144,18 +147,21 @@ def test_the_papers_doses_inside_fire_in_attention_mlps_and_blocks_at_their_rate
     act = doses.action(PAPER, "dropout_inside", dose, TOWER)
     rate = PAPER["families"]["dropout_inside"]["doses"][dose]["rate"]
     model = PAPER["backbones"][TOWER]["model"]
-    net = building.prepared(building.network(model, 3, act["dropout"]), torch.device("cpu"))
+    net = building.prepared(building.network(model, 3, act.dropout), torch.device("cpu"))
     images = torch.randint(0, 256, (48, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(48) % 3
     items = assemble_loaded.Items(images, labels, labels, torch.zeros(48, dtype=torch.int8), torch.arange(48))
-    settings = {**PAPER["finetune"], "steps": 6, "witness_every": 1, "history_every": 6}
-    settings |= {"precision": "float32", "compile": False}
-    _, seen = training.train(net, items, settings, act, PAPER["backbones"][TOWER]["input"] | {"size": 32}, 4)
+    run = {"dataset": "cifar10", "backbone": TOWER, "family": "dropout_inside", "dose": dose, "seed": "0"}
+    block = settings.settings(PAPER, "finetune", run)
+    block["training"] |= {"steps": 6, "witness_every": 1, "history_every": 6}
+    block["network"]["input"]["size"] = 32
+    block |= {"precision": "float32", "compile": False, "seed": 4}
+    _, seen = training.train(net, items, from_json(FinetuneSettings, block))
     proof.verdict(seen, act, items.description(), 6)
-    for place in proof.DROPOUTS:
+    for place in DROPOUTS:
         wanted = rate if place in ("attention", "mlp", "block") else 0.0
-        assert seen[f"{place}_drop_rate"] == pytest.approx(wanted, abs=0.02)
-        assert seen[f"{place}_drop_rate_evaluation"] == 0.0
+        assert seen.places[place].drop_rate == pytest.approx(wanted, abs=0.02)
+        assert seen.places[place].drop_rate_evaluation == 0.0
 
 
 @pytest.mark.parametrize("place", ["attention", "mlp"])

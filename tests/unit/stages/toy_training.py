@@ -11,11 +11,13 @@ from weightscape.formats.tensors import write_tensors
 from weightscape.provenance.records import place, write_record
 
 SETTINGS = {
-    "model": "test_efficientnet",
-    "input": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-    "batch_norm_momentum": 0.1,
+    "condition": {"dataset": "noise", "backbone": "tiny", "family": "noise", "dose": "strong", "seed": 0},
+    "network": {
+        "model": "test_efficientnet", "input": {"size": 32, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
+    },
+    "batch_norm_momentum": 0.1, "precision": "float32", "compile": False,
     "training": {
-        "steps": 120, "batch_size": 8, "optimizer": "adam", "precision": "float32", "compile": False,
+        "steps": 120, "batch_size": 8, "optimizer": "adam",
         "learning_rate": 1e-3, "schedule": "one_cycle", "rise": 0.2, "betas": [0.9, 0.95],
         "witness_every": 1, "history_every": 2, "checkpoint_every": 10,
     },

@@ -134,9 +134,9 @@ def test_a_dose_inside_drops_in_its_own_backbone_alone() -> None:
     rate = CONFIG["families"]["dropout_inside"]["doses"]["weak"]["rate"]
     assert rate > 0
     wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": rate}
-    assert doses.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0")["dropout"] == wanted
-    assert not any(doses.action(CONFIG, "dropout_inside", "weak", "another")["dropout"].values())
-    assert not any(doses.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0")["dropout"].values())
+    assert doses.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0").dropout == wanted
+    assert not any(doses.action(CONFIG, "dropout_inside", "weak", "another").dropout.values())
+    assert not any(doses.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0").dropout.values())
 
 
 def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
@@ -166,8 +166,8 @@ def test_no_two_runs_share_a_random_stream() -> None:
 def test_a_baseline_does_nothing_in_every_family() -> None:
     actions = [doses.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
     assert all(action == actions[0] for action in actions)
-    assert actions[0]["operations"] == [] and actions[0]["noise"] == 0
-    assert set(actions[0]["dropout"].values()) == {0.0} and actions[0]["weight_decay"]["decay"] == 0
+    assert actions[0].operations == () and actions[0].noise == 0
+    assert set(actions[0].dropout.values()) == {0.0} and actions[0].weight_decay.decay == 0
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "workflow" / "studies").glob("*.yaml")))

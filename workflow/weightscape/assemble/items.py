@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weightscape.assemble.settings import ItemChange
 from weightscape.errors import UserError
 from weightscape.formats.shards import read_indices, read_labels
 from weightscape.formats.tables import Table
@@ -40,28 +41,27 @@ def listed(shard: str, labels: np.ndarray, origin: str, recipe: str = "", first:
 def assemble(
     real: Table,
     pool: Table | None,
-    family: str,
-    values: dict[str, Any],
+    change: ItemChange,
     rng: np.random.Generator,
     classes: Sequence[str] = (),
 ) -> Table:
-    """The item list of a condition; without `values` (a baseline) the real list itself.
+    """The item list of a condition; without a change the real list itself.
 
     `pool` holds the images that are added or put in place of real ones: the generator's, or further real ones. The
     classes keep the shares that they have among the real images, up to one image of each. `classes` names them.
     """
-    if not values:
+    if change.kind == "none":
         return real
-    if family == "label_noise":
-        return mislabelled(real, values["share"], rng)
-    if family == "duplicate":
-        return duplicated(real, values["share"], rng)
+    if change.kind == "mislabel":
+        return mislabelled(real, change.share, rng)
+    if change.kind == "duplicate":
+        return duplicated(real, change.share, rng)
     if pool is None:
         raise UserError(
-            f"family {family!r} needs images to draw from, but none were given: pass --synthetic or --extra"
+            f"the change {change.kind!r} needs images to draw from, but none were given: pass --synthetic or --extra"
         )
-    adds = family in ("synthetic_add", "real_add")
-    counts = of_each_class(real, round(values["share"] * len(real)), rng, pool, adds, classes)
+    adds = change.kind == "add"
+    counts = of_each_class(real, round(change.share * len(real)), rng, pool, adds, classes)
     extra = drawn(pool, counts, rng)
     if adds:
         return pd.concat([real, extra], ignore_index=True)

@@ -66,7 +66,7 @@ def _sub_policies(policy: str) -> tuple[Tensor, Tensor, Tensor]:
     return names, probabilities, bins
 
 
-def autoaugment(images: Tensor, draws: Draws, stream: str, *, policy: str = "imagenet") -> Tensor:
+def autoaugment(images: Tensor, draws: Draws, stream: str, *, policy: str) -> Tensor:
     """One of the policy's sub-policies for each image; `policy` is `imagenet`, `cifar10` or `svhn`."""
     height, width = images.shape[-2:]
     names, probabilities, bins = (part.to(images.device) for part in _sub_policies(policy))
@@ -81,7 +81,7 @@ def autoaugment(images: Tensor, draws: Draws, stream: str, *, policy: str = "ima
     return images
 
 
-def randaugment(images: Tensor, draws: Draws, stream: str, *, operations: int = 2, magnitude: int = 9) -> Tensor:
+def randaugment(images: Tensor, draws: Draws, stream: str, *, operations: int, magnitude: int) -> Tensor:
     """`operations` random operations one after the other at the magnitude bin `magnitude` of 31."""
     height, width = images.shape[-2:]
     allowed = _indices([name for name in NAMES if name != "Invert"], images.device)
@@ -103,7 +103,7 @@ def trivialaugment(images: Tensor, draws: Draws, stream: str) -> Tensor:
     return apply(images, chosen, _signed(chosen, table[chosen, _below(u[:, 1], 31)], u[:, 2]))
 
 
-def augmix(images: Tensor, draws: Draws, stream: str, *, severity: int = 3, width: int = 3) -> Tensor:
+def augmix(images: Tensor, draws: Draws, stream: str, *, severity: int, width: int) -> Tensor:
     """Mixture of `width` chains of 1 to 3 operations with the image itself; magnitudes in the first `severity` of 10.
 
     Weights of the chains are Dirichlet(1, ..., 1), that of the mixture is Beta(1, 1).

@@ -75,7 +75,7 @@ def erasing(images: Tensor, draws: Draws, stream: str, *, probability: float, ar
     return images.masked_fill(hole[:, None], 0.0)
 
 
-def flip(images: Tensor, draws: Draws, stream: str, *, horizontal: float = 0.0, vertical: float = 0.0) -> Tensor:
+def flip(images: Tensor, draws: Draws, stream: str, *, horizontal: float, vertical: float) -> Tensor:
     """Mirrored left to right, and top to bottom, with these probabilities."""
     u = draws.uniform(stream, 2)
     for column, probability, axis in ((0, horizontal, 3), (1, vertical, 2)):

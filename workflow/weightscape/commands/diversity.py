@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightscape.diversity.own_images import Embed
+    from weightscape.diversity.settings import DiversitySettings
 
 HELP = "how diverse a set of images or embeddings is, alone or against real ones"
 FEWEST = 4
@@ -56,11 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure and write the record."""
     import dataclasses
 
-    from weightscape.diversity.measure import DiversitySettings, measure
+    from weightscape.diversity.measure import Comparisons, measure
     from weightscape.formats import json_yaml, writing
     from weightscape.seeds import generator
 
-    settings = DiversitySettings.from_mapping({} if arguments.rows is None else {"common_rows": arguments.rows})
+    settings = _settings(arguments.rows)
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
     for path in filter(None, paths.values()):
         if not path.is_file():
@@ -79,16 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
         )
     rng = generator("weightscape diversity", arguments.seed)
     noise = _noise(rng, min(settings.common_rows, len(features)), arguments, embed) if kind == "images" else None
-    record = measure(
-        features,
-        labels,
-        reference=sets["against"][1] if "against" in sets else None,
-        baseline=sets["baseline"][1] if "baseline" in sets else None,
-        settings=settings,
-        rng=rng,
-        appended_from=arguments.appended_from,
-        noise=noise,
-    )
+    against, baseline = (sets[name][1] if name in sets else None for name in ("against", "baseline"))
+    others = Comparisons(against, baseline, noise)
+    record = measure(features, labels, others, settings, rng, arguments.appended_from)
     inputs = {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets}
     made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
     space = "embeddings" if embed else _SPACES[kind]
@@ -98,6 +92,22 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
     print(_line(record, arguments.out))
     return 0
+
+
+def _settings(rows: int | None) -> "DiversitySettings":
+    """The settings of config.yaml, with another common number of rows if one is given."""
+    import dataclasses
+
+    from weightscape.diversity.settings import DiversitySettings
+    from weightscape.formats.json_yaml import read_yaml
+    from weightscape.formats.typed import from_json
+    from weightscape.project import DEFAULT_CONFIG
+
+    if rows is not None and rows < 2:
+        raise UserError(f"--rows = {rows}, but common_rows must be a whole number of at least 2: raise it")
+    block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
+    settings = from_json(DiversitySettings, block, "diversity")
+    return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
 
 
 def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace, embed: "Embed | None") -> "np.ndarray":

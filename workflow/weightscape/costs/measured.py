@@ -78,8 +78,8 @@ def _shown(record: Record) -> int:
 
 
 def _network(record: Record) -> stages.Network:
-    settings = record["settings"]
-    return stages.network_of(settings["model"], settings["input"]["size"], record["facts"]["classes"])
+    network = record["settings"]["network"]
+    return stages.network_of(network["model"], network["input"]["size"], record["facts"]["classes"])
 
 
 def _sampled(root: Path) -> Iterator[Measured]:

@@ -6,6 +6,7 @@ Every part draws from a random stream of its own, so that asking for one part mo
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,29 +35,37 @@ STREAMS: tuple[str, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Comparisons:
+    """Rows that a set is compared with; without one of them its part of the record is None.
+
+    reference      real held-out rows: adds what the set covers of them and how far it lies from them
+    baseline       the plain real training set, whose row i pairs with row i of the set: adds the weighted Vendi score
+    noise          pure noise as the network sees it: adds its Vendi scores
+    """
+
+    reference: Rows | None = None
+    baseline: Rows | None = None
+    noise: Rows | None = None
+
+
 def measure(
     features: Rows,
     labels: Indices | None,
-    *,
-    reference: Rows | None = None,
-    baseline: Rows | None = None,
+    others: Comparisons,
     settings: DiversitySettings,
     rng: np.random.Generator,
     appended_from: int | None = None,
-    noise: Rows | None = None,
 ) -> dict[str, Any]:
     """How diverse rows are: one per training image, what the network sees of it (pixels or an embedding).
 
     labels         class of each row, or None for no scores by class
-    reference      real held-out rows: adds what the set covers of them and how far it lies from them
-    baseline       the plain real training set, whose row i pairs with row i of features: adds the weighted
-                   Vendi score
-    appended_from  first row that an `add` family appended; only these enter rho, paired with baseline from
+    appended_from  first row that was appended to the baseline's; only these enter rho, paired with the baseline from
                    row 0. Without appended rows the whole set is paired
-    noise          pure noise as the network sees it: adds its Vendi scores, for comparison
 
-    A part that is not asked for, and a value that is not defined, is None.
+    A value that is not defined is None.
     """
+    reference, baseline, noise = others.reference, others.baseline, others.noise
     _check(features, labels, {"reference": reference, "baseline": baseline, "noise": noise}, appended_from)
     streams = dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
     scorer = vendi.Scorer(features, settings.orders)

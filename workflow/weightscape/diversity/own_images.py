@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from weightscape.errors import UserError
+from weightscape.networks.settings import InputSettings, NetworkSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,11 +21,10 @@ def embedder(model: str, weights: str) -> "Embed":
     from weightscape.networks import pretrained
 
     cache.set_up()  # before a library of the hub is imported, which reads its place once
-    from weightscape.diversity.spaces import embedding
+    from weightscape.diversity.spaces import BATCH, embedding
     from weightscape.networks.building import as_unit, network
 
-    settings = _input(network(model, 0))
-    embed = embedding(model, settings, pretrained.pretrained(model, weights))
+    embed = embedding(NetworkSettings(model, _form(network(model, 0))), pretrained.pretrained(model, weights))
 
     def rows(images: "np.ndarray") -> "np.ndarray":
         import numpy as np
@@ -38,10 +38,7 @@ def embedder(model: str, weights: str) -> "Embed":
     return rows
 
 
-BATCH = 250
-
-
-def _input(net: Any) -> dict[str, Any]:
-    """What the network was made for, in the config's words."""
+def _form(net: Any) -> InputSettings:
+    """The images that the network was made for."""
     config = net.default_cfg
-    return {"size": config["input_size"][-1], "mean": list(config["mean"]), "std": list(config["std"])}
+    return InputSettings(config["input_size"][-1], tuple(config["mean"]), tuple(config["std"]))

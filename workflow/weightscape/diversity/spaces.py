@@ -1,7 +1,6 @@
 """Spaces in which images are compared: their pixels, and the embeddings of a network before training."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from weightscape.networks import building
+from weightscape.networks.settings import NetworkSettings
 
 PIXELS = "pixels"
 CPU = torch.device("cpu")
@@ -18,15 +18,12 @@ LARGEST = 32
 
 
 def spaces_of(
-    backbones: Mapping[str, Mapping[str, Any]],
+    networks: Mapping[str, NetworkSettings],
     weights: Mapping[str, Mapping[str, np.ndarray]],
     device: torch.device = CPU,
 ) -> dict[str, Callable[[Tensor], np.ndarray]]:
     """Functions from images [n, c, h, w] in [0, 1] to float32 rows: `pixels` and each backbone's embedding."""
-    return {PIXELS: pixels} | {
-        name: embedding(settings["model"], settings["input"], weights[name], device)
-        for name, settings in backbones.items()
-    }
+    return {PIXELS: pixels} | {name: embedding(network, weights[name], device) for name, network in networks.items()}
 
 
 def pixels(images: Tensor) -> np.ndarray:
@@ -37,17 +34,17 @@ def pixels(images: Tensor) -> np.ndarray:
 
 
 def embedding(
-    model: str, input_settings: Mapping[str, Any], weights: Mapping[str, np.ndarray], device: torch.device = CPU
+    network: NetworkSettings, weights: Mapping[str, np.ndarray], device: torch.device = CPU
 ) -> Callable[[Tensor], np.ndarray]:
     """The network without its head, in evaluation mode, as a function of images."""
-    net = building.network(model, 0)
+    net = building.network(network.model, 0)
     names = set(net.state_dict())
     building.load_weights(net, {name: tensor for name, tensor in weights.items() if name in names})
     building.prepared(net, device).eval()
 
     def embed(images: Tensor) -> np.ndarray:
         with torch.inference_mode():
-            parts = [net(building.as_input(part.to(device), input_settings)) for part in images.split(BATCH)]
+            parts = [net(building.as_input(part.to(device), network.input)) for part in images.split(BATCH)]
         return torch.cat(parts).float().cpu().numpy()
 
     return embed

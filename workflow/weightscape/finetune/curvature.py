@@ -14,7 +14,6 @@ sample independent of the layers' scales.
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tensors import read_tensors
+from weightscape.networks import building
 from weightscape.provenance.records import read_record
 from weightscape.seeds import seed as named_seed
 
@@ -52,20 +53,19 @@ class Curvature:
         return asdict(self)
 
 
-def curvature(
-    model: nn.Module, inputs: Tensor, labels: Tensor, *, probes: int, iterations: int, batch_size: int, seed: int
-) -> Curvature:
+def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measure, seed: int) -> Curvature:
     """Measure the curvature at the model's weights, in evaluation mode.
 
-    `inputs` [n, c, h, w] as the network sees them, `labels` [n]; memory grows with `batch_size`, which changes no
+    `inputs` [n, c, h, w] as the network sees them, `labels` [n]; memory grows with the batch size, which changes no
     result but its rounding. The same seed draws the same directions for every network of this shape.
     """
     model.eval()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    product, loss = hessian_products(model, parameters, inputs, labels, batch_size)
-    largest, error = largest_eigenvalue(product, parameters, iterations, seed)
-    trace, trace_error = _mean(traces(product, parameters, [1.0] * len(parameters), probes, seed))
-    weighted, weighted_error = _mean(traces(product, parameters, [_scale(p) for p in parameters], probes, seed))
+    product, loss = hessian_products(model, parameters, inputs, labels, settings.batch_size)
+    largest, error = largest_eigenvalue(product, parameters, settings.iterations, seed)
+    trace, trace_error = _mean(traces(product, parameters, [1.0] * len(parameters), settings.probes, seed))
+    scales = [_scale(parameter) for parameter in parameters]
+    weighted, weighted_error = _mean(traces(product, parameters, scales, settings.probes, seed))
     return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss)
 
 
@@ -154,36 +154,23 @@ def _mean(samples: np.ndarray) -> tuple[float, float]:
     return float(samples.mean()), error
 
 
-def fixed_batch(shards: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def fixed_batch(paths: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """`count` images of the training set (all, if it has fewer) and their labels, drawn by `seed`."""
-    parts = [map_shard(path) for path in shards]
-    sizes = np.array([len(part.labels) for part in parts])
+    shards = [map_shard(path) for path in paths]
+    sizes = np.array([len(shard.labels) for shard in shards])
     rows = np.sort(np.random.default_rng(seed).permutation(sizes.sum())[:count])
-    part_of = np.searchsorted(np.cumsum(sizes), rows, side="right")
-    row_of = rows - (np.cumsum(sizes) - sizes)[part_of]
-    images = np.stack([parts[part].images[row] for part, row in zip(part_of, row_of, strict=True)])
-    return images, np.array([parts[part].labels[row] for part, row in zip(part_of, row_of, strict=True)])
+    shard_of = np.searchsorted(np.cumsum(sizes), rows, side="right")
+    row_of = rows - (np.cumsum(sizes) - sizes)[shard_of]
+    images = np.stack([shards[shard].images[row] for shard, row in zip(shard_of, row_of, strict=True)])
+    return images, np.array([shards[shard].labels[row] for shard, row in zip(shard_of, row_of, strict=True)])
 
 
-def measured(run: Path, shards: list[Path], settings: dict[str, Any], device: Any) -> dict[str, float]:
+def measured(run: Path, shards: list[Path], settings: CurvatureSettings, device: torch.device) -> Curvature:
     """The curvature at one run's weights."""
-    import torch
-
-    from weightscape.finetune.curvature import curvature
-    from weightscape.networks import building
-
-    options = settings["curvature"]
-    images, labels = fixed_batch(shards, options["images"], settings["seed"])
-    classes = read_record(run / "manifest.json")["facts"]["classes"]
-    model = building.network(settings["model"], classes)
+    images, labels = fixed_batch(shards, settings.curvature.images, settings.seed)
+    model = building.network(settings.network.model, read_record(run / "manifest.json")["facts"]["classes"])
     building.load_weights(model, read_tensors(run / "after.safetensors"))
     model = building.prepared(model, device)
-    inputs = building.as_input(building.as_unit(torch.from_numpy(images).to(device)), settings["input"])
-    found = curvature(
-        model,
-        inputs,
-        torch.from_numpy(labels).long().to(device),
-        **{name: options[name] for name in ("probes", "iterations", "batch_size")},
-        seed=settings["seed"],
-    )
-    return found.as_dict()
+    inputs = building.as_input(building.as_unit(torch.from_numpy(images).to(device)), settings.network.input)
+    classes = torch.from_numpy(labels).long().to(device)
+    return curvature(model, inputs, classes, settings.curvature, settings.seed)

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from weightscape.finetune.seen import DecaySeen
+from weightscape.finetune.settings import WeightDecay
 from weightscape.networks.building import head_name
 
 
@@ -27,54 +29,49 @@ def replayed(optimizer: torch.optim.Optimizer, coupled: Mapping[Tensor, float]) 
     return copies
 
 
-DECAYS = ("decay_seen", "decay_least", "decay_most", "decay_elsewhere", "decay_error", "decay_rate")
 ROUNDING = 1e-7
 """Of float32, on a tensor's relative change."""
 
 
-def asked_to_decay(model: nn.Module, decay: Mapping[str, Any]) -> list[bool]:
+def asked_to_decay(model: nn.Module, decay: WeightDecay) -> list[bool]:
     """Of each parameter, whether the condition wants it to shrink; the optimiser's own groups are not asked."""
     prefix = f"{head_name(model)}." if hasattr(model, "default_cfg") else None
     wanted = []
     for name, parameter in model.named_parameters():
         in_head = prefix is not None and name.startswith(prefix)
         small = parameter.ndim == 1  # biases and normalisation
-        wanted.append(decay["decay"] > 0 and (not small or decay["norms"]) and (not in_head or decay["head"]))
+        wanted.append(decay.decay > 0 and (not small or decay.norms) and (not in_head or decay.head))
     return wanted
 
 
 def decay_of_step(
     before: list[Tensor], after: list[Tensor], replayed: list[Tensor], wanted: list[Tensor], asked: list[bool]
-) -> dict[str, float]:
-    """How far the decay of one step moved each tensor, as a share of its norm.
+) -> DecaySeen:
+    """Measures how far the decay of one step moved each tensor, as a share of its norm.
 
-    `replayed` is the step without decay, `wanted` with the coupled decay that was asked for. `decay_seen` is over all
-    tensors that should shrink, `decay_least` and `decay_most` the extremes among them, `decay_elsewhere` the largest of
-    the others; `decay_error` the largest distance from `wanted`, as a share of what decay does to the tensor there.
+    `replayed` is the step without decay, `wanted` with the coupled decay that was asked for; the error is taken as a
+    share of what decay does to the tensor there.
     """
-    errors = [_norm(one - other) for one, other in zip(after, wanted, strict=True)]
-    effects = [_norm(one - other) for one, other in zip(wanted, replayed, strict=True)]
-    moved = [_norm(one - other) for one, other in zip(after, replayed, strict=True)]
-    sizes = [_norm(one) for one in before]
-    shares = [part / size if size else float(part > 0) for part, size in zip(moved, sizes, strict=True)]
-    own = [share for share, size, wanted in zip(shares, sizes, asked, strict=True) if wanted and size]
-    others = [share for share, wanted in zip(shares, asked, strict=True) if not wanted]
-    whole = [(part**2, size**2) for part, size, wanted in zip(moved, sizes, asked, strict=True) if wanted]
-    total = sum(size for _, size in whole)
-    return {
-        "decay_seen": (sum(part for part, _ in whole) / total) ** 0.5 if total else 0.0,
-        "decay_least": min(own, default=0.0),
-        "decay_most": max(own, default=0.0),
-        "decay_elsewhere": max(others, default=0.0),
-        "decay_error": max(
-            (
-                e / max(effect, 10 * ROUNDING * size)
-                for e, effect, size in zip(errors, effects, sizes, strict=True)
-                if e
-            ),
-            default=0.0,
-        ),
-    }
+    misses = [_norm(left - right) for left, right in zip(after, wanted, strict=True)]
+    effects = [_norm(left - right) for left, right in zip(wanted, replayed, strict=True)]
+    moves = [_norm(left - right) for left, right in zip(after, replayed, strict=True)]
+    sizes = [_norm(tensor) for tensor in before]
+    shares = [move / size if size else float(move > 0) for move, size in zip(moves, sizes, strict=True)]
+    shrinking = [share for share, size, decays in zip(shares, sizes, asked, strict=True) if decays and size]
+    squares = [(move**2, size**2) for move, size, decays in zip(moves, sizes, asked, strict=True) if decays]
+    total = sum(size for _, size in squares)
+    errors = [
+        miss / max(effect, 10 * ROUNDING * size)
+        for miss, effect, size in zip(misses, effects, sizes, strict=True)
+        if miss
+    ]
+    return DecaySeen(
+        seen=(sum(move for move, _ in squares) / total) ** 0.5 if total else 0.0,
+        least=min(shrinking, default=0.0),
+        most=max(shrinking, default=0.0),
+        elsewhere=max((share for share, decays in zip(shares, asked, strict=True) if not decays), default=0.0),
+        error=max(errors, default=0.0),
+    )
 
 
 def _norm(tensor: Tensor) -> float:

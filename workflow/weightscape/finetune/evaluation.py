@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
+from weightscape.networks.settings import InputSettings
+
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap."""
 BLOCK = 100
@@ -103,7 +105,7 @@ def predict(forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, bat
     return np.concatenate([forward(images[start : start + batch]) for start in range(0, len(images), batch)])
 
 
-def forward_of(model: Any, input_settings: Mapping[str, Any], device: Any) -> Callable[[np.ndarray], np.ndarray]:
+def forward_of(model: Any, form: InputSettings, device: Any) -> Callable[[np.ndarray], np.ndarray]:
     """The network as a function from uint8 images to logits, in evaluation mode."""
     import torch
 
@@ -113,7 +115,7 @@ def forward_of(model: Any, input_settings: Mapping[str, Any], device: Any) -> Ca
 
     def forward(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            x = as_input(as_unit(torch.from_numpy(images).to(device)), input_settings)
+            x = as_input(as_unit(torch.from_numpy(images).to(device)), form)
             return model(x).float().cpu().numpy()
 
     return forward

@@ -5,8 +5,8 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from weightscape.assemble.loaded import Items
 from weightscape.augmentations.draws import Draws
+from weightscape.augmentations.operations import Operation
 from weightscape.augmentations.policy import augmented
 from weightscape.errors import Stopped, UserError
 from weightscape.finetune.batches import batches
-from weightscape.finetune.checkpoint import Checkpoint
+from weightscape.finetune.checkpoint import Checkpoint, History, State
 from weightscape.finetune.decay import asked_to_decay, decay_of_step, replayed
-from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser
+from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser, precision_on
+from weightscape.finetune.seen import Seen
+from weightscape.finetune.settings import FinetuneSettings, WeightDecay
 from weightscape.finetune.witness import Witness
 from weightscape.networks.building import as_input, as_unit
 from weightscape.progress import Progress
@@ -29,75 +32,86 @@ from weightscape.seeds import seed
 def train(
     model: nn.Module,
     items: Items,
-    settings: Mapping[str, Any],
-    action: Mapping[str, Any],
-    input_settings: Mapping[str, Any],
-    run_seed: int,
+    settings: FinetuneSettings,
     checkpoint: Checkpoint | None = None,
     stopped: Callable[[], bool] = lambda: False,
-) -> tuple[list[dict[str, float]], dict[str, float]]:
-    """Train the network in place; returns the history (one row per block of steps) and what the witness saw."""
-    steps = settings["steps"]
-    optimizer = optimiser(model, settings, action["weight_decay"])
-    witness = Witness(model, input_settings, int(items.sources.max()) + 1, items.real)
-    scaler = torch.amp.GradScaler(items.device.type, enabled=settings["precision"] == "float16")
-    history: list[dict[str, float]] = []
+) -> tuple[History, Seen]:
+    """Train the network in place; returns the history and what the witness saw."""
+    loop, action, form = settings.training, settings.action, settings.network.input
+    precision = precision_on(items.device, settings.precision)
+    witness = Witness(model, form, int(items.sources.max()) + 1, items.real)
+    scaler = torch.amp.GradScaler(items.device.type, enabled=precision == "float16")
+    state = State(model, optimiser(model, loop, action.weight_decay), scaler, witness, history := [])
     sums = torch.zeros(3, device=items.device)
-    first = checkpoint.resume(model, optimizer, scaler, witness, history) if checkpoint else 0
-    if settings["compile"]:
+    first = checkpoint.resume(state) if checkpoint else 0
+    if settings.compile:
         torch.use_deterministic_algorithms(True, warn_only=True)  # tells the compiler too
         model.compile()
-    decay_looks = {steps * quarter // 4 for quarter in (1, 2, 3)}
-    progress = Progress("finetune", steps)
+    decay_looks = {loop.steps * quarter // 4 for quarter in (1, 2, 3)}
+    progress = Progress("finetune", loop.steps)
     progress.resume(first)
     model.train()
-    for step, rows, epochs, stored in batches(items, run_seed, range(first, steps), settings["batch_size"]):
-        labels = items.labels[rows]
-        draws = Draws(run_seed, epochs, rows)
-        seen = augmented(as_unit(stored), draws, action["operations"], action["noise"])
-        looks = step % settings["witness_every"] == 0
-        witness.watch(stored if looks else None, items.origins[rows] if looks else None)
-        if looks and len(action["operations"]) > 1:
-            witness.count_operations(seen, without_each(as_unit(stored), draws, action["operations"]))
-        witness.count_items(items.origins[rows], items.sources[rows], labels != items.true_labels[rows])
-        torch.manual_seed(seed("dropout", run_seed, step))
-        rate = learning_rate(step, settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        with arithmetic(items.device, settings["precision"]):
-            logits = model(as_input(seen, input_settings))
+    for step, rows, epochs, stored in batches(items, settings.seed, range(first, loop.steps), loop.batch_size):
+        draws, labels = Draws(settings.seed, epochs, rows), items.labels[rows]
+        seen = augmented(as_unit(stored), draws, action.operations, action.noise)
+        looks = step % loop.witness_every == 0
+        _watch(witness, items, rows, stored if looks else None)
+        if looks and len(action.operations) > 1:
+            witness.count_operations(seen, without_each(as_unit(stored), draws, action.operations))
+        torch.manual_seed(seed("dropout", settings.seed, step))
+        with arithmetic(items.device, precision):
+            logits = model(as_input(seen, form))
             loss = F.cross_entropy(logits, labels)
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        scaler.unscale_(optimizer)
-        norm = nn.utils.get_total_norm([p.grad for p in model.parameters() if p.grad is not None])
-        if step in decay_looks and math.isfinite(norm):
-            step_seen(model, optimizer, witness, action["weight_decay"], rate)
-        else:
-            scaler.step(optimizer)
-        scale = scaler.get_scale()
-        scaler.update()
-        if scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
-            witness.count(skipped_updates=1)
-        if step == steps - 1:
+        rate = learning_rate(step, loop)
+        norm = _update(state, loss, rate, action.weight_decay if step in decay_looks else None)
+        if step == loop.steps - 1:
             witness.look_at_evaluation(model, stored)
         sums += torch.stack([loss.detach(), (logits.detach().argmax(1) == labels).float().mean(), norm])
-        if (step + 1) % settings["history_every"] == 0 or step + 1 == steps:
+        if (step + 1) % loop.history_every == 0 or step + 1 == loop.steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
             stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
-            if checkpoint and (stop or (step + 1) % settings["checkpoint_every"] == 0):
+            if checkpoint and (stop or (step + 1) % loop.checkpoint_every == 0):
                 check_finite(model, step + 1)  # what is kept must be worth resuming
-                checkpoint.save(step + 1, model, optimizer, scaler, witness, history)
+                checkpoint.save(step + 1, state)
             if stop:
                 raise Stopped
         progress.advance()
-    check_finite(model, steps)
+    check_finite(model, loop.steps)
     return history, witness.report()
 
 
+def _watch(witness: Witness, items: Items, rows: Tensor, stored: Tensor | None) -> None:
+    """Counts a step's items; the witness compares what enters the network with the stored images, or looks away."""
+    witness.watch(stored, None if stored is None else items.origins[rows])
+    changed = items.labels[rows] != items.true_labels[rows]
+    witness.count_items(items.origins[rows], items.sources[rows], changed)
+
+
+def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) -> Tensor:
+    """Updates the weights by one step down the loss and returns the norm of the gradient.
+
+    With `decay`, the witness measures what it does to the weights in this step.
+    """
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    state.optimizer.zero_grad(set_to_none=True)
+    state.scaler.scale(loss).backward()
+    state.scaler.unscale_(state.optimizer)
+    norm = nn.utils.get_total_norm([p.grad for p in state.model.parameters() if p.grad is not None])
+    if decay and math.isfinite(norm):
+        step_seen(state.model, state.optimizer, state.witness, decay, rate)
+    else:
+        state.scaler.step(state.optimizer)
+    scale = state.scaler.get_scale()
+    state.scaler.update()
+    if state.scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
+        state.witness.count(skipped_updates=1)
+    return norm
+
+
 def step_seen(
-    model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, decay: Mapping[str, Any], rate: float
+    model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, decay: WeightDecay, rate: float
 ) -> None:
     """One optimiser step at a learning rate, whose decay the witness measures against replays of the step.
 
@@ -109,12 +123,12 @@ def step_seen(
     before = [parameter.detach().clone() for parameter in parameters]
     plain = replayed(optimizer, {})
     both = zip(parameters, asked, strict=True)
-    wanted = replayed(optimizer, {p: decay["decay"] for p, yes in both if yes}) if decay["coupled"] else {}
+    wanted = replayed(optimizer, {p: decay.decay for p, yes in both if yes}) if decay.coupled else {}
     optimizer.step()
     after = [parameter.detach() for parameter in parameters]
     without = [plain[parameter] for parameter in parameters]
     coupled = [wanted[parameter] for parameter in parameters] if wanted else after
-    witness.count(decay_looks=1, decay_rate=rate, **decay_of_step(before, after, without, coupled, asked))
+    witness.count_decay(replace(decay_of_step(before, after, without, coupled, asked), rate=rate))
 
 
 def check_finite(model: nn.Module, steps: int) -> None:
@@ -125,17 +139,17 @@ def check_finite(model: nn.Module, steps: int) -> None:
         )
 
 
-def without_each(images: Tensor, draws: Draws, operations: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+def without_each(images: Tensor, draws: Draws, operations: Sequence[Operation]) -> dict[str, Tensor]:
     """The same images without each of the operations, by the operation's place and name."""
     return {
-        f"{left_out}/{operation['name']}": augmented(
+        f"{left_out}/{operation.name}": augmented(
             images, draws, [None if place == left_out else other for place, other in enumerate(operations)]
         )
         for left_out, operation in enumerate(operations)
     }
 
 
-def _block(step: int, history: list[dict[str, float]], sums: Tensor, rate: float) -> dict[str, float]:
+def _block(step: int, history: History, sums: Tensor, rate: float) -> dict[str, float]:
     """Means over the steps since the last block; stops on a loss that is not finite."""
     before = int(history[-1]["step"]) if history else 0
     loss, accuracy, norm = (sums / (step + 1 - before)).tolist()

@@ -1,34 +1,37 @@
-"""What reaches a network in training, measured on the tensors that are trained on.
+"""Measures what reaches a network in training, on the tensors that are trained on.
 
 A `Witness` hooks the network: what enters it is compared with the stored images, what each dropout lets through with
 what entered it, in training and in evaluation mode. The augmenter and the config do not report on themselves.
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from weightscape.finetune.decay import DECAYS
+from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.formats.shards import picture
 from weightscape.networks.building import as_input, as_unit, head_name
 from weightscape.networks.dropout_places import DROPOUTS
+from weightscape.networks.settings import InputSettings
 
 CHANGED = 1e-4
 """Least mean absolute change of an input (in normalised units) that counts as a changed image."""
 
 
+DECAYS = tuple(field.name for field in fields(DecaySeen))
+
+
 class Witness:
     """Counts, during training steps, what reaches the network; `watch` before each step names the stored images."""
 
-    def __init__(
-        self, model: nn.Module, input_settings: Mapping[str, Any], sources: int, real: frozenset[int] = frozenset()
-    ) -> None:
+    def __init__(self, model: nn.Module, form: InputSettings, sources: int, real: frozenset[int] = frozenset()) -> None:
         """`sources` is the number of different images that the item list refers to; `real` are the digests of the real
         training images, where some of the list are none.
         """
-        self.input_settings = input_settings
+        self.form = form
         self.stored: Tensor | None = None
         first = next(model.parameters())
         self.device = first.device
@@ -69,10 +72,17 @@ class Witness:
     def count_operations(self, seen: Tensor, without: Mapping[str, Tensor]) -> None:
         """Compare augmented images [n, c, h, w] with the same images without each of the policy's operations."""
         for name, other in without.items():
-            change = (
-                (as_input(seen, self.input_settings) - as_input(other, self.input_settings)).abs().mean(dim=(1, 2, 3))
-            )
+            change = (as_input(seen, self.form) - as_input(other, self.form)).abs().mean(dim=(1, 2, 3))
             self.count(**{f"operation {name}": (change > CHANGED).sum(), f"operation {name} of": len(change)})
+
+    @property
+    def operations(self) -> list[str]:
+        """The operations that were looked at one by one."""
+        return [name.removeprefix("operation ").removesuffix(" of") for name in self.counts if name.endswith(" of")]
+
+    def count_decay(self, seen: DecaySeen) -> None:
+        """Add what one step showed of the weight decay."""
+        self.count(decay_looks=1, **{f"decay_{name}": getattr(seen, name) for name in DECAYS})
 
     def count(self, **amounts: Tensor | float) -> None:
         """Add to the counts, without waiting for the device."""
@@ -99,7 +109,7 @@ class Witness:
         self.evaluating = True
         self.watch(stored)
         with torch.inference_mode():
-            model(as_input(as_unit(stored), self.input_settings))
+            model(as_input(as_unit(stored), self.form))
         self.watch(None)
         self.evaluating = False
         self.count(evaluations=1)
@@ -109,15 +119,15 @@ class Witness:
         if self.stored is None or self.evaluating:
             return
         with torch.no_grad():
-            plain = as_input(as_unit(self.stored), self.input_settings)
-            each = (inputs[0] - plain).abs().mean(dim=(2, 3))
-            spread = torch.tensor(self.input_settings["std"], device=each.device)
-            change = each.mean(1)
+            plain = as_input(as_unit(self.stored), self.form)
+            by_channel = (inputs[0] - plain).abs().mean(dim=(2, 3))
+            spread = torch.tensor(self.form.std, device=by_channel.device)
+            change = by_channel.mean(1)
         self.count(
             images=len(change),
             changed_images=(change > CHANGED).sum(),
             change=change.sum(),
-            pixel_change=(each * spread).mean(1).sum(),
+            pixel_change=(by_channel * spread).mean(1).sum(),
         )
 
     def _count_dropped(self, place: str, alive: Tensor, passed: Tensor, module: str = "") -> None:
@@ -125,7 +135,7 @@ class Witness:
         entered, dropped = alive.sum(), (alive & ~passed).sum()
         self.count(**{f"{mode}_alive": entered, f"{mode}_dropped": dropped})
         if module and not self.evaluating:
-            self.count(**{f"module {module} alive": entered, f"module {module} dropped": dropped})
+            self.count(**{f"module {module}_alive": entered, f"module {module}_dropped": dropped})
 
     def _see_dropout(self, place: str, name: str) -> Any:
         def see(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -160,54 +170,41 @@ class Witness:
         self.drawn = state["drawn"]
         self.pictures = {name: set(numbers) for name, numbers in state["pictures"].items()}
 
-    def report(self) -> dict[str, Any]:
-        """Shares over all watched steps, the number of updates, and how much a step of decay moved the weights.
-
-        `dropout_modules` has, for each module that should drop, its `rate`, and of what entered it the number
-        (`entered`) and the share that it dropped (`dropped`); `operations` the share of the images that each operation
-        of a policy of several changed.
-        """
-        seen = {name: value.item() for name, value in self.counts.items()}
+    def report(self) -> Seen:
+        """What was seen over all watched steps."""
+        counts = {name: value.item() for name, value in self.counts.items()}
 
         def share(part: str, whole: str) -> float:
-            return seen.get(part, 0.0) / seen[whole] if seen.get(whole) else 0.0
+            return counts.get(part, 0.0) / counts[whole] if counts.get(whole) else 0.0
 
-        rates = {}
-        for place in DROPOUTS:
-            rates[f"{place}_entered"] = seen.get(f"{place}_alive", 0.0)
-            rates[f"{place}_drop_rate"] = share(f"{place}_dropped", f"{place}_alive")
-            evaluation = f"{place}_evaluation"
-            rates[f"{place}_drop_rate_evaluation"] = share(f"{evaluation}_dropped", f"{evaluation}_alive")
-        return {
-            "updates": seen.get("updates", 0.0),
-            "skipped_updates": seen.get("skipped_updates", 0.0),
-            "items_drawn": seen.get("items", 0.0),
-            "evaluations": seen.get("evaluations", 0.0),
-            "unique_images": int(self.drawn.sum()),
-            "images_watched": seen.get("images", 0.0),
-            "changed_images": share("changed_images", "images"),
-            "mean_input_change": share("change", "images"),
-            "mean_pixel_change": share("pixel_change", "images"),
-            "changed_labels": share("changed_labels", "items"),
-            "synthetic_share": share("synthetic", "items"),
-            "extra_share": share("extra", "items"),
-            "copied_images": self._copied(),
-            **rates,
-            **{name: share(name, "decay_looks") for name in DECAYS},
-            "dropout_modules": {
-                name: {
-                    "rate": rate,
-                    "entered": seen.get(f"module {name} alive", 0.0),
-                    "dropped": share(f"module {name} dropped", f"module {name} alive"),
-                }
+        def dropped(name: str) -> float:
+            return share(f"{name}_dropped", f"{name}_alive")
+
+        return Seen(
+            updates=counts.get("updates", 0.0),
+            skipped_updates=counts.get("skipped_updates", 0.0),
+            items_drawn=counts.get("items", 0.0),
+            evaluations=counts.get("evaluations", 0.0),
+            unique_images=int(self.drawn.sum()),
+            images_watched=counts.get("images", 0.0),
+            changed_images=share("changed_images", "images"),
+            mean_input_change=share("change", "images"),
+            mean_pixel_change=share("pixel_change", "images"),
+            changed_labels=share("changed_labels", "items"),
+            synthetic_share=share("synthetic", "items"),
+            extra_share=share("extra", "items"),
+            copied_images=self._copied(),
+            places={
+                place: PlaceSeen(counts.get(f"{place}_alive", 0.0), dropped(place), dropped(f"{place}_evaluation"))
+                for place in DROPOUTS
+            },
+            decay=DecaySeen(**{name: share(f"decay_{name}", "decay_looks") for name in DECAYS}),
+            dropout_modules={
+                name: ModuleSeen(rate, counts.get(f"module {name}_alive", 0.0), dropped(f"module {name}"))
                 for name, rate in self.modules.items()
             },
-            "operations": {
-                name.removeprefix("operation "): share(name, f"{name} of")
-                for name in seen
-                if name.startswith("operation ") and not name.endswith(" of")
-            },
-        }
+            operations={name: share(f"operation {name}", f"operation {name} of") for name in self.operations},
+        )
 
     def _copied(self) -> float:
         """The share of the synthetic and further images, as they were trained on, that are real training images."""

@@ -1,12 +1,14 @@
 """Turns frozen dataclasses into JSON values and back, strictly: no key may be missing, none may be unknown.
 
 A union of dataclasses is told apart by the field `kind`, a `Literal` in each of them. Fields may be dataclasses, tuples
-of one type (`tuple[T, ...]`), mappings from text, scalars, `Literal`s, unions with None, and `Any`.
+of one type (`tuple[T, ...]`), mappings from text, scalars, `Literal`s, unions with None, and `Any`. JSON has no
+infinite number: it is the text "inf".
 """
 
 import contextlib
 import dataclasses
 import functools
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -23,6 +25,8 @@ def to_json(value: Any) -> Any:
         return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): to_json(inner) for key, inner in value.items()}
+    if isinstance(value, float) and math.isinf(value):
+        return str(value)
     return [to_json(inner) for inner in value] if isinstance(value, tuple | list) else value
 
 
@@ -86,7 +90,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
 
 
 def _scalar(kind: Any, value: Any, name: str) -> Any:
-    if kind is float and type(value) is int:
+    if kind is float and (type(value) is int or value in ("inf", "-inf")):
         return float(value)
     if type(value) is kind:
         return value

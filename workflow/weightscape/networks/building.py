@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from weightscape.errors import UserError
 from weightscape.networks.architectures import built
 from weightscape.networks.fast_convolutions import for_small_maps
+from weightscape.networks.settings import InputSettings
 
 PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
 """Where timm's networks can drop, by timm's own argument: before the head, whole residual branches (stochastic depth),
@@ -116,13 +117,13 @@ def prepared(model: nn.Module, device: torch.device, batch_norm_momentum: float 
     return model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def as_input(images: Tensor, settings: Mapping[str, Any]) -> Tensor:
+def as_input(images: Tensor, form: InputSettings) -> Tensor:
     """What the network sees of images [n, c, h, w] in [0, 1]: its size, three channels, normalised."""
-    side = settings["size"]
+    side = form.size
     if images.shape[-2:] != (side, side):
         images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
-    mean = torch.tensor(settings["mean"], device=images.device).view(1, -1, 1, 1)
-    spread = torch.tensor(settings["std"], device=images.device).view(1, -1, 1, 1)
+    mean = torch.tensor(form.mean, device=images.device).view(1, -1, 1, 1)
+    spread = torch.tensor(form.std, device=images.device).view(1, -1, 1, 1)
     images = images.expand(-1, mean.shape[1], -1, -1)
     return ((images - mean) / spread).contiguous(memory_format=torch.channels_last)
 

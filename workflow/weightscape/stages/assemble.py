@@ -1,7 +1,8 @@
 """Stage 3: the list of training items of one condition and seed.
 
     python -m weightscape.stages.assemble --train results/1_data/digits/train/shard-00000.safetensors \
-        --out /tmp/items --settings '{"family": "label_noise", "dose": "a", "values": {"share": 0.2}, "seed": 1}'
+        --out /tmp/items \
+        --settings '{"change": {"kind": "mislabel", "share": 0.2, "recipe": null}, "seed": 1}'
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.assemble.items import assemble, real_items, summary, synthetic_items
+from weightscape.assemble.settings import AssembleSettings
 from weightscape.formats.tables import write_table
 from weightscape.provenance.records import read_record, write_record
 from weightscape.stages import _program
@@ -18,23 +20,22 @@ STAGE = "assemble"
 
 def main(argv: list[str] | None = None) -> None:
     """Write items.parquet, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, AssembleSettings)
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
     parser.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: AssembleSettings = arguments.settings
     real = real_items(arguments.train)
     assert real is not None
     extra = real_items(arguments.extra, "extra")
     items = assemble(
         real,
         synthetic_items(arguments.synthetic) if extra is None else extra,
-        settings["family"],
-        settings["values"],
-        np.random.default_rng(settings["seed"]),
+        settings.change,
+        np.random.default_rng(settings.seed),
         read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"],
     )
     path = arguments.out / "items.parquet"

@@ -10,11 +10,12 @@ run whose record still holds is left alone, so that a new seed costs only itself
 """
 
 from pathlib import Path
-from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.finetune.curvature import measured
+from weightscape.finetune.curvature_settings import CurvatureSettings
 from weightscape.formats.json_yaml import write_json
+from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest, sha256
 from weightscape.progress import track
 from weightscape.provenance.records import content_digest, place, read_record, write_record
@@ -23,19 +24,19 @@ from weightscape.stages import _program
 STAGE = "curvature"
 
 
-def holds(folder: Path, inputs: list[Path], settings: dict[str, Any], code: str) -> bool:
+def holds(folder: Path, inputs: list[Path], settings: CurvatureSettings, code: str) -> bool:
     """Whether an earlier measurement of these inputs by these settings and code is there and whole."""
     if not all((folder / name).is_file() for name in ("manifest.json", "measures.json")):
         return False
     record = read_record(folder / "manifest.json")
-    same = (record["settings_digest"], record["code"]) == (digest(settings), code)
-    known = record["inputs"] == {place(path): content_digest(path) for path in inputs}
-    return same and known and record["outputs"] == {"measures.json": sha256(folder / "measures.json")}
+    same = (record["settings_digest"], record["code"]) == (digest(to_json(settings)), code)
+    read = record["inputs"] == {place(path): content_digest(path) for path in inputs}
+    return same and read and record["outputs"] == {"measures.json": sha256(folder / "measures.json")}
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the curvature of every run."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, CurvatureSettings)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
     parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: CurvatureSettings = arguments.settings
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
 
@@ -58,9 +59,9 @@ def main(argv: list[str] | None = None) -> None:
         inputs = [run / "after.safetensors", *shards]
         if holds(folder, inputs, settings, code.digest):
             continue
-        found = measured(run, shards, settings, device)
+        measures = measured(run, shards, settings, device).as_dict()
         code.check()
-        write_json(folder / "measures.json", found)
+        write_json(folder / "measures.json", measures)
         write_record(
             folder,
             stage=STAGE,
@@ -68,10 +69,10 @@ def main(argv: list[str] | None = None) -> None:
             code=code.digest,
             inputs=inputs,
             outputs=[folder / "measures.json"],
-            facts={"images": settings["curvature"]["images"]},
+            facts={"images": settings.curvature.images},
             volatile={"device": str(device), "threads": arguments.threads},
         )
-        print(f"{run}: " + ", ".join(f"{name} {value:.3g}" for name, value in found.items()))
+        print(f"{run}: " + ", ".join(f"{name} {value:.3g}" for name, value in measures.items()))
 
 
 if __name__ == "__main__":

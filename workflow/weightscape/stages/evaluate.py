@@ -11,31 +11,35 @@ is kept, so that a new split or seed costs only itself.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.finetune.evaluation import forward_of, metrics, predict
+from weightscape.finetune.evaluation_settings import EvaluateSettings
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest, sha256
+from weightscape.networks.settings import NetworkSettings
 from weightscape.progress import track
 from weightscape.provenance.records import content_digest, place, read_record, write_record
 from weightscape.stages import _program
 
 STAGE = "evaluate"
+Forward = Callable[[np.ndarray], np.ndarray]
+"""A network as a function from uint8 images to logits."""
 
 
-def kept(folder: Path, run: Path, settings: dict[str, Any], code: str) -> dict[str, str]:
+def kept(folder: Path, run: Path, settings: EvaluateSettings, code: str) -> dict[str, str]:
     """The inputs of an earlier evaluation of the same weights by the same settings and code; else nothing."""
     if not all((folder / name).is_file() for name in ("manifest.json", "metrics.json", "logits.safetensors")):
         return {}
     record = read_record(folder / "manifest.json")
     after = run / "after.safetensors"
     same = (record["settings_digest"], record["code"], record["inputs"].get(place(after))) == (
-        digest(settings),
+        digest(to_json(settings)),
         code,
         content_digest(after),
     )
@@ -47,27 +51,29 @@ def evaluate_run(
     run: Path,
     folder: Path,
     splits: list[Path],
-    settings: dict[str, Any],
+    settings: EvaluateSettings,
     code: _program.Code,
-    device: str,
-    threads: int,
+    load: Callable[[Path], Forward],
 ) -> None:
-    """Evaluate one run on the splits of these manifests and write its files into `folder`."""
+    """Evaluate one run on the splits of these manifests and write its files into `folder`.
+
+    `load` gives the network of a run, and is called only if a split is to be evaluated.
+    """
     inputs = kept(folder, run, settings, code.digest)
     old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if inputs else ({}, {})
     results, logits = {}, {}
-    forward: Callable[[np.ndarray], np.ndarray] | None = None
+    forward: Forward | None = None
     for manifest in splits:
         split = manifest.parent.name
         if split in old[0] and inputs.get(place(manifest)) == content_digest(manifest):
             results[split], logits[split] = old[0][split], old[1][split]
             continue
-        forward = forward or _forward(run, settings, device, threads)
+        forward = forward or load(run)
         content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
-        logits[split] = predict(forward, content.images, settings["evaluate"]["batch_size"]).astype(np.float16)
-        options = settings["evaluate"]
+        asked = settings.evaluate
+        logits[split] = predict(forward, content.images, asked.batch_size).astype(np.float16)
         results[split] = metrics(
-            logits[split], content.labels, options["calibration_bins"], options["bootstrap_draws"], settings["seed"]
+            logits[split], content.labels, asked.calibration_bins, asked.bootstrap_draws, settings.seed
         )
     code.check()
     write_json(folder / "metrics.json", results)
@@ -83,20 +89,19 @@ def evaluate_run(
     print(f"{run}: " + ", ".join(f"{split} {values['accuracy']:.3f}" for split, values in results.items()))
 
 
-def _forward(run: Path, settings: dict[str, Any], device: str, threads: int) -> Callable[[np.ndarray], np.ndarray]:
+def _forward(run: Path, network: NetworkSettings, device: str, threads: int) -> Forward:
     from weightscape.networks import building
     from weightscape.networks.device import prepare
 
-    classes = read_record(run / "manifest.json")["facts"]["classes"]
-    model = building.network(settings["model"], classes)
+    model = building.network(network.model, read_record(run / "manifest.json")["facts"]["classes"])
     building.load_weights(model, read_tensors(run / "after.safetensors"))
-    place_of = prepare(device, threads)
-    return forward_of(building.prepared(model, place_of), settings["input"], place_of)
+    prepared = prepare(device, threads)
+    return forward_of(building.prepared(model, prepared), network.input, prepared)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Evaluate every run on every split."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, EvaluateSettings)
     parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     parser.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
     parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
@@ -105,13 +110,16 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
 
+    settings: EvaluateSettings = arguments.settings
+
+    def load(run: Path) -> Forward:
+        return _forward(run, settings.network, arguments.device, arguments.threads)
+
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
     for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
         folder = arguments.out or manifest.parent / "evaluation"
-        evaluate_run(
-            manifest.parent, folder, arguments.splits, arguments.settings, code, arguments.device, arguments.threads
-        )
+        evaluate_run(manifest.parent, folder, arguments.splits, settings, code, load)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ with the proof that the intervention acted, and provenance.json.
 import time
 from pathlib import Path
 
+from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.tables import write_rows
 from weightscape.formats.tensors import read_tensors, write_tensors
+from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
 from weightscape.provenance.records import content_digest, read_record, write_record
 from weightscape.stages import _program
@@ -24,7 +26,7 @@ STAGE = "finetune"
 
 def main(argv: list[str] | None = None) -> None:
     """Train one run and write its files into --out."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, FinetuneSettings)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
     parser.add_argument("--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch")
@@ -33,49 +35,42 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: FinetuneSettings = arguments.settings
 
     from weightscape.assemble.loaded import load_items
-    from weightscape.finetune import checkpoint as finetune_checkpoint
-    from weightscape.finetune import optimiser, proof, training
+    from weightscape.finetune import proof, starting, training
+    from weightscape.finetune.checkpoint import Checkpoint
+    from weightscape.finetune.optimiser import precision_on
     from weightscape.networks import building
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    precision = optimiser.precision_on(device, settings["training"]["precision"])
     described = read_record(arguments.data)
     train = [arguments.data.parent / name for name in sorted(described["outputs"])]
     items, shards = load_items(arguments.items, device, real=train)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     classes = len(described["facts"]["classes"])
-    model = building.network(settings["model"], classes, settings["action"]["dropout"], settings["seed"])
-    building.initialise_head(model, settings["seed"])
-    weights, head = read_tensors(arguments.backbone), building.head_parameters(model)
-    building.load_weights(model, {k: v for k, v in weights.items() if k not in head})
-    initial = building.tensors_of(model)
-    own = {name: initial[name].copy() for name in (head if weights else initial)}
-    building.prepared(model, device, settings["batch_norm_momentum"])
-    identity = digest([settings, code.digest, {str(path): content_digest(path) for path in inputs}])
-    checkpoint = finetune_checkpoint.Checkpoint(arguments.out / "checkpoint.pt", identity)
+    model, initial = starting.network(settings, classes, read_tensors(arguments.backbone), device)
+    identity = digest([to_json(settings), code.digest, {str(path): content_digest(path) for path in inputs}])
+    checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
     with _program.stop_signal() as stopped:
-        history, seen = training.train(
-            model,
-            items,
-            settings["training"] | {"precision": precision},
-            settings["action"],
-            settings["input"],
-            settings["seed"],
-            checkpoint,
-            stopped,
-        )
-    rate = {} if resumed else {"images_per_second": round(seen["items_drawn"] / (time.perf_counter() - begun), 1)}
-    listed = items.description()
-    proof.verdict(seen, settings["action"], listed, settings["training"]["steps"])
+        history, seen = training.train(model, items, settings, checkpoint, stopped)
+    rate = {} if resumed else {"images_per_second": round(seen.items_drawn / (time.perf_counter() - begun), 1)}
+    proof.verdict(seen, settings.action, items.description(), settings.training.steps)
     code.check()
-    write_tensors(arguments.out / "initial.safetensors", own)
+    write_tensors(arguments.out / "initial.safetensors", initial)
     write_tensors(arguments.out / "after.safetensors", building.tensors_of(model))
     write_rows(arguments.out / "history.parquet", history)
+    facts = {
+        "head": [building.head_name(model)],
+        "listed": items.description(),
+        "items": len(items),
+        "classes": classes,
+        "precision": precision_on(device, settings.precision),
+        "action": seen.facts(),
+        "final": history[-1],
+    }
     write_record(
         arguments.out,
         stage=STAGE,
@@ -83,19 +78,11 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
-        facts={
-            "head": [building.head_name(model)],
-            "listed": listed,
-            "items": len(items),
-            "classes": classes,
-            "precision": precision,
-            "action": seen,
-            "final": history[-1],
-        },
+        facts=facts,
         volatile={"device": str(device), "threads": arguments.threads, **rate},
     )
     checkpoint.path.unlink(missing_ok=True)
-    print(f"loss {history[-1]['loss']:.3f}, accuracy {history[-1]['accuracy']:.3f} on the last steps; {seen}")
+    print(f"loss {history[-1]['loss']:.3f}, accuracy {history[-1]['accuracy']:.3f} on the last steps; {seen.facts()}")
 
 
 if __name__ == "__main__":

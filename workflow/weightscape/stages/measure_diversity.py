@@ -13,7 +13,7 @@ One epoch after augmentation, as pixels and as embeddings of each backbone befor
 
 from pathlib import Path
 
-from weightscape.assemble.seen_epoch import fixed_rows, measure_seed
+from weightscape.assemble.diversity_settings import MeasureDiversitySettings
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.tensors import read_tensors, write_tensors
@@ -26,7 +26,7 @@ STAGE = "measure_diversity"
 
 def main(argv: list[str] | None = None) -> None:
     """Measure every seed of one condition."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, MeasureDiversitySettings)
     parser.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
     parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
     parser.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
@@ -37,53 +37,53 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: MeasureDiversitySettings = arguments.settings
 
     import torch
 
     from weightscape.assemble.loaded import load_items
+    from weightscape.assemble.seen_epoch import fixed_rows, measure_seed
     from weightscape.diversity.spaces import spaces_of
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
     weights = {path.parent.name: read_tensors(path) for path in arguments.backbones}
-    spaces = spaces_of(settings["spaces"], weights, device)
-    rows = settings["measures"]["common_rows"]
-    fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings["measures"]["reference_rows"], rows)
-    acts = bool(settings["operations"]) or settings["noise"] > 0
+    spaces, judge = spaces_of(settings.spaces, weights, device), read_tensors(arguments.judge)
+    rows = settings.measures.common_rows
+    fixed = fixed_rows(spaces, arguments.real, arguments.reference, settings.measures.reference_rows, rows)
+    acts = bool(settings.operations) or settings.noise > 0
     results, samples, shards, done = {}, {}, set(), {}
-    pairs = list(zip(arguments.items, settings["seeds"].items(), strict=True))
+    pairs = list(zip(arguments.items, settings.seeds.items(), strict=True))
     for path, (label, seed) in track(pairs, "measure diversity", len(pairs), "seeds"):
         key = (content_digest(path), seed if acts else 0)  # seeds differ only by their draws and their lists
         if key not in done:
             items, used = load_items(path, torch.device("cpu"), resident=True)
             shards.update(used)
-            if rows > len(items) // 2:
-                raise UserError(
-                    f"diversity.common_rows = {rows} is more than half of the {len(items)} images of {path}, so that "
-                    "its scores would be at another number of rows: lower it"
-                )
-            done[key] = measure_seed(items, spaces, fixed, read_tensors(arguments.judge), settings, seed)
+            check_rows(rows, len(items), path)
+            done[key] = measure_seed(items, spaces, fixed, judge, settings, seed)
         results[label], samples[f"seed{label}"] = done[key]
     code.check()
     write_json(arguments.out / "measures.json", results)
     write_tensors(arguments.out / "samples.safetensors", samples)
+    images = [*arguments.items, *arguments.real, *arguments.reference]
     write_record(
         arguments.out,
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=[
-            *arguments.items,
-            *arguments.real,
-            *arguments.reference,
-            *arguments.backbones,
-            arguments.judge,
-            *sorted(shards),
-        ],
+        inputs=[*images, *arguments.backbones, arguments.judge, *sorted(shards)],
         outputs=[arguments.out / "measures.json", arguments.out / "samples.safetensors"],
         facts={"spaces": list(spaces)},
     )
+
+
+def check_rows(rows: int, images: int, path: Path) -> None:
+    """Refuse a list that is too short to draw the common number of rows from it."""
+    if rows > images // 2:
+        raise UserError(
+            f"diversity.common_rows = {rows} is more than half of the {images} images of {path}, so that its scores "
+            "would be at another number of rows: lower it"
+        )
 
 
 if __name__ == "__main__":

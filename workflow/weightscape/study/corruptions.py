@@ -1,9 +1,6 @@
 """Tells which OOD sets are corruptions, and which of them a condition has seen in training."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from weightscape.augmentations.chances import chance
+from weightscape.augmentations.operations import Operation
 from weightscape.study.doses import Config, action
 from weightscape.study.study import conditions, splits
 
@@ -24,39 +21,42 @@ def corrupted_splits(config: Config) -> list[tuple[str, str]]:
     ]
 
 
-CORRUPTED_BY = {
-    "noise": {"gaussian_noise"},
-    "blur": {"resample", "autoaugment", "randaugment", "trivialaugment", "augmix"},  # their sharpness also smooths
-    "contrast": {"autoaugment", "randaugment", "trivialaugment", "augmix"},
-    "rotation": {"affine", "autoaugment", "randaugment", "trivialaugment", "augmix"},
-    "occlusion": {"erasing"},
+AUTOMATIC = dict.fromkeys(("autoaugment", "randaugment", "trivialaugment", "augmix"))
+SHOWN_BY = {
+    "noise": {"gaussian_noise": None},
+    "blur": {"resample": None, **AUTOMATIC},  # the sharpness of automatic policies also smooths
+    "contrast": AUTOMATIC,
+    "rotation": {"affine": "degrees", **AUTOMATIC},
+    "occlusion": {"erasing": None},
 }
-"""The augmentations that show a network each kind of corruption before it is tested on it."""
-SHOWN_BY = {("rotation", "affine"): "degrees"}
-"""The magnitude on which it depends whether one of them does."""
+"""The augmentations that show a network each kind of corruption before it is tested on it, and the magnitude on which
+that depends.
+
+It stands here and not in the table of augmentations, which the training reads: a new corruption must retrain nothing.
+"""
 
 
 def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
     """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
     sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
-    found = {}
+    seen_by = {}
     for family, dose in conditions(config):
-        act = action(config, family, dose)
-        noise = [{"name": "gaussian_noise", "sigma": act["noise"]}]
+        asked = action(config, family, dose)
+        operations = [*asked.operations, Operation("gaussian_noise", {"sigma": asked.noise})]
         seen = [
-            f"ood-{name}"
-            for name, kind in sets.items()
-            if any(_shows(operation, kind) for operation in [*act["operations"], *noise])
+            f"ood-{name}" for name, kind in sets.items() if any(_shows(operation, kind) for operation in operations)
         ]
         if seen:
-            found[f"{family}/{dose}"] = seen
-    return found
+            seen_by[f"{family}/{dose}"] = seen
+    return seen_by
 
 
-def _shows(operation: Mapping[str, Any], kind: str) -> bool:
+def _shows(operation: Operation, kind: str) -> bool:
     """Whether an augmentation makes images that are corrupted in this way."""
-    magnitude = operation.get(SHOWN_BY.get((kind, operation["name"]), ""), 1)
-    return operation["name"] in CORRUPTED_BY.get(kind, set()) and chance(operation) > 0 and magnitude > 0
+    if operation.name not in SHOWN_BY.get(kind, {}):
+        return False
+    magnitude = SHOWN_BY[kind][operation.name]
+    return operation.chance > 0 and (magnitude is None or float(operation.magnitudes[magnitude]) > 0)
 
 
 def severities(config: Config, dataset: str) -> dict[str, int]:

@@ -1,14 +1,18 @@
-"""What a condition does: its typed values in the config, and the action at training time that follows from them."""
+"""Derives from the config what a condition changes: the list of items, the training loop, and the action in it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from weightscape.families import BASELINE, baseline_number
+from weightscape.assemble.settings import UNCHANGED, ItemChange
+from weightscape.augmentations.operations import Operation, operation
+from weightscape.families import BASELINE, FAMILIES, baseline_number
+from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, WeightDecay
+from weightscape.formats.typed import from_json
 from weightscape.networks.dropout_places import DROPOUTS
 from weightscape.study import recipes
 
 Config = Mapping[str, Any]
-
 
 INSIDE = "dropout_inside"
 """The family whose doses name their places for each backbone."""
@@ -19,9 +23,9 @@ def doses(config: Config, family: str) -> list[str]:
     return [BASELINE, *config["families"][family]["doses"]]
 
 
-def dose_values(config: Config, family: str, dose: str) -> dict[str, Any]:
+def dose_values(config: Config, family: str, dose: str) -> Config:
     """The typed values of a dose; empty for the baseline."""
-    return {} if dose == BASELINE else dict(config["families"][family]["doses"][dose])
+    return {} if dose == BASELINE else config["families"][family]["doses"][dose]
 
 
 def dose_number(config: Config, family: str, dose: str) -> float:
@@ -33,65 +37,75 @@ def dose_number(config: Config, family: str, dose: str) -> float:
 
 def numbers(config: Config, family: str, dose: str) -> dict[str, float]:
     """The numbers of a dose, by which its family may be ordered: its own, and those of its recipe."""
-    values = dose_values(config, family, dose)
+    values = dict(dose_values(config, family, dose))
     if values.get("recipe") in recipes.names(config):
         asked = recipes.recipe(config, values["recipe"])
         values |= {key: asked[key] for key in recipes.numbers(config)}
     return {key: float(value) for key, value in values.items() if type(value) in (int, float)}
 
 
-def action(config: Config, family: str, dose: str, backbone: str | None = None) -> dict[str, Any]:
+def action(config: Config, family: str, dose: str, backbone: str | None = None) -> Action:
     """What a condition does at training time, with neutral values for all that it leaves alone.
 
     A dose that states its dropouts per backbone has none without `backbone`.
     """
     values = dose_values(config, family, dose)
-    decays = family in ("weight_decay", "dropout_decay") and bool(values)
-    return {
-        "operations": operations(family, values),
-        "noise": values["sigma"] if family == "noise" and values else 0.0,
-        "dropout": _dropped(family, values, backbone),
-        "weight_decay": {
-            "decay": values["decay"] if decays else 0.0,
-            "coupled": values["coupled"] if decays else False,
-            "head": values.get("decay_head", True),
-            "norms": values.get("decay_norms", False),
-        },
-        "items": listed(family, values),
-    }
+    return Action(
+        operations=_operations(family, values),
+        noise=float(values["sigma"]) if family == "noise" and values else 0.0,
+        dropout=_dropped(family, values, backbone),
+        weight_decay=WeightDecay(
+            decay=float(values.get("decay", 0.0)),
+            coupled=values.get("coupled", False),
+            head=values.get("decay_head", True),
+            norms=values.get("decay_norms", False),
+        ),
+        items=_shares(item_change(config, family, dose)),
+    )
 
 
-def listed(family: str, values: Mapping[str, Any]) -> dict[str, float]:
-    """What a dose makes of the item list, as shares of its items; `copies` are items beyond the first of an image."""
-    share = values.get("share", 0.0)
-    added = share / (1 + share)
-    return {
-        "synthetic_share": {"synthetic_add": added, "synthetic_replace": share}.get(family, 0.0),
-        "extra_share": added if family == "real_add" else 0.0,
-        "changed_labels": share if family == "label_noise" else 0.0,
-        "copies": share if family == "duplicate" else 0.0,
-    }
+def item_change(config: Config, family: str, dose: str) -> ItemChange:
+    """What a condition makes of the list of real items."""
+    kind = FAMILIES[family].items
+    if kind is None or dose == BASELINE:
+        return UNCHANGED
+    values = dose_values(config, family, dose)
+    block = {"kind": kind, "share": values["share"], "recipe": values.get("recipe")}
+    return from_json(ItemChange, block, f"families.{family}.doses.{dose}")
 
 
-def _dropped(family: str, values: Mapping[str, Any], backbone: str | None) -> dict[str, float]:
+def _shares(change: ItemChange) -> ItemShares:
+    """The shares of the items of the changed list."""
+    added = change.share / (1 + change.share)
+    drawn = {"add": added, "replace": change.share}.get(change.kind, 0.0)
+    return ItemShares(
+        synthetic_share=drawn if change.recipe else 0.0,
+        extra_share=0.0 if change.recipe else drawn,
+        changed_labels=change.share if change.kind == "mislabel" else 0.0,
+        copies=change.share if change.kind == "duplicate" else 0.0,
+    )
+
+
+def _dropped(family: str, values: Config, backbone: str | None) -> dict[str, float]:
     """The drop rate of each place."""
-    rates: Mapping[str, float] = values if family in ("dropout", "dropout_decay") else {}
+    rates: dict[str, Any] = {}
     if family == INSIDE and values:
-        places: list[str] = values["places"].get(backbone, [])
-        rates = dict.fromkeys(places, float(values["rate"]))
-    return {place: rates.get(place, 0.0) for place in DROPOUTS}
+        rates = dict.fromkeys(values["places"].get(backbone, []), values["rate"])
+    elif family in ("dropout", "dropout_decay"):
+        rates = dict(values)
+    return {place: float(rates.get(place, 0.0)) for place in DROPOUTS}
 
 
-def operations(family: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _operations(family: str, values: Config) -> tuple[Operation, ...]:
     """The augmentations of a dose."""
     if family == "augment":
-        return values.get("operations", [])
-    return [{"name": "resample", "size": values["size"]}] if family == "resolution" and values else []
+        return tuple(map(operation, values.get("operations", ())))
+    return (Operation("resample", {"size": values["size"]}),) if family == "resolution" and values else ()
 
 
-def training(config: Config, family: str, dose: str) -> dict[str, Any]:
+def training(config: Config, family: str, dose: str) -> TrainingSettings:
     """The settings of the training loop; equal in every condition but those of `steps`."""
-    settings = dict(config["finetune"])
+    settings = from_json(TrainingSettings, config["finetune"], "finetune")
     if family == "steps" and dose != BASELINE:
-        settings["steps"] = round(settings["steps"] * dose_values(config, family, dose)["factor"])
+        return replace(settings, steps=round(settings.steps * dose_values(config, family, dose)["factor"]))
     return settings

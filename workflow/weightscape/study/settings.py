@@ -8,17 +8,23 @@ from dataclasses import dataclass, is_dataclass
 from typing import Any
 
 from weightscape import families
+from weightscape.assemble.diversity_settings import MeasureDiversitySettings
+from weightscape.assemble.settings import UNCHANGED, AssembleSettings
+from weightscape.diversity.settings import DiversitySettings
 from weightscape.errors import UserError
-from weightscape.families import BASELINE
+from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
+from weightscape.finetune.evaluation_settings import EvaluateSettings, Evaluation
+from weightscape.finetune.settings import Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
 from weightscape.metrics.analysis.settings import Options
+from weightscape.networks.settings import NetworkSettings
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
 from weightscape.seeds import seed
 from weightscape.spectra.settings import SpectraSettings
-from weightscape.study import corruptions, image_settings, study
+from weightscape.study import corruptions, doses, image_settings, study
 from weightscape.study.differences import LEAVE, default_config, differences
-from weightscape.study.doses import Config, action, dose_number, dose_values, training
+from weightscape.study.study import Config
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -38,67 +44,69 @@ def wildcards_of(stage: str) -> tuple[str, ...]:
     return STAGES[stage].wildcards
 
 
-def _assemble_real(config: Config) -> dict[str, Any]:
-    return {"family": "real", "dose": BASELINE, "values": {}, "seed": 0}
+def _assemble_real(config: Config) -> AssembleSettings:
+    return AssembleSettings(UNCHANGED, seed=0)
 
 
-def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: str) -> dict[str, Any]:
-    return {
-        "family": family,
-        "dose": dose,
-        "values": dose_values(config, family, dose),
-        "seed": seed(config["study"]["seed"], "assemble", dataset, family, dose, int(replicate)),
-    }
+def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: str) -> AssembleSettings:
+    return AssembleSettings(
+        doses.item_change(config, family, dose),
+        seed(config["study"]["seed"], "assemble", dataset, family, dose, int(replicate)),
+    )
 
 
-def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> dict[str, Any]:
-    act = action(config, family, dose)
-    return {
-        "operations": act["operations"],
-        "noise": act["noise"],
-        "adds": families.FAMILIES[family].items == "add" and dose != BASELINE,
-        "measures": {key: value for key, value in config["diversity"].items() if key != "embeddings"},
-        "spaces": {
-            name: {key: config["backbones"][name][key] for key in ("model", "input")}
-            for name in study.embeddings(config)
-        },
-        "seeds": {
+def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> MeasureDiversitySettings:
+    asked = doses.action(config, family, dose)
+    measures = {key: value for key, value in config["diversity"].items() if key != "embeddings"}
+    return MeasureDiversitySettings(
+        operations=asked.operations,
+        noise=asked.noise,
+        adds=doses.item_change(config, family, dose).kind == "add",
+        measures=from_json(DiversitySettings, measures, "diversity"),
+        spaces={name: _network(config, name) for name in study.embeddings(config)},
+        seeds={
             str(label): seed(config["study"]["seed"], "measure_diversity", dataset, family, dose, label)
             for label in config["study"]["seeds"]
         },
-    }
+    )
 
 
-def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: str, replicate: str) -> dict[str, Any]:
+def _network(config: Config, backbone: str) -> NetworkSettings:
     block = config["backbones"][backbone]
-    return {
-        "backbone": backbone,
-        **{key: block[key] for key in ("model", "input", "batch_norm_momentum")},
-        "training": training(config, family, dose) | {key: block[key] for key in ("precision", "compile")},
-        "action": action(config, family, dose, backbone),
-        "condition": {"dataset": dataset, "family": family, "dose": dose, "seed": int(replicate)},
-        "seed": seed(config["study"]["seed"], "finetune", dataset, backbone, family, dose, int(replicate)),
-    }
+    return from_json(NetworkSettings, {key: block[key] for key in ("model", "input")}, f"backbones.{backbone}")
 
 
-def _evaluate(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
+def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: str, replicate: str) -> FinetuneSettings:
     block = config["backbones"][backbone]
-    return {
-        "backbone": backbone,
-        **{key: block[key] for key in ("model", "input")},
-        "evaluate": config["evaluate"],
-        "seed": seed(config["study"]["seed"], "evaluate", dataset),
-    }
+    return FinetuneSettings(
+        condition=Condition(dataset, backbone, family, dose, int(replicate)),
+        network=_network(config, backbone),
+        batch_norm_momentum=block["batch_norm_momentum"],
+        precision=block["precision"],
+        compile=block["compile"],
+        training=doses.training(config, family, dose),
+        action=doses.action(config, family, dose, backbone),
+        seed=seed(config["study"]["seed"], "finetune", dataset, backbone, family, dose, int(replicate)),
+    )
 
 
-def _curvature(config: Config, dataset: str, backbone: str) -> dict[str, Any]:
-    block = config["backbones"][backbone]
-    return {
-        "backbone": backbone,
-        **{key: block[key] for key in ("model", "input")},
-        "curvature": {key: value for key, value in config["curvature"].items() if key != "families"},
-        "seed": seed(config["study"]["seed"], "curvature", dataset),
-    }
+def _evaluate(config: Config, dataset: str, backbone: str) -> EvaluateSettings:
+    return EvaluateSettings(
+        backbone,
+        _network(config, backbone),
+        from_json(Evaluation, config["evaluate"], "evaluate"),
+        seed(config["study"]["seed"], "evaluate", dataset),
+    )
+
+
+def _curvature(config: Config, dataset: str, backbone: str) -> CurvatureSettings:
+    block = {key: value for key, value in config["curvature"].items() if key != "families"}
+    return CurvatureSettings(
+        backbone,
+        _network(config, backbone),
+        from_json(Measure, block, "curvature"),
+        seed(config["study"]["seed"], "curvature", dataset),
+    )
 
 
 def _spectra(config: Config) -> SpectraSettings:
@@ -112,11 +120,11 @@ def _aggregate(config: Config) -> dict[str, Any]:
         "backbones": chosen["backbones"],
         "seeds": chosen["seeds"],
         "conditions": [
-            {"family": family, "dose": dose, "number": dose_number(config, family, dose)}
+            {"family": family, "dose": dose, "number": doses.dose_number(config, family, dose)}
             for family, dose in study.conditions(config)
         ],
         "measured": [
-            {"family": family, "dose": dose, "number": dose_number(config, family, dose)}
+            {"family": family, "dose": dose, "number": doses.dose_number(config, family, dose)}
             for family, dose in study.conditions(config)
             if family in families.DIVERSITY_FAMILIES
         ],

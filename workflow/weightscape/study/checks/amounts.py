@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from weightscape import families
-from weightscape.augmentations.chances import changed_share
+from weightscape.augmentations.operations import Operation, changed_share
 from weightscape.errors import UserError
 from weightscape.generate import image_sizes
 from weightscape.study import recipes, study
@@ -127,24 +127,25 @@ def _check_packaged(block: Config, dataset: str) -> None:
 def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
     """A dose must do something; one that does nothing would be a second baseline."""
     values, act = dose_values(config, family, dose), action(config, family, dose)
-    if family in ("dropout", "dropout_decay") and not any(act["dropout"].values()):
+    if family in ("dropout", "dropout_decay") and not any(act.dropout.values()):
         raise UserError(f"{key} drops nothing: raise one of its rates above 0")
     if family == "steps" and values["factor"] == 1:
         raise UserError(f"{key}.factor = 1 is the baseline: take another")
-    if family == "augment" and not changed_share(act["operations"], 0.0):
+    if family == "augment" and not changed_share(act.operations, 0.0):
         raise UserError(f"{key}.operations change nothing: raise a magnitude or a probability above 0")
-    _check_resolutions(config, act["operations"], key)
+    _check_resolutions(config, act.operations, key)
 
 
-def _check_resolutions(config: Config, operations: Sequence[Mapping[str, Any]], key: str) -> None:
+def _check_resolutions(config: Config, operations: Sequence[Operation], key: str) -> None:
     """A passage through another resolution must lose something in every data set."""
     for operation in operations:
-        for dataset in config["study"]["datasets"] if operation["name"] == "resample" else []:
+        for dataset in config["study"]["datasets"] if operation.name == "resample" else []:
             block = config["data"][dataset]
             size = block["image"]["size"] if "image" in block else SIDE
-            if operation["size"] >= size:
+            passed = int(operation.magnitudes["size"])
+            if passed >= size:
                 raise UserError(
-                    f"{key}: resample to {operation['size']} px is no lower than the {size} px of {dataset}: lower size"
+                    f"{key}: resample to {passed} px is no lower than the {size} px of {dataset}: lower size"
                 )
 
 

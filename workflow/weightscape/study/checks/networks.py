@@ -30,7 +30,7 @@ def check(config: Config) -> None:
             asked[backbone, frozenset()] = f"backbones.{backbone}.model"
     for backbone in config["study"]["backbones"]:
         for family, dose in study.conditions(config):
-            rates = doses.action(config, family, dose, backbone)["dropout"]
+            rates = doses.action(config, family, dose, backbone).dropout
             places = frozenset(place for place, rate in rates.items() if rate > 0)
             if places - COMMON:
                 asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")

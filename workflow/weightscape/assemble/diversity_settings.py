@@ -1,0 +1,23 @@
+"""Settings of the stage `measure_diversity`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from weightscape.augmentations.operations import Operation
+from weightscape.diversity.settings import DiversitySettings
+from weightscape.networks.settings import NetworkSettings
+
+
+@dataclass(frozen=True)
+class MeasureDiversitySettings:
+    """The policy that the images pass, whether the items add to the real ones, and how diversity is measured.
+
+    `spaces` has the network of each embedding by its name, `seeds` the seed of the draws by the replicate's label.
+    """
+
+    operations: tuple[Operation, ...]
+    noise: float
+    adds: bool
+    measures: DiversitySettings
+    spaces: Mapping[str, NetworkSettings]
+    seeds: Mapping[str, int]

@@ -1,0 +1,88 @@
+"""Settings of one run: its condition, its network, the training loop, and what the condition asks of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from weightscape.augmentations.operations import Operation
+from weightscape.networks.settings import NetworkSettings
+
+Precision = Literal["float32", "bfloat16", "float16", "auto"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What the run is called; its path holds the same, so that it makes nothing stale."""
+
+    dataset: str
+    backbone: str
+    family: str
+    dose: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The loop, equal in every condition but for the steps; config.yaml explains each."""
+
+    steps: int
+    batch_size: int
+    optimizer: Literal["adam", "sgd"]
+    learning_rate: float
+    schedule: Literal["one_cycle", "constant"]
+    rise: float
+    betas: tuple[float, ...]
+    witness_every: int
+    history_every: int
+    checkpoint_every: int
+
+
+@dataclass(frozen=True)
+class WeightDecay:
+    """Decay per unit of the learning rate, of the matrices, of the head and of biases and normalisation.
+
+    `coupled` is Adam with L2 in place of AdamW.
+    """
+
+    decay: float
+    coupled: bool
+    head: bool
+    norms: bool
+
+
+@dataclass(frozen=True)
+class ItemShares:
+    """Shares of the items of a list; `copies` are items beyond the first of an image."""
+
+    synthetic_share: float
+    extra_share: float
+    changed_labels: float
+    copies: float
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a condition does at training time, with neutral values for all that it leaves alone.
+
+    `noise` is the standard deviation where full scale is 1; `dropout` has the rate of each place.
+    """
+
+    operations: tuple[Operation, ...]
+    noise: float
+    dropout: Mapping[str, float]
+    weight_decay: WeightDecay
+    items: ItemShares
+
+
+@dataclass(frozen=True)
+class FinetuneSettings:
+    """Settings of the stage `finetune`; `seed` is the root of the run's random streams."""
+
+    condition: Condition
+    network: NetworkSettings
+    batch_norm_momentum: float | None
+    precision: Precision
+    compile: bool
+    training: TrainingSettings
+    action: Action
+    seed: int
