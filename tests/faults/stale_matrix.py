@@ -413,7 +413,7 @@ def outcome(row: Row, project: Project) -> str:
     if row.study:
         row.edit(project)
     counts = Counter(log.partition("/")[0] for log in row.expected(project))
-    order = [job.stage for job in jobs_of(project.config(), Path())]
+    order = [job.rule for job in jobs_of(project.config(), Path())]
     names = sorted(counts, key=lambda name: order.index("assemble_real" if name == "assemble" else name))
     return ", ".join(f"{name} {counts[name]}" for name in names)
 

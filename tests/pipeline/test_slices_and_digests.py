@@ -14,7 +14,7 @@ import pytest
 from toy_project import Project, environment, linked_copy
 from weightscape.project import PACKAGE
 from weightscape.provenance import code_digest
-from weightscape.study.places import job_of
+from weightscape.study.jobs import job_of
 
 pytestmark = pytest.mark.slow
 

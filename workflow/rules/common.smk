@@ -44,13 +44,12 @@ from weightscape.provenance.code_digest import code_digest as digest_of_code
 from weightscape.provenance.file_contents import content_of
 from weightscape.published import table_files
 from weightscape.report.chapters import chapter_of
-from weightscape.study import assets, corruptions, doses, recipes, study
+from weightscape.study import assets, corruptions, doses, jobs, recipes, study
 from weightscape.study import settings as stage_settings
 from weightscape.study.checks import networks as network_checks
 from weightscape.study.checks import own_files
 from weightscape.study.checks.references import check_tables
 from weightscape.study.config import checked
-from weightscape.study.jobs import measures_of
 from weightscape.verification import dropped_weights
 from snakemake.scheduling.job_scheduler import JobScheduler
 
@@ -95,17 +94,7 @@ onstart:
 
 
 wildcard_constraints:
-    dataset="|".join(map(re.escape, config["study"]["datasets"])),
-    split=r"[a-z0-9.-]+",
-    backbone=r"[a-z0-9.-]+",
-    generator=re.escape(config["generate"]["name"]),
-    recipe=r"[a-z0-9.-]+",
-    shard=r"\d{5}",
-    asset=r"[a-z0-9.-]+",
-    family=r"[a-z_]+",
-    dose=r"[a-z0-9.-]+",
-    seed=r"\d+",
-    figure=r"[a-z_]+",
+    **jobs.wildcards(config),
 
 
 def figure_digest(wildcards):
@@ -203,7 +192,7 @@ def keep_unmeasured_weights(planned):
             continue
         path = Path(job.output.manifest).parent
         run = runs[str(path.relative_to(folder / "4_finetune"))]
-        measures = [folder / place for place in measures_of(config, run)]
+        measures = [folder / place for place in jobs.measures_of(config, run)]
         missing = [
             place
             for place in measures

@@ -1,4 +1,4 @@
-"""Paths of the project's own files, beside the package or in the checkout that holds it."""
+"""Paths of the project's own files, beside the package or in the checkout that holds it, and of a run in results."""
 
 from pathlib import Path
 
@@ -16,3 +16,6 @@ REPORT = WORKFLOW / "report"
 CAPTIONS = REPORT / "captions"
 FIGURES = PACKAGE / "figures"
 DEFAULT_CONFIG = ROOT / "config.yaml"
+
+RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
+"""The folder of a run below that of a stage."""

@@ -14,7 +14,6 @@ from weightscape.formats.writing import digest
 from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
 from weightscape.provenance.records import write_record
-from weightscape.study.places import job_of
 from weightscape.verification import verification
 from weightscape.verification.study_file import other_versions, study_file
 from weightscape.verification.verification import read_results, verify
@@ -128,25 +127,6 @@ def test_a_folder_without_results_is_one_sentence(tmp_path: Path) -> None:
         read_results(tmp_path / "none")
 
 
-@pytest.mark.parametrize(
-    ("place", "stage"),
-    [
-        ("1_data/backbones/lite/manifest.json", "backbone"),
-        ("2_generate/digits/judge/manifest.json", "train_judge"),
-        ("2_generate/digits/ddpm/recipe-guided/shard-00000.json", "generate"),
-        ("3_assemble/digits/real/manifest.json", "assemble"),
-        ("5_spectra/before/lite/manifest.json", "spectra_before"),
-        ("7_figures/esd.json", "figure"),
-        ("1_data/digits/train/provenance.json", None),
-        ("2_generate/digits/ddpm/quality.json", None),
-        ("7_figures/esd.provenance.json", None),
-    ],
-)
-def test_a_record_tells_its_job_by_its_place(place: str, stage: str | None) -> None:
-    job = job_of(place)
-    assert (job.stage if job else None) == stage
-
-
 def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results: Path) -> None:
     project = results.parent
     name = Path(results.name)
@@ -187,22 +167,6 @@ def test_a_record_that_cannot_be_read_is_not_taken_for_that_of_others(results: P
     test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
     (results / RUN / "manifest.json").write_text("{")
     ownership.check_known(Path(results.name), results.parent, config())
-
-
-@pytest.mark.parametrize("measured", ["evaluation", "curvature"])
-def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str) -> None:
-    import yaml
-
-    from weightscape.study.jobs import expected
-
-    config = yaml.safe_load((ROOT / "config.yaml").read_text())
-    seeds = config["study"]["seeds"]
-    assert len(seeds) > 1
-    family = config["curvature"]["families"][0]
-    places = expected(config)
-    for dose in ("baseline", *config["families"][family]["doses"]):
-        for seed in seeds:
-            assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from weightscape.progress import LINE
 from weightscape.provenance.records import read_provenance
 from weightscape.study import study
 from weightscape.study.config import load
-from weightscape.study.jobs import Job, jobs_of
+from weightscape.study.jobs import PlannedJob, jobs_of
 
 HELP = "what of a study is done, running and failed, and how long the rest takes"
 QUIET = 120
@@ -31,21 +31,21 @@ def run(arguments: argparse.Namespace) -> int:
     config = load(arguments.config, arguments.configfile)
     results = Path(study.results_folder(config, arguments.config))
     jobs = list(jobs_of(config, results))
-    done = [job for job in jobs if job.made.exists()]
-    open_jobs = [job for job in jobs if not job.made.exists()]
+    done = [job for job in jobs if job.record.exists()]
+    open_jobs = [job for job in jobs if not job.record.exists()]
     states = {job: state_of(job) for job in open_jobs if job.log.exists()}
     print(f"study {config['study']['name']} in {results}: {len(done)} of {len(jobs)} jobs done")
-    for stage in dict.fromkeys(job.stage for job in jobs):
-        counts = [sum(job.stage == stage for job in group) for group in (done, jobs)]
+    for stage in dict.fromkeys(job.rule for job in jobs):
+        counts = [sum(job.rule == stage for job in group) for group in (done, jobs)]
         print(f"  {stage:<18}{counts[0]:>6} of {counts[1]}")
     for job, (state, detail) in states.items():
-        print(f"  {state}: {job.log.stem} ({job.stage}): {detail}")
+        print(f"  {state}: {job.log.stem} ({job.rule}): {detail}")
     if open_jobs:
         print(f"time left: {remaining(done, open_jobs)}")
     return 0
 
 
-def state_of(job: Job) -> tuple[str, str]:
+def state_of(job: PlannedJob) -> tuple[str, str]:
     """`running`, `failed` or `stopped`, with the progress or the last line of the log."""
     lines = job.log.read_text(errors="replace").splitlines()
     last = next((line for line in reversed(lines) if line.strip()), "nothing logged yet")
@@ -63,23 +63,23 @@ def state_of(job: Job) -> tuple[str, str]:
     return "running", last
 
 
-def remaining(done: list[Job], open_jobs: list[Job]) -> str:
+def remaining(done: list[PlannedJob], open_jobs: list[PlannedJob]) -> str:
     """An estimate from the median cost of each stage's finished jobs and the speed of the last half hour."""
     seconds: dict[str, list[float]] = {}
     finished = []
     for job in done:
         spent = read_provenance(job.provenance).get("wall_seconds")
         if spent is not None:
-            seconds.setdefault(job.stage, []).append(spent)
+            seconds.setdefault(job.rule, []).append(spent)
             finished.append(job.provenance.stat().st_mtime)
-    unknown = {job.stage for job in open_jobs} - set(seconds)
-    work = sum(median(seconds[job.stage]) for job in open_jobs if job.stage in seconds)
+    unknown = {job.rule for job in open_jobs} - set(seconds)
+    work = sum(median(seconds[job.rule]) for job in open_jobs if job.rule in seconds)
     at_once = _at_once(done, seconds, finished)
     text = f"about {work / at_once / 60:.0f} min with {at_once:.1f} jobs at once"
     return text + (f", not counting {', '.join(sorted(unknown))}" if unknown else "")
 
 
-def _at_once(done: list[Job], seconds: dict[str, list[float]], finished: list[float]) -> float:
+def _at_once(done: list[PlannedJob], seconds: dict[str, list[float]], finished: list[float]) -> float:
     """Mean number of jobs side by side over the time in which the finished ones were made."""
     span = max(finished, default=0.0) - min(finished, default=0.0)
     total = sum(sum(values) for values in seconds.values())

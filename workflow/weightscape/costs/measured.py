@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from weightscape.costs import generation, stages
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
-from weightscape.provenance.records import read_provenance
+from weightscape.provenance.records import PROVENANCE, provenance_of, read_provenance
 
 Record = Mapping[str, Any]
 
@@ -111,7 +111,6 @@ def _spectra(root: Path, cpu: Record) -> Iterator[Measured]:
 def _finished(root: Path, pattern: str) -> Iterator[tuple[Path, Record, float]]:
     """Records of jobs below `root`, with their wall seconds."""
     for path in sorted(root.glob(pattern)):
-        name = "provenance.json" if path.name == "manifest.json" else f"{path.stem}.provenance.json"
-        seconds = read_provenance(path.with_name(name)).get("wall_seconds")
-        if seconds is not None and not path.name.endswith("provenance.json"):
+        seconds = read_provenance(provenance_of(path)).get("wall_seconds")
+        if seconds is not None and not path.name.endswith(PROVENANCE):
             yield path, read_json(path), seconds

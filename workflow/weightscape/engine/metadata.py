@@ -17,8 +17,7 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.packed_text import packed
 from weightscape.formats.writing import files_below
 from weightscape.provenance.records import STAGE_FOLDER, read_record
-from weightscape.study.jobs import expected
-from weightscape.study.places import job_of
+from weightscape.study.jobs import expected, job_of
 from weightscape.study.study import Config
 
 ADOPTING = "WEIGHTSCAPE_ADOPTING"

@@ -22,9 +22,17 @@ from weightscape.formats.writing import digest, digests, sha256
 
 STAGE_FOLDER = re.compile(r"^[1-8]_[a-z]+$")
 VERSIONS = ("numpy", "scipy", "pandas", "torch", "torchvision", "timm", "diffusers", "snakemake")
+PROVENANCE = "provenance.json"
+"""How the name of every provenance file ends."""
 AMOUNTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "energy_joules")
 """What provenance has as numbers."""
 _started = time.monotonic()
+
+
+def provenance_of(record: Path) -> Path:
+    """The file of times, host and versions beside a record: `provenance.json` beside `manifest.json`."""
+    prefix = "" if record.name == "manifest.json" else f"{record.stem}."
+    return record.with_name(f"{prefix}{PROVENANCE}")
 
 
 def place(path: Path | str) -> str:
@@ -52,8 +60,8 @@ def write_record(
     """
     folder = Path(folder)
     declared = to_json(settings)
-    prefix = "" if name == "manifest" else f"{name}."
-    write_json(folder / f"{prefix}provenance.json", provenance(volatile))
+    path = folder / f"{name}.json"
+    write_json(provenance_of(path), provenance(volatile))
     record = {
         "stage": stage,
         "settings": declared,
@@ -63,7 +71,7 @@ def write_record(
         "outputs": digests(folder, outputs),
         "facts": dict(facts or {}),
     }
-    write_json(folder / f"{name}.json", {**record, "digest": digest(record)})
+    write_json(path, {**record, "digest": digest(record)})
 
 
 def is_as_written(record: Mapping[str, Any]) -> bool:

@@ -1,145 +1,321 @@
-"""Every job of a study, told from its config alone: what it makes, and what some of them read."""
+"""Lists the jobs of a study in one table, and tells which job a record belongs to.
 
+The rules in workflow/rules state the same paths; a test compares them with the table.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from weightscape import families
+from weightscape.data import readers
+from weightscape.project import RUN
+from weightscape.provenance.records import provenance_of
 from weightscape.study import assets, recipes, study
 from weightscape.study.corruptions import is_corruption
-from weightscape.study.places import Job as RecordedJob
-from weightscape.study.study import read_backbones
+from weightscape.study.study import Config
+
+Names = Mapping[str, str]
+"""The values of the wildcards of a job."""
+
+NAME = r"[a-z0-9.-]+"
+WILDCARDS = {
+    "asset": rf"{NAME}(?<!\.provenance)",
+    **dict.fromkeys(("dataset", "split", "backbone", "generator", "recipe", "dose"), NAME),
+    "family": r"[a-z_]+",
+    "seed": r"\d+",
+    "shard": r"\d{5}",
+    "figure": r"[a-z_]+",
+}
+"""The regular expression of each wildcard."""
+
+
+def wildcards(config: Config) -> dict[str, str]:
+    """The regular expression of each wildcard in a study, which has certain data sets and one generator."""
+    datasets = "|".join(map(re.escape, config["study"]["datasets"]))
+    return WILDCARDS | {"dataset": datasets, "generator": re.escape(config["generate"]["name"])}
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the workflow: the file that it makes last, its log and where its cost is recorded."""
+    """One kind of job: its rule, the program in stages/ that it runs, and the patterns of its record and its log.
 
-    stage: str
-    made: Path
-    log: Path
-    provenance: Path
+    `record` is a path below the results folder, `log` one below its folder `logs`. `each` gives the wildcards of every
+    record that a study has. A job makes all records that have the same log.
+    """
+
+    rule: str
+    program: str
+    record: str
+    log: str
+    each: Callable[[Config], Iterable[Names]]
+
+    def place(self, names: Names) -> str:
+        """The path of the record with these names, below the results folder."""
+        return self.record.format(**names)
 
 
-def jobs_of(config: study.Config, results: Path) -> list[Job]:
-    """Every job of the study, in stage order, by what it makes."""
-    logs = results / "logs"
-    jobs: list[Job] = []
+def _once(config: Config) -> Iterator[Names]:
+    yield {}
 
-    def add(stage: str, made: str, log: str) -> None:
-        path = results / made
-        name = path.stem if path.name != "manifest.json" else ""
-        provenance = path.with_name(f"{name}.provenance.json" if name else "provenance.json")
-        jobs.append(Job(stage, path, logs / log, provenance))
 
-    if config["study"]["start"] == "tables":
-        add("reanalyse", "6_metrics/reanalyse.json", "reanalyse.log")
-        return jobs
-    for asset in assets.of_study(config):
-        add("fetch", f"1_data/fetched/{asset}.json", f"fetch/{asset}.log")
+def _assets(config: Config) -> Iterator[Names]:
+    return ({"asset": asset} for asset in assets.of_study(config))
+
+
+def _splits(config: Config) -> Iterator[Names]:
+    """The splits that are read from a source; further real images only if something uses them."""
     for dataset in config["study"]["datasets"]:
         for split in study.splits(config, dataset):
-            if split == "extra" and not study.reads_extra(config):
-                continue
-            stage = "corrupt" if is_corruption(config, dataset, split) else "data"
-            add(stage, f"1_data/{dataset}/{split}/manifest.json", f"{stage}/{dataset}.{split}.log")
-    for backbone in read_backbones(config):
-        add("backbone", f"1_data/backbones/{backbone}/manifest.json", f"backbone/{backbone}.log")
-    for backbone in config["study"]["backbones"]:
-        add("spectra_before", f"5_spectra/before/{backbone}/manifest.json", f"spectra_before/{backbone}.log")
+            if not is_corruption(config, dataset, split) and (split != "extra" or study.reads_extra(config)):
+                yield {"dataset": dataset, "split": split}
+
+
+def _corruptions(config: Config) -> Iterator[Names]:
+    for dataset in config["study"]["datasets"]:
+        for split in study.splits(config, dataset):
+            if is_corruption(config, dataset, split):
+                yield {"dataset": dataset, "split": split}
+
+
+def _read_backbones(config: Config) -> Iterator[Names]:
+    return ({"backbone": backbone} for backbone in study.read_backbones(config))
+
+
+def _backbones(config: Config) -> Iterator[Names]:
+    return ({"backbone": backbone} for backbone in config["study"]["backbones"])
+
+
+def _datasets(config: Config) -> Iterator[Names]:
+    return ({"dataset": dataset} for dataset in config["study"]["datasets"])
+
+
+def _judges(config: Config) -> Iterator[Names]:
+    return _datasets(config) if study.asks_judge(config) else iter(())
+
+
+def _generators(config: Config) -> Iterator[Names]:
     if study.uses_generator(config):
-        for stage, made, log in _generator_jobs(config):
-            add(stage, made, log)
-    for dataset in config["study"]["datasets"]:
-        if study.asks_judge(config):
-            add("train_judge", f"2_generate/{dataset}/judge/manifest.json", f"train_judge/{dataset}.log")
-        for stage, made, log in _assembling_jobs(config, dataset):
-            add(stage, made, log)
-    last, curved = config["study"]["seeds"][-1], study.curved_conditions(config)
-    for job in study.runs(config):
-        name = job.path.replace("/", ".")
-        add("finetune", f"4_finetune/{job.path}/manifest.json", f"finetune/{name}.log")
-        add("spectra", f"5_spectra/{job.path}/manifest.json", f"spectra/{name}.log")
-        if job.seed == last:  # one job evaluates the runs of a condition, in the order of their seeds
-            condition = name.rsplit(".", 1)[0]
-            add("evaluate", f"4_finetune/{job.path}/evaluation/manifest.json", f"evaluate/{condition}.log")
-            if (job.family, job.dose) in curved:
-                add("curvature", f"4_finetune/{job.path}/curvature/manifest.json", f"curvature/{condition}.log")
-    add("aggregate", "6_metrics/aggregate.json", "aggregate.log")
-    add("analyse", "6_metrics/analyse.json", "analyse.log")
-    for figure in config["figures"]:
-        add("figure", f"7_figures/{figure}.json", f"figure/{figure}.log")
-    add("report", "8_report/report.html", "report.log")
-    return jobs
+        for names in _datasets(config):
+            yield {**names, "generator": config["generate"]["name"]}
 
 
-def _generator_jobs(config: study.Config) -> list[tuple[str, str, str]]:
-    generator = config["generate"]["name"]
-    jobs = []
-    for dataset in config["study"]["datasets"]:
-        top = f"2_generate/{dataset}"
-        name = f"{dataset}.{generator}"
-        if config["generate"]["kind"] == "ddpm":
-            jobs.append(("train_generator", f"{top}/{generator}/model/manifest.json", f"train_generator/{name}.log"))
+def _trained_generators(config: Config) -> Iterator[Names]:
+    return _generators(config) if config["generate"]["kind"] == "ddpm" else iter(())
+
+
+def _shards(config: Config) -> Iterator[Names]:
+    for names in _generators(config):
         for recipe in recipes.names(config):
             for shard in range(config["generate"]["shards"]):
-                made = f"{top}/{generator}/recipe-{recipe}/shard-{shard:05d}.json"
-                jobs.append(("generate", made, f"generate/{name}.recipe-{recipe}.{shard:05d}.log"))
-        jobs.append(("measure_quality", f"{top}/{generator}/manifest.json", f"measure_quality/{name}.log"))
-    return jobs
+                yield {**names, "recipe": recipe, "shard": f"{shard:05d}"}
 
 
-def _assembling_jobs(config: study.Config, dataset: str) -> list[tuple[str, str, str]]:
-    top = f"3_assemble/{dataset}"
-    jobs = [("assemble_real", f"{top}/real/manifest.json", f"assemble/{dataset}.real.log")]
-    for family, dose in study.conditions(config):
-        name = f"{dataset}.{family}.{dose}"
-        if families.alters_items(family, dose):
+def _conditions(config: Config) -> Iterator[Names]:
+    for names in _datasets(config):
+        for family, dose in study.conditions(config):
+            yield {**names, "family": family, "dose": dose}
+
+
+def _measured_conditions(config: Config) -> Iterator[Names]:
+    return (names for names in _conditions(config) if names["family"] in families.DIVERSITY_FAMILIES)
+
+
+def _altered_items(config: Config) -> Iterator[Names]:
+    for names in _conditions(config):
+        if families.alters_items(names["family"], names["dose"]):
             for seed in config["study"]["seeds"]:
-                made = f"{top}/{family}/{dose}/seed{seed}/manifest.json"
-                jobs.append(("assemble", made, f"assemble/{name}.seed{seed}.log"))
-        if family in families.DIVERSITY_FAMILIES:
-            made = f"{top}/{family}/{dose}/diversity/manifest.json"
-            jobs.append(("measure_diversity", made, f"measure_diversity/{name}.log"))
-    return jobs
+                yield {**names, "seed": str(seed)}
 
 
-def expected(config: study.Config) -> set[str]:
-    """The places of every record that the study makes."""
-    if config["study"]["start"] == "tables":
-        return {f"{folder}/reanalyse.json" for folder in ("6_metrics", "7_figures", "8_report")}
-    made = {str(job.made) for job in jobs_of(config, Path())}
+def _runs(config: Config) -> Iterator[Names]:
+    return (run.names for run in study.runs(config))
+
+
+def _curved_runs(config: Config) -> Iterator[Names]:
     curved = study.curved_conditions(config)
-    for run in study.runs(config):  # one job for all runs of a condition
-        made.add(f"4_finetune/{run.path}/evaluation/manifest.json")
-        if (run.family, run.dose) in curved:
-            made.add(f"4_finetune/{run.path}/curvature/manifest.json")
-    return (made - {"8_report/report.html"}) | {"8_report/manifest.json"}
+    return (names for names in _runs(config) if (names["family"], names["dose"]) in curved)
 
 
-def measures_of(config: study.Config, run: study.Run) -> list[str]:
+def _figures(config: Config) -> Iterator[Names]:
+    return ({"figure": figure} for figure in config["figures"])
+
+
+RUN_LOG = RUN.replace("/", ".") + ".log"
+CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}.log"
+GENERATOR = "2_generate/{dataset}/{generator}"
+SHARD = "recipe-{recipe}/shard-{shard}"
+CONDITION = "3_assemble/{dataset}/{family}/{dose}"
+
+JOBS = (
+    Job("fetch", "fetch", "1_data/fetched/{asset}.json", "fetch/{asset}.log", _assets),
+    Job(
+        "backbone", "backbone", "1_data/backbones/{backbone}/manifest.json", "backbone/{backbone}.log", _read_backbones
+    ),
+    Job("data", "data", "1_data/{dataset}/{split}/manifest.json", "data/{dataset}.{split}.log", _splits),
+    Job("corrupt", "corrupt", "1_data/{dataset}/{split}/manifest.json", "corrupt/{dataset}.{split}.log", _corruptions),
+    Job(
+        "train_generator",
+        "train_generator",
+        f"{GENERATOR}/model/manifest.json",
+        "train_generator/{dataset}.{generator}.log",
+        _trained_generators,
+    ),
+    Job(
+        "generate",
+        "generate",
+        f"{GENERATOR}/{SHARD}.json",
+        "generate/{dataset}.{generator}.recipe-{recipe}.{shard}.log",
+        _shards,
+    ),
+    Job("train_judge", "train_judge", "2_generate/{dataset}/judge/manifest.json", "train_judge/{dataset}.log", _judges),
+    Job(
+        "measure_quality",
+        "measure_quality",
+        f"{GENERATOR}/manifest.json",
+        "measure_quality/{dataset}.{generator}.log",
+        _generators,
+    ),
+    Job(
+        "assemble_real", "assemble", "3_assemble/{dataset}/real/manifest.json", "assemble/{dataset}.real.log", _datasets
+    ),
+    Job(
+        "assemble",
+        "assemble",
+        CONDITION + "/seed{seed}/manifest.json",
+        "assemble/{dataset}.{family}.{dose}.seed{seed}.log",
+        _altered_items,
+    ),
+    Job(
+        "measure_diversity",
+        "measure_diversity",
+        f"{CONDITION}/diversity/manifest.json",
+        "measure_diversity/{dataset}.{family}.{dose}.log",
+        _measured_conditions,
+    ),
+    Job("finetune", "finetune", f"4_finetune/{RUN}/manifest.json", f"finetune/{RUN_LOG}", _runs),
+    Job("evaluate", "evaluate", f"4_finetune/{RUN}/evaluation/manifest.json", f"evaluate/{CONDITION_LOG}", _runs),
+    Job(
+        "curvature",
+        "curvature",
+        f"4_finetune/{RUN}/curvature/manifest.json",
+        f"curvature/{CONDITION_LOG}",
+        _curved_runs,
+    ),
+    Job(
+        "spectra_before",
+        "spectra_before",
+        "5_spectra/before/{backbone}/manifest.json",
+        "spectra_before/{backbone}.log",
+        _backbones,
+    ),
+    Job("spectra", "spectra", f"5_spectra/{RUN}/manifest.json", f"spectra/{RUN_LOG}", _runs),
+    Job("aggregate", "aggregate", "6_metrics/aggregate.json", "aggregate.log", _once),
+    Job("analyse", "analyse", "6_metrics/analyse.json", "analyse.log", _once),
+    Job("reanalyse", "reanalyse", "7_figures/reanalyse.json", "reanalyse.log", _once),
+    Job("reanalyse", "reanalyse", "8_report/reanalyse.json", "reanalyse.log", _once),
+    Job("reanalyse", "reanalyse", "6_metrics/reanalyse.json", "reanalyse.log", _once),
+    Job("figure", "figure", "7_figures/{figure}.json", "figure/{figure}.log", _figures),
+    Job("report", "report", "8_report/manifest.json", "report.log", _once),
+)
+"""In the order of the stages. If the patterns of two records fit a path, the first counts."""
+
+BY_RULE = {job.rule: job for job in JOBS}
+MEASURES = ("evaluate", "spectra", "curvature")
+"""The rules that measure something at the weights of a run."""
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job of a study: its rule, its log, and the last record that it makes."""
+
+    rule: str
+    record: Path
+    log: Path
+
+    @property
+    def provenance(self) -> Path:
+        """The file that states what the job took."""
+        return provenance_of(self.record)
+
+
+def jobs_of(config: Config, results: Path) -> list[PlannedJob]:
+    """Every job of the study, in the order of the table."""
+    last = {job.log.format(**names): (job.rule, job.place(names)) for job, names in records(config)}
+    return [PlannedJob(rule, results / place, results / "logs" / log) for log, (rule, place) in last.items()]
+
+
+def expected(config: Config) -> set[str]:
+    """The places of every record that the study makes."""
+    return {job.place(names) for job, names in records(config)}
+
+
+def records(config: Config) -> Iterator[tuple[Job, Names]]:
+    """Every record that the study makes, as its kind of job and the names in its path."""
+    from_tables = config["study"]["start"] == "tables"
+    for job in JOBS:
+        if (job.rule == "reanalyse") == from_tables:
+            yield from ((job, names) for names in job.each(config))
+
+
+def measures_of(config: Config, run: study.Run) -> list[str]:
     """Places of the records of what is measured at the weights of a run."""
     curved = (run.family, run.dose) in study.curved_conditions(config)
-    folders = [f"4_finetune/{run.path}/evaluation", f"5_spectra/{run.path}"]
-    return [f"{folder}/manifest.json" for folder in folders + [f"4_finetune/{run.path}/curvature"] * curved]
+    return [BY_RULE[rule].place(run.names) for rule in MEASURES if rule != "curvature" or curved]
 
 
-def unread(config: study.Config, job: RecordedJob, inputs: set[str]) -> str | None:
-    """How the recorded inputs of a job differ from what it would read now, where its settings do not tell.
+@dataclass(frozen=True)
+class RecordedJob:
+    """The job that made a record: its kind, and the names in the record's path."""
 
-    An evaluation of more splits than the study has is no less true; the quality of images is that of all recipes.
+    kind: Job
+    names: dict[str, str]
+
+    def modules(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """The modules that the program chooses at run time, by its settings."""
+        if self.kind.program == "figure":
+            return (f"figures.{self.names['figure']}",)
+        choose = {"data": readers.of_split, "fetch": readers.of_fetch}.get(self.kind.program)
+        return choose(settings) if choose else ()
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    literal = pattern.replace(".json", r"\.json")
+    return re.compile(re.sub(r"\{(\w+)\}", lambda match: f"(?P<{match[1]}>{WILDCARDS[match[1]]})", literal))
+
+
+_PATTERNS = tuple((_compiled(job.record), job) for job in JOBS)
+
+
+def job_of(place: str, program: str | None = None) -> RecordedJob | None:
+    """The job whose record lies at `place` (a path below the results folder); None for any other file.
+
+    `program` is the one that the record names: it tells a corrupted split from any other.
     """
-    if job.slice == "evaluate":
-        dataset = job.names["dataset"]
-        wanted = {f"1_data/{dataset}/{split}/manifest.json" for split in study.evaluated_splits(config, dataset)}
+    for pattern, job in _PATTERNS:
+        match = pattern.fullmatch(place)
+        if match and program in (None, job.program):
+            return RecordedJob(job, match.groupdict())
+    return None
+
+
+def unread(config: Config, recorded: RecordedJob, inputs: set[str]) -> str | None:
+    """Why a job is stale although its settings agree: it read other files than it would read now; None if it did not.
+
+    An evaluation must have read every split of the study, further ones do no harm. The quality of a generator is that
+    of the images of exactly the study's recipes.
+    """
+    names = recorded.names
+    if recorded.kind.rule == "evaluate":
+        splits = study.evaluated_splits(config, names["dataset"])
+        wanted = {BY_RULE["data"].place({"dataset": names["dataset"], "split": split}) for split in splits}
         differing = wanted - inputs
-    elif job.slice == "measure_quality":
-        folder = "2_generate/{dataset}/{generator}".format(**job.names)
-        shards = range(config["generate"]["shards"])
-        wanted = {
-            f"{folder}/recipe-{recipe}/shard-{shard:05d}.safetensors"
-            for recipe in recipes.names(config)
-            for shard in shards
-        }
+    elif recorded.kind.rule == "measure_quality":
+        shards = [shard for shard in _shards(config) if shard["dataset"] == names["dataset"]]
+        wanted = {f"{GENERATOR}/{SHARD}.safetensors".format(**shard) for shard in shards}
+        folder = GENERATOR.format(**names)
         differing = wanted ^ {place for place in inputs if place.startswith(f"{folder}/recipe-")}
     else:
         return None

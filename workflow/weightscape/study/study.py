@@ -11,6 +11,7 @@ from pathlib import Path
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, needs_extra, needs_generator
 from weightscape.formats.json_yaml import read_yaml
+from weightscape.project import RUN
 from weightscape.study.doses import Config, doses
 
 OWN_SHIFTS = ("domain", "image_folder")
@@ -30,9 +31,14 @@ class Run:
     seed: int
 
     @property
+    def names(self) -> dict[str, str]:
+        """The run's values of the wildcards."""
+        return {name: str(value) for name, value in vars(self).items()}
+
+    @property
     def path(self) -> str:
         """The run's folder below a stage's folder."""
-        return f"{self.dataset}/{self.backbone}/{self.family}/{self.dose}/seed{self.seed}"
+        return RUN.format(**vars(self))
 
 
 def conditions(config: Config) -> list[tuple[str, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.formats.packed_text import unpacked
-from weightscape.provenance.records import place, read_provenance, read_record
+from weightscape.provenance.records import place, provenance_of, read_provenance, read_record
 
 WEIGHTS = ("initial", "after")
 """Dropped each after its last use. Where all weights are kept, one that was deleted by hand is made again as any other
@@ -66,7 +66,7 @@ def _dropped(manifest: Path, settings: str, code: str, keep: str) -> bool:
 
 def hours(folders: Iterable[Path]) -> float:
     """What training these runs took, from their provenance where it can be read."""
-    records = (read_provenance(folder / "provenance.json") for folder in folders)
+    records = (read_provenance(provenance_of(folder / "manifest.json")) for folder in folders)
     return sum(record.get("wall_seconds", 0.0) for record in records) / 3600
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
-from weightscape.provenance.records import is_file_name, read_provenance
+from weightscape.provenance.records import is_file_name, provenance_of, read_provenance
 from weightscape.published.table_files import csv_files
 from weightscape.study import study
 from weightscape.study.config import load
@@ -46,7 +46,7 @@ def other_versions(results: Results, lock: Path) -> list[str]:
     found: Counter[tuple[str, str]] = Counter()
     unknown = []
     for place in results.records:
-        path = next(file for file in results.files_of(place) if file.name.endswith("provenance.json"))
+        path = provenance_of(results.root / place)
         versions = _versions(path)
         if versions is None:
             unknown.append(path)

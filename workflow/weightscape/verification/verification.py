@@ -18,10 +18,9 @@ from weightscape.errors import UserError
 from weightscape.formats.writing import digest, files_below, sha256
 from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
-from weightscape.provenance.records import STAGE_FOLDER, is_as_written, read_record
+from weightscape.provenance.records import STAGE_FOLDER, is_as_written, provenance_of, read_record
 from weightscape.study import settings, study
-from weightscape.study.jobs import unread
-from weightscape.study.places import Job, job_of
+from weightscape.study.jobs import RecordedJob, job_of, unread
 from weightscape.verification.dropped_weights import WEIGHTS
 
 ASIDE = ("logs", "studies", "example", "bench", "snakemake.html")
@@ -62,10 +61,9 @@ class Results:
 
     def files_of(self, place: str) -> list[Path]:
         """Every file of a record's job: its outputs, the record itself and its provenance."""
-        own = self.root / place
-        prefix = "" if own.name == "manifest.json" else f"{own.stem}."
+        record = self.root / place
         outputs = self.outputs_of(place) if place in self.records else []
-        return [*(self.root / output for output in outputs), own.with_name(f"{prefix}provenance.json"), own]
+        return [*(self.root / output for output in outputs), provenance_of(record), record]
 
 
 def read_results(root: Path) -> Results:
@@ -137,7 +135,7 @@ def verify(results: Results, config: study.Config | None, expected: Iterable[str
 def _is_dropped(results: Results, place: str, config: study.Config) -> bool:
     """Whether a record is that of a run whose weights are gone, one or both, since `keep_weights` has them dropped."""
     job, keep = job_of(place), config["study"]["keep_weights"]
-    if job is None or job.stage != "finetune" or keep == "all":
+    if job is None or job.kind.rule != "finetune" or keep == "all":
         return False
     first = job.names["seed"] == str(config["study"]["seeds"][0])
     weights = [output for output in results.outputs_of(place) if Path(output).stem in WEIGHTS]
@@ -183,12 +181,14 @@ def _changed_origin(
     if not is_as_written(record):
         return [Finding(place, "tampered", "it does not have the digest that it names")]
     found = []
-    key = (job.stage, *job.further(record["settings"]))
+    key = (job.kind.program, *job.modules(record["settings"]))
     if key not in codes:
         codes[key] = code_digest(*key)
     if record.get("code") != codes[key]:
-        found.append(Finding(place, "stale", f"the code of stage {job.stage} changed"))
-    sliced = job.slice == "figure" or job.slice in settings.STAGES  # what was fetched is named by its own record alone
+        found.append(Finding(place, "stale", f"the code of stage {job.kind.program} changed"))
+    sliced = (
+        job.kind.rule == "figure" or job.kind.rule in settings.STAGES
+    )  # what was fetched is named by its own record alone
     if config is not None and sliced and digest(settings_of(job, config)) != digest(record["settings"]):
         found.append(Finding(place, "stale", "its settings changed"))
     other = unread(config, job, set(record["inputs"])) if config is not None else None
@@ -204,12 +204,12 @@ def _changed_origin(
     return found
 
 
-def settings_of(job: Job, config: study.Config) -> dict[str, Any] | None:
+def settings_of(job: RecordedJob, config: study.Config) -> dict[str, Any] | None:
     """The settings that the study would give to a job now; None where it has no such job."""
-    if job.slice == "figure":
+    if job.kind.rule == "figure":
         return {}
     try:
-        return settings.settings(config, job.slice, job.names)
+        return settings.settings(config, job.kind.rule, job.names)
     except (KeyError, StopIteration):
         return None
 
