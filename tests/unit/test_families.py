@@ -10,7 +10,7 @@ from weightscape.errors import UserError
 from weightscape.families import FAMILIES
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_yaml
-from weightscape.metrics.analysis.controls import NAMED
+from weightscape.metrics.analysis.controls.table import CONTROLS
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 from weightscape.study.config import checked
 
@@ -63,7 +63,7 @@ def test_a_baseline_without_a_number_is_unknown_to_a_slope_and_zero_in_the_table
 
 
 def test_a_control_that_is_a_family_has_the_title_of_the_family():
-    assert all(words.control(name) == words.family(name) for name in NAMED if name in FAMILIES)
+    assert all(words.control(name) == words.family(name) for name in CONTROLS if name in FAMILIES)
 
 
 def test_simulated_studies_vary_families_of_the_table():
