@@ -48,8 +48,7 @@ from weightscape.study import assets, corruptions, doses, jobs, recipes, study
 from weightscape.study import settings as stage_settings
 from weightscape.study.checks import networks as network_checks
 from weightscape.study.checks import own_files
-from weightscape.study.checks.references import check_tables
-from weightscape.study.config import checked
+from weightscape.study import config as study_config
 from weightscape.verification import dropped_weights
 from snakemake.scheduling.job_scheduler import JobScheduler
 
@@ -66,16 +65,18 @@ if PLANNED:
     config = PLANNED["config"]
 else:
     try:
-        config = checked(config)
-        check_tables(config)
+        config = study_config.checked(config)
+        own_files.check_tables(config)
         if workflow.is_main_process:
-            study.check_named(
+            study_config.check_named(
                 WORKFLOW.parent / "config.yaml",
                 map(Path, workflow.overwrite_configfiles),
             )
             network_checks.check(config)
             metadata.check_known(
-                Path(study.results_folder(config, WORKFLOW.parent / "config.yaml")),
+                Path(
+                    study_config.results_folder(config, WORKFLOW.parent / "config.yaml")
+                ),
                 Path.cwd(),
                 config,
             )
@@ -112,7 +113,7 @@ SEEDS = config["study"]["seeds"]
 
 def results_folder(config):
     """`results` for the study of config.yaml, `results/studies/{name}` for every other."""
-    return study.results_folder(config, Path(workflow.basedir) / "config.yaml")
+    return study_config.results_folder(config, Path(workflow.basedir) / "config.yaml")
 
 
 def settings(stage):

@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from weightscape.data import digits
+from weightscape.errors import UserError
 
 
 def test_boxed_uci_digits_are_framed_as_mnist_is() -> None:
@@ -17,3 +19,11 @@ def test_boxed_uci_digits_are_framed_as_mnist_is() -> None:
 def test_full_uci_digits_fill_the_frame() -> None:
     full = digits.uci("full", 50, np.random.default_rng(0)).images[:, 0]
     assert all(image.any(1).all() or image.any(0).all() for image in full)
+
+
+def test_the_packages_hold_as_many_digits_as_the_list_of_sizes_says() -> None:
+    assert len(digits.mnist().labels) == digits.SIZES[digits.PACKAGED]
+    rng = np.random.default_rng(0)
+    assert len(digits.uci("boxed", digits.SIZES[digits.SHIFT], rng).labels) == digits.SIZES[digits.SHIFT]
+    with pytest.raises(UserError, match="uci_digits has 1797 images, 1798 were asked for"):
+        digits.uci("boxed", digits.SIZES[digits.SHIFT] + 1, rng)

@@ -11,7 +11,7 @@ from weightscape.errors import UserError
 from weightscape.networks import dropout_places
 from weightscape.project import ROOT
 from weightscape.study import corruptions, doses, settings, study
-from weightscape.study.config import checked
+from weightscape.study.config import check_named, checked, results_folder
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
 
@@ -176,7 +176,7 @@ def test_every_study_is_valid(name: str) -> None:
 
     config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml")
     assert config["study"]["name"] == name
-    assert study.results_folder(config, ROOT / "config.yaml") == f"results/studies/{name}"
+    assert results_folder(config, ROOT / "config.yaml") == f"results/studies/{name}"
 
 
 def test_images_depend_on_no_sharding() -> None:
@@ -330,8 +330,8 @@ def test_a_study_file_without_a_name_would_replace_the_main_results(content: str
     path = tmp_path / "mine.yaml"
     path.write_text(content)
     with pytest.raises(UserError, match=r"mine.yaml names no study, so that its results would replace those of config"):
-        study.check_named(ROOT / "config.yaml", [path])
+        check_named(ROOT / "config.yaml", [path])
     named = tmp_path / "named.yaml"
     named.write_text("study: {name: mine}")
-    study.check_named(ROOT / "config.yaml", [path, named])
-    study.check_named(ROOT / "config.yaml", [ROOT / "config.yaml"])
+    check_named(ROOT / "config.yaml", [path, named])
+    check_named(ROOT / "config.yaml", [ROOT / "config.yaml"])

@@ -12,8 +12,7 @@ from statistics import median
 from weightscape.commands.settings import add_config_arguments
 from weightscape.progress import LINE
 from weightscape.provenance.records import read_provenance
-from weightscape.study import study
-from weightscape.study.config import load
+from weightscape.study.config import load, results_folder
 from weightscape.study.jobs import PlannedJob, jobs_of
 
 HELP = "what of a study is done, running and failed, and how long the rest takes"
@@ -29,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per stage, the running and failed jobs, and an estimate of the time left."""
     config = load(arguments.config, arguments.configfile)
-    results = Path(study.results_folder(config, arguments.config))
+    results = Path(results_folder(config, arguments.config))
     jobs = list(jobs_of(config, results))
     done = [job for job in jobs if job.record.exists()]
     open_jobs = [job for job in jobs if not job.record.exists()]

@@ -13,7 +13,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from weightscape.costs.images import Sizes
 from weightscape.formats.typed import from_json
 from weightscape.generate.model_settings import ModelSettings
-from weightscape.study import recipes, study
+from weightscape.study import recipes
+from weightscape.study.config_type import Config
 
 BACKWARD = 3
 """Operations of a training step over those of the forward pass (the backward pass takes twice as many)."""
@@ -26,12 +27,12 @@ def counted(model: nn.Module, *inputs: Any, **named: Any) -> float:
     return float(counter.get_total_flops())
 
 
-def images_of(config: study.Config, recipe: str, sizes: Mapping[str, Sizes]) -> dict[str, int]:
+def images_of(config: Config, recipe: str, sizes: Mapping[str, Sizes]) -> dict[str, int]:
     """How many images a recipe makes for each data set."""
     return {name: recipes.images_per_class(config, recipe, name) * size.classes for name, size in sizes.items()}
 
 
-def sampling(config: study.Config, sizes: Mapping[str, Sizes]) -> float:
+def sampling(config: Config, sizes: Mapping[str, Sizes]) -> float:
     """Operations of sampling all images of all recipes."""
     return sum(
         count * _image(config, recipes.recipe(config, name), sizes[dataset])
@@ -40,7 +41,7 @@ def sampling(config: study.Config, sizes: Mapping[str, Sizes]) -> float:
     )
 
 
-def training(config: study.Config, sizes: Mapping[str, Sizes]) -> float:
+def training(config: Config, sizes: Mapping[str, Sizes]) -> float:
     """Operations of training one diffusion model for each data set; 0 where a pipeline is loaded."""
     block = config["generate"]
     if block["kind"] != "ddpm":
@@ -49,7 +50,7 @@ def training(config: study.Config, sizes: Mapping[str, Sizes]) -> float:
     return sum(shown * BACKWARD * _step(config, size) for size in sizes.values())
 
 
-def _image(config: study.Config, recipe: Mapping[str, Any], size: Sizes) -> float:
+def _image(config: Config, recipe: Mapping[str, Any], size: Sizes) -> float:
     """One image by one recipe."""
     block, guidance = config["generate"], float(recipe["guidance"])
     if block["kind"] == "ddpm":
@@ -59,7 +60,7 @@ def _image(config: study.Config, recipe: Mapping[str, Any], size: Sizes) -> floa
     return pipeline_operations(pipeline["size"], round(steps), guidance > 1)
 
 
-def _step(config: study.Config, size: Sizes) -> float:
+def _step(config: Config, size: Sizes) -> float:
     model = from_json(ModelSettings, config["generate"]["model"])
     return ddpm_operations(model, size.shape, size.classes)
 

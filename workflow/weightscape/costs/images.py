@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weightscape.data import digits
 from weightscape.data.pools import counted
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
-from weightscape.study import study
-from weightscape.study.checks import amounts, own_files
+from weightscape.study.checks import own_files
+from weightscape.study.config_type import Config
 
 Assumed = Mapping[str, Any]
 UNSTATED = "unstated"
@@ -34,7 +35,7 @@ class Sizes:
         return channels * height * width
 
 
-def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
+def sizes_of(config: Config, dataset: str, known: Assumed) -> Sizes:
     """Images per split; where the config says `all`, from what is known of the source, less those above `per_class`.
 
     A cap is taken as if classes were equally large: where they are not, the training part is somewhat smaller.
@@ -42,7 +43,7 @@ def sizes_of(config: study.Config, dataset: str, known: Assumed) -> Sizes:
     block = config["data"][dataset]
     if "image" not in block:
         counts = {**block["splits"], **{f"ood-{name}": ood["images"] for name, ood in block["ood"].items()}}
-        return Sizes(counts, amounts.CLASSES, (1, amounts.SIDE, amounts.SIDE))
+        return Sizes(counts, len(digits.CLASSES), (1, digits.SIDE, digits.SIDE))
     image = block["image"]
     shape = (image["channels"], image["size"], image["size"])
     on_disk = own_files.counted(config, dataset)

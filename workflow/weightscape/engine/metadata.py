@@ -17,8 +17,8 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.packed_text import packed
 from weightscape.formats.writing import files_below
 from weightscape.provenance.records import STAGE_FOLDER, read_record
+from weightscape.study.config_type import Config
 from weightscape.study.jobs import expected, job_of
-from weightscape.study.study import Config
 
 ADOPTING = "WEIGHTSCAPE_ADOPTING"
 """Set in the environment while `weightscape adopt` writes the metadata that is missing."""

@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from weightscape.errors import UserError
-from weightscape.study import study
-from weightscape.study.config import load
+from weightscape.study.config import load, results_folder
 
 
 def place_of(arguments: argparse.Namespace) -> tuple[Path, Path]:
@@ -22,7 +21,7 @@ def place_of(arguments: argparse.Namespace) -> tuple[Path, Path]:
     if not (project / "Snakefile").is_file():
         raise UserError(f"{project} has no Snakefile: change to the project's folder")
     config = load(project / "config.yaml", arguments.configfile)
-    return project, Path(study.results_folder(config, project / "config.yaml"))
+    return project, Path(results_folder(config, project / "config.yaml"))
 
 
 def left_over(results: Path) -> list[Path]:

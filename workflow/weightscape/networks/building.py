@@ -10,21 +10,18 @@ from torch import Tensor, nn
 
 from weightscape.errors import UserError
 from weightscape.networks.architectures import built
+from weightscape.networks.dropout_places import TIMM_ARGUMENTS
 from weightscape.networks.fast_convolutions import for_small_maps
 from weightscape.networks.settings import InputSettings
 
-PLACES = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
-"""Where timm's networks can drop, by timm's own argument: before the head, whole residual branches (stochastic depth),
-attention weights, and the outputs of projections and MLPs. `block` (after each residual block) is added here."""
-
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
-    """timm's `model` with a head for `classes`; `dropout` gives rates for PLACES and `block`, 0 where it is silent.
+    """timm's `model` with a head for `classes`; `dropout` gives the rate of each of `DROPOUTS` that drops.
 
     Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
     """
     rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
-    given: dict[str, Any] = {PLACES[place]: rate for place, rate in rates.items() if place in PLACES}
+    given: dict[str, Any] = {TIMM_ARGUMENTS[place]: rate for place, rate in rates.items() if place in TIMM_ARGUMENTS}
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -7,7 +7,8 @@ Files of one's own (a folder of images, a file of weights) are no assets: they a
 from pathlib import Path
 from typing import Any
 
-from weightscape.study.study import Config, read_backbones, uses_generator
+from weightscape.study.config_type import Config
+from weightscape.study.study import read_backbones, uses_generator
 
 Settings = dict[str, Any]
 

@@ -3,17 +3,18 @@
 import copy
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml, read_yaml
 from weightscape.formats.schema import fault_in
-from weightscape.project import DEFAULT_CONFIG
-from weightscape.study import study
-from weightscape.study.checks.references import SCHEMA, _check_references
-from weightscape.study.study import Config
+from weightscape.project import DEFAULT_CONFIG, SCHEMAS
+from weightscape.study import recipes
+from weightscape.study.checks import amounts, names, own_files, training
+from weightscape.study.checks import doses as dose_checks
+from weightscape.study.config_type import Config
 
 
 def checked(config: Config) -> dict[str, Any]:
@@ -24,11 +25,28 @@ def checked(config: Config) -> dict[str, Any]:
     whole = _without_nulls(config)
     if whole.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
         whole["allow_retraining"] = whole["allow_retraining"] == "true"
-    fault = fault_in(whole, SCHEMA)
+    fault = fault_in(whole, SCHEMAS / "config.schema.yaml")
     if fault:
         raise UserError(f"config: {fault}")
     _check_references(whole)
     return whole
+
+
+def _check_references(config: Config) -> None:
+    """Checks, subject by subject, what the schema cannot state."""
+    names.check(config)
+    dose_checks.check(config)
+    training.check(config)
+    study = config["study"]
+    for dataset in study["datasets"]:
+        own_files.check_data(config, dataset)
+    for backbone in study["backbones"]:
+        own_files.check_backbone(config, backbone)
+    own_files.check_generator(config)
+    recipes.check(config)
+    counted = {dataset: own_files.counted(config, dataset) for dataset in study["datasets"]}
+    recipes.check_words(config, [amounts.classes(block, counted.get(name)) for name, block in config["data"].items()])
+    amounts.check(config, counted)
 
 
 def _without_nulls(config: Config) -> dict[str, Any]:
@@ -76,8 +94,25 @@ def load(config: Path, difference: Path | None) -> dict[str, Any]:
     _merge(merged, _read(config))
     _merge(merged, own)
     checked_config = checked(merged)
-    study.check_named(config, [difference] if difference else [])
+    check_named(config, [difference] if difference else [])
     return checked_config
+
+
+def results_folder(config: Config, default: Path) -> str:
+    """`results` for the study that the file `default` names, `results/studies/{name}` for every other."""
+    own = read_yaml(default)["study"]["name"]
+    name = config["study"]["name"]
+    return "results" if name == own else f"results/studies/{name}"
+
+
+def check_named(default: Path, files: Iterable[Path]) -> None:
+    """A study's files must name it, since its results would replace those of `default` otherwise."""
+    others = [path for path in files if path.is_file() and path.resolve() != default.resolve()]
+    if others and not any("name" in ((read_yaml(path) or {}).get("study") or {}) for path in others):
+        raise UserError(
+            f"{others[0]} names no study, so that its results would replace those of {default.name}: "
+            "add study: {name: ...}"
+        )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Tells which OOD sets are corruptions, and which of them a condition has seen in training."""
 
 from weightscape.augmentations.operations import Operation
-from weightscape.study.doses import Config, action
+from weightscape.study.config_type import Config
+from weightscape.study.doses import action
 from weightscape.study.study import conditions, splits
 
 

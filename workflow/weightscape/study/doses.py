@@ -1,6 +1,5 @@
 """Derives from the config what a condition changes: the list of items, the training loop, and the action in it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +10,7 @@ from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, 
 from weightscape.formats.typed import from_json
 from weightscape.networks.dropout_places import DROPOUTS
 from weightscape.study import recipes
-
-Config = Mapping[str, Any]
+from weightscape.study.config_type import Config
 
 INSIDE = "dropout_inside"
 """The family whose doses name their places for each backbone."""

@@ -31,7 +31,7 @@ from weightscape.provenance.file_contents import content
 from weightscape.seeds import seed
 from weightscape.study import recipes, study
 from weightscape.study.checks.own_files import KEYWORDS
-from weightscape.study.study import Config
+from weightscape.study.config_type import Config
 
 
 def data(config: Config, dataset: str, split: str) -> DataSettings:

@@ -14,8 +14,8 @@ from weightscape.data import readers
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
 from weightscape.study import assets, recipes, study
+from weightscape.study.config_type import Config
 from weightscape.study.corruptions import is_corruption
-from weightscape.study.study import Config
 
 Names = Mapping[str, str]
 """The values of the wildcards of a job."""

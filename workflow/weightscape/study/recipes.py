@@ -3,12 +3,11 @@ styles, a negative prompt or a strength of its own, in place of the pipeline's.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from weightscape.errors import UserError
-
-Config = Mapping[str, Any]
+from weightscape.study.config_type import Config
 
 ASKED = ("prompts", "styles", "negative_prompt", "strength")
 """The settings of a pipeline that a recipe may replace."""

@@ -23,8 +23,8 @@ from weightscape.published.settings import options as options_of_tables
 from weightscape.seeds import seed
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.study import corruptions, doses, image_settings, study
+from weightscape.study.config_type import Config
 from weightscape.study.differences import LEAVE, default_config, differences
-from weightscape.study.study import Config
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:

@@ -1,18 +1,13 @@
-"""A study: what follows from its config (conditions, runs, splits, what its stages need of each other).
-
-Pure functions of a config that `config.checked` let pass.
-"""
+"""Lists a study's conditions, runs and splits from its checked config, and what its stages need of each other."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, needs_extra, needs_generator
-from weightscape.formats.json_yaml import read_yaml
 from weightscape.project import RUN
-from weightscape.study.doses import Config, doses
+from weightscape.study.config_type import Config
+from weightscape.study.doses import doses
 
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
@@ -76,23 +71,6 @@ def evaluated_splits(config: Config, dataset: str) -> list[str]:
     """The splits that every run is evaluated on; the training images where doses are matched on their loss."""
     matched = ["train"] if config["analyse"]["match"] == "train_loss" else []
     return ["val", "test", *matched, *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
-
-
-def results_folder(config: Config, default: Path) -> str:
-    """`results` for the study that the file `default` names, `results/studies/{name}` for every other."""
-    own = read_yaml(default)["study"]["name"]
-    name = config["study"]["name"]
-    return "results" if name == own else f"results/studies/{name}"
-
-
-def check_named(default: Path, files: Iterable[Path]) -> None:
-    """Files of another study must name it: else its results would take the place of those of `default`."""
-    others = [path for path in files if path.is_file() and path.resolve() != default.resolve()]
-    if others and not any("name" in ((read_yaml(path) or {}).get("study") or {}) for path in others):
-        raise UserError(
-            f"{others[0]} names no study, so that its results would replace those of {default.name}: "
-            "add study: {name: ...}"
-        )
 
 
 def uses_generator(config: Config) -> bool:

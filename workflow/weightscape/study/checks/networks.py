@@ -10,11 +10,9 @@ from pathlib import Path
 from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.networks.dropout_places import OFFERED_BY_ALL
 from weightscape.study import doses, study
-from weightscape.study.study import Config
-
-COMMON = {"head", "path"}
-"""Places that are not looked up here."""
+from weightscape.study.config_type import Config
 
 
 def check(config: Config) -> None:
@@ -32,7 +30,7 @@ def check(config: Config) -> None:
         for family, dose in study.conditions(config):
             rates = doses.action(config, family, dose, backbone).dropout
             places = frozenset(place for place, rate in rates.items() if rate > 0)
-            if places - COMMON:
+            if not places <= set(OFFERED_BY_ALL):
                 asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")
     new = []
     for (backbone, places), key in asked.items():

@@ -1,57 +1,66 @@
-"""Folders and files of one's own that a config names: looked up before the first job."""
+"""Checks, before the first job, that the user's folders and files that the config names are there."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from weightscape.data import digits
+from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
+from weightscape.study.config_type import Config
 
 KEYWORDS = ("wheel", "hub", "none")
 """Values of a backbone's `weights` that are no path."""
 
 
-def check_data(config: Mapping[str, Any], dataset: str) -> None:
-    """The folders that a data set and its OOD sets name must be there, and a domain must have a source of domains."""
-    block = config["data"][dataset]
+def check_data(config: Config, dataset: str) -> None:
+    """Checks that the folders of a data set and of its shifts are there, and that its parts and shifts suit it."""
+    key, block = f"data.{dataset}", config["data"][dataset]
+    if block.get("root") is not None:
+        _folder(f"{key}.root", block["root"])
+    if block["source"] == "huggingface":
+        _check_hub(key, block)
+    _check_parts(key, block)
+    for name, shift in block["ood"].items():
+        _check_shift(f"{key}.ood.{name}", shift, key, block)
+
+
+def _check_parts(key: str, block: Config) -> None:
+    """Training and test images must come from two parts, and a domain from a column."""
     parts = block.get("parts") or {}
     if parts and parts["train"] == parts["test"]:
         raise UserError(
-            f"config: data.{dataset}.parts has {parts['train']!r} for training and for testing: name two parts, or set "
+            f"config: {key}.parts has {parts['train']!r} for training and for testing: name two parts, or set "
             "parts.test to null to split one"
         )
-    if block.get("root") is not None:
-        _folder(f"data.{dataset}.root", block["root"])
-    if block["source"] == "huggingface":
-        _check_hub(f"data.{dataset}", block)
-    for name, ood in block["ood"].items():
-        key = f"data.{dataset}.ood.{name}"
-        if "root" in ood:
-            _folder(f"{key}.root", ood["root"])
-        if ood["source"] == "domain" and not has_domains(block):
-            raise UserError(f"config: {key}.source = 'domain', but a data set of source {block['source']!r} has none")
-        if (
-            ood["source"] == "domain"
-            and block["source"] == "huggingface"
-            and block.get("domain") in (None, ood["domain"])
-        ):
-            raise UserError(
-                f"config: {key}.domain = {ood['domain']!r} is also trained on: set data.{dataset}.domain to another"
-            )
-        if ood["source"] == "image_folder" and "image" not in block:
-            raise UserError(f"config: {key}.source = 'image_folder' needs a data set that is no package")
-        if ood["source"] == "uci_digits" and "image" in block:
-            raise UserError(f"config: {key}.source = 'uci_digits' belongs to a data set of digits of 28 px")
     if block.get("domain") is not None and block["columns"]["domain"] is None:
-        raise UserError(f"config: data.{dataset}.domain = {block['domain']!r} needs a column: set columns.domain")
+        raise UserError(f"config: {key}.domain = {block['domain']!r} needs a column: set columns.domain")
+
+
+def _check_shift(key: str, shift: Config, data_key: str, block: Config) -> None:
+    """An OOD set must be there, and must suit the source of its data set."""
+    source = shift["source"]
+    if "root" in shift:
+        _folder(f"{key}.root", shift["root"])
+    if source == "image_folder" and "image" not in block:
+        raise UserError(f"config: {key}.source = 'image_folder' needs a data set that is no package")
+    if source == digits.SHIFT and "image" in block:
+        raise UserError(f"config: {key}.source = {digits.SHIFT!r} belongs to a data set of digits of {digits.SIDE} px")
+    if source != "domain":
+        return
+    if not has_domains(block):
+        raise UserError(f"config: {key}.source = 'domain', but a data set of source {block['source']!r} has none")
+    if block["source"] == "huggingface" and block.get("domain") in (None, shift["domain"]):
+        raise UserError(
+            f"config: {key}.domain = {shift['domain']!r} is also trained on: set {data_key}.domain to another"
+        )
 
 
 LISTED = ("image_folder", "arrays")
 """Sources whose images can be counted without a package that takes seconds to import."""
 
 
-def counted(config: Mapping[str, Any], dataset: str) -> Any:
-    """What a data set of one's own files holds (`datasets.pools.Counted`); None for other sources."""
+def counted(config: Config, dataset: str) -> Counted | None:
+    """Counts the images of a data set of the user's files; None for other sources."""
     block = config["data"][dataset]
     if block["source"] not in LISTED:
         return None
@@ -64,7 +73,7 @@ def counted(config: Mapping[str, Any], dataset: str) -> Any:
         raise UserError(f"config: data.{dataset}: {fault}") from None
 
 
-def _check_hub(key: str, block: Mapping[str, Any]) -> None:
+def _check_hub(key: str, block: Config) -> None:
     """A data set in a folder must be there; one that `save_to_disk` wrote tells its parts and columns."""
     _hub_or_folder(f"{key}.path", block["path"])
     saved = Path(block["path"])
@@ -82,14 +91,14 @@ def _check_hub(key: str, block: Mapping[str, Any]) -> None:
             )
 
 
-def has_domains(block: Mapping[str, Any]) -> bool:
+def has_domains(block: Config) -> bool:
     """Whether a data set offers shifted domains of its own."""
     if block["source"] == "huggingface":
         return block["columns"]["domain"] is not None
     return block["source"] in ("image_folder", "arrays")
 
 
-def check_backbone(config: Mapping[str, Any], backbone: str) -> None:
+def check_backbone(config: Config, backbone: str) -> None:
     """A backbone's file of weights must be there."""
     weights = config["backbones"][backbone]["weights"]
     if weights not in KEYWORDS and not Path(weights).is_file():
@@ -99,7 +108,7 @@ def check_backbone(config: Mapping[str, Any], backbone: str) -> None:
         )
 
 
-def check_generator(config: Mapping[str, Any]) -> None:
+def check_generator(config: Config) -> None:
     """Folders of a pipeline, of LoRA weights and of the gate's model must be there, and be such."""
     block = config["generate"]
     if block["kind"] != "ddpm":
@@ -120,7 +129,7 @@ def _check_lora(key: str, folder: str) -> None:
         )
 
 
-def _check_pipeline(pipeline: Mapping[str, Any]) -> None:
+def _check_pipeline(pipeline: Config) -> None:
     """A folder's index says which parts a pipeline has."""
     index = _model_folder("generate.pipeline.model", pipeline["model"], "model_index.json")
     if index is not None and pipeline["safety_checker"] and not any(read_json(index).get("safety_checker") or []):
@@ -150,3 +159,18 @@ def _hub_or_folder(key: str, text: str) -> None:
 def _folder(key: str, path: str) -> None:
     if not Path(path).is_dir():
         raise UserError(f"config: {key} = {path!r} is no folder: correct it, or put the data there")
+
+
+def check_tables(config: Config) -> None:
+    """In a study of published tables, checks that their folder is there and that the conditions file is whole."""
+    from weightscape.published import conditions
+
+    if config["study"]["start"] != "tables":
+        return
+    block = config["reanalyse"]
+    if not Path(block["tables"]).is_dir():
+        raise UserError(
+            f"config: reanalyse.tables = {block['tables']!r} is no folder; name the folder of the tables in the "
+            "study's file, or by --config 'reanalyse={tables: FOLDER}'"
+        )
+    conditions.read(Path(block["conditions"]))

@@ -1,0 +1,53 @@
+"""Checks that every dose of the study can be named, ordered and applied."""
+
+from weightscape.errors import UserError
+from weightscape.families import BASELINE
+from weightscape.networks import dropout_places
+from weightscape.study import doses, recipes
+from weightscape.study.checks.names import check_defined
+from weightscape.study.config_type import Config
+
+
+def check(config: Config) -> None:
+    """A `UserError` reports the first dose that cannot be named, ordered or applied."""
+    for family in config["study"]["families"]:
+        for dose, values in config["families"][family]["doses"].items():
+            key = f"families.{family}.doses.{dose}"
+            if dose == BASELINE:
+                raise UserError(f"config: {key}: {BASELINE!r} is every family's neutral dose")
+            _check_axis(config, family, dose)
+            _check_decay(config, key, values)
+            if family == doses.INSIDE:
+                _check_places(config, f"{key}.places", values["places"])
+            if "recipe" in values and values["recipe"] not in recipes.names(config):
+                allowed = ", ".join(recipes.names(config))
+                raise UserError(
+                    f"config: {key}.recipe = {values['recipe']!r} is not in generate.recipes; choose from {allowed}"
+                )
+
+
+def _check_axis(config: Config, family: str, dose: str) -> None:
+    """The family's axis must be a number of the dose."""
+    axis, numbers = config["families"][family]["axis"], doses.numbers(config, family, dose)
+    if axis not in numbers:
+        raise UserError(
+            f"config: families.{family}.axis = {axis!r} is no number of dose {dose!r}; choose from {', '.join(numbers)}"
+        )
+
+
+def _check_decay(config: Config, key: str, values: Config) -> None:
+    """The optimiser must be able to decay the weights as the dose asks."""
+    if values.get("decay", 0) and not values["coupled"] and config["finetune"]["optimizer"] == "sgd":
+        raise UserError(
+            f"config: {key}.coupled = false needs finetune.optimizer = 'adam' (AdamW); SGD can only do coupled = true"
+        )
+
+
+def _check_places(config: Config, key: str, places: Config) -> None:
+    """A dose must name the places that drop in every backbone of the study."""
+    for name in places:
+        check_defined(config, key, name, "backbones")
+    for backbone in config["study"]["backbones"]:
+        if backbone not in places:
+            allowed = ", ".join(dropout_places.DROPOUTS)
+            raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")
