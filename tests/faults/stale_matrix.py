@@ -102,8 +102,8 @@ def missing(name: str, *reruns: str) -> Row:
 
 RUN = "4_finetune/digits/efficientnet-lite0/noise/weak/seed0"
 LAST = [
-    '  n: {type: count, about: "runs without a usable value"}\n',
-    '  reason: {type: text, about: "why no test sees it"}\n',
+    '      n: {type: count, about: "runs without a usable value"}\n',
+    '      reason: {type: text, about: "why no test sees it"}\n',
 ]
 REORDERED = ("".join(LAST), "".join(LAST[::-1]))
 REPLACED = ("steps: 72", "steps: 73")
@@ -309,7 +309,7 @@ ROWS = [
     Row(
         "the order of a table's columns in its schema",
         lambda p: p.replace("workflow/schemas/tables.schema.yaml", *REORDERED),
-        EFFECTS,
+        TABLES,
     ),
     Row("a value of `config.yaml` that the study replaces", lambda p: p.replace("config.yaml", *REPLACED), REPORT),
     Row("a lock file", lambda p: p.write("envs/requirements.lock", "numpy==1\n")),
@@ -317,6 +317,7 @@ ROWS = [
     missing("8_report/report.html", *REPORT),
     missing("7_figures/esd.png", "figure/esd", *REPORT),
     missing("6_metrics/runs.parquet", *TABLES),
+    missing("6_metrics/runs.csv", *TABLES),
     missing("6_metrics/claims.csv", *EFFECTS),
     missing(f"5_spectra/{RUN.partition('/')[2]}/esd.safetensors"),
     missing(f"{RUN}/after.safetensors"),

@@ -48,8 +48,8 @@ else:
 record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code"), "facts": {}}
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
-common = pathlib.Path("workflow/rules/common.smk").read_text()
-tables = re.findall(r'"([a-z_]+)"', common[common.index("AGGREGATED") :])
+schema = pathlib.Path("workflow/schemas/tables.schema.yaml").read_text()
+tables = re.findall(r"(?m)^  ([a-z_]+):", schema)
 names |= {name + ending for name in tables for ending in (".parquet", ".csv")}
 for folder in folders:
     folder.mkdir(parents=True, exist_ok=True)

@@ -75,6 +75,13 @@ def test_the_study_reaches_its_report_and_then_nothing_is_to_be_done(finished: P
     assert planned(finished) == Counter()
 
 
+def test_every_file_of_stage_6_is_an_output_of_its_rule_so_that_a_deleted_one_is_made_again(finished: Path) -> None:
+    lines = snakemake(finished, "--summary").stdout.splitlines()
+    outputs = {line.partition("\t")[0] for line in lines}
+    files = {path.relative_to(finished) for path in (finished / RESULTS / "6_metrics").iterdir()}
+    assert {str(file) for file in files if not file.name.endswith(".provenance.json")} <= outputs
+
+
 def test_snakemakes_own_report_has_every_figure_with_its_chapter_and_caption(finished: Path) -> None:
     done = snakemake(finished, "--report", "own.html")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,10 +2,7 @@
 Stage 6: tidy tables of all runs; effects against each family's own baselines; the claims, tested.
 
 in:   stages 2 to 5
-out:  6_metrics/: runs, evaluation, layers, diversity, quality, samples, spectra_examples, quantiles (parquet;
-      csv for people)
-      6_metrics/: effects, run_effects, excluded, conditions, condition_effects, slopes, similarity, predictions, tests,
-      claims (parquet and csv)
+out:  6_metrics/: tables made by `aggregate` and `analyse` in workflow/schemas/tables.schema.yaml (parquet, some also csv)
 """
 
 
@@ -27,7 +24,7 @@ rule aggregate:
             dataset=config["study"]["datasets"],
         ),
     output:
-        expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED),
+        expand("<results>/6_metrics/{file}", file=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",
     log:
         "<results>/logs/aggregate.log",
@@ -47,14 +44,10 @@ rule aggregate:
 rule analyse:
     """Effects of each run and condition, and the claims tested on them."""
     input:
-        ancient(expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED)),
+        ancient(expand("<results>/6_metrics/{file}", file=parquet(AGGREGATED))),
         manifest="<results>/6_metrics/aggregate.json",
     output:
-        expand(
-            "<results>/6_metrics/{table}.{ending}",
-            table=ANALYSED,
-            ending=["parquet", "csv"],
-        ),
+        expand("<results>/6_metrics/{file}", file=ANALYSED),
         manifest="<results>/6_metrics/analyse.json",
     log:
         "<results>/logs/analyse.log",

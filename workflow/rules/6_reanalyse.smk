@@ -2,7 +2,7 @@
 Stages 6 to 8 of a study with `study.start: tables`: published WeightWatcher tables, analysed again.
 
 in:   reanalyse.tables, a folder of csv or csv.gz tables; reanalyse.conditions
-out:  6_metrics/: published, published_layers, effects, run_effects, similarity, exclusions, gaps (parquet, csv)
+out:  6_metrics/: tables made by `reanalyse` in workflow/schemas/tables.schema.yaml (parquet and csv)
       7_figures/{figure}.pdf, {figure}.png; 8_report/report.html
 """
 
@@ -23,11 +23,7 @@ rule reanalyse:
         template=REANALYSIS_PARTS[0],
         captions=REANALYSIS_PARTS[1:],
     output:
-        expand(
-            "<results>/6_metrics/{table}.{ending}",
-            table=REANALYSED,
-            ending=["parquet", "csv"],
-        ),
+        expand("<results>/6_metrics/{file}", file=REANALYSED),
         expand(
             "<results>/7_figures/{figure}.{ending}",
             figure=REANALYSIS_FIGURES,

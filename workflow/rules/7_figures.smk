@@ -10,7 +10,7 @@ rule figure:
     """One figure."""
     input:
         ancient(
-            expand("<results>/6_metrics/{table}.parquet", table=AGGREGATED + ANALYSED)
+            expand("<results>/6_metrics/{file}", file=parquet(AGGREGATED + ANALYSED))
         ),
         aggregated="<results>/6_metrics/aggregate.json",
         analysed="<results>/6_metrics/analyse.json",

@@ -40,6 +40,7 @@ from weightscape.families import (
 )
 from weightscape.formats import shards as shard_files
 from weightscape.formats.packed_text import packed, unpacked
+from weightscape.metrics import table_schema
 from weightscape.provenance.code_digest import code_digest as digest_of_code
 from weightscape.provenance.file_contents import content_of
 from weightscape.published import table_files
@@ -227,47 +228,9 @@ def stop_before_the_first_job(jobs):
 
 telling.in_dry_runs(JobScheduler, stop_before_the_first_job)
 
-AGGREGATED = [
-    "runs",
-    "evaluation",
-    "class_accuracy",
-    "layers",
-    "diversity",
-    "quality",
-    "samples",
-    "curvature",
-    "spectra_examples",
-    "quantiles",
-    "esd",
-    "reliability",
-    "weight_change",
-]
-ANALYSED = [
-    "effects",
-    "run_effects",
-    "excluded",
-    "conditions",
-    "condition_effects",
-    "slopes",
-    "similarity",
-    "predictions",
-    "tests",
-    "claims",
-]
-
-REANALYSED = [
-    "published",
-    "published_layers",
-    "effects",
-    "run_effects",
-    "similarity",
-    "condition_effects",
-    "slopes",
-    "tests",
-    "claims",
-    "exclusions",
-    "gaps",
-]
+AGGREGATED = table_schema.files("aggregate")
+ANALYSED = table_schema.files("analyse")
+REANALYSED = table_schema.files("reanalyse")
 REANALYSIS_FIGURES = [
     "family_means",
     "layer_curves",
@@ -277,16 +240,16 @@ REANALYSIS_FIGURES = [
 ]
 
 
+def parquet(files):
+    """Those that programs read; csv files are for people."""
+    return [name for name in files if name.endswith(".parquet")]
+
+
 def tables():
     """The tables that people take, so that one that was deleted, or lost with a job that failed, is made again."""
-    if config["study"]["start"] == "tables":
-        tables, written = REANALYSED, REANALYSED
-    else:
-        tables, written = AGGREGATED + ANALYSED, ANALYSED
-    return [
-        *expand("<results>/6_metrics/{table}.parquet", table=tables),
-        *expand("<results>/6_metrics/{table}.csv", table=written),
-    ]
+    from_tables = config["study"]["start"] == "tables"
+    files = REANALYSED if from_tables else AGGREGATED + ANALYSED
+    return expand("<results>/6_metrics/{file}", file=files)
 
 
 def published_tables():

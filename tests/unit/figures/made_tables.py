@@ -1,10 +1,17 @@
-"""Tables of a made-up study of realistic size, seeded, in the form that stage 6 writes."""
+"""Tables of a made-up study of realistic size, seeded, with the columns that the schema of stage 6 names.
+
+Each function fills the columns that a figure or the page reads; the others are filled by their types.
+"""
 
 import itertools
 
 import numpy as np
 import pandas as pd
 
+from weightscape.metrics import table_schema
+
+FILLED = {"text": "", "number": np.nan, "count": 1, "flag": False}
+"""What stands in a column that no figure reads, by its type."""
 DOSES = {
     "augment": {"weak": 1.0, "medium": 2.0, "strong": 3.0},
     "noise": {"weak": 0.02, "strong": 0.05},
@@ -55,7 +62,7 @@ def study(
     rng = np.random.default_rng(chance)
     runs = conditions(seeds, families, setups)
     effects = _effects(runs, layers, rng)
-    return {
+    made = {
         "runs": _runs(runs, rng),
         "evaluation": _evaluation(runs, rng),
         "effects": effects,
@@ -73,9 +80,17 @@ def study(
         "slopes": _of_setups(setups, family="dropout", metric="log_norm", scope="hidden", per="dose", slope=0.1, n=9),
         "predictions": _of_setups(setups, outcome="ood", predictor="vendi_1", r=0.3, n=9),
         "curvature": runs.assign(largest_eigenvalue=9.0, trace=30.0),
-        "claims": claims(),
-        "tests": tests(),
     }
+    return {name: _whole(name, table) for name, table in made.items()} | {"claims": claims(), "tests": tests()}
+
+
+def _whole(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with all columns of its schema, in order."""
+    rule = table_schema.schema()[name]
+    filled = {column: FILLED[of.type] for column, of in rule.columns.items() if column not in table and not of.optional}
+    whole = table.assign(**filled)
+    table_schema.check(rule, whole)
+    return whole[[column for column in rule.columns if column in whole]]
 
 
 def _of_setups(setups: Setups, **columns: object) -> pd.DataFrame:
@@ -106,8 +121,7 @@ def _evaluation(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         accuracy = base[split] - 0.02 * runs["number"] + rng.normal(0, spread, len(runs))
         ece = np.abs(0.02 + 0.01 * runs["number"] + rng.normal(0, 0.004, len(runs)))
         away = split.startswith("ood-")
-        columns = {"nll": 0.3, "brier": 0.1, "ece": ece, "images": 500}
-        columns |= {"seen": (runs["family"] == "noise") & (split == "ood-noise-3")}
+        columns = {"ece": ece, "images": 500, "seen": (runs["family"] == "noise") & (split == "ood-noise-3")}
         columns |= {"effective_robustness": rng.normal(0, spread, len(runs)) if away else np.nan}
         parts.append(runs.assign(split=split, accuracy=accuracy.clip(0, 1), **columns))
     return pd.concat(parts, ignore_index=True)
@@ -180,6 +194,7 @@ def _quality() -> pd.DataFrame:
             "guidance": [0.0, 2.0, 4.0],
             "images": [200, 2000, 200],
             "judge_accuracy": [0.742, 0.913, 0.884],
+            "judge_accuracy_per_class": [[0.9]] * 3,
             "judge_test_accuracy": 0.961,
             "kid": [0.021, 0.034, 0.072],
             "precision": [0.71, 0.83, 0.87],
@@ -191,9 +206,9 @@ def _quality() -> pd.DataFrame:
 
 
 def _samples(families: tuple[str, ...], rng: np.random.Generator) -> pd.DataFrame:
-    rows = [_sample(rng, "real", None, None, "", label, at, 28) for label in range(10) for at in range(8)]
+    rows = [_sample(rng, "real", "", "", "", label, at, 28) for label in range(10) for at in range(8)]
     for recipe, label, at in itertools.product(RECIPES, range(10), range(8)):
-        rows.append(_sample(rng, "synthetic", None, None, recipe, label, at, 16))
+        rows.append(_sample(rng, "synthetic", "", "", recipe, label, at, 16))
     for family in {"augment", "noise"} & set(families):
         for dose, label in itertools.product(DOSES[family], range(10)):
             rows += [_sample(rng, family, family, dose, "", label, at, 28) for at in range(2)]
@@ -204,19 +219,8 @@ def _sample(rng: np.random.Generator, kind, family, dose, recipe, label, positio
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     ring = np.exp(-((np.hypot(x * (1 + label / 5), y) - 0.5 - 0.1 * rng.random()) ** 2) / 0.02)
     pixels = (255 * ring).astype(np.uint8).tobytes()
-    names = (
-        "dataset",
-        "kind",
-        "family",
-        "dose",
-        "recipe",
-        "label",
-        "position",
-        "channels",
-        "height",
-        "width",
-    )
     values = ("digits", kind, family, dose, recipe, label, position, 1, side, side)
+    names = ["dataset", "kind", "family", "dose", "recipe", "label", "position", "channels", "height", "width"]
     return {**dict(zip(names, values, strict=True)), "pixels": pixels}
 
 
@@ -354,7 +358,7 @@ def claims() -> pd.DataFrame:
             )
             rows.append((f"C{index + 1}", statement, "digits", backbone, *known))
     names = "claim statement dataset backbone test metric estimate low high unit n verdict reason controls"
-    return pd.DataFrame(rows, columns=names.split())
+    return _whole("claims", pd.DataFrame(rows, columns=names.split()))
 
 
 def tests() -> pd.DataFrame:
@@ -368,7 +372,7 @@ def tests() -> pd.DataFrame:
         for family in ("augment", "dropout")
         for metric in ("log_norm", "alpha")
     ]
-    return pd.DataFrame(rows)
+    return _whole("tests", pd.DataFrame(rows))
 
 
 def large(runs: int = 3000, layers: int = 48) -> dict[str, pd.DataFrame]:

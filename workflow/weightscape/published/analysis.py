@@ -1,6 +1,6 @@
 """From a folder of tables to all result tables: by the published procedure and by ours."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +8,7 @@ import pandas as pd
 from weightscape.errors import UserError
 from weightscape.families import BASELINE, COMPARED
 from weightscape.formats.tables import Table, write_table
-from weightscape.metrics.analysis import table_schema as made
+from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
 from weightscape.published import exclusions, our_estimates, procedure
@@ -34,8 +34,10 @@ class Results:
     gaps: Table
 
     def write(self, folder: Path) -> list[Path]:
-        """Write each table as parquet and csv; the paths of the files."""
-        paths = [folder / f"{part.name}.{ending}" for part in fields(self) for ending in ("parquet", "csv")]
+        """Write each table, checked against its schema, as parquet and csv; the paths of the files."""
+        for name, rule in table_schema.of("reanalyse").items():
+            table_schema.check(rule, getattr(self, name))
+        paths = [folder / name for name in table_schema.files("reanalyse")]
         for path in paths:
             write_table(path, getattr(self, path.stem))
         return paths
@@ -85,7 +87,8 @@ def _results(layers: Table, conditions: Conditions, gaps: list[Gap], options: Op
     )
 
 
-TESTED = ("condition_effects", "slopes", "tests", "claims")
+TESTED = [name for name in table_schema.of("reanalyse") if "analyse" in table_schema.of("reanalyse")[name].made_by]
+"""Tables that the analysis of a study makes, too."""
 
 
 def tested(measured: Table, options: Options) -> tuple[dict[str, Table], Table]:
@@ -94,7 +97,7 @@ def tested(measured: Table, options: Options) -> tuple[dict[str, Table], Table]:
     Families that the tables measure against one set of baseline runs (column `reference`) share its chance.
     """
     if measured.groupby(["dataset", "family", "dose"])["seed"].nunique().max() < 2:
-        return {name: made.table(name, []) for name in TESTED}, made.table("excluded", [])
+        return {name: table_schema.table(name, []) for name in TESTED}, table_schema.table("excluded", [])
     found = analysed({"effects": measured}, options)
     return {name: found[name] for name in TESTED}, found["excluded"]
 

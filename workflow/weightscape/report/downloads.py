@@ -6,25 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from weightscape.formats.tables import Table
+from weightscape.metrics import table_schema
 from weightscape.report.csv_text import csv_text
 
-TABLES = {
-    "claims": "verdict of every claim",
-    "tests": "every single test",
-    "runs": "one row per run: what it was trained on and what acted",
-    "evaluation": "one row per run and set of images",
-    "diversity": "one row per condition, seed, space and measure; seeds of equal rows share one data set",
-    "quality": "the generator by recipe",
-    "excluded": "runs and layers that no test sees, and why",
-    "run_effects": "effects of every run on the spectra",
-    "condition_effects": "effects of every condition on the spectra, with intervals",
-    "conditions": "what each condition did to the accuracy, and whether it destroys it",
-    "slopes": "how fast each family's effect grows with its dose",
-    "similarity": "cosines and distances between the effects of families",
-    "predictions": "how well diversity and spectra predict outcomes",
-    "curvature": "curvature of the loss at the end of training",
-    "weight_change": "relative change of every run's weights",
-}
+TABLES = (
+    "claims",
+    "tests",
+    "runs",
+    "evaluation",
+    "diversity",
+    "quality",
+    "excluded",
+    "run_effects",
+    "condition_effects",
+    "conditions",
+    "slopes",
+    "similarity",
+    "predictions",
+    "curvature",
+    "weight_change",
+)
+"""In the order of the page; the effects by layer are too large."""
 PLAIN = 300_000
 """Bytes above which a csv is gzipped."""
 
@@ -52,4 +54,5 @@ def download(name: str, what: str, table: Table) -> Download:
 
 def downloads(tables: Mapping[str, Table]) -> list[Download]:
     """All tables that are there and have rows."""
-    return [download(name, what, tables[name]) for name, what in TABLES.items() if len(tables[name])]
+    about = {name: table_schema.schema()[name].about for name in TABLES}
+    return [download(name, about[name], tables[name]) for name in TABLES if len(tables[name])]

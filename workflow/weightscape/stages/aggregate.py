@@ -8,8 +8,10 @@ Writes each table as parquet, and as csv where a person would read it.
 from pathlib import Path
 
 from weightscape.formats.tables import write_table
-from weightscape.metrics.tables import costs, evaluation, images, runs, spectra
+from weightscape.metrics import table_schema
+from weightscape.metrics.tables import costs
 from weightscape.metrics.tables.outline import sources
+from weightscape.metrics.tables.whole import tables
 from weightscape.provenance.records import results_of, write_record
 from weightscape.stages import _program
 
@@ -23,31 +25,14 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
     outline, results = arguments.settings, results_of(arguments.out)
-    made = {
-        "runs": runs.runs(results, outline),
-        "evaluation": evaluation.evaluation(results, outline),
-        "class_accuracy": evaluation.class_accuracy(results, outline),
-        "layers": spectra.layers(results, outline),
-        "diversity": images.diversity(results, outline),
-        "quality": images.quality(results, outline),
-        "samples": images.samples(results, outline),
-        "curvature": evaluation.curvature(results, outline),
-    }
-    made["spectra_examples"] = spectra.spectra_examples(results, outline, made["layers"])
-    made["quantiles"] = spectra.quantiles(results, outline, made["layers"])
-    made["esd"] = spectra.esd(results, outline, made["layers"])
-    made["reliability"] = evaluation.reliability(results, outline)
-    made["weight_change"] = spectra.weight_change(made["layers"])
+    made = tables(results, outline)
     code.check()
     paths = []
-    for name, table in made.items():
-        endings = (
-            ("parquet", "csv") if name in ("runs", "evaluation", "diversity", "quality", "curvature") else ("parquet",)
-        )
-        for path in (arguments.out / f"{name}.{ending}" for ending in endings):
-            write_table(path, table)
+    for name, rule in table_schema.of(STAGE).items():
+        for path in (arguments.out / f"{name}.{ending}" for ending in table_schema.endings(rule)):
+            write_table(path, made[name])
             paths.append(path)
-        print(f"{name}: {len(table)} rows")
+        print(f"{name}: {len(made[name])} rows")
     write_record(
         arguments.out,
         name=STAGE,

@@ -9,8 +9,8 @@ beside the tables that they come from, as parquet and as csv.
 from pathlib import Path
 
 from weightscape.formats.tables import read_table, write_table
-from weightscape.metrics import effects
-from weightscape.metrics.analysis import table_schema, usable_layers
+from weightscape.metrics import effects, table_schema
+from weightscape.metrics.analysis import usable_layers
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
 from weightscape.provenance.records import write_record
@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> None:
     made |= analysed({**tables, "effects": table}, options)
     code.check()
     inputs, paths = list(paths.values()), []
-    for name, each in made.items():
-        for path in (arguments.tables / f"{name}.{ending}" for ending in ("parquet", "csv")):
-            write_table(path, each)
+    for name, rule in table_schema.of(STAGE).items():
+        for path in (arguments.tables / f"{name}.{ending}" for ending in table_schema.endings(rule)):
+            write_table(path, made[name])
             paths.append(path)
     write_record(
         arguments.tables,
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=inputs,
         outputs=paths,
-        facts={name: len(each) for name, each in made.items()},
+        facts={name: len(table) for name, table in made.items()},
     )
     for row in made["excluded"][made["excluded"]["what"] == "run"].itertuples():
         print(f"left out: run {row.dataset}/{row.backbone}/{row.name}, {row.reason}")

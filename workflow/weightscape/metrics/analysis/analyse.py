@@ -6,11 +6,15 @@ from dataclasses import replace
 import pandas as pd
 
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis import across_setups, destructive, estimates, table_schema
+from weightscape.metrics import table_schema
+from weightscape.metrics.analysis import across_setups, destructive, estimates
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
+
+GIVEN = ("effects", "run_effects")
+"""Tables of the program `analyse` that the analysis starts from."""
 
 
 def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
@@ -20,7 +24,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     layers, diversity, quantiles and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
     What is not there leaves its claims undecided.
     """
-    parts: dict[str, list[Table]] = {name: [] for name in table_schema.MADE}
+    parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in GIVEN}
     claims: list[ClaimRow] = []
     for setup in setups(tables, options.metrics, options.match):
         conditions = destructive.drops(setup, options)

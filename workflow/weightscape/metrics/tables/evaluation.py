@@ -10,7 +10,6 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
-from weightscape.metrics.effects import RUN
 from weightscape.metrics.robustness import effective_robustness
 from weightscape.metrics.tables.outline import Outline, curved_runs, runs_of
 from weightscape.provenance.records import read_record
@@ -60,9 +59,6 @@ def _labels(folder: Path) -> np.ndarray:
     return np.concatenate(found)
 
 
-CURVATURE = ("trace", "weighted_trace", "largest_eigenvalue", "batch_loss")
-
-
 def evaluation(results: Path, outline: Outline) -> Table:
     """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness.
 
@@ -106,4 +102,4 @@ def curvature(results: Path, outline: Outline) -> Table:
         {**columns, **read_json(results / "4_finetune" / run / "curvature" / "measures.json")}
         for columns, run in curved_runs(outline)
     ]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*RUN, *CURVATURE])
+    return pd.DataFrame(rows)

@@ -52,8 +52,7 @@ def quality(results: Path, outline: Outline) -> Table:
         if outline["generator"]
         for row in read_json(results / "2_generate" / dataset / outline["generator"] / "quality.json")
     ]
-    columns = ["dataset", "generator", "recipe", "guidance", "images", "judge_accuracy", "judge_test_accuracy"]
-    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+    return pd.DataFrame(rows)
 
 
 def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int = 6) -> Table:

@@ -9,7 +9,7 @@ import pandas as pd
 from unit.metrics.planted import claim_row
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.tables import write_table
-from weightscape.metrics.analysis import table_schema
+from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.claims.claim import parted
 from weightscape.metrics.analysis.claims.table import CLAIMS
 from weightscape.project import REPORT, SCHEMAS

@@ -1,5 +1,7 @@
 """The closed schema of the result tables, and the effects that they start from."""
 
+from dataclasses import fields
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,15 +10,16 @@ from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options
 from weightscape.errors import UserError
 from weightscape.families import COMPARED
-from weightscape.metrics import effects
-from weightscape.metrics.analysis import table_schema
-from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics import effects, table_schema
+from weightscape.metrics.analysis.analyse import GIVEN, analysed
+from weightscape.published.analysis import Results
+from weightscape.report import downloads
 from weightscape.study.config import checked, load
 
 CLAIMS = pd.DataFrame(
     {
-        name: [{"text": "x", "number": 1.5, "count": 3, "flag": True}[rule["type"]]]
-        for name, rule in table_schema.schema()["claims"].items()
+        name: [{"text": "x", "number": 1.5, "count": 3, "flag": True}[rule.type]]
+        for name, rule in table_schema.schema()["claims"].columns.items()
     }
 ).assign(verdict="supported")
 
@@ -37,15 +40,46 @@ def test_an_unknown_verdict_and_an_empty_reason_are_refused():
 
 def test_columns_come_in_the_schemas_order_and_types():
     turned = table_schema.checked("claims", CLAIMS[CLAIMS.columns[::-1]].assign(n="3", low=1))
-    assert list(turned) == list(table_schema.schema()["claims"])
+    assert list(turned) == list(table_schema.schema()["claims"].columns)
     assert turned["n"].dtype == "int64" and turned["low"].dtype == "float64"
+
+
+def test_every_table_of_a_published_study_is_in_the_schema_under_its_file_name():
+    assert {field.name for field in fields(Results)} == set(table_schema.of("reanalyse"))
+
+
+def test_the_five_tables_that_a_person_would_read_are_csv_files_of_aggregate():
+    files = table_schema.files("aggregate")
+    names = ["runs", "evaluation", "diversity", "quality", "curvature"]
+    assert [file for file in files if file.endswith(".csv")] == [f"{name}.csv" for name in names]
+
+
+def test_every_table_that_is_also_csv_can_be_downloaded_from_the_page_but_the_effects_by_layer():
+    rules = table_schema.of("aggregate") | table_schema.of("analyse")
+    assert {name for name, rule in rules.items() if rule.csv} - set(downloads.TABLES) == {"effects"}
+
+
+def test_an_open_table_may_have_further_columns_but_none_of_those_it_names_may_lack():
+    rule = table_schema.schema()["quantiles"]
+    whole = table_schema.empty("quantiles").assign(q00=0.1)
+    table_schema.check(rule, whole)
+    with pytest.raises(ValueError, match="table quantiles: column 'layer'"):
+        table_schema.check(rule, whole.drop(columns="layer"))
+
+
+def test_a_word_in_a_column_of_numbers_is_refused_and_a_gap_is_not():
+    rule = table_schema.schema()["claims"]
+    table_schema.check(rule, CLAIMS.assign(low=None))
+    with pytest.raises(ValueError, match="'low' has a cell that is no number"):
+        table_schema.check(rule, CLAIMS.assign(low="small"))
 
 
 def test_a_study_without_any_run_has_empty_tables_of_the_right_form():
     columns = [*effects.RUN, *effects.LAYER, "source", "metric", "value", "usable"]
     made = analysed({"effects": pd.DataFrame({name: [] for name in columns})}, options())
-    for name in table_schema.MADE:
-        assert len(made[name]) == 0 and list(made[name]) == list(table_schema.schema()[name])
+    assert set(made) | set(GIVEN) == set(table_schema.of("analyse"))
+    for name, table in made.items():
+        assert len(table) == 0 and list(table) == list(table_schema.schema()[name].columns)
 
 
 def test_what_the_analysis_makes_fits_its_schema():
@@ -54,7 +88,6 @@ def test_what_the_analysis_makes_fits_its_schema():
     table_schema.table("effects", [table])
     table_schema.table("run_effects", [effects.per_run(table)])
     found = analysed({**made, "effects": table}, options(metrics=["log_norm"]))
-    assert set(found) == set(table_schema.MADE)
     assert [name for name in found if not len(found[name])] == ["excluded"]
 
 
