@@ -9,6 +9,7 @@ the shard (generate/partial_shards.py), from which the next attempt goes on. A p
 training set (--train) for the names of its classes and the form of its images; a gate needs it, too.
 """
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
 from weightscape.generate.partial_shards import Parts, collected
-from weightscape.generate.settings import Ddpm, GenerateSettings, Pipeline, ZeroShotGate
+from weightscape.generate.settings import Ddpm, GenerateSettings, ZeroShotGate
 from weightscape.provenance.records import content_digest, read_record, write_record
 from weightscape.stages import _program
 
@@ -44,9 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    inputs = [content_digest(path) for path in (*arguments.weights, *arguments.train)]
-    made_from = [to_json(replace(settings, gate=None)), code.digest, inputs, device.type]  # no gate alters an image
-    kept = Parts(arguments.out, digest(made_from))
+    kept = Parts(arguments.out, _identity(arguments, code.digest, device.type))
     with _program.stop_signal() as stopped:
         if isinstance(source, Ddpm):
             classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         else:
             work = shard.by_pipeline(source, settings, shard.training_set(arguments.train), device)
         made = collected(work, kept, stopped)
-    passed, facts = made, _facts(source, made.refused)
+    passed, facts = made, _facts(settings, made.refused)
     if gate is not None:
         judge = read_tensors(arguments.judge[0]) if arguments.judge else None
         passed, facts["gate"] = shard.gated(made, gate, shard.training_set(arguments.train), judge, device)
@@ -64,7 +63,6 @@ def main(argv: list[str] | None = None) -> None:
     else:
         content = {"images": passed.content.images, "labels": passed.content.labels, "indices": passed.indices}
         write_tensors(arguments.out, content)
-    chosen = {"generator": settings.generator, "recipe": settings.recipe, "guidance": settings.guidance}
     write_record(
         arguments.out.parent,
         name=arguments.out.stem,
@@ -73,19 +71,27 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=[*arguments.weights, *arguments.train, *arguments.judge],
         outputs=[arguments.out],
-        facts={**chosen, "images": len(passed.content), **facts},
+        facts={**facts, "images": len(passed.content)},
     )
     kept.remove()
     print(f"{len(passed.content)} images by recipe {settings.recipe}")
 
 
-def _facts(source: Ddpm | Pipeline, refused: int) -> dict[str, object]:
-    """Facts of a shard that depend on what makes it."""
-    if isinstance(source, Ddpm):
-        return {"first": source.first}
+def _identity(arguments: argparse.Namespace, code: str, device: str) -> str:
+    """The digest of all that decides the images; a gate alters none."""
+    inputs = [content_digest(path) for path in (*arguments.weights, *arguments.train)]
+    return digest([to_json(replace(arguments.settings, gate=None)), code, inputs, device])
+
+
+def _facts(settings: GenerateSettings, refused: int) -> dict[str, object]:
+    """Facts of a shard but for its counts and its gate."""
+    facts = {"generator": settings.generator, "recipe": settings.recipe, "guidance": settings.guidance}
+    if isinstance(settings.source, Ddpm):
+        return {**facts, "first": settings.source.first}
     from weightscape.generate.pipeline import lora_digests
 
-    return {"first": 0, "refused_by_safety_checker": refused, "lora": lora_digests(source.pipeline.lora)}
+    lora = lora_digests(settings.source.pipeline.lora)
+    return {**facts, "first": 0, "refused_by_safety_checker": refused, "lora": lora}
 
 
 if __name__ == "__main__":
