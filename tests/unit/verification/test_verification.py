@@ -1,6 +1,7 @@
 """Verification of a small results folder by its records alone."""
 
 import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.process
 SPLIT = "1_data/digits/train"
 ITEMS = "3_assemble/digits/real"
 RUN = "4_finetune/digits/lite/noise/weak/seed0"
+SETTINGS = {"a": 1, "images": {"kind": "packaged"}}
 STAGE = {SPLIT: "data", ITEMS: "assemble", RUN: "finetune"}
 
 
@@ -44,7 +46,7 @@ def made(root: Path, folder: str, stage: str, inputs: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"made by {stage}")
     sources = [root / source for source in inputs]
-    write_record(path.parent, stage=stage, settings={"a": 1}, code=code(stage), inputs=sources, outputs=[path])
+    write_record(path.parent, stage=stage, settings=SETTINGS, code=code(stage), inputs=sources, outputs=[path])
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(result
     for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
         path = metadata(results, folder, kind)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"params": [repr(code(STAGE[folder])), repr('{"a": 1}'), "2"]})
+        write_json(path, {"params": [repr(code(STAGE[folder])), repr(json.dumps(SETTINGS)), "2"]})
     ownership.check_known(name, project, config())
 
 
@@ -148,7 +150,7 @@ def metadata(results: Path, folder: str, kind: str = "metadata") -> Path:
 @pytest.mark.parametrize(
     "known",
     [
-        {"params": ["'other code'", repr('{"a": 1}')]},
+        {"params": ["'other code'", repr(json.dumps(SETTINGS))]},
         {"params": [repr(code_digest("finetune")), repr('{"a": 2}')]},
         {"params": []},
         {},
@@ -292,7 +294,7 @@ def test_a_measure_of_other_weights_is_stale_though_both_were_dropped(results: P
     write_record(
         results / RUN,
         stage="finetune",
-        settings={"a": 1},
+        settings=SETTINGS,
         code=code_digest("finetune"),
         inputs=[results / ITEMS / "result.bin"],
         outputs=[results / RUN / "result.bin"],
@@ -312,3 +314,8 @@ def test_a_source_that_the_study_does_not_have_any_more_is_not_missing(results: 
     with_split = [*study, f"{SPLIT}/manifest.json"]
     findings = verify(read_results(results), config(), with_split)
     assert [finding.place for finding in findings if finding.kind == "missing"] == [f"{SPLIT}/manifest.json"]
+
+
+def test_a_record_with_settings_of_another_form_is_stale(results: Path) -> None:
+    write_record(results / SPLIT, stage="data", settings={"split": "train"}, code="then", inputs=[], outputs=[])
+    assert found(results)[f"{SPLIT}/manifest.json"] == "stale"

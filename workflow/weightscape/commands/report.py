@@ -5,13 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.project import REPORT
+from weightscape.provenance.records import STAGE_FOLDER, read_record
+from weightscape.study.jobs import BY_RULE
 
 HELP = "draw every figure and the page again from a results folder, of which the tables are enough"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("results", type=Path, help="a results folder, or its folder 6_metrics")
+    parser.add_argument("results", type=Path, help="a results folder, or its folder of tables")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and figures/")
     parser.add_argument("--figure", action="append", default=[], help="draw this figure only; may be repeated")
     parser.add_argument("--title", help="title of the page (default: the name of the study's folder)")
@@ -28,10 +30,10 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.report import page as report
     from weightscape.stages import figure
 
-    folder = arguments.results / "6_metrics"
+    folder = (arguments.results / BY_RULE["analyse"].record).parent
     folder = folder if folder.is_dir() else arguments.results
     if not any(folder.glob("*.parquet")):
-        raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its 6_metrics")
+        raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its folder of tables")
     known = [name for names in report.CHAPTERS.values() for name in names]
     chosen = arguments.figure or known
     unknown = sorted(set(chosen) - set(figure.names()))
@@ -50,13 +52,11 @@ def run(arguments: argparse.Namespace) -> None:
 def _title(results: Path) -> str:
     """The name of the study, which for the default one is that of the project."""
     name = results.resolve().name
-    return "Weightscape" if name in ("results", "6_metrics") else name
+    return "Weightscape" if name == "results" or STAGE_FOLDER.match(name) else name
 
 
 def _study(results: Path) -> dict[str, Any]:
     """The study's config and what differs in it, as its own report recorded them; nothing where that is absent."""
-    from weightscape.provenance.records import read_record
-
-    record = results / "8_report" / "manifest.json"
+    record = results / BY_RULE["report"].record
     known = read_record(record)["settings"] if record.is_file() else {}
     return {key: known[key] for key in ("config", "differences") if key in known}

@@ -6,6 +6,7 @@ first one that compiles, do not carry it. Start-up is part of what is measured, 
 than a minute a job.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
@@ -14,7 +15,8 @@ from typing import Any, NamedTuple
 from weightscape.costs import generation, stages
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
-from weightscape.provenance.records import PROVENANCE, provenance_of, read_provenance
+from weightscape.provenance.records import provenance_of, read_provenance
+from weightscape.study.jobs import BY_RULE, Names, job_of
 
 Record = Mapping[str, Any]
 
@@ -64,12 +66,12 @@ def _reached(jobs: list[Measured], root: Path) -> tuple[float, str]:
 
 
 def _trained(root: Path) -> Iterator[Measured]:
-    for path, record, seconds in _finished(root, "4_finetune/*/*/*/*/seed*/manifest.json"):
+    for names, record, seconds in _finished(root, "finetune"):
         training, shown = record["settings"]["training"], _shown(record)
         net = _network(record)
         operations = generation.BACKWARD * net.operations * shown
         if training["steps"]:
-            yield Measured(path.parts[-5], operations, seconds, shown)
+            yield Measured(names["backbone"], operations, seconds, shown)
 
 
 def _shown(record: Record) -> int:
@@ -84,7 +86,7 @@ def _network(record: Record) -> stages.Network:
 
 def _sampled(root: Path) -> Iterator[Measured]:
     """Jobs of pipelines of diffusers; the small model that is trained here costs next to nothing."""
-    for _, record, seconds in _finished(root, "2_generate/*/*/recipe-*/shard-*.json"):
+    for _, record, seconds in _finished(root, "generate"):
         settings, images = record["settings"], _made(record["facts"])
         pipeline = settings.get("pipeline")
         if pipeline is not None and images:
@@ -102,15 +104,16 @@ def _made(facts: Record) -> int:
 
 def _spectra(root: Path, cpu: Record) -> Iterator[Measured]:
     """`operations` are the seconds that the shapes and the assumed rates give."""
-    for path, _, seconds in _finished(root, "5_spectra/*/*/*/*/seed*/manifest.json"):
-        run = root / "4_finetune" / path.parent.relative_to(root / "5_spectra") / "manifest.json"
+    for names, _, seconds in _finished(root, "spectra"):
+        run = root / BY_RULE["finetune"].place(names)
         if run.is_file():
             yield Measured("spectra", stages.spectra_seconds(_network(read_json(run)), cpu), seconds, 0)
 
 
-def _finished(root: Path, pattern: str) -> Iterator[tuple[Path, Record, float]]:
-    """Records of jobs below `root`, with their wall seconds."""
-    for path in sorted(root.glob(pattern)):
+def _finished(root: Path, rule: str) -> Iterator[tuple[Names, Record, float]]:
+    """The names, record and wall seconds of each finished job of a rule."""
+    for path in sorted(root.glob(re.sub(r"\{\w+\}", "*", BY_RULE[rule].record))):
+        recorded = job_of(str(path.relative_to(root)))
         seconds = read_provenance(provenance_of(path)).get("wall_seconds")
-        if seconds is not None and not path.name.endswith(PROVENANCE):
-            yield path, read_json(path), seconds
+        if recorded is not None and seconds is not None:
+            yield recorded.names, read_json(path), seconds

@@ -37,9 +37,14 @@ def provenance_of(record: Path) -> Path:
 
 def place(path: Path | str) -> str:
     """A path from its numbered stage folder on, the same on every machine; else its name."""
-    parts = Path(path).parts
-    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
-    return "/".join(parts[at:]) if at is not None else Path(path).name
+    path = Path(path)
+    at = _stage_folder(path)
+    return path.name if at is None else "/".join(path.parts[at:])
+
+
+def _stage_folder(path: Path) -> int | None:
+    """Where the last numbered stage folder stands among the parts of a path."""
+    return next((at for at in reversed(range(len(path.parts))) if STAGE_FOLDER.match(path.parts[at])), None)
 
 
 def write_record(
@@ -133,13 +138,31 @@ def content_digest(path: Path | str) -> str:
     return sha256(path)
 
 
+def holds(folder: Path, inputs: Iterable[Path], settings: Any, code: str, *, others: bool = False) -> bool:
+    """Whether the result in `folder` is whole, and was made from these inputs by these settings and code.
+
+    `others` allows the result to be made from further inputs as well.
+    """
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return False
+    record = read_record(path)
+    now = {place(source): content_digest(source) for source in inputs}
+    before = {name: made for name, made in record["inputs"].items() if name in now or not others}
+    return (
+        (record["settings_digest"], record["code"], before) == (digest(to_json(settings)), code, now)
+        and all((folder / name).is_file() for name in record["outputs"])
+        and digests(folder, (folder / name for name in record["outputs"])) == record["outputs"]
+    )
+
+
 def results_of(path: Path | str) -> Path:
-    """The results folder that a path lies in: what stands before its numbered stage folder."""
-    parts = Path(path).parts
-    at = next((i for i in reversed(range(len(parts))) if STAGE_FOLDER.match(parts[i])), None)
+    """The results folder that a path lies in: all that stands before its numbered stage folder."""
+    path = Path(path)
+    at = _stage_folder(path)
     if at is None:
-        raise UserError(f"{path} lies in no results folder (1_data ... 8_report): pass a path below one")
-    return Path(*parts[:at])
+        raise UserError(f"{path} lies in no results folder (with numbered folders of stages): pass a path below one")
+    return Path(*path.parts[:at])
 
 
 def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -1,25 +1,27 @@
-"""Where a page comes from: what each stage cost, versions and devices."""
+"""States where a page comes from: the cost of each stage, versions and devices."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from weightscape.metrics.tables.costs import summed
-from weightscape.provenance.records import read_provenance
+from weightscape.provenance.records import PROVENANCE, provenance_of, read_provenance
 
 ABSENT = "\N{EN DASH}"
 TOTAL = "in all"
 
 
 def stages(tables: Path, figures: Path | None = None) -> list[dict[str, Any]]:
-    """What each stage amounted to, from the provenance beside the tables and figures; empty where none is."""
-    own = tables / "aggregate.provenance.json"
-    rows = list(read_provenance(own).get("stages", []))
-    for name in ("aggregate", "analyse"):
-        path = tables / f"{name}.provenance.json"
-        rows += [{"folder": "6_metrics", "stage": name, **summed([read_provenance(path)])}] if path.is_file() else []
-    drawn = [read_provenance(path) for path in sorted(figures.glob("*.provenance.json"))] if figures else []
-    return [*rows, {"folder": "7_figures", "stage": "figure", **summed(drawn)}] if drawn else rows
+    """The cost of each stage, from the provenance beside the tables and figures; of stages without one, nothing."""
+    paths = {stage: provenance_of(tables / f"{stage}.json") for stage in ("aggregate", "analyse")}
+    rows = list(read_provenance(paths["aggregate"]).get("stages", []))
+    for stage, path in paths.items():
+        if path.is_file():
+            rows.append({"folder": tables.resolve().name, "stage": stage, **summed([read_provenance(path)])})
+    drawn = [read_provenance(path) for path in sorted(figures.glob(f"*.{PROVENANCE}"))] if figures else []
+    if figures and drawn:
+        rows.append({"folder": figures.resolve().name, "stage": "figure", **summed(drawn)})
+    return rows
 
 
 def cost_rows(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:

@@ -15,23 +15,11 @@ from weightscape.errors import UserError
 from weightscape.finetune.curvature import measured
 from weightscape.finetune.curvature_settings import CurvatureSettings
 from weightscape.formats.json_yaml import write_json
-from weightscape.formats.typed import to_json
-from weightscape.formats.writing import digest, sha256
 from weightscape.progress import track
-from weightscape.provenance.records import content_digest, place, read_record, write_record
+from weightscape.provenance.records import holds, read_record, write_record
 from weightscape.stages import _program
 
 STAGE = "curvature"
-
-
-def holds(folder: Path, inputs: list[Path], settings: CurvatureSettings, code: str) -> bool:
-    """Whether an earlier measurement of these inputs by these settings and code is there and whole."""
-    if not all((folder / name).is_file() for name in ("manifest.json", "measures.json")):
-        return False
-    record = read_record(folder / "manifest.json")
-    same = (record["settings_digest"], record["code"]) == (digest(to_json(settings)), code)
-    read = record["inputs"] == {place(path): content_digest(path) for path in inputs}
-    return same and read and record["outputs"] == {"measures.json": sha256(folder / "measures.json")}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -20,31 +20,14 @@ from weightscape.finetune.evaluation_settings import EvaluateSettings
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.formats.typed import to_json
-from weightscape.formats.writing import digest, sha256
 from weightscape.networks.settings import NetworkSettings
 from weightscape.progress import track
-from weightscape.provenance.records import content_digest, place, read_record, write_record
+from weightscape.provenance.records import content_digest, holds, place, read_record, write_record
 from weightscape.stages import _program
 
 STAGE = "evaluate"
 Forward = Callable[[np.ndarray], np.ndarray]
 """A network as a function from uint8 images to logits."""
-
-
-def kept(folder: Path, run: Path, settings: EvaluateSettings, code: str) -> dict[str, str]:
-    """The inputs of an earlier evaluation of the same weights by the same settings and code; else nothing."""
-    if not all((folder / name).is_file() for name in ("manifest.json", "metrics.json", "logits.safetensors")):
-        return {}
-    record = read_record(folder / "manifest.json")
-    after = run / "after.safetensors"
-    same = (record["settings_digest"], record["code"], record["inputs"].get(place(after))) == (
-        digest(to_json(settings)),
-        code,
-        content_digest(after),
-    )
-    whole = all(sha256(folder / name) == value for name, value in record["outputs"].items())
-    return record["inputs"] if same and whole else {}
 
 
 def evaluate_run(
@@ -59,8 +42,9 @@ def evaluate_run(
 
     `load` gives the network of a run, and is called only if a split is to be evaluated.
     """
-    inputs = kept(folder, run, settings, code.digest)
-    old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if inputs else ({}, {})
+    kept = holds(folder, [run / "after.safetensors"], settings, code.digest, others=True)
+    inputs = read_record(folder / "manifest.json")["inputs"] if kept else {}
+    old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if kept else ({}, {})
     results, logits = {}, {}
     forward: Forward | None = None
     for manifest in splits:

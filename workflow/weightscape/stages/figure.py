@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     """Draw the figure --name into {out}.pdf and {out}.png, with its record {out}.json."""
     parser = _program.arguments_of(STAGE, __doc__)
     parser.add_argument("--name", required=True, help="a module of weightscape.figures")
-    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
+    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
     parser.add_argument("--out", type=Path, required=True, help="path of the figure without its ending")
     arguments = parser.parse_args(argv)
     if arguments.name not in names():

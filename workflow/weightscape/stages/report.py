@@ -19,8 +19,8 @@ STAGE = "report"
 def main(argv: list[str] | None = None) -> None:
     """Write the page and its record."""
     parser = _program.arguments_of(STAGE, __doc__)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables, results/6_metrics")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of the figures, results/7_figures")
+    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
+    parser.add_argument("--figures", type=Path, required=True, help="folder of the figures of stage 7")
     parser.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)

@@ -274,11 +274,14 @@ class RecordedJob:
     names: dict[str, str]
 
     def modules(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """The modules that the program chooses at run time, by its settings."""
+        """The modules that the program chooses at run time, by its settings; none for settings of another form."""
         if self.kind.program == "figure":
             return (f"figures.{self.names['figure']}",)
         choose = {"data": readers.of_split, "fetch": readers.of_fetch}.get(self.kind.program)
-        return choose(settings) if choose else ()
+        try:
+            return choose(settings) if choose else ()
+        except (KeyError, TypeError):  # as an earlier version of the project wrote them
+            return ()
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

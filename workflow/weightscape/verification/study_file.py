@@ -12,7 +12,7 @@ from weightscape.provenance.records import is_file_name, provenance_of, read_pro
 from weightscape.published.table_files import csv_files
 from weightscape.study.config import load
 from weightscape.study.config_type import Config
-from weightscape.study.jobs import expected
+from weightscape.study.jobs import BY_RULE, expected
 from weightscape.verification.verification import Finding, Results, read_results, verify
 
 
@@ -24,7 +24,7 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
 
 def changed_tables(results: Results, config: Config) -> list[Finding]:
     """A reanalysis whose tables or conditions file are here, and others now; also a table that came or went."""
-    place, block = "6_metrics/reanalyse.json", config["reanalyse"]
+    place, block = BY_RULE["reanalyse"].record, config["reanalyse"]
     facts = results.records.get(place, {}).get("facts", {})
     folder = Path(block["tables"])
     tables = facts["tables"] if isinstance(facts.get("tables"), dict) else {}
@@ -71,7 +71,7 @@ def _versions(path: Path) -> dict[str, str | None] | None:
 
 def study_file(root: Path, full: Path) -> Path | None:
     """The file of workflow/studies that results were made by, by the name in their report; None for config.yaml."""
-    record = root / "8_report" / "manifest.json"
+    record = root / BY_RULE["report"].record
     if record.is_file():
         name = _title(read_json(record))
     else:
@@ -95,4 +95,4 @@ def _title(record: Any) -> str | None:
     try:
         return str(record["settings"]["title"])
     except (KeyError, TypeError):
-        raise UserError("8_report/manifest.json names no study: name its file by --configfile") from None
+        raise UserError("the record of the report names no study: name its file by --configfile") from None

@@ -71,7 +71,7 @@ def read_results(root: Path) -> Results:
     """Read every record below `root` and the sha256 of every file that a record names, on all cores."""
     places = _places(root)
     if not places:
-        raise UserError(f"{root} holds no results (1_data ... 8_report): name a results folder")
+        raise UserError(f"{root} holds no results (numbered folders of stages): name a results folder")
     records, broken = {}, {}
     for place in places:
         if job_of(place) is not None:

@@ -4,19 +4,18 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.formats.json_yaml import read_json
-from weightscape.provenance.records import read_provenance
+from weightscape.provenance.records import provenance_of, read_provenance
 
 
 def costs(results: Path) -> list[dict[str, Any]]:
     """Jobs, wall and CPU seconds, largest memory (MB), devices and hosts by stage, of all records up to stage 5."""
-    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for path in sorted(results.glob("[1-5]_*/**/*provenance.json")):
-        record = path.with_name(path.name.removesuffix("provenance.json").rstrip(".") + ".json")
-        record = path.with_name("manifest.json") if record.name == ".json" else record
-        if record.is_file():
-            folder = path.relative_to(results).parts[0]
-            found.setdefault((folder, read_json(record).get("stage", "")), []).append(read_provenance(path))
-    return [{"folder": folder, "stage": stage, **summed(jobs)} for (folder, stage), jobs in found.items()]
+    provenances: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for record in sorted(results.glob("[1-5]_*/**/*.json")):
+        path = provenance_of(record)
+        if path.is_file():
+            folder = record.relative_to(results).parts[0]
+            provenances.setdefault((folder, read_json(record).get("stage", "")), []).append(read_provenance(path))
+    return [{"folder": folder, "stage": stage, **summed(jobs)} for (folder, stage), jobs in provenances.items()]
 
 
 def summed(jobs: list[dict[str, Any]]) -> dict[str, Any]:

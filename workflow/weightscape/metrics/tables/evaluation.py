@@ -11,6 +11,7 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.robustness import effective_robustness
+from weightscape.metrics.tables import folders
 from weightscape.metrics.tables.outline import Outline, curved_runs, runs_of
 from weightscape.provenance.records import read_record
 
@@ -24,11 +25,11 @@ def reliability(results: Path, outline: Outline) -> Table:
     known: dict[tuple[str, str], np.ndarray] = {}
     parts = []
     for columns, run in runs_of(outline):
-        logits = read_tensors(results / "4_finetune" / run / "evaluation" / "logits.safetensors")
+        logits = read_tensors(folders.evaluation(results, run) / "logits.safetensors")
         for split in outline["splits"][columns["dataset"]]:
             place = (columns["dataset"], split)
             if place not in known:
-                known[place] = _labels(results / "1_data" / columns["dataset"] / split)
+                known[place] = _labels(folders.split(results, columns["dataset"], split))
             table = reliability_bins(logits[split], known[place], bins)
             parts.append(pd.concat([pd.DataFrame([{**columns, "split": split}] * bins), table], axis=1))
     return pd.concat(parts, ignore_index=True)
@@ -66,7 +67,7 @@ def evaluation(results: Path, outline: Outline) -> Table:
     """
     rows = []
     for columns, run in runs_of(outline):
-        metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
+        metrics = read_json(folders.evaluation(results, run) / "metrics.json")
         for split in outline["splits"][columns["dataset"]]:
             if split not in metrics:
                 raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
@@ -87,7 +88,7 @@ def class_accuracy(results: Path, outline: Outline) -> Table:
     """One row per run, split and class; a class without images has none."""
     rows = []
     for columns, run in runs_of(outline):
-        metrics = read_json(results / "4_finetune" / run / "evaluation" / "metrics.json")
+        metrics = read_json(folders.evaluation(results, run) / "metrics.json")
         for split in outline["splits"][columns["dataset"]]:
             severity = _severity(outline, columns["dataset"], split)
             for label, value in enumerate(metrics[split]["class_accuracy"]):
@@ -99,7 +100,7 @@ def class_accuracy(results: Path, outline: Outline) -> Table:
 def curvature(results: Path, outline: Outline) -> Table:
     """One row per run whose curvature was measured."""
     rows = [
-        {**columns, **read_json(results / "4_finetune" / run / "curvature" / "measures.json")}
+        {**columns, **read_json(folders.curvature(results, run) / "measures.json")}
         for columns, run in curved_runs(outline)
     ]
     return pd.DataFrame(rows)

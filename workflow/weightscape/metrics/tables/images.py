@@ -11,6 +11,7 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
+from weightscape.metrics.tables import folders
 from weightscape.metrics.tables.outline import Outline, flat
 from weightscape.provenance.records import read_record
 
@@ -19,8 +20,8 @@ def judge_accuracy(results: Path, outline: Outline) -> dict[tuple[Any, ...], flo
     """The judge's accuracy by (dataset, family, dose, seed), where the images were looked at."""
     found = {}
     for dataset, condition in itertools.product(outline["datasets"], outline["measured"]):
-        name = f"{condition['family']}/{condition['dose']}"
-        records = read_json(results / "3_assemble" / dataset / name / "diversity" / "measures.json")
+        folder = folders.diversity(results, dataset, condition["family"], condition["dose"])
+        records = read_json(folder / "measures.json")
         for seed, spaces in records.items():
             found[dataset, condition["family"], condition["dose"], int(seed)] = spaces[JUDGE]["judge_accuracy"]
     return found
@@ -34,8 +35,8 @@ def diversity(results: Path, outline: Outline) -> Table:
     """Long table of the diversity measures of each condition and seed: space, measure, value."""
     rows = []
     for dataset, condition in itertools.product(outline["datasets"], outline["measured"]):
-        name = f"{condition['family']}/{condition['dose']}"
-        records = read_json(results / "3_assemble" / dataset / name / "diversity" / "measures.json")
+        folder = folders.diversity(results, dataset, condition["family"], condition["dose"])
+        records = read_json(folder / "measures.json")
         for seed, spaces in records.items():
             for space, record in ((space, record) for space, record in spaces.items() if space != JUDGE):
                 condition_of = {name: condition[name] for name in ("family", "dose", "number")}
@@ -50,7 +51,7 @@ def quality(results: Path, outline: Outline) -> Table:
         {"dataset": dataset, **row}
         for dataset in outline["datasets"]
         if outline["generator"]
-        for row in read_json(results / "2_generate" / dataset / outline["generator"] / "quality.json")
+        for row in read_json(folders.generator(results, dataset, outline["generator"]) / "quality.json")
     ]
     return pd.DataFrame(rows)
 
@@ -62,7 +63,7 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
     """
     rows: list[dict[str, Any]] = []
     for dataset in outline["datasets"]:
-        train = results / "1_data" / dataset / "train"
+        train = folders.split(results, dataset, "train")
         shard = train / sorted(read_record(train / "manifest.json")["outputs"])[0]
         whole = map_shard(shard)
         first = [np.flatnonzero(whole.labels == label)[:per_class] for label in np.unique(whole.labels)]
@@ -73,13 +74,12 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
         for condition in outline["measured"]:
             if condition["family"] not in ("augment", "noise"):
                 continue
-            name = f"{condition['family']}/{condition['dose']}"
-            folder = results / "3_assemble" / dataset / name / "diversity"
+            folder = folders.diversity(results, dataset, condition["family"], condition["dose"])
             images = next(iter(read_tensors(folder / "samples.safetensors").values()))[:per_set]
             key = {"kind": condition["family"], "family": condition["family"], "dose": condition["dose"]}
             rows += _pictures(images, real.labels, dataset=dataset, recipe="", **key)
         if outline["generator"]:
-            path = results / "2_generate" / dataset / outline["generator"] / "samples.safetensors"
+            path = folders.generator(results, dataset, outline["generator"]) / "samples.safetensors"
             for name, images in read_tensors(path).items():
                 if name.startswith("images/"):
                     recipe = name.removeprefix("images/")

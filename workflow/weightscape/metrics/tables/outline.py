@@ -5,6 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from weightscape.metrics.tables import folders
+from weightscape.project import RUN
+
 Outline = Mapping[str, Any]
 
 
@@ -14,23 +17,23 @@ def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
     for dataset, backbone, condition, seed in product:
         columns = {"dataset": dataset, "backbone": backbone}
         columns |= {name: condition[name] for name in ("family", "dose", "number")} | {"seed": seed}
-        yield columns, f"{dataset}/{backbone}/{condition['family']}/{condition['dose']}/seed{seed}"
+        yield columns, RUN.format(**columns)
 
 
 def sources(results: Path, outline: Outline) -> list[Path]:
     """The records of all jobs that the tables are gathered from."""
-    folders = [f"5_spectra/before/{name}" for name in outline["backbones"]]
+    read = [folders.spectra_before(results, name) for name in outline["backbones"]]
     for _, run in runs_of(outline):
-        folders += [f"4_finetune/{run}", f"4_finetune/{run}/evaluation", f"5_spectra/{run}"]
-    folders += [f"4_finetune/{run}/curvature" for _, run in curved_runs(outline)]
+        read += [folders.run(results, run), folders.evaluation(results, run), folders.spectra(results, run)]
+    read += [folders.curvature(results, run) for _, run in curved_runs(outline)]
     for dataset in outline["datasets"]:
-        folders += [f"1_data/{dataset}/train"]
-        folders += [f"3_assemble/{dataset}/{part['family']}/{part['dose']}/diversity" for part in outline["measured"]]
-        folders += [f"2_generate/{dataset}/{outline['generator']}"] if outline["generator"] else []
-    return [results / folder / "manifest.json" for folder in folders]
+        read.append(folders.split(results, dataset, "train"))
+        read += [folders.diversity(results, dataset, part["family"], part["dose"]) for part in outline["measured"]]
+        read += [folders.generator(results, dataset, outline["generator"])] if outline["generator"] else []
+    return [folder / "manifest.json" for folder in read]
 
 
-def _numbers(facts: dict[str, Any]) -> dict[str, Any]:
+def numbers(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts that are one number each: those of single modules and operations stay in the record."""
     return {name: value for name, value in facts.items() if not isinstance(value, dict)}
 

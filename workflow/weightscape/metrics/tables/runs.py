@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 
 from weightscape.formats.tables import Table
+from weightscape.metrics.tables import folders
 from weightscape.metrics.tables.images import judge_accuracy
-from weightscape.metrics.tables.outline import Outline, _numbers, runs_of
+from weightscape.metrics.tables.outline import Outline, numbers, runs_of
 from weightscape.provenance.records import read_record
 
 
@@ -24,8 +25,8 @@ def runs(results: Path, outline: Outline) -> Table:
     rows = []
     for columns, run in runs_of(outline):
         key = tuple(columns[name] for name in ("dataset", "family", "dose", "seed"))
-        facts = read_record(results / "4_finetune" / run / "manifest.json")["facts"]
+        facts = read_record(folders.run(results, run) / "manifest.json")["facts"]
         final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
         judge = {"judge_accuracy": judged.get(key, float("nan"))}
-        rows.append({**columns, "items": facts["items"], **_numbers(facts["action"]), **judge, **final})
+        rows.append({**columns, "items": facts["items"], **numbers(facts["action"]), **judge, **final})
     return pd.DataFrame(rows)

@@ -13,8 +13,10 @@ from weightscape.formats.tables import Table, read_table
 from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.effects import RUN
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.tables import folders
 from weightscape.metrics.tables.evaluation import BINS
 from weightscape.metrics.tables.outline import Outline, runs_of
+from weightscape.project import RUN as RUN_FOLDER
 
 DECADES = 6
 """Eigenvalues further below the largest one are counted in the first bin."""
@@ -59,12 +61,12 @@ def _spectra(results: Path, outline: Outline) -> Iterator[tuple[dict[str, Any], 
     """Each run's columns with each of its spectra by name, {matrix}/{layer}/{part}; the backbone's come first."""
     seen = set()
     for columns, run in runs_of(outline):
-        own = read_tensors(results / "5_spectra" / run / "esd.safetensors")
+        own = read_tensors(folders.spectra(results, run) / "esd.safetensors")
         setup = (columns["dataset"], columns["backbone"])
         if setup not in seen:
             seen.add(setup)
             heads = {name for name in own if name.startswith("before/")}
-            before = read_tensors(results / "5_spectra" / "before" / columns["backbone"] / "esd.safetensors")
+            before = read_tensors(folders.spectra_before(results, columns["backbone"]) / "esd.safetensors")
             own = {name: values for name, values in before.items() if name not in heads} | own
         for name, values in own.items():
             if len(values):
@@ -109,11 +111,11 @@ def weight_change(layers: Table) -> Table:
 def layers(results: Path, outline: Outline) -> Table:
     """One row per run, layer, part and matrix; `before` rows of the backbone are repeated for each run."""
     start = {
-        name: read_table(results / "5_spectra" / "before" / name / "layers.parquet") for name in outline["backbones"]
+        name: read_table(folders.spectra_before(results, name) / "layers.parquet") for name in outline["backbones"]
     }
     tables = []
     for columns, run in runs_of(outline):
-        own = read_table(results / "5_spectra" / run / "layers.parquet")
+        own = read_table(folders.spectra(results, run) / "layers.parquet")
         heads = set(own.loc[own["role"] == "head", "layer"])
         before = start[columns["backbone"]]
         table = pd.concat([before[~before["layer"].isin(heads)], own], ignore_index=True)
@@ -166,9 +168,9 @@ def _eigenvalues(results: Path, chosen: Table) -> list[np.ndarray]:
     files: dict[Path, dict[str, np.ndarray]] = {}
     found = []
     for row in chosen.itertuples():
-        run = f"{row.dataset}/{row.backbone}/{row.family}/{row.dose}/seed{row.seed}"
+        run = RUN_FOLDER.format(**row._asdict())
         name = f"{row.matrix}/{row.layer}/{row.part}"
-        places = [results / "5_spectra" / run, results / "5_spectra" / "before" / str(row.backbone)]
+        places = [folders.spectra(results, run), folders.spectra_before(results, str(row.backbone))]
         for place in places:
             path = place / "esd.safetensors"
             if path not in files:

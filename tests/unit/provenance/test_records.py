@@ -1,0 +1,55 @@
+"""Records: the names of their files, and whether an earlier result still holds."""
+
+from pathlib import Path
+
+import pytest
+
+from weightscape.provenance.records import holds, provenance_of, write_record
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A result that was made from two inputs."""
+    for name in ("a", "b", "made"):
+        (tmp_path / name).write_text(name)
+    inputs, outputs = [tmp_path / "a", tmp_path / "b"], [tmp_path / "made"]
+    write_record(tmp_path, stage="toy", settings={"x": 1}, code="c", inputs=inputs, outputs=outputs)
+    return tmp_path
+
+
+def kept(folder: Path, settings: object = None, code: str = "c", inputs: str = "ab", others: bool = False) -> bool:
+    return holds(folder, [folder / name for name in inputs], settings or {"x": 1}, code, others=others)
+
+
+@pytest.mark.parametrize(
+    ("record", "provenance"),
+    [("1_data/manifest.json", "1_data/provenance.json"), ("7_figures/esd.json", "7_figures/esd.provenance.json")],
+)
+def test_a_provenance_lies_beside_its_record(record: str, provenance: str) -> None:
+    assert provenance_of(Path(record)) == Path(provenance)
+
+
+def test_the_provenance_of_a_record_is_written_where_it_is_looked_for(folder: Path) -> None:
+    assert provenance_of(folder / "manifest.json").is_file()
+
+
+def test_a_whole_result_of_the_same_inputs_settings_and_code_holds(folder: Path) -> None:
+    assert kept(folder)
+    assert not kept(folder, settings={"x": 2})
+    assert not kept(folder, code="d")
+    assert not holds(folder / "elsewhere", [], {"x": 1}, "c")
+
+
+def test_a_result_of_further_inputs_holds_only_if_others_are_allowed(folder: Path) -> None:
+    assert kept(folder, inputs="a", others=True)
+    assert not kept(folder, inputs="a")
+
+
+def test_a_changed_input_or_output_ends_a_result(folder: Path) -> None:
+    (folder / "b").write_text("other")
+    assert kept(folder, inputs="a", others=True)
+    assert not kept(folder, inputs="b", others=True)
+    (folder / "made").write_text("other")
+    assert not kept(folder, inputs="a", others=True)
+    (folder / "made").unlink()
+    assert not kept(folder, inputs="a", others=True)
