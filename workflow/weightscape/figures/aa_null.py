@@ -15,11 +15,11 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.metrics.spectral_metrics import IN_FIGURES, title
 from weightscape.metrics.strongest import strongest
 from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions")
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 POWER = 0.8
 NOTE = (
     "dots: differences of two families' baselines, bars: their 95 % t intervals; shaded: below the smallest\n"
@@ -31,7 +31,7 @@ NOTE = (
 def draw(tables: style.Tables) -> Figure:
     """One panel per metric: effects in units of the smallest detectable effect."""
     table = tables["run_effects"]
-    kept = (table["role"] == "hidden") & (table["source"] == "change") & table["metric"].isin(METRICS)
+    kept = (table["role"] == "hidden") & (table["source"] == "change") & table["metric"].isin(IN_FIGURES)
     return style.each_setup(
         marked(table[kept], tables.get("conditions")),
         style.SETUP,
@@ -76,10 +76,10 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(2, 2, squeeze=False, sharey=True).ravel()
     top = strongest(part)
     families = style.ordered(part["family"])
-    for axis, metric in zip(axes, METRICS, strict=True):
+    for axis, metric in zip(axes, IN_FIGURES, strict=True):
         null = differences(part[(part["metric"] == metric) & (part["dose"] == BASELINE)])
         unit = detectable(null.attrs["s"], null.attrs["df"], null.attrs["n"])
-        axis.set_title(style.METRICS[metric])
+        axis.set_title(title(metric))
         if not unit > 0:
             axis.text(0.5, 0.5, "needs two seeds", transform=axis.transAxes, ha="center", color=style.REFERENCE)
             axis.set(xticks=[], yticks=[])

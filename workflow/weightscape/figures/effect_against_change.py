@@ -11,9 +11,9 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import symlog_axis
+from weightscape.metrics.spectral_metrics import IN_FIGURES, title
 
 TABLES = ("run_effects", "weight_change", "conditions")
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
 RUN = [*style.SETUP, "family", "dose", "seed"]
 
 
@@ -37,7 +37,9 @@ def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
     family = [*style.SETUP, "family"]
     own = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("own")
     change = hidden.join(own, on=family).set_index(RUN)[["relative_change", "own"]]
-    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(METRICS)
+    kept = (
+        (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(IN_FIGURES)
+    )
     rows = run_effects[kept].join(change, on=RUN).dropna(subset=["relative_change"])
     return rows.assign(points=100 * (rows["relative_change"] - rows["own"]))
 
@@ -45,14 +47,14 @@ def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
 def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(2, 2, squeeze=False, sharex=True).ravel()
     means = scatter.summary(part, ["metric"], "points", "effect_mean")
-    for axis, metric in zip(axes, METRICS, strict=True):
+    for axis, metric in zip(axes, IN_FIGURES, strict=True):
         own = means[means["metric"] == metric]
         scatter.draw_marks(axis, own)
         if len(own):
             symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}), rounding=np.round)
             symlog_axis(axis, own.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x", np.round)
         axis.axhline(0, color=style.REFERENCE, lw=0.5, zorder=0)
-        axis.set_ylabel(f"effect on\n{style.METRICS[metric]}")
+        axis.set_ylabel(f"effect on\n{title(metric)}")
     for axis in axes[2:]:
         axis.set_xlabel("relative change of the hidden weights,\nabove the baseline's (percentage points)")
     scatter.legend(block, part, means["n"])

@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
+from weightscape.metrics.spectral_metrics import METRICS
 
 TABLES = ("run_effects", "conditions")
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
-MEASURES = tuple(Measure(name, f"effect on\n{style.METRICS[name]}", symlog=True) for name in METRICS)
+MEASURES = tuple(Measure(name, f"effect on\n{metric.title}", symlog=True) for name, metric in METRICS.items())
 
 
 @style.styled

@@ -13,12 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from weightscape.families import DECAY, DROPOUT
 from weightscape.figures.parts import style
+from weightscape.metrics.spectral_metrics import IN_FIGURES, PRIMARY, title
 from weightscape.metrics.strongest import strongest
 from weightscape.words import signed
 
 TABLES = ("similarity", "condition_effects")
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy")
-PRIMARY = "log_norm"
 REGULARISERS = (DROPOUT, DECAY)
 COLORS = "PuOr"  # diverging, told apart under colour blindness
 CELL = 0.215  # inches
@@ -50,7 +49,7 @@ def draw(tables: style.Tables) -> Figure:
         _setup(block, part, own)
 
     return style.each_setup(
-        table[table["metric"].isin(METRICS)], style.SETUP, _height, panel, "No similarity of families was computed."
+        table[table["metric"].isin(IN_FIGURES)], style.SETUP, _height, panel, "No similarity of families was computed."
     )
 
 
@@ -69,9 +68,9 @@ def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
     above, below = block.subfigures(2, 1, squeeze=False, height_ratios=_sizes(part))[:, 0]
     axes = above.subplots(2, 2, squeeze=False).ravel()
     image = None
-    for axis, metric in zip(axes, METRICS, strict=True):
+    for axis, metric in zip(axes, IN_FIGURES, strict=True):
         image = _matrix(axis, part[part["metric"] == metric], families)
-        axis.set_title(f"{style.METRICS[metric]}\n{_size(part[part['metric'] == metric])}")
+        axis.set_title(f"{title(metric)}\n{_size(part[part['metric'] == metric])}")
     above.supxlabel(NOTE, fontsize=6, color=style.REFERENCE)
     if image is not None:
         above.colorbar(
@@ -143,7 +142,7 @@ def _to_regulariser(axis: Axes, rows: style.Table, families: list[str], regulari
             _interval(axis, place, family, *found) if known else _absent(axis, place, NOISE)
             _arrows(axis, place, family, *found[1:])
     axis.set_xlim(-LIMIT, LIMIT)
-    _zero(axis, f"corrected cosine with {style.look(regulariser).title}", f"hidden layers, {style.METRICS[PRIMARY]}")
+    _zero(axis, f"corrected cosine with {style.look(regulariser).title}", f"hidden layers, {title(PRIMARY)}")
 
 
 def _arrows(axis: Axes, place: int, family: str, low: float, high: float) -> None:
@@ -166,7 +165,7 @@ def _head(axis: Axes, rows: style.Table, families: list[str]) -> None:
         if len(own):
             _interval(axis, place, family, *own.iloc[0][["estimate", "low", "high"]].to_numpy(float))
     axis.xaxis.set_major_locator(MaxNLocator(4))
-    _zero(axis, f"effect on {style.METRICS[PRIMARY]}", "head" if len(top) else "head: not measured")
+    _zero(axis, f"effect on {title(PRIMARY)}", "head" if len(top) else "head: not measured")
 
 
 def _interval(axis: Axes, place: int, family: str, value: float, low: float, high: float) -> None:

@@ -10,10 +10,10 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.metrics.spectral_metrics import PRIMARY, title
 from weightscape.metrics.strongest import strongest
 
 TABLES = ("effects", "conditions")
-METRIC = "log_norm"
 ROW = 0.85  # inches per family, less where they would not fit a page
 TALL, AROUND = 9.4, 1.3  # inches of a page, and of names and note
 NAMES = 26  # layer names on the axis, at most
@@ -27,7 +27,7 @@ def draw(tables: style.Tables) -> Figure:
     """One row per family: hidden layers from input to output, then the head."""
     effects = tables["effects"]
     return style.each_setup(
-        marked(effects[(effects["metric"] == METRIC) & (effects["source"] == "change")], tables.get("conditions")),
+        marked(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")], tables.get("conditions")),
         style.SETUP,
         _height,
         _families,
@@ -74,7 +74,7 @@ def _families(block: SubFigure, part: style.Table) -> None:
     axes[-1, 0].set_xlabel("hidden layer, input to output")
     known = len(top["seed"].unique()) > 1
     block.supxlabel(note(NOTE if known else ONE_SEED, top), fontsize=6, color=style.REFERENCE)
-    block.supylabel(f"effect on {style.METRICS[METRIC]}", fontsize=7)
+    block.supylabel(f"effect on {title(PRIMARY)}", fontsize=7)
 
 
 def _title(family: str, rows: style.Table) -> str:

@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
+from weightscape.metrics.spectral_metrics import PUBLISHED, title
 
 TABLES = ("effects",)
-METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
 GROUPS = {"augment": "diversity", "dropout": "dropout", "weight_decay": "weight decay"}
 SCOPES = ("all layers", "hidden", "head")
 NOTE = (
@@ -30,14 +30,14 @@ def draw(tables: style.Tables) -> Figure:
     effects = tables["effects"]
     kept = (
         (effects["source"] == "change")
-        & effects["metric"].isin(METRICS)
+        & effects["metric"].isin(PUBLISHED)
         & effects["family"].isin(GROUPS)
         & (effects["dose"] != BASELINE)
     )
     return style.each_setup(
         effects[kept],
         style.SETUP,
-        lambda _: 1.3 * len(METRICS) + 0.7,
+        lambda _: 1.3 * len(PUBLISHED) + 0.7,
         _panels,
         "No family of the published study was run: augment, dropout or weight decay.",
     )
@@ -50,9 +50,9 @@ def bars(rows: style.Table) -> dict[str, float]:
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
-    axes = block.subplots(len(METRICS), 2, squeeze=False, width_ratios=[1, 1.6])
+    axes = block.subplots(len(PUBLISHED), 2, squeeze=False, width_ratios=[1, 1.6])
     families = [name for name in GROUPS if (part["family"] == name).any()]
-    for (left, right), metric in zip(axes, METRICS, strict=True):
+    for (left, right), metric in zip(axes, PUBLISHED, strict=True):
         rows = part[part["metric"] == metric]
         for place, family in enumerate(families):
             own = rows[rows["family"] == family]
@@ -65,7 +65,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.axhline(0, color=style.REFERENCE, lw=0.5)
             axis.yaxis.set_major_locator(MaxNLocator(3))
         left.set_xticks(range(len(SCOPES)), SCOPES)
-        left.set_ylabel(f"effect on\n{style.METRICS[metric]}")
+        left.set_ylabel(f"effect on\n{title(metric)}")
     axes[-1, 1].set_xlabel("hidden layer, input to output")
     axes[-1, 0].set_xlabel("layers in the mean")
     handles = [Line2D([], [], color=style.look(name).color, lw=3, label=GROUPS[name]) for name in families]

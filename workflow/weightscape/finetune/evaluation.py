@@ -1,9 +1,8 @@
 """Metrics of predictions: accuracy, negative log-likelihood, Brier score, calibration error, with intervals.
 
-All take logits [n, classes] and labels [n]; natural logarithms. The calibration error is the L1 gap between confidence
-and accuracy over bins, weighted by their counts: bins of equal width (Guo et al. 2017, arXiv 1706.04599, eq. 3) or of
-equal counts (`adaptive_ece`; Nguyen & O'Connor 2015, arXiv 1508.05154). Intervals are percentiles of a bootstrap over
-images: they say what another test set of this size would give, not what another run would.
+All take logits [n, classes] and labels [n]; natural logarithms. The calibration errors are those of `calibration`, with
+bins of equal width (`ece`) and of equal counts (`adaptive_ece`). Intervals are percentiles of a bootstrap over images:
+they tell what another test set of this size would give, not what another run would.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_softmax
 
+from weightscape.finetune.calibration import adaptive_error, bin_of, calibration_error, ranked_bin_of
 from weightscape.networks.settings import InputSettings
 
 INTERVAL = (2.5, 97.5)
@@ -51,29 +51,6 @@ def metrics(
     return values | _intervals(each, confidence, right, bins, draws, seed) if draws else values
 
 
-def _bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
-    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
-    """Expected calibration error with `bins` equal-width bins on (0, 1]."""
-    gap = np.bincount(_bin_of(confidence, bins), weights=right - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
-
-
-def adaptive_error(confidence: np.ndarray, right: np.ndarray, bins: int) -> float:
-    """Expected calibration error with `bins` bins of equal counts (up to one image), in order of confidence."""
-    gap = np.bincount(_ranked_bin_of(confidence, bins), weights=right - confidence, minlength=bins)
-    return float(np.abs(gap).sum() / len(confidence))
-
-
-def _ranked_bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
-    place = np.empty(len(confidence), int)
-    for number, rows in enumerate(np.array_split(np.argsort(confidence, kind="stable"), bins)):
-        place[rows] = number
-    return place
-
-
 def _intervals(
     each: Mapping[str, np.ndarray], confidence: np.ndarray, right: np.ndarray, bins: int, draws: int, seed: int
 ) -> dict[str, float]:
@@ -83,7 +60,7 @@ def _intervals(
     """
     n = len(right)
     rng = np.random.default_rng(seed)
-    places = {"ece": _bin_of(confidence, bins), "adaptive_ece": _ranked_bin_of(confidence, bins)}
+    places = {"ece": bin_of(confidence, bins), "adaptive_ece": ranked_bin_of(confidence, bins)}
     gaps = {name: np.zeros((n, bins)) for name in places}
     for name, place in places.items():
         gaps[name][np.arange(n), place] = right - confidence

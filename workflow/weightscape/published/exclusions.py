@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.formats.tables import Column, Table
+from weightscape.metrics.effects import TAIL
 from weightscape.published.conditions import Conditions
 from weightscape.published.settings import METRICS
 
@@ -23,7 +24,10 @@ REASONS = {
     "missing": "missing value: left out",
     "infinite": "infinite value: left out",
     "failed": "failed fit (alpha not above 0): left out",
-    "unreliable": "tail exponent of fewer than 50 eigenvalues or 20 in the tail, or with a failed status: left out",
+    "unreliable": (
+        f"tail exponent of fewer than {TAIL['num_evals']} eigenvalues or {TAIL['num_pl_spikes']} in the tail, "
+        "or with a failed status: left out"
+    ),
 }
 UNTESTED = "layer without a usable value in some run: left out of the tests of all"
 COLUMNS = ["method", "dataset", "condition", "metric", "reason", "n"]

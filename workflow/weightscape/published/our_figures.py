@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
+from weightscape.metrics.spectral_metrics import title
 from weightscape.published.procedure import HEAD
 from weightscape.published.settings import METRICS
 from weightscape.published.style import Looks, legend, mark, markers, zero
@@ -32,7 +33,7 @@ def condition_effects(tables: style.Tables, looks: Looks) -> Figure:
             at = [place[family, dose] for dose in part["dose"]]
             axis.plot(part["effect_mean"], at, marks[dataset], color=looks[family].color, ms=3.5, mfc="none")
         _signed_log(axis, own["effect_mean"])
-        axis.set_xlabel(f"effect on {style.METRICS[metric]}")
+        axis.set_xlabel(f"effect on {title(metric)}")
         zero(axis, vertical=True)
     axes[0].set_yticks(range(len(rows)), [dose for _, dose in rows])
     for label, (family, _) in zip(axes[0].get_yticklabels(), rows, strict=True):
@@ -78,7 +79,7 @@ def group_similarity(tables: style.Tables, looks: Looks) -> Figure:
         axis.set_xlim(-1.08, 1.08)
         axis.set_xticks([-1, 0, 1])
         axis.set_xlabel("cosine of effects")
-        axis.set_title(f"{style.METRICS[metric]}\n{_layers(own)}")
+        axis.set_title(f"{title(metric)}\n{_layers(own)}")
         zero(axis, vertical=True)
     axes[0].set_yticks(range(len(rows)), [f"{looks[one].title} \u2013 {looks[other].title}" for one, other in rows])
     axes[0].invert_yaxis()

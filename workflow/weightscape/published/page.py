@@ -9,6 +9,7 @@ import numpy as np
 
 from weightscape.families import COMPARED
 from weightscape.formats.tables import Table
+from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.project import REPORT
 from weightscape.published.analysis import Results
 from weightscape.published.conditions import Conditions
@@ -72,7 +73,7 @@ def _pairs(conditions: Conditions) -> list[tuple[str, str]]:
 
 def head_share(table: Table, one: str, other: str) -> str:
     """Pearson's r of two families' log norm effects with and without the head; empty where one is missing."""
-    rows = table[(table["dataset"] == ALL) & (table["metric"] == "log_norm") & (table["statistic"] == "pearson")]
+    rows = table[(table["dataset"] == ALL) & (table["metric"] == PRIMARY) & (table["statistic"] == "pearson")]
     rows = rows[(rows["family"] == one) & (rows["other"] == other)].set_index("scope")["value"]
     if not {"all_layers", "without_head"} <= set(rows.index):
         return ""
@@ -84,14 +85,12 @@ def head_share(table: Table, one: str, other: str) -> str:
 
 def contrast_sentence(similarity: Table) -> list[str]:
     """Claim C2 on the log norm by our rules, over data sets: estimates, not a verdict."""
-    rows = similarity[(similarity["metric"] == "log_norm") & (similarity["statistic"] == "contrast")]
+    rows = similarity[(similarity["metric"] == PRIMARY) & (similarity["statistic"] == "contrast")]
     if rows.empty:
         return []
     first, second, third = (name.replace("_", " ") for name in COMPARED)
     pair = similarity[
-        (similarity["metric"] == "log_norm")
-        & (similarity["family"] == COMPARED[0])
-        & (similarity["other"] == COMPARED[1])
+        (similarity["metric"] == PRIMARY) & (similarity["family"] == COMPARED[0]) & (similarity["other"] == COMPARED[1])
     ]
     nearer = int((pair["distance"] < pair["norm"]).sum())
     return [

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
+from weightscape.metrics.spectral_metrics import title
 from weightscape.published.procedure import ALL, HEAD
 from weightscape.published.settings import METRICS
 from weightscape.published.style import Looks, legend, mark, markers, zero
@@ -29,10 +30,10 @@ def family_means(tables: style.Tables, looks: Looks) -> Figure:
     for row, metric in zip(axes, METRICS, strict=True):
         for axis, scope in zip(row, scopes, strict=True):
             _bars(axis, means[(means["metric"] == metric) & (means["scope"] == scope)], families, looks, marks)
-        row[0].set_ylabel(f"effect on\n{style.METRICS[metric]}")
-    for axis, (scope, title) in zip(axes[0], scopes.items(), strict=True):
+        row[0].set_ylabel(f"effect on\n{title(metric)}")
+    for axis, (scope, words) in zip(axes[0], scopes.items(), strict=True):
         layers = means.loc[(means["dataset"] == ALL) & (means["scope"] == scope), "n"].max()
-        axis.set_title(title if scope == HEAD or not layers > 0 else f"{title} (n = {layers:.0f})")
+        axis.set_title(words if scope == HEAD or not layers > 0 else f"{words} (n = {layers:.0f})")
     entries = {name: mark(marker, "black", filled=False) for name, marker in marks.items()}
     legend(figure, entries, "bars: mean over layers and data sets; marks: single data sets; scales differ")
     return figure
@@ -76,7 +77,7 @@ def layer_curves(tables: style.Tables, looks: Looks) -> Figure:
             for axis, part in ((left, own[own["role"] != HEAD]), (right, own[own["role"] == HEAD])):
                 look = looks[family]
                 axis.plot(part["layer"].map(place), part["effect"], marker=look.marker, color=look.color, ms=3, lw=0.8)
-        left.set_ylabel(f"effect on\n{style.METRICS[metric]}")
+        left.set_ylabel(f"effect on\n{title(metric)}")
         left.margins(x=0.01)
         right.yaxis.tick_right()
         right.spines["left"].set_visible(False)
@@ -99,14 +100,14 @@ def family_tests(tables: style.Tables, looks: Looks) -> Figure:
     side = 0.42 * len(families) + 0.45
     figure = Figure(figsize=(style.PAGE, len(SCOPES) * side + 0.7), layout="constrained")
     axes = figure.subplots(len(SCOPES), len(METRICS), sharex=True, sharey=True, squeeze=False)
-    for at, (row, (scope, title)) in enumerate(zip(axes, SCOPES.items(), strict=True)):
+    for at, (row, (scope, words)) in enumerate(zip(axes, SCOPES.items(), strict=True)):
         for axis, metric in zip(row, METRICS, strict=True):
             part = table[(table["scope"] == scope) & (table["metric"] == metric)]
             _matrix(axis, part, families, looks)
             p, layers = _value(part, "anova_p"), part.loc[part["statistic"] == "n_layers", "n"].max()
-            name = f"{style.METRICS[metric]}\n" if at == 0 else ""
+            name = f"{title(metric)}\n" if at == 0 else ""
             axis.set_title(f"{name}ANOVA p = {short(p)}, n = {layers:.0f}")
-        row[0].set_ylabel(title)
+        row[0].set_ylabel(words)
     note = "colour and first number: Pearson's r over layers; p: t-test of equal means, layers as samples"
     figure.supxlabel(note, fontsize=6.5)
     return figure

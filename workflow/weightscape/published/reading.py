@@ -14,6 +14,7 @@ import pandas as pd
 
 from weightscape.errors import UserError
 from weightscape.formats.tables import Column, Table
+from weightscape.metrics.effects import TAIL
 from weightscape.published.settings import METRICS
 from weightscape.published.table_files import Gap, Run
 
@@ -21,7 +22,6 @@ NEEDED = ("layer_id", *METRICS)
 OPTIONAL = ("longname", "status", "num_evals", "num_pl_spikes")
 COLUMNS = frozenset((*NEEDED, *OPTIONAL))
 RUN = ["dataset", "condition", "seed"]
-MIN_EIGENVALUES, MIN_TAIL = 50, 20  # METHODS 4: of a tail exponent that claims may use
 
 
 def read_all(folder: Path, runs: Iterable[Run]) -> tuple[Table, list[Run], list[Gap]]:
@@ -97,7 +97,7 @@ def reliable(table: Table) -> Column:
     good = table["alpha"] > 0  # a failed fit is -1 there
     if "status" in table:
         good &= table["status"].isna() | (table["status"] == "success")
-    for name, least in (("num_evals", MIN_EIGENVALUES), ("num_pl_spikes", MIN_TAIL)):
+    for name, least in TAIL.items():
         if name in table:
             count = _numeric(table[name])
             good &= count.isna() | (count >= least)

@@ -6,8 +6,9 @@ from typing import Any
 
 from weightscape.formats.typed import from_json
 from weightscape.metrics.analysis.settings import Options
+from weightscape.metrics.spectral_metrics import PRIMARY, PUBLISHED
 
-METRICS = ("alpha", "entropy", "log_norm", "log_spectral_norm")
+METRICS = PUBLISHED
 """The columns of WeightWatcher's tables that are analysed."""
 
 
@@ -21,5 +22,5 @@ class ReanalyseSettings:
 
 def options(analyse: Mapping[str, Any]) -> Options:
     """How repeated runs are tested: as the config's block `analyse` states, on the metrics of published tables."""
-    fixed = {"metrics": METRICS, "primary": "log_norm", "seed": 0, "coarse": (), "scratch": ()}
+    fixed = {"metrics": METRICS, "primary": PRIMARY, "seed": 0, "coarse": (), "scratch": ()}
     return from_json(Options, {**analyse, **fixed}, "analyse")

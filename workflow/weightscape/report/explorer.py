@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weightscape import words
 from weightscape.families import BASELINE
 from weightscape.figures.parts import data_sets, outcomes, pictures, style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.formats.tables import Table
+from weightscape.metrics.spectral_metrics import METRICS
 from weightscape.metrics.strongest import strongest
 from weightscape.report import sheets
-from weightscape.words import METRICS
 
 TABLES = ("evaluation", "effects", "run_effects", "diversity", "samples", "esd", "runs", "conditions")
 OF_RUNS = ("runs", "evaluation", "run_effects")
@@ -114,7 +115,7 @@ def _index(
             for name, look in looks.items()
         },
         "conditions": conditions.values.tolist(),
-        "metrics": {metric: METRICS.get(metric, metric.replace("_", " ")) for metric in _metrics(kinds)},
+        "metrics": {metric: words.metric(metric) for metric in _metrics(kinds)},
         "sources": sorted({source for _, source in kinds}),
         "outcomes": outcomes,
         "level": style.LEVEL,
@@ -124,7 +125,7 @@ def _index(
 def _metrics(kinds: Iterable[tuple[str, str]]) -> list[str]:
     """Each metric once: those of the figures in their order, others by name."""
     names = dict.fromkeys(metric for metric, _ in kinds)
-    return [name for name in style.METRICS if name in names] + [name for name in names if name not in style.METRICS]
+    return [name for name in METRICS if name in names] + [name for name in names if name not in METRICS]
 
 
 def _layer_names(effects: Table) -> dict[tuple, list[str]]:

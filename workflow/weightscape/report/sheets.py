@@ -15,10 +15,10 @@ import pandas as pd
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.outcomes import ROBUST, measured
+from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.report.csv_text import csv_text
 from weightscape.words import signed
 
-METRIC = "log_norm"
 DIGITS = 5  # of effects
 CONDITION = [*style.SETUP, "family", "dose", "number"]
 NAMES = ["data set", "backbone", "family", "dose", "dose value"]
@@ -126,7 +126,7 @@ def effect(run_effects: style.Table) -> Sheet:
     return _of_conditions("effects_on_log_norm", title, note, head, rows, table)
 
 
-def effects(run_effects: style.Table, role: str = "hidden", metric: str = METRIC) -> style.Table:
+def effects(run_effects: style.Table, role: str = "hidden", metric: str = PRIMARY) -> style.Table:
     """Each condition's effect: mean, sd, n, half width of the interval, df; `change` is the mean change."""
     kept = (run_effects["role"] == role) & (run_effects["source"] == "change")
     rows = run_effects[kept & (run_effects["metric"] == metric)]

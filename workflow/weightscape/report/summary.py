@@ -5,6 +5,7 @@ import numpy as np
 from weightscape.families import BASELINE
 from weightscape.figures.parts import outcomes, style
 from weightscape.metrics.robustness import unseen
+from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.metrics.strongest import strongest
 from weightscape.report import sheets
 from weightscape.report.claims import rounded
@@ -23,7 +24,7 @@ def sentences(tables: style.Tables) -> list[str]:
         found.append(where + baseline(_of(tables["evaluation"], dataset, backbone)))
         found += [where + missing for missing in unfinished(tables, dataset, backbone)]
         effects = _of(tables["condition_effects"], dataset, backbone)
-        effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == sheets.METRIC)]
+        effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == PRIMARY)]
         found += [where + moved(effects)] if len(effects) else []
     return [*found, *recognised(tables["quality"])]
 

@@ -91,14 +91,6 @@ LOGARITHMIC = ("weight_decay",)
 
 LOOKS = {name: Look(family.title, *COLORS[name], family.axis, name in LOGARITHMIC) for name, family in FAMILIES.items()}
 
-METRICS = {
-    "log_norm": "log\u2081\u2080 norm",
-    "log_spectral_norm": "log\u2081\u2080 spectral norm",
-    "alpha": "tail exponent \u03b1",
-    "entropy": "spectral entropy",
-    "stable_rank": "stable rank",
-}
-
 
 def look(family: str) -> Look:
     """The look of a family; a family of published tables gets its name and a neutral look."""

@@ -13,8 +13,9 @@ from weightscape.metrics.analysis.condition_means import measured_conditions, re
 from weightscape.metrics.analysis.contrasts import Values, contrast, homogeneity, standardised
 from weightscape.metrics.analysis.holm import adjusted
 from weightscape.metrics.analysis.matching import Curve, overlap
-from weightscape.metrics.analysis.settings import NOISE_SCORES, UNITS, Options
+from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
+from weightscape.metrics.spectral_metrics import unit as unit_of
 
 OUTCOMES = ("ood", "ece", "gap")
 
@@ -42,7 +43,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             family=family,
             dose=dose,
             number=design.numbers[family, dose],
-            unit=[UNITS.get(metric, "") for metric, _ in columns],
+            unit=[unit_of(metric) for metric, _ in columns],
             n=found.runs,
             estimate=found.value,
             low=found.low,
@@ -103,7 +104,7 @@ def slopes(setup: Setup, options: Options) -> Table:
                     "lack_of_fit_p": dose_response.lack_of_fit(design, values, family, x),
                     "doses": len(x) - 1,
                     "n": found.runs,
-                    "unit": f"{UNITS.get(metric, '')} per {'unit of dose' if axis == 'dose' else axis}",
+                    "unit": f"{unit_of(metric)} per {'unit of dose' if axis == 'dose' else axis}",
                 }
             )
     return pd.DataFrame(rows)

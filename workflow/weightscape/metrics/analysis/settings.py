@@ -28,14 +28,6 @@ MEASURES = (
 NOISE_SCORES = ("vendi.noise.mean.1", "vendi.random_directions.mean.1")
 """Vendi scores of pure noise, as images and as directions, at the common number of rows."""
 
-UNITS = {
-    "log_norm": "log10",
-    "log_spectral_norm": "log10",
-    "alpha": "exponent",
-    "entropy": "share of its maximum",
-    "stable_rank": "rank",
-}
-
 
 @dataclass(frozen=True)
 class Options:

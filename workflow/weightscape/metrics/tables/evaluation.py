@@ -7,6 +7,7 @@ import pandas as pd
 from scipy.special import softmax
 
 from weightscape.errors import UserError
+from weightscape.finetune.calibration import bin_of
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
@@ -39,7 +40,7 @@ def reliability_bins(logits: np.ndarray, labels: np.ndarray, bins: int) -> Table
     """Images, mean confidence and accuracy in equal-width bins of confidence on (0, 1] (Guo et al. 2017, eq. 1-2)."""
     p = softmax(logits.astype(np.float64), axis=1)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == labels
-    at = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    at = bin_of(confidence, bins)
     images = np.bincount(at, minlength=bins)
     some = np.where(images > 0, images, np.nan)
     means = [np.bincount(at, weights=x, minlength=bins) / some for x in (confidence, right)]

@@ -10,9 +10,10 @@ from weightscape.metrics.analysis import mixed_model
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
-from weightscape.metrics.analysis.settings import UNITS, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
+from weightscape.metrics.spectral_metrics import unit as unit_of
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
 
@@ -70,7 +71,7 @@ def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[C
         ClaimTest(
             "effect",
             metric,
-            UNITS.get(metric, ""),
+            unit_of(metric),
             Numbers.of(effects.column(place)),
             family,
             str(design.strongest(family)),
@@ -90,5 +91,5 @@ def _mixed(setup: Setup, metric: str, family: str, options: Options) -> list[Cla
     fit = mixed_model.fit(setup.design, layers.hidden, family, dose, options.level)
     runs = setup.design.runs_of(setup.design.strongest_effect(family))
     numbers = Numbers(fit.value, fit.low, fit.high, fit.df, fit.statistic, fit.p, runs)
-    unit = UNITS.get(metric, "")
+    unit = unit_of(metric)
     return [ClaimTest("mixed model", metric, unit, numbers, family, dose, decides=False, note=fit.why)]

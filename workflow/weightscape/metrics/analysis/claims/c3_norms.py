@@ -8,9 +8,10 @@ from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
 from weightscape.metrics.analysis.design import difference
-from weightscape.metrics.analysis.settings import UNITS, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
+from weightscape.metrics.spectral_metrics import NORMS, unit
 from weightscape.words import metric as of_metric
 
 STATEMENT = "Weight decay differs by shrinking norms, in hidden layers."
@@ -19,7 +20,6 @@ RULE = (
     "and than dropout do; contradicted if one of the three has the opposite sign"
 )
 COUNTS = "runs"
-NORMS = ("log_norm", "log_spectral_norm")
 compared = a_a.hidden
 
 
@@ -39,7 +39,7 @@ def decide(setup: Setup, options: Options) -> Decision:
         ClaimTest(
             question,
             metric,
-            UNITS[metric],
+            unit(metric),
             Numbers.of(contrast(design, setup.metrics[metric].mean(), weights, options.level)),
             DECAY,
             str(design.strongest(DECAY)),

@@ -13,9 +13,10 @@ from weightscape.families import DIVERSITY, DROPOUT
 from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import a_a
-from weightscape.metrics.analysis.settings import UNITS, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
+from weightscape.metrics.spectral_metrics import PRIMARY, unit
 from weightscape.words import layer as of_layer
 from weightscape.words import metric as of_metric
 
@@ -38,7 +39,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     metrics = [metric for metric in options.metrics if metric != "alpha"]
     tests = [_largest(setup, metric, family, options) for metric in metrics for family in FAMILIES]
     judge(tests, options.alpha)
-    primary = options.primary if options.primary != "alpha" else "log_norm"
+    primary = options.primary if options.primary != "alpha" else PRIMARY
     deciding = [test for test in tests if test.metric == primary]
     if not deciding:
         return undecided(f"{of_metric(primary)} is not among the metrics", tests)
@@ -51,7 +52,7 @@ def _largest(setup: Setup, metric: str, family: str, options: Options) -> ClaimT
     test = ClaimTest(
         "head against the largest hidden layer",
         metric,
-        UNITS.get(metric, ""),
+        unit(metric),
         family=family,
         dose=str(design.strongest(family)),
         scope="head",

@@ -9,10 +9,11 @@ from weightscape.families import BASELINE, COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import equivalence, similarity
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.matching import Curve, as_weights, coefficients, common_level
-from weightscape.metrics.analysis.settings import UNITS, Options
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.similarity import Jackknifed
 from weightscape.metrics.analysis.verdicts import NAN, ClaimTest, Numbers
+from weightscape.metrics.spectral_metrics import unit
 from weightscape.words import number, signed
 
 
@@ -227,7 +228,7 @@ def _equivalent(families: Placed, options: Options) -> list[ClaimTest]:
             ClaimTest(
                 question,
                 families.metric,
-                UNITS.get(families.metric, ""),
+                unit(families.metric),
                 Numbers(value, result.low, result.high, df, margin, result.p, families.runs(pair)),
                 DIVERSITY,
                 families.where,
