@@ -108,6 +108,7 @@ def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path)
         planned.check()
 
 
+@pytest.mark.process  # torch asks ldconfig for its libraries
 @pytest.mark.parametrize(
     "stage",
     sorted(p.stem for p in (PACKAGE / "stages").glob("*.py") if p.stem != "__init__"),

@@ -37,7 +37,7 @@ FOREIGN = {
     "evaluate": "finetune.training networks.pretrained",
     "spectra": "networks.pretrained",
     "aggregate": "metrics.analysis.analyse metrics.analysis.contrasts metrics.analysis.design",
-    "report": "metrics.tables.runs metrics.effects metrics.analysis.analyse formats.shards",
+    "report": "metrics.tables.runs metrics.analysis.analyse formats.shards",
 }
 """Modules of those packages, and readers of the user's files, that a stage does not need."""
 
