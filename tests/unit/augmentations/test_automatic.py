@@ -24,10 +24,10 @@ MAGNITUDES = {
     "Solarize": [0.0, 0.4, 1.0],
 }
 POLICIES = {
-    "autoaugment": (transforms.AutoAugment(), {}),
-    "randaugment": (transforms.RandAugment(), {}),
+    "autoaugment": (transforms.AutoAugment(), {"policy": "imagenet"}),
+    "randaugment": (transforms.RandAugment(), {"operations": 2, "magnitude": 9}),
     "trivialaugment": (transforms.TrivialAugmentWide(), {}),
-    "augmix": (transforms.AugMix(), {}),
+    "augmix": (transforms.AugMix(), {"severity": 3, "width": 3}),
 }
 
 

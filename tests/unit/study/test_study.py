@@ -217,9 +217,9 @@ def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
 
 def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
     seen = corruptions.seen_corruptions(checked(CONFIG), "digits")
-    assert seen["noise/weak"] == ["ood-noise-3"]
-    assert seen["augment/medium"] == ["ood-rotation-3"]
-    assert seen["augment/strong"] == ["ood-noise-3", "ood-rotation-3", "ood-occlusion-3"]
+    assert seen["noise/weak"] == ("ood-noise-3",)
+    assert seen["augment/medium"] == ("ood-rotation-3",)
+    assert seen["augment/strong"] == ("ood-noise-3", "ood-rotation-3", "ood-occlusion-3")
     assert not any(condition.endswith("baseline") for condition in seen)
 
 

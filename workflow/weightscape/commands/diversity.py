@@ -145,8 +145,6 @@ def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
     return {"model": arguments.backbone, "weights": weights, **known}
 
 
-LARGEST = 32
-"""px; the side to which larger images are brought."""
 _SPACES = {"images": "pixels", "embeddings": "embeddings"}
 
 
@@ -198,6 +196,8 @@ def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
     """
     import numpy as np
     from PIL import Image
+
+    from weightscape.diversity.rows import LARGEST
 
     def unit(some: np.ndarray) -> np.ndarray:
         return np.divide(some, full_scale, dtype=np.float32)

@@ -15,6 +15,7 @@ Rows = NDArray[np.floating]  # [rows, dimensions]
 Square = NDArray[np.float64]  # [rows, rows]
 Indices = NDArray[np.integer]  # [rows]
 
+LARGEST = 32  # px; the side to which larger images are brought before their pixels are compared
 BLOCK = 2**21  # numbers in one float64 block: 16 MB, where products of 512 columns are fastest
 PIECE = 2**17  # numbers that stay in a core's cache while they are scaled: 1 MB
 

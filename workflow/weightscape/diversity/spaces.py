@@ -7,14 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weightscape.diversity.rows import LARGEST
 from weightscape.networks import building
 from weightscape.networks.settings import NetworkSettings
 
 PIXELS = "pixels"
 CPU = torch.device("cpu")
 BATCH = 250
-LARGEST = 32
-"""Side of the images, in pixels, whose values are compared."""
 
 
 def spaces_of(

@@ -10,7 +10,7 @@ from pathlib import Path
 from weightscape.formats.tables import write_table
 from weightscape.metrics import table_schema
 from weightscape.metrics.tables import costs
-from weightscape.metrics.tables.outline import sources
+from weightscape.metrics.tables.outline import Outline, sources
 from weightscape.metrics.tables.whole import tables
 from weightscape.provenance.records import results_of, write_record
 from weightscape.stages import _program
@@ -20,11 +20,12 @@ STAGE = "aggregate"
 
 def main(argv: list[str] | None = None) -> None:
     """Write each table as parquet, and as csv where a person would read it."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, Outline)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    outline, results = arguments.settings, results_of(arguments.out)
+    outline: Outline = arguments.settings
+    results = results_of(arguments.out)
     made = tables(results, outline)
     code.check()
     paths = []

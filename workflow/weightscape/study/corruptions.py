@@ -37,16 +37,16 @@ It stands here and not in the table of augmentations, which the training reads: 
 """
 
 
-def seen_corruptions(config: Config, dataset: str) -> dict[str, list[str]]:
+def seen_corruptions(config: Config, dataset: str) -> dict[str, tuple[str, ...]]:
     """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
     sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
     seen_by = {}
     for family, dose in conditions(config):
         asked = action(config, family, dose)
         operations = [*asked.operations, Operation("gaussian_noise", {"sigma": asked.noise})]
-        seen = [
+        seen = tuple(
             f"ood-{name}" for name, kind in sets.items() if any(_shows(operation, kind) for operation in operations)
-        ]
+        )
         if seen:
             seen_by[f"{family}/{dose}"] = seen
     return seen_by

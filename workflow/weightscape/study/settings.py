@@ -17,6 +17,8 @@ from weightscape.finetune.evaluation_settings import EvaluateSettings, Evaluatio
 from weightscape.finetune.settings import Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
 from weightscape.metrics.analysis.settings import Options
+from weightscape.metrics.tables.outline import Condition as Numbered
+from weightscape.metrics.tables.outline import Outline
 from weightscape.networks.settings import NetworkSettings
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
@@ -113,28 +115,24 @@ def _spectra(config: Config) -> SpectraSettings:
     return from_json(SpectraSettings, config["spectra"] | {"seed": seed(config["study"]["seed"], "spectra")})
 
 
-def _aggregate(config: Config) -> dict[str, Any]:
-    chosen = config["study"]
-    return {
-        "datasets": chosen["datasets"],
-        "backbones": chosen["backbones"],
-        "seeds": chosen["seeds"],
-        "conditions": [
-            {"family": family, "dose": dose, "number": doses.dose_number(config, family, dose)}
-            for family, dose in study.conditions(config)
-        ],
-        "measured": [
-            {"family": family, "dose": dose, "number": doses.dose_number(config, family, dose)}
-            for family, dose in study.conditions(config)
-            if family in families.DIVERSITY_FAMILIES
-        ],
-        "splits": {dataset: study.evaluated_splits(config, dataset) for dataset in chosen["datasets"]},
-        "curved": sorted({family for family, _ in study.curved_conditions(config)}),
-        "calibration_bins": config["evaluate"]["calibration_bins"],
-        "seen": {dataset: corruptions.seen_corruptions(config, dataset) for dataset in chosen["datasets"]},
-        "severity": {dataset: corruptions.severities(config, dataset) for dataset in chosen["datasets"]},
-        "generator": config["generate"]["name"] if study.uses_generator(config) else None,
-    }
+def _aggregate(config: Config) -> Outline:
+    chosen, datasets = config["study"], config["study"]["datasets"]
+    conditions = tuple(
+        Numbered(family, dose, doses.dose_number(config, family, dose)) for family, dose in study.conditions(config)
+    )
+    return Outline(
+        datasets=datasets,
+        backbones=chosen["backbones"],
+        seeds=chosen["seeds"],
+        conditions=conditions,
+        measured=tuple(row for row in conditions if row.family in families.DIVERSITY_FAMILIES),
+        splits={dataset: tuple(study.evaluated_splits(config, dataset)) for dataset in datasets},
+        curved=tuple(sorted({family for family, _ in study.curved_conditions(config)})),
+        calibration_bins=config["evaluate"]["calibration_bins"],
+        seen={dataset: corruptions.seen_corruptions(config, dataset) for dataset in datasets},
+        severity={dataset: corruptions.severities(config, dataset) for dataset in datasets},
+        generator=config["generate"]["name"] if study.uses_generator(config) else None,
+    )
 
 
 def _analyse(config: Config) -> Options:

@@ -22,12 +22,12 @@ BINS = 48
 
 def reliability(results: Path, outline: Outline) -> Table:
     """One row per run, split and bin of confidence: images, their mean confidence and accuracy (NaN if empty)."""
-    bins = outline["calibration_bins"]
+    bins = outline.calibration_bins
     known: dict[tuple[str, str], np.ndarray] = {}
     parts = []
     for columns, run in runs_of(outline):
         logits = read_tensors(folders.evaluation(results, run) / "logits.safetensors")
-        for split in outline["splits"][columns["dataset"]]:
+        for split in outline.splits[columns["dataset"]]:
             place = (columns["dataset"], split)
             if place not in known:
                 known[place] = _labels(folders.split(results, columns["dataset"], split))
@@ -69,11 +69,11 @@ def evaluation(results: Path, outline: Outline) -> Table:
     rows = []
     for columns, run in runs_of(outline):
         metrics = read_json(folders.evaluation(results, run) / "metrics.json")
-        for split in outline["splits"][columns["dataset"]]:
+        for split in outline.splits[columns["dataset"]]:
             if split not in metrics:
                 raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
             values = {name: value for name, value in metrics[split].items() if name != "class_accuracy"}
-            seen = split in outline["seen"][columns["dataset"]].get(f"{columns['family']}/{columns['dose']}", [])
+            seen = split in outline.seen[columns["dataset"]].get(f"{columns['family']}/{columns['dose']}", [])
             severity = _severity(outline, columns["dataset"], split)
             rows.append({**columns, "split": split, "severity": severity, "seen": seen, **values})
     table = pd.DataFrame(rows)
@@ -82,7 +82,7 @@ def evaluation(results: Path, outline: Outline) -> Table:
 
 
 def _severity(outline: Outline, dataset: str, split: str) -> float:
-    return float(outline["severity"][dataset].get(split, float("nan")))
+    return float(outline.severity[dataset].get(split, float("nan")))
 
 
 def class_accuracy(results: Path, outline: Outline) -> Table:
@@ -90,7 +90,7 @@ def class_accuracy(results: Path, outline: Outline) -> Table:
     rows = []
     for columns, run in runs_of(outline):
         metrics = read_json(folders.evaluation(results, run) / "metrics.json")
-        for split in outline["splits"][columns["dataset"]]:
+        for split in outline.splits[columns["dataset"]]:
             severity = _severity(outline, columns["dataset"], split)
             for label, value in enumerate(metrics[split]["class_accuracy"]):
                 if value is not None:

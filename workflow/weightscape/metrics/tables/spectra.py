@@ -110,9 +110,7 @@ def weight_change(layers: Table) -> Table:
 
 def layers(results: Path, outline: Outline) -> Table:
     """One row per run, layer, part and matrix; `before` rows of the backbone are repeated for each run."""
-    start = {
-        name: read_table(folders.spectra_before(results, name) / "layers.parquet") for name in outline["backbones"]
-    }
+    start = {name: read_table(folders.spectra_before(results, name) / "layers.parquet") for name in outline.backbones}
     tables = []
     for columns, run in runs_of(outline):
         own = read_table(folders.spectra(results, run) / "layers.parquet")
@@ -146,7 +144,7 @@ def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
 
 def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:
     """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
-    seed = outline["seeds"][0]
+    seed = outline.seeds[0]
     layers = layers.reset_index(drop=True)
     chosen = layers[
         (layers["seed"] == seed)
