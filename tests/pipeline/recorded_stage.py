@@ -74,7 +74,10 @@ def recorded(value: Any, path: str = "") -> Any:
         return Recording(value) if not path else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
-            recorded(getattr(value, field.name), f"{path}{field.name}/")
+            inner = getattr(value, field.name)
+            recorded(inner, f"{path}{field.name}/")
+            for key, one in inner.items() if isinstance(inner, Mapping) else ():
+                recorded(one, f"{path}{field.name}/{key}/")
         paths[id(value)] = path
         if "__getattribute__" not in vars(type(value)):
             type.__setattr__(type(value), "__getattribute__", _noting({f.name for f in dataclasses.fields(value)}))

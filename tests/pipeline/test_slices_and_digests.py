@@ -42,12 +42,11 @@ NAMES = {  # what a job is called: fixed by its path, so that it makes nothing s
     "data": {"dataset", "split"},
     "corrupt": {"dataset", "split"},
     "backbone": {"backbone"},
-    "assemble": {"dose"},
-    "finetune": {"backbone", "condition"},
+    "finetune": {"condition"},
     "evaluate": {"backbone"},
     "curvature": {"backbone"},
 }
-CHOOSES = {"assemble": {"values/recipe"}}  # the rule's inputs
+CHOOSES = {"assemble": {"change/recipe"}}  # the rule's inputs
 TELLS = {
     "kind",
     "contents",

@@ -1,6 +1,7 @@
 """Proof that an intervention acts: what a `witness` saw against what the condition asked for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from weightscape.augmentations.operations import Operation, changed_share, surely_changed_share
 from weightscape.errors import UserError
@@ -114,7 +115,7 @@ def _check_operations(seen: Seen, operations: Sequence[Operation]) -> None:
 def _check_list(items: Mapping[str, float], wanted: ItemShares) -> None:
     """The item list must be that of the dose; the list alone would prove itself."""
     listed = {**items, "copies": 1 - items["unique_images"] / items["items"]}
-    for name, share in vars(wanted).items():
+    for name, share in asdict(wanted).items():
         if abs(listed[name] - share) > 1.5 / items["items"] + ROUNDING:
             raise _idle(f"{name} is {listed[name]:.3f} in the item list, but the dose asks for {share:.3f}")
 
