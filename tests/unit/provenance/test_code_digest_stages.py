@@ -36,7 +36,7 @@ FOREIGN = {
     "finetune": "networks.pretrained formats.state_dicts generate.judge",
     "evaluate": "finetune.training networks.pretrained",
     "spectra": "networks.pretrained",
-    "aggregate": "finetune.training finetune.evaluation metrics.analysis.analyse metrics.analysis.contrasts metrics.analysis.design",
+    "aggregate": "finetune.training finetune.evaluation metrics.analysis.analyse metrics.analysis.design",
     "report": "metrics.tables.runs metrics.analysis.analyse formats.shards",
 }
 """Modules of those packages, and readers of the user's files, that a stage does not need."""
