@@ -8,7 +8,9 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from weightscape.metrics import table_schema
+from weightscape.metrics import outcomes, table_schema
+from weightscape.metrics.analysis import condition_intervals
+from weightscape.metrics.summaries import setups_of
 
 FILLED = {"text": "", "number": np.nan, "count": 1, "flag": False}
 """What stands in a column that no figure reads, by its type."""
@@ -81,7 +83,17 @@ def study(
         "predictions": _of_setups(setups, outcome="ood", predictor="vendi_1", r=0.3, n=9),
         "curvature": runs.assign(largest_eigenvalue=9.0, trace=30.0),
     }
+    made |= intervals(made)
     return {name: _whole(name, table) for name, table in made.items()} | {"claims": claims(), "tests": tests()}
+
+
+def intervals(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables of intervals, as the program `analyse` makes them from the others."""
+    measured = outcomes.of_all_runs(made["evaluation"], made["diversity"], setups_of(made["runs"]))
+    return {
+        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
+        "outcome_intervals": condition_intervals.of_outcomes(measured),
+    }
 
 
 def _whole(name: str, table: pd.DataFrame) -> pd.DataFrame:

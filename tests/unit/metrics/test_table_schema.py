@@ -11,7 +11,7 @@ from unit.metrics.planted import options
 from weightscape.errors import UserError
 from weightscape.families import COMPARED
 from weightscape.metrics import effects, table_schema
-from weightscape.metrics.analysis.analyse import GIVEN, analysed
+from weightscape.metrics.analysis.analyse import APART, analysed
 from weightscape.published.analysis import Results
 from weightscape.report import downloads
 from weightscape.study.config import checked, load
@@ -77,7 +77,7 @@ def test_a_word_in_a_column_of_numbers_is_refused_and_a_gap_is_not():
 def test_a_study_without_any_run_has_empty_tables_of_the_right_form():
     columns = [*effects.RUN, *effects.LAYER, "source", "metric", "value", "usable"]
     made = analysed({"effects": pd.DataFrame({name: [] for name in columns})}, options())
-    assert set(made) | set(GIVEN) == set(table_schema.of("analyse"))
+    assert set(made) | set(APART) == set(table_schema.of("analyse"))
     for name, table in made.items():
         assert len(table) == 0 and list(table) == list(table_schema.schema()[name].columns)
 

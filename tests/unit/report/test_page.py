@@ -16,9 +16,10 @@ from unit.figures import made_tables
 from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.tables import read_table, write_table
+from weightscape.metrics.spectral_metrics import METRICS
 from weightscape.metrics.tables import costs
 from weightscape.project import REPORT
-from weightscape.report import claims, downloads, explorer, origin, sheets, summary
+from weightscape.report import claims, downloads, explorer, explorer_blocks, origin, sheets, summary
 from weightscape.report import page as report
 from weightscape.stages import report as stage
 from weightscape.study.differences import default_config, differences
@@ -139,7 +140,7 @@ def test_the_summary_says_what_the_judge_recognises_of_every_recipe(tables):
 def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
     kept = tables["run_effects"].query("role == 'hidden' and source == 'change' and metric == 'log_norm'")
     chosen = kept.query("family == 'weight_decay' and dose == 'strong'")
-    row = next(row for row in sheets.effect(tables["run_effects"]).rows if row[:2] == ["weight decay", "strong"])
+    row = next(row for row in sheets.effect(tables["effect_intervals"]).rows if row[:2] == ["weight decay", "strong"])
     expected = [chosen["value_mean"].mean(), chosen["effect_mean"].mean()]
     assert [float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (row[4], row[5])] == pytest.approx(
         expected, abs=6e-6
@@ -333,11 +334,11 @@ def test_the_explorers_blocks_hold_the_effects_and_the_spectra(tables):
 def test_synthetic_pictures_show_every_class(tables):
     samples = tables["samples"].query("kind == 'synthetic' and recipe == 'guided'")
     by_class = samples.assign(position=range(len(samples)))  # as a generator writes them: class after class
-    assert set(explorer._of_each_class(by_class).head(10)["label"]) == set(range(10))
+    assert set(explorer_blocks.of_each_class(by_class).head(10)["label"]) == set(range(10))
 
 
 def test_metrics_stand_as_in_the_figures_the_primary_first(tables):
-    assert list(explorer.blocks(tables)["index"]["metrics"]) == list(style.METRICS)
+    assert list(explorer.blocks(tables)["index"]["metrics"]) == list(METRICS)
 
 
 def test_a_large_study_keeps_spectra_of_layers_over_the_whole_depth(tables, monkeypatch):

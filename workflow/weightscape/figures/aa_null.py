@@ -17,6 +17,7 @@ from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import SETUP
 from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions")
@@ -34,7 +35,7 @@ def draw(tables: style.Tables) -> Figure:
     kept = (table["role"] == "hidden") & (table["source"] == "change") & table["metric"].isin(IN_FIGURES)
     return style.each_setup(
         marked(table[kept], tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: 0.17 * (_rows(part) + 1) * 2 + 1.7,
         _panels,
         "No effect was measured.",

@@ -5,7 +5,9 @@ from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.destructive import marked
-from weightscape.figures.parts.outcomes import RUN, measured
+from weightscape.metrics.effects import RUN
+from weightscape.metrics.outcomes import measured
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("evaluation", "diversity", "conditions")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}
@@ -17,7 +19,7 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: spaces; columns: scores."""
     return style.each_setup(
         marked(paired(tables["evaluation"], tables["diversity"]), tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: ROW * part["place"].nunique() + 0.7,
         _panels,
         "No run has both a diversity and an OOD accuracy.",

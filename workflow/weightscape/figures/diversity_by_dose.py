@@ -5,6 +5,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.figures.parts import data_sets, style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
+from weightscape.metrics.outcomes import each_once
 
 TABLES = ("diversity", "conditions")
 MEASURES = {
@@ -20,7 +21,7 @@ RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: measures, each in every space; columns: families."""
-    table = marked(chosen(data_sets.each_once(tables["diversity"])), tables.get("conditions"))
+    table = marked(chosen(each_once(tables["diversity"])), tables.get("conditions"))
     return style.each_setup(
         table, ["dataset"], lambda part: height_of(rows_of(part), 1.05), _panel, "No diversity was measured."
     )

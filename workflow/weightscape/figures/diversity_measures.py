@@ -5,6 +5,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.figures.parts import data_sets, style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
+from weightscape.metrics.outcomes import each_once
 
 TABLES = ("diversity", "conditions")
 MEASURES = {
@@ -22,7 +23,7 @@ PIXELS = "pixels"
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Rows: measures in the first embedding; columns: families."""
-    table = data_sets.each_once(tables["diversity"])
+    table = each_once(tables["diversity"])
     spaces = [space for space in dict.fromkeys(table["space"]) if space != PIXELS] or [PIXELS]
     table = marked(table[table["measure"].isin(MEASURES) & (table["space"] == spaces[0])], tables.get("conditions"))
     return style.each_setup(

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.families import BASELINE
 from weightscape.figures.parts import data_sets, scatter, style
 from weightscape.figures.parts.destructive import marked
+from weightscape.metrics.outcomes import each_once
 
 TABLES = ("diversity", "conditions")
 SPACE = "pixels"
@@ -16,7 +17,7 @@ KEYS = ["dataset", "family", "dose", "number", "seed"]
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per embedding; in the shaded quarters pixels and embedding move in opposite directions."""
-    table = marked(changes(data_sets.each_once(tables["diversity"])), tables.get("conditions"))
+    table = marked(changes(each_once(tables["diversity"])), tables.get("conditions"))
     width = style.COLUMN if table["space"].nunique() < 2 else style.PAGE
     absent = "No diversity was measured in an embedding."
     return style.each_setup(table, ["dataset"], lambda _: 3.3, _panels, absent, width)

@@ -12,9 +12,10 @@ from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import symlog_axis
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("run_effects", "weight_change", "conditions")
-RUN = [*style.SETUP, "family", "dose", "seed"]
+RUN = [*SETUP, "family", "dose", "seed"]
 
 
 @style.styled
@@ -22,7 +23,7 @@ def draw(tables: style.Tables) -> Figure:
     """One panel per metric."""
     return style.each_setup(
         marked(paired(tables["run_effects"], tables["weight_change"]), tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda _: 4.3,
         _panels,
         "No run has both an effect and a change of its weights.",
@@ -34,7 +35,7 @@ def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
     beyond the mean of its family's own baseline.
     """
     hidden = weight_change[weight_change["role"] == "hidden"]
-    family = [*style.SETUP, "family"]
+    family = [*SETUP, "family"]
     own = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("own")
     change = hidden.join(own, on=family).set_index(RUN)[["relative_change", "own"]]
     kept = (

@@ -6,6 +6,7 @@ from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
 from weightscape.metrics.spectral_metrics import METRICS
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("run_effects", "conditions")
 MEASURES = tuple(Measure(name, f"effect on\n{metric.title}", symlog=True) for name, metric in METRICS.items())
@@ -16,7 +17,7 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: metrics, on an axis that is logarithmic outside of the seed spread; columns: families."""
     return style.each_setup(
         marked(hidden_change(tables["run_effects"]), tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda _: height_of(MEASURES, 1.1),
         lambda block, part: dose_grid(block, part, MEASURES),
         "No effect was measured.",

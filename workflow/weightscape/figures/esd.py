@@ -18,6 +18,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, legend_note, marked
 from weightscape.figures.parts.powers import in_powers
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("spectra_examples", "conditions")
 MATRICES = {"before": "before", "after": "after", "delta": "update (after \u2212 before)"}
@@ -36,7 +37,7 @@ def draw(tables: style.Tables) -> Figure:
     """Two rows per layer, linear and logarithmic; columns: before, after, update; one outline per run."""
     return style.each_setup(
         marked(tables["spectra_examples"], tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: 2 * ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.6,
         _layers,
         "No spectrum was kept.",

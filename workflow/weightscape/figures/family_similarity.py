@@ -15,6 +15,7 @@ from weightscape.families import DECAY, DROPOUT
 from weightscape.figures.parts import style
 from weightscape.metrics.spectral_metrics import IN_FIGURES, PRIMARY, title
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import SETUP
 from weightscape.words import signed
 
 TABLES = ("similarity", "condition_effects")
@@ -45,11 +46,11 @@ def draw(tables: style.Tables) -> Figure:
     heads = effects[(effects["scope"] == "head") & (effects["metric"] == PRIMARY)]
 
     def panel(block: SubFigure, part: style.Table) -> None:
-        own = heads[(heads[list(style.SETUP)] == part[list(style.SETUP)].iloc[0]).all(axis=1)]
+        own = heads[(heads[list(SETUP)] == part[list(SETUP)].iloc[0]).all(axis=1)]
         _setup(block, part, own)
 
     return style.each_setup(
-        table[table["metric"].isin(IN_FIGURES)], style.SETUP, _height, panel, "No similarity of families was computed."
+        table[table["metric"].isin(IN_FIGURES)], SETUP, _height, panel, "No similarity of families was computed."
     )
 
 

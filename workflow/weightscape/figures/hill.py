@@ -9,6 +9,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.esd import LAYERS, MATRICES, compared
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, legend_note, marked
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("spectra_examples", "conditions")
 ROW = 1.35  # inches
@@ -23,7 +24,7 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: layers; columns: before, after, update; one curve per condition, a mark at the share that is one half."""
     return style.each_setup(
         marked(tables["spectra_examples"], tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.7,
         _panels,
         "No spectrum was kept.",

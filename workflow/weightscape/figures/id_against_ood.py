@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("evaluation", "conditions")
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
@@ -27,7 +28,7 @@ def draw(tables: style.Tables) -> Figure:
     """One panel per OOD set, one mark per run."""
     return style.each_setup(
         marked(paired(tables["evaluation"]), tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: ROW * -(-part["split"].nunique() // COLUMNS) + 0.6,
         _panels,
         "No OOD set was evaluated.",
@@ -36,7 +37,7 @@ def draw(tables: style.Tables) -> Figure:
 
 def paired(evaluation: style.Table) -> style.Table:
     """Each run's accuracy on each OOD set beside its test accuracy, as `ood` and `test`; 0 and 1 have no logit."""
-    run = [*style.SETUP, "family", "dose", "seed"]
+    run = [*SETUP, "family", "dose", "seed"]
     test = evaluation[evaluation["split"] == "test"].set_index(run)["accuracy"].rename("test")
     ood = evaluation[evaluation["split"].astype(str).str.startswith("ood-")].rename(columns={"accuracy": "ood"})
     table = ood.join(test, on=run)

@@ -12,6 +12,7 @@ from weightscape.figures.parts.depth import in_depth
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.spectral_metrics import PRIMARY, title
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import SETUP, summarise
 
 TABLES = ("effects", "conditions")
 ROW = 0.85  # inches per family, less where they would not fit a page
@@ -28,7 +29,7 @@ def draw(tables: style.Tables) -> Figure:
     effects = tables["effects"]
     return style.each_setup(
         marked(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")], tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         _height,
         _families,
         "No effect was measured.",
@@ -41,7 +42,7 @@ def _height(part: style.Table) -> float:
 
 def profile(rows: style.Table) -> style.Table:
     """Mean and sd over seeds for each layer and part, from input to output."""
-    table = style.summarise(rows.assign(name=labels(rows)), ["name"], "effect").set_index("name")
+    table = summarise(rows.assign(name=labels(rows)), ["name"], "effect").set_index("name")
     return table.reindex(in_depth(labels(rows)))
 
 

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import marked
 from weightscape.figures.parts.dose_grid import Measure, dose_grid, height_of
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("evaluation", "conditions")
 
@@ -16,7 +17,7 @@ def draw(tables: style.Tables) -> Figure:
     table = table[table["split"].astype(str).str.startswith("ood-")]
     table = marked(table, tables.get("conditions")).assign(measure=table["split"], value=100 * table["accuracy"])
     return style.each_setup(
-        table, style.SETUP, lambda part: height_of(rows_of(part), 0.95), _panel, "No OOD set was evaluated."
+        table, SETUP, lambda part: height_of(rows_of(part), 0.95), _panel, "No OOD set was evaluated."
     )
 
 

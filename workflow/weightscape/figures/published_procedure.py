@@ -14,6 +14,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.metrics.spectral_metrics import PUBLISHED, title
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("effects",)
 GROUPS = {"augment": "diversity", "dropout": "dropout", "weight_decay": "weight decay"}
@@ -36,7 +37,7 @@ def draw(tables: style.Tables) -> Figure:
     )
     return style.each_setup(
         effects[kept],
-        style.SETUP,
+        SETUP,
         lambda _: 1.3 * len(PUBLISHED) + 0.7,
         _panels,
         "No family of the published study was run: augment, dropout or weight decay.",

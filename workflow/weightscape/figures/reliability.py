@@ -8,6 +8,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import SETUP
 
 TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images
@@ -26,7 +27,7 @@ def draw(tables: style.Tables) -> Figure:
     table = table[kept].assign(group=lambda rows: np.where(rows["split"] == "test", "test", "ood"))
     return style.each_setup(
         marked(table, tables.get("conditions")),
-        style.SETUP,
+        SETUP,
         lambda part: ROW * part["group"].nunique() + 0.75,
         _panels,
         "No reliability was measured.",

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import pictures, style
+from weightscape.metrics.summaries import summarise
 
 TABLES = ("samples", "diversity")
 ROW = 0.36  # inches per strip of images
@@ -34,7 +35,7 @@ def draw(tables: style.Tables) -> Figure:
 def vendi(diversity: style.Table) -> style.Table:
     """Mean pixel Vendi score of order 1 and number of each condition."""
     kept = diversity[(diversity["measure"] == "vendi_1") & (diversity["space"] == "pixels")]
-    return style.summarise(kept, ["dataset", "family", "dose", "number"])
+    return summarise(kept, ["dataset", "family", "dose", "number"])
 
 
 def strips(part: style.Table, scores: style.Table) -> style.Table:

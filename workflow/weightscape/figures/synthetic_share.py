@@ -9,7 +9,9 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import BASELINE, DRAWING_FAMILIES
 from weightscape.figures.parts import dose_grid, style
 from weightscape.figures.parts.destructive import beside, marked, note
-from weightscape.figures.parts.outcomes import MEASURES, ROBUST, measured
+from weightscape.figures.parts.outcomes import MEASURES
+from weightscape.metrics.outcomes import ROBUST, measured
+from weightscape.metrics.summaries import SETUP, summarise
 
 TABLES = ("evaluation", "conditions")
 NOTE = (
@@ -23,7 +25,7 @@ def draw(tables: style.Tables) -> Figure:
     table = marked(measured(tables["evaluation"]), tables.get("conditions"))
     return style.each_setup(
         table[table["family"].isin(DRAWING_FAMILIES)],
-        style.SETUP,
+        SETUP,
         lambda _: 2.3,
         _panels,
         "No family of this study adds or replaces images.",
@@ -42,7 +44,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.axhline(base.mean(), color=style.REFERENCE, lw=0.5, zorder=0)
         for family in style.ordered(rows["family"]):
             look = style.look(family)
-            means = style.summarise(rows[rows["family"] == family], ["number", "dose", "destructive"])
+            means = summarise(rows[rows["family"] == family], ["number", "dose", "destructive"])
             alone = means[~means["number"].duplicated(keep=False)]
             axis.plot(alone["number"], alone["mean"], color=look.color)
             axis.errorbar(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from weightscape import words
-from weightscape.figures.parts.style import SETUP
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.claims.claim import parted
 from weightscape.metrics.analysis.claims.table import CLAIMS
+from weightscape.metrics.summaries import SETUP
 from weightscape.words import signed
 
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}

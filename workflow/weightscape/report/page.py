@@ -240,7 +240,7 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
             sheets.accuracy(tables["evaluation"]),
             sheets.accuracy_by_set(tables["evaluation"]),
         ],
-        "The weights": [sheets.effect(tables["run_effects"])],
+        "The weights": [sheets.effect(tables["effect_intervals"])],
     }
     result = [
         Chapter(title, [picture for picture in pictures if picture.name in names], own.get(title, []))

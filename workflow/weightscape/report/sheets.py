@@ -1,26 +1,21 @@
-"""Tables for reading, beside the figures: mean, standard deviation over seeds and n of each condition.
-
-The interval of an effect is Student's t with the variance pooled over the family's conditions, and carries
-the error of the baseline's mean: t(df) s sqrt(1/n + 1/n0), df = sum of (n_i - 1).
-"""
+"""Tables for reading, beside the figures: mean, standard deviation over seeds and n of each condition."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.outcomes import ROBUST, measured
+from weightscape.metrics.outcomes import ROBUST, measured
 from weightscape.metrics.spectral_metrics import PRIMARY
+from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, summarise
 from weightscape.report.csv_text import csv_text
 from weightscape.words import signed
 
 DIGITS = 5  # of effects
-CONDITION = [*style.SETUP, "family", "dose", "number"]
 NAMES = ["data set", "backbone", "family", "dose", "dose value"]
 ABSENT = "\N{EN DASH}"
 OVERALL = {"test accuracy (%)": "test", "mean OOD accuracy (%)": "ood", "ECE on test (%)": "ece"}
@@ -101,9 +96,11 @@ def quality(table: style.Table) -> Sheet:
     return Sheet("quality", "Quality of the generator", note, head, rows, 3, _csv(table))
 
 
-def effect(run_effects: style.Table) -> Sheet:
-    """Mean effect on the hidden layers' log norm of each condition, with its interval."""
-    table = ordered(effects(run_effects))
+def effect(intervals: style.Table) -> Sheet:
+    """Mean effect on the hidden layers' log norm of each condition, from the table `effect_intervals`."""
+    over_layers = (intervals["layer"] == "") & (intervals["role"] == "hidden")
+    kept = over_layers & (intervals["source"] == "change") & (intervals["metric"] == PRIMARY)
+    table = ordered(intervals[kept])
     rows = [
         [
             *_condition(row),
@@ -114,7 +111,7 @@ def effect(run_effects: style.Table) -> Sheet:
         ]
         for row in table.to_dict("records")
     ]
-    head = [*NAMES, "n", "change", "effect", f"{100 * style.LEVEL:.0f} % interval", "degrees of freedom"]
+    head = [*NAMES, "n", "change", "effect", f"{100 * LEVEL:.0f} % interval", "degrees of freedom"]
     note = (
         "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
         "training. Effect: the change minus that of the family's own baseline runs, with its standard "
@@ -126,50 +123,10 @@ def effect(run_effects: style.Table) -> Sheet:
     return _of_conditions("effects_on_log_norm", title, note, head, rows, table)
 
 
-def effects(run_effects: style.Table, role: str = "hidden", metric: str = PRIMARY) -> style.Table:
-    """Each condition's effect: mean, sd, n, half width of the interval, df; `change` is the mean change."""
-    kept = (run_effects["role"] == role) & (run_effects["source"] == "change")
-    rows = run_effects[kept & (run_effects["metric"] == metric)]
-    table = style.summarise(rows, CONDITION, "effect_mean")
-    change = style.summarise(rows, CONDITION, "value_mean")["mean"]
-    return interval(of_reference(table).assign(change=change.to_numpy()))
-
-
-def of_reference(means: style.Table) -> style.Table:
-    """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
-    return means.assign(mean=means["mean"].mask((means["dose"] == BASELINE) & means["mean"].notna(), 0.0))
-
-
-def interval(table: style.Table, within: Sequence[str] = (*style.SETUP, "family")) -> style.Table:
-    """Add df and half: the t interval of each condition's difference from the baseline of its group `within`.
-
-    As in the analysis (`metrics.analysis.contrasts`) it is the wider of two: the variance pooled within the group's
-    conditions, and that of the two conditions alone (Welch 1947).
-    """
-    from scipy.special import stdtrit
-
-    group = table.groupby(list(within), sort=False, dropna=False).ngroup()
-    n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
-    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
-    together = freedom.groupby(group).transform("sum").to_numpy(float)
-    at_baseline = table["dose"] == BASELINE
-    n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
-    own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = squares / np.where(together > 0, together, np.nan) * (1 / n + 1 / n0)
-        welch = (own + base) ** 2 / (own**2 / (n - 1) + base**2 / (n0 - 1))
-    dfs = np.stack([together, np.where(own + base == 0, np.minimum(n, n0) - 1, welch)])
-    halves = stdtrit(np.where(dfs > 0, dfs, np.nan), 0.5 + style.LEVEL / 2) * np.sqrt([pooled, own + base])
-    known = np.isfinite(halves).all(axis=0) & ~at_baseline.to_numpy()
-    wider = np.where(known, np.argmax(np.nan_to_num(halves), axis=0), 0)[None]
-    half, df = (np.take_along_axis(each, wider, axis=0)[0] for each in (halves, dfs))
-    return table.assign(df=df, half=np.where(known, half, np.nan))
-
-
 def ordered(table: style.Table) -> style.Table:
     """Conditions by data set and backbone, family in the order of the figures, and dose."""
     rank = {family: position for position, family in enumerate(style.ordered(table["family"]))}
-    keys = [*style.SETUP, "rank", "number", "dose"]
+    keys = [*SETUP, "rank", "number", "dose"]
     return table.assign(rank=table["family"].map(rank)).sort_values(keys).drop(columns="rank")
 
 
@@ -188,7 +145,7 @@ def _of_conditions(
     name: str, title: str, note: str, head: list[str], rows: list[list[str]], table: style.Table
 ) -> Sheet:
     """A sheet with one row per condition; data set and backbone are columns where there are several."""
-    skipped = len(style.SETUP) if len({tuple(row[: len(style.SETUP)]) for row in rows}) < 2 else 0
+    skipped = len(SETUP) if len({tuple(row[: len(SETUP)]) for row in rows}) < 2 else 0
     rows = [row[skipped:] for row in rows]
     return Sheet(name, title, note, head[skipped:], rows, len(NAMES) - skipped, _csv(table))
 
@@ -197,7 +154,7 @@ def _wide(long: style.Table, measures: list[str]) -> style.Table:
     """One row per condition: n, and mean and sd of each measure."""
     if long.empty:
         return long.assign(n=0)[[*CONDITION, "n"]]
-    means = style.summarise(long, [*CONDITION, "measure"])
+    means = summarise(long, [*CONDITION, "measure"])
     wide = means.set_index([*CONDITION, "measure"]).unstack("measure")  # noqa: PD010 (pivot_table makes all pairs)
     wide = wide.reindex(columns=pd.MultiIndex.from_product([["mean", "sd", "n"], measures]))
     columns = {"n": wide["n"].max(axis=1)}
@@ -218,9 +175,9 @@ def _condition(row: Row) -> list[str]:
 
 def _effect(row: Row) -> list[str]:
     """Effect with its spread, and interval; the baseline's effect is zero by definition."""
-    mean, half = row["mean"], row["half"]
-    interval = f"[{_number(mean - half, DIGITS)}, {_number(mean + half, DIGITS)}]" if np.isfinite(half) else ABSENT
-    return [spread(mean, row["sd"], DIGITS), interval]
+    low, high = row["low"], row["high"]
+    interval = f"[{_number(low, DIGITS)}, {_number(high, DIGITS)}]" if np.isfinite(low) else ABSENT
+    return [spread(row["mean"], row["sd"], DIGITS), interval]
 
 
 def _number(value: float, digits: int) -> str:

@@ -3,10 +3,12 @@
 import numpy as np
 
 from weightscape.families import BASELINE
-from weightscape.figures.parts import outcomes, style
+from weightscape.figures.parts import style
+from weightscape.metrics.outcomes import measured
 from weightscape.metrics.robustness import unseen
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP
 from weightscape.report import sheets
 from weightscape.report.claims import rounded
 
@@ -18,7 +20,7 @@ def sentences(tables: style.Tables) -> list[str]:
     if tables["runs"].empty:
         return ["No run of this study is finished."]
     found = [size(tables["runs"])]
-    setups = tables["runs"][list(style.SETUP)].drop_duplicates().sort_values(list(style.SETUP))
+    setups = tables["runs"][list(SETUP)].drop_duplicates().sort_values(list(SETUP))
     for dataset, backbone in setups.itertuples(index=False, name=None):
         where = f"{dataset}, {backbone}: "
         found.append(where + baseline(_of(tables["evaluation"], dataset, backbone)))
@@ -35,8 +37,8 @@ def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:
 
 def size(runs: style.Table) -> str:
     """How many networks, families, conditions and seeds."""
-    conditions = runs.groupby(sheets.CONDITION)["seed"].nunique()
-    setups = runs[list(style.SETUP)].drop_duplicates()
+    conditions = runs.groupby(CONDITION)["seed"].nunique()
+    setups = runs[list(SETUP)].drop_duplicates()
     what = "; ".join(f"{backbone} on {dataset}" for dataset, backbone in setups.itertuples(index=False))
     return (
         f"{len(runs)} networks were fine-tuned ({what}): {runs['family'].nunique()} families, "
@@ -60,7 +62,7 @@ def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
 def baseline(evaluation: style.Table) -> str:
     """Accuracy of all baseline runs together."""
     sets = sorted(evaluation[unseen(evaluation)]["split"].str.removeprefix("ood-").unique())
-    rows = outcomes.measured(evaluation)  # of all: which sets count follows from what any condition trains on
+    rows = measured(evaluation)  # of all: which sets count follows from what any condition trains on
     rows = rows[rows["dose"] == BASELINE]
     groups = rows.groupby("measure")["value"]
     mean, sd, n = groups.mean(), groups.std(), groups.count()
@@ -83,13 +85,13 @@ def moved(effects: style.Table) -> str:
         return "the effects on the hidden log norm need at least two seeds of a condition to be told from chance."
     top = strongest(kept).set_index("family")
     families = style.ordered(top.index)
-    clear = [name for name in families if top["p_holm"][name] < 1 - style.LEVEL]
+    clear = [name for name in families if top["p_holm"][name] < 1 - LEVEL]
     found = ", ".join(f"{style.look(name).title} ({_rounded(top.loc[name])})" for name in clear) or "no family"
     rest = ", ".join(style.look(name).title for name in families if name not in clear)
     out = ", ".join(style.look(name).title for name in style.ordered(set(effects["family"]) - set(families)))
     return (
         "at each family's strongest dose that does not destroy accuracy, the mean effect on the hidden layers' "
-        f"log10 norm differs from zero for {found} (p < {1 - style.LEVEL:.2g} after Holm over all conditions)"
+        f"log10 norm differs from zero for {found} (p < {1 - LEVEL:.2g} after Holm over all conditions)"
         + (f"; it cannot be told from zero for {rest}" if rest else "")
         + (f"; every dose of {out} destroys accuracy" if out else "")
         + "."

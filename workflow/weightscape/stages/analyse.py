@@ -2,17 +2,17 @@
 
     python -m weightscape.stages.analyse --tables results/6_metrics --settings "$(weightscape settings analyse)"
 
-Writes effects, run_effects, excluded, conditions, condition_effects, slopes, similarity, predictions, tests and claims
-beside the tables that they come from, as parquet and as csv.
+Writes its tables of workflow/schemas/tables.schema.yaml beside those that they come from.
 """
 
 from pathlib import Path
 
 from weightscape.formats.tables import read_table, write_table
-from weightscape.metrics import effects, table_schema
-from weightscape.metrics.analysis import usable_layers
+from weightscape.metrics import effects, outcomes, table_schema
+from weightscape.metrics.analysis import condition_intervals, usable_layers
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
+from weightscape.metrics.summaries import setups_of
 from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
@@ -35,6 +35,12 @@ def main(argv: list[str] | None = None) -> None:
         "effects": table_schema.table("effects", [table]),
         "run_effects": table_schema.table("run_effects", [effects.per_run(effects.against_baseline(seen))]),
     }
+    runs = outcomes.of_all_runs(tables["evaluation"], tables["diversity"], setups_of(tables["runs"]))
+    shown = {
+        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
+        "outcome_intervals": condition_intervals.of_outcomes(runs),
+    }
+    made |= {name: table_schema.table(name, [table]) for name, table in shown.items()}
     made |= analysed({**tables, "effects": table}, options)
     code.check()
     inputs, paths = list(paths.values()), []

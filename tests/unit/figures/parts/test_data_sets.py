@@ -9,6 +9,7 @@ from unit.metrics import simulated_studies as simulate
 from weightscape.figures import diversity_by_dose, diversity_measures, diversity_spaces
 from weightscape.figures.parts import data_sets
 from weightscape.metrics.analysis.contrasts import contrast
+from weightscape.metrics.outcomes import each_once
 from weightscape.report import explorer
 
 
@@ -20,20 +21,19 @@ def tables() -> dict[str, pd.DataFrame]:
     keys = ["dataset", "family", "dose", "space", "measure"]
     first = rows.groupby(keys)["value"].transform("first")
     value = rows["value"].mask(rows["dose"] == "baseline", first)
-    return {**made, "diversity": rows.assign(value=value)}
+    made["diversity"] = rows.assign(value=value)
+    return made | made_tables.intervals(made)
 
 
 def test_seeds_with_equal_measures_are_one_data_set(tables):
     seen = tables["diversity"].query("measure == 'vendi_1' and space == 'pixels' and family == 'augment'")
-    counts = data_sets.each_once(tables["diversity"]).loc[lambda rows: rows.index.isin(seen.index)]
+    counts = each_once(tables["diversity"]).loc[lambda rows: rows.index.isin(seen.index)]
     assert counts.groupby("dose")["seed"].nunique().to_dict() == {"baseline": 1, "medium": 3, "strong": 3, "weak": 3}
 
 
 def test_one_equal_measure_does_not_make_two_data_sets_one(tables):
     value = tables["diversity"]["value"].mask(tables["diversity"]["measure"] == "recall", 1.0)
-    assert len(data_sets.each_once(tables["diversity"].assign(value=value))) == len(
-        data_sets.each_once(tables["diversity"])
-    )
+    assert len(each_once(tables["diversity"].assign(value=value))) == len(each_once(tables["diversity"]))
 
 
 @pytest.mark.parametrize("figure", [diversity_by_dose, diversity_measures, diversity_spaces])

@@ -8,7 +8,6 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from scipy import stats
 
 from unit.figures import made_tables
 from weightscape.figures import (
@@ -22,7 +21,6 @@ from weightscape.figures import (
 from weightscape.figures.parts import dose_grid, pictures, style
 from weightscape.metrics.strongest import strongest
 from weightscape.report import claims as page_claims
-from weightscape.report import sheets
 from weightscape.spectra import marchenko_pastur
 from weightscape.words import signed
 
@@ -45,22 +43,6 @@ def test_the_law_fits_the_eigenvalues_of_noise():
     density, bins = np.histogram(values, np.linspace(lower, upper, 11), density=True)
     middle = (bins[1:] + bins[:-1]) / 2
     np.testing.assert_allclose(density[1:-1], esd.law(middle, lower, upper)[1:-1], rtol=0.15)
-
-
-def test_the_half_width_is_that_of_the_t_interval_and_unknown_for_one_value():
-    values = np.array([1.0, 2.0, 4.0, 4.5])
-    low, high = stats.t.interval(0.95, 3, values.mean(), values.std(ddof=1) / 2)
-    half = style.half_width(np.array([values.std(ddof=1), 0.0]), np.array([4, 1]))
-    assert half[0] == pytest.approx((high - low) / 2)
-    assert np.isnan(half[1])
-
-
-def test_summaries_skip_missing_values_and_have_no_spread_for_one_seed():
-    table = pd.DataFrame({"dose": ["a", "a", "a", "b"], "value": [1.0, 3.0, np.nan, 5.0]})
-    summary = style.summarise(table, ["dose"])
-    assert list(summary["n"]) == [2, 1]
-    assert list(summary["mean"]) == [2.0, 5.0]
-    assert np.isnan(summary["sd"][1])
 
 
 def test_the_strongest_dose_is_the_farthest_from_the_baseline():
@@ -204,41 +186,6 @@ def test_strips_follow_the_doses_of_each_family():
     assert doses == [("augment", dose) for dose in ("weak", "medium", "strong")] + [
         ("noise", dose) for dose in ("weak", "strong")
     ]
-
-
-@pytest.mark.parametrize("spread", [0.2, 1.0, 3.0])
-def test_the_interval_is_the_wider_of_students_and_welchs(spread: float):
-    rng = np.random.default_rng(1)
-    baseline, dosed = rng.normal(0, 1, 4), rng.normal(2, spread, 6)
-    setup = {"dataset": "d", "backbone": "b", "family": "augment"}
-    rows = [setup | {"dose": "baseline", "number": 0.0, "value": v} for v in baseline]
-    rows += [setup | {"dose": "strong", "number": 1.0, "value": v} for v in dosed]
-    summary = style.summarise(pd.DataFrame(rows), sheets.CONDITION)
-    result = sheets.interval(summary).set_index("dose")
-    tests = [stats.ttest_ind(dosed, baseline, equal_var=equal) for equal in (True, False)]
-    spans = [test.confidence_interval(0.95) for test in tests]
-    halves = [(span.high - span.low) / 2 for span in spans]
-    assert result["half"]["strong"] == pytest.approx(max(halves))
-    assert result["df"]["strong"] == pytest.approx(tests[int(np.argmax(halves))].df)
-    assert np.isnan(result["half"]["baseline"])
-
-
-def test_the_pages_intervals_are_those_of_the_analysis():
-    from weightscape.metrics.analysis.contrasts import contrast
-    from weightscape.metrics.analysis.design import Design
-
-    rng = np.random.default_rng(3)
-    doses = np.repeat(["baseline", "weak", "strong"], 3)
-    values = rng.normal(0, np.repeat([1.0, 0.3, 4.0], 3))
-    setup = {"dataset": "d", "backbone": "b", "family": "augment"}
-    rows = [setup | {"dose": dose, "number": 0.0, "value": v} for dose, v in zip(doses, values, strict=True)]
-    shown = sheets.interval(style.summarise(pd.DataFrame(rows), sheets.CONDITION)).set_index("dose")
-    rows_of = {("augment", dose): np.flatnonzero(doses == dose) for dose in ("baseline", "weak", "strong")}
-    design = Design(rows_of, dict.fromkeys(rows_of, 0.0))
-    for dose in ("weak", "strong"):
-        found = contrast(design, values, {("augment", dose): 1.0, ("augment", "baseline"): -1.0})
-        assert shown["half"][dose] == pytest.approx(float(found.high - found.value))
-        assert shown["df"][dose] == pytest.approx(float(found.df))
 
 
 def test_minus_signs_are_typographic_and_zero_has_none():

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from weightscape.figures.parts import style
+from weightscape.metrics.summaries import SETUP
 
 DAGGER = "\N{DAGGER}"
 WORDS = f"{DAGGER}: destroys accuracy or labels"
@@ -14,7 +15,7 @@ WORDS = f"{DAGGER}: destroys accuracy or labels"
 
 def marked(table: style.Table, conditions: style.Table | None) -> style.Table:
     """The table with `destructive`: whether its condition is, in this data set and, where it has one, backbone."""
-    keys = [name for name in (*style.SETUP, "family", "dose") if name in table]
+    keys = [name for name in (*SETUP, "family", "dose") if name in table]
     if conditions is None or conditions.empty or table.empty:
         return table.assign(destructive=False)
     found = conditions.loc[conditions["destructive"].astype(bool), keys].drop_duplicates()

@@ -19,6 +19,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, note
 from weightscape.figures.parts.powers import in_powers
+from weightscape.metrics.summaries import summarise
 
 WIDE = 7  # columns; in more of them panels are narrow
 NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
@@ -75,7 +76,7 @@ def dose_grid(
     families = style.ordered(table["family"])
     table = table[np.isfinite(table["value"])]
     table = table.assign(at=_places(table, families))
-    means = style.summarise(table, ["measure", "family", "at", "dose"])
+    means = summarise(table, ["measure", "family", "at", "dose"])
     axes = block.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
     for axis, measure in zip(axes, measures, strict=True):
         own, runs = means[means["measure"] == measure.name], table[table["measure"] == measure.name]

@@ -25,9 +25,7 @@ from weightscape.formats.writing import replacing
 Tables = Mapping[str, Table]
 
 COLUMN, PAGE = 3.4, 7.0  # inches
-LEVEL = 0.95  # of intervals
 SHOWN_SETUPS = 4  # pairs of data set and backbone in one figure, at most
-SETUP = ("dataset", "backbone")
 REFERENCE = "#6b6b6b"  # baseline, laws and other lines of reference
 
 RC: dict[Any, Any] = {
@@ -119,20 +117,6 @@ def ordered(families: Iterable[str]) -> list[str]:
     """Families in the order of FAMILIES, others after them by name."""
     known = list(FAMILIES)
     return sorted(set(families), key=lambda name: (known.index(name) if name in known else len(known), name))
-
-
-def summarise(table: Table, by: Sequence[str], value: str = "value") -> Table:
-    """Mean, sd (NaN for one value) and n of `value` in each group; NaN values are not counted."""
-    groups = table.groupby(list(by), sort=True, dropna=False)[value]
-    return groups.agg(mean="mean", sd="std", n="count").reset_index()
-
-
-def half_width(sd: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Half width of the t interval of a mean of n values with standard deviation sd; NaN for n < 2."""
-    from scipy.special import stdtrit
-
-    enough = np.where(np.asarray(n) > 1, n, np.nan)
-    return stdtrit(enough - 1, 0.5 + LEVEL / 2) * sd / np.sqrt(enough)
 
 
 def seeds_in_words(counts: Column, noun: str = "seed") -> str:

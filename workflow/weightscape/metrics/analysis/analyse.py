@@ -13,8 +13,8 @@ from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
 
-GIVEN = ("effects", "run_effects")
-"""Tables of the program `analyse` that the analysis starts from."""
+APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals")
+"""Tables of the program `analyse` beside those of the analysis."""
 
 
 def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
@@ -24,7 +24,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     layers, diversity, quantiles and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
     What is not there leaves its claims undecided.
     """
-    parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in GIVEN}
+    parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in APART}
     claims: list[ClaimRow] = []
     for setup in setups(tables, options.metrics, options.match):
         conditions = destructive.drops(setup, options)

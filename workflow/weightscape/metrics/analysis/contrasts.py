@@ -53,7 +53,7 @@ def contrast(design: Design, values: Values, weights: Weights, level: float = 0.
     value = np.sum([weight * values[design.rows[c]].mean(axis=0) for c, weight in used.items()], axis=0)
     own = _own(design, values, used)
     pooled, spread, spread_df = _pooled(design, values, used)
-    half, error, df, statistic, p = _wider(value, [own, pooled], level)
+    half, error, df, statistic, p = wider(value, [own, pooled], level)
     return Estimate(value, value - half, value + half, error, df, statistic, p, spread, spread_df, design.runs_of(used))
 
 
@@ -104,7 +104,7 @@ def _satterthwaite(variances: list[Values], dfs: list[int]) -> tuple[Values, Val
     return total, df
 
 
-def _wider(value: Values, estimates: list[tuple[Values, Values]], level: float) -> tuple[Values, ...]:
+def wider(value: Values, estimates: list[tuple[Values, Values]], level: float) -> tuple[Values, ...]:
     """Half width, standard error, df, t and p of the wider of several intervals."""
     errors = np.stack([np.sqrt(total) for total, _ in estimates])
     dfs = np.stack([df for _, df in estimates])

@@ -1,0 +1,65 @@
+"""Means of each condition with their intervals, for everything that the page shows by condition.
+
+The interval of an effect is that of `contrasts`: the wider of two t intervals of the difference from the family's own
+baseline, with the variance pooled over the family's conditions, and with that of the two conditions alone. Here a
+condition's value may be missing in some of its runs. The interval of an outcome is Student's t interval of its mean.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from weightscape.families import BASELINE
+from weightscape.formats.tables import Table
+from weightscape.metrics.analysis.contrasts import wider
+from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, summarise
+
+PLACE = ["layer", "part", "role", "source", "metric"]
+
+
+def of_effects(effects: Table, run_effects: Table) -> Table:
+    """The mean effect of each condition on each layer, and on the mean over the layers of a role (`layer` is empty)."""
+    means = run_effects.rename(columns={"effect_mean": "effect", "value_mean": "value"}).assign(layer="", part="")
+    parts = []
+    for table in (effects, means):
+        keys = [*CONDITION, *PLACE]
+        found = summarise(table, keys, "effect")
+        found = found.assign(change=summarise(table, keys, "value")["mean"].to_numpy())
+        parts.append(against_baseline(_of_reference(found), [*SETUP, "family", *PLACE]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _of_reference(means: Table) -> Table:
+    """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
+    return means.assign(mean=means["mean"].mask((means["dose"] == BASELINE) & means["mean"].notna(), 0.0))
+
+
+def against_baseline(table: Table, within: Sequence[str] = (*SETUP, "family")) -> Table:
+    """Add low, high and df: the interval of each condition's difference from the baseline of its group `within`."""
+    group = table.groupby(list(within), sort=False, dropna=False).ngroup()
+    n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
+    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
+    together = freedom.groupby(group).transform("sum").to_numpy(float)
+    at_baseline = table["dose"] == BASELINE
+    n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
+    own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pooled = squares / np.where(together > 0, together, np.nan) * (1 / n + 1 / n0)
+        welch = np.where(
+            own + base == 0, np.minimum(n, n0) - 1, (own + base) ** 2 / (own**2 / (n - 1) + base**2 / (n0 - 1))
+        )
+    mean = table["mean"].to_numpy(float)
+    estimates = [(pooled, np.where(together > 0, together, np.nan)), (own + base, np.where(welch > 0, welch, np.nan))]
+    half, _, df, *_ = wider(mean, estimates, LEVEL)
+    half = np.where(at_baseline, np.nan, half)
+    return table.assign(df=np.where(np.isfinite(half), df, together), low=mean - half, high=mean + half)
+
+
+def of_outcomes(runs: Table) -> Table:
+    """The mean of each condition's outcomes (column `measure`) with Student's t interval; none for one run."""
+    table = summarise(runs, [*CONDITION, "measure"]).rename(columns={"measure": "outcome"})
+    n = table["n"].where(table["n"] > 1).to_numpy(float)
+    half = stdtrit(n - 1, 0.5 + LEVEL / 2) * table["sd"].to_numpy(float) / np.sqrt(n)
+    return table.assign(low=table["mean"] - half, high=table["mean"] + half)
