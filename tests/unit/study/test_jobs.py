@@ -10,10 +10,9 @@ import yaml
 
 from toy_project import LOG, environment
 from weightscape.project import ROOT
-from weightscape.study.config import load
+from weightscape.study.config import load, results_folder
 from weightscape.study.config_type import Config
 from weightscape.study.jobs import BY_RULE, expected, job_of, jobs_of, records
-from weightscape.study.study import results_folder
 
 STUDIES = ROOT / "workflow" / "studies"
 PROGRAM = re.compile(r"python -m weightscape\.stages\.(\w+) ")

@@ -89,7 +89,7 @@ def _dropped(family: str, values: Config, backbone: str | None) -> dict[str, flo
     rates: dict[str, Any] = {}
     if family == INSIDE and values:
         rates = dict.fromkeys(values["places"].get(backbone, []), values["rate"])
-    elif family in ("dropout", "dropout_decay"):
+    elif "network" in FAMILIES[family].changes:
         rates = dict(values)
     return {place: float(rates.get(place, 0.0)) for place in DROPOUTS}
 
@@ -104,6 +104,6 @@ def _operations(family: str, values: Config) -> tuple[Operation, ...]:
 def training(config: Config, family: str, dose: str) -> TrainingSettings:
     """The settings of the training loop; equal in every condition but those of `steps`."""
     settings = from_json(TrainingSettings, config["finetune"], "finetune")
-    if family == "steps" and dose != BASELINE:
+    if "steps" in FAMILIES[family].changes and dose != BASELINE:
         return replace(settings, steps=round(settings.steps * dose_values(config, family, dose)["factor"]))
     return settings

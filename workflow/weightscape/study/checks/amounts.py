@@ -4,19 +4,19 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from weightscape import families
 from weightscape.augmentations.operations import Operation, changed_share
 from weightscape.data.digits import CLASSES, SIDE, SIZES
 from weightscape.data.pools import Counted
 from weightscape.errors import UserError
+from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
 from weightscape.generate import image_sizes
 from weightscape.study import recipes, study
 from weightscape.study.config_type import Config
-from weightscape.study.doses import action, dose_values
+from weightscape.study.doses import INSIDE, action, dose_values
 
 
 class Known(NamedTuple):
-    """What is known of a data set before it is read: images per split, or `all`; its classes, or None.
+    """The counts of a data set before it is read: images per split (or `all`), and classes (None if unknown).
 
     `largest` is the largest share of the images to train on that a class has, or the least that it can have.
     """
@@ -27,7 +27,7 @@ class Known(NamedTuple):
 
 
 def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
-    """A `UserError` names the first amount that cannot be had; `counted` knows each data set, as far as it can."""
+    """A `UserError` reports the first amount that is not there; `counted` has the counts of the user's files."""
     known = {name: _known(config["data"][name], counted[name]) for name in config["study"]["datasets"]}
     for dataset, sizes in known.items():
         _check_packaged(config["data"][dataset], dataset)
@@ -48,7 +48,7 @@ def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
 
 
 def _known(block: Config, counted: Counted | None) -> Known:
-    """As counted on disk (`datasets.pools.Counted`), as packaged, or as the config says it."""
+    """Takes the counts from disk, from the package, or from the config."""
     if counted is not None:
         return Known(counted.splits, len(counted.classes), max(counted.train) / sum(counted.train))
     if block["source"] in SIZES:
@@ -59,7 +59,7 @@ def _known(block: Config, counted: Counted | None) -> Known:
 
 
 def classes(block: Config, counted: Counted | None) -> Sequence[str] | None:
-    """Names of all classes of a data set; None where they are not known before it is read, or some are chosen."""
+    """Names of all classes of a data set; None if they are unknown before it is read, or if some are chosen."""
     if block.get("classes", "all") != "all":
         return None
     if counted is not None:
@@ -97,7 +97,7 @@ def _check_shards(config: Config, dataset: str, known: Known) -> None:
 def _check_rows(config: Config, dataset: str, known: Known) -> None:
     """Every measured set must have twice the rows at which sets are compared (METHODS 5)."""
     rows, train = config["diversity"]["common_rows"], known.splits["train"]
-    measured = set(config["study"]["families"]) & set(families.DIVERSITY_FAMILIES)
+    measured = set(config["study"]["families"]) & set(DIVERSITY_FAMILIES)
     if measured and isinstance(train, int) and rows > train // 2:
         raise UserError(
             f"config: diversity.common_rows = {rows} is more than half of the {train} images of "
@@ -131,7 +131,7 @@ def _check_corruptions(block: Config, dataset: str) -> None:
 def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
     """A dose must do something; one that does nothing would be a second baseline."""
     values, act = dose_values(config, family, dose), action(config, family, dose)
-    if family in ("dropout", "dropout_decay") and not any(act.dropout.values()):
+    if "network" in FAMILIES[family].changes and family != INSIDE and not any(act.dropout.values()):
         raise UserError(f"{key} drops nothing: raise one of its rates above 0")
     if family == "steps" and values["factor"] == 1:
         raise UserError(f"{key}.factor = 1 is the baseline: take another")
@@ -159,9 +159,9 @@ def _check_share(config: Config, dataset: str, known: Known, family: str, dose: 
     wanted, text = round(values["share"] * train), f"config: families.{family}.doses.{dose}.share = {values['share']}"
     if wanted < 1:
         raise UserError(f"{text} is less than one of {train} images; raise it")
-    if family == "duplicate" and wanted >= train:
+    if FAMILIES[family].items == "duplicate" and wanted >= train:
         raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
-    if family == "real_add" and isinstance(extra, int) and wanted > extra:
+    if FAMILIES[family].draws_from == "extra" and isinstance(extra, int) and wanted > extra:
         raise UserError(
             f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}; raise that, "
             "or lower the share"

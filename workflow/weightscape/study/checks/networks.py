@@ -1,6 +1,6 @@
-"""Whether timm has a study's networks, and whether these have what its doses drop: looked up before the first job.
+"""Checks, before the first job, that timm has the study's networks and that these can drop what the doses ask.
 
-To import timm takes as long as the rest of a plan, so what was found is remembered, and only what is new is asked.
+Importing timm takes as long as the rest of a plan, so results are remembered and only new questions are asked.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from weightscape.study.config_type import Config
 
 
 def check(config: Config) -> None:
-    """Build each backbone with each set of places that a dose drops in it, without memory for its weights.
+    """Builds each backbone with each set of places that a dose drops in it, without memory for its weights.
 
     A network from a hub or a folder (`hf-hub:`, `local-dir:`) is looked up only for what it drops.
     """
@@ -46,7 +46,7 @@ def check(config: Config) -> None:
 
 
 def _store() -> Path:
-    """What was found to be there: to ask timm takes as long as the rest of a plan."""
+    """The file of the networks and places that timm was found to have."""
     return cache.folder() / "dropouts.json"
 
 
@@ -59,7 +59,7 @@ def _known() -> list[str]:
 
 
 def _build(model: str, places: frozenset[str], key: str, shape: tuple[int, int, int]) -> None:
-    """Build a network; one that need not drop anything is shown an image of `shape`."""
+    """Builds a network; a network that drops nothing is also given an image of `shape`."""
     import torch
 
     from weightscape.networks.building import network
