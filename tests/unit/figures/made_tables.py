@@ -10,6 +10,7 @@ import pandas as pd
 
 from weightscape.metrics import outcomes, table_schema
 from weightscape.metrics.analysis import condition_intervals
+from weightscape.metrics.analysis.baseline_differences import of_baselines
 from weightscape.metrics.summaries import setups_of
 
 FILLED = {"text": "", "number": np.nan, "count": 1, "flag": False}
@@ -93,6 +94,7 @@ def intervals(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     return {
         "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
         "outcome_intervals": condition_intervals.of_outcomes(measured),
+        "baseline_differences": of_baselines(made["run_effects"]),
     }
 
 

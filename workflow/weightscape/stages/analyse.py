@@ -11,6 +11,7 @@ from weightscape.formats.tables import read_table, write_table
 from weightscape.metrics import effects, outcomes, table_schema
 from weightscape.metrics.analysis import condition_intervals, usable_layers
 from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.baseline_differences import of_baselines
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
 from weightscape.provenance.records import write_record
@@ -39,6 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     shown = {
         "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
         "outcome_intervals": condition_intervals.of_outcomes(runs),
+        "baseline_differences": of_baselines(made["run_effects"]),
     }
     made |= {name: table_schema.table(name, [table]) for name, table in shown.items()}
     made |= analysed({**tables, "effects": table}, options)

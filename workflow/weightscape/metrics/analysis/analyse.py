@@ -13,7 +13,7 @@ from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
 
-APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals")
+APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals", "baseline_differences")
 """Tables of the program `analyse` beside those of the analysis."""
 
 
