@@ -52,7 +52,11 @@ TELLS = {
     "contents",
 }  # the class of a block, and the digests of the user's files, which make stale what reads them
 _OFF = {"seed", "interval_draws", "interval_level", "goodness_draws", "farms_side", "farms_aspect", "farms_stride"}
-SWITCHED_OFF = {"spectra_before": _OFF, "spectra": _OFF}  # of parts of the engine that the study leaves out
+SWITCHED_OFF = {
+    "spectra_before": _OFF,
+    "spectra": _OFF,
+    "analyse": {"draws", "margin", "margins", "seed"},
+}  # of parts of the engine that the study leaves out, and of tests that need more runs than the smoke study has
 OPTIONAL = {
     "aggregate": ("seen/", "severity/"),
     "report": ("config",),

@@ -7,6 +7,7 @@ import itertools
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,8 +44,8 @@ def tables() -> dict[str, pd.DataFrame]:
     return made_tables.study(layers=4)
 
 
-def build(folder: Path, tables: dict[str, pd.DataFrame], *extra: str) -> str:
-    """The page of the given tables, with one-pixel figures."""
+def build(folder: Path, tables: dict[str, pd.DataFrame], **changes: Any) -> str:
+    """The page of the given tables, with one-pixel figures; `changes` are of its settings."""
     for name in tables:
         tables[name].to_parquet(folder / f"{name}.parquet")
     for name in FIGURES:
@@ -58,7 +59,8 @@ def build(folder: Path, tables: dict[str, pd.DataFrame], *extra: str) -> str:
         str(folder / "out" / "report.html"),
     ]
     arguments += ["--parts", str(REPORT)]
-    stage.main([*arguments, "--settings", json.dumps({"figures": FIGURES, "title": "Digits <1>"}), *extra])
+    settings = {"figures": FIGURES, "title": "Digits <1>", "config": None, "differences": None, **changes}
+    stage.main([*arguments, "--settings", json.dumps(settings)])
     return (folder / "out" / "report.html").read_text()
 
 
@@ -224,7 +226,7 @@ def test_lists_in_a_download_are_written_as_stage_6_writes_them(tables, tmp_path
 
 @pytest.mark.process
 def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
-    page = build(tmp_path, tables, "--settings", json.dumps({"config": {"study": {"seeds": [0, 1]}, "data": "<b>"}}))
+    page = build(tmp_path, tables, config={"study": {"seeds": [0, 1]}, "data": "<b>"})
     assert "study:\n  seeds:\n  - 0\n  - 1\ndata: &lt;b&gt;" in page
 
 
@@ -238,7 +240,7 @@ def test_the_record_names_inputs_and_the_page_is_the_same_twice(tables, tmp_path
 
 def test_a_figure_that_was_not_made_is_named(tables, tmp_path):
     with pytest.raises(UserError, match=r"pie\.png does not exist: run its figure"):
-        build(tmp_path, tables, "--settings", '{"figures": ["pie"]}')
+        build(tmp_path, tables, figures=["pie"])
 
 
 @pytest.mark.parametrize("theme", [0, 1])
@@ -290,8 +292,7 @@ def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
     default = default_config()
     assert default is not None
     config = default | {"finetune": default["finetune"] | {"steps": 7}}
-    settings = {"config": config, "differences": differences(config, default)}
-    page = build(tmp_path, tables, "--settings", json.dumps(settings))
+    page = build(tmp_path, tables, config=config, differences=differences(config, default))
     row = re.search(r"finetune\.steps</th>.*?</tr>", page, re.DOTALL)
     assert row and ">7<" in row[0]
     assert "finetune.batch_size</th>" not in page

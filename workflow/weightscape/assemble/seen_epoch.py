@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from weightscape.assemble.loaded import Items
 from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.policy import augmented
 from weightscape.diversity.measure import Comparisons, measure
+from weightscape.diversity.rows import Record
 from weightscape.diversity.spaces import BATCH, rows_by_space
 from weightscape.formats.shards import map_shard
 from weightscape.generate.judge import predict
@@ -57,7 +57,7 @@ def measure_seed(
     judge: Mapping[str, np.ndarray],
     settings: MeasureDiversitySettings,
     seed: int,
-) -> tuple[dict[str, dict[str, Any]], np.ndarray]:
+) -> tuple[dict[str, Record], np.ndarray]:
     """Records by space of one seed's item list, and the first images as the network sees them.
 
     The judge's record is the share of the images as the network sees them that it assigns to their class.

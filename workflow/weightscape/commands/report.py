@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.writing import replacing
     from weightscape.metrics import reading
     from weightscape.report import page as report
+    from weightscape.report.settings import ReportSettings
     from weightscape.stages import figure
 
     folder = (arguments.results / BY_RULE["analyse"].record).parent
@@ -42,7 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(reading.load(folder, module.TABLES)), arguments.out / "figures" / name)
-    settings = {"title": arguments.title or _title(arguments.results), "figures": chosen, **_study(folder.parent)}
+    title = arguments.title or _title(arguments.results)
+    settings = ReportSettings(title, tuple(chosen), **_study(folder.parent))
     page, _ = report.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -59,4 +61,4 @@ def _study(results: Path) -> dict[str, Any]:
     """The study's config and what differs in it, as its own report recorded them; nothing where that is absent."""
     record = results / BY_RULE["report"].record
     known = read_record(record)["settings"] if record.is_file() else {}
-    return {key: known[key] for key in ("config", "differences") if key in known}
+    return {key: known.get(key) for key in ("config", "differences")}

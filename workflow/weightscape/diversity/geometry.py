@@ -8,12 +8,10 @@
   a set that all conditions share, where there is one: a set clustered by itself always looks even.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from weightscape.diversity.rows import Indices, Rows, Square, draw, squared_distances, unit_blocks, unit_rows
+from weightscape.diversity.rows import Indices, Record, Rows, Square, draw, squared_distances, unit_blocks, unit_rows
 
 
 def mean_cosine(features: Rows) -> float | None:
@@ -50,7 +48,7 @@ def pldiv(features: Rows) -> float:
     return float(spanning_tree(squared_distances(directions, directions)).sum() / 4)
 
 
-def sampled_pldiv(features: Rows, size: int, count: int, rng: np.random.Generator) -> dict[str, Any]:
+def sampled_pldiv(features: Rows, size: int, count: int, rng: np.random.Generator) -> Record:
     """Mean and standard deviation of PLDiv over `count` draws of `size` rows without replacement."""
     count = count if size < len(features) else 1
     values = np.array([pldiv(features[draw(rng, len(features), size)]) for _ in range(count)])

@@ -13,7 +13,7 @@ import numpy as np
 
 from weightscape.diversity import geometry, vendi
 from weightscape.diversity.reference import against
-from weightscape.diversity.rows import Indices, Rows, check_rows, draw, unit_rows
+from weightscape.diversity.rows import Indices, Record, Rows, check_rows, draw, unit_rows
 from weightscape.diversity.settings import DiversitySettings
 from weightscape.diversity.weighted import weighted_scores
 from weightscape.seeds import generator
@@ -56,7 +56,7 @@ def measure(
     settings: DiversitySettings,
     rng: np.random.Generator,
     appended_from: int | None = None,
-) -> dict[str, Any]:
+) -> Record:
     """How diverse rows are: one per training image, what the network sees of it (pixels or an embedding).
 
     labels         class of each row, or None for no scores by class
@@ -70,7 +70,7 @@ def measure(
     streams = dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
     scorer = vendi.Scorer(features, settings.orders)
     eigenvalues = scorer.spectrum(np.arange(len(features)))
-    record: dict[str, Any] = {
+    record: Record = {
         "rows": len(features),
         "dimensions": features.shape[1],
         "blank_rows": int((~features.any(axis=1)).sum()),
@@ -105,9 +105,7 @@ def _check(
         raise ValueError(f"appended_from must lie in [0, {len(features)}], got {appended_from}")
 
 
-def _sampled_vendi(
-    scorer: vendi.Scorer, noise: Rows | None, settings: DiversitySettings, streams: Streams
-) -> dict[str, Any]:
+def _sampled_vendi(scorer: vendi.Scorer, noise: Rows | None, settings: DiversitySettings, streams: Streams) -> Record:
     """Scores at the common number of rows, their references at the same number, and the curve over sizes."""
     size = min(settings.common_rows, len(scorer) // 2)
     common = vendi.sampled_scores(scorer, size, settings.draws, streams["common"])
@@ -122,15 +120,13 @@ def _sampled_vendi(
     }
 
 
-def _one_draw(rows: Rows, size: int, settings: DiversitySettings, rng: np.random.Generator) -> dict[str, Any]:
+def _one_draw(rows: Rows, size: int, settings: DiversitySettings, rng: np.random.Generator) -> Record:
     """Scores of `size` of the rows, or of all where there are fewer."""
     drawn = rows[draw(rng, len(rows), size)]
     return vendi.summary([vendi.scores(drawn, settings.orders)], len(drawn))
 
 
-def _classes(
-    scorer: vendi.Scorer, labels: Indices, settings: DiversitySettings, rng: np.random.Generator
-) -> dict[str, Any]:
+def _classes(scorer: vendi.Scorer, labels: Indices, settings: DiversitySettings, rng: np.random.Generator) -> Record:
     """Scores of each class, and their means over classes at the common number of rows of a class."""
     classes = vendi.by_class(scorer, labels, settings.class_rows, settings.draws, rng)
     names = [vendi.name_of(order) for order in settings.orders]
@@ -144,7 +140,7 @@ def _geometry(
     reference: Rows | None,
     settings: DiversitySettings,
     streams: Streams,
-) -> dict[str, Any]:
+) -> Record:
     """Mean cosine of all rows, spanning tree at the common size, entropy over the clusters of real rows."""
     size = min(settings.common_rows, len(features) // 2)
     sets = {"baseline": baseline, "reference": reference, "itself": features}
@@ -175,7 +171,7 @@ def _weighted(
     appended_from: int | None,
     settings: DiversitySettings,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> Record:
     """The weighted Vendi score of the whole set, with the rho of all or only of the appended rows."""
     appended = appended_from is not None and appended_from < len(features)
     rows = features[appended_from:] if appended else features
@@ -190,7 +186,7 @@ def _weighted(
     return {"vendi": score, "rows_of_rho": "appended" if appended else "all", **record}
 
 
-def _against(features: Rows, reference: Rows, settings: DiversitySettings, rng: np.random.Generator) -> dict[str, Any]:
+def _against(features: Rows, reference: Rows, settings: DiversitySettings, rng: np.random.Generator) -> Record:
     """The set against as many real rows, both in random order."""
     size = min(len(features), len(reference), settings.reference_rows)
     real, rows = (each[rng.permutation(len(each))[:size]].astype(np.float64) for each in (reference, features))

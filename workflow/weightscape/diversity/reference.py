@@ -17,13 +17,13 @@ Distances are reported, not multiplied with the Vendi score. Unbiased estimates 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from weightscape.diversity.rows import Rows, Square, distances_of_products
+from weightscape.diversity.rows import Record, Rows, Square, distances_of_products
 
 MANIFOLD = ("precision", "recall", "density", "coverage")
 
@@ -111,7 +111,7 @@ def polynomial_kernel(products: Pairs, dimensions: int) -> Pairs:
     return base.of(lambda square: square * square * square)  # many times faster than a power
 
 
-def kid(products: Pairs, dimensions: int, block: int) -> dict[str, Any]:
+def kid(products: Pairs, dimensions: int, block: int) -> Record:
     """Kernel inception distance from inner products, and its mean and standard error over disjoint blocks.
 
     The blocks' standard error is an upper estimate for the value, which uses the pairs between blocks too.
@@ -144,14 +144,14 @@ def energy_distance(squares: Pairs) -> float:
     return -unbiased_mmd(squares.of(np.sqrt))
 
 
-def transport_distance(between: Square, assigned: int) -> dict[str, Any]:
+def transport_distance(between: Square, assigned: int) -> Record:
     """2-Wasserstein distance by exact assignment of the first `assigned` rows of both sets."""
     part = between[:assigned, :assigned]
     distance = np.sqrt(part[linear_sum_assignment(part)].mean())
     return {"value": float(distance), "method": "exact assignment", "rows": len(part)}
 
 
-def sliced_distance(real: Rows, rows: Rows, projections: int, rng: np.random.Generator) -> dict[str, Any]:
+def sliced_distance(real: Rows, rows: Rows, projections: int, rng: np.random.Generator) -> Record:
     """2-Wasserstein distance along random directions, as root mean square over them."""
     directions = rng.standard_normal((real.shape[1], projections))
     directions /= np.linalg.norm(directions, axis=0)
@@ -168,7 +168,7 @@ def against(
     assigned: int,
     projections: int,
     rng: np.random.Generator,
-) -> dict[str, Any]:
+) -> Record:
     """The record of a set against equally many real rows, both in random order."""
     if len(real) != len(rows):
         raise ValueError(f"real and set must have equally many rows, got {len(real)} and {len(rows)}")

@@ -7,6 +7,7 @@ own, at right angles to every other. Products are taken in float64, in blocks.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 Rows = NDArray[np.floating]  # [rows, dimensions]
 Square = NDArray[np.float64]  # [rows, rows]
 Indices = NDArray[np.integer]  # [rows]
+Record = dict[str, Any]  # measures by name, ready for JSON
 
 LARGEST = 32  # px; the side to which larger images are brought before their pixels are compared
 BLOCK = 2**21  # numbers in one float64 block: 16 MB, where products of 512 columns are fastest

@@ -13,12 +13,11 @@ pixels in [0, 1], points mostly one way and can score below sparse images.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from weightscape.diversity.rows import BLOCK, Indices, Rows, Square, draw, unit_blocks
+from weightscape.diversity.rows import BLOCK, Indices, Record, Rows, Square, draw, unit_blocks
 
 ORDERS = (0.5, 1.0, 2.0, float("inf"))
 KERNEL_ROWS = 2048  # of the largest set whose kernel is kept: 32 MB
@@ -129,7 +128,7 @@ class Scorer:
 
 def sampled_scores(
     scorer: Scorer, size: int, count: int, rng: np.random.Generator, among: Indices | None = None
-) -> dict[str, Any]:
+) -> Record:
     """Mean and standard deviation over `count` draws of `size` rows (one, if that is all) of some or all."""
     among = np.arange(len(scorer)) if among is None else among
     count = count if size < len(among) else 1
@@ -137,7 +136,7 @@ def sampled_scores(
     return summary(draws, min(size, len(among)))
 
 
-def summary(draws: Sequence[Scores], rows: int) -> dict[str, Any]:
+def summary(draws: Sequence[Scores], rows: int) -> Record:
     """Rows, number of draws, and mean and standard deviation (None for one draw) of each score."""
     columns = {name: np.array([each[name] for each in draws]) for name in draws[0]}
     spread = {name: float(column.std(ddof=1)) if len(draws) > 1 else None for name, column in columns.items()}
@@ -145,13 +144,13 @@ def summary(draws: Sequence[Scores], rows: int) -> dict[str, Any]:
     return {"rows": rows, "draws": len(draws), "mean": mean, "sd": spread}
 
 
-def rarefaction(scorer: Scorer, sizes: Sequence[int], count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def rarefaction(scorer: Scorer, sizes: Sequence[int], count: int, rng: np.random.Generator) -> list[Record]:
     """Scores at each size that is at most half of the set; the score of the whole set ends the curve."""
     usable = [size for size in sorted(set(sizes)) if size <= len(scorer) // 2]
     return [sampled_scores(scorer, size, count, rng) for size in usable]
 
 
-def by_class(scorer: Scorer, labels: Indices, size: int, count: int, rng: np.random.Generator) -> list[dict[str, Any]]:
+def by_class(scorer: Scorer, labels: Indices, size: int, count: int, rng: np.random.Generator) -> list[Record]:
     """Of each class: the scores of all its rows, and at a common size of at most half of the class."""
     classes = []
     for label in np.unique(labels):

@@ -12,12 +12,10 @@ score, so its range over row permutations is shown beside it. Two other rho do n
 In an `add` family only the appended rows enter rho, while VS is that of the whole set.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from weightscape.diversity.rows import Rows, draw
+from weightscape.diversity.rows import Record, Rows, draw
 
 
 def paired_rho(left: Rows, right: Rows) -> float:
@@ -25,7 +23,7 @@ def paired_rho(left: Rows, right: Rows) -> float:
     return float(np.vdot(left, right) / len(left))
 
 
-def permuted_rho(left: Rows, right: Rows, count: int, rng: np.random.Generator) -> dict[str, Any]:
+def permuted_rho(left: Rows, right: Rows, count: int, rng: np.random.Generator) -> Record:
     """Range, mean and spread of rho over the given order and `count` random orders of the rows of `right`.
 
     `expected` is the exact mean over all orders: the product of the two mean rows.
@@ -42,7 +40,7 @@ def permuted_rho(left: Rows, right: Rows, count: int, rng: np.random.Generator) 
     }
 
 
-def extreme_rho(left: Rows, right: Rows, most: int, rng: np.random.Generator) -> dict[str, Any]:
+def extreme_rho(left: Rows, right: Rows, most: int, rng: np.random.Generator) -> Record:
     """Least and greatest rho of all row orders, exact by assignment, on at most `most` of the pairs."""
     chosen = draw(rng, len(left), most)
     cosines = left[chosen] @ right[chosen].T
@@ -77,7 +75,7 @@ def _cosine(left: Rows, right: Rows, least: float = _NEGLIGIBLE) -> float | None
 
 def weighted_scores(
     vendi: float, rows: Rows, baseline: Rows, *, permutations: int, assigned: int, rng: np.random.Generator
-) -> dict[str, Any]:
+) -> Record:
     """The record: each rho, and `vendi` times it.
 
     `rows` are the directions that enter rho (all, or the appended ones), `baseline` those of the plain real

@@ -15,6 +15,7 @@ from weightscape.metrics import reading
 from weightscape.provenance.records import place, provenance
 from weightscape.report import claims, downloads, explorer, origin, sheets, summary
 from weightscape.report.chapters import CHAPTERS, FURTHER
+from weightscape.report.settings import ReportSettings
 
 TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
 CHOICES = {
@@ -80,7 +81,6 @@ class Chapter:
     sheets: list[sheets.Sheet]
 
 
-SHOWN_APART = ("config", "differences")
 """Settings that have a place of their own on the page."""
 
 
@@ -98,24 +98,20 @@ def render(template: Path, context: Mapping[str, Any]) -> str:
     return environment.get_template(template.name).render(context)
 
 
-def page(folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any]) -> tuple[str, list[Path]]:
-    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of.
-
-    `settings` has title and figures, and may have the study's config and its differences from the default study.
-    """
+def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> tuple[str, list[Path]]:
+    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of."""
     from markupsafe import Markup
 
     tables = reading.load(folder, TABLES)
-    names = settings.get("figures", [])
+    names = settings.figures
     pngs = [figures / f"{name}.png" for name in names]
     pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]
     made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
-    config = settings.get("config")
-    blocks = explorer.blocks(tables, _recipes(config or {}))
+    blocks = explorer.blocks(tables, _recipes(settings.config or {}))
     context = {
-        "title": settings.get("title", "Weightscape"),
+        "title": settings.title,
         "summary": [*claims.summary(found), *summary.sentences(tables)],
         "claims": found,
         "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}
@@ -130,10 +126,10 @@ def page(folder: Path, figures: Path, parts: Path, settings: Mapping[str, Any]) 
         "chapters": chapters(tables, pictures),
         "methods": Markup(methods(parts)),
         "costs": origin.cost_rows(costs),
-        "differences": settings.get("differences"),
+        "differences": settings.differences,
         "origin": _origin(costs, made_of),
-        "config": _yaml(config),
-        "settings": json.dumps({key: settings[key] for key in settings if key not in SHOWN_APART}, indent=1),
+        "config": _yaml(settings.config),
+        "settings": json.dumps({"title": settings.title, "figures": settings.figures}, indent=1),
         "downloads": downloads.downloads(tables),
         "citation": next(map(citation, citation_files(parts)), None),
     }

@@ -2,7 +2,7 @@
 
     python -m weightscape.stages.report --tables results/6_metrics --figures results/7_figures \
         --parts workflow/report --out /tmp/report.html \
-        --settings '{"title": "Digits", "figures": ["accuracy_by_dose", "esd"]}'
+        --settings '{"title": "Digits", "figures": ["esd"], "config": null, "differences": null}'
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 from weightscape.provenance.records import write_record
 from weightscape.report import page as report
+from weightscape.report.settings import ReportSettings
 from weightscape.stages import _program
 
 STAGE = "report"
@@ -18,14 +19,14 @@ STAGE = "report"
 
 def main(argv: list[str] | None = None) -> None:
     """Write the page and its record."""
-    parser = _program.arguments_of(STAGE, __doc__)
+    parser = _program.arguments_of(STAGE, __doc__, ReportSettings)
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
     parser.add_argument("--figures", type=Path, required=True, help="folder of the figures of stage 7")
     parser.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
-    settings = arguments.settings
+    settings: ReportSettings = arguments.settings
     template = arguments.parts / "report.html.j2"
     if not template.is_file():
         raise UserError(f"{template} does not exist: give --parts the folder workflow/report")
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> None:
     code.check()
     with replacing(arguments.out) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    names = settings.get("figures", [])
+    names = settings.figures
     captions = [arguments.parts / "captions" / f"{name}.md" for name in names]
     parts = sorted(path for path in arguments.parts.iterdir() if path.is_file() and path.name[0] != ".")
     write_record(

@@ -22,6 +22,7 @@ from weightscape.metrics.tables.outline import Outline
 from weightscape.networks.settings import NetworkSettings
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
+from weightscape.report.settings import ReportSettings
 from weightscape.seeds import seed
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.study import corruptions, doses, image_settings, study
@@ -149,13 +150,14 @@ def _reanalyse(config: Config) -> ReanalyseSettings:
     return ReanalyseSettings(config["reanalyse"]["conditions"], options_of_tables(config["analyse"]))
 
 
-def _report(config: Config) -> dict[str, Any]:
-    return {
-        "title": config["study"]["name"],
-        "figures": list(config["figures"]),
-        "config": {k: v for k, v in config.items() if k != LEAVE},
-        "differences": differences(config, default) if (default := default_config()) else None,
-    }
+def _report(config: Config) -> ReportSettings:
+    default = default_config()
+    return ReportSettings(
+        title=config["study"]["name"],
+        figures=tuple(config["figures"]),
+        config={key: value for key, value in config.items() if key != LEAVE},
+        differences=None if default is None else tuple(map(tuple, differences(config, default))),
+    )
 
 
 @dataclass(frozen=True)
