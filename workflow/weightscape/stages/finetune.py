@@ -10,6 +10,7 @@ Writes initial.safetensors (what differs from the backbone's file), after.safete
 with the proof that the intervention acted, and provenance.json.
 """
 
+import argparse
 import time
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from weightscape.stages import _program
 STAGE = "finetune"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Train one run and write its files into --out."""
+def _parser() -> argparse.ArgumentParser:
+    """The arguments of the program."""
     parser = _program.arguments_of(STAGE, __doc__, FinetuneSettings)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
@@ -33,7 +34,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train one run and write its files into --out."""
+    arguments = _parser().parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
     settings: FinetuneSettings = arguments.settings
 

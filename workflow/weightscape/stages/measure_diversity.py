@@ -11,6 +11,7 @@ One epoch after augmentation, as pixels and as embeddings of each backbone befor
 (by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.
 """
 
+import argparse
 from pathlib import Path
 
 from weightscape.assemble.diversity_settings import MeasureDiversitySettings
@@ -24,8 +25,8 @@ from weightscape.stages import _program
 STAGE = "measure_diversity"
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Measure every seed of one condition."""
+def _parser() -> argparse.ArgumentParser:
+    """The arguments of the program."""
     parser = _program.arguments_of(STAGE, __doc__, MeasureDiversitySettings)
     parser.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
     parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
@@ -35,7 +36,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Measure every seed of one condition."""
+    arguments = _parser().parse_args(argv)
     code = _program.Code(STAGE, arguments.code)
     settings: MeasureDiversitySettings = arguments.settings
 
