@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ROOT = Path(__file__).parents[2]
@@ -27,6 +26,7 @@ import yaml  # noqa: E402
 
 from unit.spectra.measuring import measure  # noqa: E402
 from weightscape.costs import generation, stages  # noqa: E402
+from weightscape.costs.assumptions import Cpu  # noqa: E402
 from weightscape.networks.building import network  # noqa: E402
 
 NETWORKS = {"ViT-B/32": ("vit_base_patch32_clip_quickgelu_224.openai", 224), "RN50": ("resnet50_clip.openai", 224)}
@@ -47,7 +47,7 @@ def seconds(work: Callable[[], object], repetitions: int = REPETITIONS) -> float
     return statistics.median(took)
 
 
-def of_network(model: str, size: int, cpu: dict[str, Any]) -> list[str]:
+def of_network(model: str, size: int, cpu: Cpu) -> list[str]:
     """Cells of one network's row."""
     net, images = network(model, CLASSES), torch.rand(IMAGES, 3, size, size)
     count = stages.network_of(model, size, CLASSES)
@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--skip-diffusion", action="store_true", help="leave out what takes a minute and 8 GB")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    cpu = yaml.safe_load((ROOT / "workflow/docs/cost.yaml").read_text())["cpu"]
+    cpu = Cpu(**yaml.safe_load((ROOT / "workflow/docs/cost.yaml").read_text())["cpu"])
     rows = [f"| {name} | {' | '.join(of_network(*what, cpu))} |" for name, what in NETWORKS.items()]
     rows += [] if arguments.skip_diffusion else of_diffusion()
     text = (

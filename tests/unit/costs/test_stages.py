@@ -2,21 +2,24 @@
 
 import argparse
 import copy
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from weightscape.commands import cost
 from weightscape.costs import generation, images, measured, stages
+from weightscape.costs.assumptions import Cpu
 from weightscape.errors import UserError
 from weightscape.generate.model_settings import ModelSettings
 from weightscape.project import ROOT
+from weightscape.provenance.records import write_record
+from weightscape.study import recipes
 from weightscape.study.config import load
+from weightscape.study.jobs import BY_RULE
+from weightscape.study.settings import settings
 
-ASSUMED = yaml.safe_load((ROOT / "workflow" / "docs" / "cost.yaml").read_text())
+ASSUMED = cost.assumptions(ROOT / "workflow" / "docs" / "cost.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -36,15 +39,15 @@ def test_a_residual_networks_work_is_that_of_its_layers() -> None:
 
 def test_the_seconds_of_spectra_follow_the_formula() -> None:
     net = stages.Network(0, 0, ((2, 300, 200),))
-    cpu = {"gflops": 10, "eigen_gflops": 1}
+    cpu = Cpu(gflops=10, eigen_gflops=1, decoded=1, decoded_large=1)
     expected = 2 * (2 * 300 * 200**2 / 10e9 + 2 * 4 / 3 * 200**3 / 1e9)
     assert stages.spectra_seconds(net, cpu) == pytest.approx(expected)
 
 
 def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any]) -> None:
-    size = images.sizes_of(config, "cifar10", ASSUMED["images"])
+    size = images.sizes_of(config, "cifar10", ASSUMED.images)
     assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
-    domain = images.sizes_of(config, "domainnet", ASSUMED["images"])
+    domain = images.sizes_of(config, "domainnet", ASSUMED.images)
     assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
     with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
         images.sizes_of(config, "cifar10", {})
@@ -53,15 +56,16 @@ def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any
 def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: dict[str, Any]) -> None:
     larger = copy.deepcopy(config)
     larger["study"]["seeds"] = list(range(50))
-    once, tenfold = ({row.stage: row for row in stages.table(one, ASSUMED)} for one in (config, larger))
-    assert once["4 finetune"].jobs == 43 * 5
+    work = stages.work_of(config, ASSUMED)
+    once, tenfold = stages.costs(work), stages.costs(stages.work_of(larger, ASSUMED))
+    assert once["finetune"].jobs == 43 * 5
     shown = 43 * 5 * 7000 * 32 * 3 * stages.network_of("resnet18_3x3", 64, 10).operations
-    rate = ASSUMED["gpu"]["peak_tflops"] * 1e12 * ASSUMED["gpu"]["training_use"]
-    expected = shown / rate / 3600 + 43 * 5 * ASSUMED["start_seconds"] / 3600
-    assert once["4 finetune"].gpu_hours == pytest.approx(expected)
-    assert tenfold["4 finetune"].gpu_hours == pytest.approx(10 * once["4 finetune"].gpu_hours)
-    assert tenfold["1 data"] == once["1 data"] and tenfold["2 generate"] == once["2 generate"]
-    assert stages.unkept(config, ASSUMED) == pytest.approx(5 * once["4 finetune"].disk_gb)
+    rate = ASSUMED.gpu.peak_tflops * 1e12 * ASSUMED.gpu.training_use
+    expected = shown / rate / 3600 + 43 * 5 * ASSUMED.start_seconds / 3600
+    assert once["finetune"].gpu_hours == pytest.approx(expected)
+    assert tenfold["finetune"].gpu_hours == pytest.approx(10 * once["finetune"].gpu_hours)
+    assert tenfold["data"] == once["data"] and tenfold["generate"] == once["generate"]
+    assert work.weight_bytes / 1e9 == pytest.approx(5 * once["finetune"].disk_gb)
 
 
 def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
@@ -96,7 +100,7 @@ def test_images_of_ones_own_are_counted(config: dict[str, Any], tmp_path: Path) 
 def test_a_cap_per_class_lowers_both_parts(config: dict[str, Any]) -> None:
     capped = copy.deepcopy(config)
     capped["data"]["cifar10"]["per_class"] = 600
-    size = images.sizes_of(capped, "cifar10", ASSUMED["images"])
+    size = images.sizes_of(capped, "cifar10", ASSUMED.images)
     assert size.splits["train"] == 6000 - 2500 - 2500 and size.splits["test"] == 6000
     assert "Classes are equally large where `per_class` caps them (data.cifar10)." in cost.notes(capped, ASSUMED)
 
@@ -105,19 +109,19 @@ def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) 
     other = copy.deepcopy(config)
     other["study"]["datasets"] = ["domainnet"]
     other["data"]["domainnet"]["ood"]["quickdraw"] = {"source": "domain", "domain": "quickdraw", "images": "all"}
-    assert images.sizes_of(other, "domainnet", ASSUMED["images"]).splits["ood-quickdraw"] == 10_000
+    assert images.sizes_of(other, "domainnet", ASSUMED.images).splits["ood-quickdraw"] == 10_000
     sentence = "OOD sets of which no count is known hold 10000 images each: data.domainnet.ood.quickdraw."
     assert sentence in cost.notes(other, ASSUMED) and sentence not in cost.notes(config, ASSUMED)
 
 
 def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
     digits = load(ROOT / "config.yaml", None)
-    sizes = {"digits": images.sizes_of(digits, "digits", ASSUMED["images"])}
+    sizes = {"digits": images.sizes_of(digits, "digits", ASSUMED.images)}
     once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
     assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 2 * 100 + 2 * 20))
-    row = next(row for row in stages.table(digits, ASSUMED) if row.stage == "2 generate")
-    assert row.jobs == 4 and row.gpu_hours > 4 * ASSUMED["start_seconds"] / 3600
+    sampled = stages.costs(stages.work_of(digits, ASSUMED))["generate"]
+    assert sampled.jobs == 4 and sampled.gpu_hours > 4 * ASSUMED.start_seconds / 3600
 
 
 @pytest.mark.parametrize(
@@ -144,49 +148,49 @@ def test_a_multiple_below_one_is_one_sentence(tmp_path: Path) -> None:
         cost.run(argparse.Namespace(times=[1], assumed=tmp_path / "none.yaml"))
 
 
-def finished(folder: Path, settings: dict[str, Any], facts: dict[str, Any], seconds: float, name: str = "") -> None:
+def finished(path: Path, stage: str, settings: dict[str, Any], facts: dict[str, Any], seconds: float) -> None:
     """The records of a job."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / (f"{name}.json" if name else "manifest.json")).write_text(
-        json.dumps({"settings": settings, "facts": facts})
-    )
-    provenance = {"wall_seconds": seconds}
-    (folder / (f"{name}.provenance.json" if name else "provenance.json")).write_text(json.dumps(provenance))
+    made = {"stage": stage, "settings": settings, "code": "", "inputs": [], "outputs": []}
+    write_record(path.parent, **made, facts=facts, volatile={"wall_seconds": seconds}, name=path.stem)
 
 
 def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) -> None:
-    settings = {"model": "resnet18", "input": {"size": 64}, "training": {"steps": 10, "batch_size": 32}}
-    net = stages.network_of("resnet18", 64, 10)
+    names = {"dataset": "cifar10", "backbone": "resnet18", "family": "noise", "dose": "baseline"}
+    net = stages.network_of("resnet18_3x3", 64, 10)
     for seed, tflops in enumerate((1.0, 2.0, 8.0)):  # the last of a job that was resumed near its end
-        place = tmp_path / "4_finetune" / "cifar10" / "small" / "noise" / "weak" / f"seed{seed}"
-        finished(place, settings, {"classes": 10}, 320 * 3 * net.operations / (tflops * 1e12))
-    spectra = stages.spectra_seconds(net, ASSUMED["cpu"])
-    finished(tmp_path / "5_spectra" / place.relative_to(tmp_path / "4_finetune"), {}, {}, spectra / 2)
-    pipeline = {"size": 512, "steps": 20, "strength": 0.5}
-    asked = {"kind": "image_to_image", "pipeline": pipeline, "guidance": 4.0, "recipe": "plain"}
-    each = generation.pipeline_operations(512, 10, True)
-    finished(tmp_path / "2_generate/d/sd/recipe-plain", asked, {"images": 6}, 6 * each / 50e12, "shard-00000")
+        run = {**names, "seed": str(seed)}
+        seconds = 7000 * 32 * 3 * net.operations / (tflops * 1e12)
+        path = tmp_path / BY_RULE["finetune"].place(run)
+        finished(path, "finetune", settings(config, "finetune", run), {"classes": 10}, seconds)
+    spectra = stages.spectra_seconds(net, ASSUMED.cpu)
+    finished(tmp_path / BY_RULE["spectra"].place(run), "spectra", {}, {}, spectra / 2)
+    varied = copy.deepcopy(config)
+    varied["generate"] |= {"kind": "image_to_image"}
+    recipe = {"dataset": "cifar10", "generator": varied["generate"]["name"], "recipe": recipes.names(varied)[0]}
+    asked = settings(varied, "generate", {**recipe, "shard": "00000"})
+    asked["source"]["pipeline"] |= {"size": 512, "steps": 20, "strength": 0.5}
+    operations = generation.pipeline_operations(512, 10, asked["guidance"] > 1)
     left_out = {"images": 0, "gate": {"images": 4}, "refused_by_safety_checker": 2}  # none of 6 was kept
-    for shard in (1, 2):
-        name = f"shard-0000{shard}"
-        finished(tmp_path / "2_generate/d/sd/recipe-plain", asked, left_out, 6 * each / 50e12, name)
+    for shard, facts in enumerate(({"images": 6}, left_out, left_out)):
+        path = tmp_path / BY_RULE["generate"].place({**recipe, "shard": f"{shard:05d}"})
+        finished(path, "generate", asked, facts, 6 * operations / 50e12)
     assumed, lines = measured.calibrated(ASSUMED, tmp_path)
-    assert assumed["gpu"]["training_use"] == pytest.approx(2.0 / ASSUMED["gpu"]["peak_tflops"])
-    assert assumed["gpu"]["sampling_use"] == pytest.approx(50.0 / ASSUMED["gpu"]["peak_tflops"])
-    uses = [one["gpu"]["inference_use"] / one["gpu"]["training_use"] for one in (assumed, ASSUMED)]
+    assert assumed.gpu.training_use == pytest.approx(2.0 / ASSUMED.gpu.peak_tflops)
+    assert assumed.gpu.sampling_use == pytest.approx(50.0 / ASSUMED.gpu.peak_tflops)
+    uses = [rates.gpu.inference_use / rates.gpu.training_use for rates in (assumed, ASSUMED)]
     assert uses[0] == pytest.approx(uses[1])
-    assert assumed["cpu"]["eigen_gflops"] == pytest.approx(2 * ASSUMED["cpu"]["eigen_gflops"])
-    assert len(lines) == 3 and "2 TFLOP/s, the median of 3 jobs" in lines[0] and "(small " in lines[0]
-    plain, faster = ({row.stage: row for row in stages.table(config, one)} for one in (ASSUMED, assumed))
-    starts = 43 * 5 * ASSUMED["start_seconds"] / 3600
-    ratio = ASSUMED["gpu"]["training_use"] / assumed["gpu"]["training_use"]
-    assert faster["4 finetune"].gpu_hours - starts == pytest.approx(ratio * (plain["4 finetune"].gpu_hours - starts))
+    assert assumed.cpu.eigen_gflops == pytest.approx(2 * ASSUMED.cpu.eigen_gflops)
+    assert len(lines) == 3 and "2 TFLOP/s, the median of 3 jobs" in lines[0] and "(resnet18 " in lines[0]
+    plain, faster = (stages.costs(stages.work_of(config, rates))["finetune"] for rates in (ASSUMED, assumed))
+    starts = 43 * 5 * ASSUMED.start_seconds / 3600
+    ratio = ASSUMED.gpu.training_use / assumed.gpu.training_use
+    assert faster.gpu_hours - starts == pytest.approx(ratio * (plain.gpu_hours - starts))
     assert lines[0] in cost.notes(config, assumed, lines)
 
 
 def test_a_folder_without_finished_jobs_measures_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no finished runs: name the results folder of a study that was run"):
         measured.calibrated(ASSUMED, tmp_path)
-    finished(tmp_path / "4_finetune/d/b/f/w/seed0", {}, {}, 1.0)
+    finished(tmp_path / "4_finetune/d/b/f/w/seed0/manifest.json", "finetune", {}, {}, 1.0)
     with pytest.raises(UserError, match="holds records that this project did not write: name another folder"):
         measured.calibrated(ASSUMED, tmp_path)

@@ -3,15 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from weightscape.commands.settings import add_config_arguments
+from weightscape.costs.assumptions import UNSTATED, Assumptions
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml
 from weightscape.formats.schema import fault_in
+from weightscape.formats.typed import from_json
 from weightscape.formats.writing import replacing
 from weightscape.project import SCHEMAS
 from weightscape.study.config import load
+from weightscape.study.config_type import Config
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/docs/cost.yaml")
@@ -32,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     less = [times for times in arguments.times if times < 1]
     if less:
         raise UserError(f"--times {less[0]} is no multiple of the seeds: give whole numbers of 1 or more")
-    assumed = _assumed(arguments.assumed)
+    assumed = assumptions(arguments.assumed)
     config = load(arguments.config, arguments.configfile)
     if config["study"]["start"] == "tables":
         raise UserError(
@@ -63,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _assumed(path: Path) -> dict[str, Any]:
-    """The assumptions, if they fit their schema."""
+def assumptions(path: Path) -> Assumptions:
+    """The assumptions in a file, if they fit their schema."""
     content = read_users_yaml(path, "a file with --assumed")
     fault = fault_in(content, SCHEMA)
     if fault:
         raise UserError(f"{path}: {fault}: mend it ({ASSUMED} shows the form)")
-    return content
+    return from_json(Assumptions, content)
 
 
 INTRODUCTION = """Written by `weightscape cost`; an estimate. Operations per image are counted by torch on each network
@@ -79,39 +81,40 @@ a pilot, whose jobs tell the rates. Memory is that of one job. Disk is what stay
 top."""
 
 
-def page(config: dict[str, Any], assumed: dict[str, Any], times: int) -> str:
+def page(config: Config, assumed: Assumptions, times: int) -> str:
     """The table of a study with `times` as many seeds."""
     from weightscape.costs import stages
+    from weightscape.study.jobs import BY_RULE
 
     seeds = len(config["study"]["seeds"]) * times
     larger = {**config, "study": {**config["study"], "seeds": list(range(seeds))}}
-    rows = stages.table(larger, assumed)
-    kept = config["study"]["keep_weights"]
-    runs = next(row.jobs for row in rows if row.stage == "4 finetune")
+    work = stages.work_of(larger, assumed)
+    costs = stages.costs(work)
     head = "| stage | jobs | GPU h | CPU h | disk, GB | memory, GB | GPU memory, GB |\n|---|---|---|---|---|---|---|"
     lines = [
-        f"| {row.stage} | {row.jobs} | {row.gpu_hours:.1f} | {row.cpu_hours:.1f} | {row.disk_gb:.1f} | "
-        f"{row.memory_gb:.1f} | {row.gpu_memory_gb:.0f} |"
-        for row in rows
+        f"| {BY_RULE[rule].record[0]} {rule} | {cost.jobs} | {cost.gpu_hours:.1f} | {cost.cpu_hours:.1f} | "
+        f"{cost.disk_gb:.1f} | {cost.memory_gb:.1f} | {cost.gpu_memory_gb:.0f} |"
+        for rule, cost in costs.items()
     ]
-    total = [sum(getattr(row, name) for row in rows) for name in ("jobs", "gpu_hours", "cpu_hours", "disk_gb")]
-    lines.append(f"| all | {total[0]} | {total[1]:.1f} | {total[2]:.1f} | {total[3]:.1f} | | |")
-    whole = stages.unkept(larger, assumed)
+    total = [sum(getattr(cost, name) for cost in costs.values()) for name in ("gpu_hours", "cpu_hours", "disk_gb")]
+    jobs = sum(cost.jobs for cost in costs.values())
+    lines.append(f"| all | {jobs} | {total[0]:.1f} | {total[1]:.1f} | {total[2]:.1f} | | |")
     return (
-        f"## {runs} runs ({seeds} seeds)\n\n{head}\n" + "\n".join(lines) + f"\n\nWeights: keep_weights = {kept}; "
-        f"those of all runs would take {whole:.0f} GB.\n"
+        f"## {costs['finetune'].jobs} runs ({seeds} seeds)\n\n{head}\n" + "\n".join(lines) + "\n\n"
+        f"Weights: keep_weights = {config['study']['keep_weights']}; "
+        f"those of all runs would take {work.weight_bytes / 1e9:.0f} GB.\n"
     )
 
 
-def notes(config: dict[str, Any], assumed: dict[str, Any], measured: Sequence[str] = ()) -> str:
+def notes(config: Config, assumed: Assumptions, measured: Sequence[str] = ()) -> str:
     """The assumptions, as a list, and what was measured instead."""
-    gpu, cpu = assumed["gpu"], assumed["cpu"]
+    gpu, cpu = assumed.gpu, assumed.cpu
     lines = [
-        f"GPU: {gpu['peak_tflops']} TFLOP/s peak, of which training reaches {gpu['training_use']:.2g}, inference "
-        f"{gpu['inference_use']:.2g}, sampling {gpu['sampling_use']:.2g}. A training step is three forward passes.",
-        f"CPU core: {cpu['gflops']:.3g} GFLOP/s in products, {cpu['eigen_gflops']:.3g} in eigenvalues; "
-        f"{cpu['decoded']} decoded images/s at 64 px and less, {cpu['decoded_large']} of larger files.",
-        f"Each job starts for {assumed['start_seconds']} s, in which it holds what it asked for.",
+        f"GPU: {gpu.peak_tflops:g} TFLOP/s peak, of which training reaches {gpu.training_use:.2g}, inference "
+        f"{gpu.inference_use:.2g}, sampling {gpu.sampling_use:.2g}. A training step is three forward passes.",
+        f"CPU core: {cpu.gflops:.3g} GFLOP/s in products, {cpu.eigen_gflops:.3g} in eigenvalues; "
+        f"{cpu.decoded:g} decoded images/s at 64 px and less, {cpu.decoded_large:g} of larger files.",
+        f"Each job starts for {assumed.start_seconds:g} s, in which it holds what it asked for.",
         *measured,
         *_of_generator(config),
         *_of_counts(config, assumed),
@@ -121,7 +124,7 @@ def notes(config: dict[str, Any], assumed: dict[str, Any], measured: Sequence[st
     return "\n".join(["## Assumptions", "", *(f"- {line}" for line in lines), ""])
 
 
-def _of_generator(config: dict[str, Any]) -> list[str]:
+def _of_generator(config: Config) -> list[str]:
     from weightscape.study import study
 
     if not study.uses_generator(config):
@@ -134,11 +137,11 @@ def _of_generator(config: dict[str, Any]) -> list[str]:
     ]
 
 
-def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
+def _of_counts(config: Config, assumed: Assumptions) -> list[str]:
     from weightscape.costs import images
     from weightscape.study.checks import own_files
 
-    known = assumed["images"]
+    known = assumed.images
     sizes = {name: images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
     assumed_sizes = [name for name in sizes if own_files.counted(config, name) is None]
     capped = [f"data.{name}" for name in assumed_sizes if config["data"][name].get("per_class", "all") != "all"]
@@ -147,6 +150,6 @@ def _of_counts(config: dict[str, Any], assumed: dict[str, Any]) -> list[str]:
     if capped:
         lines.append(f"Classes are equally large where `per_class` caps them ({', '.join(capped)}).")
     if unstated:
-        count = known[images.UNSTATED]
+        count = known[UNSTATED]
         lines.append(f"OOD sets of which no count is known hold {count} images each: {', '.join(unstated)}.")
     return lines

@@ -1,22 +1,20 @@
-"""How many images a study's splits are expected to hold, before any is read: counted where they are files of one's own,
-else from the config, and for `all` from what is known of the source (`workflow/docs/cost.yaml`). Counts that nothing
-states are assumed, and named.
+"""Expects how many images a study's splits hold, before any is read.
+
+The user's files are counted. Other counts are those of the config, and for `all` the sizes of the public data sets in
+`workflow/docs/cost.yaml`. A count that nothing states is assumed, and the page names it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
+from weightscape.costs.assumptions import UNSTATED, Images
 from weightscape.data import digits
 from weightscape.data.pools import counted
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.study.checks import own_files
 from weightscape.study.config_type import Config
-
-Assumed = Mapping[str, Any]
-UNSTATED = "unstated"
-"""The entry of the known counts that stands for OOD sets of which no count is known."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +33,10 @@ class Sizes:
         return channels * height * width
 
 
-def sizes_of(config: Config, dataset: str, known: Assumed) -> Sizes:
-    """Images per split; where the config says `all`, from what is known of the source, less those above `per_class`.
+def sizes_of(config: Config, dataset: str, known: Images) -> Sizes:
+    """Images per split: those of the config, or for `all` those of the public data set, less those above `per_class`.
 
-    A cap is taken as if classes were equally large: where they are not, the training part is somewhat smaller.
+    A cap is taken as if classes were equally large. If they are not, the training part is somewhat smaller.
     """
     block = config["data"][dataset]
     if "image" not in block:
@@ -50,7 +48,7 @@ def sizes_of(config: Config, dataset: str, known: Assumed) -> Sizes:
     if on_disk is not None:
         return Sizes(on_disk.splits, len(on_disk.classes), shape)
     source = known.get(block.get("name") or block["path"])
-    if source is None:
+    if not isinstance(source, Mapping):
         raise UserError(f"the number of images of data.{dataset} is not known: add it to images in cost.yaml")
     classes = source["classes"] if block["classes"] == ALL else _number(block["classes"])
     share = classes / source["classes"]
@@ -65,7 +63,7 @@ def sizes_of(config: Config, dataset: str, known: Assumed) -> Sizes:
         elif ood.get("domain") in source:
             count = round(source[ood["domain"]] * share)
         else:
-            count = known[UNSTATED]
+            count = cast(int, known[UNSTATED])
             unstated.append(f"data.{dataset}.ood.{name}")
         counts[f"ood-{name}"] = count
     return Sizes(counts, classes, shape, tuple(unstated))
@@ -75,7 +73,7 @@ def _number(classes: Any) -> int:
     return classes if isinstance(classes, int) else len(classes)
 
 
-def _split_counts(block: Assumed, parts: Mapping[str, Any]) -> dict[str, int]:
+def _split_counts(block: Config, parts: Mapping[str, Any]) -> dict[str, int]:
     wanted = dict(block["splits"])
     if parts["test"] and block.get("parts", {}).get("test", True) is not None:
         counts = counted({"test": wanted.pop("test")}, parts["test"])

@@ -1,4 +1,4 @@
-"""Expected GPU hours, CPU hours, disk and memory of a study by stage.
+"""Expects GPU hours, CPU hours, disk and memory of a study by stage.
 
 Work per image is counted, not guessed: the floating-point operations of each network and of a denoiser of Stable
 Diffusion's size are counted by torch's counter on the `meta` device (no weights, no arithmetic), and spectra by the
@@ -9,26 +9,25 @@ shapes of the weight matrices. The speed of devices and the sizes of public data
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
 from weightscape import families
 from weightscape.costs import generation
+from weightscape.costs.assumptions import HOUR, Assumptions, Cpu
 from weightscape.costs.generation import BACKWARD, counted
 from weightscape.costs.images import Sizes, sizes_of
+from weightscape.diversity.rows import LARGEST
 from weightscape.networks.building import network
 from weightscape.study import recipes, study
 from weightscape.study.config_type import Config
 
 GB = 1e9
-HOUR = 3600.0
-Assumed = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Network:
-    """One image's operations in the forward pass, parameters, bytes of activations, and shapes of the matrices."""
+    """One image's operations in the forward pass, parameters, and shapes of the matrices."""
 
     operations: float
     parameters: int
@@ -36,16 +35,52 @@ class Network:
 
 
 @dataclass(frozen=True)
-class Row:
-    """What one stage costs; memory is of one job."""
+class Cost:
+    """What all jobs of one rule cost; memory is of one job."""
 
-    stage: str
     jobs: int
     gpu_hours: float = 0.0
     cpu_hours: float = 0.0
     disk_gb: float = 0.0
     memory_gb: float = 0.0
     gpu_memory_gb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the costs of a study follow from: its config, its data sets, its networks and the assumed rates.
+
+    The networks are named by data set and backbone: data sets have different numbers of classes.
+    """
+
+    config: Config
+    assumed: Assumptions
+    sizes: Mapping[str, Sizes]
+    networks: Mapping[tuple[str, str], Network]
+
+    @property
+    def seeds(self) -> int:
+        """How many runs a condition has."""
+        return len(self.config["study"]["seeds"])
+
+    @property
+    def runs_each(self) -> int:
+        """How many runs a data set and backbone have."""
+        return len(study.conditions(self.config)) * self.seeds
+
+    @property
+    def largest(self) -> int:
+        """Parameters of the largest network."""
+        return max(net.parameters for net in self.networks.values())
+
+    @property
+    def weight_bytes(self) -> float:
+        """Bytes of the weights of all runs, in float32."""
+        return sum(self.runs_each * 4 * net.parameters for net in self.networks.values())
+
+    def evaluated(self, dataset: str) -> int:
+        """How many images a run is evaluated on."""
+        return sum(self.sizes[dataset].splits[split] for split in study.evaluated_splits(self.config, dataset))
 
 
 @functools.cache
@@ -63,149 +98,155 @@ def _slices(shape: tuple[int, ...]) -> int:
     return shape[2] * shape[3] if len(shape) == 4 else 1
 
 
-def spectra_seconds(net: Network, cpu: Assumed, matrices: int = 2) -> float:
+def spectra_seconds(net: Network, cpu: Cpu, matrices: int = 2) -> float:
     """CPU seconds of the eigenvalues of all matrices: a Gram matrix (N M^2) and its reduction (4/3 M^3) per slice."""
     products = sum(slices * larger * smaller**2 for slices, larger, smaller in net.matrices)
     reductions = sum(slices * 4 / 3 * smaller**3 for slices, _, smaller in net.matrices)
-    return matrices * (products / (cpu["gflops"] * 1e9) + reductions / (cpu["eigen_gflops"] * 1e9))
+    return matrices * (products / (cpu.gflops * 1e9) + reductions / (cpu.eigen_gflops * 1e9))
 
 
-def table(config: Config, assumed: Assumed) -> list[Row]:
-    """One row per stage."""
-    gpu, cpu, start = assumed["gpu"], assumed["cpu"], assumed["start_seconds"]
-    datasets, backbones = config["study"]["datasets"], config["study"]["backbones"]
-    sizes = {name: sizes_of(config, name, assumed["images"]) for name in datasets}
-    blocks = {name: config["backbones"][name] for name in backbones}
-    nets = {
-        (dataset, name): network_of(block["model"], block["input"]["size"], sizes[dataset].classes)
-        for dataset in datasets
-        for name, block in blocks.items()
+def work_of(config: Config, assumed: Assumptions) -> Work:
+    """Count the images of a study's data sets and the operations of its networks."""
+    chosen = config["study"]
+    sizes = {dataset: sizes_of(config, dataset, assumed.images) for dataset in chosen["datasets"]}
+    blocks = {backbone: config["backbones"][backbone] for backbone in chosen["backbones"]}
+    networks = {
+        (dataset, backbone): network_of(block["model"], block["input"]["size"], sizes[dataset].classes)
+        for dataset in sizes
+        for backbone, block in blocks.items()
     }
-
-    def on_gpu(operations: float, use: str) -> float:
-        return operations / (gpu["peak_tflops"] * 1e12 * gpu[use]) / HOUR
-
-    def overhead(jobs: int) -> float:
-        return jobs * start / HOUR
-
-    rows = [_data(sizes, cpu, overhead)]
-    rows += _generation(config, sizes, on_gpu, overhead)
-    conditions, seeds = study.conditions(config), len(config["study"]["seeds"])
-    measured = sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
-    seen = {d: sizes[d].splits["train"] * measured * seeds for d in datasets}
-    diversity = sum(seen[d] * nets[d, b].operations for d in datasets for b in backbones)
-    widths = {d: min(sizes[d].bytes_per_image, 3 * 32 * 32) for d in datasets}
-    kernels = sum(3 * seen[d] * 2 * widths[d] ** 2 for d in datasets) / (cpu["gflops"] * 1e9) / HOUR
-    most = max(sizes[d].splits["train"] * widths[d] for d in datasets)
-    rows.append(
-        Row(
-            "3 measure_diversity",
-            measured * len(datasets),
-            on_gpu(diversity, "inference_use"),
-            kernels + overhead(measured * len(datasets)),
-            0.01 * measured * len(datasets) / 10,
-            4 * 8 * most / GB + 2,
-            4,
-        )
-    )
-    per_set = len(conditions) * seeds
-    return rows + _runs(config, sizes, nets, per_set, on_gpu, overhead, cpu)
+    return Work(config, assumed, sizes, networks)
 
 
-def _data(sizes: Mapping[str, Sizes], cpu: Assumed, overhead: Any) -> Row:
-    jobs = sum(len(size.splits) for size in sizes.values())
+def costs(work: Work) -> dict[str, Cost]:
+    """The costs of a study by rule, in the order of the stages; rules without jobs are left out."""
+    by_rule = {
+        "data": _data(work),
+        "generate": _generate(work),
+        "measure_diversity": _measure_diversity(work),
+        "finetune": _finetune(work),
+        "evaluate": _evaluate(work),
+        "curvature": _curvature(work),
+        "spectra": _spectra(work),
+    }
+    return {rule: cost for rule, cost in by_rule.items() if cost.jobs}
+
+
+def _data(work: Work) -> Cost:
+    cpu, sizes = work.assumed.cpu, work.sizes.values()
+    jobs = sum(len(size.splits) for size in sizes)
     seconds = sum(
-        sum(size.splits.values()) / cpu["decoded" if size.bytes_per_image <= 3 * 64 * 64 else "decoded_large"]
-        for size in sizes.values()
+        sum(size.splits.values()) / (cpu.decoded if size.bytes_per_image <= 3 * 64 * 64 else cpu.decoded_large)
+        for size in sizes
     )
-    disk = sum(sum(size.splits.values()) * size.bytes_per_image for size in sizes.values())
-    return Row("1 data", jobs, 0.0, seconds / HOUR + overhead(jobs), disk / GB, 1.0)
+    disk = sum(sum(size.splits.values()) * size.bytes_per_image for size in sizes)
+    hours = seconds / HOUR + work.assumed.start_hours(jobs)
+    return Cost(jobs, cpu_hours=hours, disk_gb=disk / GB, memory_gb=1.0)
 
 
-def _generation(config: Config, sizes: Mapping[str, Sizes], on_gpu: Any, overhead: Any) -> list[Row]:
-    """Sampling, and training before it where the generator is trained here."""
+def _generate(work: Work) -> Cost:
+    """Sampling, and training before it if the generator is trained here."""
+    config, sizes, gpu = work.config, work.sizes, work.assumed.gpu
     if not study.uses_generator(config):
-        return []
+        return Cost(0)
     block, trained = config["generate"], config["generate"]["kind"] == "ddpm"
     jobs = (block["shards"] * len(block["recipes"]) + trained) * len(sizes)
-    work = on_gpu(generation.training(config, sizes), "training_use")
-    work += on_gpu(generation.sampling(config, sizes), "sampling_use")
+    hours = gpu.training_hours(generation.training(config, sizes)) + gpu.sampling_hours(
+        generation.sampling(config, sizes)
+    )
     disk = sum(
         count * sizes[dataset].bytes_per_image
-        for name in recipes.names(config)
-        for dataset, count in generation.images_of(config, name, sizes).items()
+        for recipe in recipes.names(config)
+        for dataset, count in generation.images_of(config, recipe, sizes).items()
     )
     memory = 4.0 if trained else 12.0
-    return [Row("2 generate", jobs, work + overhead(jobs), 0.0, disk / GB, memory, memory)]
+    return Cost(
+        jobs,
+        gpu_hours=hours + work.assumed.start_hours(jobs),
+        disk_gb=disk / GB,
+        memory_gb=memory,
+        gpu_memory_gb=memory,
+    )
 
 
-def _runs(
-    config: Config,
-    sizes: Mapping[str, Sizes],
-    nets: Mapping[tuple[str, str], Network],
-    per_set: int,
-    on_gpu: Any,
-    overhead: Any,
-    cpu: Assumed,
-) -> list[Row]:
-    """Fine-tuning, evaluation and spectra of all runs."""
-    training, runs = config["finetune"], per_set * len(nets)
+def _measure_diversity(work: Work) -> Cost:
+    """Embeddings of the training images by every backbone, and their kernels in each space."""
+    conditions = sum(family in families.DIVERSITY_FAMILIES for family, _ in study.conditions(work.config))
+    jobs = conditions * len(work.sizes)
+    seen = {dataset: size.splits["train"] * conditions * work.seeds for dataset, size in work.sizes.items()}
+    pixels = {dataset: min(size.bytes_per_image, 3 * LARGEST**2) for dataset, size in work.sizes.items()}
+    embedding = sum(seen[dataset] * net.operations for (dataset, _), net in work.networks.items())
+    kernels = sum(3 * seen[dataset] * 2 * pixels[dataset] ** 2 for dataset in work.sizes)
+    most = max(size.splits["train"] * pixels[dataset] for dataset, size in work.sizes.items())
+    return Cost(
+        jobs,
+        gpu_hours=work.assumed.gpu.inference_hours(embedding),
+        cpu_hours=kernels / (work.assumed.cpu.gflops * 1e9) / HOUR + work.assumed.start_hours(jobs),
+        disk_gb=0.01 * jobs / 10,
+        memory_gb=4 * 8 * most / GB + 2,
+        gpu_memory_gb=4,
+    )
+
+
+def _finetune(work: Work) -> Cost:
+    training, keep = work.config["finetune"], work.config["study"]["keep_weights"]
+    jobs = work.runs_each * len(work.networks)
     shown = training["steps"] * training["batch_size"]
-    work = sum(per_set * shown * BACKWARD * net.operations for net in nets.values())
-    tested = {
-        name: sum(size.splits[split] for split in study.evaluated_splits(config, name)) for name, size in sizes.items()
-    }
-    evaluated = sum(per_set * tested[dataset] * net.operations for (dataset, _), net in nets.items())
-    logits = sum(per_set * tested[dataset] * sizes[dataset].classes * 2 for dataset, _ in nets)
-    resident = max(size.splits["train"] * size.bytes_per_image for size in sizes.values())
-    largest = max(net.parameters for net in nets.values())
-    eigenvalues = sum(per_set * 8 * 2 * sum(s * m for s, _, m in net.matrices) for net in nets.values())
-    seconds = sum(per_set * spectra_seconds(net, cpu) for net in nets.values())
-    kept = {"all": 1.0, "seed0": 1 / len(config["study"]["seeds"]), "none": 0.0}[config["study"]["keep_weights"]]
-    weights = kept * sum(per_set * 4 * net.parameters for net in nets.values())
-    evaluations = runs // len(config["study"]["seeds"])
-    adam = 16 * largest  # weights, gradients and two moments, in float32
-    return [
-        Row(
-            "4 finetune",
-            runs,
-            on_gpu(work, "training_use") + overhead(runs),
-            0.0,
-            weights / GB,
-            2 * resident / GB + 4,
-            (resident + adam) / GB + 6,
-        ),
-        Row(
-            "4 evaluate",
-            evaluations,
-            on_gpu(evaluated, "inference_use") + overhead(evaluations),
-            0.0,
-            logits / GB,
-            4 * largest / GB + max(tested[d] * sizes[d].bytes_per_image for d in sizes) / GB + 3,
-            6.0,
-        ),
-        *_curvature(config, nets, on_gpu, overhead, largest),
-        Row("5 spectra", runs, 0.0, seconds / HOUR + overhead(runs), eigenvalues / GB, 3 * 4 * largest / GB + 1.5),
-    ]
+    operations = sum(work.runs_each * shown * BACKWARD * net.operations for net in work.networks.values())
+    kept = {"all": 1.0, "seed0": 1 / work.seeds, "none": 0.0}[keep]
+    resident = max(size.splits["train"] * size.bytes_per_image for size in work.sizes.values())
+    adam = 16 * work.largest  # weights, gradients and two moments, in float32
+    return Cost(
+        jobs,
+        gpu_hours=work.assumed.gpu.training_hours(operations) + work.assumed.start_hours(jobs),
+        disk_gb=kept * work.weight_bytes / GB,
+        memory_gb=2 * resident / GB + 4,
+        gpu_memory_gb=(resident + adam) / GB + 6,
+    )
 
 
-def _curvature(
-    config: Config, nets: Mapping[tuple[str, str], Network], on_gpu: Any, overhead: Any, largest: int
-) -> list[Row]:
+def _evaluate(work: Work) -> Cost:
+    """One job evaluates all runs of a condition."""
+    jobs = len(study.conditions(work.config)) * len(work.networks)
+    images = {dataset: work.evaluated(dataset) for dataset in work.sizes}
+    operations = sum(work.runs_each * images[dataset] * net.operations for (dataset, _), net in work.networks.items())
+    logits = sum(work.runs_each * images[dataset] * work.sizes[dataset].classes * 2 for dataset, _ in work.networks)
+    most = max(images[dataset] * size.bytes_per_image for dataset, size in work.sizes.items())
+    return Cost(
+        jobs,
+        gpu_hours=work.assumed.gpu.inference_hours(operations) + work.assumed.start_hours(jobs),
+        disk_gb=logits / GB,
+        memory_gb=4 * work.largest / GB + most / GB + 3,
+        gpu_memory_gb=6.0,
+    )
+
+
+def _curvature(work: Work) -> Cost:
     """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
-    block, seeds = config["curvature"], len(config["study"]["seeds"])
-    conditions = len(study.curved_conditions(config))
-    if not conditions:
-        return []
+    block, conditions = work.config["curvature"], len(study.curved_conditions(work.config))
     products = block["images"] * (2 * block["probes"] + block["iterations"])
-    work = sum(conditions * seeds * products * 2 * BACKWARD * net.operations for net in nets.values())
-    jobs = conditions * len(nets)
-    return [
-        Row("4 curvature", jobs, on_gpu(work, "training_use") + overhead(jobs), 0.0, 0.0, 24 * largest / GB + 3, 12.0)
-    ]
+    operations = sum(
+        conditions * work.seeds * products * 2 * BACKWARD * net.operations for net in work.networks.values()
+    )
+    jobs = conditions * len(work.networks)
+    return Cost(
+        jobs,
+        gpu_hours=work.assumed.gpu.training_hours(operations) + work.assumed.start_hours(jobs),
+        memory_gb=24 * work.largest / GB + 3,
+        gpu_memory_gb=12.0,
+    )
 
 
-def unkept(config: Config, assumed: Assumed) -> float:
-    """Gigabytes that the weights of all runs would take."""
-    whole = {**config, "study": {**config["study"], "keep_weights": "all"}}
-    return next(row.disk_gb for row in table(whole, assumed) if row.stage == "4 finetune")
+def _spectra(work: Work) -> Cost:
+    jobs = work.runs_each * len(work.networks)
+    seconds = sum(work.runs_each * spectra_seconds(net, work.assumed.cpu) for net in work.networks.values())
+    eigenvalues = sum(
+        work.runs_each * 8 * 2 * sum(slices * smaller for slices, _, smaller in net.matrices)
+        for net in work.networks.values()
+    )
+    return Cost(
+        jobs,
+        cpu_hours=seconds / HOUR + work.assumed.start_hours(jobs),
+        disk_gb=eigenvalues / GB,
+        memory_gb=3 * 4 * work.largest / GB + 1.5,
+    )
