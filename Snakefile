@@ -14,7 +14,7 @@ include: "workflow/rules/inputs.smk"
 
 
 pathvars:
-    results=results_folder(config),
+    results=str(PLAN.results),
 
 
 if config["study"]["start"] == "tables":
@@ -40,5 +40,5 @@ rule all:
         "<results>/8_report/report.html",
         drawn_figures(),
         tables(),
-        kept_weights(),
+        dropped(),
     localrule: True

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from weightscape.engine import owner
 from weightscape.project import ROOT
 
 STUDY = "workflow/studies/smoke.yaml"
@@ -137,10 +138,11 @@ def finished_project(folder: Path) -> Project:
 
     It starts from what `make smoke` left in this checkout, and from nothing where that does not pass `verify`.
     """
-    if (ROOT / "results/studies/smoke/8_report/manifest.json").is_file():
+    if (ROOT / "results/studies/smoke/8_report/manifest.json").is_file() and (ROOT / owner.PROJECT).is_file():
         project = new_project(folder)
         shutil.copytree(ROOT / "results/studies/smoke", project.results)
         shutil.copytree(ROOT / ".snakemake/metadata", folder / ".snakemake/metadata")
+        shutil.copy(ROOT / owner.PROJECT, folder / owner.PROJECT)
         done = project.snakemake("--quiet", "reason")  # runs what is stale
         if done.returncode == 0 and project.weightscape("verify", str(project.results), *CONFIG).returncode == 0:
             return project

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from toy_project import new_project
-from weightscape.engine.metadata import ADOPTING
+from weightscape.engine.owner import ADOPTING
+from weightscape.verification.dropped_weights import LEAVE
 
 TOP = "results/studies/dropped"
 RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"
@@ -24,12 +25,14 @@ families: {dropout: {doses: {weak: null, medium: null}}}
 
 PROGRAM = '''#!%s
 """Stands for `python -m weightscape.stages.NAME`: makes the files that the stage declares."""
-import json, pathlib, re, sys
+import json, os, pathlib, re, sys
 arguments = sys.argv[1:]
 stage = arguments[1].rpartition(".")[2]
 values = lambda name: arguments[arguments.index(name) + 1] if name in arguments else None
 folders = []
-if stage == "evaluate":
+if stage == "drop_weights":
+    os.execv(sys.executable, [sys.executable, *arguments])
+elif stage == "evaluate":
     start = arguments.index("--runs") + 1
     runs = arguments[start : arguments.index("--splits")]
     assert all((pathlib.Path(run).parent / "after.safetensors").exists() for run in runs), "the weights are gone"
@@ -48,6 +51,7 @@ else:
 record = {"stage": stage, "settings": json.loads(values("--settings")), "code": values("--code"), "facts": {}}
 rules = "".join(path.read_text() for path in sorted(pathlib.Path("workflow/rules").glob("[1-8]_[!r]*.smk")))
 names = set(re.findall(r"/([a-z_]+\\.(?:json|safetensors|parquet))", rules)) | {"shard-00000.safetensors"}
+names.remove("dropped.json")
 schema = pathlib.Path("workflow/schemas/tables.schema.yaml").read_text()
 tables = re.findall(r"(?m)^  ([a-z_]+):", schema)
 names |= {name + ending for name in tables for ending in (".parquet", ".csv")}
@@ -125,17 +129,10 @@ def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(pro
     spectra = [f"{top}/5_spectra/digits/efficientnet-lite0/{run}/manifest.json" for run in runs]
     assert snakemake(project, "--", *spectra).returncode == 0
     assert weights(project, top) == runs
-    known = project / ".snakemake" / "metadata"
-    known.rename(project / "metadata")
-    made = [str(path.relative_to(project)) for path in (project / top).rglob("manifest.json")]
-    assert snakemake(project, "--touch", "--force", "--", *made, **{ADOPTING: "1"}).returncode == 0
-    assert weights(project, top) == runs
     done = snakemake(project)
     assert done.returncode == 0 and "Fine-tuning" not in done.stdout + done.stderr, done.stderr[-2000:]
     assert weights(project, top) == set()
     shutil.rmtree(project / top)
-    shutil.rmtree(known)
-    (project / "metadata").rename(known)
     study.write_text(STUDY)
 
 
@@ -167,15 +164,48 @@ def test_runs_whose_images_changed_are_no_retraining_for_dropped_weights(project
     study.write_text(STUDY)
 
 
+@pytest.mark.parametrize("change", ["seed", "split"])
+def test_a_new_seed_or_split_needs_the_weights_again(project: Path, change: str) -> None:
+    study = project / "study.yaml"
+    blur = "data: {digits: {ood: {blur-5: {source: corruption, kind: blur, severity: 5, images: 50}}}}\n"
+    study.write_text(STUDY.replace("[0, 1]", "[0, 1, 2]") if change == "seed" else STUDY + blur)
+    done = snakemake(project)
+    assert done.returncode != 0 and "error: this plan trains 2 runs again" in done.stderr + done.stdout
+    study.write_text(STUDY)
+
+
+def test_a_kill_between_the_measures_and_the_removal_loses_and_keeps_nothing_for_long(project: Path) -> None:
+    kept, record = weights(project), project / RUNS / "dropout/strong/dropped.json"
+    run = project / RUNS / "dropout/strong/seed1"
+    for name in ("initial", "after"):
+        (run / f"{name}.safetensors").write_text("{}")
+    record.unlink()
+    done = snakemake(project)
+    assert done.returncode == 0 and "Fine-tuning" not in done.stdout + done.stderr, done.stderr[-2000:]
+    assert weights(project) == kept and record.is_file()
+
+
 def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:
     more = project / "study.yaml"
     more.write_text(STUDY + "spectra: {farms: true}\n")
-    for dry in ((), ("--dry-run",)):
-        done = snakemake(project, *dry)
-        assert done.returncode != 0
-        sentence = r"^error: this plan trains 2 runs again, about 2.0 GPU hours .*allow_retraining=true"
-        assert re.search(sentence, done.stderr + done.stdout, re.MULTILINE), done.stderr[-2000:]
-        assert "Traceback" not in done.stderr
-    allowed = snakemake(project, "--config", "allow_retraining=true")
+    before = manifests(project)
+    done = snakemake(project)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    sentence = rf"^error: this plan trains 2 runs again, about 2.0 GPU hours .*resume --allow-retraining.*{LEAVE}=1"
+    assert re.search(sentence, done.stderr + done.stdout, re.MULTILINE), done.stderr[-2000:]
+    assert manifests(project) == before
+    more.write_text(STUDY)
+    assert "Nothing to be done" in (done := snakemake(project, "-n")).stdout + done.stderr, (
+        "taken back, as if not asked"
+    )
+    more.write_text(STUDY + "spectra: {farms: true}\n")
+    allowed = snakemake(project, **{LEAVE: "1"})
     assert allowed.returncode == 0, allowed.stderr[-2000:]
     assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}
+    done = snakemake(project, "-n")
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def manifests(project: Path) -> dict[Path, str]:
+    """The records of the runs."""
+    return {path: path.read_text() for path in (project / RUNS).rglob("manifest.json")}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from weightscape.engine.snakefile import PLANNED
 from weightscape.project import ROOT
 
 TARGET = "results/1_data/digits/val/manifest.json"
@@ -24,7 +25,8 @@ def test_only_a_submitted_job_is_held_to_what_its_head_planned(tmp_path: Path, m
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["data"]["digits"]["splits"]["val"] = 12
     planned = {"config": config, "code": {"data": "0123456789abcdef"}}
-    environment = {**os.environ, "WEIGHTSCAPE_PLANNED": json.dumps(planned)}
+    (tmp_path / "planned.json").write_text(json.dumps(planned))
+    environment = {**os.environ, PLANNED: str(tmp_path / "planned.json")}
     command = ["snakemake", TARGET, "--cores", "1", "--printshellcmds", "--mode", mode]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     log = (tmp_path / LOG).read_text()

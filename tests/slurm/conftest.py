@@ -1,7 +1,6 @@
 """A real Slurm on this machine, with two GPUs that are plain files, and projects that are started on it."""
 
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slurm.started import ROOT, Project
+from weightscape.engine.snakefile import PREFIX
 
 HERE = Path(__file__).parent
 
@@ -38,8 +38,7 @@ def small(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         folder = tmp_path_factory.mktemp("small")
         shutil.copy(HERE / "interrupted.py", folder)
         shutil.copy(ROOT / "config.yaml", folder)
-        prefix = re.findall(r"^shell\.prefix.*$", (ROOT / "workflow/rules/common.smk").read_text(), re.MULTILINE)
-        (folder / "Snakefile").write_text("\n".join([(HERE / "Snakefile").read_text(), *prefix, ""]))
+        (folder / "Snakefile").write_text(f"{(HERE / 'Snakefile').read_text()}\nshell.prefix({PREFIX!r})\n")
         shutil.copytree(ROOT / "workflow" / "profiles", folder / "workflow" / "profiles")
         made.append(Project(folder))
         return made[-1]

@@ -19,7 +19,7 @@ rule fetch:
         "../../envs/torch.yaml"
     params:
         settings=asset_settings,
-        code=asset_digest,
+        code=PLAN.asset_digest,
     message:
         "Fetching {wildcards.asset}"
     shell:
@@ -44,7 +44,7 @@ rule data:
     threads: decoding_threads
     params:
         settings=settings("data"),
-        code=split_digest,
+        code=PLAN.split_digest,
         out=subpath(output.manifest, parent=True),
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"

@@ -5,6 +5,7 @@ in:   3_assemble/{dataset}/..., 1_data/backbones/{backbone}/, 1_data/{dataset}/{
 out:  4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}/
           initial.safetensors, after.safetensors, history.parquet, manifest.json (with the proof of action)
           evaluation/: metrics.json (of every split), logits.safetensors, manifest.json
+      4_finetune/{dataset}/{backbone}/{family}/{dose}/dropped.json    if study.keep_weights is not `all`
 """
 
 RUN = "<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}"
@@ -22,8 +23,8 @@ rule finetune:
         backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         manifest="<results>/1_data/backbones/{backbone}/manifest.json",
     output:
-        initial=kept_or_temp(RUN + "/initial.safetensors"),
-        after=kept_or_temp(RUN + "/after.safetensors"),
+        initial=RUN + "/initial.safetensors",
+        after=RUN + "/after.safetensors",
         history=RUN + "/history.parquet",
         manifest=RUN + "/manifest.json",
     log:
@@ -116,3 +117,26 @@ rule curvature:
     shell:
         "python -m weightscape.stages.curvature --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --data {input.data:q} --threads {params.threads} > {log:q} 2>&1"
+
+
+rule drop_weights:
+    """Weights of one condition that are not to be kept: removed once all that the study measures at them is made."""
+    input:
+        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        measures=measures,
+    output:
+        update("<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/dropped.json"),
+    log:
+        "<results>/logs/drop_weights/{dataset}.{backbone}.{family}.{dose}.log",
+    priority: 20
+    localrule: True
+    conda:
+        "../../envs/core.yaml"
+    params:
+        settings=settings("drop_weights"),
+        code=code_digest("drop_weights"),
+    message:
+        "Removing weights: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
+    shell:
+        "python -m weightscape.stages.drop_weights --settings {params.settings:q} --code {params.code:q}"
+        " --runs {input.runs:q} --measures {input.measures:q} --out {output:q} > {log:q} 2>&1"

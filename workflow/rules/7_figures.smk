@@ -30,7 +30,7 @@ rule figure:
         "../../envs/core.yaml"
     params:
         settings="{}",
-        code=figure_digest,
+        code=PLAN.figure_digest,
         tables=subpath(input.analysed, parent=True),
         out=subpath(output.pdf, strip_suffix=".pdf"),
     message:

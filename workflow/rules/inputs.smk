@@ -2,22 +2,38 @@
 What the jobs read: files of downloads, shards, generated images, item lists and runs, by wildcards.
 """
 
+import json
+
+from weightscape.data import digits
+from weightscape.families import (
+    DIVERSITY_FAMILIES,
+    alters_items,
+    needs_extra,
+    needs_generator,
+)
+from weightscape.formats import shards as shard_files
+from weightscape.metrics import table_schema
+from weightscape.provenance.file_contents import content_of
+from weightscape.published import table_files
+from weightscape.report.chapters import chapter_of
+from weightscape.study import assets, corruptions, doses, jobs, recipes, study
+from weightscape.study.checks import own_files
+
+AGGREGATED = table_schema.files("aggregate")
+ANALYSED = table_schema.files("analyse")
+REANALYSED = table_schema.files("reanalyse")
+REANALYSIS_FIGURES = [
+    "family_means",
+    "layer_curves",
+    "family_tests",
+    "condition_effects",
+    "group_similarity",
+]
+
 
 def asset_settings(wildcards):
     """The settings of a download as JSON."""
     return json.dumps(assets.settings(config, wildcards.asset), sort_keys=True)
-
-
-def asset_digest(wildcards):
-    """The meaning of the code of one download: the program and the module of its kind."""
-    asked = assets.settings(config, wildcards.asset)
-    return code_digest("fetch", *readers.of_fetch(asked))
-
-
-def split_digest(wildcards):
-    """The meaning of the code of one split: the program and the modules of its source."""
-    asked = stage_settings.settings(config, "data", dict(wildcards))
-    return code_digest("data", *readers.of_split(asked))
 
 
 def corrupted():
@@ -220,6 +236,62 @@ def report_parts():
     """Template, style, script, charts and methods of the page."""
     return sorted(
         f"workflow/report/{path.name}"
-        for path in (WORKFLOW / "report").iterdir()
+        for path in Path("workflow/report").iterdir()
         if path.is_file() and not path.name.startswith(".")
     )
+
+
+def figure_chapter(wildcards):
+    """The chapter of Snakemake's own report that a figure stands in: as on the page."""
+    return chapter_of(wildcards.figure)
+
+
+def contents_of(stage, *files):
+    """Digest of input files by their bytes, as a param: what is replaced by an older file makes its stage stale, too.
+
+    It takes no `input`, for Snakemake does not record params that follow from its input.
+    """
+    return content_of(Path(), [Path(path) for path in files], stage)
+
+
+def measures(wildcards):
+    """The records of what is measured at the weights of a condition's runs."""
+    return [
+        f"<results>/{place}"
+        for seed in SEEDS
+        for place in jobs.measures_of(config, study.Run(**wildcards, seed=seed))
+    ]
+
+
+def dropped():
+    """The records of the conditions whose weights go once they are measured."""
+    if config["study"]["start"] == "tables":
+        return []
+    job = jobs.BY_RULE["drop_weights"]
+    return [f"<results>/{job.place(names)}" for names in job.each(config)]
+
+
+def drawn_figures():
+    """The figures' files, so that one that was deleted is drawn again; published tables have figures of their own."""
+    figures = config["figures"] if config["study"]["start"] == "data" else []
+    return expand(
+        "<results>/7_figures/{figure}.{ending}", figure=figures, ending=["pdf", "png"]
+    )
+
+
+def parquet(files):
+    """Those that programs read; csv files are for people."""
+    return [name for name in files if name.endswith(".parquet")]
+
+
+def tables():
+    """The tables that people take, so that one that was deleted, or lost with a job that failed, is made again."""
+    from_tables = config["study"]["start"] == "tables"
+    files = REANALYSED if from_tables else AGGREGATED + ANALYSED
+    return expand("<results>/6_metrics/{file}", file=files)
+
+
+def published_tables():
+    """Every csv file in the folder of published tables."""
+    folder = Path(config["reanalyse"]["tables"])
+    return [str(folder / name) for name in table_files.csv_files(folder)]

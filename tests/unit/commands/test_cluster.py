@@ -51,14 +51,17 @@ def test_a_cluster_that_forgets_jobs_at_once_gives_a_warning(tools, capsys: pyte
 @pytest.mark.process
 def test_only_jobs_of_this_folder_and_study_count_as_left(tools, tmp_path: Path) -> None:
     rows = [
-        f"1|weightscape-a_0f-1|RUNNING|{tmp_path}|rule_spectra",
-        f"2|weightscape-a-b_0f-1|RUNNING|{tmp_path}|rule_spectra",
-        f"3|weightscape-a_0f-1|RUNNING|{tmp_path}/other|rule_spectra",
-        f"4|weightscape-a_0f-2|PENDING|{tmp_path}|with | in it",
-        f"5|mine|RUNNING|{tmp_path}|",
+        f"1|weightscape-a_0f-1|RUNNING|{tmp_path}",
+        f"2|weightscape-a-b_0f-1|RUNNING|{tmp_path}",
+        f"3|weightscape-a_0f-1|RUNNING|{tmp_path}/other",
+        f"4|weightscape-a_0f-2|PENDING|{tmp_path}",
+        f"5|mine|RUNNING|{tmp_path}",
     ]
     tools(squeue="\n".join(f"echo '{row}'" for row in rows))
-    assert [(job.number, job.state) for job in slurm.queued("weightscape-a")] == [("1", "RUNNING"), ("4", "PENDING")]
+    assert [(job.number, job.state) for job in slurm.jobs_called("weightscape-a")] == [
+        ("1", "RUNNING"),
+        ("4", "PENDING"),
+    ]
 
 
 @pytest.mark.process
@@ -68,8 +71,11 @@ def test_a_queue_that_cannot_be_looked_at_is_no_empty_queue(tools, capsys: pytes
     assert cli.main(["cluster", *profile]) == 1
     assert "sbatch is not on the PATH: start on a login node" in capsys.readouterr().err
     tools(sbatch="", scancel="", squeue="echo no connection >&2; exit 1")
+    (Path.cwd() / ".snakemake/slurm_logs").mkdir(parents=True)
     assert cli.main(["cluster", *profile]) == 1
-    assert "squeue fails (no connection): resume when the queue can be looked at" in capsys.readouterr().err
+    assert (
+        "squeue does not answer (no connection): start again when the queue can be looked at" in capsys.readouterr().err
+    )
 
 
 def test_an_unknown_study_is_one_sentence(tools, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,13 +149,13 @@ def test_a_job_that_is_still_ending_is_waited_for_before_the_locks_are_removed(
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".snakemake/locks").mkdir(parents=True)
     (tmp_path / ".snakemake/locks/0.input.lock").touch()
-    seen = iter([[7], [7], []])
-    monkeypatch.setattr(slurm, "snakemakes_here", lambda: next(seen))
+    seen = iter([{7: "snakemake"}, {7: "snakemake"}, {}])
+    monkeypatch.setattr(slurm, "processes", lambda _: next(seen))
     monkeypatch.setattr(slurm.time, "sleep", lambda _: None)
     ran = []
     monkeypatch.setattr(slurm.subprocess, "run", lambda command, **_: ran.append(command[:2]))
     slurm.unlock([], patience=60)
     assert ran == [["snakemake", "--unlock"]] and "was killed" in capsys.readouterr().out
-    monkeypatch.setattr(slurm, "snakemakes_here", lambda: [7])
+    monkeypatch.setattr(slurm, "processes", lambda _: {7: "snakemake"})
     slurm.unlock([], patience=0.01)
     assert len(ran) == 1 and "process 7 works in it" in capsys.readouterr().out

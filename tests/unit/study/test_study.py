@@ -257,9 +257,9 @@ def test_a_dose_or_ood_set_that_is_null_is_left_out() -> None:
     assert "ood-blur-3" not in study.splits(checked(edited("data/digits/ood/blur-3", None)), "digits")
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
-def test_a_switch_of_the_command_line_is_read(text: str, value: bool) -> None:
-    assert checked(edited("allow_retraining", text))["allow_retraining"] is value
+def test_a_leave_for_one_start_is_no_setting_of_a_study() -> None:
+    with pytest.raises(UserError, match=r"allow_retraining is no setting .*weightscape resume --allow-retraining"):
+        checked(edited("allow_retraining", "true"))
 
 
 PLACES = {

@@ -1,14 +1,11 @@
 """Verification of a small results folder by its records alone."""
 
-import base64
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from weightscape.engine import metadata as ownership
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.writing import digest
@@ -129,48 +126,6 @@ def test_a_folder_without_results_is_one_sentence(tmp_path: Path) -> None:
         read_results(tmp_path / "none")
 
 
-def test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results: Path) -> None:
-    project = results.parent
-    name = Path(results.name)
-    with pytest.raises(UserError, match=r"holds 3 results without .* run `weightscape adopt`"):
-        ownership.check_known(name, project, config())
-    for kind, folder in (("metadata", SPLIT), ("incomplete", ITEMS), ("metadata", RUN)):
-        path = metadata(results, folder, kind)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, {"params": [repr(code(STAGE[folder])), repr(json.dumps(SETTINGS)), "2"]})
-    ownership.check_known(name, project, config())
-
-
-def metadata(results: Path, folder: str, kind: str = "metadata") -> Path:
-    """Where Snakemake keeps what it knows of a record."""
-    key = base64.urlsafe_b64encode(f"{results.name}/{folder}/manifest.json".encode()).decode()
-    return results.parent / ".snakemake" / kind / key
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
-        {"params": ["'other code'", repr(json.dumps(SETTINGS))]},
-        {"params": [repr(code_digest("finetune")), repr('{"a": 2}')]},
-        {"params": []},
-        {},
-        [],
-        None,
-    ],
-)
-def test_results_over_the_metadata_of_others_are_refused(known: object, results: Path) -> None:
-    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
-    write_json(metadata(results, RUN), known)
-    with pytest.raises(UserError, match=rf"holds 1 results .* with that of others \(the first: {RUN}/manifest.json"):
-        ownership.check_known(Path(results.name), results.parent, config())
-
-
-def test_a_record_that_cannot_be_read_is_not_taken_for_that_of_others(results: Path) -> None:
-    test_results_without_metadata_are_refused_and_unfinished_ones_are_not(results)
-    (results / RUN / "manifest.json").write_text("{")
-    ownership.check_known(Path(results.name), results.parent, config())
-
-
 @pytest.mark.parametrize(
     ("place", "title", "file"),
     [
@@ -251,28 +206,31 @@ def test_strangers_beside_the_stages_are_extra(results: Path) -> None:
     assert found(results) == {"claims.csv": "extra", "9_new": "extra"}
 
 
-@pytest.mark.parametrize(("keep", "seed", "said"), [("all", 0, "missing"), ("seed0", 0, "missing"), ("none", 0, None)])
-def test_weights_that_were_dropped_on_purpose_are_not_missing(
-    keep: str, seed: int, said: str | None, tmp_path: Path
-) -> None:
+def test_weights_that_were_dropped_on_purpose_are_not_missing(tmp_path: Path) -> None:
     folder = tmp_path / RUN
     weights = [folder / f"{name}.safetensors" for name in ("initial", "after")]
-    history = folder / "history.parquet"
     folder.mkdir(parents=True)
-    for path in (*weights, history):
+    for path in weights:
         path.write_text("made")
-    write_record(
-        folder, stage="finetune", settings={}, code=code_digest("finetune"), inputs=[], outputs=[*weights, history]
-    )
-    config = {"study": {"keep_weights": keep, "seeds": [seed]}}
+    write_record(folder, stage="finetune", settings={}, code=code_digest("finetune"), inputs=[], outputs=weights)
     for path in weights:
         path.unlink()
-    results = read_results(tmp_path)
-    kinds = {f.place.rpartition("/")[2]: f.kind for f in verify(results, config) if f.kind != "stale"}
-    assert kinds == (dict.fromkeys(("initial.safetensors", "after.safetensors"), said) if said else {})
-    assert results.dropped == ([] if said else [f"{RUN}/manifest.json"])
-    history.write_text("other")
-    assert {f.kind for f in verify(read_results(tmp_path), config)} >= {"tampered"}
+    missing = {f"{RUN}/{path.name}": "missing" for path in weights}
+    assert {f.place: f.kind for f in verify(read_results(tmp_path), None)} == missing
+    for names, findings in (["seed9"], missing), ([folder.name], {}):
+        write_record(
+            folder.parent,
+            stage="drop_weights",
+            settings={},
+            code=code_digest("drop_weights"),
+            inputs=[],
+            outputs=[],
+            facts={"dropped": names},
+            name="dropped",
+        )
+        results = read_results(tmp_path)
+        assert {f.place: f.kind for f in verify(results, None)} == findings
+    assert results.dropped == [f"{RUN}/manifest.json"]
 
 
 @pytest.mark.parametrize("content", ["[1]", '{"versions": [1]}', '{"versions": {"numpy": 1}}', '{"versions"', None])

@@ -1,47 +1,47 @@
-"""`weightscape adopt`: results that came without Snakemake's metadata, from another machine or after its loss.
+"""`weightscape adopt`: take over results from another machine, or whose records in .snakemake were lost.
 
-What the records show to be stale or tampered with is deleted; the rest is made known to Snakemake as done.
+Deletes what the records show to be stale or tampered with, and makes the rest known to the workflow engine as done.
 """
 
 import argparse
 from pathlib import Path
 
 from weightscape.commands.resume import add_run_arguments
-from weightscape.engine import metadata, processes
+from weightscape.engine import owner, processes
 from weightscape.engine.run import call, left_over, place_of
+from weightscape.finetune import dropped
 from weightscape.study.config import load
 from weightscape.study.jobs import expected
 from weightscape.verification.study_file import check
 from weightscape.verification.verification import Finding, Results
 
-HELP = "make the workflow know results that came without its metadata; stale ones are deleted"
+HELP = "make the workflow know results that came from elsewhere; stale ones are deleted"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The study, and what Snakemake should be told."""
+    """Take the study, and further arguments of the workflow engine."""
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     add_run_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Delete what is stale and have Snakemake record the rest as done."""
+    """Delete what is stale, have the rest recorded as done, and stamp the folders as belonging together."""
     project, root = place_of(arguments)
     processes.check_free(project)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
     wanted = expected(load(project / "config.yaml", arguments.configfile))
     doomed = stale(results, findings)
-    paths = sorted({path for place in doomed for path in results.files_of(place)} | set(left_over(root)))
-    for path in paths:
-        if path.is_file():
-            print(f"{'would delete' if arguments.dry_run else 'deleted'}: {path}")
-            if not arguments.dry_run:
-                path.unlink()
-    known = wanted.intersection(results.records) - doomed  # others are adopted once the study has them again
-    kept = [place for place in metadata.unknown(root, project) if place in known]
-    if kept and not arguments.dry_run:
-        code = _touch(arguments, root, kept)
+    paths = {path for place in doomed for path in results.files_of(place) if path.is_file()} | set(left_over(root))
+    for path in sorted(paths):
+        print(f"{'would delete' if arguments.dry_run else 'deleted'}: {path}")
+        if not arguments.dry_run:
+            path.unlink()
+    kept = sorted(wanted.intersection(results.records) - doomed)
+    if not arguments.dry_run:
+        code = _touch(arguments, root, kept) if kept else 0
         if code:
             return code
+        owner.stamp(root, project, left=set(results.records) - wanted)
     print(f"{root}: {len(kept)} results adopted, {len(doomed)} stale")
     lacking = sorted(wanted - set(results.records))
     if lacking and kept:
@@ -53,11 +53,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def stale(results: Results, findings: list[Finding]) -> set[str]:
-    """The records of all jobs that must run again: stale, tampered with or unreadable."""
-    return {results.owner.get(f.place, f.place) for f in findings if f.kind in ("stale", "tampered")}
+    """The records of all jobs that must run again: stale, tampered with or unreadable.
+
+    A record of dropped weights stays true when what was measured at them is stale.
+    """
+    places = {results.owner.get(f.place, f.place) for f in findings if f.kind in ("stale", "tampered")}
+    return {place for place in places if Path(place).name != dropped.RECORD}
 
 
 def _touch(arguments: argparse.Namespace, root: Path, kept: list[str]) -> int:
-    """Have Snakemake write its metadata for these records' jobs without running them."""
+    """Have these records' jobs recorded as done without running them."""
     targets = [f"{root}/{place}" for place in kept]
-    return call(arguments, *targets, "--touch", "--force", "--quiet", environment={metadata.ADOPTING: "1"})
+    return call(arguments, *targets, "--touch", "--force", "--quiet", environment={owner.ADOPTING: "1"})

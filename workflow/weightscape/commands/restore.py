@@ -1,4 +1,4 @@
-"""`weightscape restore`: make missing files again whose consumers are done, which is no reason for Snakemake."""
+"""`weightscape restore`: make missing files again; the engine does not, since all that reads them is done."""
 
 import argparse
 
@@ -7,6 +7,7 @@ from weightscape.engine import processes
 from weightscape.engine.run import call, place_of
 from weightscape.study.config import load
 from weightscape.study.jobs import expected
+from weightscape.verification.dropped_weights import LEAVE
 from weightscape.verification.study_file import check
 from weightscape.verification.verification import Finding, Results
 
@@ -14,7 +15,7 @@ HELP = "make missing intermediate files again"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The study, and what Snakemake should be told."""
+    """Take the study, and further arguments of the workflow engine."""
     add_run_arguments(parser)
 
 
@@ -30,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for target in wanted:
         print(f"making again: {target}")
-    return call(arguments, *wanted, "--force")
+    return call(arguments, *wanted, "--force", environment={LEAVE: "1"})
 
 
 def records_of_missing(results: Results, findings: list[Finding]) -> set[str]:

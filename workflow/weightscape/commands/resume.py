@@ -6,20 +6,22 @@ from pathlib import Path
 
 from weightscape.engine import processes
 from weightscape.engine.run import call, left_over, place_of
+from weightscape.verification.dropped_weights import LEAVE
 
 HELP = "continue a study after a crash, when nobody works on it any more"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The study, the number of cores, and what else Snakemake should be told."""
+    """Take the study, the number of cores, and further arguments of the workflow engine."""
+    parser.add_argument("--allow-retraining", action="store_true", help="train runs again whose weights were dropped")
     add_run_arguments(parser)
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of every command that starts Snakemake."""
+    """Add the arguments of every command that starts the workflow engine."""
     parser.add_argument("--configfile", type=Path, help="a study's difference from config.yaml")
     parser.add_argument("--cores", type=int, default=os.cpu_count() or 1, help="jobs side by side (default: all cores)")
-    parser.add_argument("snakemake", nargs=argparse.REMAINDER, help="after --: further arguments of snakemake")
+    parser.add_argument("further", nargs=argparse.REMAINDER, help="after --: further arguments of snakemake")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,4 +32,5 @@ def run(arguments: argparse.Namespace) -> int:
         path.unlink()
         print(f"removed {path}, half written by a killed job")
     call(arguments, "--unlock", quiet=True)
-    return call(arguments, "--rerun-incomplete")
+    leave = {LEAVE: "1"} if arguments.allow_retraining else {}
+    return call(arguments, "--rerun-incomplete", environment=leave)

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from weightscape.project import DEFAULT_CONFIG
-from weightscape.verification.study_file import _is_own, check, other_versions, study_file
+from weightscape.verification.study_file import check, is_own, other_versions, study_file
 from weightscape.verification.verification import Finding, Results
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
@@ -26,7 +26,7 @@ def add_study_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one line per finding and a summary; exit code 1 if there is any."""
     difference = arguments.configfile or study_file(arguments.results, arguments.config)
-    if difference is None and not _is_own(arguments.results, arguments.config):
+    if difference is None and not is_own(arguments.results, arguments.config):
         print(f"note: compared with {arguments.config}; another study is named by --configfile")
     results, findings = check(arguments.results, arguments.config, difference)
     for finding in findings:

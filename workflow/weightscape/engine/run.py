@@ -13,9 +13,9 @@ from weightscape.study.config import load, results_folder
 def place_of(arguments: argparse.Namespace) -> tuple[Path, Path]:
     """The project folder, which must be the current one, and the study's results folder below it."""
     project = Path.cwd()
-    if arguments.snakemake and not arguments.snakemake[0].startswith("-"):
+    if arguments.further and not arguments.further[0].startswith("-"):
         raise UserError(
-            f"{arguments.snakemake[0]} names no study: it is that of this folder's config.yaml, or of --configfile; "
+            f"{arguments.further[0]} names no study: it is that of this folder's config.yaml, or of --configfile; "
             "give further arguments of snakemake after --"
         )
     if not (project / "Snakefile").is_file():
@@ -35,7 +35,7 @@ def call(
     """Run Snakemake in the project's folder; returns its exit code."""
     command = [sys.executable, "-m", "snakemake", *words, "--cores", str(arguments.cores)]
     command += ["--configfile", str(arguments.configfile)] if arguments.configfile else []
-    command += [word for word in arguments.snakemake if word != "--"]
+    command += [word for word in arguments.further if word != "--"]
     done = subprocess.run(command, capture_output=quiet, text=True, env={**os.environ, **(environment or {})})
     if quiet and done.returncode:
         print(done.stdout + done.stderr, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Talks to Slurm: the site's partitions, the queue and the head's lock."""
+"""Starts the head of a study on a Slurm cluster, after a look at the site, the queue and the locks of earlier heads."""
 
 import fcntl
 import os
@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
+from weightscape.engine.processes import Queued, processes, queued
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_yaml
+from weightscape.study.config import load
 
 ENDING = 60.0
 """Seconds that a job which left the queue may take to end."""
@@ -20,13 +22,28 @@ SHORTEST_MEMORY = 180
 """Seconds for which Slurm must remember a job that ended: the longest pause between two looks of the executor."""
 
 
-@dataclass(frozen=True)
-class Queued:
-    """One job in the queue."""
+def start_head(profile: Path, difference: Path | None, left: str, further: list[str]) -> NoReturn:
+    """Look, clear the way, and become the Snakemake that submits the study's jobs.
 
-    number: str
-    state: str
-    comment: str
+    A second head is refused. Jobs that a killed head left in the queue are waited for, or cancelled if `left` is
+    "cancel", so that no two jobs write one output. Jobs are followed by `sacct` only where the cluster keeps accounts:
+    Snakemake's executor would otherwise never see them end.
+    """
+    for tool in ("sbatch", "squeue", "scancel"):
+        if not shutil.which(tool):
+            raise UserError(f"{tool} is not on the PATH: start on a login node of a Slurm cluster")
+    check_site(profile / "config.yaml")
+    name = load(Path("config.yaml"), difference)["study"]["name"]
+    study = ["--configfile", str(difference)] if difference else []
+    prefix = job_prefix(name)
+    if not {"-n", "--dry-run", "--dryrun"} & set(further):
+        hold_head(Path(".snakemake") / f"head-{name}.lock", name)
+        had_jobs = clear_queue(prefix, left)
+        unlock(study, patience=ENDING if had_jobs else 0.0)
+    command = ["snakemake", "--workflow-profile", str(profile), *study, "--slurm-jobname-prefix", prefix]
+    command += ["--slurm-status-command", status_command(), *further]
+    print(" ".join(command), flush=True)
+    os.execvp(command[0], command)
 
 
 def check_site(profile: Path) -> None:
@@ -82,7 +99,7 @@ def hold_head(path: Path, study: str) -> None:
 
 def clear_queue(prefix: str, left: str, pause: float = 5.0) -> bool:
     """Return when no job of an earlier start is in the queue any more; whether there were any."""
-    jobs = queued(prefix)
+    jobs = jobs_called(prefix)
     if not jobs:
         return False
     numbers = [job.number for job in jobs]
@@ -95,24 +112,14 @@ def clear_queue(prefix: str, left: str, pause: float = 5.0) -> bool:
         subprocess.run(["scancel", *numbers], check=True)
     else:
         print("waiting until they end; to resume at once and lose their work, scancel them", flush=True)
-    while queued(prefix):
+    while jobs_called(prefix):
         time.sleep(pause)
     return True
 
 
-def queued(prefix: str) -> list[Queued]:
+def jobs_called(prefix: str) -> list[Queued]:
     """The jobs of this folder in the queue whose names begin with the prefix."""
-    form = "%i|%j|%T|%Z|%k"
-    done = subprocess.run(["squeue", "--me", "--noheader", "--format", form], capture_output=True, text=True)
-    if done.returncode:
-        raise UserError(f"squeue fails ({done.stderr.strip()}): resume when the queue can be looked at")
-    rows = [line.split("|", 4) for line in done.stdout.splitlines()]
-    here = Path.cwd().resolve()
-    return [
-        Queued(number, state, comment)
-        for number, job, state, folder, comment in rows
-        if re.fullmatch(rf"{re.escape(prefix)}_[0-9a-f-]+", job) and Path(folder).resolve() == here
-    ]
+    return [job for job in queued(Path.cwd()) if re.fullmatch(rf"{re.escape(prefix)}_[0-9a-f-]+", job.name)]
 
 
 def unlock(study: list[str], patience: float = 0.0) -> None:
@@ -124,26 +131,13 @@ def unlock(study: list[str], patience: float = 0.0) -> None:
     if not locks.is_dir() or not any(locks.iterdir()):
         return
     last = time.monotonic() + patience
-    while (others := snakemakes_here()) and time.monotonic() < last:
+    while (others := processes(Path.cwd())) and time.monotonic() < last:
         time.sleep(1)
     if others:
-        print(f"the locks of this folder are left alone, since process {others[0]} works in it", flush=True)
+        print(f"the locks of this folder are left alone, since process {min(others)} works in it", flush=True)
         return
     print("removing the locks of an earlier start that was killed", flush=True)
     subprocess.run(["snakemake", "--unlock", *study], check=True, stdout=subprocess.DEVNULL)
-
-
-def snakemakes_here() -> list[int]:
-    """Other processes of this machine that run Snakemake, or a stage that it left behind, in this folder."""
-    import psutil
-
-    found = []
-    for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
-        working = "snakemake" in words or "weightscape.stages." in words
-        if process.info["pid"] != os.getpid() and process.info["cwd"] == str(Path.cwd()) and working:
-            found.append(process.info["pid"])
-    return found
 
 
 def status_command() -> str:

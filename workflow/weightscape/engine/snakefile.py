@@ -1,13 +1,142 @@
-"""The checks that the Snakefile makes before the first job."""
+"""Gives the Snakefile its plan: the checked config, the settings and code digest of each job, the checks before the
+first job, and the file from which submitted jobs read what their head planned.
+"""
 
+import functools
+import gc
+import json
 import os
-from collections.abc import Iterable
+import shlex
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from weightscape.data import readers
+from weightscape.engine import owner
 from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.packed_text import packed
+from weightscape.project import ROOT, WORKFLOW
+from weightscape.provenance.code_digest import code_digest
+from weightscape.study import assets, jobs
+from weightscape.study import settings as stage_settings
+from weightscape.study.checks import networks, own_files
+from weightscape.study.config import check_named, checked, results_folder
+from weightscape.study.config_type import Config
+from weightscape.verification import dropped_weights
 
-LONGEST_NAME = 254
-"""Bytes of a file name in Snakemake's metadata; longer names are split into folders."""
+PLANNED = "WEIGHTSCAPE_PLANNED"
+"""Names, in the environment of a submitted job, the file of what its head planned."""
+
+ENVIRONMENT = {
+    # A job takes no more threads than it was given.
+    **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+    # Freed memory is kept for the next batch: page faults are a tenth of the time of inference.
+    "MALLOC_MMAP_THRESHOLD_": "33554432",
+    "MALLOC_TRIM_THRESHOLD_": "2000000000",
+    "PYTHONPATH": str(WORKFLOW),
+}
+
+# Imports are compiled once, not in every job. On SIGTERM the shell waits for its program, which saves a checkpoint;
+# a cluster would otherwise take the job for ended.
+PREFIX = (
+    "set -euo pipefail; unset PYTHONDONTWRITEBYTECODE; export "
+    + " ".join(f"{name}={shlex.quote(value)}" for name, value in ENVIRONMENT.items())
+    + "; trap : TERM; "
+)
+"""Stands before every command of a rule, in submitted jobs as well."""
+
+
+@dataclass
+class Plan:
+    """The config that the workflow runs with, and the code digests that it plans with, by stage and further modules."""
+
+    config: Config
+    results: Path
+    code: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def wildcards(self) -> dict[str, str]:
+        """The regular expression of each wildcard."""
+        return jobs.wildcards(self.config)
+
+    def settings(self, stage: str) -> Callable[[Any], str]:
+        """The settings of a stage's job as JSON, as a function of its wildcards."""
+        names = stage_settings.wildcards_of(stage)
+
+        @functools.cache  # jobs that differ in other wildcards share one text
+        def text(*values: str) -> str:
+            part = stage_settings.settings(self.config, stage, dict(zip(names, values, strict=True)))
+            return packed(json.dumps(part, sort_keys=True))
+
+        return lambda wildcards: text(*(wildcards[name] for name in names))
+
+    def code_digest(self, stage: str, *further: str) -> str:
+        """The meaning of a stage's code, with further modules that it chooses at run time."""
+        name = " ".join([stage, *further])
+        if name not in self.code:
+            self.code[name] = code_digest(stage, *further)
+        return self.code[name]
+
+    def figure_digest(self, wildcards: Any) -> str:
+        """The meaning of the code of one figure: the program and the figure's own module."""
+        return self.code_digest("figure", f"figures.{wildcards.figure}")
+
+    def asset_digest(self, wildcards: Any) -> str:
+        """The meaning of the code of one download: the program and the module of its kind."""
+        return self.code_digest("fetch", *readers.of_fetch(assets.settings(self.config, wildcards.asset)))
+
+    def split_digest(self, wildcards: Any) -> str:
+        """The meaning of the code of one split: the program and the modules of its source."""
+        asked = stage_settings.settings(self.config, "data", dict(wildcards))
+        return self.code_digest("data", *readers.of_split(asked))
+
+
+def plan(config: Config, workflow: Any) -> Plan:
+    """The plan of Snakemake's `workflow`: that of the head in a submitted job, else from the config, which is checked.
+
+    A submitted job has a Snakemake of its own, which parses everything anew. A config that was edited since counts from
+    the next start; edited code is found by the program, which compares its digest with the planned one.
+    """
+    # The graph of a large grid grows, and the collector of cyclic garbage finds nothing in it: a third of the planning.
+    gc.set_threshold(200_000, 20, 20)
+    if workflow.remote_exec and PLANNED in os.environ:
+        planned = read_json(Path(os.environ[PLANNED]))
+        return Plan(planned["config"], _results(planned["config"]), planned["code"])
+    config = checked(config)
+    own_files.check_tables(config)
+    if workflow.is_main_process:
+        check_named(ROOT / "config.yaml", map(Path, workflow.overwrite_configfiles))
+        networks.check(config)
+        owner.check(_results(config), Path.cwd(), config)
+    return Plan(config, _results(config))
+
+
+def _results(config: Config) -> Path:
+    return Path(results_folder(config, ROOT / "config.yaml"))
+
+
+def start(planned: Plan, jobs_to_run: list[Any]) -> None:
+    """Check the planned jobs of Snakemake, then write what submitted jobs and later starts need to know."""
+    check_writable(path for job in jobs_to_run for path in job.output)
+    if owner.ADOPTING not in os.environ:  # adopting only touches
+        dropped_weights.check(list(_trainings(jobs_to_run)))
+    owner.stamp(planned.results, Path.cwd())
+    for job in jobs_to_run:  # digests that depend on wildcards
+        _ = job.params
+    path = Path(".snakemake") / "weightscape" / f"{planned.config['study']['name']}.json"
+    write_json(path, {"config": planned.config, "code": planned.code})
+    os.environ[PLANNED] = str(path.resolve())
+
+
+def _trainings(jobs_to_run: list[Any]) -> Iterator[dropped_weights.Training]:
+    """The planned fine-tunings that read nothing which this plan makes."""
+    made = {str(path) for job in jobs_to_run for path in job.output}
+    for job in jobs_to_run:
+        if job.rule.name == "finetune" and made.isdisjoint(map(str, job.input)):
+            inputs = [Path(path) for path in job.input]
+            yield dropped_weights.Training(Path(job.output.manifest), job.params.settings, job.params.code, inputs)
 
 
 def check_writable(outputs: Iterable[str]) -> None:

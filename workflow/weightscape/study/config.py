@@ -23,8 +23,11 @@ def checked(config: Config) -> dict[str, Any]:
     A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
     """
     whole = _without_nulls(config)
-    if whole.get("allow_retraining") in ("true", "false"):  # as --config allow_retraining=true gives it
-        whole["allow_retraining"] = whole["allow_retraining"] == "true"
+    if "allow_retraining" in whole:
+        raise UserError(
+            "config: allow_retraining is no setting of a study: take it out, and give the leave for one start by "
+            "`weightscape resume --allow-retraining` or WEIGHTSCAPE_ALLOW_RETRAINING=1 in the environment"
+        )
     fault = fault_in(whole, SCHEMAS / "config.schema.yaml")
     if fault:
         raise UserError(f"config: {fault}")

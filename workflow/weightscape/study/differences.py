@@ -7,9 +7,6 @@ from typing import Any
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.project import DEFAULT_CONFIG
 
-LEAVE = "allow_retraining"
-"""A key that is a leave for one call of Snakemake, and no setting of a study."""
-
 
 @functools.cache
 def default_config() -> dict[str, Any] | None:
@@ -20,7 +17,7 @@ def default_config() -> dict[str, Any] | None:
 def differences(config: Mapping[str, Any], default: Mapping[str, Any]) -> list[list[str]]:
     """Key, default and own value of every setting of a study that differs, in the order of the default."""
     ours, theirs = dict(_leaves(config)), dict(_leaves(default))
-    keys = [*theirs, *(key for key in ours if key not in theirs and key != LEAVE)]
+    keys = [*theirs, *(key for key in ours if key not in theirs)]
     return [
         [key, _word(theirs, key), _word(ours, key)]
         for key in keys

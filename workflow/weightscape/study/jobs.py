@@ -11,6 +11,7 @@ from typing import Any
 
 from weightscape import families
 from weightscape.data import readers
+from weightscape.finetune.dropped import RECORD
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
 from weightscape.study import assets, recipes, study
@@ -139,6 +140,13 @@ def _curved_runs(config: Config) -> Iterator[Names]:
     return (names for names in _runs(config) if (names["family"], names["dose"]) in curved)
 
 
+def _dropping_conditions(config: Config) -> Iterator[Names]:
+    """The conditions whose weights are dropped, all or some, once they are measured."""
+    if config["study"]["keep_weights"] != "all":
+        for names in _conditions(config):
+            yield from ({**names, **backbone} for backbone in _backbones(config))
+
+
 def _figures(config: Config) -> Iterator[Names]:
     return ({"figure": figure} for figure in config["figures"])
 
@@ -203,6 +211,13 @@ JOBS = (
         f"4_finetune/{RUN}/curvature/manifest.json",
         f"curvature/{CONDITION_LOG}",
         _curved_runs,
+    ),
+    Job(
+        "drop_weights",
+        "drop_weights",
+        f"4_finetune/{Path(RUN).parent}/{RECORD}",
+        f"drop_weights/{CONDITION_LOG}",
+        _dropping_conditions,
     ),
     Job(
         "spectra_before",

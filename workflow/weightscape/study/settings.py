@@ -13,6 +13,7 @@ from weightscape.assemble.settings import UNCHANGED, AssembleSettings
 from weightscape.diversity.settings import DiversitySettings
 from weightscape.errors import UserError
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
+from weightscape.finetune.dropped import DropSettings
 from weightscape.finetune.evaluation_settings import EvaluateSettings, Evaluation
 from weightscape.finetune.settings import Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
@@ -27,7 +28,7 @@ from weightscape.seeds import seed
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.study import corruptions, doses, image_settings, study
 from weightscape.study.config_type import Config
-from weightscape.study.differences import LEAVE, default_config, differences
+from weightscape.study.differences import default_config, differences
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
@@ -112,6 +113,11 @@ def _curvature(config: Config, dataset: str, backbone: str) -> CurvatureSettings
     )
 
 
+def _drop_weights(config: Config) -> DropSettings:
+    seeds = tuple(config["study"]["seeds"])
+    return DropSettings({"all": seeds, "seed0": seeds[:1], "none": ()}[config["study"]["keep_weights"]])
+
+
 def _spectra(config: Config) -> SpectraSettings:
     return from_json(SpectraSettings, config["spectra"] | {"seed": seed(config["study"]["seed"], "spectra")})
 
@@ -155,7 +161,7 @@ def _report(config: Config) -> ReportSettings:
     return ReportSettings(
         title=config["study"]["name"],
         figures=tuple(config["figures"]),
-        config={key: value for key, value in config.items() if key != LEAVE},
+        config=dict(config),
         differences=None if default is None else tuple(map(tuple, differences(config, default))),
     )
 
@@ -184,6 +190,7 @@ STAGES = {
     "finetune": Stage(("dataset", "backbone", "family", "dose", "seed"), _finetune),
     "evaluate": Stage(("dataset", "backbone"), _evaluate),
     "curvature": Stage(("dataset", "backbone"), _curvature),
+    "drop_weights": Stage((), _drop_weights),
     "spectra_before": Stage((), _spectra),
     "spectra": Stage((), _spectra),
     "aggregate": Stage((), _aggregate),

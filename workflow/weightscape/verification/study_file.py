@@ -79,14 +79,14 @@ def study_file(root: Path, full: Path) -> Path | None:
     path = full.parent / "workflow" / "studies" / f"{name}.yaml"
     if name is not None and is_file_name(path.name) and path.is_file():
         return path
-    if name is None or _is_own(root, full) or name == load(full, None)["study"]["name"]:
+    if name is None or is_own(root, full) or name == load(full, None)["study"]["name"]:
         return None
     raise UserError(
         f"{root} is of the study {name!r}, of which {path.parent} has no file: name its file by --configfile"
     )
 
 
-def _is_own(root: Path, full: Path) -> bool:
+def is_own(root: Path, full: Path) -> bool:
     """Whether these are the results of config.yaml itself."""
     return root.resolve() == (full.parent / "results").resolve()
 

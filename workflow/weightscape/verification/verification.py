@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.finetune.dropped import RECORD, WEIGHTS, is_dropped
 from weightscape.formats.writing import digest, files_below, sha256
 from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
@@ -22,7 +23,6 @@ from weightscape.provenance.records import STAGE_FOLDER, is_as_written, provenan
 from weightscape.study import settings
 from weightscape.study.config_type import Config
 from weightscape.study.jobs import RecordedJob, job_of, unread
-from weightscape.verification.dropped_weights import WEIGHTS
 
 ASIDE = ("logs", "studies", "example", "bench", "snakemake.html")
 """What lies beside the stages and is no result: logs, further studies, pictures and benchmarks."""
@@ -123,7 +123,7 @@ def verify(results: Results, config: Config | None, expected: Iterable[str] = ()
         if wanted and place not in wanted:
             findings.append(Finding(place, "extra", "its job is not part of the study"))
             continue
-        if config is not None and _is_dropped(results, place, config):
+        if _is_dropped(results, place):
             results.dropped.append(place)
         findings += _changed_outputs(results, place)
         findings += _changed_origin(results, place, record, config, codes)
@@ -133,14 +133,10 @@ def verify(results: Results, config: Config | None, expected: Iterable[str] = ()
     return sorted([*unique.values(), *_downstream(results, findings)])
 
 
-def _is_dropped(results: Results, place: str, config: Config) -> bool:
-    """Whether a record is that of a run whose weights are gone, one or both, since `keep_weights` has them dropped."""
-    job, keep = job_of(place), config["study"]["keep_weights"]
-    if job is None or job.kind.rule != "finetune" or keep == "all":
-        return False
-    first = job.names["seed"] == str(config["study"]["seeds"][0])
-    weights = [output for output in results.outputs_of(place) if Path(output).stem in WEIGHTS]
-    return not (keep == "seed0" and first) and not all(output in results.contents for output in weights)
+def _is_dropped(results: Results, place: str) -> bool:
+    """Whether a record is that of a run whose weights are gone, one or both, as the record of its condition has it."""
+    condition, _, name = place.removesuffix("/manifest.json").rpartition("/")
+    return f"{condition}/{RECORD}" in results.records and is_dropped(results.root / condition / name)
 
 
 def _all(results: Results) -> list[str]:
@@ -160,7 +156,7 @@ def _changed_outputs(results: Results, place: str) -> list[Finding]:
     for name, recorded in results.records[place]["outputs"].items():
         output = f"{folder}/{name}"
         if output not in results.contents:
-            if place in results.dropped and Path(name).stem in WEIGHTS:
+            if place in results.dropped and name in WEIGHTS:
                 continue
             found.append(Finding(output, "missing", f"{place} names it"))
         elif results.contents[output] != recorded:

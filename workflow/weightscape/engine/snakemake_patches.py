@@ -1,0 +1,96 @@
+"""Mends three faults of Snakemake 9.27 in the running process; another version stays as it is, with a warning.
+
+Each mend names its reason and the place in 9.27.1, so that it can go when a later version needs it no more.
+"""
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import snakemake
+from snakemake import exceptions
+from snakemake.scheduling import job_scheduler
+
+from weightscape.engine.processes import workers
+
+VERSION = "9.27."
+"""Versions that have the faults and for which the mends were tried."""
+
+
+def apply() -> None:
+    """Mend what is to be mended before the workflow is planned."""
+    _mend(take_signals_in_a_thread, "it may hang when it is stopped by SIGTERM")
+    _mend(name_who_works_here, "where it names --unlock or --cleanup-metadata, use `weightscape resume`")
+
+
+def lift_rate_limit(scheduler: Any) -> None:
+    """Take the limit of jobs per second from the scheduler of this run, before its first job.
+
+    Each turn of its loop starts a timer that starts another turn (job_scheduler.py:397), which takes a whole core after
+    some 200 jobs. The command line has no value for "no limit", and nothing here starts jobs that fast.
+    """
+
+    def lift() -> None:
+        _ = scheduler.job_rate_limiter
+        scheduler.job_rate_limiter = None
+
+    _mend(lift, "it may take a whole core for itself after some 200 jobs")
+
+
+def take_signals_in_a_thread() -> None:
+    """Let the scheduler take note of SIGTERM in a thread of its own.
+
+    Its handler takes a lock that is not reentrant (`exit_gracefully`, job_scheduler.py:574). Signals are handled in the
+    main thread, which holds that lock while it finishes jobs: a SIGTERM in such a moment stops Snakemake for ever. No
+    option avoids it, and submitted jobs run without the hooks in which another handler could be set.
+    """
+    original = job_scheduler.JobScheduler.exit_gracefully
+
+    def exit_gracefully(self: Any, *arguments: Any) -> None:
+        threading.Thread(target=original, args=(self, *arguments), daemon=True).start()
+
+    job_scheduler.JobScheduler.exit_gracefully = exit_gracefully
+
+
+def name_who_works_here() -> None:
+    """Let the errors of a locked folder and of half-made files say who works there, or how to go on.
+
+    Snakemake advises --unlock, which looks for no live owner, and --cleanup-metadata, which takes half-made files for
+    whole ones (exceptions.py:446 and 594).
+    """
+
+    from snakemake import dag  # which can be imported only after snakemake.workflow
+
+    class Locked(exceptions.LockException):
+        def __init__(self) -> None:
+            exceptions.WorkflowError.__init__(self, left_by(Path.cwd()))
+
+    class Incomplete(exceptions.IncompleteFilesException):
+        def __init__(self, _: object) -> None:
+            exceptions.RuleException.__init__(self, left_by(Path.cwd()))
+
+    exceptions.LockException = Locked
+    dag.IncompleteFilesException = Incomplete
+
+
+def left_by(project: Path) -> str:
+    """Who makes the results that this start would make, or that a start that was killed left them half made."""
+    who = next(workers(project), None)
+    if who is not None:
+        return f"{who} makes these results in {project}: wait for it, or stop it, before you start again"
+    return (
+        f"an earlier start in {project} was killed and left half-made results: run `weightscape resume`, which removes "
+        "them and goes on"
+    )
+
+
+def _mend(mend: Callable[[], None], consequence: str) -> None:
+    """Carry out one mend, or warn of what follows without it."""
+    try:
+        if not snakemake.__version__.startswith(VERSION):
+            raise AttributeError(f"its version is not {VERSION}x")
+        mend()
+    except AttributeError as error:
+        print(f"warning: Snakemake {snakemake.__version__} is not mended ({error}): {consequence}", file=sys.stderr)
