@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from weightscape.data import readers
 from weightscape.engine.snakefile import PLANNED
 from weightscape.project import ROOT
+from weightscape.study import settings
 
 TARGET = "results/1_data/digits/val/manifest.json"
 LOG = "results/logs/data/digits.val.log"
@@ -24,7 +26,8 @@ def test_only_a_submitted_job_is_held_to_what_its_head_planned(tmp_path: Path, m
     shutil.copy(ROOT / "Snakefile", tmp_path)
     config = yaml.safe_load((ROOT / "config.yaml").read_text())
     config["data"]["digits"]["splits"]["val"] = 12
-    planned = {"config": config, "code": {"data": "0123456789abcdef"}}
+    asked = settings.settings(config, "data", {"dataset": "digits", "split": "val"})
+    planned = {"config": config, "code": {" ".join(["data", *readers.of_split(asked)]): "0123456789abcdef"}}
     (tmp_path / "planned.json").write_text(json.dumps(planned))
     environment = {**os.environ, PLANNED: str(tmp_path / "planned.json")}
     command = ["snakemake", TARGET, "--cores", "1", "--printshellcmds", "--mode", mode]

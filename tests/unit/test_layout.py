@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from weightscape.project import PACKAGE, WORKFLOW
 
 LOOSE = {"cli", "errors", "families", "progress", "project", "seeds", "words"}
@@ -70,7 +68,6 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     tuple(graphlib.TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.xfail(strict=True, reason="commands and provenance still name the engine")
 def test_only_the_engine_and_the_rules_name_snakemake_or_slurm() -> None:
     """In code: imports, names, programs, options and paths. Sentences for people (with a space) may name them."""
     naming = {

@@ -60,11 +60,13 @@ def start(folder: Path, snakefile: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
+@pytest.mark.process
 def test_a_signal_while_the_lock_is_held_stops_no_run_for_ever(tmp_path: Path) -> None:
     _, said = start(tmp_path, SIGNALLED).communicate(timeout=60)
     assert (tmp_path / "second").exists() and "limit: None" in said, said
 
 
+@pytest.mark.process
 def test_a_second_start_is_told_who_works_and_one_after_a_kill_how_to_go_on(tmp_path: Path) -> None:
     first = start(tmp_path, SLOW)
     while not (tmp_path / "begun").exists():

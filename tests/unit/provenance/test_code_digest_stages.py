@@ -19,6 +19,7 @@ MAY = {
     "finetune": "assemble augmentations finetune networks",
     "evaluate": "finetune networks",
     "curvature": "finetune networks",
+    "drop_weights": "finetune",
     "spectra_before": "spectra",
     "spectra": "spectra",
     "aggregate": "finetune metrics",  # the bins of finetune.calibration
@@ -35,6 +36,7 @@ FOREIGN = {
     "generate": "networks.pretrained formats.state_dicts data.pools data.digits data.torchvision_sets data.huggingface",
     "finetune": "networks.pretrained formats.state_dicts generate.judge",
     "evaluate": "finetune.training networks.pretrained",
+    "drop_weights": "finetune.training finetune.evaluation",
     "spectra": "networks.pretrained",
     "aggregate": "finetune.training finetune.evaluation metrics.analysis.analyse metrics.analysis.design",
     "report": "metrics.tables.runs metrics.analysis.analyse formats.shards",
