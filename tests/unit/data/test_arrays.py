@@ -76,7 +76,7 @@ def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "1_data/d/test/shard-00000.safetensors"
     whole = path.read_bytes()
     path.write_bytes(whole[:-1])
-    with pytest.raises(UserError, match="its last 1 bytes are missing"):
+    with pytest.raises(UserError, match=r"it is truncated: tensor .* ends at byte"):
         read_labels(path)
     path.write_bytes(whole[:200])
     with pytest.raises(UserError, match="is not a whole"):

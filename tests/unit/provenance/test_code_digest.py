@@ -138,10 +138,10 @@ def test_the_content_and_the_order_of_a_schema_count_and_its_comments_do_not(
 
 def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    code_digest._known.cache_clear()
+    code_digest._parsed_before.cache_clear()
     first = code_digest.code_digest("one")
     assert code_digest._store().is_relative_to(package)
-    code_digest._known.cache_clear()
+    code_digest._parsed_before.cache_clear()
     code_digest._read.cache_clear()
     monkeypatch.setattr(code_digest, "_parsed", lambda source: pytest.fail("parsed again"))
     assert code_digest.code_digest("one") == first
@@ -149,11 +149,11 @@ def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: py
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}'])
 def test_a_broken_store_is_as_none(package: Path, content: str) -> None:
-    code_digest._known.cache_clear()
+    code_digest._parsed_before.cache_clear()
     first = code_digest.code_digest("one")
     code_digest._store().parent.mkdir(exist_ok=True)
     code_digest._store().write_text(content)
-    code_digest._known.cache_clear()
+    code_digest._parsed_before.cache_clear()
     code_digest._read.cache_clear()
     assert code_digest.code_digest("one") == first
 

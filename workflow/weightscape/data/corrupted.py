@@ -8,7 +8,8 @@ import numpy as np
 
 from weightscape.data import corruptions, splits
 from weightscape.data.settings import CorruptSettings
-from weightscape.formats.shards import ImageSet, map_shard, shard_names, write_shard_in_parts
+from weightscape.formats.shard_room import write_shard_in_parts
+from weightscape.formats.shards import ImageSet, map_shard, shard_names
 from weightscape.provenance.records import read_record
 
 AT_ONCE = 32

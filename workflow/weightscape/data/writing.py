@@ -22,7 +22,8 @@ from weightscape.data.decoding import Form, Unreadable, decode_many, from_arrays
 from weightscape.data.pools import Pool
 from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit
 from weightscape.errors import UserError
-from weightscape.formats.shards import Room, shard_names, write_shard_in_room
+from weightscape.formats.shard_room import Room, write_shard_in_room
+from weightscape.formats.shards import shard_names
 from weightscape.progress import Progress
 
 BATCH_BYTES = 4_000_000

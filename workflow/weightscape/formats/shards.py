@@ -4,21 +4,14 @@ Never one file per image. A shard is a safetensors file, so that it can be read 
 """
 
 import hashlib
-import json
-import math
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.formats.writing import replacing
-
-HEADER_UNIT = 8  # the header of a safetensors file is padded with spaces to a multiple of this
+from weightscape.formats.tensors import Entry, header, read_tensors, write_tensors
 
 
 @dataclass(frozen=True)
@@ -84,110 +77,27 @@ def read_shards(paths: Sequence[Path | str]) -> ImageSet:
     return ImageSet(np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts]))
 
 
-@dataclass(frozen=True)
-class Room:
-    """The room for images of `shape` [c, h, w] in a shard that is being written; any process may put images there."""
-
-    path: Path
-    start: int
-    shape: tuple[int, ...]
-
-    def put(self, row: int, images: np.ndarray) -> None:
-        """Write images uint8 [n, c, h, w] as the rows from `row` on."""
-        if images.shape[1:] != self.shape:
-            raise ValueError(f"images of a shard must have shape {list(self.shape)}, got {list(images.shape[1:])}")
-        with self.path.open("r+b") as stream:
-            stream.seek(self.end(row))
-            stream.write(np.ascontiguousarray(images).data)
-
-    def move(self, row: int, to: int, count: int) -> None:
-        """Write `count` images that lie at `row` as the rows from `to` on."""
-        size = count * math.prod(self.shape)
-        self.put(to, np.fromfile(self.path, np.uint8, size, offset=self.end(row)).reshape(count, *self.shape))
-
-    def end(self, rows: int) -> int:
-        """The byte at which so many rows end."""
-        return self.start + rows * math.prod(self.shape)
-
-
-def write_shard_in_parts(path: Path, most: int, shape: Sequence[int], parts: Iterable[ImageSet]) -> int:
-    """Write a shard of at most `most` images of `shape` [c, h, w] that come in parts; how many came.
-
-    Only one part is in memory. The file is what `write_shard` makes: labels, then images.
-    """
-
-    def fill(room: Room) -> Iterator[tuple[int, np.ndarray]]:
-        row = 0
-        for part in parts:
-            room.put(row, part.images)
-            yield row, part.labels
-            row += len(part)
-
-    return write_shard_in_room(path, most, shape, fill)
-
-
-def write_shard_in_room(
-    path: Path, most: int, shape: Sequence[int], fill: Callable[[Room], Iterable[tuple[int, np.ndarray]]]
-) -> int:
-    """Write a shard whose images `fill` puts into its room, in any order and by any process; how many there are.
-
-    `fill` yields, in rising order, the row from which on images lie and their labels; gaps between them are closed.
-    Room for `most` labels is left before the first image; if fewer came, the header before them is padded with as many
-    spaces.
-    """
-    most, count = int(most), 0
-    labels: list[np.ndarray] = []
-    with replacing(path) as temporary:
-        temporary.touch()
-        start = len(_header(most, shape)) + 8 * most
-        room = Room(temporary, start, tuple(map(int, shape)))
-        for row, part in fill(room):
-            if row > count:
-                room.move(row, count, len(part))
-            labels.append(part.astype("<i8"))
-            count += len(part)
-        with temporary.open("r+b") as stream:
-            stream.truncate(room.end(count))
-            stream.write(_header(count, shape, start - 8 * count))
-            stream.write(np.concatenate([np.empty(0, "<i8"), *labels]).tobytes())
-    return count
-
-
-def _header(count: int, shape: Sequence[int], length: int = 0) -> bytes:
-    """The start of a shard's file up to its tensors, in `length` bytes if given (8 of them for the length)."""
-    count = int(count)
-    first, last = 8 * count, count * (8 + int(np.prod(shape)))
-    tensors = {
-        "labels": {"dtype": "I64", "shape": [count], "data_offsets": [0, first]},
-        "images": {"dtype": "U8", "shape": [count, *map(int, shape)], "data_offsets": [first, last]},
-    }
-    text = json.dumps(tensors, separators=(",", ":")).encode()
-    padded = length - 8 if length else -(-len(text) // HEADER_UNIT) * HEADER_UNIT
-    return padded.to_bytes(8, "little") + text.ljust(padded)
-
-
 def map_shard(path: Path | str) -> ImageSet:
     """A shard whose images are mapped from the file and read only where they are used."""
-    at, header = _places(path)
+    images = _entry(header(path), path, "images", "U8")
     try:
-        images = header["images"]
-        start = at + images["data_offsets"][0]
-        pixels = np.memmap(path, np.uint8, "r", start, tuple(images["shape"]))
-    except (KeyError, TypeError, ValueError, OSError) as error:
+        pixels = np.memmap(path, np.uint8, "r", images.first, images.shape)
+        return ImageSet(pixels, read_labels(path))
+    except (ValueError, OSError) as error:
         raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
-    return ImageSet(pixels, read_labels(path))
 
 
 def read_labels(path: Path | str) -> np.ndarray:
     """The labels of a shard, without its pixels."""
-    return _numbers(path, "labels")
+    return _numbers(header(path), path, "labels")
 
 
 def read_indices(path: Path | str, first: int) -> np.ndarray:
-    """The index of each image of a generator's shard within its class; they count from `first` where none are kept."""
-    if "indices" in _places(path)[1]:
-        return _numbers(path, "indices")
-    labels = read_labels(path)
+    """The index of each image of a generator's shard within its class; they count from `first` if none are kept."""
+    entries = header(path)
+    if "indices" in entries:
+        return _numbers(entries, path, "indices")
+    labels = _numbers(entries, path, "labels")
     numbers = np.empty(len(labels), np.int64)
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
@@ -195,33 +105,15 @@ def read_indices(path: Path | str, first: int) -> np.ndarray:
     return numbers
 
 
-def _numbers(path: Path | str, name: str) -> np.ndarray:
+def _numbers(entries: Mapping[str, Entry], path: Path | str, name: str) -> np.ndarray:
     """A tensor of int64 [n] of a shard."""
-    at, header = _places(path)
-    try:
-        start, stop = header[name]["data_offsets"]
-        with Path(path).open("rb") as stream:
-            stream.seek(at + start)
-            labels = np.frombuffer(stream.read(stop - start), "<i8")
-        if len(labels) != header[name]["shape"][0]:
-            raise ValueError(f"its {name} are cut off")
-    except (KeyError, ValueError) as error:
-        raise UserError(f"{path} is not a whole shard of images ({error}): delete it and make it again") from None
-    return labels.astype(np.int64)
+    entry = _entry(entries, path, name, "I64")
+    with Path(path).open("rb") as stream:
+        stream.seek(entry.first)
+        return np.frombuffer(stream.read(entry.last - entry.first), "<i8").astype(np.int64)
 
 
-def _places(path: Path | str) -> tuple[int, dict[str, Any]]:
-    """Where the tensors of a whole safetensors file start, and its header."""
-    try:
-        with Path(path).open("rb") as stream:
-            length = int.from_bytes(stream.read(8), "little")
-            start, header = 8 + length, json.loads(stream.read(length))
-            lacking = start + max(header[name]["data_offsets"][1] for name in header if name != "__metadata__")
-            lacking -= stream.seek(0, os.SEEK_END)
-        if lacking > 0:
-            raise ValueError(f"its last {lacking} bytes are missing")
-        return start, header
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist: run the stage that makes it") from None
-    except (ValueError, TypeError, KeyError, IndexError, OverflowError, MemoryError, OSError) as error:
-        raise UserError(f"{path} is not a whole safetensors file ({error}): delete it and make it again") from None
+def _entry(entries: Mapping[str, Entry], path: Path | str, name: str, dtype: str) -> Entry:
+    if name not in entries or entries[name].dtype != dtype:
+        raise UserError(f"{path} is not a whole shard of images (no {name} of {dtype}): delete it and make it again")
+    return entries[name]

@@ -7,7 +7,6 @@ makes nothing stale; a changed constant does.
 """
 
 import ast
-import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -19,6 +18,7 @@ from typing import Any, NamedTuple
 
 from weightscape.errors import UserError
 from weightscape.formats import json_yaml
+from weightscape.formats.remembered import Remembered
 from weightscape.project import PACKAGE, SCHEMAS
 
 ROOT = PACKAGE.name
@@ -29,13 +29,13 @@ def code_digest(stage: str, *further: str) -> str:
 
     `further` names modules that the stage chooses at run time, e.g. "figures.esd".
     """
-    before = len(_known())
+    before = len(_parsed_before().answers)
     found = modules_of(stage, *further)
     lines = [f"{name} {_module(path).meaning}" for name, path in sorted(found.items())]
     schemas = {name for path in found.values() for name in _module(path).schemas}
     lines += [f"{name} {_module(SCHEMAS / name).meaning}" for name in sorted(schemas)]
-    if len(_known()) > before:
-        _keep()
+    if len(_parsed_before().answers) > before and not sys.dont_write_bytecode:
+        _parsed_before().keep()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
@@ -109,9 +109,10 @@ def _module(path: Path) -> Module:
 def _read(path: Path, _modified: int) -> Module:
     source = path.read_bytes()
     key = hashlib.sha256(source).hexdigest()
-    if key not in _known():
-        _known()[key] = _parsed(source) if path.suffix == ".py" else _parsed_schema(path)
-    return Module(*_known()[key])
+    answers = _parsed_before().answers
+    if key not in answers:
+        answers[key] = _parsed(source) if path.suffix == ".py" else _parsed_schema(path)
+    return Module(*answers[key])
 
 
 def _parsed(source: bytes) -> Module:
@@ -207,28 +208,16 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
 
 
 @functools.cache
-def _known() -> dict[str, Module]:
-    """Modules that were parsed before, by the digest of their text: every job asks for a hundred of them."""
-    try:
-        known = json.loads(_store().read_text())
-    except (OSError, ValueError):
-        known = {}
-    return known if isinstance(known, dict) else {}
+def _parsed_before() -> Remembered:
+    """Modules by the digest of their text: every job asks for a hundred of them."""
+    return Remembered(_store())
 
 
 def _store() -> Path:
-    """The file of what is known, beside the compiled modules; another one once this module is edited."""
+    """The file of the parsed modules, beside the compiled ones; another one once this module is edited."""
     compiled = Path(importlib.util.cache_from_source(str(PACKAGE / "code_digest.py")))
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     return compiled.with_name(f"{compiled.stem}.{own}.json")
-
-
-def _keep() -> None:
-    """Write what is known, where compiled modules may be written."""
-    if sys.dont_write_bytecode:
-        return
-    with contextlib.suppress(UserError):
-        json_yaml.write_json(_store(), _known())
 
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:

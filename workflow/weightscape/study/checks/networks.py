@@ -3,13 +3,11 @@
 Importing timm takes as long as the rest of a plan, so results are remembered and only new questions are asked.
 """
 
-import contextlib
 from importlib.metadata import version
-from pathlib import Path
 
 from weightscape.errors import UserError
 from weightscape.formats import cache
-from weightscape.formats.json_yaml import read_json, write_json
+from weightscape.formats.remembered import Remembered
 from weightscape.networks.dropout_places import OFFERED_BY_ALL
 from weightscape.study import doses, study
 from weightscape.study.config_type import Config
@@ -20,7 +18,8 @@ def check(config: Config) -> None:
 
     A network from a hub or a folder (`hf-hub:`, `local-dir:`) is looked up only for what it drops.
     """
-    known, release = _known(), f"timm {version('timm')}"
+    remembered, release = Remembered(cache.folder() / "networks.json"), f"timm {version('timm')}"
+    known = len(remembered.answers)
     asked: dict[tuple[str, frozenset[str]], str] = {}
     for backbone in study.embeddings(config):
         model = config["backbones"][backbone]["model"]
@@ -32,30 +31,15 @@ def check(config: Config) -> None:
             places = frozenset(place for place, rate in rates.items() if rate > 0)
             if not places <= set(OFFERED_BY_ALL):
                 asked.setdefault((backbone, places), f"families.{family}.doses.{dose} in backbone {backbone!r}")
-    new = []
     for (backbone, places), key in asked.items():
         block = config["backbones"][backbone]
         shape = len(block["input"]["mean"]), block["input"]["size"], block["input"]["size"]
         name = f"{block['model']} {','.join(sorted(places)) or shape} {release}"
-        if name not in known:
+        if name not in remembered.answers:
             _build(block["model"], places, key, shape)
-            new.append(name)
-    if new:
-        with contextlib.suppress(UserError):
-            write_json(_store(), sorted({*known, *new}))
-
-
-def _store() -> Path:
-    """The file of the networks and places that timm was found to have."""
-    return cache.folder() / "dropouts.json"
-
-
-def _known() -> list[str]:
-    try:
-        known = read_json(_store())
-    except (UserError, OSError):
-        return []
-    return [name for name in known if isinstance(name, str)] if isinstance(known, list) else []
+            remembered.answers[name] = True
+    if len(remembered.answers) > known:
+        remembered.keep()
 
 
 def _build(model: str, places: frozenset[str], key: str, shape: tuple[int, int, int]) -> None:
