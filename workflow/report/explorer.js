@@ -210,7 +210,7 @@
 
   function effectChart() {
     const found = effects();
-    if (!found) return empty("effect", "No effects of this metric were measured here.");
+    if (!found) return empty("effect", "The effects on this metric were not measured for this data set and backbone.");
     const label = `effect on ${index.metrics[state.metric]}`;
     if (state.layer === TOGETHER) {
       return found.roles.hidden ? doseChart("effect", found.roles.hidden, label, false) : empty("effect", "No hidden layer was measured.");
@@ -250,7 +250,7 @@
     const look = colors();
     const wanted = matrices(found, look).filter((curve) => curve.spectrum);
     document.getElementById(`beyond-${name}`).textContent = "";
-    if (!wanted.length) return empty(name, "This page holds no spectrum here.");
+    if (!wanted.length) return empty(name, "This page has no spectrum of this condition.");
     const steps = [];
     const bins = [];
     const law = [];
@@ -299,7 +299,7 @@
   function outcomeChart() {
     const found = outcomes();
     const values = found?.values[state.outcome];
-    return values ? doseChart("outcome", values, found.labels[state.outcome], true, found.counted[state.outcome]) : empty("outcome", "This was not measured here.");
+    return values ? doseChart("outcome", values, found.labels[state.outcome], true, found.counted[state.outcome]) : empty("outcome", "This outcome was not measured for this data set and backbone.");
   }
 
   function pictures() {
@@ -320,7 +320,7 @@
     }));
     const changed = own || synthetic || state.dose === BASELINE || !target.childElementCount;
     target.classList.toggle("empty", !shown[0][1] && !own);
-    if (!target.childElementCount) target.textContent = "This page holds no images of this data set.";
+    if (!target.childElementCount) target.textContent = "This page has no images of this data set.";
     document.getElementById("note-samples").textContent = changed ? "" : `No images of ${title()}, ${state.dose} are kept: only those of families that change single images, and of recipes of synthetic ones.`;
   }
 

@@ -1,4 +1,4 @@
-"""What the network sees under each dose that changes images, with the Vendi score of the dose."""
+"""Shows the images that the network sees under each dose that changes images, with the Vendi score of the dose."""
 
 import functools
 

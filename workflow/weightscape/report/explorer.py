@@ -76,7 +76,7 @@ def _destructive(table: Table, setups: list[tuple[str, str]], at: Places) -> lis
 def _conditions(tables: Mapping[str, Table]) -> Table:
     """Family, dose and number of every condition: families as in the figures, doses and baseline by number.
 
-    One of which no run is finished is among them if its diversity was measured; without any run there are none.
+    A condition without a finished run is among them if its diversity was measured; a study without runs has none.
     """
     parts = [tables[name][CONDITION] for name in OF_RUNS if len(tables[name])]
     if not parts:
@@ -95,7 +95,7 @@ def _of(table: Table, setup: tuple[str, str]) -> Table:
 def _index(
     tables: Mapping[str, Table], conditions: Table, setups: list[tuple[str, str]], made: Mapping[str, Block]
 ) -> Block:
-    """What can be chosen, and how families look."""
+    """The choices that the page offers, and the looks of families."""
     looks = {family: style.look(family) for family in conditions["family"].unique()}
     top = strongest(conditions).set_index("family")["dose"]
     kinds = sorted({(row[0], row[1]) for row in tables["run_effects"][["metric", "source"]].drop_duplicates().values})

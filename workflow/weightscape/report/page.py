@@ -40,7 +40,7 @@ PANELS = (
         "layers",
         "Effect by layer",
         "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
-        "moves far more, and is a choice of its own under Layer.",
+        "moves far more; choose it under Layer.",
     ),
     (
         "spectrum",
@@ -99,7 +99,7 @@ def render(template: Path, context: Mapping[str, Any]) -> str:
 
 
 def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> tuple[str, list[Path]]:
-    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and what it was made of."""
+    """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and its source files."""
     from markupsafe import Markup
 
     tables = reading.load(folder, TABLES)
@@ -204,7 +204,7 @@ def citation_files(parts: Path) -> list[Path]:
 
 
 def citation(path: Path) -> dict[str, Any]:
-    """What to cite, from CITATION.cff."""
+    """The works to cite, from CITATION.cff."""
     import yaml
 
     cff = yaml.safe_load(path.read_text())

@@ -58,9 +58,9 @@ def accuracy(evaluation: style.Table) -> Sheet:
     """Test accuracy, mean OOD accuracy, ECE and effective robustness of each condition."""
     note = (
         "Mean and standard deviation over n seeds. OOD accuracy and effective robustness: means over the OOD sets that "
-        "no condition trains on. Effective robustness: OOD accuracy beyond what the test accuracy predicts, by a line "
-        "through runs that differ in the number of different real images alone; absent where these span less than 10 "
-        "points of test accuracy."
+        "no condition trains on. Effective robustness: OOD accuracy minus what test accuracy predicts. The prediction "
+        "is a line through the runs that differ only in the number of different real images; it is missing if these "
+        "span less than 10 points of test accuracy."
     )
     title = "Accuracy and calibration by condition"
     return _spreads("accuracy", title, note, measured(evaluation), OVERALL | ROBUSTNESS)
@@ -75,7 +75,7 @@ def accuracy_by_set(evaluation: style.Table) -> Sheet:
 
 
 def action(runs: style.Table) -> Sheet:
-    """What each condition did, as measured on the tensors that were trained on."""
+    """The action of each condition, as measured on the tensors that were trained on."""
     runs = runs.reindex(columns=[*CONDITION, "seed", *ACTION.values()])
     long = runs.melt([*CONDITION, "seed"], list(ACTION.values()), "measure", "value")
     note = "Mean and standard deviation over n seeds, measured on the tensors that were trained on."
@@ -115,9 +115,9 @@ def effect(intervals: style.Table) -> Sheet:
     note = (
         "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
         "training. Effect: the change minus that of the family's own baseline runs, with its standard "
-        "deviation over n seeds. The interval carries the error of the baseline and is the wider of two, from the "
-        "variance pooled over the family's conditions and from the two conditions alone; it is not corrected for "
-        "the number of conditions."
+        "deviation over n seeds. The interval includes the error of the baseline's mean. It is the wider of two: one "
+        "takes the variance from all conditions of the family, the other from the two conditions alone. It is not "
+        "corrected for the number of conditions."
     )
     title = "Effect on the log norm of the hidden layers by condition"
     return _of_conditions("effects_on_log_norm", title, note, head, rows, table)

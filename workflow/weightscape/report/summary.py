@@ -1,4 +1,4 @@
-"""What was run and found, in plain words; every number is taken from the tables."""
+"""Tells in plain words what was run and found; every number is taken from the tables."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity")
 
 
 def sentences(tables: style.Tables) -> list[str]:
-    """What was run and found, one sentence each; every number is taken from the tables."""
+    """The runs and findings of a study, one sentence each; every number is taken from the tables."""
     if tables["runs"].empty:
         return ["No run of this study is finished."]
     found = [size(tables["runs"])]
@@ -47,7 +47,7 @@ def size(runs: style.Table) -> str:
 
 
 def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
-    """Conditions whose training sets were measured, but of which no run is finished."""
+    """Names the conditions whose training sets were measured although none of their runs is finished."""
     seen, runs = tables["diversity"], _of(tables["runs"], dataset, backbone)
     keys = ["family", "dose"]
     trained = set(runs[keys].itertuples(index=False, name=None))
@@ -56,7 +56,7 @@ def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
     families = style.ordered({family for family, _ in lacking})
     doses = {family: sorted(dose for name, dose in lacking if name == family) for family in families}
     names = ", ".join(f"{style.look(family).title} {dose}" for family in families for dose in doses[family])
-    return [f"no run is finished of {names}, which the figures and tests therefore lack."] if names else []
+    return [f"no run is finished of {names}; figures and tests lack these conditions."] if names else []
 
 
 def baseline(evaluation: style.Table) -> str:
@@ -103,7 +103,7 @@ def _rounded(row: style.Table) -> str:
 
 
 def recognised(quality: style.Table) -> list[str]:
-    """What the judge recognises of each recipe's images, for each generator."""
+    """The share of each recipe's images that the judge recognises, for each generator."""
     known = quality[quality["judge_accuracy"].notna()]
     found = []
     for dataset, rows in known.groupby("dataset"):

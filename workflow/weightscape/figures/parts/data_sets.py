@@ -11,7 +11,7 @@ SINGLE = "\nwithout error bar or band: 1 data set, no interval"
 
 
 def note(counts: style.Column) -> str:
-    """What marks, error bars and bands are, for these numbers of data sets of the conditions."""
+    """Explains marks, error bars and bands, for these numbers of data sets of the conditions."""
     if not len(counts) or counts.max() < 2:
         return ONE
     return NOTE.format(sets=style.seeds_in_words(counts, "data set")) + (SINGLE if counts.min() < 2 else "")

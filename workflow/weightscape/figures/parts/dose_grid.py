@@ -58,7 +58,7 @@ def height_of(measures: Sequence[Measure], each: float = 1.15) -> float:
 
 
 def note_of_runs(counts: style.Column) -> str:
-    """What marks, dots and bands are, for these numbers of runs of the conditions."""
+    """Explains marks, dots and bands, for these numbers of runs of the conditions."""
     return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
 
 

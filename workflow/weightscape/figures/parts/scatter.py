@@ -52,7 +52,7 @@ def draw_marks(axis: Axes, means: style.Table) -> None:
 
 
 def note_of_runs(counts: style.Column) -> str:
-    """What marks and error bars are, for these numbers of runs of the conditions."""
+    """Explains marks and error bars, for these numbers of runs of the conditions."""
     several = len(counts) and counts.max() > 1
     return NOTE.format(seeds=style.seeds_in_words(counts)) if several else ONE_SEED
 

@@ -19,7 +19,7 @@ def costs(results: Path) -> list[dict[str, Any]]:
 
 
 def summed(jobs: list[dict[str, Any]]) -> dict[str, Any]:
-    """What several provenance records amount to."""
+    """The sums over several provenance records."""
     several = {
         name: sorted({str(job[key]) for job in jobs if job.get(key)})
         for name, key in (("devices", "device"), ("hosts", "host"), ("machines", "machine"), ("commits", "commit"))
