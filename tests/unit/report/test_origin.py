@@ -30,4 +30,4 @@ def test_what_cannot_be_read_is_left_out(text: str | None, known: dict[str, obje
 @pytest.mark.parametrize("text", ["[]", "{", '{"stages": null}', '{"stages": 3}'])
 def test_a_page_shows_the_costs_that_are_known(text: str, tmp_path: Path) -> None:
     (tmp_path / "aggregate.provenance.json").write_text(text)
-    assert [row["stage"] for row in origin.stages(tmp_path)] == ["aggregate"]
+    assert [row.stage for row in origin.stages(tmp_path)] == ["aggregate"]

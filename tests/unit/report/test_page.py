@@ -17,11 +17,12 @@ from unit.figures import made_tables
 from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.tables import read_table, write_table
+from weightscape.formats.typed import to_json
 from weightscape.metrics.spectral_metrics import METRICS
 from weightscape.metrics.tables import costs
 from weightscape.project import REPORT
 from weightscape.report import claims, downloads, explorer, explorer_blocks, origin, sheets, summary
-from weightscape.report import page as report
+from weightscape.report.page import methods
 from weightscape.stages import report as stage
 from weightscape.study.differences import default_config, differences
 
@@ -300,20 +301,20 @@ def test_settings_that_differ_from_the_default_are_listed(tables, tmp_path):
 
 @pytest.mark.process
 def test_costs_are_summed_over_the_jobs_of_a_stage(tables, tmp_path):
-    jobs = [
-        {"cpu_seconds": 30.0, "wall_seconds": 40.0, "peak_memory_mb": size, "device": "cpu"} for size in (512, 2048)
-    ]
-    stages = [{"folder": "4_finetune", "stage": "finetune", **costs.summed(jobs)}]
-    (tmp_path / "aggregate.provenance.json").write_text(json.dumps({"stages": stages}))
+    jobs = [tmp_path / "one.json", tmp_path / "other.json"]
+    for job, size in zip(jobs, (512, 2048), strict=True):
+        job.write_text(json.dumps({"cpu_seconds": 30.0, "wall_seconds": 40.0, "peak_memory_mb": size, "device": "cpu"}))
+    stages = [costs.cost_of("4_finetune", "finetune", jobs)]
+    (tmp_path / "aggregate.provenance.json").write_text(json.dumps({"stages": to_json(stages)}))
     assert origin.cost_rows(stages)[0] == ["4 finetune", "finetune", "2", "60 s", "80 s", "2.0 GB", "\N{EN DASH}"]
     assert "60 s" in build(tmp_path, tables)
 
 
 def test_methods_are_rendered_below_the_pages_headings(tmp_path):
     (tmp_path / "methods.md").write_text("# Methods\n\n| a | b |\n|---|---|\n| 1 | <2> |\n")
-    html = report.methods(tmp_path)
+    html = methods(tmp_path)
     assert "<h3>Methods</h3>" in html and "<td>&lt;2&gt;</td>" in html
-    assert report.methods(tmp_path / "none") == ""
+    assert methods(tmp_path / "none") == ""
 
 
 def test_the_explorers_blocks_hold_the_effects_and_the_spectra(tables):

@@ -27,7 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.figures.parts import style
     from weightscape.formats.writing import replacing
     from weightscape.metrics import reading
-    from weightscape.report import page as report
+    from weightscape.report import page
+    from weightscape.report.chapters import CHAPTERS
     from weightscape.report.settings import ReportSettings
     from weightscape.stages import figure
 
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = folder if folder.is_dir() else arguments.results
     if not any(folder.glob("*.parquet")):
         raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its folder of tables")
-    known = [name for names in report.CHAPTERS.values() for name in names]
+    known = [name for names in CHAPTERS.values() for name in names]
     chosen = arguments.figure or known
     unknown = sorted(set(chosen) - set(figure.names()))
     if unknown:
@@ -45,10 +46,10 @@ def run(arguments: argparse.Namespace) -> None:
         style.save(module.draw(reading.load(folder, module.TABLES)), arguments.out / "figures" / name)
     title = arguments.title or _title(arguments.results)
     settings = ReportSettings(title, tuple(chosen), **_study(folder.parent))
-    page, _ = report.page(folder, arguments.out / "figures", REPORT, settings)
+    html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(page) / 1e6:.1f} MB")
+        temporary.write_text(html, encoding="utf-8")
+    print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(html) / 1e6:.1f} MB")
 
 
 def _title(results: Path) -> str:

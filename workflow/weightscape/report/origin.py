@@ -1,51 +1,49 @@
 """States where a page comes from: the cost of each stage, versions and devices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from weightscape.metrics.tables.costs import summed
+from weightscape.metrics.tables.costs import StageCost, cost_of
 from weightscape.provenance.records import PROVENANCE, provenance_of, read_provenance
 
 ABSENT = "\N{EN DASH}"
 TOTAL = "in all"
 
 
-def stages(tables: Path, figures: Path | None = None) -> list[dict[str, Any]]:
+def stages(tables: Path, figures: Path | None = None) -> list[StageCost]:
     """The cost of each stage, from the provenance beside the tables and figures; of stages without one, nothing."""
     paths = {stage: provenance_of(tables / f"{stage}.json") for stage in ("aggregate", "analyse")}
-    rows = list(read_provenance(paths["aggregate"]).get("stages", []))
-    for stage, path in paths.items():
-        if path.is_file():
-            rows.append({"folder": tables.resolve().name, "stage": stage, **summed([read_provenance(path)])})
-    drawn = [read_provenance(path) for path in sorted(figures.glob(f"*.{PROVENANCE}"))] if figures else []
-    if figures and drawn:
-        rows.append({"folder": figures.resolve().name, "stage": "figure", **summed(drawn)})
-    return rows
+    rows = [StageCost.from_record(values) for values in read_provenance(paths["aggregate"]).get("stages", [])]
+    rows += [cost_of(tables.resolve().name, stage, [path]) for stage, path in paths.items() if path.is_file()]
+    drawn = sorted(figures.glob(f"*.{PROVENANCE}")) if figures else []
+    return [*rows, cost_of(figures.resolve().name, "figure", drawn)] if figures and drawn else rows
 
 
-def cost_rows(stages: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def cost_rows(stages: Sequence[StageCost]) -> list[list[str]]:
     """Folder, stage, jobs, CPU time, wall time, memory and energy of each stage, and their sum."""
-    rows = [
-        [row["folder"].replace("_", " "), row["stage"].replace("_", " "), str(row["jobs"]), *_amounts(row)]
-        for row in stages
-    ]
-    if not rows:
+    if not stages:
         return []
-    total: dict[str, Any] = {key: sum(row[key] for row in stages) for key in ("cpu_seconds", "wall_seconds")}
-    total["peak_memory_mb"] = max(row["peak_memory_mb"] for row in stages)
-    known = [row["energy_joules"] for row in stages if row.get("energy_joules")]
-    total["energy_joules"] = sum(known) if known else None
-    return [*rows, [TOTAL, "", str(sum(row["jobs"] for row in stages)), *_amounts(total)]]
+    energy = [stage.energy_joules for stage in stages if stage.energy_joules]
+    total = _amounts(
+        sum(stage.cpu_seconds for stage in stages),
+        sum(stage.wall_seconds for stage in stages),
+        max(stage.peak_memory_mb for stage in stages),
+        sum(energy) if energy else None,
+    )
+    return [*map(_row, stages), [TOTAL, "", str(sum(stage.jobs for stage in stages)), *total]]
 
 
-def _amounts(row: Mapping[str, Any]) -> list[str]:
-    energy = row.get("energy_joules")
+def _row(cost: StageCost) -> list[str]:
+    amounts = _amounts(cost.cpu_seconds, cost.wall_seconds, cost.peak_memory_mb, cost.energy_joules)
+    return [cost.folder.replace("_", " "), cost.stage.replace("_", " "), str(cost.jobs), *amounts]
+
+
+def _amounts(cpu_seconds: float, wall_seconds: float, memory_mb: float, energy_joules: float | None) -> list[str]:
     return [
-        _duration(row["cpu_seconds"]),
-        _duration(row["wall_seconds"]),
-        f"{row['peak_memory_mb'] / 1024:.1f} GB" if row["peak_memory_mb"] else ABSENT,
-        f"{energy / 3600:.1f} Wh" if energy else ABSENT,
+        _duration(cpu_seconds),
+        _duration(wall_seconds),
+        f"{memory_mb / 1024:.1f} GB" if memory_mb else ABSENT,
+        f"{energy_joules / 3600:.1f} Wh" if energy_joules else ABSENT,
     ]
 
 
@@ -55,6 +53,6 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def every(stages: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    """All values of a list such as `devices`, over the stages."""
-    return sorted({value for row in stages for value in row.get(key, [])})
+def every(lists: Sequence[Sequence[str]]) -> list[str]:
+    """All values of some lists, sorted, each once."""
+    return sorted({value for values in lists for value in values})

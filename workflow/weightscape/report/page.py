@@ -12,8 +12,9 @@ from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
 from weightscape.metrics import reading
+from weightscape.metrics.tables.costs import StageCost
 from weightscape.provenance.records import place, provenance
-from weightscape.report import claims, downloads, explorer, origin, sheets, summary
+from weightscape.report import citation, claims, downloads, explorer, origin, sheets, summary
 from weightscape.report.chapters import CHAPTERS, FURTHER
 from weightscape.report.settings import ReportSettings
 
@@ -131,7 +132,7 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
         "config": _yaml(settings.config),
         "settings": json.dumps({"title": settings.title, "figures": settings.figures}, indent=1),
         "downloads": downloads.downloads(tables),
-        "citation": next(map(citation, citation_files(parts)), None),
+        "citation": next(map(citation.citation, citation.citation_files(parts)), None),
     }
     return render(parts / "report.html.j2", context), made_of
 
@@ -180,12 +181,14 @@ def _recipes(config: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _origin(costs: Sequence[Mapping[str, Any]], made_of: Iterable[Path]) -> dict[str, Any]:
+def _origin(costs: Sequence[StageCost], made_of: Iterable[Path]) -> dict[str, Any]:
     """Versions and commits, and the digest of each table and figure."""
     known = provenance()
     return {
         **{key: known[key] for key in LASTING},
-        **{key: origin.every(costs, key) for key in ("commits", "machines", "devices")},
+        "commits": origin.every([cost.commits for cost in costs]),
+        "machines": origin.every([cost.machines for cost in costs]),
+        "devices": origin.every([cost.devices for cost in costs]),
         "sources": {place(path): sha256(path) for path in made_of},
     }
 
@@ -195,26 +198,6 @@ def _yaml(config: Mapping[str, Any] | None) -> str:
     import yaml
 
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100) if config else ""
-
-
-def citation_files(parts: Path) -> list[Path]:
-    """The project's CITATION.cff, if `parts` lies in the project."""
-    path = parts.resolve().parents[1] / "CITATION.cff"
-    return [path] if path.is_file() else []
-
-
-def citation(path: Path) -> dict[str, Any]:
-    """The works to cite, from CITATION.cff."""
-    import yaml
-
-    cff = yaml.safe_load(path.read_text())
-    return {"message": cff["message"], "lines": [_reference(entry) for entry in (cff, *cff.get("references", []))]}
-
-
-def _reference(entry: Mapping[str, Any]) -> str:
-    authors = ", ".join(author.get("family-names") or author["name"] for author in entry["authors"])
-    rest = [f"Version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
-    return f"{authors}: {entry['title'].rstrip('?.')}. {', '.join(filter(None, rest))}".strip()
 
 
 def picture(name: str, png: Path, caption: Path) -> Picture:

@@ -8,6 +8,7 @@ Writes each table as parquet, and as csv where a person would read it.
 from pathlib import Path
 
 from weightscape.formats.tables import write_table
+from weightscape.formats.typed import to_json
 from weightscape.metrics import table_schema
 from weightscape.metrics.tables import costs
 from weightscape.metrics.tables.outline import Outline, sources
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs=sources(results, outline),
         outputs=paths,
         facts={name: len(table) for name, table in made.items()},
-        volatile={"stages": costs.costs(results)},
+        volatile={"stages": to_json(costs.costs(results))},
     )
 
 

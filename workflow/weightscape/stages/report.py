@@ -10,7 +10,8 @@ from pathlib import Path
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 from weightscape.provenance.records import write_record
-from weightscape.report import page as report
+from weightscape.report import page
+from weightscape.report.citation import citation_files
 from weightscape.report.settings import ReportSettings
 from weightscape.stages import _program
 
@@ -30,10 +31,10 @@ def main(argv: list[str] | None = None) -> None:
     template = arguments.parts / "report.html.j2"
     if not template.is_file():
         raise UserError(f"{template} does not exist: give --parts the folder workflow/report")
-    page, sources = report.page(arguments.tables, arguments.figures, arguments.parts, settings)
+    html, sources = page.page(arguments.tables, arguments.figures, arguments.parts, settings)
     code.check()
     with replacing(arguments.out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8")
     names = settings.figures
     captions = [arguments.parts / "captions" / f"{name}.md" for name in names]
     parts = sorted(path for path in arguments.parts.iterdir() if path.is_file() and path.name[0] != ".")
@@ -42,11 +43,11 @@ def main(argv: list[str] | None = None) -> None:
         stage=STAGE,
         settings=settings,
         code=code.digest,
-        inputs=[*sources, *captions, *parts, *report.citation_files(arguments.parts)],
+        inputs=[*sources, *captions, *parts, *citation_files(arguments.parts)],
         outputs=[arguments.out],
-        facts={"figures": names, "megabytes": round(len(page) / 1e6, 2)},
+        facts={"figures": names, "megabytes": round(len(html) / 1e6, 2)},
     )
-    print(f"{arguments.out}: {len(names)} figures, {len(page) / 1e6:.1f} MB")
+    print(f"{arguments.out}: {len(names)} figures, {len(html) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

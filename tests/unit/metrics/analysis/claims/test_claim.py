@@ -13,7 +13,7 @@ from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.claims.claim import parted
 from weightscape.metrics.analysis.claims.table import CLAIMS
 from weightscape.project import REPORT, SCHEMAS
-from weightscape.report import page as report
+from weightscape.report import page
 from weightscape.report.settings import ReportSettings
 
 
@@ -22,8 +22,8 @@ def test_the_rule_in_the_claims_file_is_the_one_on_the_page(tmp_path: Path) -> N
     write_table(
         tmp_path / "claims.parquet", table_schema.checked("claims", pd.DataFrame([row.cells() for row in rows]))
     )
-    page, _ = report.page(tmp_path, tmp_path, REPORT, ReportSettings("toy", (), None, None))
-    text = html.unescape(" ".join(page.split())).lower()
+    content, _ = page.page(tmp_path, tmp_path, REPORT, ReportSettings("toy", (), None, None))
+    text = html.unescape(" ".join(content.split())).lower()
     for name, claim in CLAIMS.items():
         rule = claim.RULE.lower()
         assert rule.startswith("supported if") and "contradicted if" in rule
