@@ -36,7 +36,7 @@ LIBRARY = "window.vegaEmbed = null;"  # the real one takes seconds to bundle; te
 @pytest.fixture(autouse=True, scope="module")
 def small_library():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "library", lambda: LIBRARY)
+        patch.setattr("weightscape.report.page.library", lambda: LIBRARY)
         yield
 
 
