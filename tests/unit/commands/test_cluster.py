@@ -71,7 +71,6 @@ def test_a_queue_that_cannot_be_looked_at_is_no_empty_queue(tools, capsys: pytes
     assert cli.main(["cluster", *profile]) == 1
     assert "sbatch is not on the PATH: start on a login node" in capsys.readouterr().err
     tools(sbatch="", scancel="", squeue="echo no connection >&2; exit 1")
-    (Path.cwd() / ".snakemake/slurm_logs").mkdir(parents=True)
     assert cli.main(["cluster", *profile]) == 1
     assert (
         "squeue does not answer (no connection): start again when the queue can be looked at" in capsys.readouterr().err

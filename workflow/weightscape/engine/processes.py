@@ -8,8 +8,8 @@ from pathlib import Path
 
 from weightscape.errors import UserError
 
-SLURM_LOGS = Path(".snakemake/slurm_logs")
-"""Where Snakemake's Slurm executor keeps the logs of its jobs."""
+SENT = (".snakemake/slurm_logs", ".snakemake/head-*.lock")
+"""Signs that jobs were sent from a project folder: logs of Snakemake's Slurm executor, the lock of a head."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def queued(project: Path) -> list[Queued]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
-        if not (project / SLURM_LOGS).exists():  # no job was ever sent from here
+        if not any(any(project.glob(sign)) for sign in SENT):
             return []
         reason = (getattr(error, "stderr", None) or str(error)).strip()
         raise UserError(f"squeue does not answer ({reason}): start again when the queue can be looked at") from None
