@@ -1,4 +1,4 @@
-"""Texts that the operating system would refuse as one argument or variable (Linux: 128 KiB), in fewer characters.
+"""Compresses arguments longer than Linux's limit of 128 KiB.
 
 Shorter ones stay as they are, to be read in logs. JSON of a config becomes a fifth.
 """

@@ -1,0 +1,57 @@
+"""The plan of a head, as the Snakemake of a submitted job reads it."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from weightscape.engine import snakefile
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_yaml
+from weightscape.project import DEFAULT_CONFIG
+
+
+def head(**more: Any) -> SimpleNamespace:
+    return SimpleNamespace(**({"remote_exec": False, "is_main_process": True, "overwrite_configfiles": []} | more))
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(snakefile.PLANNED, "")
+    return read_yaml(DEFAULT_CONFIG)
+
+
+def test_a_submitted_job_plans_with_what_its_head_wrote(config: dict[str, Any]) -> None:
+    planned = snakefile.plan(config, head())
+    digest = planned.code_digest("spectra")
+    snakefile.start(planned, [])
+    planned.code["spectra"] = "edited since"
+    config["spectra"] = {"edited": "since"}
+    submitted = snakefile.plan(config, head(remote_exec=True, is_main_process=False))
+    assert submitted.config == planned.config and submitted.results == Path("results")
+    assert submitted.code_digest("spectra") == digest
+
+
+def test_digests_that_hang_on_wildcards_are_planned_before_the_first_job(config: dict[str, Any]) -> None:
+    planned = snakefile.plan(config, head())
+
+    class Planned:
+        rule, output, input = SimpleNamespace(name="figure"), (), ()
+
+        @property
+        def params(self) -> str:
+            return planned.figure_digest(SimpleNamespace(figure="esd"))
+
+    snakefile.start(planned, [Planned()])
+    submitted = snakefile.plan(config, head(remote_exec=True))
+    assert submitted.code == {"figure figures.esd": planned.code_digest("figure", "figures.esd")}
+
+
+def test_results_that_nobody_may_write_are_told_before_the_first_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snakefile.os, "access", lambda path, _: path != tmp_path)
+    with pytest.raises(UserError, match=f"{tmp_path} cannot be written"):
+        snakefile.check_writable([str(tmp_path / "1_data/manifest.json")])
