@@ -9,8 +9,9 @@ import time
 import pytest
 
 from toy_project import CONFIG, Project, environment
-from weightscape.engine import processes
+from weightscape.engine import owner, processes
 from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json
 
 pytestmark = [pytest.mark.slow, pytest.mark.faults]
 RUN = "4_finetune/digits/efficientnet-lite0/noise/weak/seed0"
@@ -71,6 +72,23 @@ def test_adopted_results_rerun_just_what_is_stale_then_and_later(project: Projec
     assert len(evaluations) == 8, "a later change of the settings must be seen"
 
 
+def test_results_from_elsewhere_or_without_the_projects_records_are_refused_until_adopted(project: Project) -> None:
+    stamp = project.results / owner.RESULTS
+    ours = stamp.read_text()
+    for theirs in (ours.replace(read_json(stamp)["owner"], "other"), None):  # copied in; from before stamps
+        stamp.unlink()
+        if theirs:
+            stamp.write_text(theirs)
+        done = project.snakemake("-n")
+        assert done.returncode == 1 and "run `weightscape adopt`" in done.stdout + done.stderr
+    stamp.write_text(ours)  # restored from a backup
+    assert project.planned() == set()
+    (project.root / owner.PROJECT).unlink()
+    assert project.snakemake("-n").returncode == 1
+    assert project.weightscape("adopt", *CONFIG).returncode == 0
+    assert project.planned() == set()
+
+
 def test_what_is_no_part_of_the_study_is_adopted_when_it_is_again(project: Project) -> None:
     families = project.config()["study"]["families"]
     project.set("study/families", [name for name in families if name != "label_noise"])
@@ -122,7 +140,7 @@ def test_links_in_a_results_folder_are_followed_and_those_to_nothing_are_missing
 
 def test_a_missing_intermediate_is_restored_as_it_was_and_nothing_else_runs(project: Project) -> None:
     before = project.contents()
-    project.remove(f"{RUN}/after.safetensors", "6_metrics/runs.csv", "3_assemble/digits/real")
+    project.remove(f"{RUN}/after.safetensors", f"{RUN}/history.parquet", "3_assemble/digits/real")
     assert project.planned() == set()
     done = project.weightscape("restore", *CONFIG, "--cores", "2")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -149,7 +167,7 @@ def test_resume_refuses_while_someone_works_in_the_folder(project: Project) -> N
 
 def test_resume_refuses_while_a_job_is_queued(project: Project) -> None:
     fake = project.root / "bin" / "squeue"
-    project.write("bin/squeue", f"#!/bin/sh\necho '17 {project.root}'\necho '18 /somewhere/else'\n")
+    project.write("bin/squeue", f"#!/bin/sh\necho '17|a|RUNNING|{project.root}'\necho '18|b|RUNNING|/somewhere/else'\n")
     fake.chmod(0o755)
     done = project.weightscape("resume", *CONFIG, PATH=f"{fake.parent}:{environment()['PATH']}")
     assert done.returncode == 1 and "Slurm job 17 still works in" in done.stderr
