@@ -13,7 +13,7 @@ MEASURES = {
     "weighted.score.published": "weighted Vendi",
     "mean_cosine": "mean cosine",
 }
-"""Measures that are drawn where the table has them; a table without any of them shows its first three."""
+"""Measures that are drawn if the table has them; a table without any of them shows its first three."""
 RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.score.permuted_max")}
 """What a measure would be in other orders of the rows: least and greatest."""
 

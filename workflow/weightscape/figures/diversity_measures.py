@@ -16,7 +16,7 @@ MEASURES = {
     "coverage": "coverage of\nreal images",
     "kid.value": "KID to\nreal images",
 }
-"""Measures that are drawn where the table has them."""
+"""Measures that are drawn if the table has them."""
 PIXELS = "pixels"
 
 

@@ -45,7 +45,7 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def compared(part: style.Table) -> style.Table:
-    """The rows of one baseline and of the families that are compared; all rows where none of these is there."""
+    """The rows of one baseline and of the families that are compared; all rows if none of these is there."""
     chosen = part["family"].isin(SHOWN) & (part["dose"] != BASELINE)
     if not chosen.any():
         return part
@@ -181,7 +181,7 @@ def _name(family: str, dose: str) -> str:
 
 
 def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
-    """Legend: each condition once, then the law and the tail fit, where lines of their styles were drawn."""
+    """Legend: each condition once, then the law and the tail fit if lines of their styles were drawn."""
     handles: dict[str, Line2D] = {}
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
         name = _name(family, dose) + dagger(rows) * (dose != BASELINE)

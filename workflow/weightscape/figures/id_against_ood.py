@@ -108,7 +108,7 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def _ticks(axis: Axes) -> None:
-    """Percent at round accuracies, and the line of equality where it is in view."""
+    """Percent at round accuracies, and the line of equality if it is in view."""
     for line in (axis.xaxis, axis.yaxis):
         low, high = line.get_view_interval()
         line.set_major_locator(FixedLocator(ticks(low, high)))

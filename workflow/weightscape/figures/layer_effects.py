@@ -47,7 +47,7 @@ def profile(rows: style.Table) -> style.Table:
 
 
 def labels(rows: style.Table) -> style.Column:
-    """The layer, and its part where it has several."""
+    """The layer, and its part if it has several."""
     part = rows["part"].astype(str)
     whole = rows["part"].isna() | (part == "") | (part.groupby(rows["layer"]).transform("nunique") == 1)
     return rows["layer"].where(whole, rows["layer"] + "." + part)

@@ -14,7 +14,7 @@ WORDS = f"{DAGGER}: destroys accuracy or labels"
 
 
 def marked(table: style.Table, conditions: style.Table | None) -> style.Table:
-    """The table with `destructive`: whether its condition is, in this data set and, where it has one, backbone."""
+    """The table with `destructive`: whether its condition is, in this data set and (if the table has one) backbone."""
     keys = [name for name in (*SETUP, "family", "dose") if name in table]
     if conditions is None or conditions.empty or table.empty:
         return table.assign(destructive=False)
@@ -28,7 +28,7 @@ def dagger(rows: style.Table) -> str:
 
 
 def note(words: str, rows: style.Table) -> str:
-    """A note, with what the dagger means where some of its rows have one."""
+    """A note, with the meaning of the dagger if some of its rows have one."""
     return f"{words}\n{WORDS}" if dagger(rows) else words
 
 
@@ -40,5 +40,5 @@ def beside(axis: Axes, rows: style.Table, x: str, y: str) -> None:
 
 
 def legend_note(rows: style.Table) -> dict[str, Any]:
-    """Title of a legend that says what the dagger means, where some rows have one."""
+    """Title of a legend that explains the dagger, if some rows have one."""
     return {"title": WORDS, "title_fontsize": 6} if dagger(rows) else {}

@@ -209,7 +209,7 @@ def apart(at: np.ndarray, columns: int = WIDE) -> np.ndarray:
 
 
 def _in_lines(words: str, columns: int) -> str:
-    """A label in several lines where it is too long for a narrow panel."""
+    """A label in several lines if it is too long for a narrow panel."""
     return "\n".join(textwrap.wrap(words, 12 if columns <= WIDE else 10, break_long_words=False))
 
 

@@ -120,7 +120,7 @@ def ordered(families: Iterable[str]) -> list[str]:
 
 
 def seeds_in_words(counts: Column, noun: str = "seed") -> str:
-    """`3 seeds`, or `2 to 3 seeds` where conditions differ; `noun` is what is counted."""
+    """`3 seeds`, or `2 to 3 seeds` if conditions differ; `noun` is what is counted."""
     low, high = int(counts.min()), int(counts.max())
     return f"{low if low == high else f'{low} to {high}'} {noun}{'s' if high > 1 else ''}"
 
