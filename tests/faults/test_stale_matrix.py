@@ -9,7 +9,7 @@ from faults import stale_matrix
 from faults.code_table import READS
 from faults.stale_matrix import ROWS, Row
 from toy_project import Project
-from weightscape.verification.verification import read_results
+from weightscape.verification.results import read_results
 
 SHARE = float(os.environ.get("SHARE", "1"))
 """Share of the rows that are tried, drawn by a fixed seed."""

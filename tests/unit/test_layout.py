@@ -83,7 +83,7 @@ def test_only_the_engine_and_the_rules_name_snakemake_or_slurm() -> None:
 ENGINE = re.compile(r"snakemake|\b(slurm|squeue|sbatch|scancel)\b", re.IGNORECASE)
 NAMED = {
     ("provenance.records", "snakemake"),  # its version is recorded
-    ("verification.verification", "snakemake.html"),  # its own report may lie beside the results
+    ("verification.results", "snakemake.html"),  # its own report may lie beside the results
     ("commands.cluster", "slurm"),  # the folder of the profile, and the module of the engine
     ("commands.cluster", "from weightscape.engine import slurm"),
 }

@@ -13,8 +13,9 @@ from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
 from weightscape.provenance.records import write_record
 from weightscape.verification import verification
-from weightscape.verification.study_file import other_versions, study_file
-from weightscape.verification.verification import read_results, verify
+from weightscape.verification.check import other_versions, study_file
+from weightscape.verification.results import read_results
+from weightscape.verification.verification import verify
 
 pytestmark = pytest.mark.process
 

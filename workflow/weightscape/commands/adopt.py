@@ -12,8 +12,9 @@ from weightscape.engine.run import call, left_over, place_of
 from weightscape.finetune import dropped
 from weightscape.study.config import load
 from weightscape.study.jobs import expected
-from weightscape.verification.study_file import check
-from weightscape.verification.verification import Finding, Results
+from weightscape.verification.check import check
+from weightscape.verification.results import Results
+from weightscape.verification.verification import Finding, Kind
 
 HELP = "make the workflow know results that came from elsewhere; stale ones are deleted"
 
@@ -57,7 +58,7 @@ def stale(results: Results, findings: list[Finding]) -> set[str]:
 
     A record of dropped weights stays true when what was measured at them is stale.
     """
-    places = {results.owner.get(f.place, f.place) for f in findings if f.kind in ("stale", "tampered")}
+    places = {results.owner.get(f.place, f.place) for f in findings if f.kind in (Kind.STALE, Kind.TAMPERED)}
     return {place for place in places if Path(place).name != dropped.RECORD}
 
 

@@ -7,9 +7,10 @@ from weightscape.engine import processes
 from weightscape.engine.run import call, place_of
 from weightscape.study.config import load
 from weightscape.study.jobs import expected
+from weightscape.verification.check import check
 from weightscape.verification.dropped_weights import LEAVE
-from weightscape.verification.study_file import check
-from weightscape.verification.verification import Finding, Results
+from weightscape.verification.results import Results
+from weightscape.verification.verification import Finding, Kind
 
 HELP = "make missing intermediate files again"
 
@@ -36,4 +37,4 @@ def run(arguments: argparse.Namespace) -> int:
 
 def records_of_missing(results: Results, findings: list[Finding]) -> set[str]:
     """The records of the jobs whose files are missing."""
-    return {results.owner.get(finding.place, finding.place) for finding in findings if finding.kind == "missing"}
+    return {results.owner.get(finding.place, finding.place) for finding in findings if finding.kind == Kind.MISSING}

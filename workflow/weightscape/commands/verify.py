@@ -5,8 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from weightscape.project import DEFAULT_CONFIG
-from weightscape.verification.study_file import check, is_own, other_versions, study_file
-from weightscape.verification.verification import Finding, Results
+from weightscape.verification.check import check, is_own, other_versions, study_file
+from weightscape.verification.results import Results
+from weightscape.verification.verification import Finding
 
 HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
 

@@ -319,7 +319,7 @@ def job_of(place: str, program: str | None = None) -> RecordedJob | None:
     return None
 
 
-def unread(config: Config, recorded: RecordedJob, inputs: set[str]) -> str | None:
+def other_inputs(config: Config, recorded: RecordedJob, inputs: set[str]) -> str | None:
     """Why a job is stale although its settings agree: it read other files than it would read now; None if it did not.
 
     An evaluation must have read every split of the study, further ones do no harm. The quality of a generator is that

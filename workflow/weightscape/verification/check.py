@@ -1,4 +1,4 @@
-"""Checks a results folder against the study that made it."""
+"""Checks a results folder against the study that made it, which its report names."""
 
 import re
 from collections import Counter
@@ -13,7 +13,8 @@ from weightscape.published.table_files import csv_files
 from weightscape.study.config import load
 from weightscape.study.config_type import Config
 from weightscape.study.jobs import BY_RULE, expected
-from weightscape.verification.verification import Finding, Results, read_results, verify
+from weightscape.verification.results import Results, read_results
+from weightscape.verification.verification import Finding, Kind, verify
 
 
 def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, list[Finding]]:
@@ -23,7 +24,7 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
 
 
 def changed_tables(results: Results, config: Config) -> list[Finding]:
-    """A reanalysis whose tables or conditions file are here, and others now; also a table that came or went."""
+    """Finds that published tables, or the file of their conditions, changed since the reanalysis, came or went."""
     place, block = BY_RULE["reanalyse"].record, config["reanalyse"]
     facts = results.records.get(place, {}).get("facts", {})
     folder = Path(block["tables"])
@@ -34,16 +35,18 @@ def changed_tables(results: Results, config: Config) -> list[Finding]:
     listed = facts.get("csv_files")
     if folder.is_dir() and isinstance(listed, list):
         changed += [folder / name for name in sorted({*csv_files(folder)} ^ {*filter(is_file_name, listed)})]
-    return [Finding(place, "stale", f"its input {changed[0]} changed")] if changed else []
+    return [Finding(place, Kind.STALE, f"its input {changed[0]} changed")] if changed else []
 
 
 def other_versions(results: Results, lock: Path) -> list[str]:
-    """A line for each package of which results were made with another version than the lock file has, and one for
-    results whose provenance is gone or broken."""
+    """A line for each package of which results have another version than the lock file.
+
+    One more line is for results whose provenance is gone or broken.
+    """
     if not lock.is_file():
         return []
     pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s\\;]+)", lock.read_text(), re.MULTILINE))
-    found: Counter[tuple[str, str]] = Counter()
+    versions_made: Counter[tuple[str, str]] = Counter()
     unknown = []
     for place in results.records:
         path = provenance_of(results.root / place)
@@ -51,10 +54,10 @@ def other_versions(results: Results, lock: Path) -> list[str]:
         if versions is None:
             unknown.append(path)
         else:
-            found.update((package, made) for package, made in versions.items() if made and package in pinned)
+            versions_made.update((package, made) for package, made in versions.items() if made and package in pinned)
     return [
         f"note: {count} results were made with {package} {made}, the lock file has {pinned[package]}; nothing reruns"
-        for (package, made), count in sorted(found.items())
+        for (package, made), count in sorted(versions_made.items())
         if made.partition("+")[0] != pinned[package].partition("+")[0]
     ] + [
         f"note: {len(unknown)} results have no provenance that can be read, so that nobody knows their versions and "
@@ -64,7 +67,7 @@ def other_versions(results: Results, lock: Path) -> list[str]:
 
 
 def _versions(path: Path) -> dict[str, str | None] | None:
-    """The version of each package in a provenance file; None where it is gone or broken."""
+    """The version of each package in a provenance file; None if it is gone or broken."""
     versions = read_provenance(path).get("versions")
     return versions if versions and all(isinstance(made, str | None) for made in versions.values()) else None
 

@@ -11,8 +11,9 @@ import unit.published.made_folders as made
 from weightscape.formats.typed import to_json
 from weightscape.stages import reanalyse
 from weightscape.study.jobs import expected
-from weightscape.verification.study_file import changed_tables
-from weightscape.verification.verification import read_results, verify
+from weightscape.verification.check import changed_tables
+from weightscape.verification.results import read_results
+from weightscape.verification.verification import verify
 
 PATTERNS = ("{dataset}/{condition}.after.csv", "{dataset}/{condition}.before.csv")
 
