@@ -9,17 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weightscape import families
 from weightscape.data import readers
 from weightscape.finetune.dropped import RECORD
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
-from weightscape.study import assets, recipes, study
+from weightscape.study import job_names, study
 from weightscape.study.config_type import Config
-from weightscape.study.corruptions import is_corruption
-
-Names = Mapping[str, str]
-"""The values of the wildcards of a job."""
+from weightscape.study.job_names import Names
 
 NAME = r"[a-z0-9.-]+"
 WILDCARDS = {
@@ -58,99 +54,6 @@ class Job:
         return self.record.format(**names)
 
 
-def _once(config: Config) -> Iterator[Names]:
-    yield {}
-
-
-def _assets(config: Config) -> Iterator[Names]:
-    return ({"asset": asset} for asset in assets.of_study(config))
-
-
-def _splits(config: Config) -> Iterator[Names]:
-    """The splits that are read from a source; further real images only if something uses them."""
-    for dataset in config["study"]["datasets"]:
-        for split in study.splits(config, dataset):
-            if not is_corruption(config, dataset, split) and (split != "extra" or study.reads_extra(config)):
-                yield {"dataset": dataset, "split": split}
-
-
-def _corruptions(config: Config) -> Iterator[Names]:
-    for dataset in config["study"]["datasets"]:
-        for split in study.splits(config, dataset):
-            if is_corruption(config, dataset, split):
-                yield {"dataset": dataset, "split": split}
-
-
-def _read_backbones(config: Config) -> Iterator[Names]:
-    return ({"backbone": backbone} for backbone in study.read_backbones(config))
-
-
-def _backbones(config: Config) -> Iterator[Names]:
-    return ({"backbone": backbone} for backbone in config["study"]["backbones"])
-
-
-def _datasets(config: Config) -> Iterator[Names]:
-    return ({"dataset": dataset} for dataset in config["study"]["datasets"])
-
-
-def _judges(config: Config) -> Iterator[Names]:
-    return _datasets(config) if study.asks_judge(config) else iter(())
-
-
-def _generators(config: Config) -> Iterator[Names]:
-    if study.uses_generator(config):
-        for names in _datasets(config):
-            yield {**names, "generator": config["generate"]["name"]}
-
-
-def _trained_generators(config: Config) -> Iterator[Names]:
-    return _generators(config) if config["generate"]["kind"] == "ddpm" else iter(())
-
-
-def _shards(config: Config) -> Iterator[Names]:
-    for names in _generators(config):
-        for recipe in recipes.names(config):
-            for shard in range(config["generate"]["shards"]):
-                yield {**names, "recipe": recipe, "shard": f"{shard:05d}"}
-
-
-def _conditions(config: Config) -> Iterator[Names]:
-    for names in _datasets(config):
-        for family, dose in study.conditions(config):
-            yield {**names, "family": family, "dose": dose}
-
-
-def _measured_conditions(config: Config) -> Iterator[Names]:
-    return (names for names in _conditions(config) if names["family"] in families.DIVERSITY_FAMILIES)
-
-
-def _altered_items(config: Config) -> Iterator[Names]:
-    for names in _conditions(config):
-        if families.alters_items(names["family"], names["dose"]):
-            for seed in config["study"]["seeds"]:
-                yield {**names, "seed": str(seed)}
-
-
-def _runs(config: Config) -> Iterator[Names]:
-    return (run.names for run in study.runs(config))
-
-
-def _curved_runs(config: Config) -> Iterator[Names]:
-    curved = study.curved_conditions(config)
-    return (names for names in _runs(config) if (names["family"], names["dose"]) in curved)
-
-
-def _dropping_conditions(config: Config) -> Iterator[Names]:
-    """The conditions whose weights are dropped, all or some, once they are measured."""
-    if config["study"]["keep_weights"] != "all":
-        for names in _conditions(config):
-            yield from ({**names, **backbone} for backbone in _backbones(config))
-
-
-def _figures(config: Config) -> Iterator[Names]:
-    return ({"figure": figure} for figure in config["figures"])
-
-
 RUN_LOG = RUN.replace("/", ".") + ".log"
 CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}.log"
 GENERATOR = "2_generate/{dataset}/{generator}"
@@ -158,82 +61,108 @@ SHARD = "recipe-{recipe}/shard-{shard}"
 CONDITION = "3_assemble/{dataset}/{family}/{dose}"
 
 JOBS = (
-    Job("fetch", "fetch", "1_data/fetched/{asset}.json", "fetch/{asset}.log", _assets),
+    Job("fetch", "fetch", "1_data/fetched/{asset}.json", "fetch/{asset}.log", job_names.downloads),
     Job(
-        "backbone", "backbone", "1_data/backbones/{backbone}/manifest.json", "backbone/{backbone}.log", _read_backbones
+        "backbone",
+        "backbone",
+        "1_data/backbones/{backbone}/manifest.json",
+        "backbone/{backbone}.log",
+        job_names.read_backbones,
     ),
-    Job("data", "data", "1_data/{dataset}/{split}/manifest.json", "data/{dataset}.{split}.log", _splits),
-    Job("corrupt", "corrupt", "1_data/{dataset}/{split}/manifest.json", "corrupt/{dataset}.{split}.log", _corruptions),
+    Job("data", "data", "1_data/{dataset}/{split}/manifest.json", "data/{dataset}.{split}.log", job_names.splits),
+    Job(
+        "corrupt",
+        "corrupt",
+        "1_data/{dataset}/{split}/manifest.json",
+        "corrupt/{dataset}.{split}.log",
+        job_names.corruptions,
+    ),
     Job(
         "train_generator",
         "train_generator",
         f"{GENERATOR}/model/manifest.json",
         "train_generator/{dataset}.{generator}.log",
-        _trained_generators,
+        job_names.trained_generators,
     ),
     Job(
         "generate",
         "generate",
         f"{GENERATOR}/{SHARD}.json",
         "generate/{dataset}.{generator}.recipe-{recipe}.{shard}.log",
-        _shards,
+        job_names.shards,
     ),
-    Job("train_judge", "train_judge", "2_generate/{dataset}/judge/manifest.json", "train_judge/{dataset}.log", _judges),
+    Job(
+        "train_judge",
+        "train_judge",
+        "2_generate/{dataset}/judge/manifest.json",
+        "train_judge/{dataset}.log",
+        job_names.judges,
+    ),
     Job(
         "measure_quality",
         "measure_quality",
         f"{GENERATOR}/manifest.json",
         "measure_quality/{dataset}.{generator}.log",
-        _generators,
+        job_names.generators,
     ),
     Job(
-        "assemble_real", "assemble", "3_assemble/{dataset}/real/manifest.json", "assemble/{dataset}.real.log", _datasets
+        "assemble_real",
+        "assemble",
+        "3_assemble/{dataset}/real/manifest.json",
+        "assemble/{dataset}.real.log",
+        job_names.datasets,
     ),
     Job(
         "assemble",
         "assemble",
         CONDITION + "/seed{seed}/manifest.json",
         "assemble/{dataset}.{family}.{dose}.seed{seed}.log",
-        _altered_items,
+        job_names.altered_items,
     ),
     Job(
         "measure_diversity",
         "measure_diversity",
         f"{CONDITION}/diversity/manifest.json",
         "measure_diversity/{dataset}.{family}.{dose}.log",
-        _measured_conditions,
+        job_names.measured_conditions,
     ),
-    Job("finetune", "finetune", f"4_finetune/{RUN}/manifest.json", f"finetune/{RUN_LOG}", _runs),
-    Job("evaluate", "evaluate", f"4_finetune/{RUN}/evaluation/manifest.json", f"evaluate/{CONDITION_LOG}", _runs),
+    Job("finetune", "finetune", f"4_finetune/{RUN}/manifest.json", f"finetune/{RUN_LOG}", job_names.runs),
+    Job(
+        "evaluate",
+        "evaluate",
+        f"4_finetune/{RUN}/evaluation/manifest.json",
+        f"evaluate/{CONDITION_LOG}",
+        job_names.runs,
+    ),
     Job(
         "curvature",
         "curvature",
         f"4_finetune/{RUN}/curvature/manifest.json",
         f"curvature/{CONDITION_LOG}",
-        _curved_runs,
+        job_names.curved_runs,
     ),
     Job(
         "drop_weights",
         "drop_weights",
         f"4_finetune/{Path(RUN).parent}/{RECORD}",
         f"drop_weights/{CONDITION_LOG}",
-        _dropping_conditions,
+        job_names.dropping_conditions,
     ),
     Job(
         "spectra_before",
         "spectra_before",
         "5_spectra/before/{backbone}/manifest.json",
         "spectra_before/{backbone}.log",
-        _backbones,
+        job_names.backbones,
     ),
-    Job("spectra", "spectra", f"5_spectra/{RUN}/manifest.json", f"spectra/{RUN_LOG}", _runs),
-    Job("aggregate", "aggregate", "6_metrics/aggregate.json", "aggregate.log", _once),
-    Job("analyse", "analyse", "6_metrics/analyse.json", "analyse.log", _once),
-    Job("reanalyse", "reanalyse", "7_figures/reanalyse.json", "reanalyse.log", _once),
-    Job("reanalyse", "reanalyse", "8_report/reanalyse.json", "reanalyse.log", _once),
-    Job("reanalyse", "reanalyse", "6_metrics/reanalyse.json", "reanalyse.log", _once),
-    Job("figure", "figure", "7_figures/{figure}.json", "figure/{figure}.log", _figures),
-    Job("report", "report", "8_report/manifest.json", "report.log", _once),
+    Job("spectra", "spectra", f"5_spectra/{RUN}/manifest.json", f"spectra/{RUN_LOG}", job_names.runs),
+    Job("aggregate", "aggregate", "6_metrics/aggregate.json", "aggregate.log", job_names.once),
+    Job("analyse", "analyse", "6_metrics/analyse.json", "analyse.log", job_names.once),
+    Job("reanalyse", "reanalyse", "7_figures/reanalyse.json", "reanalyse.log", job_names.once),
+    Job("reanalyse", "reanalyse", "8_report/reanalyse.json", "reanalyse.log", job_names.once),
+    Job("reanalyse", "reanalyse", "6_metrics/reanalyse.json", "reanalyse.log", job_names.once),
+    Job("figure", "figure", "7_figures/{figure}.json", "figure/{figure}.log", job_names.figures),
+    Job("report", "report", "8_report/manifest.json", "report.log", job_names.once),
 )
 """In the order of the stages. If the patterns of two records fit a path, the first counts."""
 
@@ -331,7 +260,7 @@ def other_inputs(config: Config, recorded: RecordedJob, inputs: set[str]) -> str
         wanted = {BY_RULE["data"].place({"dataset": names["dataset"], "split": split}) for split in splits}
         differing = wanted - inputs
     elif recorded.kind.rule == "measure_quality":
-        shards = [shard for shard in _shards(config) if shard["dataset"] == names["dataset"]]
+        shards = [shard for shard in job_names.shards(config) if shard["dataset"] == names["dataset"]]
         wanted = {f"{GENERATOR}/{SHARD}.safetensors".format(**shard) for shard in shards}
         folder = GENERATOR.format(**names)
         differing = wanted ^ {place for place in inputs if place.startswith(f"{folder}/recipe-")}
