@@ -37,6 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _training_split(manifest: Path) -> tuple[list[Path], int]:
+    """The shards of the real training split and the number of its classes."""
+    record = read_record(manifest)
+    return [manifest.parent / name for name in sorted(record["outputs"])], len(record["facts"]["classes"])
+
+
 def main(argv: list[str] | None = None) -> None:
     """Train one run and write its files into --out."""
     arguments = _parser().parse_args(argv)
@@ -51,11 +57,9 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    described = read_record(arguments.data)
-    train = [arguments.data.parent / name for name in sorted(described["outputs"])]
-    items, shards = load_items(arguments.items, device, real=train)
+    real, classes = _training_split(arguments.data)
+    items, shards = load_items(arguments.items, device, real=real)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
-    classes = len(described["facts"]["classes"])
     model, initial = starting.network(settings, classes, read_tensors(arguments.backbone), device)
     identity = digest([to_json(settings), code.digest, {str(path): content_digest(path) for path in inputs}])
     checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity)
@@ -68,15 +72,6 @@ def main(argv: list[str] | None = None) -> None:
     write_tensors(arguments.out / "initial.safetensors", initial)
     write_tensors(arguments.out / "after.safetensors", building.tensors_of(model))
     write_rows(arguments.out / "history.parquet", history)
-    facts = {
-        "head": [building.head_name(model)],
-        "listed": items.description(),
-        "items": len(items),
-        "classes": classes,
-        "precision": precision_on(device, settings.precision),
-        "action": seen.facts(),
-        "final": history[-1],
-    }
     write_record(
         arguments.out,
         stage=STAGE,
@@ -84,7 +79,15 @@ def main(argv: list[str] | None = None) -> None:
         code=code.digest,
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
-        facts=facts,
+        facts={
+            "head": [building.head_name(model)],
+            "listed": items.description(),
+            "items": len(items),
+            "classes": classes,
+            "precision": precision_on(device, settings.precision),
+            "action": seen.facts(),
+            "final": history[-1],
+        },
         volatile={"device": str(device), "threads": arguments.threads, **rate},
     )
     checkpoint.path.unlink(missing_ok=True)
