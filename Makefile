@@ -26,7 +26,7 @@ define install
 endef
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11.4 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11, 4) else 0)'
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had: using pip"
 

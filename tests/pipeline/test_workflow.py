@@ -238,11 +238,11 @@ def test_status_counts_what_is_done(finished: Path) -> None:
     done = subprocess.run(command, cwd=finished, capture_output=True, text=True, env=environment, check=True)
     found = re.search(r"(\d+) of (\d+) jobs done", done.stdout)
     assert found and found[1] == found[2] and int(found[1]) > 40
-    report = finished / RESULTS / "8_report" / "report.html"
-    kept = report.read_bytes()
-    report.unlink()
+    record = finished / RESULTS / "8_report" / "manifest.json"
+    kept = record.read_bytes()
+    record.unlink()
     (finished / RESULTS / "logs" / "report.log").write_text("progress report: 3/9 figures, 1.5/s, 4 s left\n")
     done = subprocess.run(command, cwd=finished, capture_output=True, text=True, env=environment, check=True)
-    report.write_bytes(kept)
+    record.write_bytes(kept)
     assert "running: report (report): 33%, 3 of 9 figures, 4 s left" in done.stdout
     assert "time left: about" in done.stdout

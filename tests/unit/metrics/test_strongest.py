@@ -1,5 +1,7 @@
 """The strongest dose is one and the same in the figures, the tables and the analysis."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from weightscape.formats.tensors import write_tensors
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.strongest import strongest
 from weightscape.metrics.tables import spectra
+from weightscape.metrics.tables.outline import Outline
 
 STEPS = [{"fewer": 0.25, "more": 1.5}, {"fewer": 0.5, "more": 1.5}, {"fewer": 0.6, "more": 1.4}]
 
@@ -22,11 +25,13 @@ def layers(family: str, baseline: float, doses: dict[str, float]) -> pd.DataFram
 
 def examples(results, rows: pd.DataFrame) -> pd.DataFrame:
     """The table `spectra_examples` of runs whose eigenvalues are 1, 2 and 3."""
+    nothing = dict.fromkeys((field.name for field in dataclasses.fields(Outline)), ())
+    outline = Outline(**{**nothing, "seeds": (0,)})
     for row in rows.itertuples():
         folder = results / f"5_spectra/d/b/{row.family}/{row.dose}/seed0"
         folder.mkdir(parents=True)
         write_tensors(folder / "esd.safetensors", {"after/fc/weight": np.array([1.0, 2.0, 3.0])})
-    return spectra.spectra_examples(results, {"seeds": [0]}, rows)
+    return spectra.spectra_examples(results, outline, rows)
 
 
 @pytest.mark.parametrize(("doses", "expected"), list(zip(STEPS, ("fewer", "more", "more"), strict=True)))

@@ -75,7 +75,7 @@ def opened(
         raise UserError(f"torchvision's {name} has no parts, so none called {part!r}: set parts.test to null")
     if download and "download" in known:
         choice["download"] = True
-        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)  # no member leaves the folder
+        _keep_members_inside()
     try:
         return kind(str(root), **choice)
     except tarfile.TarError as error:
@@ -98,6 +98,26 @@ PARTS = ("split", "version", "classes")
 
 PICTURES = ("transform", "target_transform", "transforms", "loader", "is_valid_file")
 """Arguments of torchvision's classes that alter the pictures: here that is done alike for every source."""
+
+
+def _keep_members_inside() -> None:
+    """Members of tar archives cannot leave the folder that they are unpacked into."""
+    if hasattr(tarfile, "data_filter"):
+        tarfile.TarFile.extraction_filter = staticmethod(tarfile.data_filter)
+    else:  # Python before 3.11.4, as in Debian 12
+        tarfile.TarFile.extractall = _extract_inside  # pyright: ignore[reportAttributeAccessIssue]
+
+
+_extract = tarfile.TarFile.extractall
+
+
+def _extract_inside(archive: tarfile.TarFile, path: Any = ".", members: Any = None, **more: Any) -> None:
+    """Unpacks an archive as `extractall` does, and refuses links and names that lead outside."""
+    root = Path(path).resolve()
+    for member in archive.getmembers():
+        if not (member.isfile() or member.isdir()) or not (root / member.name).resolve().is_relative_to(root):
+            raise tarfile.ReadError(f"{member.name!r} would lie outside of the destination, or is a link")
+    _extract(archive, path, members, **more)
 
 
 def _arguments(kind: type) -> set[str]:
