@@ -63,7 +63,8 @@ def test_colour_images_pass_through_every_stage(size: int, tmp_path: Path) -> No
     results = tmp_path / "results"
 
     def run(stage: Any, *arguments: Any, **names: str) -> None:
-        settings = slices.settings(config, stage.STAGE, {"dataset": "colours", "backbone": "small"} | names)
+        wildcards = {"dataset": "colours", "backbone": "small"} | names
+        settings = slices.settings(config, stage.__name__.rpartition(".")[2], wildcards)
         stage.main(["--settings", json.dumps(settings), *map(str, arguments)])
 
     def shard(split: str) -> Path:

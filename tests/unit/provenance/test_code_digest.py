@@ -102,10 +102,11 @@ def test_no_error_sentence_of_the_package_makes_a_stage_stale() -> None:
 
 
 def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path) -> None:
-    planned = _program.Code("one", code_digest.code_digest("one"))
+    program = _program.Program("one", None)
+    program.start(["--settings", "{}", "--code", code_digest.code_digest("one")])
     edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4")
     with pytest.raises(UserError, match="was edited after the workflow planned"):
-        planned.check()
+        program.check()
 
 
 @pytest.mark.process  # torch asks ldconfig for its libraries

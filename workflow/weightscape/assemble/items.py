@@ -39,11 +39,7 @@ def listed(shard: str, labels: np.ndarray, origin: str, recipe: str = "", first:
 
 
 def assemble(
-    real: Table,
-    pool: Table | None,
-    change: ItemChange,
-    rng: np.random.Generator,
-    classes: Sequence[str] = (),
+    real: Table, pool: Table | None, change: ItemChange, rng: np.random.Generator, classes: Sequence[str] = ()
 ) -> Table:
     """The item list of a condition; without a change the real list itself.
 

@@ -158,10 +158,4 @@ def _block(step: int, history: History, sums: Tensor, rate: float) -> dict[str, 
             f"the loss is {loss} at step {step + 1}: lower finetune.learning_rate or the strength of this dose "
             "(the last checkpoint is kept)"
         )
-    return {
-        "step": step + 1,
-        "loss": loss,
-        "accuracy": accuracy,
-        "gradient_norm": norm,
-        "learning_rate": rate,
-    }
+    return {"step": step + 1, "loss": loss, "accuracy": accuracy, "gradient_norm": norm, "learning_rate": rate}

@@ -127,28 +127,16 @@ def _start(settings: TrainGeneratorSettings, classes: int, channels: int, device
         model = denoiser.network(settings.model, classes, channels, device)
     training = settings.training
     optimizer = torch.optim.AdamW(
-        model.parameters(),
-        training.learning_rate,
-        betas=BETAS,
-        weight_decay=training.weight_decay,
-        fused=True,
+        model.parameters(), training.learning_rate, betas=BETAS, weight_decay=training.weight_decay, fused=True
     )
     average = EMAModel(
-        model.parameters(),
-        decay=training.ema_decay,
-        use_ema_warmup=True,
-        power=training.ema_power,
-        foreach=True,
+        model.parameters(), decay=training.ema_decay, use_ema_warmup=True, power=training.ema_power, foreach=True
     )
     return State(model, optimizer, average)
 
 
 def _loss(
-    model: "UNet2DModel",
-    noising: "DDPMScheduler",
-    examples: Examples,
-    settings: TrainingSettings,
-    seed: int,
+    model: "UNet2DModel", noising: "DDPMScheduler", examples: Examples, settings: TrainingSettings, seed: int
 ) -> torch.Tensor:
     """Mean squared error of v on one batch, drawn on the CPU so that every device sees the same."""
     stream = torch.Generator().manual_seed(seed)
@@ -186,11 +174,7 @@ def _restore(checkpoint: Checkpoint, state: State) -> int:
     state.model.load_state_dict({name: tensors[f"model.{name}"] for name in state.model.state_dict()})
     count = torch.tensor(float(step))
     moments = {
-        index: {
-            "step": count.clone(),
-            "exp_avg": tensors[f"first.{index}"],
-            "exp_avg_sq": tensors[f"second.{index}"],
-        }
+        index: {"step": count.clone(), "exp_avg": tensors[f"first.{index}"], "exp_avg_sq": tensors[f"second.{index}"]}
         for index in range(len(state.average.shadow_params))
     }
     groups = state.optimizer.state_dict()["param_groups"]

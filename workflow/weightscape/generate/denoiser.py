@@ -51,11 +51,7 @@ def network(settings: ModelSettings, classes: int, image_channels: int, device: 
 
 
 def velocity(
-    model: "UNet2DModel",
-    noisy: torch.Tensor,
-    times: torch.Tensor,
-    labels: torch.Tensor,
-    precision: str = "float32",
+    model: "UNet2DModel", noisy: torch.Tensor, times: torch.Tensor, labels: torch.Tensor, precision: str = "float32"
 ) -> torch.Tensor:
     """The network's answer, in float32; weights and answer stay float32 at either precision, float32 or bfloat16."""
     half = precision == "bfloat16"
@@ -65,11 +61,7 @@ def velocity(
 
 def schedule(settings: ModelSettings) -> dict[str, Any]:
     """The noise schedule as diffusers' schedulers take it, the same in training and sampling."""
-    return {
-        "num_train_timesteps": TIMES,
-        "beta_schedule": settings.schedule,
-        "prediction_type": "v_prediction",
-    }
+    return {"num_train_timesteps": TIMES, "beta_schedule": settings.schedule, "prediction_type": "v_prediction"}
 
 
 def to_grid(images: np.ndarray, settings: ModelSettings) -> torch.Tensor:

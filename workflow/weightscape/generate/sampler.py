@@ -84,10 +84,7 @@ def _solver(source: Ddpm) -> "DPMSolverMultistepScheduler":
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
     solver = DPMSolverMultistepScheduler(
-        **denoiser.schedule(source.model),
-        algorithm_type="dpmsolver++",
-        solver_order=2,
-        timestep_spacing="trailing",
+        **denoiser.schedule(source.model), algorithm_type="dpmsolver++", solver_order=2, timestep_spacing="trailing"
     )
     with warnings.catch_warnings():
         # torch's tensors do not know the keyword `copy` that numpy 2 asks for; nothing depends on it here.

@@ -1,11 +1,6 @@
 """The places of a network at which a dose may drop."""
 
-TIMM_ARGUMENTS = {
-    "head": "drop_rate",
-    "path": "drop_path_rate",
-    "attention": "attn_drop_rate",
-    "mlp": "proj_drop_rate",
-}
+TIMM_ARGUMENTS = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
 """The places at which timm's networks can drop, with timm's own argument: before the head, whole residual branches
 (stochastic depth), attention weights, and the outputs of projections and MLPs."""
 DROPOUTS = (*TIMM_ARGUMENTS, "block")

@@ -8,30 +8,19 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from weightscape.errors import Stopped, UserError
 from weightscape.formats.packed_text import unpacked
 from weightscape.formats.typed import from_json
+from weightscape.provenance import records
 from weightscape.provenance.code_digest import check_code, code_digest
 from weightscape.stages import _lazy_compiler
 
 TERMINATED = 143
 """Exit code of a program that SIGTERM ends: 128 + 15."""
-
-
-def arguments_of(stage: str, doc: str | None, settings: Any = None) -> argparse.ArgumentParser:
-    """A parser with what every stage takes: its settings as JSON of the dataclass `settings`, and its code's digest."""
-    parser = argparse.ArgumentParser(
-        prog=f"python -m weightscape.stages.{stage}",
-        description=doc,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parse = functools.partial(parse_settings, settings)
-    parser.add_argument("--settings", type=parse, required=True, help="the stage's settings, as JSON")
-    parser.add_argument("--code", default="", help="digest of the code that the workflow planned with")
-    return parser
 
 
 def parse_settings(kind: Any, text: str) -> Any:
@@ -59,20 +48,53 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGTERM, previous)
 
 
-class Code:
-    """The stage's code as planned; `check()` before the work and before the result is given its name."""
+class Program(argparse.ArgumentParser):
+    """The arguments of a stage, the check of its code, and the record of its results."""
 
-    def __init__(self, stage: str, planned: str, *further: str) -> None:
+    def __init__(self, stage: str, doc: str | None, settings: Any = None) -> None:
+        """Every stage takes its settings, as JSON of the dataclass `settings`, and the digest of its code."""
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=f"python -m weightscape.stages.{stage}", description=doc, formatter_class=form)
         self.stage = stage
-        self.planned = planned
-        self.further = further
-        self.digest = planned or code_digest(stage, *further)
+        parse = functools.partial(parse_settings, settings)
+        self.add_argument("--settings", type=parse, required=True, help="the stage's settings, as JSON")
+        self.add_argument("--code", default="", help="digest of the code that the workflow planned with")
+
+    def add_device(self) -> None:
+        """Add the arguments that say where torch computes."""
+        self.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
+        self.add_argument("--device", default="auto")
+
+    def start(
+        self, argv: list[str] | None, modules: Callable[[argparse.Namespace], tuple[str, ...]] = lambda _: ()
+    ) -> argparse.Namespace:
+        """Parse the arguments and check the code, with the `modules` that the arguments choose."""
+        arguments = self.parse_args(argv)
+        self.settings, self.planned, self.modules = arguments.settings, arguments.code, modules(arguments)
+        self.code = self.planned or code_digest(self.stage, *self.modules)
         self.check()
+        return arguments
 
     def check(self) -> None:
-        """Stop if the code was edited since; a program started by hand without --code is not checked."""
+        """Stop if the code was edited since it was planned; a program started by hand without --code is not checked.
+
+        Called before the work and before the result gets its name.
+        """
         if self.planned:
-            check_code(self.stage, self.planned, *self.further)
+            check_code(self.stage, self.planned, *self.modules)
+
+    def record(
+        self,
+        folder: Path,
+        inputs: Iterable[Path],
+        outputs: Iterable[Path],
+        facts: Mapping[str, Any] | None = None,
+        volatile: Mapping[str, Any] | None = None,
+        name: str = "manifest",
+    ) -> None:
+        """Write the record of the results in `folder`, as `write_record` does."""
+        made = {"inputs": inputs, "outputs": outputs, "facts": facts, "volatile": volatile, "name": name}
+        records.write_record(folder, stage=self.stage, settings=self.settings, code=self.code, **made)
 
 
 _state = {"own process": False}

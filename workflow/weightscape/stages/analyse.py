@@ -14,19 +14,16 @@ from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.baseline_differences import of_baselines
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
-from weightscape.provenance.records import write_record
 from weightscape.stages import _program
 
-STAGE = "analyse"
 READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the tables of the analysis beside those they come from."""
-    parser = _program.arguments_of(STAGE, __doc__, Options)
-    parser.add_argument("--tables", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("analyse", __doc__, Options)
+    program.add_argument("--tables", type=Path, required=True)
+    arguments = program.start(argv)
     options: Options = arguments.settings
     paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
     tables = {name: read_table(path) for name, path in paths.items()}
@@ -44,20 +41,15 @@ def main(argv: list[str] | None = None) -> None:
     }
     made |= {name: table_schema.table(name, [table]) for name, table in shown.items()}
     made |= analysed({**tables, "effects": table}, options)
-    code.check()
-    inputs, paths = list(paths.values()), []
-    for name, rule in table_schema.of(STAGE).items():
-        for path in (arguments.tables / f"{name}.{ending}" for ending in table_schema.endings(rule)):
-            write_table(path, made[name])
-            paths.append(path)
-    write_record(
+    program.check()
+    written = [arguments.tables / name for name in table_schema.files("analyse")]
+    for path in written:
+        write_table(path, made[path.stem])
+    program.record(
         arguments.tables,
-        name=STAGE,
-        stage=STAGE,
-        settings=options,
-        code=code.digest,
-        inputs=inputs,
-        outputs=paths,
+        name="analyse",
+        inputs=paths.values(),
+        outputs=written,
         facts={name: len(table) for name, table in made.items()},
     )
     for row in made["excluded"][made["excluded"]["what"] == "run"].itertuples():

@@ -12,21 +12,18 @@ import numpy as np
 from weightscape.assemble.items import assemble, real_items, summary, synthetic_items
 from weightscape.assemble.settings import AssembleSettings
 from weightscape.formats.tables import write_table
-from weightscape.provenance.records import read_record, write_record
+from weightscape.provenance.records import read_record
 from weightscape.stages import _program
-
-STAGE = "assemble"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write items.parquet, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, AssembleSettings)
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
-    parser.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
-    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("assemble", __doc__, AssembleSettings)
+    program.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
+    program.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
+    program.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: AssembleSettings = arguments.settings
     real = real_items(arguments.train)
     assert real is not None
@@ -40,12 +37,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     path = arguments.out / "items.parquet"
     write_table(path, items)
-    code.check()
-    write_record(
+    program.check()
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*arguments.train, *arguments.synthetic, *arguments.extra],
         outputs=[path],
         facts=summary(items),

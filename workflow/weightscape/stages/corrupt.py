@@ -11,30 +11,18 @@ from pathlib import Path
 
 from weightscape.data.corrupted import write_corrupted
 from weightscape.data.settings import CorruptSettings
-from weightscape.provenance.records import write_record
 from weightscape.stages import _program
-
-STAGE = "corrupt"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write shards, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, CorruptSettings)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of the test split, beside a record")
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("corrupt", __doc__, CorruptSettings)
+    program.add_argument("--out", type=Path, required=True)
+    program.add_argument("--test", type=Path, nargs="+", required=True, help="shards of the test split")
+    arguments = program.start(argv)
     shards, facts = write_corrupted(arguments.out, arguments.settings, arguments.test)
-    code.check()
-    write_record(
-        arguments.out,
-        stage=STAGE,
-        settings=arguments.settings,
-        code=code.digest,
-        inputs=arguments.test,
-        outputs=shards,
-        facts=facts,
-    )
+    program.check()
+    program.record(arguments.out, inputs=arguments.test, outputs=shards, facts=facts)
     print(f"{facts['images']} images of split {arguments.settings.split} in {len(shards)} shard(s)")
 
 

@@ -16,22 +16,18 @@ from weightscape.finetune.curvature import measured
 from weightscape.finetune.curvature_settings import CurvatureSettings
 from weightscape.formats.json_yaml import write_json
 from weightscape.progress import track
-from weightscape.provenance.records import holds, read_record, write_record
+from weightscape.provenance.records import holds, read_record
 from weightscape.stages import _program
-
-STAGE = "curvature"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the curvature of every run."""
-    parser = _program.arguments_of(STAGE, __doc__, CurvatureSettings)
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
-    parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
-    parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
-    parser.add_argument("--device", default="auto")
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("curvature", __doc__, CurvatureSettings)
+    program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
+    program.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
+    program.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
+    program.add_device()
+    arguments = program.start(argv)
     settings: CurvatureSettings = arguments.settings
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
@@ -45,16 +41,13 @@ def main(argv: list[str] | None = None) -> None:
         run = manifest.parent
         folder = arguments.out or run / "curvature"
         inputs = [run / "after.safetensors", *shards]
-        if holds(folder, inputs, settings, code.digest):
+        if holds(folder, inputs, settings, program.code):
             continue
         measures = measured(run, shards, settings, device).as_dict()
-        code.check()
+        program.check()
         write_json(folder / "measures.json", measures)
-        write_record(
+        program.record(
             folder,
-            stage=STAGE,
-            settings=settings,
-            code=code.digest,
             inputs=inputs,
             outputs=[folder / "measures.json"],
             facts={"images": settings.curvature.images},

@@ -11,32 +11,19 @@ from pathlib import Path
 from weightscape.data import readers
 from weightscape.data.settings import DataSettings
 from weightscape.formats.typed import to_json
-from weightscape.provenance.records import write_record
 from weightscape.stages import _program
-
-STAGE = "data"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write shards, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, DataSettings)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--workers", type=int, default=1, help="processes that decode images; no result depends on it")
-    arguments = parser.parse_args(argv)
+    program = _program.Program("data", __doc__, DataSettings)
+    program.add_argument("--out", type=Path, required=True)
+    program.add_argument("--workers", type=int, default=1, help="processes that decode images; no result depends on it")
+    arguments = program.start(argv, lambda arguments: readers.of_split(to_json(arguments.settings)))
     settings: DataSettings = arguments.settings
-    modules = readers.of_split(to_json(settings))
-    code = _program.Code(STAGE, arguments.code, *modules)
-    shards, facts = readers.imported(modules[0]).write_split(arguments.out, settings, arguments.workers)
-    code.check()
-    write_record(
-        arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
-        inputs=[],
-        outputs=shards,
-        facts=facts,
-    )
+    shards, facts = readers.imported(program.modules[0]).write_split(arguments.out, settings, arguments.workers)
+    program.check()
+    program.record(arguments.out, inputs=[], outputs=shards, facts=facts)
     print(f"{facts['images']} images of split {settings.split} in {len(shards)} shard(s)")
 
 

@@ -22,10 +22,9 @@ from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.networks.settings import NetworkSettings
 from weightscape.progress import track
-from weightscape.provenance.records import content_digest, holds, place, read_record, write_record
+from weightscape.provenance.records import content_digest, holds, place, read_record
 from weightscape.stages import _program
 
-STAGE = "evaluate"
 Forward = Callable[[np.ndarray], np.ndarray]
 """A network as a function from uint8 images to logits."""
 
@@ -35,14 +34,14 @@ def evaluate_run(
     folder: Path,
     splits: list[Path],
     settings: EvaluateSettings,
-    code: _program.Code,
+    program: _program.Program,
     load: Callable[[Path], Forward],
 ) -> None:
     """Evaluate one run on the splits of these manifests and write its files into `folder`.
 
     `load` gives the network of a run, and is called only if a split is to be evaluated.
     """
-    kept = holds(folder, [run / "after.safetensors"], settings, code.digest, others=True)
+    kept = holds(folder, [run / "after.safetensors"], settings, program.code, others=True)
     inputs = read_record(folder / "manifest.json")["inputs"] if kept else {}
     old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if kept else ({}, {})
     results, logits = {}, {}
@@ -59,14 +58,11 @@ def evaluate_run(
         results[split] = metrics(
             logits[split], content.labels, asked.calibration_bins, asked.bootstrap_draws, settings.seed
         )
-    code.check()
+    program.check()
     write_json(folder / "metrics.json", results)
     write_tensors(folder / "logits.safetensors", logits)
-    write_record(
+    program.record(
         folder,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[run / "after.safetensors", *splits],
         outputs=[folder / "metrics.json", folder / "logits.safetensors"],
     )
@@ -85,14 +81,12 @@ def _forward(run: Path, network: NetworkSettings, device: str, threads: int) -> 
 
 def main(argv: list[str] | None = None) -> None:
     """Evaluate every run on every split."""
-    parser = _program.arguments_of(STAGE, __doc__, EvaluateSettings)
-    parser.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
-    parser.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
-    parser.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("evaluate", __doc__, EvaluateSettings)
+    program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
+    program.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")
+    program.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
+    program.add_device()
+    arguments = program.start(argv)
 
     settings: EvaluateSettings = arguments.settings
 
@@ -103,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
     for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
         folder = arguments.out or manifest.parent / "evaluation"
-        evaluate_run(manifest.parent, folder, arguments.splits, settings, code, load)
+        evaluate_run(manifest.parent, folder, arguments.splits, settings, program, load)
 
 
 if __name__ == "__main__":

@@ -11,32 +11,18 @@ from weightscape.data import readers
 from weightscape.data.fetch_settings import FetchSettings
 from weightscape.formats import cache
 from weightscape.formats.typed import to_json
-from weightscape.provenance.records import write_record
 from weightscape.stages import _program
-
-STAGE = "fetch"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Fill the cache and write the record --out."""
-    parser = _program.arguments_of(STAGE, __doc__, FetchSettings)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    modules = readers.of_fetch(to_json(arguments.settings))
-    code = _program.Code(STAGE, arguments.code, *modules)
+    program = _program.Program("fetch", __doc__, FetchSettings)
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv, lambda arguments: readers.of_fetch(to_json(arguments.settings)))
     cache.set_up(network=True)
-    facts = readers.imported(modules[0]).fetch(arguments.settings)
-    code.check()
-    write_record(
-        arguments.out.parent,
-        name=arguments.out.stem,
-        stage=STAGE,
-        settings=arguments.settings,
-        code=code.digest,
-        inputs=[],
-        outputs=[],
-        facts=facts,
-    )
+    facts = readers.imported(program.modules[0]).fetch(arguments.settings)
+    program.check()
+    program.record(arguments.out.parent, name=arguments.out.stem, inputs=[], outputs=[], facts=facts)
     print(f"fetched {arguments.settings}")
 
 

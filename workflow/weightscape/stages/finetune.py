@@ -10,7 +10,6 @@ Writes initial.safetensors (what differs from the backbone's file), after.safete
 with the proof that the intervention acted, and provenance.json.
 """
 
-import argparse
 import time
 from pathlib import Path
 
@@ -19,22 +18,18 @@ from weightscape.formats.tables import write_rows
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
-from weightscape.provenance.records import content_digest, read_record, write_record
+from weightscape.provenance.records import content_digest, read_record
 from weightscape.stages import _program
 
-STAGE = "finetune"
 
-
-def _parser() -> argparse.ArgumentParser:
-    """The arguments of the program."""
-    parser = _program.arguments_of(STAGE, __doc__, FinetuneSettings)
-    parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
-    parser.add_argument("--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; results may depend on it")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, required=True)
-    return parser
+def _program_of_stage() -> _program.Program:
+    program = _program.Program("finetune", __doc__, FinetuneSettings)
+    program.add_argument("--items", type=Path, required=True)
+    program.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
+    program.add_argument("--backbone", type=Path, required=True, help="weights.safetensors; empty for from scratch")
+    program.add_device()
+    program.add_argument("--out", type=Path, required=True)
+    return program
 
 
 def _training_split(manifest: Path) -> tuple[list[Path], int]:
@@ -45,8 +40,8 @@ def _training_split(manifest: Path) -> tuple[list[Path], int]:
 
 def main(argv: list[str] | None = None) -> None:
     """Train one run and write its files into --out."""
-    arguments = _parser().parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program_of_stage()
+    arguments = program.start(argv)
     settings: FinetuneSettings = arguments.settings
 
     from weightscape.assemble.loaded import load_items
@@ -61,22 +56,19 @@ def main(argv: list[str] | None = None) -> None:
     items, shards = load_items(arguments.items, device, real=real)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     model, initial = starting.network(settings, classes, read_tensors(arguments.backbone), device)
-    identity = digest([to_json(settings), code.digest, {str(path): content_digest(path) for path in inputs}])
+    identity = digest([to_json(settings), program.code, {str(path): content_digest(path) for path in inputs}])
     checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
     with _program.stop_signal() as stopped:
         history, seen = training.train(model, items, settings, checkpoint, stopped)
     rate = {} if resumed else {"images_per_second": round(seen.items_drawn / (time.perf_counter() - begun), 1)}
     proof.verdict(seen, settings.action, items.description(), settings.training.steps)
-    code.check()
+    program.check()
     write_tensors(arguments.out / "initial.safetensors", initial)
     write_tensors(arguments.out / "after.safetensors", building.tensors_of(model))
     write_rows(arguments.out / "history.parquet", history)
-    write_record(
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=inputs,
         outputs=[arguments.out / f for f in ("initial.safetensors", "after.safetensors", "history.parquet")],
         facts={

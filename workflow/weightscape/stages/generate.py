@@ -19,23 +19,19 @@ from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
 from weightscape.generate.partial_shards import Parts, collected
 from weightscape.generate.settings import Ddpm, GenerateSettings, ZeroShotGate
-from weightscape.provenance.records import content_digest, read_record, write_record
+from weightscape.provenance.records import content_digest, read_record
 from weightscape.stages import _program
-
-STAGE = "generate"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write the shard --out and its record beside it."""
-    parser = _program.arguments_of(STAGE, __doc__, GenerateSettings)
-    parser.add_argument("--weights", type=Path, nargs="*", default=[], help="weights of the generator trained here")
-    parser.add_argument("--train", type=Path, nargs="*", default=[], help="shards of the real training set")
-    parser.add_argument("--judge", type=Path, nargs="*", default=[], help="weights of the judge, for the gate")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("generate", __doc__, GenerateSettings)
+    program.add_argument("--weights", type=Path, nargs="*", default=[], help="weights of the generator trained here")
+    program.add_argument("--train", type=Path, nargs="*", default=[], help="shards of the real training set")
+    program.add_argument("--judge", type=Path, nargs="*", default=[], help="weights of the judge, for the gate")
+    program.add_device()
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: GenerateSettings = arguments.settings
     source, gate = settings.source, settings.gate
     if isinstance(source, Ddpm) and not isinstance(gate, ZeroShotGate):
@@ -45,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
-    kept = Parts(arguments.out, _identity(arguments, code.digest, device.type))
+    kept = Parts(arguments.out, _identity(arguments, program.code, device.type))
     with _program.stop_signal() as stopped:
         if isinstance(source, Ddpm):
             classes = read_record(arguments.weights[0].parent / "manifest.json")["facts"]["classes"]
@@ -57,18 +53,15 @@ def main(argv: list[str] | None = None) -> None:
     if gate is not None:
         judge = read_tensors(arguments.judge[0]) if arguments.judge else None
         passed, facts["gate"] = shard.gated(made, gate, shard.training_set(arguments.train), judge, device)
-    code.check()
+    program.check()
     if isinstance(source, Ddpm) and len(passed.content) == len(made.content):
         write_shard(arguments.out, passed.content)
     else:
         content = {"images": passed.content.images, "labels": passed.content.labels, "indices": passed.indices}
         write_tensors(arguments.out, content)
-    write_record(
+    program.record(
         arguments.out.parent,
         name=arguments.out.stem,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*arguments.weights, *arguments.train, *arguments.judge],
         outputs=[arguments.out],
         facts={**facts, "images": len(passed.content)},

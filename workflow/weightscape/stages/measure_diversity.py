@@ -11,7 +11,6 @@ One epoch after augmentation, as pixels and as embeddings of each backbone befor
 (by seed and space), samples.safetensors (some images as the network sees them), a manifest and provenance.
 """
 
-import argparse
 from pathlib import Path
 
 from weightscape.assemble.diversity_settings import MeasureDiversitySettings
@@ -19,30 +18,26 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.progress import track
-from weightscape.provenance.records import content_digest, write_record
+from weightscape.provenance.records import content_digest
 from weightscape.stages import _program
 
-STAGE = "measure_diversity"
 
-
-def _parser() -> argparse.ArgumentParser:
-    """The arguments of the program."""
-    parser = _program.arguments_of(STAGE, __doc__, MeasureDiversitySettings)
-    parser.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
-    parser.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
-    parser.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
-    parser.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
-    parser.add_argument("--judge", type=Path, required=True, help="weights of the classifier that knows real images")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, required=True)
-    return parser
+def _program_of_stage() -> _program.Program:
+    program = _program.Program("measure_diversity", __doc__, MeasureDiversitySettings)
+    program.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
+    program.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
+    program.add_argument("--reference", type=Path, nargs="+", required=True, help="shards of held-out real images")
+    program.add_argument("--backbones", type=Path, nargs="*", default=[], help="weights.safetensors of each space")
+    program.add_argument("--judge", type=Path, required=True, help="weights of the classifier that knows real images")
+    program.add_device()
+    program.add_argument("--out", type=Path, required=True)
+    return program
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure every seed of one condition."""
-    arguments = _parser().parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program_of_stage()
+    arguments = program.start(argv)
     settings: MeasureDiversitySettings = arguments.settings
 
     import torch
@@ -68,15 +63,12 @@ def main(argv: list[str] | None = None) -> None:
             check_rows(rows, len(items), path)
             done[key] = measure_seed(items, spaces, fixed, judge, settings, seed)
         results[label], samples[f"seed{label}"] = done[key]
-    code.check()
+    program.check()
     write_json(arguments.out / "measures.json", results)
     write_tensors(arguments.out / "samples.safetensors", samples)
     images = [*arguments.items, *arguments.real, *arguments.reference]
-    write_record(
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*images, *arguments.backbones, arguments.judge, *sorted(shards)],
         outputs=[arguments.out / "measures.json", arguments.out / "samples.safetensors"],
         facts={"spaces": list(spaces)},

@@ -15,22 +15,19 @@ from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.generate.quality import by_recipe, chosen, quality
 from weightscape.generate.quality_settings import MeasureQualitySettings
-from weightscape.provenance.records import read_record, write_record
+from weightscape.provenance.records import read_record
 from weightscape.stages import _program
-
-STAGE = "measure_quality"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Measure the images of every recipe."""
-    parser = _program.arguments_of(STAGE, __doc__, MeasureQualitySettings)
-    parser.add_argument("--synthetic", type=Path, nargs="+", required=True, help="shards of synthetic images")
-    parser.add_argument("--judge", type=Path, required=True, help="weights of the judge")
-    parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of held-out real images")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("measure_quality", __doc__, MeasureQualitySettings)
+    program.add_argument("--synthetic", type=Path, nargs="+", required=True, help="shards of synthetic images")
+    program.add_argument("--judge", type=Path, required=True, help="weights of the judge")
+    program.add_argument("--test", type=Path, nargs="+", required=True, help="shards of held-out real images")
+    program.add_argument("--threads", type=int, default=1)
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: MeasureQualitySettings = arguments.settings
 
     from weightscape.networks.device import prepare
@@ -48,14 +45,11 @@ def main(argv: list[str] | None = None) -> None:
         shown = chosen(images, settings.shown_per_class)
         samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
         print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
-    code.check()
+    program.check()
     write_json(arguments.out / "quality.json", rows)
     write_tensors(arguments.out / "samples.safetensors", samples)
-    write_record(
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*arguments.synthetic, arguments.judge, *arguments.test],
         outputs=[arguments.out / "quality.json", arguments.out / "samples.safetensors"],
     )

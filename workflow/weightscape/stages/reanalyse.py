@@ -10,28 +10,24 @@ Writes 6_metrics/, 7_figures/ and 8_report/report.html below --results, each wit
 from pathlib import Path
 
 from weightscape.formats.writing import sha256
-from weightscape.provenance.records import write_record
 from weightscape.published import conditions, table_files
 from weightscape.published.reanalysis import Places, reanalyse
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.stages import _program
 
-STAGE = "reanalyse"
-
 
 def main(argv: list[str] | None = None) -> None:
     """Analyse the tables, and write the record last."""
-    parser = _program.arguments_of(STAGE, __doc__, ReanalyseSettings)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables")
-    parser.add_argument("--conditions", type=Path, required=True, help="the conditions file")
-    parser.add_argument("--results", type=Path, required=True, help="the study's results folder")
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("reanalyse", __doc__, ReanalyseSettings)
+    program.add_argument("--tables", type=Path, required=True, help="folder of the tables")
+    program.add_argument("--conditions", type=Path, required=True, help="the conditions file")
+    program.add_argument("--results", type=Path, required=True, help="the study's results folder")
+    arguments = program.start(argv)
     out = arguments.results
     places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
     settings: ReanalyseSettings = arguments.settings
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), settings.analyse, places)
-    code.check()
+    program.check()
     facts = {
         "tables": made.digests(arguments.tables),
         "csv_files": table_files.csv_files(arguments.tables),
@@ -39,12 +35,9 @@ def main(argv: list[str] | None = None) -> None:
         "gaps": made.gaps,
     }
     for folder in (places.page.parent, places.figures, places.tables):
-        write_record(
+        program.record(
             folder,
-            name=STAGE,
-            stage=STAGE,
-            settings=settings,
-            code=code.digest,
+            name="reanalyse",
             inputs=[],
             outputs=[path for path in made.outputs if path.parent == folder],
             facts=facts,

@@ -9,40 +9,33 @@ from pathlib import Path
 
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
-from weightscape.provenance.records import write_record
 from weightscape.report import page
 from weightscape.report.citation import citation_files
 from weightscape.report.settings import ReportSettings
 from weightscape.stages import _program
 
-STAGE = "report"
-
 
 def main(argv: list[str] | None = None) -> None:
     """Write the page and its record."""
-    parser = _program.arguments_of(STAGE, __doc__, ReportSettings)
-    parser.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
-    parser.add_argument("--figures", type=Path, required=True, help="folder of the figures of stage 7")
-    parser.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("report", __doc__, ReportSettings)
+    program.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
+    program.add_argument("--figures", type=Path, required=True, help="folder of the figures of stage 7")
+    program.add_argument("--parts", type=Path, required=True, help="folder of template, style, script and captions")
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: ReportSettings = arguments.settings
     template = arguments.parts / "report.html.j2"
     if not template.is_file():
         raise UserError(f"{template} does not exist: give --parts the folder workflow/report")
     html, sources = page.page(arguments.tables, arguments.figures, arguments.parts, settings)
-    code.check()
+    program.check()
     with replacing(arguments.out) as temporary:
         temporary.write_text(html, encoding="utf-8")
     names = settings.figures
     captions = [arguments.parts / "captions" / f"{name}.md" for name in names]
     parts = sorted(path for path in arguments.parts.iterdir() if path.is_file() and path.name[0] != ".")
-    write_record(
+    program.record(
         arguments.out.parent,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*sources, *captions, *parts, *citation_files(arguments.parts)],
         outputs=[arguments.out],
         facts={"figures": names, "megabytes": round(len(html) / 1e6, 2)},

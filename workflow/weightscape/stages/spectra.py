@@ -10,23 +10,20 @@
 from pathlib import Path
 
 from weightscape.formats.tensors import read_tensors
-from weightscape.provenance.records import read_record, write_record
+from weightscape.provenance.records import read_record
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.stages import _program
-
-STAGE = "spectra"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write layers.parquet, esd.safetensors, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, SpectraSettings)
-    parser.add_argument("--after", type=Path, required=True, help="weights of a run, beside its manifest")
-    parser.add_argument("--initial", type=Path, required=True, help="what differs from --weights before training")
-    parser.add_argument("--weights", type=Path, required=True, help="weights of the backbone; empty for from scratch")
-    parser.add_argument("--vectors", type=Path, help="leading vectors of --weights, from the stage spectra_before")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("spectra", __doc__, SpectraSettings)
+    program.add_argument("--after", type=Path, required=True, help="weights of a run, beside its manifest")
+    program.add_argument("--initial", type=Path, required=True, help="what differs from --weights before training")
+    program.add_argument("--weights", type=Path, required=True, help="weights of the backbone; empty for from scratch")
+    program.add_argument("--vectors", type=Path, help="leading vectors of --weights, from the stage spectra_before")
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
 
     from weightscape.spectra.runs import of_run
 
@@ -38,12 +35,9 @@ def main(argv: list[str] | None = None) -> None:
         read_tensors(arguments.vectors) if arguments.vectors else {},
         arguments.settings,
     )
-    code.check()
-    write_record(
+    program.check()
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=arguments.settings,
-        code=code.digest,
         inputs=filter(None, [arguments.weights, arguments.initial, arguments.after, arguments.vectors]),
         outputs=found.write(arguments.out),
         facts=found.facts(),

@@ -7,34 +7,22 @@
 from pathlib import Path
 
 from weightscape.formats.tensors import read_tensors
-from weightscape.provenance.records import write_record
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.stages import _program
-
-STAGE = "spectra_before"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write layers.parquet, esd.safetensors, vectors.safetensors, manifest and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, SpectraSettings)
-    parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("spectra_before", __doc__, SpectraSettings)
+    program.add_argument("--weights", type=Path, required=True)
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
 
     from weightscape.spectra.runs import of_backbone
 
     found = of_backbone(read_tensors(arguments.weights), arguments.settings)
-    code.check()
-    write_record(
-        arguments.out,
-        stage=STAGE,
-        settings=arguments.settings,
-        code=code.digest,
-        inputs=[arguments.weights],
-        outputs=found.write(arguments.out),
-        facts=found.facts(),
-    )
+    program.check()
+    program.record(arguments.out, inputs=[arguments.weights], outputs=found.write(arguments.out), facts=found.facts())
     print("{rows} rows, {without_spectrum} of them without a spectrum".format(**found.facts()))
 
 

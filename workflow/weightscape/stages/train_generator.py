@@ -12,21 +12,17 @@ from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
 from weightscape.generate.model_settings import TrainGeneratorSettings
 from weightscape.progress import Progress
-from weightscape.provenance.records import content_digest, read_record, write_record
+from weightscape.provenance.records import content_digest, read_record
 from weightscape.stages import _program
-
-STAGE = "train_generator"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest and provenance into --out; an interrupted training is resumed."""
-    parser = _program.arguments_of(STAGE, __doc__, TrainGeneratorSettings)
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("train_generator", __doc__, TrainGeneratorSettings)
+    program.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
+    program.add_device()
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: TrainGeneratorSettings = arguments.settings
     _program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
@@ -36,19 +32,16 @@ def main(argv: list[str] | None = None) -> None:
     device = prepare(arguments.device, arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    identity = digest([to_json(settings), code.digest, [content_digest(path) for path in arguments.train]])
+    identity = digest([to_json(settings), program.code, [content_digest(path) for path in arguments.train]])
     with _program.stop_signal() as stopped:
         checkpoint = ddpm.Checkpoint(arguments.out / "checkpoint.safetensors", identity, stopped)
         progress = Progress("train generator", settings.training.steps)
         weights = ddpm.train(content, classes, settings, str(device), progress, checkpoint)
     path = arguments.out / "weights.safetensors"
-    code.check()
+    program.check()
     write_tensors(path, weights)
-    write_record(
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=arguments.train,
         outputs=[path],
         facts={"classes": classes, "images_seen": len(content), "shape": list(content.images.shape[1:])},

@@ -11,21 +11,18 @@ from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import write_tensors
 from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.progress import Progress
-from weightscape.provenance.records import read_record, write_record
+from weightscape.provenance.records import read_record
 from weightscape.stages import _program
-
-STAGE = "train_judge"
 
 
 def main(argv: list[str] | None = None) -> None:
     """Write weights.safetensors, manifest (with the accuracy on real images) and provenance into --out."""
-    parser = _program.arguments_of(STAGE, __doc__, TrainJudgeSettings)
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="shards of real images")
-    parser.add_argument("--test", type=Path, nargs="+", required=True, help="shards of other real images")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args(argv)
-    code = _program.Code(STAGE, arguments.code)
+    program = _program.Program("train_judge", __doc__, TrainJudgeSettings)
+    program.add_argument("--train", type=Path, nargs="+", required=True, help="shards of real images")
+    program.add_argument("--test", type=Path, nargs="+", required=True, help="shards of other real images")
+    program.add_argument("--threads", type=int, default=1)
+    program.add_argument("--out", type=Path, required=True)
+    arguments = program.start(argv)
     settings: TrainJudgeSettings = arguments.settings
 
     from weightscape.generate import judge
@@ -37,13 +34,10 @@ def main(argv: list[str] | None = None) -> None:
     weights = judge.train(train, classes, settings, Progress("train judge", settings.epochs, "epochs"))
     accuracy = float((judge.predict(weights, test.images).argmax(1) == test.labels).mean())
     path = arguments.out / "weights.safetensors"
-    code.check()
+    program.check()
     write_tensors(path, weights)
-    write_record(
+    program.record(
         arguments.out,
-        stage=STAGE,
-        settings=settings,
-        code=code.digest,
         inputs=[*arguments.train, *arguments.test],
         outputs=[path],
         facts={"classes": classes, "test_accuracy": accuracy},
