@@ -284,7 +284,7 @@ ROWS = [
     code("formats/writing.py", *EVERYTHING),
     code("data/corruptions.py", *CORRUPTED),
     code("generate/sampler.py", *SAMPLING),
-    code("diversity/vendi.py", "measure_quality/*", *DIVERSITY),  # by way of diversity.measure
+    code("diversity/vendi.py", *DIVERSITY),
     code("finetune/training.py", *TRAINING),
     code("finetune/evaluation.py", "evaluate/*", *TABLES),
     code("finetune/curvature.py", "curvature/*", *TABLES),
