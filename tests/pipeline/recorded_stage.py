@@ -132,7 +132,12 @@ def main(out: str, stage: str, *arguments: str) -> None:
     _program.parse_settings = lambda kind, text: recorded(parse(kind, text))
     write = records.write_record
     records.write_record = functools.wraps(write)(
-        lambda folder, **parts: write(folder, **{**parts, "settings": plain(typed.to_json(parts["settings"]))})
+        lambda folder, origin, *parts, **named: write(
+            folder,
+            dataclasses.replace(origin, settings=plain(typed.to_json(origin.settings))),
+            *parts,
+            **named,
+        )
     )
     importlib.import_module(f"weightscape.stages.{stage}").main(list(arguments))
     loaded = sorted(name for name in sys.modules if name.split(".")[0] == "weightscape")

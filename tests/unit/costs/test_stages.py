@@ -13,7 +13,7 @@ from weightscape.costs.assumptions import Cpu
 from weightscape.errors import UserError
 from weightscape.generate.model_settings import ModelSettings
 from weightscape.project import ROOT
-from weightscape.provenance.records import write_record
+from weightscape.provenance.records import Origin, write_record
 from weightscape.study import recipes
 from weightscape.study.config import load
 from weightscape.study.jobs import BY_RULE
@@ -150,8 +150,8 @@ def test_a_multiple_below_one_is_one_sentence(tmp_path: Path) -> None:
 
 def finished(path: Path, stage: str, settings: dict[str, Any], facts: dict[str, Any], seconds: float) -> None:
     """The records of a job."""
-    made = {"stage": stage, "settings": settings, "code": "", "inputs": [], "outputs": []}
-    write_record(path.parent, **made, facts=facts, volatile={"wall_seconds": seconds}, name=path.stem)
+    origin = Origin(stage, settings, "")
+    write_record(path.parent, origin, [], facts, volatile={"wall_seconds": seconds}, name=path.stem)
 
 
 def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from weightscape.formats.shards import ImageSet, read_indices, read_shard, write
 from weightscape.formats.typed import to_json
 from weightscape.generate import pipeline, quality, requests
 from weightscape.generate.settings import GenerateSettings, PipelineSettings, ZeroShotGate
-from weightscape.provenance.records import write_record
+from weightscape.provenance.records import Origin, write_record
 from weightscape.stages import generate
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of diffusers and transformers, about their own versions
@@ -243,7 +243,7 @@ def data_set(root: Path) -> Path:
     shard = root / "1_data/pets/train/shard-00000.safetensors"
     write_shard(shard, real())
     facts = {"classes": CLASSES, "shape": [3, 16, 16]}
-    write_record(shard.parent, stage="data", settings={}, code="", inputs=[], outputs=[shard], facts=facts)
+    write_record(shard.parent, Origin("data", {}, ""), [shard], facts)
     return shard
 
 
@@ -284,16 +284,7 @@ def test_the_list_of_a_generators_images_does_not_depend_on_its_shards(tmp_path:
             path = tmp_path / f"{shards}/2_generate/a/ddpm/recipe-x/shard-{shard:05d}.safetensors"
             write_shard(path, ImageSet(images[rows], labels[rows]))
             facts = {"generator": "ddpm", "recipe": "x", "first": int(stretch[0])}
-            write_record(
-                path.parent,
-                name=path.stem,
-                stage="generate",
-                settings={},
-                code="",
-                inputs=[],
-                outputs=[path],
-                facts=facts,
-            )
+            write_record(path.parent, Origin("generate", {}, ""), [path], facts, name=path.stem)
             paths.append(path)
         table = items.synthetic_items(paths)
         assert table is not None
@@ -308,9 +299,7 @@ def test_a_recipe_of_which_nothing_passed_is_said(tmp_path: Path) -> None:
     path = tmp_path / "2_generate/a/sd/recipe-x/shard-00000.safetensors"
     write_shard(path, ImageSet(np.empty((0, 3, 4, 4), np.uint8), np.empty(0, np.int64)))
     facts = {"generator": "sd", "recipe": "x", "guidance": 3.0, "first": 0}
-    write_record(
-        path.parent, name=path.stem, stage="generate", settings={}, code="", inputs=[], outputs=[path], facts=facts
-    )
+    write_record(path.parent, Origin("generate", {}, ""), [path], facts, name=path.stem)
     with pytest.raises(UserError, match=r"recipe x has no images, as the gate or the safety checker let none pass"):
         quality.by_recipe([path])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weightscape.provenance.records import holds, provenance_of, write_record
+from weightscape.provenance.records import Origin, holds, provenance_of, write_record
 
 
 @pytest.fixture
@@ -13,12 +13,13 @@ def folder(tmp_path: Path) -> Path:
     for name in ("a", "b", "made"):
         (tmp_path / name).write_text(name)
     inputs, outputs = [tmp_path / "a", tmp_path / "b"], [tmp_path / "made"]
-    write_record(tmp_path, stage="toy", settings={"x": 1}, code="c", inputs=inputs, outputs=outputs)
+    write_record(tmp_path, Origin("toy", {"x": 1}, "c", tuple(inputs)), outputs)
     return tmp_path
 
 
 def kept(folder: Path, settings: object = None, code: str = "c", inputs: str = "ab", others: bool = False) -> bool:
-    return holds(folder, [folder / name for name in inputs], settings or {"x": 1}, code, others=others)
+    origin = Origin("toy", settings or {"x": 1}, code, tuple(folder / name for name in inputs))
+    return holds(folder, origin, others=others)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_a_whole_result_of_the_same_inputs_settings_and_code_holds(folder: Path)
     assert kept(folder)
     assert not kept(folder, settings={"x": 2})
     assert not kept(folder, code="d")
-    assert not holds(folder / "elsewhere", [], {"x": 1}, "c")
+    assert not holds(folder / "elsewhere", Origin("toy", {"x": 1}, "c"))
 
 
 def test_a_result_of_further_inputs_holds_only_if_others_are_allowed(folder: Path) -> None:

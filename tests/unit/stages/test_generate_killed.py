@@ -21,7 +21,7 @@ from weightscape.generate import ddpm
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings
 from weightscape.generate.settings import Ddpm, GenerateSettings, SamplingSettings
 from weightscape.project import ROOT
-from weightscape.provenance.records import write_record
+from weightscape.provenance.records import Origin, write_record
 
 pytestmark = pytest.mark.process
 
@@ -46,9 +46,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = rng.integers(0, 256, (16, 1, 8, 8), np.uint8)
     settings = TrainGeneratorSettings(MODEL, training(steps=4, batch_size=8), seed=0)
     write_tensors(path, ddpm.train(ImageSet(images, np.arange(16) % 3), 3, settings))
-    write_record(
-        path.parent, stage="train_generator", settings={}, code="", inputs=[], outputs=[path], facts={"classes": 3}
-    )
+    write_record(path.parent, Origin("train_generator", {}, ""), [path], {"classes": 3})
     return path
 
 

@@ -8,7 +8,7 @@ from weightscape.assemble.items import listed
 from weightscape.formats.shards import ImageSet, write_shards
 from weightscape.formats.tables import write_table
 from weightscape.formats.tensors import write_tensors
-from weightscape.provenance.records import place, write_record
+from weightscape.provenance.records import Origin, place, write_record
 
 SETTINGS = {
     "condition": {"dataset": "noise", "backbone": "tiny", "family": "noise", "dose": "strong", "seed": 0},
@@ -37,7 +37,7 @@ def arguments(root: Path) -> list[str]:
     content = ImageSet(rng.integers(0, 256, (48, 1, 32, 32), np.uint8), np.arange(48) % 3)
     shards = write_shards(folder, content, 1)
     facts = {"classes": ["a", "b", "c"]}
-    write_record(folder, stage="data", settings={}, code="", inputs=[], outputs=shards, facts=facts)
+    write_record(folder, Origin("data", {}, ""), shards, facts)
     items = root / "3_assemble" / "noise" / "real" / "items.parquet"
     write_table(items, listed(place(shards[0]), content.labels, "real", float("nan")))
     backbone = root / "1_data" / "backbones" / "none" / "weights.safetensors"

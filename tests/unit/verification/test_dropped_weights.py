@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from weightscape.errors import UserError
-from weightscape.provenance.records import write_record
+from weightscape.provenance.records import Origin, write_record
 from weightscape.verification import dropped_weights
 
 pytestmark = pytest.mark.process
@@ -23,11 +23,9 @@ def run(folder: Path, seconds: float = 1800.0) -> dropped_weights.Training:
     facts = {"wall_seconds": seconds}
     read = folder.parent / "items.parquet"
     read.write_bytes(b"items")
-    parts = {"settings": SETTINGS, "code": "c", "outputs": [history], "volatile": facts}
-    write_record(folder, stage="finetune", inputs=[read], **parts)
+    write_record(folder, Origin("finetune", SETTINGS, "c", (read,)), [history], volatile=facts)
     gone = sorted(path.name for path in folder.parent.iterdir() if path.is_dir())
-    parts = {"settings": {}, "code": "c", "inputs": [], "outputs": [], "name": "dropped"}
-    write_record(folder.parent, stage="drop_weights", facts={"dropped": gone}, **parts)
+    write_record(folder.parent, Origin("drop_weights", {}, "c"), [], {"dropped": gone}, name="dropped")
     return dropped_weights.Training(folder / "manifest.json", json.dumps(SETTINGS), "c", [read])
 
 

@@ -11,7 +11,7 @@ from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.writing import digest
 from weightscape.project import ROOT
 from weightscape.provenance.code_digest import code_digest
-from weightscape.provenance.records import write_record
+from weightscape.provenance.records import Origin, write_record
 from weightscape.verification import verification
 from weightscape.verification.check import other_versions, study_file
 from weightscape.verification.results import read_results
@@ -44,7 +44,7 @@ def made(root: Path, folder: str, stage: str, inputs: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"made by {stage}")
     sources = [root / source for source in inputs]
-    write_record(path.parent, stage=stage, settings=SETTINGS, code=code(stage), inputs=sources, outputs=[path])
+    write_record(path.parent, Origin(stage, SETTINGS, code(stage), tuple(sources)), [path])
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_weights_that_were_dropped_on_purpose_are_not_missing(tmp_path: Path) ->
     folder.mkdir(parents=True)
     for path in weights:
         path.write_text("made")
-    write_record(folder, stage="finetune", settings={}, code=code_digest("finetune"), inputs=[], outputs=weights)
+    write_record(folder, Origin("finetune", {}, code_digest("finetune")), weights)
     for path in weights:
         path.unlink()
     missing = {f"{RUN}/{path.name}": "missing" for path in weights}
@@ -221,12 +221,9 @@ def test_weights_that_were_dropped_on_purpose_are_not_missing(tmp_path: Path) ->
     for names, findings in (["seed9"], missing), ([folder.name], {}):
         write_record(
             folder.parent,
-            stage="drop_weights",
-            settings={},
-            code=code_digest("drop_weights"),
-            inputs=[],
-            outputs=[],
-            facts={"dropped": names},
+            Origin("drop_weights", {}, code_digest("drop_weights")),
+            [],
+            {"dropped": names},
             name="dropped",
         )
         results = read_results(tmp_path)
@@ -252,11 +249,8 @@ def test_a_measure_of_other_weights_is_stale_though_both_were_dropped(results: P
     (results / RUN / "result.bin").write_text("trained again, otherwise")
     write_record(
         results / RUN,
-        stage="finetune",
-        settings=SETTINGS,
-        code=code_digest("finetune"),
-        inputs=[results / ITEMS / "result.bin"],
-        outputs=[results / RUN / "result.bin"],
+        Origin("finetune", SETTINGS, code_digest("finetune"), (results / ITEMS / "result.bin",)),
+        [results / RUN / "result.bin"],
     )
     (results / RUN / "result.bin").unlink()
     assert found(results) == {f"{RUN}/result.bin": "missing", f"{RUN}/evaluation/manifest.json": "stale"}
@@ -276,5 +270,5 @@ def test_a_source_that_the_study_does_not_have_any_more_is_not_missing(results: 
 
 
 def test_a_record_with_settings_of_another_form_is_stale(results: Path) -> None:
-    write_record(results / SPLIT, stage="data", settings={"split": "train"}, code="then", inputs=[], outputs=[])
+    write_record(results / SPLIT, Origin("data", {"split": "train"}, "then"), [])
     assert found(results)[f"{SPLIT}/manifest.json"] == "stale"

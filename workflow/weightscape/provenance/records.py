@@ -12,6 +12,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,32 +48,35 @@ def _stage_folder(path: Path) -> int | None:
     return next((at for at in reversed(range(len(path.parts))) if STAGE_FOLDER.match(path.parts[at])), None)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a result is made from: the stage's program, its settings, the digest of its code, and its input files."""
+
+    stage: str
+    settings: Any
+    code: str
+    inputs: tuple[Path | str, ...] = ()
+
+
 def write_record(
-    folder: Path | str,
-    *,
-    stage: str,
-    settings: Any,
-    code: str,
-    inputs: Iterable[Path | str],
+    folder: Path,
+    origin: Origin,
     outputs: Iterable[Path | str],
     facts: Mapping[str, Any] | None = None,
+    *,
     volatile: Mapping[str, Any] | None = None,
     name: str = "manifest",
 ) -> None:
-    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole.
-
-    `settings` is the dataclass of the stage's settings.
-    """
-    folder = Path(folder)
-    declared = to_json(settings)
+    """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole."""
+    declared = to_json(origin.settings)
     path = folder / f"{name}.json"
     write_json(provenance_of(path), provenance(volatile))
     record = {
-        "stage": stage,
+        "stage": origin.stage,
         "settings": declared,
         "settings_digest": digest(declared),
-        "code": code,
-        "inputs": {place(path): content_digest(path) for path in inputs},
+        "code": origin.code,
+        "inputs": {place(path): content_digest(path) for path in origin.inputs},
         "outputs": digests(folder, outputs),
         "facts": dict(facts or {}),
     }
@@ -138,7 +142,7 @@ def content_digest(path: Path | str) -> str:
     return sha256(path)
 
 
-def holds(folder: Path, inputs: Iterable[Path], settings: Any, code: str, *, others: bool = False) -> bool:
+def holds(folder: Path, origin: Origin, *, others: bool = False) -> bool:
     """Whether the result in `folder` is whole, and was made from these inputs by these settings and code.
 
     `others` allows the result to be made from further inputs as well.
@@ -147,10 +151,10 @@ def holds(folder: Path, inputs: Iterable[Path], settings: Any, code: str, *, oth
     if not path.is_file():
         return False
     record = read_record(path)
-    now = {place(source): content_digest(source) for source in inputs}
+    now = {place(source): content_digest(source) for source in origin.inputs}
     before = {name: made for name, made in record["inputs"].items() if name in now or not others}
     return (
-        (record["settings_digest"], record["code"], before) == (digest(to_json(settings)), code, now)
+        (record["settings_digest"], record["code"], before) == (digest(to_json(origin.settings)), origin.code, now)
         and all((folder / name).is_file() for name in record["outputs"])
         and digests(folder, (folder / name for name in record["outputs"])) == record["outputs"]
     )

@@ -93,8 +93,11 @@ class Program(argparse.ArgumentParser):
         name: str = "manifest",
     ) -> None:
         """Write the record of the results in `folder`, as `write_record` does."""
-        made = {"inputs": inputs, "outputs": outputs, "facts": facts, "volatile": volatile, "name": name}
-        records.write_record(folder, stage=self.stage, settings=self.settings, code=self.code, **made)
+        records.write_record(folder, self.origin(inputs), outputs, facts, volatile=volatile, name=name)
+
+    def origin(self, inputs: Iterable[Path]) -> records.Origin:
+        """What a result from these inputs is made from."""
+        return records.Origin(self.stage, self.settings, self.code, tuple(inputs))
 
 
 _state = {"own process": False}

@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         run = manifest.parent
         folder = arguments.out or run / "curvature"
         inputs = [run / "after.safetensors", *shards]
-        if holds(folder, inputs, settings, program.code):
+        if holds(folder, program.origin(inputs)):
             continue
         measures = measured(run, shards, settings, device).as_dict()
         program.check()

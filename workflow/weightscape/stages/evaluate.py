@@ -41,7 +41,7 @@ def evaluate_run(
 
     `load` gives the network of a run, and is called only if a split is to be evaluated.
     """
-    kept = holds(folder, [run / "after.safetensors"], settings, program.code, others=True)
+    kept = holds(folder, program.origin([run / "after.safetensors"]), others=True)
     inputs = read_record(folder / "manifest.json")["inputs"] if kept else {}
     old = (read_json(folder / "metrics.json"), read_tensors(folder / "logits.safetensors")) if kept else ({}, {})
     results, logits = {}, {}
