@@ -38,7 +38,7 @@ def run(
     """The stage `data` on one split: its images and its manifest."""
     images = SourcedSplit("sourced", source_of(source), splits, ())
     shift = ood and SourcedShift("sourced_shift", images.source, shift_of(ood), ())
-    settings = to_json(DataSettings("d", split, shards, shift or images, seed))
+    settings = to_json(DataSettings("d", split, shards, seed, shift or images))
     out = folder / "1_data" / "d" / split
     data.main(["--settings", json.dumps(settings), "--out", str(out), "--workers", str(workers)])
     record = json.loads((out / "manifest.json").read_text())

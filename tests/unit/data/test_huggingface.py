@@ -11,9 +11,13 @@ from PIL import Image
 from unit.data.source_miniatures import SPLITS, hub_block, picture, run
 from weightscape.data import huggingface as hub_sets
 from weightscape.data import sources
-from weightscape.data.settings import Columns, Domain, source_of
+from weightscape.data.settings import Columns, Domain, HubSet, Parts, source_of
 from weightscape.errors import UserError
 from weightscape.study.checks import own_files
+
+
+def _set(path: str, configuration: str | None = None) -> HubSet:
+    return HubSet("huggingface", path, configuration, None, Parts("train", None))
 
 
 @pytest.mark.process
@@ -60,7 +64,7 @@ def test_columns_of_bytes_and_of_paths_hold_images(tmp_path: Path, form: str) ->
     features = datasets.Features(img=feature, kind=text)
     rows = datasets.Dataset.from_list([{"img": value, "kind": "x"}], features=features)
     datasets.DatasetDict(train=rows).save_to_disk(str(tmp_path))
-    pool = hub_sets.part(hub_sets.Where(str(tmp_path)), "train", Columns("img", "kind", None))
+    pool = hub_sets.part(_set(str(tmp_path)), "train", Columns("img", "kind", None))
     assert pool.encoded is not None and pool.encoded(np.array([0])) == [path if form == "string" else content]
 
 
@@ -136,7 +140,7 @@ def test_a_saved_data_set_without_parts_is_one_part(tmp_path: Path, split: str |
     rows = [{"img": {"bytes": b"", "path": None}, "kind": row % 2} for row in range(4)]
     whole = datasets.Dataset.from_list(rows, features=features, split=datasets.Split(split) if split else None)
     whole.save_to_disk(str(tmp_path / "saved"))
-    where, columns = hub_sets.Where(str(tmp_path / "saved")), Columns("img", "kind", None)
+    where, columns = _set(str(tmp_path / "saved")), Columns("img", "kind", None)
     own, other = ("train", "test") if split is None else ("test", "train")
     assert hub_sets.part(where, own, columns).labels.tolist() == [0, 1, 0, 1]
     for wrong in (other, "nonsense"):
@@ -157,13 +161,13 @@ def test_one_configuration_of_several_is_read(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "sets" / "README.md").write_text("\n".join(["---", "configs:", *listed, "---"]))
     columns = Columns("img", "kind", None)
     found = {
-        name: len(hub_sets.part(hub_sets.Where(str(tmp_path / "sets"), name), "train", columns).labels)
+        name: len(hub_sets.part(_set(str(tmp_path / "sets"), name), "train", columns).labels)
         for name in ("small", "large")
     }
     assert found == {"small": 2, "large": 4}
     for wrong in (None, "huge"):
         with pytest.raises(UserError, match=r"cannot be read .*small.*large.*correct `path`, `configuration` and `pa"):
-            hub_sets.part(hub_sets.Where(str(tmp_path / "sets"), wrong), "train", columns)
+            hub_sets.part(_set(str(tmp_path / "sets"), wrong), "train", columns)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ from weightscape.finetune import batches, optimiser, proof, training, witness
 from weightscape.finetune import checkpoint as finetune_checkpoint
 from weightscape.finetune.settings import Action
 from weightscape.networks import building
-from weightscape.networks.dropout_places import DROPOUTS
+from weightscape.networks.settings import DROPOUTS
 
 
 def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:

@@ -21,7 +21,7 @@ from weightscape.data.fetch_settings import ModelAsset
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_indices, read_shard, write_shard
 from weightscape.formats.typed import to_json
-from weightscape.generate import pipeline, quality, requests
+from weightscape.generate import pipeline, quality
 from weightscape.generate.settings import GenerateSettings, PipelineSettings, ZeroShotGate
 from weightscape.provenance.records import Origin, write_record
 from weightscape.stages import generate
@@ -93,11 +93,11 @@ def test_the_pipeline_gives_what_diffusers_gives_for_the_same_prompt_and_noise(f
     reference.set_progress_bar_config(disable=True)
     asked = settings(folder)
     answer = reference(
-        prompt=requests.prompt(asked, "dog", 11, 1, 2),
+        prompt=pipeline.prompt(asked, "dog", 11, 1, 2),
         negative_prompt="text",
         guidance_scale=3.0,
         num_inference_steps=3,
-        generator=torch.Generator().manual_seed(requests.noise_seed(11, 1, 2)),
+        generator=torch.Generator().manual_seed(pipeline.noise_seed(11, 1, 2)),
         height=16,
         width=16,
     )
@@ -107,24 +107,24 @@ def test_the_pipeline_gives_what_diffusers_gives_for_the_same_prompt_and_noise(f
 
 def test_prompts_name_the_class_in_words_and_vary() -> None:
     asked = settings(Path())
-    texts = {requests.prompt(asked, "dog", 5, 1, index) for index in range(100)}
+    texts = {pipeline.prompt(asked, "dog", 5, 1, index) for index in range(100)}
     assert texts == {f"a {kind} of a puppy{style}" for kind in ("photo", "drawing") for style in ("", ", at night")}
-    assert "sea lion" in requests.prompt(asked, "sea_lion", 5, 2, 0)
+    assert "sea lion" in pipeline.prompt(asked, "sea_lion", 5, 2, 0)
 
 
 @pytest.mark.parametrize("shards", [1, 3, 7, 40])
 def test_the_shards_hold_every_image_once(shards: int) -> None:
-    parts = [requests.members(4, 7, shard, shards) for shard in range(shards)]
+    parts = [pipeline.members(4, 7, shard, shards) for shard in range(shards)]
     assert [one for part in parts for one in part] == [(label, index) for label in range(4) for index in range(7)]
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
 def test_a_variation_starts_from_a_real_image_of_its_class_and_less_strength_stays_nearer(folder: Path) -> None:
-    rows = {requests.source_row([3, 5, 8], 1, 0, index) for index in range(50)}
+    rows = {pipeline.source_row([3, 5, 8], 1, 0, index) for index in range(50)}
     assert rows == {3, 5, 8}
     asked = pipeline.Asked(CLASSES, 3.0, 11, real())
     for label, index in MEMBERS:
-        row = requests.source_row(np.flatnonzero(asked.real.labels == label).tolist(), 11, label, index)
+        row = pipeline.source_row(np.flatnonzero(asked.real.labels == label).tolist(), 11, label, index)
         assert np.array_equal(
             np.asarray(pipeline._sources(asked, [(label, index)], 16)[0]).transpose(2, 0, 1), real().images[row]
         )

@@ -17,7 +17,7 @@ from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import from_json
 from weightscape.networks import architectures, building, pretrained
-from weightscape.networks.dropout_places import DROPOUTS
+from weightscape.networks.settings import DROPOUTS
 from weightscape.project import ROOT
 from weightscape.study import doses, settings
 from weightscape.study.checks import networks as dropouts

@@ -31,7 +31,7 @@ MAY = {
 """Beside the packages `formats`, `provenance` and `stages`, and the modules at the top, which every stage may use."""
 
 FOREIGN = {
-    "data": "data.corruptions data.corrupted data.torchvision_sets data.huggingface data.digits",
+    "data": "data.corruptions data.torchvision_sets data.huggingface data.digits",
     "corrupt": "data.pools data.sources data.writing data.digits",
     "generate": "networks.pretrained formats.state_dicts data.pools data.digits data.torchvision_sets data.huggingface",
     "finetune": "networks.pretrained formats.state_dicts generate.judge",

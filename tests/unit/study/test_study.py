@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from weightscape.errors import UserError
-from weightscape.networks import dropout_places
+from weightscape.networks.settings import DROPOUTS
 from weightscape.project import ROOT
 from weightscape.study import corruptions, doses, settings, study
 from weightscape.study.config import check_named, checked, results_folder
@@ -85,7 +85,7 @@ def test_every_key_of_the_config_is_required(path: str) -> None:
     parent, _, last = path.rpartition("/")
     if f"{parent}/" in NAMED or parent.endswith(("/doses", "/places")):
         pytest.skip("a name chosen by the study")
-    if parent.startswith("families/dropout") and last in dropout_places.DROPOUTS and last != "head":
+    if parent.startswith("families/dropout") and last in DROPOUTS and last != "head":
         pytest.skip("a place that is silent does not drop")
     config = copy.deepcopy(CONFIG)
     block = config

@@ -1,4 +1,4 @@
-"""Augmentations that move or cut pixels: affine, elastic, erasing, flip, and a passage through a lower resolution.
+"""Augmentations by geometry (affine, elastic, erasing, flip, a passage through a lower resolution) and by noise.
 
 Images are float [n, c, h, w] in [0, 1]; outside of the image is 0.
 """
@@ -87,3 +87,8 @@ def resample(images: Tensor, draws: Draws, stream: str, *, size: int) -> Tensor:
     """Every image through `size` x `size` pixels and back: the control for a generator of that resolution."""
     small = F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
     return F.interpolate(small, size=images.shape[-2:], mode="bilinear", align_corners=False)
+
+
+def gaussian_noise(images: Tensor, draws: Draws, stream: str, *, sigma: float) -> Tensor:
+    """Independent Gaussian noise of standard deviation `sigma` (full scale is 1) on every value."""
+    return images + sigma * draws.normal(stream, *images.shape[1:])

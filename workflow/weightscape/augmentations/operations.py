@@ -37,12 +37,12 @@ def operation(block: Magnitudes) -> Operation:
 class Row:
     """One row of the table.
 
-    `function` names a module of this package and a function there; `chance` is the probability that the operation acts
+    `module` of this package has the function of the row's name; `chance` is the probability that the operation acts
     on an image. An operation that `depends_on_image` spares symmetric images, those whose border is black anyway, or
     those on which the draw of an automatic policy has no effect.
     """
 
-    function: str
+    module: str
     chance: Callable[[Magnitudes], float] = lambda _: 1.0
     depends_on_image: bool = False
 
@@ -61,16 +61,16 @@ def _erases(magnitudes: Magnitudes) -> float:
 
 
 OPERATIONS = {
-    "affine": Row("geometry.affine", _where_positive("degrees", "translate", "scale", "shear")),
-    "elastic": Row("geometry.elastic", _where_positive("alpha")),
-    "erasing": Row("geometry.erasing", _erases, depends_on_image=True),
-    "flip": Row("geometry.flip", _flips, depends_on_image=True),
-    "resample": Row("geometry.resample", depends_on_image=True),
-    "gaussian_noise": Row("noise.gaussian_noise", _where_positive("sigma")),
-    "autoaugment": Row("automatic.autoaugment", depends_on_image=True),
-    "randaugment": Row("automatic.randaugment", depends_on_image=True),
-    "trivialaugment": Row("automatic.trivialaugment", depends_on_image=True),
-    "augmix": Row("automatic.augmix", depends_on_image=True),
+    "affine": Row("geometry", _where_positive("degrees", "translate", "scale", "shear")),
+    "elastic": Row("geometry", _where_positive("alpha")),
+    "erasing": Row("geometry", _erases, depends_on_image=True),
+    "flip": Row("geometry", _flips, depends_on_image=True),
+    "resample": Row("geometry", depends_on_image=True),
+    "gaussian_noise": Row("geometry", _where_positive("sigma")),
+    "autoaugment": Row("automatic", depends_on_image=True),
+    "randaugment": Row("automatic", depends_on_image=True),
+    "trivialaugment": Row("automatic", depends_on_image=True),
+    "augmix": Row("automatic", depends_on_image=True),
 }
 
 

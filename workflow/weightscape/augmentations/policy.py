@@ -7,11 +7,9 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
-from weightscape.augmentations import automatic, geometry, noise
+from weightscape.augmentations import automatic, geometry
 from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.operations import OPERATIONS, Operation
-
-MODULES = {"automatic": automatic, "geometry": geometry, "noise": noise}
 
 
 def augmented(images: Tensor, draws: Draws, operations: Sequence[Operation | None], sigma: float = 0.0) -> Tensor:
@@ -24,11 +22,11 @@ def augmented(images: Tensor, draws: Draws, operations: Sequence[Operation | Non
             stream = f"{operation.name}/{position}"
             images = _function(operation.name)(images, draws, stream, **operation.magnitudes)
     if sigma > 0:
-        images = noise.gaussian_noise(images, draws, "noise", sigma=sigma)
+        images = geometry.gaussian_noise(images, draws, "noise", sigma=sigma)
     return images.clamp(0, 1) if operations or sigma > 0 else images
 
 
 def _function(name: str) -> Callable[..., Tensor]:
     """The function that the table of operations names."""
-    module, function = OPERATIONS[name].function.split(".")
-    return getattr(MODULES[module], function)
+    module = {"automatic": automatic, "geometry": geometry}[OPERATIONS[name].module]
+    return getattr(module, name)

@@ -68,10 +68,10 @@ def _step(config: Config, size: Sizes) -> float:
 @functools.cache
 def ddpm_operations(settings: ModelSettings, shape: tuple[int, int, int], classes: int) -> float:
     """One image [c, h, w] through the network of the diffusion model that is trained here, once."""
-    from weightscape.generate import denoiser, image_sizes
+    from weightscape.generate import denoiser, model_settings
 
     patch = settings.patch
-    image_sizes.check(patch, settings.channels, *shape[1:])
+    model_settings.check_size(patch, settings.channels, *shape[1:])
     with torch.device("meta"):
         model = denoiser.network(settings, classes, shape[0], "meta").eval()
         grid = torch.empty(1, shape[0] * patch**2, shape[1] // patch, shape[2] // patch)

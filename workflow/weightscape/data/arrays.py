@@ -10,24 +10,20 @@ from typing import Any
 import numpy as np
 
 from weightscape.data.pools import Pool
-from weightscape.data.settings import Arrays
+from weightscape.data.settings import Folder
 from weightscape.errors import UserError
 
 CHANNELS = 4
 """Red, green, blue and transparency."""
 
 
-def pool(source: Arrays, name: str, classes: list[str] | None = None) -> Pool:
-    """The part `train` or `test` of a data set."""
-    return part(Path(source.root), name, classes)
+def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
+    """The part `train` or `test` of a data set; None where there is no test part."""
+    root = Path(source.root)
+    return part(root, name, classes) if name == "train" or (root / "test.images.npy").is_file() else None
 
 
-def has_test(source: Arrays) -> bool:
-    """Whether there is a test part."""
-    return (Path(source.root) / "test.images.npy").is_file()
-
-
-def domain(source: Arrays, name: str, classes: list[str]) -> Pool:
+def domain(source: Folder, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
     return part(Path(source.root), f"ood-{name}", classes)
 

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from weightscape.data import huggingface
-from weightscape.data.fetch_settings import HuggingfaceAsset
+from weightscape.data.settings import HubSet
 from weightscape.formats.writing import sha256
 
 
-def fetch(settings: HuggingfaceAsset) -> dict[str, object]:
+def fetch(settings: HubSet) -> dict[str, object]:
     """Fill the cache; facts: images per part and the digests of the files."""
     parts = settings.parts.there()
-    loaded = {part: huggingface.loaded(huggingface.where(settings), part, network=True) for part in parts}
+    loaded = {part: huggingface.loaded(settings, part, network=True) for part in parts}
     files = [Path(file["filename"]) for source in loaded.values() for file in source.cache_files]
     return {
         "images": {part: len(source) for part, source in loaded.items()},

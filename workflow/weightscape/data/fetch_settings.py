@@ -1,31 +1,9 @@
 """Settings of the stage `fetch`: the asset that it downloads or checks."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from weightscape.data.settings import Parts
-
-
-@dataclass(frozen=True)
-class TorchvisionAsset:
-    """A data set of torchvision."""
-
-    kind: Literal["torchvision"]
-    name: str
-    parts: Parts
-    options: Mapping[str, str | int | float | bool]
-
-
-@dataclass(frozen=True)
-class HuggingfaceAsset:
-    """A data set of the hub."""
-
-    kind: Literal["huggingface"]
-    path: str
-    configuration: str | None
-    revision: str | None
-    parts: Parts
+from weightscape.data.settings import HubSet, TorchvisionSet
 
 
 @dataclass(frozen=True)
@@ -45,4 +23,4 @@ class ModelAsset:
     revision: str | None
 
 
-FetchSettings = TorchvisionAsset | HuggingfaceAsset | BackboneAsset | ModelAsset
+FetchSettings = TorchvisionSet | HubSet | BackboneAsset | ModelAsset

@@ -1,11 +1,11 @@
 """Downloads a data set that torchvision knows; torchvision checks its archives."""
 
 from weightscape.data import torchvision_sets
-from weightscape.data.fetch_settings import TorchvisionAsset
+from weightscape.data.settings import TorchvisionSet
 from weightscape.formats.writing import digests
 
 
-def fetch(settings: TorchvisionAsset) -> dict[str, object]:
+def fetch(settings: TorchvisionSet) -> dict[str, object]:
     """Fill the cache; facts: images per part and the digests of the files."""
     root = torchvision_sets.downloaded(settings.name)
     root.mkdir(parents=True, exist_ok=True)

@@ -5,15 +5,13 @@ name the image and its class; a further column may name the domain, of which one
 encoded files, so that they are decoded, counted and refused as those of every other source.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from weightscape.data.fetch_settings import HuggingfaceAsset
 from weightscape.data.pools import Pool, aligned, joined
-from weightscape.data.settings import Columns, Huggingface
+from weightscape.data.settings import Columns, HubSet, Huggingface
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
@@ -21,28 +19,10 @@ ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
 """Types of columns that `datasets.Image` reads: a file's bytes, its path, or both."""
 
 
-@dataclass(frozen=True)
-class Where:
-    """A data set of the hub or of a folder; null for its only configuration and for the newest revision."""
-
-    path: str
-    configuration: str | None = None
-    revision: str | None = None
-
-
-def where(source: Huggingface | HuggingfaceAsset) -> Where:
-    """The data set that settings name."""
-    return Where(source.path, source.configuration, source.revision)
-
-
-def pool(source: Huggingface, name: str, _classes: list[str] | None = None) -> Pool:
-    """The part `train` or `test` of a data set."""
-    return part(where(source), source.parts.of(name), source.columns, source.domain)
-
-
-def has_test(source: Huggingface) -> bool:
-    """Whether there is a test part."""
-    return source.parts.test is not None
+def pool(source: Huggingface, name: str, _classes: list[str] | None = None) -> Pool | None:
+    """The part `train` or `test` of a data set; None where there is no such part."""
+    name_there = source.parts.of(name)
+    return part(source, name_there, source.columns, source.domain) if name_there is not None else None
 
 
 def domain(source: Huggingface, name: str, _classes: list[str]) -> Pool:
@@ -51,24 +31,24 @@ def domain(source: Huggingface, name: str, _classes: list[str]) -> Pool:
     if columns.domain is None:
         raise UserError(f"a data set without a column of domains has no domain {name!r}: set `columns.domain`")
     parts = source.parts.there()
-    holding = [one for one in parts if name in domains(where(source), one, columns)]
-    pools = [part(where(source), one, columns, name) for one in holding or parts]
+    holding = [name_there for name_there in parts if name in domains(source, name_there, columns)]
+    pools = [part(source, name_there, columns, name) for name_there in holding or parts]
     classes = list(dict.fromkeys(label for pool in pools for label in pool.classes))
     return joined([aligned(pool, classes, every=True) for pool in pools])
 
 
-def loaded(where: Where, part: str, network: bool = False) -> Any:
+def loaded(source: HubSet, part: str, network: bool = False) -> Any:
     """The part `part` of the data set; from the cache alone unless `network`."""
     cache.set_up(network)
     import datasets
     from datasets.exceptions import DatasetsError
 
     datasets.disable_progress_bars()
-    path = where.path
+    path = source.path
     try:
         if _saved(Path(path)):
-            return _part_of(datasets.load_from_disk(path), where, part)
-        return datasets.load_dataset(path, where.configuration, split=part, revision=where.revision)
+            return _part_of(datasets.load_from_disk(path), source, part)
+        return datasets.load_dataset(path, source.configuration, split=part, revision=source.revision)
     except (OSError, ValueError, DatasetsError) as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
@@ -77,19 +57,19 @@ def loaded(where: Where, part: str, network: bool = False) -> Any:
         ) from None
 
 
-def _part_of(saved: Any, where: Where, part: str) -> Any:
+def _part_of(saved: Any, source: HubSet, part: str) -> Any:
     """The part of what `save_to_disk` wrote; a single data set is the part that it was split off as, else `train`."""
     import datasets
 
-    if where.configuration is not None:
+    if source.configuration is not None:
         raise UserError(
-            f"data set {where.path} was saved by save_to_disk, which keeps one configuration: set `configuration` to "
+            f"data set {source.path} was saved by save_to_disk, which keeps one configuration: set `configuration` to "
             "null"
         )
     whole = isinstance(saved, datasets.DatasetDict)
     parts = {str(name): one for name, one in saved.items()} if whole else {str(saved.split or "train"): saved}
     if part not in parts:
-        raise UserError(f"data set {where.path} has no part {part!r}; it has {', '.join(parts)}: correct `parts`")
+        raise UserError(f"data set {source.path} has no part {part!r}; it has {', '.join(parts)}: correct `parts`")
     return parts[part]
 
 
@@ -97,7 +77,7 @@ def _saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def part(where: Where, part: str, columns: Columns, domain: str | None = None) -> Pool:
+def part(where: HubSet, part: str, columns: Columns, domain: str | None = None) -> Pool:
     """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
     source, path = loaded(where, part), where.path
     _check_columns(source, path, columns)
@@ -123,7 +103,7 @@ def part(where: Where, part: str, columns: Columns, domain: str | None = None) -
     return whole if domain is None else whole.take(rows)
 
 
-def domains(where: Where, part: str, columns: Columns) -> list[str]:
+def domains(where: HubSet, part: str, columns: Columns) -> list[str]:
     """The domains that one part holds."""
     source = loaded(where, part)
     _check_columns(source, where.path, columns)

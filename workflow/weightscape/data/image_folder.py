@@ -11,23 +11,19 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.data.pools import Pool
-from weightscape.data.settings import ImageFolder
+from weightscape.data.settings import Folder
 from weightscape.errors import UserError
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 
 
-def pool(source: ImageFolder, name: str, classes: list[str] | None = None) -> Pool:
-    """The part `train` or `test` of a data set."""
-    return part(Path(source.root), name, classes)
+def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
+    """The part `train` or `test` of a data set; None where there is no test part."""
+    root = Path(source.root)
+    return part(root, name, classes) if name == "train" or (root / "test").is_dir() else None
 
 
-def has_test(source: ImageFolder) -> bool:
-    """Whether there is a test part."""
-    return (Path(source.root) / "test").is_dir()
-
-
-def domain(source: ImageFolder, name: str, classes: list[str]) -> Pool:
+def domain(source: Folder, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
     return part(Path(source.root) / "ood", name, classes)
 

@@ -30,9 +30,9 @@ class Parts:
     train: str
     test: str | None
 
-    def of(self, name: str) -> str:
-        """The source's name of the part `train` or `test`."""
-        return self.train if name == "train" else str(self.test)
+    def of(self, name: str) -> str | None:
+        """The source's name of the part `train` or `test`; None where there is no such part."""
+        return self.train if name == "train" else self.test
 
     def there(self) -> list[str]:
         """The parts that there are, each once."""
@@ -49,11 +49,30 @@ class Columns:
 
 
 @dataclass(frozen=True)
-class ImageFolder:
-    """A folder of a folder per class."""
+class TorchvisionSet:
+    """A data set of torchvision."""
 
-    kind: Literal["image_folder"]
-    root: str
+    kind: Literal["torchvision"]
+    name: str
+    parts: Parts
+    options: Mapping[str, str | int | float | bool]
+
+
+@dataclass(frozen=True)
+class HubSet:
+    """A data set of the hub or of a folder; null for its only configuration and for the newest revision."""
+
+    kind: Literal["huggingface"]
+    path: str
+    configuration: str | None
+    revision: str | None
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The images that a study takes of a source, and their form."""
+
     image: ImageSettings
     classes: Classes
     per_class: Count
@@ -61,50 +80,29 @@ class ImageFolder:
 
 
 @dataclass(frozen=True)
-class Arrays:
-    """A folder of numpy files."""
+class Folder(Chosen):
+    """A folder of a folder per class, or of numpy files."""
 
-    kind: Literal["arrays"]
+    kind: Literal["image_folder", "arrays"]
     root: str
-    image: ImageSettings
-    classes: Classes
-    per_class: Count
-    unreadable: float
 
 
 @dataclass(frozen=True)
-class Torchvision:
-    """A data set of torchvision; without `root` it lies in the cache."""
+class Torchvision(Chosen, TorchvisionSet):
+    """Images of a data set of torchvision; without `root` it lies in the cache."""
 
-    kind: Literal["torchvision"]
-    name: str
     root: str | None
-    parts: Parts
-    options: Mapping[str, str | int | float | bool]
-    image: ImageSettings
-    classes: Classes
-    per_class: Count
-    unreadable: float
 
 
 @dataclass(frozen=True)
-class Huggingface:
-    """A data set of the hub or of a folder."""
+class Huggingface(Chosen, HubSet):
+    """Images of a data set of the hub or of a folder, of one domain if that is named."""
 
-    kind: Literal["huggingface"]
-    path: str
-    configuration: str | None
-    revision: str | None
-    parts: Parts
     columns: Columns
     domain: str | None
-    image: ImageSettings
-    classes: Classes
-    per_class: Count
-    unreadable: float
 
 
-Source = ImageFolder | Arrays | Torchvision | Huggingface
+Source = Folder | Torchvision | Huggingface
 
 
 @dataclass(frozen=True)
@@ -163,44 +161,39 @@ class SourcedShift:
 
 
 @dataclass(frozen=True)
-class DataSettings:
-    """Settings of the stage `data`."""
+class SplitSettings:
+    """A split of a data set, in how many shards it is written, and the seed of its draws."""
 
     dataset: str
     split: str
     shards: int
-    images: PackagedSplit | PackagedShift | SourcedSplit | SourcedShift
     seed: int
 
 
 @dataclass(frozen=True)
-class CorruptSettings:
+class DataSettings(SplitSettings):
+    """Settings of the stage `data`."""
+
+    images: PackagedSplit | PackagedShift | SourcedSplit | SourcedShift
+
+
+@dataclass(frozen=True)
+class CorruptSettings(SplitSettings):
     """Settings of the stage `corrupt`."""
 
-    dataset: str
-    split: str
-    shards: int
     kind: str
     severity: int
     images: Count
-    seed: int
-
-
-SOURCES: dict[str, type[Source]] = {
-    "image_folder": ImageFolder,
-    "arrays": Arrays,
-    "torchvision": Torchvision,
-    "huggingface": Huggingface,
-}
 
 
 def source_of(block: Mapping[str, Any]) -> Source:
     """The source of a data set from its block of the config."""
     rest = {key: value for key, value in block.items() if key not in ("source", "splits", "ood")}
-    return from_json(SOURCES[block["source"]], {"kind": block["source"], **rest})
+    kinds: Any = Source
+    return from_json(kinds, {"kind": block["source"], **rest})
 
 
 def shift_of(ood: Mapping[str, Any]) -> Domain | OtherFolder:
     """The shift of an OOD set from its block of the config."""
-    kind = Domain if ood["source"] == "domain" else OtherFolder
-    return from_json(kind, {"kind": ood["source"], **{key: value for key, value in ood.items() if key != "source"}})
+    kinds: Any = Domain | OtherFolder
+    return from_json(kinds, {"kind": ood["source"], **{key: value for key, value in ood.items() if key != "source"}})

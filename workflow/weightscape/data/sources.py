@@ -1,9 +1,8 @@
 """The sources of real images behind one interface: settings in, pools out.
 
-The settings of a source have a `kind`: `torchvision`, `image_folder`, `arrays` or `huggingface` (`digits` makes the
-digits that packages ship). Each has a module with `pool` (a training or test part), `has_test` and `domain` (a shifted
-test set of its own), which is imported by name (`readers`), so that a data set depends on its own source alone. Classes
-and caps are chosen here, so that every split of a data set sees the same.
+The `kind` of a source leads to its module (`readers`), which is imported by name, so that a data set depends on its own
+source alone. There `pool` opens the training or test part and `domain` a shifted test set. Classes and caps are chosen
+here, so that every split of a data set sees the same.
 """
 
 from collections.abc import Mapping
@@ -57,7 +56,7 @@ def _chosen(source: Source, seed: int) -> tuple[Pool, Pool | None]:
     """The training and the test part, of the classes that are asked for, capped."""
     reader = readers.module(source.kind)
     train = reader.pool(source, "train")
-    test = reader.pool(source, "test", train.classes) if reader.has_test(source) else None
+    test = reader.pool(source, "test", train.classes)
     train = of_classes(present(train), source.classes)
     test = test and aligned(test, train.classes, every=source.classes == ALL)
     return _capped(train, source, "train", seed), test and _capped(test, source, "test", seed)

@@ -24,15 +24,11 @@ CLASSES = ("classes", "categories")
 PAIRS = ("samples", "_samples", "imgs")  # (path, label)
 
 
-def pool(source: Torchvision, name: str, _classes: list[str] | None = None) -> Pool:
-    """The part `train` or `test` of a data set."""
+def pool(source: Torchvision, name: str, _classes: list[str] | None = None) -> Pool | None:
+    """The part `train` or `test` of a data set; None where there is no such part."""
     root = Path(source.root) if source.root else downloaded(source.name)
-    return part(source.name, root, source.parts.of(name), source.options)
-
-
-def has_test(source: Torchvision) -> bool:
-    """Whether there is a test part."""
-    return source.parts.test is not None
+    name_there = source.parts.of(name)
+    return part(source.name, root, name_there, source.options) if name_there is not None else None
 
 
 def domain(_source: Torchvision, name: str, _classes: list[str]) -> Pool:

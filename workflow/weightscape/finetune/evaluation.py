@@ -6,18 +6,37 @@ they tell what another test set of this size would give, not what another run wo
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import log_softmax
 
 from weightscape.finetune.calibration import adaptive_error, bin_of, calibration_error, ranked_bin_of
-from weightscape.networks.settings import InputSettings
+from weightscape.networks.settings import InputSettings, NetworkSettings
 
 INTERVAL = (2.5, 97.5)
 """Percentiles of the bootstrap."""
 BLOCK = 100
 """Resamples at a time, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Images at a time, bins of the calibration error, and draws of the bootstrap over images."""
+
+    batch_size: int
+    calibration_bins: int
+    bootstrap_draws: int
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """The backbone's name, its network, and how it is evaluated; `seed` is that of the bootstrap."""
+
+    backbone: str
+    network: NetworkSettings
+    evaluate: Evaluation
+    seed: int
 
 
 def metrics(
@@ -28,6 +47,8 @@ def metrics(
     `class_accuracy` has one value per class (nan without images), `worst_class_accuracy` is the least of them. With
     `draws` of the bootstrap, accuracy, nll, brier and ece also have `_low` and `_high`.
     """
+    from scipy.special import log_softmax
+
     log_p = log_softmax(logits.astype(np.float64), axis=1)
     classes = log_p.shape[1]
     right = log_p.argmax(1) == labels

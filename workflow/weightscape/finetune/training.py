@@ -5,9 +5,10 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,9 +25,23 @@ from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser,
 from weightscape.finetune.seen import Seen
 from weightscape.finetune.settings import FinetuneSettings, WeightDecay
 from weightscape.finetune.witness import Witness
+from weightscape.networks import building
 from weightscape.networks.building import as_input, as_unit
 from weightscape.progress import Progress
 from weightscape.seeds import seed
+
+
+def network(
+    settings: FinetuneSettings, classes: int, weights: Mapping[str, np.ndarray], device: torch.device
+) -> tuple[nn.Module, dict[str, np.ndarray]]:
+    """The network before training on its device, and those of its tensors that the backbone's file does not hold."""
+    model = building.network(settings.network.model, classes, settings.action.dropout, settings.seed)
+    building.initialise_head(model, settings.seed)
+    head = building.head_parameters(model)
+    building.load_weights(model, {name: tensor for name, tensor in weights.items() if name not in head})
+    tensors = building.tensors_of(model)
+    initial = {name: tensors[name].copy() for name in (head if weights else tensors)}
+    return building.prepared(model, device, settings.batch_norm_momentum), initial
 
 
 def train(

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.formats.shards import picture
 from weightscape.networks.building import as_input, as_unit, head_name
-from weightscape.networks.dropout_places import DROPOUTS
-from weightscape.networks.settings import InputSettings
+from weightscape.networks.settings import DROPOUTS, InputSettings
 
 CHANGED = 1e-4
 """Least mean absolute change of an input (in normalised units) that counts as a changed image."""

@@ -22,9 +22,9 @@ from weightscape import seeds
 from weightscape.errors import Stopped, UserError
 from weightscape.formats.shards import ImageSet
 from weightscape.formats.tensors import write_tensors
-from weightscape.generate import denoiser, image_sizes
+from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
-from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings
+from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings, check_size
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
@@ -83,7 +83,7 @@ def train(
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
     training, shape = settings.training, content.images.shape[1:]
-    image_sizes.check(settings.model.patch, settings.model.channels, *shape[1:])
+    check_size(settings.model.patch, settings.model.channels, *shape[1:])
     grids = denoiser.to_grid(content.images, settings.model).to(device)
     examples = Examples(grids, torch.from_numpy(content.labels).to(device), classes)
     state = _start(settings, classes, shape[0], device)

@@ -16,8 +16,7 @@ import torch
 from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
-from weightscape.generate import requests
-from weightscape.generate.settings import ZeroShotGate
+from weightscape.generate.settings import ZeroShotGate, in_words
 
 BLOCK = 512
 """Rows that are compared with all others, or embedded, at once."""
@@ -51,7 +50,7 @@ def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings.model, **options)
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings.model, **options)
         model = model.to(device).eval()
-        words = [requests.in_words(settings.class_words, name) for name in names]
+        words = [in_words(settings.class_words, name) for name in names]
         texts = [settings.prompt.replace("{class}", each) for each in words]
         with torch.inference_mode():
             tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)

@@ -1,7 +1,7 @@
 """Images from a text-to-image or image-to-image pipeline of diffusers, by hub id (from the cache) or from a folder.
 
-An image depends on (pipeline, class, guidance, index) alone: each has its own source of noise, prompt and, for
-variations, real image; its batch decides no more than the rounding of sums. Weights are safetensors; the safety
+An image depends on (pipeline, class, guidance, index) alone: prompt, noise and, for variations, the real image follow
+from (seed, class, index); its batch decides no more than the rounding of sums. Weights are safetensors; the safety
 checker is on or off as the settings say, and images that it blackens are left out and counted.
 """
 
@@ -18,8 +18,8 @@ from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
 from weightscape.formats.writing import digests
-from weightscape.generate import requests
-from weightscape.generate.settings import Pipeline, PipelineSettings
+from weightscape.generate.settings import Pipeline, PipelineSettings, in_words
+from weightscape.seeds import seed as named_seed
 
 SPECIAL = 8
 """Words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown."""
@@ -113,13 +113,11 @@ def _made(
         options = {"image": _sources(asked, batch, settings.size), "strength": settings.strength}
     try:
         answer = pipe(
-            prompt=[
-                requests.prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch
-            ],
+            prompt=[prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch],
             negative_prompt=[settings.negative_prompt] * len(batch),
             guidance_scale=asked.guidance,
             num_inference_steps=settings.steps,
-            generator=[torch.Generator().manual_seed(requests.noise_seed(asked.seed, *one)) for one in batch],
+            generator=[torch.Generator().manual_seed(noise_seed(asked.seed, *one)) for one in batch],
             output_type="pil",
             **options,
         )
@@ -143,7 +141,7 @@ def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[
         rows = np.flatnonzero(asked.real.labels == label)
         if not len(rows):
             raise UserError(f"class {asked.classes[label]!r} has no real training image to vary: check the data set")
-        array = np.asarray(asked.real.images[requests.source_row(rows.tolist(), asked.seed, label, index)])
+        array = np.asarray(asked.real.images[source_row(rows.tolist(), asked.seed, label, index)])
         colour = np.repeat(array, 3, axis=0) if len(array) == 1 else array
         picture = Image.fromarray(np.ascontiguousarray(colour.transpose(1, 2, 0)))
         pictures.append(picture.resize((size, size), Image.Resampling.BICUBIC))
@@ -153,3 +151,32 @@ def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[
 def lora_digests(folder: str | None) -> dict[str, str]:
     """sha256 of the LoRA weights by file name."""
     return {} if folder is None else digests(Path(folder), Path(folder).glob("*.safetensors"))
+
+
+def members(classes: int, per_class: int, shard: int, shards: int) -> list[tuple[int, int]]:
+    """(label, index) of the images of one of `shards` shards."""
+    total = classes * per_class
+    first, last = (round(total * (shard + k) / shards) for k in (0, 1))
+    return [divmod(number, per_class) for number in range(first, last)]
+
+
+def prompt(settings: PipelineSettings, name: str, seed: int, label: int, index: int) -> str:
+    """The text for one image: a template and a style of their own draws, with the class's name in words."""
+    words = in_words(settings.class_words, name)
+    template = _drawn(settings.prompts, seed, "prompt", label, index)
+    style = _drawn(settings.styles, seed, "style", label, index)
+    return template.replace("{class}", words) + (f", {style}" if style else "")
+
+
+def noise_seed(seed: int, label: int, index: int) -> int:
+    """The seed of an image's noise; the same at every guidance, so that guidances can be compared in pairs."""
+    return named_seed(seed, "pipeline", "noise", label, index)
+
+
+def source_row(rows: Sequence[int], seed: int, label: int, index: int) -> int:
+    """The real image that a variation starts from, of the rows of its class."""
+    return int(rows[named_seed(seed, "pipeline", "source", label, index) % len(rows)])
+
+
+def _drawn(choices: Sequence[str], seed: int, stream: str, label: int, index: int) -> str:
+    return choices[named_seed(seed, "pipeline", stream, label, index) % len(choices)]

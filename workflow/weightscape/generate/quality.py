@@ -2,14 +2,24 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_shards
-from weightscape.generate.quality_settings import MeasureQualitySettings
 from weightscape.provenance.records import read_record
+
+
+@dataclass(frozen=True)
+class MeasureQualitySettings:
+    """Settings of the stage `measure_quality`: how synthetic images are compared with real ones."""
+
+    compared_images: int  # of each side, at most
+    neighbours: int  # of precision, recall, density and coverage
+    shown_per_class: int  # images kept for the figures
+    seed: int
 
 
 def by_recipe(shards: Sequence[Path]) -> dict[tuple[str, float], ImageSet]:

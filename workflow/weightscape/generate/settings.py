@@ -91,3 +91,8 @@ class GenerateSettings:
     source: Ddpm | Pipeline
     gate: JudgeGate | ZeroShotGate | None
     seed: int
+
+
+def in_words(class_words: Mapping[str, str], name: str) -> str:
+    """A class's name as a text has it: the words that the config gives for it, or its parts."""
+    return class_words.get(name, name.replace("_", " ").replace("-", " "))

@@ -63,9 +63,9 @@ def by_ddpm(
 
 def by_pipeline(source: Pipeline, settings: GenerateSettings, train: TrainingSet, device: torch.device) -> Work:
     """The images of a pipeline of diffusers."""
-    from weightscape.generate import pipeline, requests
+    from weightscape.generate import pipeline
 
-    members = requests.members(len(train.classes), source.images_per_class, source.shard, source.shards)
+    members = pipeline.members(len(train.classes), source.images_per_class, source.shard, source.shards)
     if not members:
         raise UserError(
             f"shard {source.shard} of recipe {settings.recipe} has no images to make: lower generate.shards = "

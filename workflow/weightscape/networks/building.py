@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from weightscape.errors import UserError
 from weightscape.networks.architectures import built
-from weightscape.networks.dropout_places import TIMM_ARGUMENTS
 from weightscape.networks.fast_convolutions import for_small_maps
-from weightscape.networks.settings import InputSettings
+from weightscape.networks.settings import TIMM_ARGUMENTS, InputSettings
 
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Settings of a network: its architecture, and the form in which it sees images."""
+"""Settings of a network: its architecture, the form in which it sees images, and the places at which it may drop."""
 
 from dataclasses import dataclass
 
@@ -18,3 +18,12 @@ class NetworkSettings:
 
     model: str
     input: InputSettings
+
+
+TIMM_ARGUMENTS = {"head": "drop_rate", "path": "drop_path_rate", "attention": "attn_drop_rate", "mlp": "proj_drop_rate"}
+"""The places at which timm's networks can drop, with timm's own argument: before the head, whole residual branches
+(stochastic depth), attention weights, and the outputs of projections and MLPs."""
+DROPOUTS = (*TIMM_ARGUMENTS, "block")
+"""All places; `block` is the output of each residual block, after which this package adds a dropout."""
+OFFERED_BY_ALL = ("head", "path")
+"""The places that timm offers for every network."""

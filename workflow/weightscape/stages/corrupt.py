@@ -9,7 +9,7 @@ Memory is bounded whatever the size of the split.
 
 from pathlib import Path
 
-from weightscape.data.corrupted import write_corrupted
+from weightscape.data.corruptions import write_corrupted
 from weightscape.data.settings import CorruptSettings
 from weightscape.stages import _program
 

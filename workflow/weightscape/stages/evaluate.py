@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.finetune.evaluation import forward_of, metrics, predict
-from weightscape.finetune.evaluation_settings import EvaluateSettings
+from weightscape.finetune.evaluation import EvaluateSettings, forward_of, metrics, predict
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors

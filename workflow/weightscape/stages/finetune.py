@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     settings: FinetuneSettings = arguments.settings
 
     from weightscape.assemble.loaded import load_items
-    from weightscape.finetune import proof, starting, training
+    from weightscape.finetune import proof, training
     from weightscape.finetune.checkpoint import Checkpoint
     from weightscape.finetune.optimiser import precision_on
     from weightscape.networks import building
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     real, classes = _training_split(arguments.data)
     items, shards = load_items(arguments.items, device, real=real)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
-    model, initial = starting.network(settings, classes, read_tensors(arguments.backbone), device)
+    model, initial = training.network(settings, classes, read_tensors(arguments.backbone), device)
     identity = digest([to_json(settings), program.code, {str(path): content_digest(path) for path in inputs}])
     checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()

@@ -13,8 +13,7 @@ from pathlib import Path
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.generate.quality import by_recipe, chosen, quality
-from weightscape.generate.quality_settings import MeasureQualitySettings
+from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, quality
 from weightscape.provenance.records import read_record
 from weightscape.stages import _program
 

@@ -8,7 +8,7 @@ from weightscape.augmentations.operations import Operation, operation
 from weightscape.families import BASELINE, FAMILIES, baseline_number
 from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
-from weightscape.networks.dropout_places import DROPOUTS
+from weightscape.networks.settings import DROPOUTS
 from weightscape.study import recipes
 from weightscape.study.config_type import Config
 

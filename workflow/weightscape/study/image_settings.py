@@ -16,7 +16,7 @@ from weightscape.data.settings import (
 from weightscape.formats.typed import from_json
 from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings
-from weightscape.generate.quality_settings import MeasureQualitySettings
+from weightscape.generate.quality import MeasureQualitySettings
 from weightscape.generate.settings import (
     Ddpm,
     GenerateSettings,
@@ -38,7 +38,7 @@ def data(config: Config, dataset: str, split: str) -> DataSettings:
     """The settings of the job that makes one split, but for corrupted ones."""
     shards, parts = config["study"]["shards"], (dataset, split) if split.startswith("ood-") else (dataset,)
     named = seed(config["study"]["seed"], "data", *parts)
-    return DataSettings(dataset, split, shards, _images(config["data"][dataset], split), named)
+    return DataSettings(dataset, split, shards, named, _images(config["data"][dataset], split))
 
 
 def _images(block: Config, split: str) -> PackagedSplit | PackagedShift | SourcedSplit | SourcedShift:
@@ -60,7 +60,7 @@ def corrupt(config: Config, dataset: str, split: str) -> CorruptSettings:
     ood = config["data"][dataset]["ood"][split.removeprefix("ood-")]
     named = seed(config["study"]["seed"], "data", dataset, split)
     shards = config["study"]["shards"]
-    return CorruptSettings(dataset, split, shards, ood["kind"], ood["severity"], ood["images"], named)
+    return CorruptSettings(dataset, split, shards, named, ood["kind"], ood["severity"], ood["images"])
 
 
 def _place(block: Config) -> str | None:

@@ -9,7 +9,7 @@ from weightscape.data.digits import CLASSES, SIDE, SIZES
 from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
-from weightscape.generate import image_sizes
+from weightscape.generate.model_settings import check_size
 from weightscape.study import recipes, study
 from weightscape.study.config_type import Config
 from weightscape.study.doses import INSIDE, action, dose_values
@@ -75,7 +75,7 @@ def _check_size(config: Config, dataset: str) -> None:
     if config["generate"]["kind"] == "ddpm" and study.uses_generator(config):
         side = block["image"]["size"] if "image" in block else SIDE
         try:
-            image_sizes.check(model["patch"], model["channels"], side, side)
+            check_size(model["patch"], model["channels"], side, side)
         except UserError as fault:
             raise UserError(f"config: data.{dataset}: {fault}") from None
 

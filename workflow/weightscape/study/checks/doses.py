@@ -2,7 +2,7 @@
 
 from weightscape.errors import UserError
 from weightscape.families import BASELINE
-from weightscape.networks import dropout_places
+from weightscape.networks.settings import DROPOUTS
 from weightscape.study import doses, recipes
 from weightscape.study.checks.names import check_defined
 from weightscape.study.config_type import Config
@@ -49,5 +49,5 @@ def _check_places(config: Config, key: str, places: Config) -> None:
         check_defined(config, key, name, "backbones")
     for backbone in config["study"]["backbones"]:
         if backbone not in places:
-            allowed = ", ".join(dropout_places.DROPOUTS)
+            allowed = ", ".join(DROPOUTS)
             raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.remembered import Remembered
-from weightscape.networks.dropout_places import OFFERED_BY_ALL
+from weightscape.networks.settings import OFFERED_BY_ALL
 from weightscape.study import doses, study
 from weightscape.study.config_type import Config
 

@@ -9,8 +9,8 @@ import pytest
 CLAIM = """
 import sys
 from pathlib import Path
-from weightscape.networks import free_gpu
-print(free_gpu.claim(["GPU-a", "GPU-b"], Path(sys.argv[1]), pause=0.05), flush=True)
+from weightscape.networks import device
+print(device.claim(["GPU-a", "GPU-b"], Path(sys.argv[1]), pause=0.05), flush=True)
 sys.stdin.read()
 """
 
@@ -48,23 +48,23 @@ def test_two_jobs_take_different_gpus_and_a_third_waits_for_one_that_is_freed(cl
 
 
 def test_gpus_are_named_as_the_machine_names_them() -> None:
-    from weightscape.networks import free_gpu
+    from weightscape.networks import device
 
-    assert free_gpu.names(2, {}) == ["0", "1"]
-    assert free_gpu.names(2, {"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
-    assert free_gpu.names(2, {"CUDA_VISIBLE_DEVICES": "3"}) == ["0", "1"]
+    assert device.names(2, {}) == ["0", "1"]
+    assert device.names(2, {"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
+    assert device.names(2, {"CUDA_VISIBLE_DEVICES": "3"}) == ["0", "1"]
 
 
 @pytest.mark.parametrize(("count", "expected"), [(1, "cuda"), (2, "cuda:1")])
 def test_a_device_is_claimed_only_where_there_are_several(monkeypatch, count: int, expected: str) -> None:
     import torch
 
-    from weightscape.networks import device, free_gpu
+    from weightscape.networks import device
 
     chosen = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
-    monkeypatch.setattr(free_gpu, "claim", lambda names: len(names) - 1)
+    monkeypatch.setattr(device, "claim", lambda names: len(names) - 1)
     assert str(device.prepare("auto", 1)) == expected
     assert [str(one) for one in chosen] == ([expected] if count > 1 else [])

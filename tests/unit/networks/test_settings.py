@@ -3,7 +3,7 @@
 import pytest
 
 from weightscape.formats.json_yaml import read_yaml
-from weightscape.networks.dropout_places import DROPOUTS
+from weightscape.networks.settings import DROPOUTS
 from weightscape.project import SCHEMAS
 
 FAMILIES = read_yaml(SCHEMAS / "config.schema.yaml")["properties"]["families"]["properties"]
