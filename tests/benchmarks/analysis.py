@@ -35,10 +35,10 @@ from analysis_studies import (
 
 from unit.metrics import simulated_studies as simulate
 from weightscape.families import COMPARED
-from weightscape.metrics.analysis import contrasts, equivalence, mixed_model, similarity
+from weightscape.metrics.analysis import contrasts, mixed_model, similarity
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.design import difference
-from weightscape.metrics.analysis.matching import Curve
+from weightscape.metrics.analysis.dose_curves import Curve
 
 SEEDS = (3, 5)
 CONFIDENCE = 0.99
@@ -151,8 +151,8 @@ def margins(number: int, seeds: int) -> Found:
         result = similarity.jackknife(curves, similarity.last, similarity.layer_difference)
         assert result is not None
         args = [(float(result.values[k]), float(result.errors[k]), float(result.df[k])) for k in (0, 1)]
-        found[f"means pass {name}"] = float(equivalence.two_one_sided(*args[0], margin, 0.05).p < 0.05)
-        found[f"layers (RMS) pass {name}"] = float(equivalence.upper_bound(*args[1], margin, 0.05, args[0][1]).p < 0.05)
+        found[f"means pass {name}"] = float(contrasts.two_one_sided(*args[0], margin, 0.05).p < 0.05)
+        found[f"layers (RMS) pass {name}"] = float(contrasts.upper_bound(*args[1], margin, 0.05, args[0][1]).p < 0.05)
     return found
 
 

@@ -8,9 +8,9 @@ from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, m
 
 from unit.metrics import simulated_studies as simulate
 from weightscape.families import BASELINE, COMPARED, DATA_FAMILIES
-from weightscape.metrics.analysis import destructive, prediction
-from weightscape.metrics.analysis.across_setups import overall
+from weightscape.metrics.analysis import analyse, prediction
 from weightscape.metrics.analysis.claims import table
+from weightscape.metrics.analysis.claims.table import overall
 from weightscape.metrics.analysis.setups import Setup
 
 OUTCOME, SCORE, HEAD = 0.005, 0.01, 5.0
@@ -88,7 +88,8 @@ def destroyed(number: int, seeds: int) -> Found:
     at = made.design.rows["augment", "d2"]
     made.outcomes["val"][at] -= 0.2
     made.metrics["log_norm"].hidden[at] += 20
-    gone = destructive.destructive(destructive.drops(made, OPTIONS))
+    conditions = analyse.drops(made, OPTIONS).query("destructive")[["family", "dose"]]
+    gone = tuple(conditions.itertuples(index=False, name=None))
     rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
     found: Found = {f"verdict {row.claim}": float(row.verdict != "undecided") for row in rows}
     return found | {"the condition is found": float(gone == (("augment", "d2"),))}

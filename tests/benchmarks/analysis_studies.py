@@ -14,7 +14,7 @@ from unit.metrics import simulated_studies as simulate  # noqa: E402
 from unit.metrics.planted import options  # noqa: E402
 from weightscape.families import COMPARED  # noqa: E402
 from weightscape.metrics.analysis import similarity  # noqa: E402
-from weightscape.metrics.analysis.matching import Curve  # noqa: E402
+from weightscape.metrics.analysis.dose_curves import Curve  # noqa: E402
 
 LAYERS = 16
 METRICS = ("log_norm", "entropy")

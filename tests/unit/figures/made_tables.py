@@ -10,7 +10,7 @@ import pandas as pd
 
 from weightscape.metrics import outcomes, table_schema
 from weightscape.metrics.analysis import condition_intervals
-from weightscape.metrics.analysis.baseline_differences import of_baselines
+from weightscape.metrics.analysis.condition_intervals import of_baselines
 from weightscape.metrics.summaries import setups_of
 
 FILLED = {"text": "", "number": np.nan, "count": 1, "flag": False}

@@ -7,9 +7,9 @@ from unit.metrics import simulated_studies as simulate
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.typed import from_json
 from weightscape.metrics import effects
-from weightscape.metrics.analysis.across_setups import overall
 from weightscape.metrics.analysis.claims import table as claims
 from weightscape.metrics.analysis.claims.claim import ClaimRow
+from weightscape.metrics.analysis.claims.table import overall
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import setups
 from weightscape.metrics.analysis.verdicts import Verdict

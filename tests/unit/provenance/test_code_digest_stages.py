@@ -39,7 +39,7 @@ FOREIGN = {
     "drop_weights": "finetune.training finetune.evaluation",
     "spectra": "networks.pretrained",
     "aggregate": "finetune.training finetune.evaluation metrics.analysis.analyse metrics.analysis.design",
-    "report": "metrics.tables.runs metrics.analysis.analyse formats.shards",
+    "report": "metrics.tables.evaluation metrics.analysis.analyse formats.shards",
 }
 """Modules of those packages, and readers of the user's files, that a stage does not need."""
 

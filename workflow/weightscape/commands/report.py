@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.errors import UserError
     from weightscape.figures.parts import style
     from weightscape.formats.writing import replacing
-    from weightscape.metrics import reading
+    from weightscape.metrics import table_schema
     from weightscape.report import page
     from weightscape.report.chapters import CHAPTERS
     from weightscape.report.settings import ReportSettings
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--figure {unknown[0]!r} is unknown; choose from {', '.join(figure.names())}")
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
-        style.save(module.draw(reading.load(folder, module.TABLES)), arguments.out / "figures" / name)
+        style.save(module.draw(table_schema.load(folder, module.TABLES)), arguments.out / "figures" / name)
     title = arguments.title or _title(arguments.results)
     settings = ReportSettings(title, tuple(chosen), **_study(folder.parent))
     html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)

@@ -7,8 +7,7 @@ from matplotlib.figure import Figure, SubFigure
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import SETUP
+from weightscape.metrics.summaries import SETUP, strongest
 from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions", "baseline_differences")

@@ -14,8 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import DECAY, DROPOUT
 from weightscape.figures.parts import style
 from weightscape.metrics.spectral_metrics import IN_FIGURES, PRIMARY, title
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import SETUP
+from weightscape.metrics.summaries import SETUP, strongest
 from weightscape.words import signed
 
 TABLES = ("similarity", "condition_effects")

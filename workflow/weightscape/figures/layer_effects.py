@@ -11,8 +11,7 @@ from weightscape.figures.parts import style
 from weightscape.figures.parts.depth import in_depth
 from weightscape.figures.parts.destructive import dagger, marked, note
 from weightscape.metrics.spectral_metrics import PRIMARY, title
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import SETUP, summarise
+from weightscape.metrics.summaries import SETUP, strongest, summarise
 
 TABLES = ("effects", "conditions")
 ROW = 0.85  # inches per family, less where they would not fit a page

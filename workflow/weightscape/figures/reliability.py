@@ -7,8 +7,7 @@ from matplotlib.lines import Line2D
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.destructive import dagger, marked, note
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import SETUP
+from weightscape.metrics.summaries import SETUP, strongest
 
 TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images

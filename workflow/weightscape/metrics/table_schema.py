@@ -1,16 +1,19 @@
-"""The tables of stage 6 and their columns, from workflow/schemas/tables.schema.yaml.
+"""The tables of stage 6 and their columns, from workflow/schemas/tables.schema.yaml; reads, checks and writes them.
 
 A table with a missing or a further column is not written, since figures, page and people rely on the names.
 """
 
 import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
+from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_yaml
-from weightscape.formats.tables import Column, Table
+from weightscape.formats.tables import Column, Table, read_table, write_table
 from weightscape.project import SCHEMAS
 
 SCHEMA = SCHEMAS / "tables.schema.yaml"
@@ -58,15 +61,37 @@ def of(maker: Maker) -> dict[str, TableRule]:
     return {rule.file: rule for rule in schema().values() if maker in rule.made_by}
 
 
-def files(*makers: Maker) -> list[str]:
-    """The files that programs write: each table as parquet, and as csv where a person would read it."""
-    tables = {name: rule for maker in makers for name, rule in of(maker).items()}
-    return [f"{name}.{ending}" for name, rule in tables.items() for ending in endings(rule)]
+def files(maker: Maker) -> list[str]:
+    """The files that a program writes: each table as parquet, and as csv where a person would read it."""
+    return [f"{name}.{ending}" for name, rule in of(maker).items() for ending in ("parquet", "csv")[: 1 + rule.csv]]
 
 
-def endings(rule: TableRule) -> tuple[str, ...]:
-    """The formats that a table is written in."""
-    return ("parquet", "csv") if rule.csv else ("parquet",)
+def write(folder: Path, maker: Maker, tables: Mapping[str, Table]) -> list[Path]:
+    """Write the tables of a program into a folder; the paths of the files."""
+    paths = [folder / name for name in files(maker)]
+    for path in paths:
+        write_table(path, tables[path.stem])
+    return paths
+
+
+def load(folder: Path, names: Iterable[str]) -> dict[str, Table]:
+    """The named tables of a folder; one without a file is empty, with the reason in `attrs["absent"]`."""
+    tables = {}
+    for name in names:
+        path = folder / f"{name}.parquet"
+        tables[name] = _whole(path, name) if path.is_file() else empty(name)
+        if not path.is_file():
+            tables[name].attrs["absent"] = f"{folder.name} has no table {name}"
+    return tables
+
+
+def _whole(path: Path, name: str) -> Table:
+    """A table, which an older version may have written with fewer columns; if it is empty, they are added."""
+    table, columns = read_table(path), schema()[name].columns
+    missing = [column for column, rule in columns.items() if not rule.optional and column not in table]
+    if missing and len(table):
+        raise UserError(f"{path} lacks the columns {', '.join(missing)}: make it again with stage 6")
+    return pd.concat([table, empty(name)[missing]], axis=1) if missing else table
 
 
 def empty(name: str) -> Table:

@@ -16,8 +16,7 @@ from weightscape.figures.parts.depth import in_depth
 from weightscape.formats.tables import Table
 from weightscape.metrics.outcomes import of_all_runs
 from weightscape.metrics.spectral_metrics import METRICS
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import LEVEL, SETUP, setups_of
+from weightscape.metrics.summaries import LEVEL, SETUP, setups_of, strongest
 from weightscape.report import explorer_blocks
 from weightscape.report.explorer_blocks import Block, Places
 

@@ -11,7 +11,7 @@ from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
-from weightscape.metrics import reading
+from weightscape.metrics import table_schema
 from weightscape.metrics.tables.costs import StageCost
 from weightscape.provenance.records import place, provenance
 from weightscape.report import citation, claims, downloads, explorer, origin, sheets, summary
@@ -103,7 +103,7 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
     """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and its source files."""
     from markupsafe import Markup
 
-    tables = reading.load(folder, TABLES)
+    tables = table_schema.load(folder, TABLES)
     names = settings.figures
     pngs = [figures / f"{name}.png" for name in names]
     pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]

@@ -4,11 +4,9 @@ import numpy as np
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.metrics.outcomes import measured
-from weightscape.metrics.robustness import unseen
+from weightscape.metrics.outcomes import measured, unseen
 from weightscape.metrics.spectral_metrics import PRIMARY
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP
+from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, strongest
 from weightscape.report import sheets
 from weightscape.report.claims import rounded
 

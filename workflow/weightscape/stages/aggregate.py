@@ -7,7 +7,6 @@ Writes each table as parquet, and as csv where a person would read it.
 
 from pathlib import Path
 
-from weightscape.formats.tables import write_table
 from weightscape.formats.typed import to_json
 from weightscape.metrics import table_schema
 from weightscape.metrics.tables import costs
@@ -26,10 +25,9 @@ def main(argv: list[str] | None = None) -> None:
     results = results_of(arguments.out)
     made = tables(results, outline)
     program.check()
-    paths = [arguments.out / name for name in table_schema.files("aggregate")]
-    for path in paths:
-        write_table(path, made[path.stem])
-        print(f"{path.name}: {len(made[path.stem])} rows")
+    paths = table_schema.write(arguments.out, "aggregate", made)
+    for name, table in made.items():
+        print(f"{name}: {len(table)} rows")
     program.record(
         arguments.out,
         name="aggregate",

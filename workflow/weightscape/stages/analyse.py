@@ -7,11 +7,10 @@ Writes its tables of workflow/schemas/tables.schema.yaml beside those that they 
 
 from pathlib import Path
 
-from weightscape.formats.tables import read_table, write_table
+from weightscape.formats.tables import read_table
 from weightscape.metrics import effects, outcomes, table_schema
 from weightscape.metrics.analysis import condition_intervals, usable_layers
 from weightscape.metrics.analysis.analyse import analysed
-from weightscape.metrics.analysis.baseline_differences import of_baselines
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
 from weightscape.stages import _program
@@ -37,14 +36,12 @@ def main(argv: list[str] | None = None) -> None:
     shown = {
         "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
         "outcome_intervals": condition_intervals.of_outcomes(runs),
-        "baseline_differences": of_baselines(made["run_effects"]),
+        "baseline_differences": condition_intervals.of_baselines(made["run_effects"]),
     }
     made |= {name: table_schema.table(name, [table]) for name, table in shown.items()}
     made |= analysed({**tables, "effects": table}, options)
     program.check()
-    written = [arguments.tables / name for name in table_schema.files("analyse")]
-    for path in written:
-        write_table(path, made[path.stem])
+    written = table_schema.write(arguments.tables, "analyse", made)
     program.record(
         arguments.tables,
         name="analyse",

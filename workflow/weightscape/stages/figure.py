@@ -11,7 +11,7 @@ from pathlib import Path
 import weightscape.figures
 from weightscape.errors import UserError
 from weightscape.figures.parts import style
-from weightscape.metrics import reading
+from weightscape.metrics import table_schema
 from weightscape.stages import _program
 
 
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     if arguments.name not in names():
         raise UserError(f"figure {arguments.name!r} is unknown; choose one of {', '.join(names())}")
     figure = importlib.import_module(f"weightscape.figures.{arguments.name}")
-    drawn = figure.draw(reading.load(arguments.tables, figure.TABLES))
+    drawn = figure.draw(table_schema.load(arguments.tables, figure.TABLES))
     sources = [path for name in figure.TABLES if (path := arguments.tables / f"{name}.parquet").is_file()]
     program.check()
     outputs = style.save(drawn, arguments.out)

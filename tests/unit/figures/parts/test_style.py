@@ -19,7 +19,7 @@ from weightscape.figures import (
     synthetic_samples,
 )
 from weightscape.figures.parts import dose_grid, pictures, style
-from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import strongest
 from weightscape.report import claims as page_claims
 from weightscape.spectra import marchenko_pastur
 from weightscape.words import signed

@@ -9,9 +9,8 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_ind
 
 from weightscape.metrics import effects
-from weightscape.metrics.analysis import contrasts, dose_response, equivalence
+from weightscape.metrics.analysis import contrasts, dose_curves
 from weightscape.metrics.analysis.design import Design, difference
-from weightscape.metrics.analysis.holm import adjusted
 
 
 def values_of(design: Design, scale: float = 1.0) -> np.ndarray:
@@ -90,9 +89,9 @@ def test_hedges_factor_makes_the_standardised_difference_unbiased(df: int):
 
 def test_a_slope_is_that_of_least_squares(design: Design):
     values = values_of(design)
-    x = dose_response.by_number(design, "augment")
+    x = dose_curves.by_number(design, "augment")
     assert x == {"baseline": 0.0, "weak": 1.0, "strong": 3.0}
-    found = dose_response.slope(design, values, "augment", x)
+    found = dose_curves.slope(design, values, "augment", x)
     assert found is not None
     line = stats.linregress(np.repeat([0.0, 1.0, 3.0], 4), values[:12])
     assert found.value == pytest.approx(line.slope)
@@ -102,7 +101,7 @@ def test_lack_of_fit_is_the_f_test_of_nested_models(design: Design):
     values = values_of(design)
     table = pd.DataFrame({"y": values[:12], "x": np.repeat([0.0, 1.0, 3.0], 4)})
     line, means = smf.ols("y ~ x", table).fit(), smf.ols("y ~ C(x)", table).fit()
-    found = dose_response.lack_of_fit(design, values, "augment", dose_response.by_number(design, "augment"))
+    found = dose_curves.lack_of_fit(design, values, "augment", dose_curves.by_number(design, "augment"))
     assert found == pytest.approx(means.compare_f_test(line)[1])
 
 
@@ -111,17 +110,17 @@ def test_equivalence_is_statsmodels_two_one_sided_tests(margin: float):
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=6), rng.normal(0.3, size=6)
     error = np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2 * 2 / 6)
-    found = equivalence.two_one_sided(x.mean() - y.mean(), error, 10, margin, 0.05)
+    found = contrasts.two_one_sided(x.mean() - y.mean(), error, 10, margin, 0.05)
     assert found.p == pytest.approx(ttost_ind(x, y, -margin, margin)[0])
-    edge = equivalence.two_one_sided(x.mean() - y.mean(), error, 10, found.smallest, 0.05)
+    edge = contrasts.two_one_sided(x.mean() - y.mean(), error, 10, found.smallest, 0.05)
     assert edge.p == pytest.approx(0.05)
 
 
 def test_the_smallest_margin_of_a_root_mean_square_is_where_its_test_passes():
     for mean_error in (0.0, 0.3):
-        found = equivalence.upper_bound(2.0, 0.5, 7, 1.0, 0.05, mean_error)
+        found = contrasts.upper_bound(2.0, 0.5, 7, 1.0, 0.05, mean_error)
         assert found.p > 0.9 and found.low == 0
-        edge = equivalence.upper_bound(2.0, 0.5, 7, found.smallest, 0.05, mean_error)
+        edge = contrasts.upper_bound(2.0, 0.5, 7, found.smallest, 0.05, mean_error)
         assert edge.p == pytest.approx(0.05)
 
 
@@ -130,7 +129,7 @@ def test_a_mean_square_at_its_margin_passes_in_a_twentieth_of_studies():
     draws = rng.normal(4.0, 1.0, size=(4000, 6))
     mean, error = draws.mean(axis=1), draws.std(axis=1, ddof=1) / np.sqrt(6)
     passed = [
-        equivalence.upper_bound(m**2 - e**2, 2 * abs(m) * e, 5, 4.0, 0.05, e).p < 0.05
+        contrasts.upper_bound(m**2 - e**2, 2 * abs(m) * e, 5, 4.0, 0.05, e).p < 0.05
         for m, e in zip(mean, error, strict=True)
     ]
     assert stats.binomtest(sum(passed), 4000).proportion_ci(0.99).low <= 0.05 <= np.mean(passed) + 0.02
@@ -139,10 +138,10 @@ def test_a_mean_square_at_its_margin_passes_in_a_twentieth_of_studies():
 def test_holm_is_statsmodels_holm_and_passes_over_tests_that_could_not_be_made():
     p = [0.01, 0.04, 0.03, 0.005, 0.9]
     expected = multipletests(p, method="holm")[1]
-    assert adjusted(p) == pytest.approx(expected)
-    with_gap = adjusted([p[0], float("nan"), *p[1:]])
+    assert contrasts.holm(p) == pytest.approx(expected)
+    with_gap = contrasts.holm([p[0], float("nan"), *p[1:]])
     assert np.isnan(with_gap[1]) and with_gap[:1] + with_gap[2:] == pytest.approx(expected)
-    assert np.isnan(adjusted([float("nan")])).all() and adjusted([]) == []
+    assert np.isnan(contrasts.holm([float("nan")])).all() and contrasts.holm([]) == []
 
 
 def test_homogeneity_is_bartletts_test_and_unknown_without_spread(design: Design):
@@ -154,4 +153,4 @@ def test_homogeneity_is_bartletts_test_and_unknown_without_spread(design: Design
 
 def test_levels_that_are_equal_to_rounding_have_no_slope(design: Design):
     levels = {"baseline": 0.1, "weak": 0.1, "strong": float(np.nextafter(0.1, 1))}
-    assert dose_response.slope_weights(design, "augment", levels) == {}
+    assert dose_curves.slope_weights(design, "augment", levels) == {}

@@ -11,8 +11,7 @@ from unit.metrics.planted import OPTIONS
 from weightscape.metrics import effects
 from weightscape.metrics.analysis import contrasts, similarity
 from weightscape.metrics.analysis.claims import table as claims
-from weightscape.metrics.analysis.controls.a_a import a_a
-from weightscape.metrics.analysis.controls.table import CONTROLS
+from weightscape.metrics.analysis.controls.table import CONTROLS, a_a
 from weightscape.metrics.analysis.design import Design, difference
 from weightscape.metrics.analysis.setups import Setup, setups
 
@@ -101,7 +100,7 @@ def test_no_control_compares_a_set_of_baseline_runs_with_its_copies() -> None:
     setup = study()
     values = {"log_norm": setup.metrics["log_norm"].mean()}
     found = a_a(setup, values, OPTIONS)
-    assert not found.passed and found.outcome == "missing: all families share one set of baseline runs"
+    assert not found.allows_verdict and found.outcome == "missing: all families share one set of baseline runs"
     own = a_a(study("dropout", "steps"), values, OPTIONS)
     assert "baselines of 3 families" in own.outcome
     for name in ("label_noise", "steps"):

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weightscape.metrics.analysis import matching, similarity
+from weightscape.metrics.analysis import dose_curves, similarity
 from weightscape.metrics.analysis.design import Design
-from weightscape.metrics.analysis.matching import Curve
+from weightscape.metrics.analysis.dose_curves import Curve
 
 
 def test_the_corrected_square_is_the_mean_product_over_disjoint_groups_of_runs():
@@ -64,17 +64,17 @@ def curve(levels: list[float], effects: list[float], runs: int = 3) -> Curve:
 
 def test_a_dose_curve_is_interpolated_between_doses_and_never_beyond():
     levels = [1.0, 1.2, 1.6]
-    assert matching.coefficients(levels, 0.2) == pytest.approx([-1, 1, 0])
-    assert matching.coefficients(levels, 0.4) == pytest.approx([-1, 0.5, 0.5])
-    assert matching.coefficients(levels, 0.1) == pytest.approx([-0.5, 0.5, 0])
-    assert matching.coefficients(levels, 0.61) is None
-    assert matching.coefficients(levels, -0.1) is None
+    assert dose_curves.coefficients(levels, 0.2) == pytest.approx([-1, 1, 0])
+    assert dose_curves.coefficients(levels, 0.4) == pytest.approx([-1, 0.5, 0.5])
+    assert dose_curves.coefficients(levels, 0.1) == pytest.approx([-0.5, 0.5, 0])
+    assert dose_curves.coefficients(levels, 0.61) is None
+    assert dose_curves.coefficients(levels, -0.1) is None
 
 
 def test_the_common_level_is_the_farthest_that_all_reach_in_the_direction_of_the_first():
-    assert matching.common_level([[0, 1, 3], [5, 7], [0, 9]]) == 2
-    assert matching.common_level([[0, -1, -3], [5, 4], [0, -9]]) == -1
-    assert matching.common_level([[0, 1], [5, 4]]) is None
+    assert dose_curves.common_level([[0, 1, 3], [5, 7], [0, 9]]) == 2
+    assert dose_curves.common_level([[0, -1, -3], [5, 4], [0, -9]]) == -1
+    assert dose_curves.common_level([[0, 1], [5, 4]]) is None
 
 
 def test_profiles_at_a_common_level_are_those_of_the_interpolated_curves():
@@ -94,12 +94,12 @@ def test_no_overlap_names_the_family_that_does_not_move():
     levels = rng.normal(0, 0.01, 24)
     levels[design.rows["a", "x"]] += 1
     levels[design.rows["b", "x"]] -= 1
-    assert matching.overlap(design, levels, ["a", "b"], 0.05).endswith("in opposite directions")
-    assert "no dose of c moves" in matching.overlap(design, levels, ["a", "c"], 0.05)
+    assert dose_curves.overlap(design, levels, ["a", "b"], 0.05).endswith("in opposite directions")
+    assert "no dose of c moves" in dose_curves.overlap(design, levels, ["a", "c"], 0.05)
     levels[design.rows["b", "x"]] += 2
-    assert matching.overlap(design, levels, ["a", "b"], 0.05) == ""
+    assert dose_curves.overlap(design, levels, ["a", "b"], 0.05) == ""
     levels[0] = np.nan
-    assert "not measured in every run" in matching.overlap(design, levels, ["a", "b"], 0.05)
+    assert "not measured in every run" in dose_curves.overlap(design, levels, ["a", "b"], 0.05)
 
 
 def test_the_jackknife_of_a_difference_of_means_is_its_welch_error():

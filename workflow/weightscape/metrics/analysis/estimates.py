@@ -7,14 +7,12 @@ import pandas as pd
 
 from weightscape.families import BASELINE, DATA_FAMILIES
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis import dose_response, prediction, similarity
-from weightscape.metrics.analysis.availability import missing
-from weightscape.metrics.analysis.condition_means import measured_conditions, relative
-from weightscape.metrics.analysis.contrasts import Values, contrast, homogeneity, standardised
-from weightscape.metrics.analysis.holm import adjusted
-from weightscape.metrics.analysis.matching import Curve, overlap
+from weightscape.metrics.analysis import dose_curves, prediction, similarity
+from weightscape.metrics.analysis.contrasts import NAN, Values, contrast, holm, homogeneity, standardised
+from weightscape.metrics.analysis.dose_curves import Curve, overlap
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
+from weightscape.metrics.analysis.verdicts import Numbers
 from weightscape.metrics.spectral_metrics import unit as unit_of
 
 OUTCOMES = ("ood", "ece", "gap")
@@ -36,10 +34,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
         if dose == BASELINE or (family, BASELINE) not in design.rows:
             continue
         found = contrast(design, values, design.effect(family, dose), options.level)
-        table = pd.DataFrame(list(columns), columns=["metric", "scope"])
-        table = table.assign(
-            dataset=setup.dataset,
-            backbone=setup.backbone,
+        table = pd.DataFrame(list(columns), columns=["metric", "scope"]).assign(
             family=family,
             dose=dose,
             number=design.numbers[family, dose],
@@ -62,7 +57,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
     if not parts:
         return pd.DataFrame()
     result = pd.concat(parts, ignore_index=True)
-    corrected = result.groupby(["metric", "scope"], sort=False)["p"].transform(lambda p: adjusted(p.tolist()))
+    corrected = result.groupby(["metric", "scope"], sort=False)["p"].transform(lambda p: holm(p.tolist()))
     return result.assign(p_holm=corrected)
 
 
@@ -77,37 +72,24 @@ def slopes(setup: Setup, options: Options) -> Table:
     kept = setup.only_kept()
     design, rows = kept.design, []
     levels = kept.outcomes.get("level")
-    for family in design.families:
-        if missing(kept, family):
-            continue
-        axes = {"dose": dose_response.by_number(design, family)}
+    for family in _comparable(kept):
+        axes = {"dose": dose_curves.by_number(design, family)}
         if levels is not None and not overlap(design, levels, [family], options.alpha):
-            axes[options.match] = dose_response.by_level(design, family, levels)
+            axes[options.match] = dose_curves.by_level(design, family, levels)
         for metric, (axis, x) in itertools.product(options.metrics, axes.items()):
             values = kept.metrics[metric].mean()
-            found = dose_response.slope(design, values, family, x, options.level)
-            if found is None:
-                continue
-            rows.append(
-                {
-                    "dataset": kept.dataset,
-                    "backbone": kept.backbone,
-                    "family": family,
-                    "metric": metric,
-                    "scope": "hidden",
-                    "per": axis,
-                    "slope": float(found.value),
-                    "low": float(found.low),
-                    "high": float(found.high),
-                    "df": float(found.df),
-                    "p": float(found.p),
-                    "lack_of_fit_p": dose_response.lack_of_fit(design, values, family, x),
-                    "doses": len(x) - 1,
-                    "n": found.runs,
-                    "unit": f"{unit_of(metric)} per {'unit of dose' if axis == 'dose' else axis}",
-                }
-            )
-    return pd.DataFrame(rows)
+            found = dose_curves.slope(design, values, family, x, options.level)
+            if found is not None:
+                key = {"family": family, "metric": metric, "scope": "hidden", "per": axis, "doses": len(x) - 1}
+                unit = f"{unit_of(metric)} per {'unit of dose' if axis == 'dose' else axis}"
+                fit = dose_curves.lack_of_fit(design, values, family, x)
+                rows.append(key | vars(Numbers.of(found)) | {"lack_of_fit_p": fit, "unit": unit})
+    return pd.DataFrame(rows).rename(columns={"estimate": "slope"}).drop(columns="statistic", errors="ignore")
+
+
+def _comparable(setup: Setup) -> list[str]:
+    """The families that have a baseline and a dose."""
+    return [family for family in setup.design.families if not setup.missing(family)]
 
 
 def similarities(setup: Setup, options: Options) -> Table:
@@ -121,7 +103,7 @@ def similarities(setup: Setup, options: Options) -> Table:
     """
     kept = setup.only_kept()
     design, rows = kept.design, []
-    families = [family for family in design.families if not missing(kept, family)]
+    families = _comparable(kept)
     metrics = {metric: kept.metrics[metric] for metric in options.metrics}
     if kept.esd is not None:
         metrics["esd"] = kept.esd
@@ -138,8 +120,6 @@ def similarities(setup: Setup, options: Options) -> Table:
         full = {f: Curve.of(design, f, sets[0], none if levels is None else levels) for f in families}
         for one, other in itertools.combinations_with_replacement(families, 2):
             key = {
-                "dataset": kept.dataset,
-                "backbone": kept.backbone,
                 "metric": metric,
                 "family": one,
                 "other": other,
@@ -147,9 +127,7 @@ def similarities(setup: Setup, options: Options) -> Table:
                 "other_dose": str(design.strongest(other)),
                 "layers": layers.hidden.shape[1],
             }
-            at_level = (
-                _matched([full[one], full[other]], options) if (one, other) in matching else _matched([], options)
-            )
+            at_level = _matched([full[one], full[other]] if (one, other) in matching else [], options)
             rows.append(key | _pair(curves[one], curves[other], one == other, options) | at_level)
     return pd.DataFrame(rows)
 
@@ -167,14 +145,14 @@ def _matched(curves: list[Curve], options: Options) -> dict[str, float]:
     names = ("matched", "matched_low", "matched_high")
     found = similarity.jackknife(curves, similarity.matched, _corrected) if curves else None
     if found is None:
-        return dict.fromkeys(names, float("nan"))
+        return dict.fromkeys(names, NAN)
     low, high = found.interval(options.level)
     return dict(zip(names, (float(found.values[0]), float(low[0]), float(high[0])), strict=True))
 
 
 def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -> dict[str, float]:
     n = sum(len(values) for values in left[0].levels)
-    unknown = dict.fromkeys(("cosine", "corrected", "low", "high", "distance"), float("nan"))
+    unknown = dict.fromkeys(("cosine", "corrected", "low", "high", "distance"), NAN)
     if same:
         return unknown | {"n": n, "cosine": _agreement(left[1])}
     n += sum(len(values) for values in right[0].levels)
@@ -199,13 +177,14 @@ def _agreement(curve: Curve) -> float:
     pairs = [
         similarity.cosines(runs[i : i + 1], runs[j : j + 1])[0] for i, j in itertools.combinations(range(len(runs)), 2)
     ]
-    return float(np.mean(pairs)) if pairs else float("nan")
+    return float(np.mean(pairs)) if pairs else NAN
 
 
 def predictions(setup: Setup, options: Options) -> Table:
     """How each diversity measure and each spectral metric goes with OOD accuracy, ECE and generalisation gap."""
     kept = setup.only_kept()
-    rows = []
+    if "test" not in kept.outcomes:
+        return pd.DataFrame()
     groups: list[tuple[str, str, Values, tuple[str, ...]]] = [
         ("diversity", f"{space}: {name}", values, DATA_FAMILIES)
         for (space, name), values in kept.diversity.items()
@@ -213,29 +192,14 @@ def predictions(setup: Setup, options: Options) -> Table:
     ]
     everything = tuple(kept.design.families)
     groups += [("spectrum", metric, kept.metrics[metric].mean(), everything) for metric in options.metrics]
-    if "test" not in kept.outcomes:
-        return pd.DataFrame()
-    for kind, name, values, families in groups:
-        for outcome in OUTCOMES:
-            if outcome not in kept.outcomes:
-                continue
-            conditions = measured_conditions(kept, [values, kept.outcomes[outcome], kept.outcomes["test"]], families)
-            x, y, z = (
-                relative(kept, each, conditions) for each in (values, kept.outcomes[outcome], kept.outcomes["test"])
-            )
-            if len(x) < 2 or np.ptp(x) == 0:
-                continue
-            of = np.array([family for family, _ in conditions])
-            found = prediction.link(x, y, z, of, options.level)
-            rows.append(
-                {
-                    "dataset": kept.dataset,
-                    "backbone": kept.backbone,
-                    "outcome": outcome,
-                    "kind": kind,
-                    "predictor": name,
-                    "families": len(set(of)),
-                    **found._asdict(),
-                }
-            )
+    outcomes, rows = [name for name in OUTCOMES if name in kept.outcomes], []
+    for (kind, name, values, families), outcome in itertools.product(groups, outcomes):
+        measures = [values, kept.outcomes[outcome], kept.outcomes["test"]]
+        conditions = prediction.measured_conditions(kept, measures, families)
+        x, y, z = (prediction.relative(kept, measure, conditions) for measure in measures)
+        if len(x) < 2 or np.ptp(x) == 0:
+            continue
+        of = np.array([family for family, _ in conditions])
+        key = {"outcome": outcome, "kind": kind, "predictor": name, "families": len(set(of))}
+        rows.append(key | prediction.link(x, y, z, of, options.level)._asdict())
     return pd.DataFrame(rows)

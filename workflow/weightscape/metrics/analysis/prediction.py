@@ -9,17 +9,41 @@ variance 1 / (n - 3), one less for the partial one), as the bootstrap's covers 5
 Partial correlation: of the residuals on in-distribution accuracy.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from weightscape.metrics.analysis.contrasts import Values
+from weightscape.families import BASELINE, DATA_FAMILIES
+from weightscape.metrics.analysis.contrasts import NAN, Values
+from weightscape.metrics.analysis.design import Condition
+from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.effects import varies
 
 LEAST = 5  # conditions; fewer have no correlation worth reading
 CONTEST = 9  # conditions; fewer have no test of prediction
+
+
+def measured_conditions(
+    setup: Setup, measures: Sequence[Values], families: Sequence[str] = DATA_FAMILIES
+) -> list[Condition]:
+    """The conditions of some families of which all measures [runs] are there, and those of the baseline."""
+    whole = np.all([np.isfinite(values) for values in measures], axis=0)
+    rows = setup.design.rows
+    based = {family for family, dose in rows if dose == BASELINE and whole[rows[family, dose]].all()}
+    return [
+        (family, dose)
+        for (family, dose), at in rows.items()
+        if family in families and family in based and dose != BASELINE and whole[at].all()
+    ]
+
+
+def relative(setup: Setup, values: Values, conditions: Sequence[Condition]) -> Values:
+    """Each condition's mean less its family's baseline mean."""
+    rows = setup.design.rows
+    return np.array([values[rows[c]].mean() - values[rows[c[0], BASELINE]].mean() for c in conditions])
 
 
 class Link(NamedTuple):
@@ -90,22 +114,21 @@ def left_out(x: Values, y: Values, families: np.ndarray) -> Values:
 def link(x: Values, y: Values, z: Values, families: np.ndarray, level: float) -> Link:
     """How x goes with y over conditions, with z (in-distribution accuracy) held fixed too; arrays [conditions]."""
     n = len(x)
-    nan = float("nan")
     if n < LEAST or not (np.isfinite(x).all() and np.isfinite(y).all()):
-        return Link(nan, nan, nan, nan, nan, nan, nan, nan, n)
+        return Link(*[NAN] * 8, n=n)
     r = float(correlation(x, y))
     partial = float(correlation(residual(x, z), residual(y, z)))
     (low, high), (partial_low, partial_high) = _fisher(r, n - 3, level), _fisher(partial, n - 4, level)
     several = len(np.unique(families)) > 2
-    error = float(np.sqrt(left_out(x, y, families).mean())) if several else nan
-    plain = float(np.sqrt(left_out(np.zeros(n), y, families).mean())) if several else nan
+    error = float(np.sqrt(left_out(x, y, families).mean())) if several else NAN
+    plain = float(np.sqrt(left_out(np.zeros(n), y, families).mean())) if several else NAN
     return Link(r, low, high, partial, partial_low, partial_high, error, plain, n)
 
 
 def _fisher(r: float, df: int, level: float) -> tuple[float, float]:
     """Fisher's (1921) interval of a correlation; NaN where r is, or where it has no degree of freedom."""
     if not np.isfinite(r) or df < 1:
-        return float("nan"), float("nan")
+        return NAN, NAN
     half = ndtri(0.5 + level / 2) / np.sqrt(df)
     centre = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
     return float(np.tanh(centre - half)), float(np.tanh(centre + half))

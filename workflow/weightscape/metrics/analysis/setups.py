@@ -4,23 +4,24 @@ Layers enter an analysis of a metric only where every run has a usable value (fi
 eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted (`usable`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from weightscape.errors import UserError
+from weightscape.families import BASELINE
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import usable_layers
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Condition, Design
 from weightscape.metrics.analysis.settings import MEASURES, NOISE_SCORES
 from weightscape.metrics.effects import RUN
-from weightscape.metrics.robustness import unseen
+from weightscape.metrics.outcomes import unseen
+from weightscape.words import family as of_family
+from weightscape.words import metric as of_metric
 
-Measure = tuple[str, str]
 CURVATURE = (
     "weighted_trace",
     "weighted_trace_error",
@@ -48,6 +49,12 @@ class Layers:
         chosen = self.hidden if kind is None else self.hidden[:, self.kinds == kind]
         return chosen.mean(axis=1) if chosen.shape[1] else np.full(len(chosen), np.nan)
 
+    def lacking(self, metric: str) -> str:
+        """Why the metric has no test; empty if it has."""
+        if self.hidden.shape[1]:
+            return ""
+        return f"no hidden layer has a usable {of_metric(metric)} in every run ({self.excluded} left out)"
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -58,11 +65,11 @@ class Setup:
     design: Design
     metrics: dict[str, Layers]
     outcomes: dict[str, Values] = field(default_factory=dict)
-    diversity: dict[Measure, Values] = field(default_factory=dict)
+    diversity: dict[tuple[str, str], Values] = field(default_factory=dict)
     esd: Layers | None = None
     destructive: tuple[Condition, ...] = ()
     whole: Design | None = None
-    excluded: tuple[dict[str, Any], ...] = ()
+    excluded: tuple[usable_layers.Row, ...] = ()
 
     @property
     def all_conditions(self) -> Design:
@@ -74,32 +81,42 @@ class Setup:
         kept = self.design.without(self.destructive)
         return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
-    def with_all(self) -> "Setup":
-        """The setup with its destructive conditions counted as any other."""
-        return replace(self, destructive=())
+    def missing(self, family: str) -> str:
+        """What is missing of a family; empty if it has a baseline and a dose with a number."""
+        if not self.design.doses(family):
+            if self.all_conditions.unnumbered(family):
+                return f"the doses of {of_family(family)} have no numbers"
+            if self.all_conditions.doses(family):
+                return f"every dose of {of_family(family)} is destructive"
+            return f"the study has no family {of_family(family)}"
+        return "" if (family, BASELINE) in self.design.rows else f"{of_family(family)} has no baseline runs"
+
+    def absent(self, families: Iterable[str]) -> str:
+        """What is missing of the first of these families that cannot be compared; empty if all can."""
+        return next(filter(None, map(self.missing, families)), "")
 
 
 def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "relative_change") -> Iterator[Setup]:
     """The setups of a study from the tables `effects`, and where they are there `evaluation`, `runs`, `layers`,
     `diversity` and `curvature`."""
     effects = tables["effects"]
-    _need(effects, "effects", [*RUN, "layer", "part", "role", "kind", "source", "metric", "value"])
+    for column in (*RUN, "layer", "part", "role", "kind", "source", "metric", "value"):
+        if column not in effects:
+            raise UserError(f"the table effects has no column {column!r}: make it again with the stage that writes it")
     changes = effects[effects["source"] == "change"]
     for (dataset, backbone), every in changes.groupby(["dataset", "backbone"], sort=False):
         broken = usable_layers.broken(every, metrics)
         part = usable_layers.without(every, broken)
         runs = part[[*RUN, *(["reference"] if "reference" in part else [])]].drop_duplicates(RUN).reset_index(drop=True)
         index = pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
-        own = {
-            name: table[(table["dataset"] == dataset)]
-            if "backbone" not in table
-            else table[(table["dataset"] == dataset) & (table["backbone"] == backbone)]
-            for name, table in tables.items()
-            if "dataset" in table
-        }
+        own = {name: table[table["dataset"] == dataset] for name, table in tables.items() if "dataset" in table}
+        own = {name: t[t["backbone"] == backbone] if "backbone" in t else t for name, t in own.items()}
         scores = _diversity(own.get("diversity"), index)
         found = outcomes(own, index)
-        level = found.get(match) if match != "diversity" else _log(scores.get(("pixels", "vendi_1")))
+        if match == "diversity" and ("pixels", "vendi_1") in scores:
+            level = np.log(scores["pixels", "vendi_1"])
+        else:
+            level = found.get(match)
         yield Setup(
             str(dataset),
             str(backbone),
@@ -110,16 +127,6 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
             _esd(own.get("quantiles"), index),
             excluded=tuple(usable_layers.excluded(part, own, broken, metrics)),
         )
-
-
-def _log(values: Values | None) -> Values | None:
-    return None if values is None else np.log(values)
-
-
-def _need(table: Table, name: str, columns: list[str]) -> None:
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise UserError(f"the table {name} has no column {missing[0]!r}: make it again with the stage that writes it")
 
 
 def _keys(table: Table) -> pd.MultiIndex:
@@ -133,7 +140,6 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
     good = rows["usable"].to_numpy(bool) if "usable" in rows else np.ones(len(rows), bool)
     at, label = index.get_indexer(_keys(rows)), pd.Categorical(name, categories=name.unique())
     values = np.full((len(index), len(label.categories)), np.nan)
-    taken = np.zeros(values.shape, bool)
     if len(rows) > len(set(zip(at.tolist(), label.codes.tolist(), strict=True))):
         first = rows[rows.duplicated([*RUN, "layer", "part"])].iloc[0]
         raise UserError(
@@ -141,7 +147,6 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
             f"seed {first['seed']}: one table per run is allowed"
         )
     values[at, label.codes] = np.where(good, rows["value"].to_numpy(float), np.nan)
-    taken[at, label.codes] = True
     first = rows.drop_duplicates(["layer", "part"])
     hidden = (first["role"] != "head").to_numpy(bool)
     whole = np.isfinite(values).all(axis=0)
@@ -195,8 +200,7 @@ def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:
     """A column in the order of the runs; NaN where a run has no row."""
     series = pd.Series(table[column].to_numpy(float), index=_keys(table))
     if not series.index.is_unique:
-        twice: Any = series.index[series.index.duplicated()][0]
-        family, dose, seed = twice
+        family, dose, seed = next(iter(series.index[series.index.duplicated()]))
         raise UserError(f"column {column!r} has two rows for {family}/{dose} seed {seed}: one per run is allowed")
     return series.reindex(index).to_numpy(float)
 
@@ -216,7 +220,7 @@ def _esd(table: Table | None, index: pd.MultiIndex) -> Layers | None:
     return Layers(hidden, np.full(len(index), np.nan), kinds, labels, parts[0].excluded)
 
 
-def _diversity(table: Table | None, index: pd.MultiIndex) -> dict[Measure, Values]:
+def _diversity(table: Table | None, index: pd.MultiIndex) -> dict[tuple[str, str], Values]:
     if table is None or table.empty:
         return {}
     kept: Table = table[table["measure"].str.startswith(MEASURES) | table["measure"].isin(NOISE_SCORES)]

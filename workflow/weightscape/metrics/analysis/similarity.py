@@ -22,7 +22,7 @@ from scipy.special import fdtrc, stdtr, stdtrit
 from weightscape.families import BASELINE
 from weightscape.metrics.analysis.contrasts import Values, within
 from weightscape.metrics.analysis.design import Design, Weights
-from weightscape.metrics.analysis.matching import Curve, coefficients, common_level
+from weightscape.metrics.analysis.dose_curves import Curve, coefficients, common_level
 from weightscape.metrics.effects import varies
 
 SHARED = "families share their baseline runs, whose chance makes their effects alike"

@@ -6,13 +6,13 @@ instead, or it alone would empty the analysis.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from weightscape.formats.tables import Table
 
+Row = dict[str, str | int]
 RUN = ["family", "dose", "seed"]
 LAYER = ["layer", "part"]
 MOST = 0.5
@@ -68,7 +68,7 @@ def common(effects: Table, metrics: Sequence[str]) -> Table:
 
 def excluded(
     changes: Table, tables: Mapping[str, Table], broken: Mapping[tuple[str, str, str], str], metrics: Sequence[str]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Rows of the table `excluded` of one setup: the runs and hidden layers that no test sees, with the reason.
 
     `changes` is without the runs in `broken`; `tables` has those of the setup.
@@ -82,7 +82,7 @@ def excluded(
     return rows + [row for metric in metrics for row in _layers(changes, metric)]
 
 
-def _row(what: str, name: str, metric: str, n: int, reason: str) -> dict[str, Any]:
+def _row(what: str, name: str, metric: str, n: int, reason: str) -> Row:
     return {"what": what, "name": name, "metric": metric, "n": n, "reason": reason}
 
 
@@ -93,7 +93,7 @@ def _runs(tables: Mapping[str, Table]) -> set[tuple[str, ...]]:
     return {tuple(run) for run in tables["runs"][RUN].drop_duplicates().astype(str).to_numpy()}
 
 
-def _never(layers: Table, changes: Table) -> Iterator[dict[str, Any]]:
+def _never(layers: Table, changes: Table) -> Iterator[Row]:
     """Layers after training that no run has a spectrum of, with their status."""
     after = layers[(layers["matrix"] == "after") & (layers["role"] != "head")]
     seen = set(changes["layer"].astype(str) + "/" + changes["part"].astype(str))
@@ -103,7 +103,7 @@ def _never(layers: Table, changes: Table) -> Iterator[dict[str, Any]]:
             yield _row("layer", f"{layer}/{part}", "", len(own), f"status: {status}")
 
 
-def _layers(changes: Table, metric: str) -> Iterator[dict[str, Any]]:
+def _layers(changes: Table, metric: str) -> Iterator[Row]:
     """Layers that some runs have no usable value of."""
     table = there(changes, metric)
     for name in table.columns[~table.all()]:

@@ -1,23 +1,21 @@
-"""The tests of a claim, and how they become its verdict.
+"""The tests and controls of a claim, and how they become its verdict.
 
 supported     Holm's p below alpha, with the sign that the claim states (or: the effect differs from zero)
 contradicted  Holm's p below alpha, with the opposite sign
-undecided     everything else; the reason says why
+undecided     everything else; the reason tells why
 """
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 import numpy as np
 
-from weightscape.metrics.analysis.contrasts import Estimate
-from weightscape.metrics.analysis.holm import adjusted
+from weightscape.metrics.analysis.contrasts import NAN, Estimate, holm
 from weightscape.words import family as in_words
 from weightscape.words import metric as of_metric
 from weightscape.words import number
 
-NAN = float("nan")
 NO_REPLICATES = "no replicates"
 
 
@@ -44,15 +42,8 @@ class Numbers:
     @classmethod
     def of(cls, estimate: Estimate) -> "Numbers":
         """The numbers of one contrast."""
-        return cls(
-            float(estimate.value),
-            float(estimate.low),
-            float(estimate.high),
-            float(estimate.df),
-            float(estimate.statistic),
-            float(estimate.p),
-            estimate.runs,
-        )
+        arrays = (estimate.value, estimate.low, estimate.high, estimate.df, estimate.statistic, estimate.p)
+        return cls(*map(float, arrays), n=estimate.runs)
 
 
 @dataclass
@@ -98,7 +89,7 @@ def judge(tests: Iterable[ClaimTest], alpha: float) -> None:
     for test in tests:
         groups.setdefault(None if test.decides else (test.question, test.scope), []).append(test)
     for group in groups.values():
-        for test, p in zip(group, adjusted([test.numbers.p for test in group]), strict=True):
+        for test, p in zip(group, holm([test.numbers.p for test in group]), strict=True):
             test.p_holm = p
             test.verdict, test.reason = _verdict(test, alpha)
 
@@ -149,3 +140,37 @@ def all_of(tests: list[ClaimTest], parts: Sequence[ClaimTest], leading: ClaimTes
         return undecided(f"{unclear[0].described()}: {unclear[0].reason}", tests, unclear[0])
     reason = f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated"
     return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.p_holm for test in parts))
+
+
+class Status(Enum):
+    """The outcome of a control; a verdict needs that it passed, or that it is not needed."""
+
+    PASSED = auto()
+    NOT_NEEDED = auto()
+    FAILED = auto()
+    NOT_SHOWN = auto()
+    NOT_SPECIFIC = auto()
+    MISSING = auto()
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control's status, and its outcome in words."""
+
+    status: Status
+    outcome: str
+
+    @property
+    def allows_verdict(self) -> bool:
+        """Whether a verdict may stand."""
+        return self.status in (Status.PASSED, Status.NOT_NEEDED)
+
+
+def lacking(why: str) -> Control:
+    """A control that could not be made."""
+    return Control(Status.MISSING, f"missing: {why}")
+
+
+def judged(passed: bool, outcome: str) -> Control:
+    """A control that passed or failed."""
+    return Control(Status.PASSED if passed else Status.FAILED, outcome)

@@ -1,5 +1,6 @@
-"""Tables of accuracy, calibration and curvature of every run."""
+"""The tables of every run, gathered from its records: what it was trained on, accuracy, calibration and curvature."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,28 +12,89 @@ from weightscape.finetune.calibration import bin_of
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
-from weightscape.metrics.robustness import effective_robustness
-from weightscape.metrics.tables import folders
-from weightscape.metrics.tables.outline import Outline, curved_runs, runs_of
+from weightscape.metrics.outcomes import effective_robustness
+from weightscape.metrics.tables.images import judge_accuracy
+from weightscape.metrics.tables.outline import Outline, Run, folder
 from weightscape.provenance.records import read_record
 
-BINS = 48
-"""Bins of a spectrum's histogram, of equal width in log10 of the eigenvalue."""
+
+def runs(results: Path, outline: Outline) -> Table:
+    """One row per run: what it was trained on, what was seen to act, how training ended.
+
+    `judge_accuracy` is the share of its images, as the network sees them, that the judge assigns to their class; nan
+    where the family leaves images alone. Facts of single modules and operations stay in the record.
+    """
+    judged = judge_accuracy(results, outline)
+    rows = []
+    for run in outline.runs():
+        facts = read_record(folder(results, "run", **vars(run)) / "manifest.json")["facts"]
+        action = {name: value for name, value in facts["action"].items() if not isinstance(value, dict)}
+        judge = {"judge_accuracy": judged.get((run.dataset, run.family, run.dose, run.seed), float("nan"))}
+        final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
+        rows.append({**vars(run), "items": facts["items"], **action, **judge, **final})
+    return pd.DataFrame(rows)
+
+
+def evaluation(results: Path, outline: Outline) -> Table:
+    """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness.
+
+    `severity` is that of a corruption, 1 to 5; nan for other sets.
+    """
+    rows = []
+    for run, split, metrics in _by_split(results, outline):
+        values = {name: value for name, value in metrics.items() if name != "class_accuracy"}
+        seen = split in outline.seen[run.dataset].get(f"{run.family}/{run.dose}", [])
+        rows.append({**vars(run), "split": split, "severity": _severity(outline, run, split), "seen": seen, **values})
+    table = pd.DataFrame(rows)
+    table["effective_robustness"], table["no_robustness_because"] = effective_robustness(table)
+    return table
+
+
+def class_accuracy(results: Path, outline: Outline) -> Table:
+    """One row per run, split and class; a class without images has none."""
+    rows = []
+    for run, split, metrics in _by_split(results, outline):
+        key = {**vars(run), "split": split, "severity": _severity(outline, run, split)}
+        accuracies = enumerate(metrics["class_accuracy"])
+        rows += [{**key, "label": label, "accuracy": value} for label, value in accuracies if value is not None]
+    return pd.DataFrame(rows)
+
+
+def _by_split(results: Path, outline: Outline) -> Iterator[tuple[Run, str, dict]]:
+    """The metrics of every run on each split."""
+    for run in outline.runs():
+        metrics = read_json(folder(results, "evaluation", **vars(run)) / "metrics.json")
+        for split in outline.splits[run.dataset]:
+            if split not in metrics:
+                raise UserError(f"{run.name} has no evaluation on {split!r}: run the stage evaluate again")
+            yield run, split, metrics[split]
+
+
+def _severity(outline: Outline, run: Run, split: str) -> float:
+    return float(outline.severity[run.dataset].get(split, float("nan")))
+
+
+def curvature(results: Path, outline: Outline) -> Table:
+    """One row per run whose curvature was measured."""
+    runs = outline.curved_runs()
+    paths = ((run, folder(results, "curvature", **vars(run)) / "measures.json") for run in runs)
+    return pd.DataFrame([{**vars(run), **read_json(path)} for run, path in paths])
 
 
 def reliability(results: Path, outline: Outline) -> Table:
     """One row per run, split and bin of confidence: images, their mean confidence and accuracy (NaN if empty)."""
     bins = outline.calibration_bins
-    known: dict[tuple[str, str], np.ndarray] = {}
+    labels = {
+        (dataset, split): _labels(folder(results, "split", dataset=dataset, split=split))
+        for dataset in outline.datasets
+        for split in outline.splits[dataset]
+    }
     parts = []
-    for columns, run in runs_of(outline):
-        logits = read_tensors(folders.evaluation(results, run) / "logits.safetensors")
-        for split in outline.splits[columns["dataset"]]:
-            place = (columns["dataset"], split)
-            if place not in known:
-                known[place] = _labels(folders.split(results, columns["dataset"], split))
-            table = reliability_bins(logits[split], known[place], bins)
-            parts.append(pd.concat([pd.DataFrame([{**columns, "split": split}] * bins), table], axis=1))
+    for run in outline.runs():
+        logits = read_tensors(folder(results, "evaluation", **vars(run)) / "logits.safetensors")
+        for split in outline.splits[run.dataset]:
+            table = reliability_bins(logits[split], labels[run.dataset, split], bins)
+            parts.append(pd.concat([pd.DataFrame([{**vars(run), "split": split}] * bins), table], axis=1))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -47,61 +109,15 @@ def reliability_bins(logits: np.ndarray, labels: np.ndarray, bins: int) -> Table
     return pd.DataFrame({"bin": range(bins), "images": images, "confidence": means[0], "accuracy": means[1]})
 
 
-def _labels(folder: Path) -> np.ndarray:
+def _labels(split: Path) -> np.ndarray:
     """The labels of a split, without its images."""
     from safetensors import safe_open
 
-    found = []
-    for name in sorted(read_record(folder / "manifest.json")["outputs"]):
+    labels = []
+    for name in sorted(read_record(split / "manifest.json")["outputs"]):
         try:
-            with safe_open(folder / name, "np") as shard:
-                found.append(shard.get_tensor("labels"))
+            with safe_open(split / name, "np") as shard:
+                labels.append(shard.get_tensor("labels"))
         except OSError as error:
-            raise UserError(f"{folder / name} cannot be read ({error}): run the stage data again") from None
-    return np.concatenate(found)
-
-
-def evaluation(results: Path, outline: Outline) -> Table:
-    """One row per run and split: the metrics, whether the family's own policy has the corruption, robustness.
-
-    `severity` is that of a corruption, 1 to 5; nan for other sets.
-    """
-    rows = []
-    for columns, run in runs_of(outline):
-        metrics = read_json(folders.evaluation(results, run) / "metrics.json")
-        for split in outline.splits[columns["dataset"]]:
-            if split not in metrics:
-                raise UserError(f"{run} has no evaluation on {split!r}: run the stage evaluate again")
-            values = {name: value for name, value in metrics[split].items() if name != "class_accuracy"}
-            seen = split in outline.seen[columns["dataset"]].get(f"{columns['family']}/{columns['dose']}", [])
-            severity = _severity(outline, columns["dataset"], split)
-            rows.append({**columns, "split": split, "severity": severity, "seen": seen, **values})
-    table = pd.DataFrame(rows)
-    table["effective_robustness"], table["no_robustness_because"] = effective_robustness(table)
-    return table
-
-
-def _severity(outline: Outline, dataset: str, split: str) -> float:
-    return float(outline.severity[dataset].get(split, float("nan")))
-
-
-def class_accuracy(results: Path, outline: Outline) -> Table:
-    """One row per run, split and class; a class without images has none."""
-    rows = []
-    for columns, run in runs_of(outline):
-        metrics = read_json(folders.evaluation(results, run) / "metrics.json")
-        for split in outline.splits[columns["dataset"]]:
-            severity = _severity(outline, columns["dataset"], split)
-            for label, value in enumerate(metrics[split]["class_accuracy"]):
-                if value is not None:
-                    rows.append({**columns, "split": split, "severity": severity, "label": label, "accuracy": value})
-    return pd.DataFrame(rows)
-
-
-def curvature(results: Path, outline: Outline) -> Table:
-    """One row per run whose curvature was measured."""
-    rows = [
-        {**columns, **read_json(folders.curvature(results, run) / "measures.json")}
-        for columns, run in curved_runs(outline)
-    ]
-    return pd.DataFrame(rows)
+            raise UserError(f"{split / name} cannot be read ({error}): run the stage data again") from None
+    return np.concatenate(labels)

@@ -1,9 +1,8 @@
 """Tables of diversity, quality and samples of the images."""
 
 import itertools
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,48 +11,64 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
-from weightscape.metrics.tables import folders
-from weightscape.metrics.tables.outline import Outline, flat
+from weightscape.metrics.tables.outline import Condition, Outline, folder
 from weightscape.provenance.records import read_record
 
-
-def judge_accuracy(results: Path, outline: Outline) -> dict[tuple[Any, ...], float]:
-    """The judge's accuracy by (dataset, family, dose, seed), where the images were looked at."""
-    found = {}
-    for dataset, condition in itertools.product(outline.datasets, outline.measured):
-        folder = folders.diversity(results, dataset, condition.family, condition.dose)
-        records = read_json(folder / "measures.json")
-        for seed, spaces in records.items():
-            found[dataset, condition.family, condition.dose, int(seed)] = spaces[JUDGE]["judge_accuracy"]
-    return found
-
-
+Row = dict[str, str | int | bytes]
 JUDGE = "judge"
 """The record beside those of the spaces."""
+SHORT = {"vendi.common.mean.": "vendi_", "vendi.whole.": "vendi_whole_", "geometry.": "", "reference.": ""}
+"""Long names of measures, shortened for columns and plots."""
+
+
+def judge_accuracy(results: Path, outline: Outline) -> dict[tuple[str, str, str, int], float]:
+    """The judge's accuracy by (dataset, family, dose, seed), where the images were looked at."""
+    return {
+        (dataset, condition.family, condition.dose, seed): record["judge_accuracy"]
+        for dataset, condition, seed, space, record in _measures(results, outline)
+        if space == JUDGE
+    }
 
 
 def diversity(results: Path, outline: Outline) -> Table:
     """Long table of the diversity measures of each condition and seed: space, measure, value."""
     rows = []
-    for dataset, condition in itertools.product(outline.datasets, outline.measured):
-        folder = folders.diversity(results, dataset, condition.family, condition.dose)
-        records = read_json(folder / "measures.json")
-        for seed, spaces in records.items():
-            for space, record in ((space, record) for space, record in spaces.items() if space != JUDGE):
-                condition_of = asdict(condition)
-                key = {"dataset": dataset, **condition_of, "seed": int(seed), "space": space}
-                rows += [{**key, "measure": measure, "value": value} for measure, value in flat(record)]
+    for dataset, condition, seed, space, record in _measures(results, outline):
+        key = {"dataset": dataset, **vars(condition), "seed": seed, "space": space}
+        rows += [{**key, "measure": name, "value": value} for name, value in _flat(record) if space != JUDGE]
     return pd.DataFrame(rows)
+
+
+def _measures(results: Path, outline: Outline) -> Iterator[tuple[str, Condition, int, str, dict]]:
+    """The record of each data set, condition, seed and space."""
+    for dataset, condition in itertools.product(outline.datasets, outline.measured):
+        records = read_json(_folder(results, dataset, condition) / "measures.json")
+        for seed, spaces in records.items():
+            for space, record in spaces.items():
+                yield dataset, condition, int(seed), space, record
+
+
+def _folder(results: Path, dataset: str, condition: Condition) -> Path:
+    return folder(results, "diversity", dataset=dataset, **vars(condition))
+
+
+def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a nested record with dotted names; lists (curves, single classes) stay in the record."""
+    for name, value in record.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{path}.")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            start = next((long for long in SHORT if path.startswith(long)), "")
+            yield SHORT.get(start, "") + path.removeprefix(start), float(value)
 
 
 def quality(results: Path, outline: Outline) -> Table:
     """One row per data set, generator and recipe."""
-    rows = [
-        {"dataset": dataset, **row}
-        for dataset in outline.datasets
-        if outline.generator
-        for row in read_json(folders.generator(results, dataset, outline.generator) / "quality.json")
-    ]
+    if not outline.generator:
+        return pd.DataFrame()
+    paths = {name: folder(results, "generator", dataset=name, generator=outline.generator) for name in outline.datasets}
+    rows = [{"dataset": name, **row} for name, path in paths.items() for row in read_json(path / "quality.json")]
     return pd.DataFrame(rows)
 
 
@@ -62,41 +77,37 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
 
     Real ones are the first of the set, which the augmented ones were made of, and the first of each class.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for dataset in outline.datasets:
-        train = folders.split(results, dataset, "train")
-        shard = train / sorted(read_record(train / "manifest.json")["outputs"])[0]
-        whole = map_shard(shard)
+        train = folder(results, "split", dataset=dataset, split="train")
+        whole = map_shard(train / sorted(read_record(train / "manifest.json")["outputs"])[0])
         first = [np.flatnonzero(whole.labels == label)[:per_class] for label in np.unique(whole.labels)]
         shown = np.unique(np.concatenate([np.arange(min(per_set, len(whole.labels))), *first]))
         real = whole.take(shown)
-        key = {"kind": "real", "family": "", "dose": ""}
-        rows += _pictures(real.images, real.labels, shown, dataset=dataset, recipe="", **key)
+        rows += _pictures(real.images, real.labels, shown, dataset=dataset, kind="real")
         for condition in outline.measured:
             if condition.family not in ("augment", "noise"):
                 continue
-            folder = folders.diversity(results, dataset, condition.family, condition.dose)
-            images = next(iter(read_tensors(folder / "samples.safetensors").values()))[:per_set]
+            path = _folder(results, dataset, condition) / "samples.safetensors"
+            images = next(iter(read_tensors(path).values()))[:per_set]
             key = {"kind": condition.family, "family": condition.family, "dose": condition.dose}
-            rows += _pictures(images, real.labels, None, dataset=dataset, recipe="", **key)
+            rows += _pictures(images, real.labels, None, dataset=dataset, **key)
         if outline.generator:
-            path = folders.generator(results, dataset, outline.generator) / "samples.safetensors"
-            for name, images in read_tensors(path).items():
-                if name.startswith("images/"):
-                    recipe = name.removeprefix("images/")
-                    labels = read_tensors(path)[f"labels/{recipe}"]
-                    key = {"kind": "synthetic", "family": "", "dose": "", "recipe": recipe}
-                    rows += _pictures(images, labels, None, dataset=dataset, **key)
+            path = folder(results, "generator", dataset=dataset, generator=outline.generator) / "samples.safetensors"
+            tensors = read_tensors(path)
+            for recipe in (name.removeprefix("images/") for name in tensors if name.startswith("images/")):
+                images, labels = tensors[f"images/{recipe}"], tensors[f"labels/{recipe}"]
+                rows += _pictures(images, labels, None, dataset=dataset, kind="synthetic", recipe=recipe)
     return pd.DataFrame(rows)
 
 
-def _pictures(
-    images: np.ndarray, labels: np.ndarray, places: np.ndarray | None = None, **columns: Any
-) -> list[dict[str, Any]]:
+def _pictures(images: np.ndarray, labels: np.ndarray, places: np.ndarray | None, **columns: str) -> list[Row]:
+    """A row for each image with a label; columns that are not given are empty."""
     _, channels, height, width = images.shape
+    key = dict.fromkeys(("dataset", "recipe", "kind", "family", "dose"), "") | columns
     shape = {"channels": channels, "height": height, "width": width}
     places = np.arange(len(images)) if places is None else places
     return [
-        {**columns, "label": int(label), "position": int(place), **shape, "pixels": image.tobytes()}
+        {**key, "label": int(label), "position": int(place), **shape, "pixels": image.tobytes()}
         for place, image, label in zip(places, images, labels, strict=False)
     ]

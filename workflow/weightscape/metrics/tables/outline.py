@@ -2,12 +2,22 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from weightscape.metrics.tables import folders
 from weightscape.project import RUN
+
+FOLDERS = {
+    "split": "1_data/{dataset}/{split}",
+    "generator": "2_generate/{dataset}/{generator}",
+    "diversity": "3_assemble/{dataset}/{family}/{dose}/diversity",
+    "run": f"4_finetune/{RUN}",
+    "evaluation": f"4_finetune/{RUN}/evaluation",
+    "curvature": f"4_finetune/{RUN}/curvature",
+    "spectra": f"5_spectra/{RUN}",
+    "spectra_before": "5_spectra/before/{backbone}",
+}
+"""The folders of a study's results that the tables are gathered from."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,23 @@ class Condition:
     family: str
     dose: str
     number: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """The columns that identify a run."""
+
+    dataset: str
+    backbone: str
+    family: str
+    dose: str
+    number: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Its folder below that of a stage."""
+        return RUN.format(**vars(self))
 
 
 @dataclass(frozen=True)
@@ -40,49 +67,29 @@ class Outline:
     severity: Mapping[str, Mapping[str, int]]
     generator: str | None
 
+    def runs(self) -> Iterator[Run]:
+        """Every run."""
+        product = itertools.product(self.datasets, self.backbones, self.conditions, self.seeds)
+        return (Run(dataset, backbone, **vars(condition), seed=seed) for dataset, backbone, condition, seed in product)
 
-def runs_of(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
-    """The identifying columns and the folder name of every run."""
-    product = itertools.product(outline.datasets, outline.backbones, outline.conditions, outline.seeds)
-    for dataset, backbone, condition, seed in product:
-        columns = {"dataset": dataset, "backbone": backbone}
-        columns |= asdict(condition) | {"seed": seed}
-        yield columns, RUN.format(**columns)
+    def curved_runs(self) -> Iterator[Run]:
+        """The runs whose curvature was measured."""
+        return (run for run in self.runs() if run.family in self.curved)
+
+
+def folder(results: Path, kind: str, /, **names: str | float | None) -> Path:
+    """The folder of FOLDERS with these names below the results."""
+    return results / FOLDERS[kind].format(**names)
 
 
 def sources(results: Path, outline: Outline) -> list[Path]:
     """The records of all jobs that the tables are gathered from."""
-    read = [folders.spectra_before(results, name) for name in outline.backbones]
-    for _, run in runs_of(outline):
-        read += [folders.run(results, run), folders.evaluation(results, run), folders.spectra(results, run)]
-    read += [folders.curvature(results, run) for _, run in curved_runs(outline)]
+    read = [folder(results, "spectra_before", backbone=name) for name in outline.backbones]
+    read += [folder(results, kind, **vars(run)) for run in outline.runs() for kind in ("run", "evaluation", "spectra")]
+    read += [folder(results, "curvature", **vars(run)) for run in outline.curved_runs()]
     for dataset in outline.datasets:
-        read.append(folders.split(results, dataset, "train"))
-        read += [folders.diversity(results, dataset, part.family, part.dose) for part in outline.measured]
-        read += [folders.generator(results, dataset, outline.generator)] if outline.generator else []
-    return [folder / "manifest.json" for folder in read]
-
-
-def numbers(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts that are one number each: those of single modules and operations stay in the record."""
-    return {name: value for name, value in facts.items() if not isinstance(value, dict)}
-
-
-SHORT = {"vendi.common.mean.": "vendi_", "vendi.whole.": "vendi_whole_", "geometry.": "", "reference.": ""}
-"""Long names of measures, shortened for columns and plots."""
-
-
-def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers of a nested record with dotted names; lists (curves, single classes) stay in the record."""
-    for name, value in record.items():
-        path = f"{prefix}{name}"
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{path}.")
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            start = next((long for long in SHORT if path.startswith(long)), "")
-            yield SHORT.get(start, "") + path.removeprefix(start), float(value)
-
-
-def curved_runs(outline: Outline) -> Iterator[tuple[dict[str, Any], str]]:
-    """The runs whose curvature was measured."""
-    return ((columns, run) for columns, run in runs_of(outline) if columns["family"] in outline.curved)
+        read.append(folder(results, "split", dataset=dataset, split="train"))
+        read += [folder(results, "diversity", dataset=dataset, **vars(condition)) for condition in outline.measured]
+        if outline.generator:
+            read.append(folder(results, "generator", dataset=dataset, generator=outline.generator))
+    return [path / "manifest.json" for path in read]

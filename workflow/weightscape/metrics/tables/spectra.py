@@ -1,8 +1,8 @@
 """Tables of spectra: layers, quantiles, densities and examples."""
 
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +12,15 @@ from weightscape.families import BASELINE
 from weightscape.formats.tables import Table, read_table
 from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.effects import RUN
-from weightscape.metrics.strongest import strongest
-from weightscape.metrics.tables import folders
-from weightscape.metrics.tables.evaluation import BINS
-from weightscape.metrics.tables.outline import Outline, runs_of
-from weightscape.project import RUN as RUN_FOLDER
+from weightscape.metrics.summaries import strongest
+from weightscape.metrics.tables.outline import Outline, Run, folder
 
+BINS = 48
+"""Bins of a spectrum's histogram, of equal width in log10 of the eigenvalue."""
 DECADES = 6
 """Eigenvalues further below the largest one are counted in the first bin."""
-
-
-Spectra = Mapping[str, np.ndarray]
+QUANTILES = 16
+"""Levels (k + 1/2) / QUANTILES at which each ESD is kept for its distances."""
 
 
 def esd(results: Path, outline: Outline, layers: Table) -> Table:
@@ -34,19 +32,16 @@ def esd(results: Path, outline: Outline, layers: Table) -> Table:
     """
     ends = _ends(results, outline)
     counts: dict[tuple, np.ndarray] = {}
-    for columns, name, values in _spectra(results, outline):
-        place = (columns["dataset"], columns["backbone"], name)
-        condition = ("", "", 0.0) if name.startswith("before/") else tuple(columns[key] for key in RUN[2:5])
-        found = histogram(values, *ends[place])
-        counts[(*place, *condition)] = counts.get((*place, *condition), 0) + found
+    for run, name, values in _spectra(results, outline):
+        condition = ("", "", 0.0) if name.startswith("before/") else (run.family, run.dose, run.number)
+        key = (run.dataset, run.backbone, *condition, name)
+        counts[key] = counts.get(key, 0) + histogram(values, *ends[run.dataset, run.backbone, name])
     rows = []
-    for (dataset, backbone, name, *condition), found in counts.items():
-        matrix, rest = name.split("/", 1)
-        layer, part = rest.rsplit("/", 1)
-        keys = dict(zip(RUN[2:5], condition, strict=True)) | {"layer": layer, "part": part, "matrix": matrix}
-        low, high = ends[(dataset, backbone, name)]
-        sizes = {"low": low, "high": high, "eigenvalues": int(found.sum()), "counts": found}
-        rows.append({"dataset": dataset, "backbone": backbone, **keys, **sizes})
+    for (dataset, backbone, *condition, name), numbers in counts.items():
+        matrix, _, rest = name.partition("/")
+        layer, _, part = rest.rpartition("/")
+        low, high = ends[dataset, backbone, name]
+        rows.append((dataset, backbone, *condition, layer, part, matrix, low, high, int(numbers.sum()), numbers))
     table = pd.DataFrame(rows, columns=[*RUN[:5], "layer", "part", "matrix", "low", "high", "eigenvalues", "counts"])
     return table.merge(_laws(layers), how="left", on=[*RUN[:4], "layer", "part", "matrix"])
 
@@ -57,31 +52,26 @@ def histogram(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.histogram(np.clip(logs, low, high), np.linspace(low, high, BINS + 1))[0]
 
 
-def _spectra(results: Path, outline: Outline) -> Iterator[tuple[dict[str, Any], str, np.ndarray]]:
-    """Each run's columns with each of its spectra by name, {matrix}/{layer}/{part}; the backbone's come first."""
+def _spectra(results: Path, outline: Outline) -> Iterator[tuple[Run, str, np.ndarray]]:
+    """Each run with each of its spectra by name, {matrix}/{layer}/{part}; the backbone's come first."""
     seen = set()
-    for columns, run in runs_of(outline):
-        own = read_tensors(folders.spectra(results, run) / "esd.safetensors")
-        setup = (columns["dataset"], columns["backbone"])
-        if setup not in seen:
-            seen.add(setup)
-            heads = {name for name in own if name.startswith("before/")}
-            before = read_tensors(folders.spectra_before(results, columns["backbone"]) / "esd.safetensors")
-            own = {name: values for name, values in before.items() if name not in heads} | own
-        for name, values in own.items():
-            if len(values):
-                yield columns, name, values
+    for run in outline.runs():
+        spectra = read_tensors(folder(results, "spectra", **vars(run)) / "esd.safetensors")
+        if (run.dataset, run.backbone) not in seen:
+            seen.add((run.dataset, run.backbone))
+            heads = {name for name in spectra if name.startswith("before/")}
+            before = read_tensors(folder(results, "spectra_before", backbone=run.backbone) / "esd.safetensors")
+            spectra = {name: values for name, values in before.items() if name not in heads} | spectra
+        yield from ((run, name, values) for name, values in spectra.items() if len(values))
 
 
-def _ends(results: Path, outline: Outline) -> dict[tuple, tuple[float, float]]:
+def _ends(results: Path, outline: Outline) -> dict[tuple[str, str, str], tuple[float, float]]:
     """log10 of the smallest (at most DECADES below the largest) and the largest eigenvalue of each layer and matrix."""
-    ends: dict[tuple, tuple[float, float]] = {}
-    for columns, name, values in _spectra(results, outline):
-        positive = values[values > 0]
-        if not len(positive):
-            positive = np.array([1.0])
-        place = (columns["dataset"], columns["backbone"], name)
+    ends: dict[tuple[str, str, str], tuple[float, float]] = {}
+    for run, name, values in _spectra(results, outline):
+        positive = values[values > 0] if (values > 0).any() else np.ones(1)
         low, high = np.log10(positive.min()), np.log10(positive.max())
+        place = (run.dataset, run.backbone, name)
         old = ends.get(place, (low, high))
         ends[place] = (min(low, old[0]), max(high, old[1]))
     margin = 0.02  # decades, so that the largest value lies inside
@@ -110,19 +100,18 @@ def weight_change(layers: Table) -> Table:
 
 def layers(results: Path, outline: Outline) -> Table:
     """One row per run, layer, part and matrix; `before` rows of the backbone are repeated for each run."""
-    start = {name: read_table(folders.spectra_before(results, name) / "layers.parquet") for name in outline.backbones}
+    start = {
+        name: read_table(folder(results, "spectra_before", backbone=name) / "layers.parquet")
+        for name in outline.backbones
+    }
     tables = []
-    for columns, run in runs_of(outline):
-        own = read_table(folders.spectra(results, run) / "layers.parquet")
-        heads = set(own.loc[own["role"] == "head", "layer"])
-        before = start[columns["backbone"]]
-        table = pd.concat([before[~before["layer"].isin(heads)], own], ignore_index=True)
-        tables.append(pd.concat([pd.DataFrame([columns] * len(table)), table], axis=1))
+    for run in outline.runs():
+        after = read_table(folder(results, "spectra", **vars(run)) / "layers.parquet")
+        before = start[run.backbone]
+        heads = set(after.loc[after["role"] == "head", "layer"])
+        table = pd.concat([before[~before["layer"].isin(heads)], after], ignore_index=True)
+        tables.append(pd.concat([pd.DataFrame([vars(run)] * len(table)), table], axis=1))
     return pd.concat(tables, ignore_index=True)
-
-
-QUANTILES = 16
-"""Levels (k + 1/2) / QUANTILES at which each ESD is kept for its distances."""
 
 
 def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
@@ -134,10 +123,8 @@ def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
     rows = layers[(layers["matrix"] == "after") & (layers["status"] == "ok") & (layers["role"] == "hidden")]
     levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
     names = [f"q{k:02d}" for k in range(QUANTILES)]
-    found = []
-    for values in _eigenvalues(results, rows):
-        above = values[values > 1e-12 * values.max()]
-        found.append(np.quantile(np.log10(above), levels))
+    spectra = _eigenvalues(results, rows)
+    found = [np.quantile(np.log10(values[values > 1e-12 * values.max()]), levels) for values in spectra]
     table = pd.DataFrame(np.array(found).reshape(-1, QUANTILES), columns=names, index=rows.index)
     return pd.concat([rows[[*RUN, "layer", "part", "role", "kind"]], table], axis=1).reset_index(drop=True)
 
@@ -163,19 +150,15 @@ def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int 
 
 
 def _eigenvalues(results: Path, chosen: Table) -> list[np.ndarray]:
-    files: dict[Path, dict[str, np.ndarray]] = {}
+    """The eigenvalues of each row's matrix, from the run's own file or that of its backbone before training."""
+    read = functools.cache(read_tensors)
     found = []
-    for row in chosen.itertuples():
-        run = RUN_FOLDER.format(**row._asdict())
-        name = f"{row.matrix}/{row.layer}/{row.part}"
-        places = [folders.spectra(results, run), folders.spectra_before(results, str(row.backbone))]
-        for place in places:
-            path = place / "esd.safetensors"
-            if path not in files:
-                files[path] = read_tensors(path)
-            if name in files[path]:
-                found.append(files[path][name])
-                break
-        else:
+    for row in chosen.to_dict("records"):
+        name = f"{row['matrix']}/{row['layer']}/{row['part']}"
+        places = [folder(results, kind, **row) for kind in ("spectra", "spectra_before")]
+        files = (read(place / "esd.safetensors") for place in places)
+        values = next((tensors[name] for tensors in files if name in tensors), None)
+        if values is None:
             raise UserError(f"{places[0]} has no eigenvalues of {name}: run the stage spectra again")
+        found.append(values)
     return found

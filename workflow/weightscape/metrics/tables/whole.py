@@ -4,7 +4,7 @@ from pathlib import Path
 
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
-from weightscape.metrics.tables import evaluation, images, runs, spectra
+from weightscape.metrics.tables import evaluation, images, spectra
 from weightscape.metrics.tables.outline import Outline
 
 
@@ -12,7 +12,7 @@ def tables(results: Path, outline: Outline) -> dict[str, Table]:
     """Every table of the program `aggregate` by name, checked; one without rows has its columns all the same."""
     layers = spectra.layers(results, outline)
     made = {
-        "runs": runs.runs(results, outline),
+        "runs": evaluation.runs(results, outline),
         "evaluation": evaluation.evaluation(results, outline),
         "class_accuracy": evaluation.class_accuracy(results, outline),
         "layers": layers,

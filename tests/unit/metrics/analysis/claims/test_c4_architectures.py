@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from unit.metrics.planted import claim_row, options
-from weightscape.metrics.analysis.across_setups import overall
 from weightscape.metrics.analysis.claims.c4_architectures import over_setups, pattern
+from weightscape.metrics.analysis.claims.table import overall
 from weightscape.metrics.analysis.verdicts import Verdict
 
 OPTIONS = options(scratch=["b1"])

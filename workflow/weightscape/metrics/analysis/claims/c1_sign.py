@@ -7,9 +7,8 @@ import numpy as np
 
 from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import mixed_model
-from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
@@ -24,14 +23,12 @@ RULE = (
     "the other"
 )
 COUNTS = "runs"
-compared = a_a.hidden
+NEEDS = COMPARED
+compared = controls.hidden
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the signs of three effects on the primary metric."""
-    why = absent(setup)
-    if why:
-        return undecided(why)
     tests = [
         test
         for metric in options.metrics
@@ -77,7 +74,7 @@ def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[C
             str(design.strongest(family)),
             scope,
             decides=scope == "hidden",
-            note=empty(metric, layers) if scope != "head" else "",
+            note=layers.lacking(metric) if scope != "head" else "",
         )
         for place, scope in enumerate(scopes)
     ]
@@ -86,7 +83,7 @@ def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[C
 def _mixed(setup: Setup, metric: str, family: str, options: Options) -> list[ClaimTest]:
     """The same effect by the mixed model of all hidden layers; nothing without layers."""
     layers, dose = setup.metrics[metric], str(setup.design.strongest(family))
-    if empty(metric, layers):
+    if layers.lacking(metric):
         return []
     fit = mixed_model.fit(setup.design, layers.hidden, family, dose, options.level)
     runs = setup.design.runs_of(setup.design.strongest_effect(family))

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 from weightscape.families import BASELINE, COMPARED, DECAY, DROPOUT
 from weightscape.metrics.analysis import similarity
-from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.claims.profile_tests import ProfileTests, placed, profile_tests
-from weightscape.metrics.analysis.controls import a_a
-from weightscape.metrics.analysis.matching import overlap
+from weightscape.metrics.analysis.controls import table as controls
+from weightscape.metrics.analysis.dose_curves import overlap
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import NO_REPLICATES, Decision, Verdict, judge, undecided
@@ -26,14 +25,14 @@ RULE = (
     "weight decay's exceeds and augment is nearer to weight decay than to zero"
 )
 COUNTS = "runs"
-compared = a_a.hidden
+NEEDS = COMPARED
+compared = controls.hidden
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the difference of two cosines of profiles of the primary metric."""
-    why = absent(setup) or (similarity.SHARED if setup.design.share(COMPARED) else "")
-    if why:
-        return undecided(why)
+    if setup.design.share(COMPARED):
+        return undecided(similarity.SHARED)
     unmatched = _unmatched(setup, options)
     layers = {metric: setup.metrics[metric] for metric in options.metrics}
     if setup.esd is not None:
@@ -47,7 +46,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     judge(tests, options.alpha)
     primary = of_metrics.get(options.primary)
     if primary is None:
-        return undecided(empty(options.primary, setup.metrics[options.primary]), tests)
+        return undecided(setup.metrics[options.primary].lacking(options.primary), tests)
     replicated = _replicated(setup)
     difference = primary.matched if replicated and primary.matched else primary.strongest
     leading = difference.test

@@ -4,9 +4,8 @@ A family stands for its strongest dose that is not destructive.
 """
 
 from weightscape.families import COMPARED, DECAY
-from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import difference
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -20,14 +19,12 @@ RULE = (
     "and than dropout do; contradicted if one of the three has the opposite sign"
 )
 COUNTS = "runs"
-compared = a_a.hidden
+NEEDS = COMPARED
+compared = controls.hidden
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the effect of weight decay on the first norm, alone and less that of each other family."""
-    why = absent(setup)
-    if why:
-        return undecided(why)
     design = setup.design
     effects = {family: design.strongest_effect(family) for family in COMPARED}
     contrasts = {"effect": effects[DECAY]} | {
@@ -44,7 +41,7 @@ def decide(setup: Setup, options: Options) -> Decision:
             DECAY,
             str(design.strongest(DECAY)),
             expects=-1,
-            note=empty(metric, setup.metrics[metric]),
+            note=setup.metrics[metric].lacking(metric),
         )
         for metric in NORMS
         if metric in options.metrics

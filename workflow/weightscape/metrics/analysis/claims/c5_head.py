@@ -10,9 +10,8 @@ from dataclasses import replace
 import numpy as np
 
 from weightscape.families import DIVERSITY, DROPOUT
-from weightscape.metrics.analysis.availability import absent, empty
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -27,17 +26,14 @@ RULE = (
     "head's"
 )
 COUNTS = "runs"
-FAMILIES = (DIVERSITY, DROPOUT)
-compared = a_a.head
+NEEDS = (DIVERSITY, DROPOUT)
+compared = controls.head
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the head against the largest hidden layer, under both families."""
-    why = absent(setup, FAMILIES)
-    if why:
-        return undecided(why)
     metrics = [metric for metric in options.metrics if metric != "alpha"]
-    tests = [_largest(setup, metric, family, options) for metric in metrics for family in FAMILIES]
+    tests = [_largest(setup, metric, family, options) for metric in metrics for family in NEEDS]
     judge(tests, options.alpha)
     primary = options.primary if options.primary != "alpha" else PRIMARY
     deciding = [test for test in tests if test.metric == primary]
@@ -58,7 +54,7 @@ def _largest(setup: Setup, metric: str, family: str, options: Options) -> ClaimT
         scope="head",
         expects=1,
     )
-    test.note = empty(metric, layers) or (
+    test.note = layers.lacking(metric) or (
         "" if np.isfinite(layers.head).all() else "the head was not measured in every run"
     )
     if test.note:

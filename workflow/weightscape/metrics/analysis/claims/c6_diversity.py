@@ -5,13 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from weightscape.families import DIVERSITY
-from weightscape.metrics.analysis import dose_response
-from weightscape.metrics.analysis.availability import missing
+from weightscape.metrics.analysis import dose_curves
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge
 
 STATEMENT = "Pixel diversity rises and embedding diversity falls as augmentation strengthens."
 RULE = (
@@ -20,14 +19,12 @@ RULE = (
 )
 COUNTS = "data sets"
 """Seeds that train on the same images share one measurement."""
-compared = a_a.hidden
+NEEDS = (DIVERSITY,)
+compared = controls.hidden
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the slope in pixels and in the backbone's embedding."""
-    why = missing(setup, DIVERSITY)
-    if why:
-        return undecided(why)
     pixels = _slope(setup, "pixels", "pixels", 1, options)
     embedding = _slope(setup, setup.backbone, "embedding", -1, options)
     tests = [pixels, embedding]
@@ -48,7 +45,7 @@ def _slope(setup: Setup, space: str, kind: str, expects: int, options: Options) 
     )
     values = setup.diversity.get((space, "vendi_1"))
     design = setup.design if values is None else setup.design.each_once(values)
-    weights = dose_response.slope_weights(design, DIVERSITY, dose_response.by_number(design, DIVERSITY))
+    weights = dose_curves.slope_weights(design, DIVERSITY, dose_curves.by_number(design, DIVERSITY))
     if values is None or not weights:
         test.note = f"no Vendi score in the space {space} was measured"
         return test

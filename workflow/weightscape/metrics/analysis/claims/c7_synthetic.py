@@ -1,9 +1,8 @@
 """C7: real and synthetic together beat replacing; all-synthetic hurts; diversity helps OOD most."""
 
 from weightscape.families import CONTROL_FAMILIES, DIVERSITY, SYNTHETIC_FAMILIES
-from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import difference
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -18,14 +17,12 @@ RULE = (
 )
 COUNTS = "runs"
 ADDED, REPLACED = SYNTHETIC_FAMILIES
-compared = a_a.outcomes("test")
+NEEDS = SYNTHETIC_FAMILIES
+compared = controls.outcomes("test")
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from three questions of accuracy."""
-    why = absent(setup, SYNTHETIC_FAMILIES)
-    if why:
-        return undecided(why)
     if "test" not in setup.outcomes:
         return undecided("test accuracy was not measured")
     tests = [_adding(setup, options), _replacing(setup, options), *_most(setup, options)]
@@ -67,10 +64,10 @@ def _replacing(setup: Setup, options: Options) -> ClaimTest:
 def _most(setup: Setup, options: Options) -> list[ClaimTest]:
     """The effect of diversity on OOD accuracy, alone and less that of every other family (each must be below)."""
     design = setup.design
-    why = missing(setup, DIVERSITY)
+    why = setup.missing(DIVERSITY)
     if not why and "ood" not in setup.outcomes:
         why = "no set is out of distribution for every family"
-    others = [f for f in design.families if f not in (DIVERSITY, *CONTROL_FAMILIES) and not missing(setup, f)]
+    others = [f for f in design.families if f not in (DIVERSITY, *CONTROL_FAMILIES) and not setup.missing(f)]
     if not why and not others:
         why = "there is no other family"
     question, dose = "diversity on OOD", "" if why else str(design.strongest(DIVERSITY))

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from weightscape.metrics.analysis import prediction
-from weightscape.metrics.analysis.condition_means import measured_conditions, relative
 from weightscape.metrics.analysis.contrasts import Values
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Condition
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -34,7 +33,8 @@ NOTHING = "nothing"
 """The rival that predicts the plain mean."""
 RIVALS = ("Vendi", "rho", "dose", NOTHING)
 LEAST_FAMILIES = 3
-compared = a_a.outcomes("ood")
+NEEDS = ()
+compared = controls.outcomes("ood")
 
 
 def decide(setup: Setup, options: Options) -> Decision:
@@ -44,7 +44,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     if lost:
         return undecided(f"{lost[0]} in the space {setup.backbone} was not measured")
     values = {name: setup.diversity[key] for name, key in scores.items()}
-    conditions = measured_conditions(setup, list(values.values()))
+    conditions = prediction.measured_conditions(setup, list(values.values()))
     families = len({family for family, _ in conditions})
     if families < LEAST_FAMILIES or len(conditions) < prediction.CONTEST:
         return undecided(
@@ -61,7 +61,7 @@ def decide(setup: Setup, options: Options) -> Decision:
 
 def _predictors(setup: Setup, scores: Mapping[str, Values], conditions: list[Condition]) -> dict[str, Values]:
     """What predicts the outcome of each condition: the scores, the dose as a share of the strongest, and nothing."""
-    predictors = {name: relative(setup, values, conditions) for name, values in scores.items()}
+    predictors = {name: prediction.relative(setup, values, conditions) for name, values in scores.items()}
     numbers = {condition: abs(setup.design.numbers[condition]) for condition in conditions}
     strongest = {family: max(numbers[c] for c in conditions if c[0] == family) for family, _ in conditions}
     predictors["dose"] = np.array([numbers[c] / strongest[c[0]] for c in conditions])
@@ -77,7 +77,7 @@ def _contests(
     picks = prediction.resampled(families, np.random.default_rng(seeds), options.draws)
     tests = []
     for outcome in [name for name in ("ood", "test") if name in setup.outcomes]:
-        y = relative(setup, setup.outcomes[outcome], conditions)
+        y = prediction.relative(setup, setup.outcomes[outcome], conditions)
         if not np.isfinite(y).all():
             continue
         for rival in RIVALS:

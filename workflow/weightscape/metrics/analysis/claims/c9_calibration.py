@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from weightscape.families import DIVERSITY
-from weightscape.metrics.analysis.availability import missing
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls import a_a
+from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Weights
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -29,14 +28,12 @@ METRICS = {
     "batch_loss": ("loss on the curvature batch", "nats"),
 }
 """Name and unit of what is tested; the first two decide."""
-compared = a_a.outcomes(CALIBRATION, CURVATURE)
+NEEDS = (DIVERSITY,)
+compared = controls.outcomes(CALIBRATION, CURVATURE)
 
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the effect of diversity on the calibration error and on the curvature."""
-    why = missing(setup, DIVERSITY)
-    if why:
-        return undecided(why)
     tests = {outcome: _effect(setup, outcome, options) for outcome in METRICS if outcome in setup.outcomes}
     every = list(tests.values())
     judge(every, options.alpha)

@@ -1,14 +1,13 @@
 """A claim: what its file holds, and its row in the table `claims`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from weightscape.metrics.analysis.contrasts import Values
-from weightscape.metrics.analysis.controls.control import Control, Status
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Verdict
+from weightscape.metrics.analysis.verdicts import ClaimTest, Control, Decision, Status, Verdict
 from weightscape.words import control as in_words
 
 ASIDE = "; with the destructive conditions "
@@ -28,7 +27,10 @@ class Wording(Protocol):
 
 
 class Claim(Wording, Protocol):
-    """The module of a claim that is decided by tests of its own."""
+    """The module of a claim that is decided by tests of its own, and needs a baseline and doses of some families."""
+
+    @property
+    def NEEDS(self) -> tuple[str, ...]: ...
 
     def compared(self, setup: Setup, options: Options, /) -> Mapping[str, Values]:
         """The measures [runs] by name that the claim's A/A control compares; empty if they were not measured."""
@@ -81,14 +83,16 @@ def sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def claim_row(setup: Setup, name: str, wording: Wording, decision: Decision, controls: Sequence[Control]) -> ClaimRow:
+def claim_row(
+    setup: Setup, name: str, wording: Wording, decision: Decision, controls: Mapping[str, Control]
+) -> ClaimRow:
     """The row of a claim in one setup: its verdict stands only if each of its controls was there and passed."""
     verdict, reason = decision.verdict, decision.reason
-    failed = [control for control in controls if not control.passed]
-    if verdict is not Verdict.UNDECIDED and failed:
-        first = failed[0]
+    failed = next((name for name, control in controls.items() if not control.allows_verdict), None)
+    if verdict is not Verdict.UNDECIDED and failed is not None:
+        first = controls[failed]
         is_own_sentence = first.status is Status.NOT_SPECIFIC
-        why = first.outcome if is_own_sentence else f"control {in_words(first.name)}: {first.outcome}"
+        why = first.outcome if is_own_sentence else f"control {in_words(failed)}: {first.outcome}"
         verdict, reason = Verdict.UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
     leading = decision.leading or ClaimTest("", "", "")
     return ClaimRow(
@@ -107,5 +111,5 @@ def claim_row(setup: Setup, name: str, wording: Wording, decision: Decision, con
         p=decision.p if verdict is not Verdict.UNDECIDED else float("nan"),
         verdict=verdict,
         reason=sentence(reason),
-        controls="; ".join(f"{in_words(control.name)}: {control.outcome}" for control in controls),
+        controls="; ".join(f"{in_words(name)}: {control.outcome}" for name, control in controls.items()),
     )

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from weightscape.families import BASELINE, COMPARED, DECAY, DIVERSITY, DROPOUT
-from weightscape.metrics.analysis import equivalence, similarity
-from weightscape.metrics.analysis.contrasts import Values
-from weightscape.metrics.analysis.matching import Curve, as_weights, coefficients, common_level
+from weightscape.metrics.analysis import similarity
+from weightscape.metrics.analysis.contrasts import NAN, Values, two_one_sided, upper_bound
+from weightscape.metrics.analysis.dose_curves import Curve, coefficients, common_level
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.similarity import Jackknifed
-from weightscape.metrics.analysis.verdicts import NAN, ClaimTest, Numbers
+from weightscape.metrics.analysis.verdicts import ClaimTest, Numbers
 from weightscape.metrics.spectral_metrics import unit
 from weightscape.words import number, signed
 
@@ -119,7 +119,7 @@ def _nonzero(families: Placed) -> list[ClaimTest]:
         for family, curve, of_doses in zip(COMPARED, curves, means, strict=True):
             placing = coefficients(of_doses, level) if level is not None else None
             if placing is not None:
-                weights[family] = dict(as_weights(family, curve, placing))
+                weights[family] = {(family, dose): float(w) for dose, w in zip(curve.doses, placing, strict=True) if w}
     tests = []
     for family in COMPARED:
         statistic, df, p = similarity.differs(design, families.scaled, weights[family])
@@ -217,8 +217,8 @@ def _equivalent(families: Placed, options: Options) -> list[ClaimTest]:
     (mean, square), (mean_error, square_error), (mean_df, square_df) = (
         map(float, column) for column in (gap.values, gap.errors, gap.df)
     )
-    of_mean = equivalence.two_one_sided(mean, mean_error, mean_df, margin, options.alpha)
-    of_square = equivalence.upper_bound(square, square_error, square_df, margin, options.alpha, mean_error)
+    of_mean = two_one_sided(mean, mean_error, mean_df, margin, options.alpha)
+    of_square = upper_bound(square, square_error, square_df, margin, options.alpha, mean_error)
     tests = []
     for question, value, df, result in (
         ("equivalence of means", mean, mean_df, of_mean),

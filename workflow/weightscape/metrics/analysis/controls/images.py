@@ -3,18 +3,16 @@
 import numpy as np
 
 from weightscape.families import BASELINE, DIVERSITY
-from weightscape.metrics.analysis.availability import absent, missing
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls.control import Control, Status, judged, lacking
 from weightscape.metrics.analysis.design import Weights, difference
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import NO_REPLICATES
+from weightscape.metrics.analysis.verdicts import NO_REPLICATES, Control, Status, judged, lacking
 from weightscape.words import signed
 
 SATURATED = 0.9
 """Share of the score of pure noise from which a score can hardly rise."""
-REPLACE = "synthetic_replace"
+REPLACE, WRONG, COARSE = "synthetic_replace", "label_noise", "resolution"
 
 
 def noise_reference(setup: Setup, options: Options) -> Control:
@@ -23,27 +21,27 @@ def noise_reference(setup: Setup, options: Options) -> Control:
     noise = [setup.diversity[key] for key in (("pixels", name) for name in NOISE_SCORES) if key in setup.diversity]
     dose = setup.design.strongest(DIVERSITY)
     if scores is None or not noise or dose is None:
-        return lacking("noise_reference", "no pixel diversity, or none of pure noise, was measured")
+        return lacking("no pixel diversity, or none of pure noise, was measured")
     rows = setup.design.rows[DIVERSITY, dose]
     share = float(scores[rows].mean() / max(score[rows].mean() for score in noise))
     passed = share < SATURATED
     text = f"{'passed' if passed else 'failed, saturated'}, {100 * share:.0f} % of the score of pure noise"
-    return judged("noise_reference", passed, text)
+    return judged(passed, text)
 
 
 def real_add(setup: Setup, options: Options) -> Control:
     """Adding real images helps test accuracy no less than adding synthetic ones."""
     families = ("real_add", "synthetic_add")
-    why = absent(setup, families) if "test" in setup.outcomes else "no test accuracy"
+    why = setup.absent(families) if "test" in setup.outcomes else "no test accuracy"
     if why:
-        return lacking("real_add", why)
+        return lacking(why)
     weights = difference(*(setup.design.strongest_effect(family) for family in families))
     gain = contrast(setup.design, setup.outcomes["test"], weights, options.level)
     if not np.isfinite(gain.p):
-        return Control("real_add", Status.NOT_SHOWN, NO_REPLICATES)
+        return Control(Status.NOT_SHOWN, NO_REPLICATES)
     passed = bool(gain.high >= 0)
     text = "passed" if passed else "failed, synthetic images help more"
-    return judged("real_add", passed, f"{text} (real less synthetic {signed(100 * float(gain.value), 1)} points)")
+    return judged(passed, f"{text} (real less synthetic {signed(100 * float(gain.value), 1)} points)")
 
 
 def judge_excess(setup: Setup, options: Options) -> Control:
@@ -51,48 +49,45 @@ def judge_excess(setup: Setup, options: Options) -> Control:
 
     The excess is the judge's accuracy on the real training images less that on what replaced them.
     """
-    name, noise = "judge_excess", "label_noise"
     if "test" not in setup.outcomes or "judge" not in setup.outcomes:
-        return lacking(name, "no test accuracy, or no accuracy of the judge")
+        return lacking("no test accuracy, or no accuracy of the judge")
     design, judge = setup.all_conditions, setup.outcomes["judge"]
-    for family in (REPLACE, noise):
+    for family in (REPLACE, WRONG):
         if design.strongest(family) is None:
-            return lacking(name, missing(setup, family))
+            return lacking(setup.missing(family))
     baseline, replaced = (design.rows[REPLACE, dose] for dose in (BASELINE, str(design.strongest(REPLACE))))
     excess = float(judge[baseline].mean() - judge[replaced].mean())
     if not np.isfinite(excess):
-        return lacking(name, "the judge saw no image of these runs")
-    dose = str(design.strongest(noise))
-    explained = design.effect(noise, dose, max(excess, 0.0) / design.numbers[noise, dose])
+        return lacking("the judge saw no image of these runs")
+    dose = str(design.strongest(WRONG))
+    explained = design.effect(WRONG, dose, max(excess, 0.0) / design.numbers[WRONG, dose])
     weights = difference(design.strongest_effect(REPLACE), explained)
-    return _hurts_more(name, setup, weights, f"than wrong labels at {100 * max(excess, 0.0):.1f} %", options)
+    return _hurts_more(setup, weights, f"than wrong labels at {100 * max(excess, 0.0):.1f} %", options)
 
 
 def resolution(setup: Setup, options: Options) -> Control:
     """Replacing by synthetic images against real images that went through the generator's resolution."""
-    name = "resolution"
     if setup.dataset not in options.coarse:
-        text = "not needed, the generator's images are no smaller than the real ones"
-        return Control(name, Status.NOT_NEEDED, text)
+        return Control(Status.NOT_NEEDED, "not needed, the generator's images are no smaller than the real ones")
     if "test" not in setup.outcomes:
-        return lacking(name, "no test accuracy")
+        return lacking("no test accuracy")
     design = setup.all_conditions
-    for family in (REPLACE, name):
+    for family in (REPLACE, COARSE):
         if design.strongest(family) is None:
-            return lacking(name, missing(setup, family))
-    weights = difference(design.strongest_effect(REPLACE), design.strongest_effect(name))
-    return _hurts_more(name, setup, weights, "than the lower resolution alone", options)
+            return lacking(setup.missing(family))
+    weights = difference(design.strongest_effect(REPLACE), design.strongest_effect(COARSE))
+    return _hurts_more(setup, weights, "than the lower resolution alone", options)
 
 
-def _hurts_more(name: str, setup: Setup, weights: Weights, than: str, options: Options) -> Control:
+def _hurts_more(setup: Setup, weights: Weights, than: str, options: Options) -> Control:
     """Destructive conditions take part, since the question is whether they hurt."""
     design, test = setup.all_conditions, setup.outcomes["test"]
     harm = contrast(design, test, design.strongest_effect(REPLACE), options.level)
     excess = contrast(design, test, weights, options.level)
     if not np.isfinite(excess.p):
-        return Control(name, Status.NOT_SHOWN, NO_REPLICATES)
+        return Control(Status.NOT_SHOWN, NO_REPLICATES)
     if harm.high >= 0:
-        return Control(name, Status.NOT_NEEDED, "not needed, replacing real images is not seen to hurt")
+        return Control(Status.NOT_NEEDED, "not needed, replacing real images is not seen to hurt")
     passed = bool(excess.high < 0)
     text = "passed, hurts more" if passed else "failed, not shown to hurt more"
-    return judged(name, passed, f"{text} {than} (by {signed(-100 * float(excess.value), 1)} points)")
+    return judged(passed, f"{text} {than} (by {signed(-100 * float(excess.value), 1)} points)")

@@ -1,41 +1,105 @@
-"""Controls of effects on weights: weight decay is detected, and duplicates act against diversity."""
+"""Controls of weights.
+
+Weight decay is detected, duplicates act against diversity, and diversity resembles its regulariser more than it
+resembles wrong labels or other steps.
+"""
 
 import numpy as np
 
-from weightscape.families import DECAY, DIVERSITY
-from weightscape.metrics.analysis.availability import absent, missing
-from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.controls.control import Control, Status, judged, lacking
+from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
+from weightscape.metrics.analysis import similarity
+from weightscape.metrics.analysis.contrasts import Values, contrast
+from weightscape.metrics.analysis.dose_curves import Curve
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.words import number
+from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
+from weightscape.words import family as of_family
+from weightscape.words import metric as of_metric
+from weightscape.words import number, signed
+
+UNTOLD = "an effect lies within its noise, or has fewer than three runs"
 
 
 def strongest_decay(setup: Setup, options: Options) -> Control:
     """The strongest weight decay against its baseline, on the primary metric."""
-    name, design = "strongest_decay", setup.all_conditions
+    design = setup.all_conditions
     if design.strongest(DECAY) is None:
-        return lacking(name, missing(setup, DECAY))
+        return lacking(setup.missing(DECAY))
     values = setup.metrics[options.primary].mean()
     effect = contrast(design, values, design.strongest_effect(DECAY), options.level)
     passed = bool(effect.p < options.alpha)
     text = f"effect {number(effect.value, 3)} (p = {number(effect.p, 2)})"
-    return judged(name, passed, f"{'passed' if passed else 'failed'}, {text}")
+    return judged(passed, f"{'passed' if passed else 'failed'}, {text}")
 
 
 def duplicate(setup: Setup, options: Options) -> Control:
     """Duplicates against diversity."""
-    name, families = "duplicate", (DIVERSITY, "duplicate")
-    why = absent(setup, families)
+    families = (DIVERSITY, "duplicate")
+    why = setup.absent(families)
     if why:
-        return lacking(name, why)
-    values = setup.metrics[options.primary].mean()
-    effects = [
-        contrast(setup.design, values, setup.design.strongest_effect(family), options.level) for family in families
-    ]
+        return lacking(why)
+    values, design = setup.metrics[options.primary].mean(), setup.design
+    effects = [contrast(design, values, design.strongest_effect(family), options.level) for family in families]
     sizes = f"({number(effects[0].value, 3)} and {number(effects[1].value, 3)})"
     if not all(effect.p < options.alpha for effect in effects):
-        return Control(name, Status.NOT_SHOWN, f"not shown, an effect does not differ from zero {sizes}")
+        return Control(Status.NOT_SHOWN, f"not shown, an effect does not differ from zero {sizes}")
     passed = bool(np.sign(effects[0].value) == -np.sign(effects[1].value))
     text = "passed, opposite to diversity" if passed else "failed, same sign as diversity"
-    return judged(name, passed, f"{text} {sizes}")
+    return judged(passed, f"{text} {sizes}")
+
+
+def specific(family: str, setup: Setup, options: Options) -> Control:
+    """Does diversity resemble dropout (or weight decay, if it is nearer to that) more than every dose of a family?
+
+    Wrong labels destroy accuracy, and are compared all the same.
+    """
+    why = _incomparable(setup, family)
+    if why:
+        return lacking(why)
+    profiles = similarity.scaled(setup.design, setup.metrics[options.primary].hidden)
+    if not profiles.shape[1]:
+        return lacking(f"no hidden layer has a usable {of_metric(options.primary)} that varies")
+    none = np.zeros(len(profiles))
+    curves = {
+        name: Curve.of(setup.design, name, profiles, none).single(str(setup.design.strongest(name)))
+        for name in COMPARED
+    }
+    comparison = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
+    near = DECAY if comparison is not None and comparison.values[0] < 0 else DROPOUT
+    other, like = of_family(family), of_family(near)
+    failed, passed = [], []
+    for dose in _acting(setup, profiles, family, options):
+        three = [curves[DIVERSITY], curves[near], Curve.of(setup.all_conditions, family, profiles, none).single(dose)]
+        comparison = similarity.jackknife(three, similarity.last, similarity.comparison)
+        assert comparison is not None  # every family has a last dose
+        low = comparison.interval(options.level)[0][0]
+        if not np.isfinite(low):  # a profile within its noise has no direction; two runs have no jackknife
+            names = f"{of_family(DIVERSITY)}, {like}, {other} {dose}"
+            return Control(Status.NOT_SHOWN, f"not shown, {UNTOLD} ({names})")
+        values = f"{signed(comparison.values[0], 2)}, from {signed(low, 2)}"
+        text = f"{dose}: cosine with {like} less that with {other} {values}"
+        (passed if low > 0 else failed).append(text)
+    if failed:
+        text = f"not specific: diversity resembles {like} no more than {other} ({failed[0]})"
+        return Control(Status.NOT_SPECIFIC, text)
+    if not passed:
+        return Control(Status.NOT_SHOWN, f"not shown, {other} has no effect that diversity could resemble")
+    return Control(Status.PASSED, f"passed, {'; '.join(passed)}")
+
+
+def _incomparable(setup: Setup, family: str) -> str:
+    """Why diversity cannot be compared with a family; empty if it can."""
+    why = setup.absent(COMPARED)
+    if not why and setup.design.share((*COMPARED, family)):
+        return similarity.SHARED
+    if not why and setup.all_conditions.strongest(family) is None:
+        return setup.missing(family)
+    return why
+
+
+def _acting(setup: Setup, profiles: Values, family: str, options: Options) -> list[str]:
+    """The doses (of other families than steps: the strongest) whose profile differs from zero."""
+    design = setup.all_conditions
+    doses = design.doses(family) if family == "steps" else [str(design.strongest(family))]
+    p = {dose: similarity.differs(design, profiles, design.effect(family, dose))[2] for dose in doses}
+    return [dose for dose in doses if p[dose] < options.alpha]

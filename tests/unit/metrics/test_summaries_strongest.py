@@ -8,7 +8,7 @@ import pytest
 
 from weightscape.formats.tensors import write_tensors
 from weightscape.metrics.analysis.design import Design
-from weightscape.metrics.strongest import strongest
+from weightscape.metrics.summaries import strongest
 from weightscape.metrics.tables import spectra
 from weightscape.metrics.tables.outline import Outline
 

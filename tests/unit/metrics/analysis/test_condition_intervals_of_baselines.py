@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from weightscape.metrics.analysis.baseline_differences import differences
+from weightscape.metrics.analysis.condition_intervals import differences
 
 
 def rows(**families: np.ndarray) -> pd.DataFrame:

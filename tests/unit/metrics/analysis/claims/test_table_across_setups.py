@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from unit.metrics.planted import claim_row, options
-from weightscape.metrics.analysis.across_setups import overall, partial_conjunction
 from weightscape.metrics.analysis.claims.claim import ClaimRow
+from weightscape.metrics.analysis.claims.table import overall, partial_conjunction
 
 OPTIONS = options(scratch=["b1"])
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from weightscape.metrics.robustness import effective_robustness, unseen
+from weightscape.metrics.outcomes import effective_robustness, unseen
 
 
 def table(accuracies: list[float], gain: float = 0.0) -> pd.DataFrame:

@@ -1,0 +1,141 @@
+"""Dose curves: how fast a family's effect grows, and doses of different families made comparable.
+
+The slope is the least-squares line through the means of a family's conditions, its baseline among them; as a
+contrast of means it gets the interval of `contrasts`. Lack of fit: F of the conditions' means about the line against
+the variance between runs, with k - 2 degrees of freedom for k conditions.
+
+To match families, each dose curve is interpolated to one common level. The level is measured per run (the relative
+change of the hidden weights, or the loss on the clean training images in evaluation mode; never on test or OOD images)
+and taken relative to the family's own baseline. Curves are linear between doses and never extrapolated: families that
+do not reach a common level have no overlap.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import fdtrc
+
+from weightscape.families import BASELINE, neutral
+from weightscape.metrics.analysis.contrasts import NAN, Estimate, Values, contrast, within
+from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.effects import varies
+from weightscape.words import families as of_families
+
+
+def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[tuple[str, str], float]:
+    """The weights of the slope on x (by dose), as a contrast of condition means; empty where x does not vary."""
+    doses, n, at = _conditions(design, family, x)
+    centred = at - np.average(at, weights=n)
+    total = float(n @ centred**2)
+    if not varies(np.sqrt(total / n.sum()), np.abs(at).max()):
+        return {}
+    return {(family, dose): float(w) for dose, w in zip(doses, n * centred / total, strict=True)}
+
+
+def _conditions(design: Design, family: str, x: dict[str, float]) -> tuple[list[str], Values, Values]:
+    """The baseline and the doses of a family, the number of runs of each, and their x."""
+    doses = [BASELINE, *design.doses(family)]
+    return doses, np.array([len(design.rows[family, dose]) for dose in doses], float), np.array([x[d] for d in doses])
+
+
+def slope(design: Design, values: Values, family: str, x: dict[str, float], level: float = 0.95) -> Estimate | None:
+    """Change of values [runs] per unit of x (by dose); None where x does not vary."""
+    weights = slope_weights(design, family, x)
+    return contrast(design, values, weights, level) if weights else None
+
+
+def by_number(design: Design, family: str) -> dict[str, float]:
+    """The doses' numbers, and the neutral number for the baseline; NaN for a family without one."""
+    return {BASELINE: neutral(family)} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
+
+
+def by_level(design: Design, family: str, levels: Values) -> dict[str, float]:
+    """The doses' mean levels [runs] relative to the baseline's."""
+    start = levels[design.rows[family, BASELINE]].mean()
+    return {dose: float(levels[design.rows[family, dose]].mean() - start) for dose in [BASELINE, *design.doses(family)]}
+
+
+def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]) -> float:
+    """p of the conditions' means lying on a line; NaN for fewer than three conditions or no replicates."""
+    doses, n, at = _conditions(design, family, x)
+    means = np.array([values[design.rows[family, dose]].mean() for dose in doses])
+    spread, df = within(design, values, family)
+    if len(doses) < 3 or not df or not varies(np.sqrt(spread), np.abs(means).max()) or np.ptp(at) == 0:
+        return NAN
+    line = np.polynomial.Polynomial.fit(at, means, 1, w=np.sqrt(n))
+    rest = float(n @ (means - line(at)) ** 2) / (len(doses) - 2)
+    return float(fdtrc(len(doses) - 2, df, rest / spread))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The runs of one family, baseline first and then by dose: profiles [runs, layers] and levels [runs] of each."""
+
+    doses: list[str]
+    profiles: list[Values]
+    levels: list[Values]
+
+    @classmethod
+    def of(cls, design: Design, family: str, profiles: Values, levels: Values) -> "Curve":
+        """The curve of a family that has a baseline and at least one dose."""
+        doses = [BASELINE, *design.doses(family)]
+        rows = [design.rows[family, dose] for dose in doses]
+        return cls(doses, [profiles[at] for at in rows], [levels[at] for at in rows])
+
+    def single(self, dose: str) -> "Curve":
+        """The curve with one dose only."""
+        keep = [0, self.doses.index(dose)]
+        return Curve([self.doses[i] for i in keep], [self.profiles[i] for i in keep], [self.levels[i] for i in keep])
+
+
+def shifts(levels: Sequence[float]) -> Values:
+    """Mean level of each condition relative to the first, the baseline."""
+    return np.asarray(levels, float) - levels[0]
+
+
+def coefficients(levels: Sequence[float], level: float) -> Values | None:
+    """Weights of a family's conditions whose sum is its effect at `level`; None where the curve does not reach it.
+
+    `levels` are the conditions' mean levels, baseline first; `level` is relative to it. The first crossing counts.
+    """
+    shift = shifts(levels)
+    for k in range(1, len(shift)):
+        left, right = shift[k - 1], shift[k]
+        if min(left, right) <= level <= max(left, right) and left != right:
+            share = (level - left) / (right - left)
+            weights = np.zeros(len(shift))
+            weights[0] = -1.0
+            weights[k - 1] += 1 - share
+            weights[k] += share
+            return weights
+    return None
+
+
+def common_level(levels: Sequence[Sequence[float]]) -> float | None:
+    """The level farthest from the baselines that every family reaches, in the direction of the first family.
+
+    None where a family does not move in that direction.
+    """
+    moved = [shifts(means) for means in levels]
+    sign = np.sign(moved[0][np.argmax(np.abs(moved[0]))])
+    reach = min(float((sign * shift).max()) for shift in moved)
+    return sign * reach if reach > 0 else None
+
+
+def overlap(design: Design, levels: Values, families: Sequence[str], alpha: float) -> str:
+    """Why families have no common level beyond the spread of runs; empty where they have one."""
+    reached = {}
+    for family in families:
+        best = [contrast(design, levels, design.effect(family, dose), 1 - alpha) for dose in design.doses(family)]
+        reached[family] = {float(np.sign(effect.value)) for effect in best if effect.p < alpha}
+    if not np.isfinite(levels[np.concatenate([design.rows[c] for c in design.rows if c[0] in families])]).all():
+        return "the level to match on was not measured in every run"
+    still = [family for family, signs in reached.items() if not signs]
+    if still:
+        return f"no overlap: no dose of {of_families(still)} moves the matched level beyond the spread of runs"
+    first = reached[families[0]]
+    apart = [family for family in families[1:] if not reached[family] & first]
+    if apart:
+        return f"no overlap: {of_families([families[0], *apart])} move the matched level in opposite directions"
+    return ""
