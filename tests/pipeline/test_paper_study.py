@@ -12,13 +12,14 @@ from weightscape import families
 from weightscape.project import ROOT
 from weightscape.study import study
 from weightscape.study.config import load
+from weightscape.study.jobs import places
 
 pytestmark = pytest.mark.slow
 
 
 def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
-    runs, conditions = list(study.runs(config)), study.conditions(config)
+    runs, conditions = places(config, "finetune"), study.conditions(config)
     assert len(runs) == 4 * 3 * 43 * 5
     doses = {family: len(study.doses(config, family)) for family in config["study"]["families"]}
     assert doses == {

@@ -18,8 +18,8 @@ rule fetch:
     conda:
         "../../envs/torch.yaml"
     params:
-        settings=asset_settings,
-        code=PLAN.asset_digest,
+        settings=settings("fetch"),
+        code=PLAN.chosen_code_digest("fetch"),
     message:
         "Fetching {wildcards.asset}"
     shell:
@@ -44,7 +44,7 @@ rule data:
     threads: decoding_threads
     params:
         settings=settings("data"),
-        code=PLAN.split_digest,
+        code=PLAN.chosen_code_digest("data"),
         out=subpath(output.manifest, parent=True),
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"

@@ -9,15 +9,12 @@ out:  6_metrics/: tables made by `aggregate` and `analyse` in workflow/schemas/t
 rule aggregate:
     """One row per run, layer, split or measure, from all records of the study."""
     input:
-        runs=runs("<results>/4_finetune/{run}/manifest.json"),
-        evaluations=runs("<results>/4_finetune/{run}/evaluation/manifest.json"),
-        spectra=runs("<results>/5_spectra/{run}/manifest.json"),
-        curvatures=curvatures(),
-        before=expand(
-            "<results>/5_spectra/before/{backbone}/manifest.json",
-            backbone=config["study"]["backbones"],
-        ),
-        diversity=diversities(),
+        runs=records("finetune"),
+        evaluations=records("evaluate"),
+        spectra=records("spectra"),
+        curvatures=records("curvature"),
+        before=records("spectra_before"),
+        diversity=records("measure_diversity"),
         quality=qualities(),
         train=expand(
             "<results>/1_data/{dataset}/train/manifest.json",

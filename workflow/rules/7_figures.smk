@@ -29,8 +29,8 @@ rule figure:
     conda:
         "../../envs/core.yaml"
     params:
-        settings="{}",
-        code=PLAN.figure_digest,
+        settings=settings("figure"),
+        code=PLAN.chosen_code_digest("figure"),
         tables=subpath(input.analysed, parent=True),
         out=subpath(output.pdf, strip_suffix=".pdf"),
     message:

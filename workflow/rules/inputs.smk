@@ -2,21 +2,14 @@
 What the jobs read: files of downloads, shards, generated images, item lists and runs, by wildcards.
 """
 
-import json
-
 from weightscape.data import digits
-from weightscape.families import (
-    DIVERSITY_FAMILIES,
-    alters_items,
-    needs_extra,
-    needs_generator,
-)
+from weightscape.families import alters_items, needs_extra, needs_generator
 from weightscape.formats import shards as shard_files
 from weightscape.metrics import table_schema
 from weightscape.provenance.file_contents import content_of
 from weightscape.published import table_files
 from weightscape.report.chapters import chapter_of
-from weightscape.study import assets, corruptions, doses, jobs, recipes, study
+from weightscape.study import assets, doses, jobs, recipes, study
 from weightscape.study.checks import own_files
 
 AGGREGATED = table_schema.files("aggregate")
@@ -31,16 +24,18 @@ REANALYSIS_FIGURES = [
 ]
 
 
-def asset_settings(wildcards):
-    """The settings of a download as JSON."""
-    return json.dumps(assets.settings(config, wildcards.asset), sort_keys=True)
-
-
 def corrupted():
     """A pattern of the splits that are corruptions, each behind the name of its data set."""
-    pairs = corruptions.corrupted_splits(config)
-    named = [rf"(?<=/{re.escape(name)}/){re.escape(split)}" for name, split in pairs]
-    return "|".join(named) or "(?!)"
+    splits = [
+        rf"(?<=/{re.escape(names['dataset'])}/){re.escape(names['split'])}"
+        for names in jobs.names_of(config, "corrupt")
+    ]
+    return "|".join(splits) or "(?!)"
+
+
+def records(rule):
+    """The records that the study's jobs of a rule make."""
+    return [f"<results>/{place}" for place in jobs.places(config, rule)]
 
 
 def fetched(names):
@@ -187,38 +182,11 @@ def evaluated_shards(wildcards):
     return [path for split in names for path in shards(wildcards.dataset, split)]
 
 
-def runs(pattern):
-    """A path of every run of the study; `{run}` in the pattern stands for the run's folder."""
-    return [pattern.replace("{run}", run.path) for run in study.runs(config)]
-
-
-def curvatures():
-    """The curvature records of the runs for which the study asks."""
-    curved = study.curved_conditions(config)
-    return [
-        f"<results>/4_finetune/{run.path}/curvature/manifest.json"
-        for run in study.runs(config)
-        if (run.family, run.dose) in curved
-    ]
-
-
-def diversities():
-    """The diversity records of the study's conditions."""
-    return [
-        f"<results>/3_assemble/{dataset}/{family}/{dose}/diversity/manifest.json"
-        for dataset in config["study"]["datasets"]
-        for family, dose in study.conditions(config)
-        if family in DIVERSITY_FAMILIES
-    ]
-
-
 def qualities():
     """The quality of each data set's generator, where the study has one."""
-    if not study.uses_generator(config):
-        return []
     return [
-        f"<results>/2_generate/{dataset}/{config['generate']['name']}/quality.json"
-        for dataset in config["study"]["datasets"]
+        path.replace("/manifest.json", "/quality.json")
+        for path in records("measure_quality")
     ]
 
 
@@ -259,16 +227,13 @@ def measures(wildcards):
     return [
         f"<results>/{place}"
         for seed in SEEDS
-        for place in jobs.measures_of(config, study.Run(**wildcards, seed=seed))
+        for place in jobs.measures_of(config, {**wildcards, "seed": seed})
     ]
 
 
 def dropped():
     """The records of the conditions whose weights go once they are measured."""
-    if config["study"]["start"] == "tables":
-        return []
-    job = jobs.BY_RULE["drop_weights"]
-    return [f"<results>/{job.place(names)}" for names in job.each(config)]
+    return [] if config["study"]["start"] == "tables" else records("drop_weights")
 
 
 def drawn_figures():

@@ -42,7 +42,7 @@ def test_digests_that_hang_on_wildcards_are_planned_before_the_first_job(config:
 
         @property
         def params(self) -> str:
-            return planned.figure_digest(SimpleNamespace(figure="esd"))
+            return planned.chosen_code_digest("figure")({"figure": "esd"})
 
     snakefile.start(planned, [Planned()])
     submitted = snakefile.plan(config, head(remote_exec=True))

@@ -24,7 +24,7 @@ from weightscape.project import REPORT
 from weightscape.report import claims, downloads, explorer, explorer_blocks, origin, sheets, summary
 from weightscape.report.page import methods
 from weightscape.stages import report as stage
-from weightscape.study.differences import default_config, differences
+from weightscape.study.config import default_config, differences
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="

@@ -29,7 +29,7 @@ def classes_in(kind: Any) -> Iterator[type]:
 
 def settings_classes() -> set[type]:
     """The dataclasses of the settings of all stages."""
-    made = [typing.get_type_hints(stage.settings)["return"] for stage in STAGES.values()]
+    made = [typing.get_type_hints(stage)["return"] for stage in STAGES.values()]
     return {each for kind in made for each in classes_in(kind)}
 
 

@@ -10,8 +10,8 @@ import yaml
 
 from toy_project import LOG, environment
 from weightscape.project import ROOT
+from weightscape.study import Config
 from weightscape.study.config import load, results_folder
-from weightscape.study.config_type import Config
 from weightscape.study.jobs import BY_RULE, expected, job_of, jobs_of, records
 
 STUDIES = ROOT / "workflow" / "studies"

@@ -5,9 +5,10 @@ import pytest
 from weightscape.errors import UserError
 from weightscape.project import ROOT
 from weightscape.study.config import load
-from weightscape.study.settings import STAGES, settings
+from weightscape.study.settings import STAGES, settings, wildcards_of
 
 WILDCARDS = {
+    "asset": "backbone-efficientnet-lite0",
     "dataset": "digits",
     "split": "train",
     "backbone": "efficientnet-lite0",
@@ -23,7 +24,7 @@ WILDCARDS = {
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stages_settings_follow_from_the_wildcards_that_it_names(stage: str) -> None:
     wildcards = WILDCARDS | ({"split": "ood-noise-3"} if stage == "corrupt" else {})
-    named = {name: wildcards[name] for name in STAGES[stage].wildcards}
+    named = {name: wildcards[name] for name in wildcards_of(stage)}
     config = load(ROOT / "config.yaml", None)
     assert settings(config, stage, wildcards) == settings(config, stage, named)
 

@@ -10,7 +10,7 @@ import yaml
 from weightscape.errors import UserError
 from weightscape.networks.settings import DROPOUTS
 from weightscape.project import ROOT
-from weightscape.study import corruptions, doses, settings, study
+from weightscape.study import corruptions, doses, jobs, settings, study
 from weightscape.study.config import check_named, checked, results_folder
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -28,8 +28,8 @@ def edited(path: str, value: Any) -> dict[str, Any]:
 
 def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
     config = checked(CONFIG)
-    runs = list(study.runs(config))
-    assert len(runs) == len({run.path for run in runs}) == 105
+    runs = jobs.places(config, "finetune")
+    assert len(runs) == len(set(runs)) == 105
     assert all((family, "baseline") in study.conditions(config) for family in config["study"]["families"])
 
 
@@ -143,9 +143,8 @@ def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
     config = edited("data/digits/ood/blur-5", {"source": "corruption", "kind": "blur", "severity": 5, "images": 10})
     for stage in ("finetune", "assemble", "spectra", "evaluate"):
         assert not _changed(stage, RUN, config)
-    corrupted = dict.fromkeys(corruptions.corrupted_splits(CONFIG), "corrupt")
     for split in study.splits(CONFIG, "digits"):
-        stage = corrupted.get(("digits", split), "data")
+        stage = "corrupt" if study.is_corruption(CONFIG, "digits", split) else "data"
         assert not _changed(stage, {"dataset": "digits", "split": split}, config)
 
 
@@ -156,10 +155,7 @@ def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
 
 
 def test_no_two_runs_share_a_random_stream() -> None:
-    seeds = [
-        settings.settings(CONFIG, "finetune", {k: str(v) for k, v in vars(run).items()})["seed"]
-        for run in study.runs(CONFIG)
-    ]
+    seeds = [settings.settings(CONFIG, "finetune", run)["seed"] for run in jobs.names_of(CONFIG, "finetune")]
     assert len(set(seeds)) == len(seeds)
 
 

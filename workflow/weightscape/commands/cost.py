@@ -12,8 +12,8 @@ from weightscape.formats.schema import fault_in
 from weightscape.formats.typed import from_json
 from weightscape.formats.writing import replacing
 from weightscape.project import SCHEMAS
+from weightscape.study import Config
 from weightscape.study.config import load
-from weightscape.study.config_type import Config
 
 HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/docs/cost.yaml")

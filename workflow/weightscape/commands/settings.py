@@ -9,7 +9,7 @@ from weightscape.study import settings
 from weightscape.study.config import load
 
 HELP = "the settings of one job as JSON, to run a stage's program by hand"
-WILDCARDS = sorted({name for stage in settings.STAGES.values() for name in stage.wildcards})
+WILDCARDS = sorted({name for stage in settings.STAGES for name in settings.wildcards_of(stage)})
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -13,8 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from weightscape.costs.images import Sizes
 from weightscape.formats.typed import from_json
 from weightscape.generate.model_settings import ModelSettings
-from weightscape.study import recipes
-from weightscape.study.config_type import Config
+from weightscape.study import Config, recipes
 
 BACKWARD = 3
 """Operations of a training step over those of the forward pass (the backward pass takes twice as many)."""

@@ -13,8 +13,8 @@ from weightscape.data import digits
 from weightscape.data.pools import counted
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
+from weightscape.study import Config
 from weightscape.study.checks import own_files
-from weightscape.study.config_type import Config
 
 
 @dataclass(frozen=True)

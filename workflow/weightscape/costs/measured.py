@@ -20,8 +20,7 @@ from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.typed import from_json
 from weightscape.generate.settings import GenerateSettings, Pipeline
 from weightscape.provenance.records import provenance_of, read_provenance, read_record
-from weightscape.study.job_names import Names
-from weightscape.study.jobs import BY_RULE, job_of
+from weightscape.study.jobs import BY_RULE, Names, job_of
 
 Settings = TypeVar("Settings", FinetuneSettings, GenerateSettings)
 

@@ -19,8 +19,7 @@ from weightscape.costs.generation import BACKWARD, counted
 from weightscape.costs.images import Sizes, sizes_of
 from weightscape.diversity.rows import LARGEST
 from weightscape.networks.building import network
-from weightscape.study import recipes, study
-from weightscape.study.config_type import Config
+from weightscape.study import Config, recipes, study
 
 GB = 1e9
 
@@ -223,7 +222,8 @@ def _evaluate(work: Work) -> Cost:
 
 def _curvature(work: Work) -> Cost:
     """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
-    block, conditions = work.config["curvature"], len(study.curved_conditions(work.config))
+    block = work.config["curvature"]
+    conditions = sum(family in block["families"] for family, _ in study.conditions(work.config))
     products = block["images"] * (2 * block["probes"] + block["iterations"])
     operations = sum(
         conditions * work.seeds * products * 2 * BACKWARD * net.operations for net in work.networks.values()

@@ -14,7 +14,7 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.writing import files_below
 from weightscape.provenance.records import STAGE_FOLDER
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 from weightscape.study.jobs import expected
 
 ADOPTING = "WEIGHTSCAPE_ADOPTING"

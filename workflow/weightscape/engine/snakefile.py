@@ -12,18 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from weightscape.data import readers
 from weightscape.engine import owner
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json, write_json
 from weightscape.formats.packed_text import packed
 from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
-from weightscape.study import assets, jobs
+from weightscape.study import Config, jobs
 from weightscape.study import settings as stage_settings
 from weightscape.study.checks import networks, own_files
 from weightscape.study.config import check_named, checked, results_folder
-from weightscape.study.config_type import Config
 from weightscape.verification import dropped_weights
 
 PLANNED = "WEIGHTSCAPE_PLANNED"
@@ -79,18 +77,15 @@ class Plan:
             self.code[name] = code_digest(stage, *further)
         return self.code[name]
 
-    def figure_digest(self, wildcards: Any) -> str:
-        """The meaning of the code of one figure: the program and the figure's own module."""
-        return self.code_digest("figure", f"figures.{wildcards.figure}")
+    def chosen_code_digest(self, stage: str) -> Callable[[Any], str]:
+        """The meaning of a stage's code and of the modules that its job chooses, as a function of the wildcards."""
 
-    def asset_digest(self, wildcards: Any) -> str:
-        """The meaning of the code of one download: the program and the module of its kind."""
-        return self.code_digest("fetch", *readers.of_fetch(assets.settings(self.config, wildcards.asset)))
+        def digest(wildcards: Any) -> str:
+            names = dict(wildcards)
+            asked = stage_settings.settings(self.config, stage, names)
+            return self.code_digest(stage, *jobs.modules_of(stage, names, asked))
 
-    def split_digest(self, wildcards: Any) -> str:
-        """The meaning of the code of one split: the program and the modules of its source."""
-        asked = stage_settings.settings(self.config, "data", dict(wildcards))
-        return self.code_digest("data", *readers.of_split(asked))
+        return digest
 
 
 def plan(config: Config, workflow: Any) -> Plan:

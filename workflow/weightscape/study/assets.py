@@ -1,33 +1,29 @@
-"""What a study needs from outside: data sets, weights and models that are fetched or checked once, by one local rule.
+"""Lists what a study needs from outside: data sets, weights and models that one local rule fetches or checks once.
 
 An asset has a name (`data-{dataset}`, `backbone-{backbone}`, `generator`, `zero-shot`) and the settings of its fetch.
-Files of one's own (a folder of images, a file of weights) are no assets: they are read where they are.
+The user's files (a folder of images, a file of weights) are no assets: they are read where they are.
 """
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
-from weightscape.study.config_type import Config
+from weightscape.data.fetch_settings import BackboneAsset, FetchSettings, HuggingfaceAsset, ModelAsset, TorchvisionAsset
+from weightscape.formats.typed import from_json
+from weightscape.study import Config
 from weightscape.study.study import read_backbones, uses_generator
 
-Settings = dict[str, Any]
 
-TORCHVISION = ("name", "parts", "options")
-HUB = ("path", "configuration", "revision", "parts")
-"""The keys of a data set that say what is downloaded."""
-
-
-def settings(config: Config, asset: str) -> Settings:
+def settings(config: Config, asset: str) -> FetchSettings:
     """The settings of one fetch."""
     kind, _, name = asset.partition("-")
     if kind == "data":
-        block = config["data"][name]
-        keys = HUB if block["source"] == "huggingface" else TORCHVISION
-        return {"kind": block["source"], **{key: block[key] for key in keys}}
+        block = {**config["data"][name], "kind": config["data"][name]["source"]}
+        chosen = HuggingfaceAsset if block["kind"] == "huggingface" else TorchvisionAsset
+        return from_json(chosen, {field.name: block[field.name] for field in fields(chosen)})
     if kind == "backbone":
-        return {"kind": "backbone", "model": config["backbones"][name]["model"]}
+        return BackboneAsset("backbone", config["backbones"][name]["model"])
     part = config["generate"]["pipeline"] if asset == "generator" else config["generate"]["gate"]
-    return {"kind": "model", "model": part["model"], "revision": part["revision"]}
+    return ModelAsset("model", part["model"], part["revision"])
 
 
 def of_data(config: Config, dataset: str) -> list[str]:
@@ -44,7 +40,7 @@ def of_backbone(config: Config, backbone: str) -> list[str]:
 
 
 def of_generator(config: Config) -> list[str]:
-    """The assets of the generator and of its gate: a pipeline and a model of one's own are checked, too."""
+    """The assets of the generator and of its gate: folders of the user's are checked."""
     found = ["generator"] if config["generate"]["kind"] != "ddpm" else []
     return found + (["zero-shot"] if config["generate"]["gate"]["classifier"] == "zero_shot" else [])
 

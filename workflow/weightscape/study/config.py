@@ -3,7 +3,7 @@
 import copy
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,9 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml, read_yaml
 from weightscape.formats.schema import fault_in
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
-from weightscape.study import recipes
+from weightscape.study import Config, recipes
 from weightscape.study.checks import amounts, names, own_files, training
 from weightscape.study.checks import doses as dose_checks
-from weightscape.study.config_type import Config
 
 
 def checked(config: Config) -> dict[str, Any]:
@@ -70,18 +69,13 @@ def _without_nulls(config: Config) -> dict[str, Any]:
     return whole
 
 
-@functools.cache
-def _default() -> dict[str, Any]:
-    """config.yaml, which a study's file changes."""
-    return read_yaml(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else {}
-
-
 def _check_left_out(block: str, key: str, part: str, names: list[str]) -> None:
     """A name that is set to null must be one of config.yaml, in this family or in one that shares its doses."""
-    parts = [one.get(part, {}) for one in _default().get(block, {}).values()]
+    default = (default_config() or {}).get(block, {})
+    parts = [one.get(part, {}) for one in default.values()]
     unknown = [name for name in names if parts and not any(name in each for each in parts)]
     if unknown:
-        known = ", ".join(_default()[block].get(key, {}).get(part, {})) or "none"
+        known = ", ".join(default.get(key, {}).get(part, {})) or "none"
         raise UserError(
             f"config: {block}.{key}.{part}.{unknown[0]} is null, but there is none to leave out; known: {known}"
         )
@@ -131,3 +125,32 @@ def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
             _merge(target[key], value)
         else:
             target[key] = value
+
+
+@functools.cache
+def default_config() -> dict[str, Any] | None:
+    """The config of the embedded study; None where the library stands alone."""
+    return read_yaml(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else None
+
+
+def differences(config: Config, default: Config) -> list[list[str]]:
+    """Key, default and own value of every setting of a study that differs, in the order of the default."""
+    ours, theirs = dict(_leaves(config)), dict(_leaves(default))
+    keys = [*theirs, *(key for key in ours if key not in theirs)]
+    return [
+        [key, _word(theirs, key), _word(ours, key)]
+        for key in keys
+        if (key in ours) != (key in theirs) or ours.get(key) != theirs.get(key)
+    ]
+
+
+def _leaves(config: Config, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _word(leaves: Config, key: str) -> str:
+    return str(leaves[key]) if key in leaves else "not set"

@@ -1,26 +1,9 @@
-"""Tells which OOD sets are corruptions, and which of them a condition has seen in training."""
+"""Tells which corruptions a condition has seen in training, and how severe each is."""
 
 from weightscape.augmentations.operations import Operation
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 from weightscape.study.doses import action
-from weightscape.study.study import conditions, splits
-
-
-def is_corruption(config: Config, dataset: str, split: str) -> bool:
-    """Whether a split is made from the clean test images."""
-    ood = config["data"][dataset]["ood"].get(split.removeprefix("ood-"), {})
-    return split.startswith("ood-") and ood.get("source") == "corruption"
-
-
-def corrupted_splits(config: Config) -> list[tuple[str, str]]:
-    """Every data set of the study with each of its splits that is made from its clean test images."""
-    return [
-        (dataset, split)
-        for dataset in config["study"]["datasets"]
-        for split in splits(config, dataset)
-        if is_corruption(config, dataset, split)
-    ]
-
+from weightscape.study.study import conditions
 
 AUTOMATIC = dict.fromkeys(("autoaugment", "randaugment", "trivialaugment", "augmix"))
 SHOWN_BY = {

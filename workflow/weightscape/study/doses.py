@@ -9,8 +9,7 @@ from weightscape.families import BASELINE, FAMILIES, baseline_number
 from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
 from weightscape.networks.settings import DROPOUTS
-from weightscape.study import recipes
-from weightscape.study.config_type import Config
+from weightscape.study import Config, recipes
 
 INSIDE = "dropout_inside"
 """The family whose doses name their places for each backbone."""

@@ -28,16 +28,14 @@ from weightscape.generate.settings import (
 )
 from weightscape.networks.pretrained import BackboneSettings
 from weightscape.provenance.file_contents import content
-from weightscape.seeds import seed
-from weightscape.study import recipes, study
+from weightscape.study import Config, recipes, study
 from weightscape.study.checks.own_files import KEYWORDS
-from weightscape.study.config_type import Config
 
 
 def data(config: Config, dataset: str, split: str) -> DataSettings:
     """The settings of the job that makes one split, but for corrupted ones."""
     shards, parts = config["study"]["shards"], (dataset, split) if split.startswith("ood-") else (dataset,)
-    named = seed(config["study"]["seed"], "data", *parts)
+    named = study.named_seed(config, "data", *parts)
     return DataSettings(dataset, split, shards, named, _images(config["data"][dataset], split))
 
 
@@ -58,7 +56,7 @@ def _images(block: Config, split: str) -> PackagedSplit | PackagedShift | Source
 def corrupt(config: Config, dataset: str, split: str) -> CorruptSettings:
     """The settings of the job that makes a corrupted split."""
     ood = config["data"][dataset]["ood"][split.removeprefix("ood-")]
-    named = seed(config["study"]["seed"], "data", dataset, split)
+    named = study.named_seed(config, "data", dataset, split)
     shards = config["study"]["shards"]
     return CorruptSettings(dataset, split, shards, named, ood["kind"], ood["severity"], ood["images"])
 
@@ -85,7 +83,7 @@ def train_generator(config: Config, dataset: str, generator: str) -> TrainGenera
     return TrainGeneratorSettings(
         from_json(ModelSettings, block["model"]),
         from_json(TrainingSettings, block["training"]),
-        seed(config["study"]["seed"], "train_generator", dataset, generator),
+        study.named_seed(config, "train_generator", dataset, generator),
     )
 
 
@@ -100,7 +98,7 @@ def generate(config: Config, dataset: str, generator: str, recipe: str, shard: s
         float(asked["guidance"]),
         _ddpm(config, per_class, int(shard)) if trained_here else _pipeline(config, asked, per_class, int(shard)),
         _gate(config),
-        seed(config["study"]["seed"], "generate", dataset, generator),
+        study.named_seed(config, "generate", dataset, generator),
     )
 
 
@@ -132,11 +130,11 @@ def _gate(config: Config) -> JudgeGate | ZeroShotGate | None:
 
 def train_judge(config: Config, dataset: str) -> TrainJudgeSettings:
     """The settings of the job that trains a data set's judge."""
-    named = {"seed": seed(config["study"]["seed"], "train_judge", dataset)}
+    named = {"seed": study.named_seed(config, "train_judge", dataset)}
     return from_json(TrainJudgeSettings, config["generate"]["judge"] | named)
 
 
 def measure_quality(config: Config, dataset: str, generator: str) -> MeasureQualitySettings:
     """The settings of the job that measures a generator's images."""
-    named = {"seed": seed(config["study"]["seed"], "measure_quality", dataset, generator)}
+    named = {"seed": study.named_seed(config, "measure_quality", dataset, generator)}
     return from_json(MeasureQualitySettings, config["generate"]["quality"] | named)

@@ -4,18 +4,21 @@ The rules in workflow/rules state the same paths; a test compares them with the 
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from weightscape.data import readers
+from weightscape.families import DIVERSITY_FAMILIES, alters_items
 from weightscape.finetune.dropped import RECORD
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
-from weightscape.study import job_names, study
-from weightscape.study.config_type import Config
-from weightscape.study.job_names import Names
+from weightscape.study import Config, assets, doses, recipes, study
+
+Names = Mapping[str, str]
+"""The values of the wildcards of a job."""
 
 NAME = r"[a-z0-9.-]+"
 WILDCARDS = {
@@ -39,136 +42,131 @@ def wildcards(config: Config) -> dict[str, str]:
 class Job:
     """One kind of job: its rule, the program in stages/ that it runs, and the patterns of its record and its log.
 
-    `record` is a path below the results folder, `log` one below its folder `logs`. `each` gives the wildcards of every
-    record that a study has. A job makes all records that have the same log.
+    `record` is a path below the results folder, `log` one below `logs/{program}` without its ending; if it is empty,
+    the log is called as the program. A job makes all records that have the same log.
     """
 
     rule: str
-    program: str
     record: str
-    log: str
-    each: Callable[[Config], Iterable[Names]]
+    log: str = ""
+
+    @property
+    def program(self) -> str:
+        """The program in stages/ that the rule runs."""
+        return "assemble" if self.rule == "assemble_real" else self.rule
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The regular expression of the record, with its wildcards as groups."""
+        literal = self.record.replace(".json", r"\.json")
+        return re.compile(re.sub(r"\{(\w+)\}", lambda match: f"(?P<{match[1]}>{WILDCARDS[match[1]]})", literal))
 
     def place(self, names: Names) -> str:
         """The path of the record with these names, below the results folder."""
         return self.record.format(**names)
 
+    def log_place(self, names: Names) -> str:
+        """The path of the log with these names, below the results folder."""
+        return f"logs/{self.program}{'/' if self.log else ''}{self.log.format(**names)}.log"
 
-RUN_LOG = RUN.replace("/", ".") + ".log"
-CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}.log"
+
+RUN_LOG = RUN.replace("/", ".")
+CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}"
 GENERATOR = "2_generate/{dataset}/{generator}"
 SHARD = "recipe-{recipe}/shard-{shard}"
 CONDITION = "3_assemble/{dataset}/{family}/{dose}"
 
 JOBS = (
-    Job("fetch", "fetch", "1_data/fetched/{asset}.json", "fetch/{asset}.log", job_names.downloads),
-    Job(
-        "backbone",
-        "backbone",
-        "1_data/backbones/{backbone}/manifest.json",
-        "backbone/{backbone}.log",
-        job_names.read_backbones,
-    ),
-    Job("data", "data", "1_data/{dataset}/{split}/manifest.json", "data/{dataset}.{split}.log", job_names.splits),
-    Job(
-        "corrupt",
-        "corrupt",
-        "1_data/{dataset}/{split}/manifest.json",
-        "corrupt/{dataset}.{split}.log",
-        job_names.corruptions,
-    ),
-    Job(
-        "train_generator",
-        "train_generator",
-        f"{GENERATOR}/model/manifest.json",
-        "train_generator/{dataset}.{generator}.log",
-        job_names.trained_generators,
-    ),
-    Job(
-        "generate",
-        "generate",
-        f"{GENERATOR}/{SHARD}.json",
-        "generate/{dataset}.{generator}.recipe-{recipe}.{shard}.log",
-        job_names.shards,
-    ),
-    Job(
-        "train_judge",
-        "train_judge",
-        "2_generate/{dataset}/judge/manifest.json",
-        "train_judge/{dataset}.log",
-        job_names.judges,
-    ),
-    Job(
-        "measure_quality",
-        "measure_quality",
-        f"{GENERATOR}/manifest.json",
-        "measure_quality/{dataset}.{generator}.log",
-        job_names.generators,
-    ),
-    Job(
-        "assemble_real",
-        "assemble",
-        "3_assemble/{dataset}/real/manifest.json",
-        "assemble/{dataset}.real.log",
-        job_names.datasets,
-    ),
-    Job(
-        "assemble",
-        "assemble",
-        CONDITION + "/seed{seed}/manifest.json",
-        "assemble/{dataset}.{family}.{dose}.seed{seed}.log",
-        job_names.altered_items,
-    ),
-    Job(
-        "measure_diversity",
-        "measure_diversity",
-        f"{CONDITION}/diversity/manifest.json",
-        "measure_diversity/{dataset}.{family}.{dose}.log",
-        job_names.measured_conditions,
-    ),
-    Job("finetune", "finetune", f"4_finetune/{RUN}/manifest.json", f"finetune/{RUN_LOG}", job_names.runs),
-    Job(
-        "evaluate",
-        "evaluate",
-        f"4_finetune/{RUN}/evaluation/manifest.json",
-        f"evaluate/{CONDITION_LOG}",
-        job_names.runs,
-    ),
-    Job(
-        "curvature",
-        "curvature",
-        f"4_finetune/{RUN}/curvature/manifest.json",
-        f"curvature/{CONDITION_LOG}",
-        job_names.curved_runs,
-    ),
-    Job(
-        "drop_weights",
-        "drop_weights",
-        f"4_finetune/{Path(RUN).parent}/{RECORD}",
-        f"drop_weights/{CONDITION_LOG}",
-        job_names.dropping_conditions,
-    ),
-    Job(
-        "spectra_before",
-        "spectra_before",
-        "5_spectra/before/{backbone}/manifest.json",
-        "spectra_before/{backbone}.log",
-        job_names.backbones,
-    ),
-    Job("spectra", "spectra", f"5_spectra/{RUN}/manifest.json", f"spectra/{RUN_LOG}", job_names.runs),
-    Job("aggregate", "aggregate", "6_metrics/aggregate.json", "aggregate.log", job_names.once),
-    Job("analyse", "analyse", "6_metrics/analyse.json", "analyse.log", job_names.once),
-    Job("reanalyse", "reanalyse", "7_figures/reanalyse.json", "reanalyse.log", job_names.once),
-    Job("reanalyse", "reanalyse", "8_report/reanalyse.json", "reanalyse.log", job_names.once),
-    Job("reanalyse", "reanalyse", "6_metrics/reanalyse.json", "reanalyse.log", job_names.once),
-    Job("figure", "figure", "7_figures/{figure}.json", "figure/{figure}.log", job_names.figures),
-    Job("report", "report", "8_report/manifest.json", "report.log", job_names.once),
+    Job("fetch", "1_data/fetched/{asset}.json", "{asset}"),
+    Job("backbone", "1_data/backbones/{backbone}/manifest.json", "{backbone}"),
+    Job("data", "1_data/{dataset}/{split}/manifest.json", "{dataset}.{split}"),
+    Job("corrupt", "1_data/{dataset}/{split}/manifest.json", "{dataset}.{split}"),
+    Job("train_generator", f"{GENERATOR}/model/manifest.json", "{dataset}.{generator}"),
+    Job("generate", f"{GENERATOR}/{SHARD}.json", "{dataset}.{generator}.recipe-{recipe}.{shard}"),
+    Job("train_judge", "2_generate/{dataset}/judge/manifest.json", "{dataset}"),
+    Job("measure_quality", f"{GENERATOR}/manifest.json", "{dataset}.{generator}"),
+    Job("assemble_real", "3_assemble/{dataset}/real/manifest.json", "{dataset}.real"),
+    Job("assemble", CONDITION + "/seed{seed}/manifest.json", "{dataset}.{family}.{dose}.seed{seed}"),
+    Job("measure_diversity", f"{CONDITION}/diversity/manifest.json", "{dataset}.{family}.{dose}"),
+    Job("finetune", f"4_finetune/{RUN}/manifest.json", RUN_LOG),
+    Job("evaluate", f"4_finetune/{RUN}/evaluation/manifest.json", CONDITION_LOG),
+    Job("curvature", f"4_finetune/{RUN}/curvature/manifest.json", CONDITION_LOG),
+    Job("drop_weights", f"4_finetune/{Path(RUN).parent}/{RECORD}", CONDITION_LOG),
+    Job("spectra_before", "5_spectra/before/{backbone}/manifest.json", "{backbone}"),
+    Job("spectra", f"5_spectra/{RUN}/manifest.json", RUN_LOG),
+    Job("aggregate", "6_metrics/aggregate.json"),
+    Job("analyse", "6_metrics/analyse.json"),
+    Job("reanalyse", "7_figures/reanalyse.json"),
+    Job("reanalyse", "8_report/reanalyse.json"),
+    Job("reanalyse", "6_metrics/reanalyse.json"),
+    Job("figure", "7_figures/{figure}.json", "{figure}"),
+    Job("report", "8_report/manifest.json"),
 )
 """In the order of the stages. If the patterns of two records fit a path, the first counts."""
 
 BY_RULE = {job.rule: job for job in JOBS}
-MEASURES = ("evaluate", "spectra", "curvature")
-"""The rules that measure something at the weights of a run."""
+
+
+def names_of(config: Config, rule: str) -> Iterator[Names]:
+    """The names of every job of a rule that a study has."""
+    return _completed(config, rule, re.findall(r"\{(\w+)\}", BY_RULE[rule].record), {})
+
+
+def _completed(config: Config, rule: str, wildcards: list[str], names: Names) -> Iterator[Names]:
+    """The names, with every combination of values of the remaining wildcards that the study has a job of."""
+    if wildcards:
+        for value in _values(config, rule, wildcards[0], names):
+            yield from _completed(config, rule, wildcards[1:], {**names, wildcards[0]: value})
+    elif _has(config, rule, names):
+        yield names
+
+
+def _values(config: Config, rule: str, wildcard: str, names: Names) -> Iterable[str]:
+    """The values of a wildcard in a study; `names` are those of the wildcards before it."""
+    chosen = config["study"]
+    match wildcard:
+        case "asset":
+            return assets.of_study(config)
+        case "split":
+            return study.splits(config, names["dataset"])
+        case "backbone" if rule == "backbone":
+            return study.read_backbones(config)
+        case "dose":
+            return doses.doses(config, names["family"])
+        case "generator":
+            return [config["generate"]["name"]]
+        case "recipe":
+            return recipes.names(config)
+        case "shard":
+            return [f"{number:05d}" for number in range(config["generate"]["shards"])]
+        case "figure":
+            return config["figures"]
+    return map(str, chosen["families" if wildcard == "family" else f"{wildcard}s"])
+
+
+def _has(config: Config, rule: str, names: Names) -> bool:
+    """Whether a study asks for a rule's job of these names."""
+    match rule:
+        case "data":
+            is_read = names["split"] != "extra" or study.reads_extra(config)
+            return is_read and not study.is_corruption(config, names["dataset"], names["split"])
+        case "corrupt":
+            return study.is_corruption(config, names["dataset"], names["split"])
+        case "train_generator":
+            return config["generate"]["kind"] == "ddpm" and study.uses_generator(config)
+        case "generate" | "measure_quality":
+            return study.uses_generator(config)
+        case "train_judge":
+            return study.asks_judge(config)
+        case "assemble":
+            return alters_items(names["family"], names["dose"])
+        case "measure_diversity":
+            return names["family"] in DIVERSITY_FAMILIES
+        case "curvature":
+            return names["family"] in config["curvature"]["families"]
+        case "drop_weights":
+            return config["study"]["keep_weights"] != "all"
+    return True
 
 
 @dataclass(frozen=True)
@@ -187,8 +185,18 @@ class PlannedJob:
 
 def jobs_of(config: Config, results: Path) -> list[PlannedJob]:
     """Every job of the study, in the order of the table."""
-    last = {job.log.format(**names): (job.rule, job.place(names)) for job, names in records(config)}
-    return [PlannedJob(rule, results / place, results / "logs" / log) for log, (rule, place) in last.items()]
+    last = {job.log_place(names): (job.rule, job.place(names)) for job, names in records(config)}
+    return [PlannedJob(rule, results / place, results / log) for log, (rule, place) in last.items()]
+
+
+def places(config: Config, rule: str) -> list[str]:
+    """The places of the records of a rule that the study makes."""
+    return [BY_RULE[rule].place(names) for names in names_of(config, rule)]
+
+
+def measures_of(config: Config, names: Names) -> list[str]:
+    """Places of the records of what is measured at the weights of a run with these names."""
+    return [BY_RULE[rule].place(names) for rule in ("evaluate", "spectra", "curvature") if _has(config, rule, names)]
 
 
 def expected(config: Config) -> set[str]:
@@ -201,13 +209,19 @@ def records(config: Config) -> Iterator[tuple[Job, Names]]:
     from_tables = config["study"]["start"] == "tables"
     for job in JOBS:
         if (job.rule == "reanalyse") == from_tables:
-            yield from ((job, names) for names in job.each(config))
+            yield from ((job, names) for names in names_of(config, job.rule))
 
 
-def measures_of(config: Config, run: study.Run) -> list[str]:
-    """Places of the records of what is measured at the weights of a run."""
-    curved = (run.family, run.dose) in study.curved_conditions(config)
-    return [BY_RULE[rule].place(run.names) for rule in MEASURES if rule != "curvature" or curved]
+def modules_of(program: str, names: Names, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The modules that a program chooses at run time, by the names of its job and its settings."""
+    match program:
+        case "figure":
+            return (f"figures.{names['figure']}",)
+        case "data":
+            return readers.of_split(settings)
+        case "fetch":
+            return readers.of_fetch(settings)
+    return ()
 
 
 @dataclass(frozen=True)
@@ -218,22 +232,11 @@ class RecordedJob:
     names: dict[str, str]
 
     def modules(self, settings: Mapping[str, Any]) -> tuple[str, ...]:
-        """The modules that the program chooses at run time, by its settings; none for settings of another form."""
-        if self.kind.program == "figure":
-            return (f"figures.{self.names['figure']}",)
-        choose = {"data": readers.of_split, "fetch": readers.of_fetch}.get(self.kind.program)
+        """The modules that the program chose by these settings; none for settings of another form."""
         try:
-            return choose(settings) if choose else ()
+            return modules_of(self.kind.program, self.names, settings)
         except (KeyError, TypeError):  # as an earlier version of the project wrote them
             return ()
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    literal = pattern.replace(".json", r"\.json")
-    return re.compile(re.sub(r"\{(\w+)\}", lambda match: f"(?P<{match[1]}>{WILDCARDS[match[1]]})", literal))
-
-
-_PATTERNS = tuple((_compiled(job.record), job) for job in JOBS)
 
 
 def job_of(place: str, program: str | None = None) -> RecordedJob | None:
@@ -241,30 +244,8 @@ def job_of(place: str, program: str | None = None) -> RecordedJob | None:
 
     `program` is the one that the record names: it tells a corrupted split from any other.
     """
-    for pattern, job in _PATTERNS:
-        match = pattern.fullmatch(place)
+    for job in JOBS:
+        match = job.pattern.fullmatch(place)
         if match and program in (None, job.program):
             return RecordedJob(job, match.groupdict())
     return None
-
-
-def other_inputs(config: Config, recorded: RecordedJob, inputs: set[str]) -> str | None:
-    """Why a job is stale although its settings agree: it read other files than it would read now; None if it did not.
-
-    An evaluation must have read every split of the study, further ones do no harm. The quality of a generator is that
-    of the images of exactly the study's recipes.
-    """
-    names = recorded.names
-    if recorded.kind.rule == "evaluate":
-        splits = study.evaluated_splits(config, names["dataset"])
-        wanted = {BY_RULE["data"].place({"dataset": names["dataset"], "split": split}) for split in splits}
-        differing = wanted - inputs
-    elif recorded.kind.rule == "measure_quality":
-        shards = [shard for shard in job_names.shards(config) if shard["dataset"] == names["dataset"]]
-        wanted = {f"{GENERATOR}/{SHARD}.safetensors".format(**shard) for shard in shards}
-        folder = GENERATOR.format(**names)
-        differing = wanted ^ {place for place in inputs if place.startswith(f"{folder}/recipe-")}
-    else:
-        return None
-    first = min(differing, default=None)
-    return first and f"it was {'not ' if first in wanted else ''}made from {first}"

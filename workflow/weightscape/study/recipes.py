@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 
 ASKED = ("prompts", "styles", "negative_prompt", "strength")
 """The settings of a pipeline that a recipe may replace."""

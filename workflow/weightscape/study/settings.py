@@ -3,8 +3,9 @@
 So a job is stale only when one of *its* settings changed (DESIGN 5). The user's files count by their content.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from weightscape import families
@@ -24,38 +25,34 @@ from weightscape.networks.settings import NetworkSettings
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
 from weightscape.report.settings import ReportSettings
-from weightscape.seeds import seed
 from weightscape.spectra.settings import SpectraSettings
-from weightscape.study import corruptions, doses, image_settings, study
-from weightscape.study.config_type import Config
-from weightscape.study.differences import default_config, differences
+from weightscape.study import Config, assets, corruptions, doses, image_settings, study
+from weightscape.study.config import default_config, differences
 
 
 def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[str, Any]:
     """The settings of one job of `stage` as a JSON object, from those of its wildcards that matter to it."""
-    names = STAGES[stage].wildcards
+    names = wildcards_of(stage)
     for name in names:
         if name not in wildcards:
             raise UserError(f"stage {stage} needs the {name} of the job: add --{name}")
-    chosen = STAGES[stage].settings(config, *(wildcards[name] for name in names))
-    if not is_dataclass(chosen):
-        return chosen
+    chosen = STAGES[stage](config, *(wildcards[name] for name in names))
     return to_json(from_json(type(chosen), to_json(chosen)))  # as the stage records them: 1 is 1.0 where it is a float
 
 
-def wildcards_of(stage: str) -> tuple[str, ...]:
+def wildcards_of(stage: str) -> list[str]:
     """The wildcards that the settings of a stage's jobs depend on."""
-    return STAGES[stage].wildcards
+    return list(inspect.signature(STAGES[stage]).parameters)[1:]
 
 
 def _assemble_real(config: Config) -> AssembleSettings:
     return AssembleSettings(UNCHANGED, seed=0)
 
 
-def _assemble(config: Config, dataset: str, family: str, dose: str, replicate: str) -> AssembleSettings:
+def _assemble(config: Config, dataset: str, family: str, dose: str, seed: str) -> AssembleSettings:
     return AssembleSettings(
         doses.item_change(config, family, dose),
-        seed(config["study"]["seed"], "assemble", dataset, family, dose, int(replicate)),
+        study.named_seed(config, "assemble", dataset, family, dose, int(seed)),
     )
 
 
@@ -69,7 +66,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
         measures=from_json(DiversitySettings, measures, "diversity"),
         spaces={name: _network(config, name) for name in study.embeddings(config)},
         seeds={
-            str(label): seed(config["study"]["seed"], "measure_diversity", dataset, family, dose, label)
+            str(label): study.named_seed(config, "measure_diversity", dataset, family, dose, label)
             for label in config["study"]["seeds"]
         },
     )
@@ -80,17 +77,17 @@ def _network(config: Config, backbone: str) -> NetworkSettings:
     return from_json(NetworkSettings, {key: block[key] for key in ("model", "input")}, f"backbones.{backbone}")
 
 
-def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: str, replicate: str) -> FinetuneSettings:
+def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: str, seed: str) -> FinetuneSettings:
     block = config["backbones"][backbone]
     return FinetuneSettings(
-        condition=Condition(dataset, backbone, family, dose, int(replicate)),
+        condition=Condition(dataset, backbone, family, dose, int(seed)),
         network=_network(config, backbone),
         batch_norm_momentum=block["batch_norm_momentum"],
         precision=block["precision"],
         compile=block["compile"],
         training=doses.training(config, family, dose),
         action=doses.action(config, family, dose, backbone),
-        seed=seed(config["study"]["seed"], "finetune", dataset, backbone, family, dose, int(replicate)),
+        seed=study.named_seed(config, "finetune", dataset, backbone, family, dose, int(seed)),
     )
 
 
@@ -99,7 +96,7 @@ def _evaluate(config: Config, dataset: str, backbone: str) -> EvaluateSettings:
         backbone,
         _network(config, backbone),
         from_json(Evaluation, config["evaluate"], "evaluate"),
-        seed(config["study"]["seed"], "evaluate", dataset),
+        study.named_seed(config, "evaluate", dataset),
     )
 
 
@@ -109,7 +106,7 @@ def _curvature(config: Config, dataset: str, backbone: str) -> CurvatureSettings
         backbone,
         _network(config, backbone),
         from_json(Measure, block, "curvature"),
-        seed(config["study"]["seed"], "curvature", dataset),
+        study.named_seed(config, "curvature", dataset),
     )
 
 
@@ -119,7 +116,7 @@ def _drop_weights(config: Config) -> DropSettings:
 
 
 def _spectra(config: Config) -> SpectraSettings:
-    return from_json(SpectraSettings, config["spectra"] | {"seed": seed(config["study"]["seed"], "spectra")})
+    return from_json(SpectraSettings, config["spectra"] | {"seed": study.named_seed(config, "spectra")})
 
 
 def _aggregate(config: Config) -> Outline:
@@ -134,7 +131,7 @@ def _aggregate(config: Config) -> Outline:
         conditions=conditions,
         measured=tuple(row for row in conditions if row.family in families.DIVERSITY_FAMILIES),
         splits={dataset: tuple(study.evaluated_splits(config, dataset)) for dataset in datasets},
-        curved=tuple(sorted({family for family, _ in study.curved_conditions(config)})),
+        curved=tuple(sorted({*config["curvature"]["families"]} & {*chosen["families"]})),
         calibration_bins=config["evaluate"]["calibration_bins"],
         seen={dataset: corruptions.seen_corruptions(config, dataset) for dataset in datasets},
         severity={dataset: corruptions.severities(config, dataset) for dataset in datasets},
@@ -148,12 +145,21 @@ def _analyse(config: Config) -> Options:
         **config["analyse"],
         coarse=tuple(study.coarsely_generated(config)),
         scratch=tuple(name for name in backbones if config["backbones"][name]["weights"] == "none"),
-        seed=seed(config["study"]["seed"], "analyse"),
+        seed=study.named_seed(config, "analyse"),
     )
 
 
 def _reanalyse(config: Config) -> ReanalyseSettings:
     return ReanalyseSettings(config["reanalyse"]["conditions"], options_of_tables(config["analyse"]))
+
+
+@dataclass(frozen=True)
+class FigureSettings:
+    """A figure is told by the name of its job, and has no settings."""
+
+
+def _figure(_: Config) -> FigureSettings:
+    return FigureSettings()
 
 
 def _report(config: Config) -> ReportSettings:
@@ -166,35 +172,28 @@ def _report(config: Config) -> ReportSettings:
     )
 
 
-@dataclass(frozen=True)
-class Stage:
-    """The wildcards that the settings of a stage's jobs depend on, and the function of the config and their values."""
-
-    wildcards: tuple[str, ...]
-    settings: Callable[..., Any]
-
-
-CONDITION = ("dataset", "family", "dose")
-
 STAGES = {
-    "data": Stage(("dataset", "split"), image_settings.data),
-    "corrupt": Stage(("dataset", "split"), image_settings.corrupt),
-    "backbone": Stage(("backbone",), image_settings.backbone),
-    "train_generator": Stage(("dataset", "generator"), image_settings.train_generator),
-    "generate": Stage(("dataset", "generator", "recipe", "shard"), image_settings.generate),
-    "train_judge": Stage(("dataset",), image_settings.train_judge),
-    "measure_quality": Stage(("dataset", "generator"), image_settings.measure_quality),
-    "assemble_real": Stage((), _assemble_real),
-    "assemble": Stage((*CONDITION, "seed"), _assemble),
-    "measure_diversity": Stage(CONDITION, _measure_diversity),
-    "finetune": Stage(("dataset", "backbone", "family", "dose", "seed"), _finetune),
-    "evaluate": Stage(("dataset", "backbone"), _evaluate),
-    "curvature": Stage(("dataset", "backbone"), _curvature),
-    "drop_weights": Stage((), _drop_weights),
-    "spectra_before": Stage((), _spectra),
-    "spectra": Stage((), _spectra),
-    "aggregate": Stage((), _aggregate),
-    "analyse": Stage((), _analyse),
-    "reanalyse": Stage((), _reanalyse),
-    "report": Stage((), _report),
+    "fetch": assets.settings,
+    "data": image_settings.data,
+    "corrupt": image_settings.corrupt,
+    "backbone": image_settings.backbone,
+    "train_generator": image_settings.train_generator,
+    "generate": image_settings.generate,
+    "train_judge": image_settings.train_judge,
+    "measure_quality": image_settings.measure_quality,
+    "assemble_real": _assemble_real,
+    "assemble": _assemble,
+    "measure_diversity": _measure_diversity,
+    "finetune": _finetune,
+    "evaluate": _evaluate,
+    "curvature": _curvature,
+    "drop_weights": _drop_weights,
+    "spectra_before": _spectra,
+    "spectra": _spectra,
+    "aggregate": _aggregate,
+    "analyse": _analyse,
+    "reanalyse": _reanalyse,
+    "figure": _figure,
+    "report": _report,
 }
+"""The function that gives a stage's settings, by rule; its parameters after the config are wildcards of the rule."""

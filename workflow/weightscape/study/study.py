@@ -1,12 +1,8 @@
-"""Lists a study's conditions, runs and splits from its checked config, and what its stages need of each other."""
-
-import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+"""Lists a study's conditions and splits from its checked config, and what its stages need of each other."""
 
 from weightscape.families import DIVERSITY_FAMILIES, needs_extra, needs_generator
-from weightscape.project import RUN
-from weightscape.study.config_type import Config
+from weightscape.seeds import seed
+from weightscape.study import Config
 from weightscape.study.doses import doses
 
 OWN_SHIFTS = ("domain", "image_folder")
@@ -15,39 +11,14 @@ FAST_IMAGES = 5000
 """Images of a split that are read within seconds."""
 
 
-@dataclass(frozen=True, order=True)
-class Run:
-    """One fine-tuned network."""
-
-    dataset: str
-    backbone: str
-    family: str
-    dose: str
-    seed: int
-
-    @property
-    def names(self) -> dict[str, str]:
-        """The run's values of the wildcards."""
-        return {name: str(value) for name, value in vars(self).items()}
-
-    @property
-    def path(self) -> str:
-        """The run's folder below a stage's folder."""
-        return RUN.format(**vars(self))
+def named_seed(config: Config, *parts: str | int) -> int:
+    """The seed of one random stream of a study, by the parts that name the stream."""
+    return seed(config["study"]["seed"], *parts)
 
 
 def conditions(config: Config) -> list[tuple[str, str]]:
     """All (family, dose) of the study, in the order of the config."""
     return [(family, dose) for family in config["study"]["families"] for dose in doses(config, family)]
-
-
-def runs(config: Config) -> Iterator[Run]:
-    """All runs of the study."""
-    study = config["study"]
-    for dataset, backbone, (family, dose), replicate in itertools.product(
-        study["datasets"], study["backbones"], conditions(config), study["seeds"]
-    ):
-        yield Run(dataset, backbone, family, dose, replicate)
 
 
 def splits(config: Config, dataset: str) -> list[str]:
@@ -56,14 +27,18 @@ def splits(config: Config, dataset: str) -> list[str]:
     return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
 
 
+def is_corruption(config: Config, dataset: str, split: str) -> bool:
+    """Whether a split is made from the clean test images."""
+    ood = config["data"][dataset]["ood"].get(split.removeprefix("ood-"), {})
+    return split.startswith("ood-") and ood.get("source") == "corruption"
+
+
 def reads_fast(config: Config) -> bool:
     """Whether the study's splits have so few images that reading one takes seconds, so that it is not worth a job."""
-    blocks = [config["data"][dataset] for dataset in config["study"]["datasets"]]
-    counts = [
-        count
-        for block in blocks
-        for count in (*block["splits"].values(), *(o.get("images") for o in block["ood"].values()))
-    ]
+    counts = []
+    for dataset in config["study"]["datasets"]:
+        block = config["data"][dataset]
+        counts += [*block["splits"].values(), *(ood.get("images") for ood in block["ood"].values())]
     return all(isinstance(count, int) and count <= FAST_IMAGES for count in counts)
 
 
@@ -97,11 +72,6 @@ def read_backbones(config: Config) -> list[str]:
     """The backbones whose weights are read: the study's, and where diversity is measured those of its embeddings."""
     measured = any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
     return embeddings(config) if measured else list(config["study"]["backbones"])
-
-
-def curved_conditions(config: Config) -> list[tuple[str, str]]:
-    """The (family, dose) whose runs' curvature is measured."""
-    return [(family, dose) for family, dose in conditions(config) if family in config["curvature"]["families"]]
 
 
 def coarsely_generated(config: Config) -> list[str]:

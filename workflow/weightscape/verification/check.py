@@ -10,8 +10,8 @@ from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
 from weightscape.provenance.records import is_file_name, provenance_of, read_provenance
 from weightscape.published.table_files import csv_files
+from weightscape.study import Config
 from weightscape.study.config import load
-from weightscape.study.config_type import Config
 from weightscape.study.jobs import BY_RULE, expected
 from weightscape.verification.results import Results, read_results
 from weightscape.verification.verification import Finding, Kind, verify

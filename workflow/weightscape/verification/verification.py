@@ -20,9 +20,8 @@ from weightscape.formats.writing import digest, sha256
 from weightscape.project import REPORT, ROOT
 from weightscape.provenance.code_digest import code_digest
 from weightscape.provenance.records import is_as_written
-from weightscape.study import settings
-from weightscape.study.config_type import Config
-from weightscape.study.jobs import RecordedJob, job_of, other_inputs
+from weightscape.study import Config, settings, study
+from weightscape.study.jobs import BY_RULE, RecordedJob, job_of, places
 from weightscape.verification.results import Results
 
 
@@ -123,18 +122,37 @@ def _changed_origin(results: Results, place: str, config: Config | None, code: C
 
 def _changed_study(place: str, record: dict[str, Any], config: Config, job: RecordedJob) -> Iterator[Finding]:
     """How a record's settings and choice of inputs differ from those of the study."""
-    has_settings = job.kind.rule == "figure" or job.kind.rule in settings.STAGES  # a download is named by its record
-    if has_settings and digest(settings_of(job, config)) != digest(record["settings"]):
+    if digest(settings_of(job, config)) != digest(record["settings"]):
         yield Finding(place, Kind.STALE, "its settings changed")
-    other = other_inputs(config, job, set(record["inputs"]))
+    other = _other_inputs(config, job, set(record["inputs"]))
     if other is not None:
         yield Finding(place, Kind.STALE, other)
 
 
+def _other_inputs(config: Config, recorded: RecordedJob, inputs: set[str]) -> str | None:
+    """Why a job is stale although its settings agree: it read other files than it would read now; None if it did not.
+
+    An evaluation must have read every split of the study, further ones do no harm. The quality of a generator is that
+    of the images of exactly the study's recipes.
+    """
+    names = recorded.names
+    if recorded.kind.rule == "evaluate":
+        splits = study.evaluated_splits(config, names["dataset"])
+        wanted = {BY_RULE["data"].place({"dataset": names["dataset"], "split": split}) for split in splits}
+        differing = wanted - inputs
+    elif recorded.kind.rule == "measure_quality":
+        recipes_of = BY_RULE["measure_quality"].place(names).replace("manifest.json", "recipe-")
+        shards = (place.replace(".json", ".safetensors") for place in places(config, "generate"))
+        wanted = {place for place in shards if place.startswith(recipes_of)}
+        differing = wanted ^ {place for place in inputs if place.startswith(recipes_of)}
+    else:
+        return None
+    first = min(differing, default=None)
+    return first and f"it was {'not ' if first in wanted else ''}made from {first}"
+
+
 def settings_of(job: RecordedJob, config: Config) -> dict[str, Any] | None:
     """The settings that the study would give to a job now; None if it has no such job."""
-    if job.kind.rule == "figure":
-        return {}
     try:
         return settings.settings(config, job.kind.rule, job.names)
     except (KeyError, StopIteration):

@@ -10,8 +10,7 @@ from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
 from weightscape.generate.model_settings import check_size
-from weightscape.study import recipes, study
-from weightscape.study.config_type import Config
+from weightscape.study import Config, recipes, study
 from weightscape.study.doses import INSIDE, action, dose_values
 
 

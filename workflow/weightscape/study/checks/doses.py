@@ -3,9 +3,8 @@
 from weightscape.errors import UserError
 from weightscape.families import BASELINE
 from weightscape.networks.settings import DROPOUTS
-from weightscape.study import doses, recipes
+from weightscape.study import Config, doses, recipes
 from weightscape.study.checks.names import check_defined
-from weightscape.study.config_type import Config
 
 
 def check(config: Config) -> None:

@@ -6,7 +6,7 @@ from weightscape.data import torchvision_names
 from weightscape.errors import UserError
 from weightscape.project import CAPTIONS, FIGURES
 from weightscape.spectra.columns import OURS, WATCHER
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 
 MEASURED = (*WATCHER, *OURS)
 """Columns of the spectra whose change may be an effect."""

@@ -9,8 +9,7 @@ from weightscape.errors import UserError
 from weightscape.formats import cache
 from weightscape.formats.remembered import Remembered
 from weightscape.networks.settings import OFFERED_BY_ALL
-from weightscape.study import doses, study
-from weightscape.study.config_type import Config
+from weightscape.study import Config, doses, study
 
 
 def check(config: Config) -> None:

@@ -6,7 +6,7 @@ from weightscape.data import digits
 from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 
 KEYWORDS = ("wheel", "hub", "none")
 """Values of a backbone's `weights` that are no path."""

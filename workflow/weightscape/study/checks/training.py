@@ -1,7 +1,7 @@
 """Checks that the settings of training fit each other."""
 
 from weightscape.errors import UserError
-from weightscape.study.config_type import Config
+from weightscape.study import Config
 
 
 def check(config: Config) -> None:
