@@ -1,7 +1,7 @@
 """The `weightscape` command: runs parts of the workflow on the user's files.
 
-Each sub-command lives in `weightscape.commands` as a module with `HELP`, `configure(parser)` and `run(arguments)`,
-and is imported only when it is called.
+Each sub-command is a module of `weightscape.commands` with `configure(parser)` and `run(arguments)`, which is imported
+only when it is called.
 """
 
 import argparse

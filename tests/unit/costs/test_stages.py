@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from weightscape.commands import cost
-from weightscape.costs import generation, images, measured, stages
-from weightscape.costs.assumptions import Cpu
+from weightscape.costs import generation, measured, stages
+from weightscape.costs.assumptions import Cpu, sizes_of
 from weightscape.errors import UserError
 from weightscape.generate.model_settings import ModelSettings
 from weightscape.project import ROOT
@@ -45,12 +45,12 @@ def test_the_seconds_of_spectra_follow_the_formula() -> None:
 
 
 def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any]) -> None:
-    size = images.sizes_of(config, "cifar10", ASSUMED.images)
+    size = sizes_of(config, "cifar10", ASSUMED.images)
     assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
-    domain = images.sizes_of(config, "domainnet", ASSUMED.images)
+    domain = sizes_of(config, "domainnet", ASSUMED.images)
     assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
     with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
-        images.sizes_of(config, "cifar10", {})
+        sizes_of(config, "cifar10", {})
 
 
 def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: dict[str, Any]) -> None:
@@ -93,14 +93,14 @@ def test_images_of_ones_own_are_counted(config: dict[str, Any], tmp_path: Path) 
     kept = {key: own["data"]["cifar10"][key] for key in ("image", "classes", "per_class", "unreadable")}
     block = {"source": "image_folder", "root": str(tmp_path), "ood": {}}
     own["data"]["cifar10"] = kept | block | {"splits": {"train": "all", "val": 2, "test": "all", "extra": 4}}
-    size = images.sizes_of(own, "cifar10", {})
+    size = sizes_of(own, "cifar10", {})
     assert size.splits == {"train": 8, "val": 2, "test": 4, "extra": 4} and size.classes == 2
 
 
 def test_a_cap_per_class_lowers_both_parts(config: dict[str, Any]) -> None:
     capped = copy.deepcopy(config)
     capped["data"]["cifar10"]["per_class"] = 600
-    size = images.sizes_of(capped, "cifar10", ASSUMED.images)
+    size = sizes_of(capped, "cifar10", ASSUMED.images)
     assert size.splits["train"] == 6000 - 2500 - 2500 and size.splits["test"] == 6000
     assert "Classes are equally large where `per_class` caps them (data.cifar10)." in cost.notes(capped, ASSUMED)
 
@@ -109,14 +109,14 @@ def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) 
     other = copy.deepcopy(config)
     other["study"]["datasets"] = ["domainnet"]
     other["data"]["domainnet"]["ood"]["quickdraw"] = {"source": "domain", "domain": "quickdraw", "images": "all"}
-    assert images.sizes_of(other, "domainnet", ASSUMED.images).splits["ood-quickdraw"] == 10_000
+    assert sizes_of(other, "domainnet", ASSUMED.images).splits["ood-quickdraw"] == 10_000
     sentence = "OOD sets of which no count is known hold 10000 images each: data.domainnet.ood.quickdraw."
     assert sentence in cost.notes(other, ASSUMED) and sentence not in cost.notes(config, ASSUMED)
 
 
 def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
     digits = load(ROOT / "config.yaml", None)
-    sizes = {"digits": images.sizes_of(digits, "digits", ASSUMED.images)}
+    sizes = {"digits": sizes_of(digits, "digits", ASSUMED.images)}
     once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
     assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 2 * 100 + 2 * 20))

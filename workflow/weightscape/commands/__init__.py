@@ -1,1 +1,1 @@
-"""Sub-commands of `weightscape`: each has HELP, configure(parser) and run(arguments)."""
+"""Sub-commands of `weightscape`: each has configure(parser) and run(arguments)."""

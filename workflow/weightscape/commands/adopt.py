@@ -7,16 +7,13 @@ import argparse
 from pathlib import Path
 
 from weightscape.commands.resume import add_run_arguments
-from weightscape.engine import owner, processes
-from weightscape.engine.run import call, left_over, place_of
+from weightscape.engine import owner
+from weightscape.engine.processes import call, left_over, place_of
 from weightscape.finetune import dropped
-from weightscape.study.config import load
 from weightscape.study.jobs import expected
 from weightscape.verification.check import check
 from weightscape.verification.results import Results
 from weightscape.verification.verification import Finding, Kind
-
-HELP = "make the workflow know results that came from elsewhere; stale ones are deleted"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Delete what is stale, have the rest recorded as done, and stamp the folders as belonging together."""
-    project, root = place_of(arguments)
-    processes.check_free(project)
+    project, root, config = place_of(arguments)
     results, findings = check(root, project / "config.yaml", arguments.configfile)
-    wanted = expected(load(project / "config.yaml", arguments.configfile))
+    wanted = expected(config)
     doomed = stale(results, findings)
     paths = {path for place in doomed for path in results.files_of(place) if path.is_file()} | set(left_over(root))
     for path in sorted(paths):
@@ -39,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             path.unlink()
     kept = sorted(wanted.intersection(results.records) - doomed)
     if not arguments.dry_run:
-        code = _touch(arguments, root, kept) if kept else 0
-        if code:
+        touched = [*(f"{root}/{place}" for place in kept), "--touch", "--force", "--quiet"]  # done without being run
+        if kept and (code := call(arguments, *touched, environment={owner.ADOPTING: "1"})):
             return code
         owner.stamp(root, project, left=set(results.records) - wanted)
     print(f"{root}: {len(kept)} results adopted, {len(doomed)} stale")
@@ -60,9 +56,3 @@ def stale(results: Results, findings: list[Finding]) -> set[str]:
     """
     places = {results.owner.get(f.place, f.place) for f in findings if f.kind in (Kind.STALE, Kind.TAMPERED)}
     return {place for place in places if Path(place).name != dropped.RECORD}
-
-
-def _touch(arguments: argparse.Namespace, root: Path, kept: list[str]) -> int:
-    """Have these records' jobs recorded as done without running them."""
-    targets = [f"{root}/{place}" for place in kept]
-    return call(arguments, *targets, "--touch", "--force", "--quiet", environment={owner.ADOPTING: "1"})

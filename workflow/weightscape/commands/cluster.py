@@ -8,7 +8,6 @@ from weightscape.engine import slurm
 from weightscape.errors import UserError
 from weightscape.verification.dropped_weights import LEAVE
 
-HELP = "start or resume a study on a Slurm cluster"
 PROFILE = Path("workflow/profiles") / "slurm"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weightscape.commands.settings import add_config_arguments
-from weightscape.costs.assumptions import UNSTATED, Assumptions
+from weightscape.costs.assumptions import UNSTATED, Assumptions, sizes_of
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml
 from weightscape.formats.schema import fault_in
@@ -15,7 +15,6 @@ from weightscape.project import SCHEMAS
 from weightscape.study import Config
 from weightscape.study.config import load
 
-HELP = "GPU and CPU hours, disk and memory that a study is expected to take"
 ASSUMED = Path("workflow/docs/cost.yaml")
 SCHEMA = SCHEMAS / "cost.schema.yaml"
 
@@ -138,11 +137,10 @@ def _of_generator(config: Config) -> list[str]:
 
 
 def _of_counts(config: Config, assumed: Assumptions) -> list[str]:
-    from weightscape.costs import images
     from weightscape.study.checks import own_files
 
     known = assumed.images
-    sizes = {name: images.sizes_of(config, name, known) for name in config["study"]["datasets"]}
+    sizes = {name: sizes_of(config, name, known) for name in config["study"]["datasets"]}
     assumed_sizes = [name for name in sizes if own_files.counted(config, name) is None]
     capped = [f"data.{name}" for name in assumed_sizes if config["data"][name].get("per_class", "all") != "all"]
     unstated = [name for size in sizes.values() for name in size.unstated]

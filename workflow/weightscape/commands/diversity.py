@@ -18,11 +18,14 @@ if TYPE_CHECKING:
     from weightscape.diversity.own_images import Embed
     from weightscape.diversity.settings import DiversitySettings
 
-HELP = "how diverse a set of images or embeddings is, alone or against real ones"
 FEWEST = 4
 """Images of a set; of a single one, half of the least set, every score is 1."""
 MAGNITUDE = 1e100
 """Of an embedding's values, at most: larger ones have no squares."""
+
+
+_SPACES = {"images": "pixels", "embeddings": "embeddings"}
+"""The space that a file's tensors lie in, by their name."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PLAIN.safetensors",
         help="the plain real training set, paired by row: weighted Vendi score",
     )
-    parser.add_argument(
-        "--appended-from",
-        type=int,
-        metavar="ROW",
-        help="first row that was appended to the baseline's images",
-    )
+    parser.add_argument("--appended-from", type=int, metavar="ROW", help="first row appended to the baseline's images")
     parser.add_argument("--backbone", metavar="TIMM_NAME", help="measure images in the embedding of this network")
     parser.add_argument(
         "--weights",
@@ -84,7 +82,9 @@ def run(arguments: argparse.Namespace) -> int:
     others = Comparisons(against, baseline, noise)
     record = measure(features, labels, others, settings, rng, arguments.appended_from)
     inputs = {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets}
-    made_from = {"inputs": inputs, "seed": arguments.seed, "settings": _named(dataclasses.asdict(settings))}
+    orders = [f"{order:g}" for order in settings.orders]  # by name, as JSON has no infinite number
+    named = {**dataclasses.asdict(settings), "orders": orders}
+    made_from = {"inputs": inputs, "seed": arguments.seed, "settings": named}
     space = "embeddings" if embed else _SPACES[kind]
     json_yaml.write_json(arguments.out, {"space": space, "backbone": _network(arguments), **made_from, **record})
     drawn = record["vendi"]["common"]["rows"]
@@ -145,14 +145,6 @@ def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
     return {"model": arguments.backbone, "weights": weights, **known}
 
 
-_SPACES = {"images": "pixels", "embeddings": "embeddings"}
-
-
-def _named(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings for JSON: orders by name, as an infinite one has no number there."""
-    return {**settings, "orders": [f"{order:g}" for order in settings["orders"]]}
-
-
 def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, np.ndarray | None]":
     """Kind, rows and labels of a file; rows of images are pixels, or what `embed` makes of them."""
     from weightscape.formats import tensors as formats_tensors
@@ -184,9 +176,7 @@ def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndar
             f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
             " [n, channels, height, width] with n of at least 2; convert them so"
         )
-    if embed:
-        return embed(images)
-    return _rows_of(images, 255)
+    return embed(images) if embed else _rows_of(images, 255)
 
 
 def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
@@ -199,14 +189,11 @@ def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
 
     from weightscape.diversity.rows import LARGEST
 
-    def unit(some: np.ndarray) -> np.ndarray:
-        return np.divide(some, full_scale, dtype=np.float32)
-
     if max(images.shape[2:]) <= LARGEST:
-        return unit(images).reshape(len(images), -1)
+        return np.divide(images, full_scale, dtype=np.float32).reshape(len(images), -1)
     rows = np.empty((len(images), images.shape[1], LARGEST, LARGEST), np.float32)
     for image, row in zip(images, rows, strict=True):
-        for plane, small in zip(unit(image), row, strict=True):
+        for plane, small in zip(np.divide(image, full_scale, dtype=np.float32), row, strict=True):
             small[...] = Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR)
     return rows.reshape(len(images), -1)
 
@@ -258,10 +245,10 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
 
 def _shape(path: Path) -> tuple[int, ...]:
     """Channels, height and width of a file's images; nothing for embeddings."""
-    from weightscape.formats.state_dicts import open_checkpoint
+    from weightscape.formats.tensors import header
 
-    shapes = open_checkpoint(path).shapes  # pyright: ignore[reportAttributeAccessIssue]
-    return tuple(shapes["images"])[1:] if "images" in shapes else ()
+    tensors = header(path)
+    return tensors["images"].shape[1:] if "images" in tensors else ()
 
 
 def _line(record: dict[str, Any], out: Path) -> str:

@@ -4,8 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "WeightWatcher tables before and after training: the published procedure, and ours as far as they allow"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""

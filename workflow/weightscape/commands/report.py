@@ -8,8 +8,6 @@ from weightscape.project import REPORT
 from weightscape.provenance.records import STAGE_FOLDER, read_record
 from weightscape.study.jobs import BY_RULE
 
-HELP = "draw every figure and the page again from a results folder, of which the tables are enough"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""

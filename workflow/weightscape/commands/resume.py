@@ -4,11 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from weightscape.engine import processes
-from weightscape.engine.run import call, left_over, place_of
+from weightscape.engine.processes import call, left_over, place_of
 from weightscape.verification.dropped_weights import LEAVE
-
-HELP = "continue a study after a crash, when nobody works on it any more"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +23,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look for a live owner, clear what a killed one left, and run."""
-    project, results = place_of(arguments)
-    processes.check_free(project)
+    _, results, _ = place_of(arguments)
     for path in left_over(results):
         path.unlink()
         print(f"removed {path}, half written by a killed job")

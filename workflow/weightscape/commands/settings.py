@@ -8,7 +8,6 @@ from weightscape.errors import UserError
 from weightscape.study import settings
 from weightscape.study.config import load
 
-HELP = "the settings of one job as JSON, to run a stage's program by hand"
 WILDCARDS = sorted({name for stage in settings.STAGES for name in settings.wildcards_of(stage)})
 
 

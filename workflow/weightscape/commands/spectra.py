@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from weightscape.spectra.settings import SpectraSettings
 
-HELP = "eigenvalues, tail fits and norms of every weight matrix of a checkpoint"
-
 SWITCHES = {
     "null": "the random null (permuted entries)",
     "interval": "the bootstrap interval of the tail exponent",

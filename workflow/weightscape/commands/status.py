@@ -15,7 +15,6 @@ from weightscape.provenance.records import read_provenance
 from weightscape.study.config import load, results_folder
 from weightscape.study.jobs import PlannedJob, jobs_of
 
-HELP = "what of a study is done, running and failed, and how long the rest takes"
 QUIET = 120
 """Seconds without a line after which a job that has not finished counts as stopped."""
 

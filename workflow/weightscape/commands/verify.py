@@ -9,8 +9,6 @@ from weightscape.verification.check import check, is_own, other_versions, study_
 from weightscape.verification.results import Results
 from weightscape.verification.verification import Finding
 
-HELP = "name every file of a results folder that is stale, tampered with, missing or extra"
-
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """The folder, and the study that it is compared with."""

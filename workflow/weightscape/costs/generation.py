@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from weightscape.costs.images import Sizes
+from weightscape.costs.assumptions import Sizes
 from weightscape.formats.typed import from_json
 from weightscape.generate.model_settings import ModelSettings
 from weightscape.study import Config, recipes

@@ -7,6 +7,7 @@ shapes of the weight matrices. The speed of devices and the sizes of public data
 """
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,9 +15,8 @@ import torch
 
 from weightscape import families
 from weightscape.costs import generation
-from weightscape.costs.assumptions import HOUR, Assumptions, Cpu
+from weightscape.costs.assumptions import HOUR, Assumptions, Cpu, Sizes, sizes_of
 from weightscape.costs.generation import BACKWARD, counted
-from weightscape.costs.images import Sizes, sizes_of
 from weightscape.diversity.rows import LARGEST
 from weightscape.networks.building import network
 from weightscape.study import Config, recipes, study
@@ -89,12 +89,8 @@ def network_of(model: str, size: int, classes: int) -> Network:
         net = network(model, classes).eval()
         images = torch.empty(1, 3, size, size)
     shapes = [tuple(parameter.shape) for parameter in net.parameters() if parameter.ndim in (2, 4)]
-    matrices = tuple((_slices(shape), max(shape[:2]), min(shape[:2])) for shape in shapes if min(shape[:2]) > 1)
+    matrices = tuple((math.prod(shape[2:]), max(shape[:2]), min(shape[:2])) for shape in shapes if min(shape[:2]) > 1)
     return Network(counted(net, images), sum(p.numel() for p in net.parameters()), matrices)
-
-
-def _slices(shape: tuple[int, ...]) -> int:
-    return shape[2] * shape[3] if len(shape) == 4 else 1
 
 
 def spectra_seconds(net: Network, cpu: Cpu, matrices: int = 2) -> float:

@@ -14,8 +14,7 @@ from typing import Any
 
 from weightscape.engine import owner
 from weightscape.errors import UserError
-from weightscape.formats.json_yaml import read_json, write_json
-from weightscape.formats.packed_text import packed
+from weightscape.formats.json_yaml import packed, read_json, write_json
 from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
 from weightscape.study import Config, jobs

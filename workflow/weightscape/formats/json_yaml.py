@@ -1,11 +1,18 @@
 """Reads and writes JSON, and reads YAML, with one sentence for a file that is broken."""
 
+import base64
+import contextlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
+
+MOST = 60_000
+"""Characters of an argument that stays as it is: two of them, and paths, fit into one command (Linux: 128 KiB)."""
+MARK = "zlib:"
 
 
 def write_json(path: Path | str, value: object) -> None:
@@ -41,3 +48,36 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
         raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+
+
+class Remembered:
+    """The answers in a file, by key; a file that cannot be read holds none, and one that cannot be written stays."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.answers: dict[str, Any] = {}
+        with contextlib.suppress(UserError, OSError):
+            read = read_json(path)
+            self.answers = read if isinstance(read, dict) else {}
+
+    def keep(self) -> None:
+        """Write the answers, with those that were added."""
+        with contextlib.suppress(UserError):
+            write_json(self.path, self.answers)
+
+
+def packed(text: str) -> str:
+    """An argument of a command, compressed if it is long; JSON of a config becomes a fifth."""
+    if len(text) <= MOST:
+        return text
+    return MARK + base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> str:
+    """What `packed` was given; `ValueError` if it is not whole."""
+    if not text.startswith(MARK):
+        return text
+    try:
+        return zlib.decompress(base64.b64decode(text.removeprefix(MARK))).decode()
+    except zlib.error as error:
+        raise ValueError(f"compressed text that is not whole ({error})") from None

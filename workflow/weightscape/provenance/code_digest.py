@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from weightscape.errors import UserError
 from weightscape.formats import json_yaml
-from weightscape.formats.remembered import Remembered
+from weightscape.formats.json_yaml import Remembered
 from weightscape.project import PACKAGE, SCHEMAS
 
 ROOT = PACKAGE.name

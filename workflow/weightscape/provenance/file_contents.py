@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weightscape.formats import cache
-from weightscape.formats.remembered import Remembered
+from weightscape.formats.json_yaml import Remembered
 from weightscape.formats.writing import digest, files_below, sha256
 
 

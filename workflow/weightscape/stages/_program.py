@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import Stopped, UserError
-from weightscape.formats.packed_text import unpacked
+from weightscape.formats.json_yaml import unpacked
 from weightscape.formats.typed import from_json
 from weightscape.provenance import records
 from weightscape.provenance.code_digest import check_code, code_digest

@@ -12,7 +12,7 @@ from weightscape.formats.json_yaml import read_users_yaml, read_yaml
 from weightscape.formats.schema import fault_in
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 from weightscape.study import Config, recipes
-from weightscape.study.checks import amounts, names, own_files, training
+from weightscape.study.checks import amounts, names, own_files
 from weightscape.study.checks import doses as dose_checks
 
 
@@ -38,7 +38,6 @@ def _check_references(config: Config) -> None:
     """Checks, subject by subject, what the schema cannot state."""
     names.check(config)
     dose_checks.check(config)
-    training.check(config)
     study = config["study"]
     for dataset in study["datasets"]:
         own_files.check_data(config, dataset)

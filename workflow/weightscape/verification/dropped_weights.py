@@ -13,7 +13,7 @@ from pathlib import Path
 
 from weightscape.errors import UserError
 from weightscape.finetune.dropped import is_dropped
-from weightscape.formats.packed_text import unpacked
+from weightscape.formats.json_yaml import unpacked
 from weightscape.provenance.records import content_digest, place, provenance_of, read_provenance, read_record
 
 LEAVE = "WEIGHTSCAPE_ALLOW_RETRAINING"

@@ -1,4 +1,4 @@
-"""Checks that every dose of the study can be named, ordered and applied."""
+"""Checks that the settings of training fit each other, and that every dose can be named, ordered and applied."""
 
 from weightscape.errors import UserError
 from weightscape.families import BASELINE
@@ -8,7 +8,8 @@ from weightscape.study.checks.names import check_defined
 
 
 def check(config: Config) -> None:
-    """A `UserError` reports the first dose that cannot be named, ordered or applied."""
+    """A `UserError` reports the first setting that does not fit, or dose that cannot be named, ordered or applied."""
+    _check_training(config)
     for family in config["study"]["families"]:
         for dose, values in config["families"][family]["doses"].items():
             key = f"families.{family}.doses.{dose}"
@@ -50,3 +51,23 @@ def _check_places(config: Config, key: str, places: Config) -> None:
         if backbone not in places:
             allowed = ", ".join(DROPOUTS)
             raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")
+
+
+def _check_training(config: Config) -> None:
+    training = config["finetune"]
+    if training["checkpoint_every"] % training["history_every"]:
+        raise UserError(
+            f"config: finetune.checkpoint_every = {training['checkpoint_every']} must be a multiple of "
+            f"finetune.history_every = {training['history_every']}"
+        )
+    for backbone in config["study"]["backbones"]:
+        _check_normalisation(f"backbones.{backbone}.input", config["backbones"][backbone]["input"])
+
+
+def _check_normalisation(key: str, block: Config) -> None:
+    """Mean and standard deviation must be those of one grey channel or of three colours."""
+    counts = len(block["mean"]), len(block["std"])
+    if counts not in ((1, 1), (3, 3)):
+        raise UserError(
+            f"config: {key} has {counts[0]} numbers in mean and {counts[1]} in std: give one of each, or three"
+        )

@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 from weightscape.errors import UserError
 from weightscape.formats import cache
-from weightscape.formats.remembered import Remembered
+from weightscape.formats.json_yaml import Remembered
 from weightscape.networks.settings import OFFERED_BY_ALL
 from weightscape.study import Config, doses, study
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weightscape.formats.remembered import Remembered
+from weightscape.formats.json_yaml import Remembered
 
 
 def test_kept_answers_are_there_for_the_next_process_and_others_are_not(tmp_path: Path) -> None:
