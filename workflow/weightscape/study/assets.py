@@ -7,7 +7,8 @@ The user's files (a folder of images, a file of weights) are no assets: they are
 from dataclasses import fields
 from pathlib import Path
 
-from weightscape.data.fetch_settings import BackboneAsset, FetchSettings, HuggingfaceAsset, ModelAsset, TorchvisionAsset
+from weightscape.data.fetch_settings import BackboneAsset, FetchSettings, ModelAsset
+from weightscape.data.settings import HubSet, TorchvisionSet
 from weightscape.formats.typed import from_json
 from weightscape.study import Config
 from weightscape.study.study import read_backbones, uses_generator
@@ -18,7 +19,7 @@ def settings(config: Config, asset: str) -> FetchSettings:
     kind, _, name = asset.partition("-")
     if kind == "data":
         block = {**config["data"][name], "kind": config["data"][name]["source"]}
-        chosen = HuggingfaceAsset if block["kind"] == "huggingface" else TorchvisionAsset
+        chosen = HubSet if block["kind"] == "huggingface" else TorchvisionSet
         return from_json(chosen, {field.name: block[field.name] for field in fields(chosen)})
     if kind == "backbone":
         return BackboneAsset("backbone", config["backbones"][name]["model"])
