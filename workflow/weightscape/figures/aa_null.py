@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.figures.parts.marks import dagger, marked, note
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
-from weightscape.metrics.summaries import SETUP, strongest
+from weightscape.metrics.summaries import strongest
 from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions", "baseline_differences")
@@ -20,24 +20,13 @@ NOTE = (
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per metric: effects in units of the smallest detectable effect."""
-    table = tables["run_effects"]
-    kept = (table["role"] == "hidden") & (table["source"] == "change") & table["metric"].isin(IN_FIGURES)
     nulls = tables["baseline_differences"]
-
-    def panel(block: SubFigure, part: style.Table) -> None:
-        _panels(block, part, nulls[(nulls[list(SETUP)] == part[list(SETUP)].iloc[0]).all(axis=1)])
-
     return style.each_setup(
-        marked(table[kept], tables.get("conditions")),
-        SETUP,
-        lambda part: 0.17 * (_rows(part) + 1) * 2 + 1.7,
-        panel,
+        marked(style.hidden_change(tables["run_effects"], IN_FIGURES), tables),
+        lambda part: 0.17 * (part["family"].nunique() + 1) * 2 + 1.7,
+        lambda block, part: _panels(block, part, style.of_setup(nulls, part)),
         "No effect was measured.",
     )
-
-
-def _rows(part: style.Table) -> int:
-    return part["family"].nunique()
 
 
 def _panels(block: SubFigure, part: style.Table, nulls: style.Table) -> None:

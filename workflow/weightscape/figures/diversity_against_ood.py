@@ -4,10 +4,9 @@ import pandas as pd
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.figures.parts import scatter, style
-from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts.marks import marked
 from weightscape.metrics.effects import RUN
 from weightscape.metrics.outcomes import measured
-from weightscape.metrics.summaries import SETUP
 
 TABLES = ("evaluation", "diversity", "conditions")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}
@@ -18,8 +17,7 @@ ROW = 2.1  # inches
 def draw(tables: style.Tables) -> Figure:
     """Rows: spaces; columns: scores."""
     return style.each_setup(
-        marked(paired(tables["evaluation"], tables["diversity"]), tables.get("conditions")),
-        SETUP,
+        marked(paired(tables["evaluation"], tables["diversity"]), tables),
         lambda part: ROW * part["place"].nunique() + 0.7,
         _panels,
         "No run has both a diversity and an OOD accuracy.",
@@ -27,15 +25,14 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def paired(evaluation: style.Table, diversity: style.Table) -> style.Table:
-    """Each run's mean OOD accuracy beside each score of its training set: columns place, score, ood, value."""
+    """Each run's mean OOD accuracy beside each score of its training set: columns place, measure, ood, value."""
     runs = measured(evaluation)
     runs = runs[runs["measure"] == "ood"][[*RUN, "value"]].rename(columns={"value": "ood"})
     scores = diversity[diversity["measure"].isin(SCORES)]
     keys = ["dataset", "family", "dose", "seed"]
     table = runs.merge(scores[[*keys, "space", "measure", "value"]], on=keys)
     table = table[(table["space"] == "pixels") | (table["space"] == table["backbone"])]
-    place = table["space"].where(table["space"] == "pixels", "embedding")
-    return table.assign(place=place, score=table["measure"]).reset_index(drop=True)
+    return table.assign(place=table["space"].where(table["space"] == "pixels", "embedding"))
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
@@ -44,8 +41,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     counts = []
     for row, place in zip(axes, places, strict=True):
         for axis, (score, title) in zip(row, SCORES.items(), strict=True):
-            own = part[(part["place"] == place) & (part["score"] == score)]
-            means = scatter.summary(own, [], "value", "ood")
+            rows = part[(part["place"] == place) & (part["measure"] == score)]
+            means = scatter.summary(rows, [], "value", "ood")
             counts.append(means["n"])
             scatter.draw_marks(axis, means)
             axis.set_xlabel(f"{title} ({place})")

@@ -3,24 +3,22 @@
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape.families import BASELINE
-from weightscape.figures.parts import data_sets, scatter, style
-from weightscape.figures.parts.destructive import marked
+from weightscape.figures.parts import scatter, style
+from weightscape.figures.parts.marks import marked
 from weightscape.metrics.outcomes import each_once
 
 TABLES = ("diversity", "conditions")
 SPACE = "pixels"
-NOTE = "mean \u00b1 s.d. over n = {sets} of a condition;\nhollow: the family's own baseline; lines join doses"
-ONE = "n = 1: 1 data set, no interval;\nhollow: the family's own baseline; lines join doses"
 KEYS = ["dataset", "family", "dose", "number", "seed"]
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per embedding; in the shaded quarters pixels and embedding move in opposite directions."""
-    table = marked(changes(each_once(tables["diversity"])), tables.get("conditions"))
+    table = marked(changes(each_once(tables["diversity"])), tables)
     width = style.COLUMN if table["space"].nunique() < 2 else style.PAGE
     absent = "No diversity was measured in an embedding."
-    return style.each_setup(table, ["dataset"], lambda _: 3.3, _panels, absent, width)
+    return style.each_setup(table, lambda _: 3.3, _panels, absent, ["dataset"], width)
 
 
 def changes(diversity: style.Table) -> style.Table:
@@ -30,9 +28,9 @@ def changes(diversity: style.Table) -> style.Table:
     base = rows[rows["dose"] == BASELINE].groupby(keys)["value"].mean().rename("base")
     rows = rows.join(base, on=keys)
     rows = rows.assign(change=100 * (rows["value"] / rows["base"] - 1))
-    own = rows[rows["space"] == SPACE].set_index(KEYS)["change"].rename("pixels")
+    pixels = rows[rows["space"] == SPACE].set_index(KEYS)["change"].rename("pixels")
     other = rows[rows["space"] != SPACE].rename(columns={"change": "embedding"})
-    return other.join(own, on=KEYS).dropna(subset=["pixels", "embedding"])
+    return other.join(pixels, on=KEYS).dropna(subset=["pixels", "embedding"])
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
@@ -50,11 +48,4 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_xlabel("change of Vendi score in pixels (%)")
         axis.set_ylabel("change of Vendi score\nin the embedding (%)")
         axis.set_title(space)
-    scatter.legend(block, part, means["n"], across=2 if len(spaces) < 2 else scatter.LEGEND, words=_note)
-
-
-def _note(counts: style.Column) -> str:
-    if not len(counts) or counts.max() < 2:
-        return ONE
-    sets = style.seeds_in_words(counts, "data set")
-    return NOTE.format(sets=sets) + (data_sets.SINGLE if counts.min() < 2 else "")
+    scatter.legend(block, part, means["n"], across=2 if len(spaces) < 2 else 4, counted=scatter.DATA_SETS)

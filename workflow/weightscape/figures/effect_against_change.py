@@ -9,8 +9,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import scatter, style
-from weightscape.figures.parts.destructive import marked
-from weightscape.figures.parts.dose_grid import symlog_axis
+from weightscape.figures.parts.axes import symlog_axis
+from weightscape.figures.parts.marks import marked
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
 from weightscape.metrics.summaries import SETUP
 
@@ -22,8 +22,7 @@ RUN = [*SETUP, "family", "dose", "seed"]
 def draw(tables: style.Tables) -> Figure:
     """One panel per metric."""
     return style.each_setup(
-        marked(paired(tables["run_effects"], tables["weight_change"]), tables.get("conditions")),
-        SETUP,
+        marked(paired(tables["run_effects"], tables["weight_change"]), tables),
         lambda _: 4.3,
         _panels,
         "No run has both an effect and a change of its weights.",
@@ -36,24 +35,22 @@ def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
     """
     hidden = weight_change[weight_change["role"] == "hidden"]
     family = [*SETUP, "family"]
-    own = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("own")
-    change = hidden.join(own, on=family).set_index(RUN)[["relative_change", "own"]]
-    kept = (
-        (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & run_effects["metric"].isin(IN_FIGURES)
-    )
-    rows = run_effects[kept].join(change, on=RUN).dropna(subset=["relative_change"])
-    return rows.assign(points=100 * (rows["relative_change"] - rows["own"]))
+    base = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("base")
+    change = hidden.join(base, on=family).set_index(RUN)[["relative_change", "base"]]
+    effects = style.hidden_change(run_effects, IN_FIGURES)
+    rows = effects.join(change, on=RUN).dropna(subset=["relative_change"])
+    return rows.assign(points=100 * (rows["relative_change"] - rows["base"]))
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(2, 2, squeeze=False, sharex=True).ravel()
     means = scatter.summary(part, ["metric"], "points", "effect_mean")
     for axis, metric in zip(axes, IN_FIGURES, strict=True):
-        own = means[means["metric"] == metric]
-        scatter.draw_marks(axis, own)
-        if len(own):
-            symlog_axis(axis, own.rename(columns={"y_mean": "mean", "y_std": "sd"}), rounding=np.round)
-            symlog_axis(axis, own.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x", np.round)
+        rows = means[means["metric"] == metric]
+        scatter.draw_marks(axis, rows)
+        if len(rows):
+            symlog_axis(axis, rows.rename(columns={"y_mean": "mean", "y_std": "sd"}), rounding=np.round)
+            symlog_axis(axis, rows.rename(columns={"x_mean": "mean", "x_std": "sd"}), "x", np.round)
         axis.axhline(0, color=style.REFERENCE, lw=0.5, zorder=0)
         axis.set_ylabel(f"effect on\n{title(metric)}")
     for axis in axes[2:]:

@@ -16,9 +16,8 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, legend_note, marked
-from weightscape.figures.parts.powers import in_powers
-from weightscape.metrics.summaries import SETUP
+from weightscape.figures.parts.axes import in_powers
+from weightscape.figures.parts.marks import dagger, legend, marked, note
 
 TABLES = ("spectra_examples", "conditions")
 MATRICES = {"before": "before", "after": "after", "delta": "update (after \u2212 before)"}
@@ -36,12 +35,16 @@ SHOWN = ("augment", "synthetic_replace", "dropout", "weight_decay")
 def draw(tables: style.Tables) -> Figure:
     """Two rows per layer, linear and logarithmic; columns: before, after, update; one outline per run."""
     return style.each_setup(
-        marked(tables["spectra_examples"], tables.get("conditions")),
-        SETUP,
-        lambda part: 2 * ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.6,
+        marked(tables["spectra_examples"], tables),
+        lambda part: 2 * ROW * len(layers(part)) + 0.6,
         _layers,
         "No spectrum was kept.",
     )
+
+
+def layers(part: style.Table) -> list[tuple[str, str]]:
+    """The layers and parts that are drawn."""
+    return list(part[["layer", "part"]].drop_duplicates().head(LAYERS).itertuples(index=False, name=None))
 
 
 def compared(part: style.Table) -> style.Table:
@@ -62,9 +65,9 @@ def law(x: np.ndarray, lower: float, upper: float) -> np.ndarray:
 
 def _layers(block: SubFigure, part: style.Table) -> None:
     part = compared(part)
-    names = part[["layer", "part"]].drop_duplicates().head(LAYERS)
+    names = layers(part)
     axes = block.subplots(2 * len(names), len(MATRICES), squeeze=False)
-    for index, (layer, piece) in enumerate(names.itertuples(index=False, name=None)):
+    for index, (layer, piece) in enumerate(names):
         rows = part[(part["layer"] == layer) & (part["part"] == piece)]
         for column, matrix in enumerate(MATRICES):
             pair = axes[2 * index : 2 * index + 2, column]
@@ -78,7 +81,7 @@ def _layers(block: SubFigure, part: style.Table) -> None:
         axes[2 * index, 0].set_ylabel("density")
         axes[2 * index + 1, 0].set_ylabel("density (log)")
     drawn = {line.get_linestyle() for axis in axes.flat for line in axis.lines}
-    block.legend(handles=_handles(part, drawn), loc="outside lower center", ncols=4, **legend_note(part))
+    legend(block, _handles(part, drawn), note("", part))
 
 
 def _matrix(pair: np.ndarray, rows: style.Table) -> None:
@@ -136,8 +139,7 @@ def _densities(axis: Axes, rows: style.Table, edges: np.ndarray) -> None:
         values = np.asarray(eigenvalues, float)
         heights.append(np.histogram(values, edges)[0] / (max(len(values), 1) * np.diff(edges)))
         width, order = (0.5, 1.5) if dose == BASELINE and matrix != "before" else (0.9, 1.0)
-        color = _color(matrix, family, dose)
-        axis.stairs(heights[-1], edges, baseline=None, color=color, lw=width, zorder=order)
+        axis.stairs(heights[-1], edges, baseline=None, color=color(matrix, family, dose), lw=width, zorder=order)
     _limits(axis, np.concatenate(heights), logarithmic=edges[0] > 0)
     first = rows.iloc[0]
     if edges[0] > 0:
@@ -172,7 +174,8 @@ def _draw_tail(axis: Axes, first: style.Table) -> None:
         axis.text(0.98, 0.95, f"\u03b1 = {alpha:.2g}", transform=axis.transAxes, ha="right", va="top", fontsize=6)
 
 
-def _color(matrix: str, family: str, dose: str) -> str:
+def color(matrix: str, family: str, dose: str) -> str:
+    """The colour of a condition's lines: grey for the baseline and for what is before training."""
     return style.REFERENCE if matrix == "before" or dose == BASELINE else style.look(family).color
 
 
@@ -180,12 +183,18 @@ def _name(family: str, dose: str) -> str:
     return BASELINE if dose == BASELINE else f"{style.look(family).title}, {dose}"
 
 
-def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
-    """Legend: each condition once, then the law and the tail fit if lines of their styles were drawn."""
+def condition_handles(part: style.Table) -> dict[str, Line2D]:
+    """An entry of a legend for each condition, by its name."""
     handles: dict[str, Line2D] = {}
     for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
         name = _name(family, dose) + dagger(rows) * (dose != BASELINE)
-        handles.setdefault(name, Line2D([], [], label=name, color=_color("after", family, dose)))
+        handles.setdefault(name, Line2D([], [], label=name, color=color("after", family, dose)))
+    return handles
+
+
+def _handles(part: style.Table, drawn: Collection[str]) -> list[Line2D]:
+    """Legend: each condition once, then the law and the tail fit if lines of their styles were drawn."""
+    handles = condition_handles(part)
     first = next(iter(handles))
     law_line = Line2D([], [], ls="--", lw=0.8, color="black", label=f"Marchenko-Pastur law ({first})")
     tail = Line2D([], [], ls=":", lw=1.1, color="black", label=f"power law \u03b1 ({first})")

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import DECAY, DROPOUT
 from weightscape.figures.parts import style
 from weightscape.metrics.spectral_metrics import IN_FIGURES, PRIMARY, title
-from weightscape.metrics.summaries import SETUP, strongest
+from weightscape.metrics.summaries import strongest
 from weightscape.words import signed
 
 TABLES = ("similarity", "condition_effects")
@@ -43,13 +43,11 @@ def draw(tables: style.Tables) -> Figure:
     effects = tables["condition_effects"]
     effects = effects[~effects["destructive"].astype(bool)]
     heads = effects[(effects["scope"] == "head") & (effects["metric"] == PRIMARY)]
-
-    def panel(block: SubFigure, part: style.Table) -> None:
-        own = heads[(heads[list(SETUP)] == part[list(SETUP)].iloc[0]).all(axis=1)]
-        _setup(block, part, own)
-
     return style.each_setup(
-        table[table["metric"].isin(IN_FIGURES)], SETUP, _height, panel, "No similarity of families was computed."
+        table[table["metric"].isin(IN_FIGURES)],
+        lambda part: sum(_sizes(part)),
+        lambda block, part: _setup(block, part, style.of_setup(heads, part)),
+        "No similarity of families was computed.",
     )
 
 
@@ -57,10 +55,6 @@ def _sizes(part: style.Table) -> tuple[float, float]:
     """Inches of the two rows of matrices, and of the row of intervals."""
     families = part["family"].nunique()
     return 2 * (max(CELL * families, 0.9) + 1.0), ROW * families + 1.1
-
-
-def _height(part: style.Table) -> float:
-    return sum(_sizes(part))
 
 
 def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
@@ -88,12 +82,7 @@ def _setup(block: SubFigure, part: style.Table, heads: style.Table) -> None:
 def _size(rows: style.Table) -> str:
     if rows.empty:
         return "no data"
-    return f"n = {_span(rows['layers'])} layers, {_span(rows['n'])} runs a pair"
-
-
-def _span(counts: style.Column) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low}" if low == high else f"{low} to {high}"
+    return f"n = {style.span(rows['layers'])} layers, {style.span(rows['n'])} runs a pair"
 
 
 def matrices(rows: style.Table, families: list[str]) -> tuple[np.ndarray, np.ndarray]:

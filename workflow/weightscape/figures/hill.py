@@ -3,13 +3,11 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 
 from weightscape.families import BASELINE
-from weightscape.figures.esd import LAYERS, MATRICES, compared
+from weightscape.figures.esd import MATRICES, color, compared, condition_handles, layers
 from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, legend_note, marked
-from weightscape.metrics.summaries import SETUP
+from weightscape.figures.parts.marks import legend, marked, note
 
 TABLES = ("spectra_examples", "conditions")
 ROW = 1.35  # inches
@@ -23,9 +21,8 @@ DASHED = (0, (3, 3))  # of the baseline, on top, so that curves below it are see
 def draw(tables: style.Tables) -> Figure:
     """Rows: layers; columns: before, after, update; one curve per condition, a mark at the share that is one half."""
     return style.each_setup(
-        marked(tables["spectra_examples"], tables.get("conditions")),
-        SETUP,
-        lambda part: ROW * min(LAYERS, part[["layer", "part"]].drop_duplicates().shape[0]) + 0.7,
+        marked(tables["spectra_examples"], tables),
+        lambda part: ROW * len(layers(part)) + 0.7,
         _panels,
         "No spectrum was kept.",
     )
@@ -42,24 +39,21 @@ def hill_curve(eigenvalues: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _panels(block: SubFigure, part: style.Table) -> None:
     part = compared(part)
-    names = part[["layer", "part"]].drop_duplicates().head(LAYERS)
+    names = layers(part)
     axes = block.subplots(len(names), len(MATRICES), squeeze=False, sharex=True)
-    for row, (layer, piece) in zip(axes, names.itertuples(index=False, name=None), strict=True):
+    for row, (layer, piece) in zip(axes, names, strict=True):
         rows = part[(part["layer"] == layer) & (part["part"] == piece)]
         for axis, (matrix, title) in zip(row, MATRICES.items(), strict=True):
-            own = rows[rows["matrix"] == matrix]
-            _curves(axis, own.head(1) if matrix == "before" else own, matrix)
+            spectra = rows[rows["matrix"] == matrix]
+            _curves(axis, spectra.head(1) if matrix == "before" else spectra, matrix)
             axis.set_title(f"{layer}: {title}" if matrix == "before" else title, loc="left")
         row[0].set_ylabel("Hill exponent")
     for axis in axes[-1]:
         axis.set_xlabel("share of eigenvalues in the tail (%)")
-    handles = {}
-    for (family, dose), rows in part.groupby(["family", "dose"], sort=False):
-        name = BASELINE if dose == BASELINE else f"{style.look(family).title}, {dose}{dagger(rows)}"
-        color = style.REFERENCE if dose == BASELINE else style.look(family).color
-        dash = DASHED if dose == BASELINE else "-"
-        handles.setdefault(name, Line2D([], [], ls=dash, color=color, label=name))
-    block.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, **legend_note(part))
+    handles = condition_handles(part)
+    if BASELINE in handles:
+        handles[BASELINE].set_linestyle(DASHED)
+    legend(block, list(handles.values()), note("", part))
 
 
 def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
@@ -68,8 +62,8 @@ def _curves(axis: Axes, rows: style.Table, matrix: str) -> None:
         share, exponent = hill_curve(values)
         plain = matrix == "before" or dose == BASELINE
         dash = DASHED if plain and matrix != "before" else "-"
-        color = style.REFERENCE if plain else style.look(family).color
-        axis.plot(100 * share, exponent, ls=dash, color=color, lw=0.9, zorder=3 if plain else 2)
+        shade = color(matrix, family, dose)
+        axis.plot(100 * share, exponent, ls=dash, color=shade, lw=0.9, zorder=3 if plain else 2)
         heights.extend(exponent[np.isfinite(exponent) & (share > SHORT)])
     axis.set_xlim(0, 100)
     axis.set_ylim(1, min(TOP, 1.05 * max(heights)))

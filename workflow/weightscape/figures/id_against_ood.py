@@ -5,12 +5,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, marked
+from weightscape.figures.parts.marks import dagger, family_handles, legend, marked
 from weightscape.metrics.summaries import SETUP
 
 TABLES = ("evaluation", "conditions")
@@ -27,8 +26,7 @@ APART = 0.24  # of the axis, between ticks, at least
 def draw(tables: style.Tables) -> Figure:
     """One panel per OOD set, one mark per run."""
     return style.each_setup(
-        marked(paired(tables["evaluation"]), tables.get("conditions")),
-        SETUP,
+        marked(paired(tables["evaluation"]), tables),
         lambda part: ROW * -(-part["split"].nunique() // COLUMNS) + 0.6,
         _panels,
         "No OOD set was evaluated.",
@@ -73,12 +71,10 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         axis.set_axis_off()
     for axis in axes[::COLUMNS][:rows]:
         axis.set_ylabel("OOD accuracy (%)")
-    looks = [style.look(family) for family in style.ordered(part["family"])]
-    handles = [Line2D([], [], ls="", marker=look.marker, color=look.color, ms=4, label=look.title) for look in looks]
     runs = part[["family", "dose", "seed"]].drop_duplicates()
     note = NOTE.format(runs=len(runs)) + (PREDICTED if np.isfinite(_robustness(part)).any() else "")
     note += RINGED if dagger(part) else ""
-    block.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), title=note, title_fontsize=6)
+    legend(block, family_handles(part, ls="", ms=4), note)
 
 
 def _robustness(rows: style.Table) -> np.ndarray:

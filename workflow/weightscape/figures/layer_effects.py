@@ -8,17 +8,15 @@ from matplotlib.ticker import MaxNLocator
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.depth import in_depth
-from weightscape.figures.parts.destructive import dagger, marked, note
+from weightscape.figures.parts.marks import dagger, marked, note
 from weightscape.metrics.spectral_metrics import PRIMARY, title
-from weightscape.metrics.summaries import SETUP, strongest, summarise
+from weightscape.metrics.summaries import strongest, summarise
 
 TABLES = ("effects", "conditions")
 ROW = 0.85  # inches per family, less where they would not fit a page
 TALL, AROUND = 9.4, 1.3  # inches of a page, and of names and note
 NAMES = 26  # layer names on the axis, at most
 NOTE = "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the family's own baseline runs; scales differ between rows"
-
 ONE_SEED = "one run per condition (n = 1), so that no spread is known; scales differ between rows"
 
 
@@ -27,22 +25,17 @@ def draw(tables: style.Tables) -> Figure:
     """One row per family: hidden layers from input to output, then the head."""
     effects = tables["effects"]
     return style.each_setup(
-        marked(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")], tables.get("conditions")),
-        SETUP,
-        _height,
+        marked(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")], tables),
+        lambda part: min(ROW * part["family"].nunique() + AROUND, TALL),
         _families,
         "No effect was measured.",
     )
 
 
-def _height(part: style.Table) -> float:
-    return min(ROW * part["family"].nunique() + AROUND, TALL)
-
-
 def profile(rows: style.Table) -> style.Table:
     """Mean and sd over seeds for each layer and part, from input to output."""
     table = summarise(rows.assign(name=labels(rows)), ["name"], "effect").set_index("name")
-    return table.reindex(in_depth(labels(rows)))
+    return table.reindex(style.in_depth(labels(rows)))
 
 
 def labels(rows: style.Table) -> style.Column:
@@ -86,7 +79,7 @@ def _title(family: str, rows: style.Table) -> str:
 
 def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None:
     """Mean and sd over seeds; behind them the sd of the family's own baseline runs around zero."""
-    order = in_depth(labels(own))
+    order = style.in_depth(labels(own))
     at = np.arange(len(order))
     noise = profile(own[own["dose"] == BASELINE]).reindex(order)["sd"].fillna(0.0)
     axis.axhline(0, color=style.REFERENCE, lw=0.5)
@@ -98,16 +91,8 @@ def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None
         return
     look = style.look(family)
     means = profile(rows).reindex(order)
-    axis.errorbar(
-        at,
-        means["mean"],
-        means["sd"].fillna(0.0),
-        fmt=look.marker,
-        ms=3,
-        color=look.color,
-        elinewidth=0.7,
-        mew=0,
-    )
+    mark = {"fmt": look.marker, "ms": 3, "color": look.color, "elinewidth": 0.7, "mew": 0}
+    axis.errorbar(at, means["mean"], means["sd"].fillna(0.0), **mark)
 
 
 def _names(axis: Axes, names: pd.Index) -> None:

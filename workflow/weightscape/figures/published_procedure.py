@@ -12,9 +12,8 @@ from matplotlib.ticker import MaxNLocator
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.depth import in_depth
+from weightscape.figures.parts.marks import legend
 from weightscape.metrics.spectral_metrics import PUBLISHED, title
-from weightscape.metrics.summaries import SETUP
 
 TABLES = ("effects",)
 GROUPS = {"augment": "diversity", "dropout": "dropout", "weight_decay": "weight decay"}
@@ -37,7 +36,6 @@ def draw(tables: style.Tables) -> Figure:
     )
     return style.each_setup(
         effects[kept],
-        SETUP,
         lambda _: 1.3 * len(PUBLISHED) + 0.7,
         _panels,
         "No family of the published study was run: augment, dropout or weight decay.",
@@ -60,7 +58,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             _bars(left, bars(own), (place - (len(families) - 1) / 2) * 0.26, style.look(family).color)
             hidden = own[own["role"] == "hidden"]
             means = hidden.groupby(hidden["layer"] + "/" + hidden["part"].astype(str))["effect"].mean()
-            means = means[in_depth(means.index)].to_numpy(float)
+            means = means[style.in_depth(means.index)].to_numpy(float)
             right.plot(np.arange(1, len(means) + 1), means, color=style.look(family).color, lw=0.9)
         for axis in (left, right):
             axis.axhline(0, color=style.REFERENCE, lw=0.5)
@@ -70,7 +68,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     axes[-1, 1].set_xlabel("hidden layer, input to output")
     axes[-1, 0].set_xlabel("layers in the mean")
     handles = [Line2D([], [], color=style.look(name).color, lw=3, label=GROUPS[name]) for name in families]
-    block.legend(handles=handles, loc="outside lower center", ncols=len(handles), title=NOTE, title_fontsize=6)
+    legend(block, handles, NOTE)
 
 
 def _bars(axis: Axes, heights: dict[str, float], shift: float, color: str) -> None:

@@ -6,8 +6,8 @@ from matplotlib.lines import Line2D
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, marked, note
-from weightscape.metrics.summaries import SETUP, strongest
+from weightscape.figures.parts.marks import dagger, legend, marked, note
+from weightscape.metrics.summaries import strongest
 
 TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images
@@ -25,8 +25,7 @@ def draw(tables: style.Tables) -> Figure:
     kept = (table["split"] == "test") | table["split"].astype(str).str.startswith("ood-")
     table = table[kept].assign(group=lambda rows: np.where(rows["split"] == "test", "test", "ood"))
     return style.each_setup(
-        marked(table, tables.get("conditions")),
-        SETUP,
+        marked(table, tables),
         lambda part: ROW * part["group"].nunique() + 0.75,
         _panels,
         "No reliability was measured.",
@@ -73,6 +72,4 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         Line2D([], [], ls="--", color=style.REFERENCE, label="the family's own baseline"),
         Line2D([], [], color="black", label="strongest dose, in the family's colour"),
     ]
-    block.legend(
-        handles=handles, loc="outside lower center", ncols=2, title=note(NOTE.format(few=FEW), top), title_fontsize=6
-    )
+    legend(block, handles, note(NOTE.format(few=FEW), top))

@@ -1,7 +1,5 @@
 """Shows the images that the network sees under each dose that changes images, with the Vendi score of the dose."""
 
-import functools
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -25,10 +23,10 @@ def draw(tables: style.Tables) -> Figure:
     scores = vendi(tables["diversity"])
     return style.each_setup(
         samples,
-        ["dataset"],
         lambda part: ROW * len(strips(part, scores)) + 0.25,
-        functools.partial(_draw_strips, scores=scores),
+        lambda block, part: _draw_strips(block, part, scores),
         "No image was kept.",
+        ["dataset"],
     )
 
 

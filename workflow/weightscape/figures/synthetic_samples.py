@@ -1,6 +1,5 @@
 """Synthetic images beside real ones: one grid per recipe, one row per class."""
 
-import functools
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -30,10 +29,10 @@ def draw(tables: style.Tables) -> Figure:
         return style.blank("No synthetic image was made.")
     return style.each_setup(
         samples,
-        ["dataset"],
         _height,
-        functools.partial(_grids, quality=tables["quality"], scores=vendi(tables["diversity"])),
+        lambda block, part: _grids(block, part, tables["quality"], vendi(tables["diversity"])),
         "No image was kept.",
+        ["dataset"],
     )
 
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from weightscape.families import BASELINE, DRAWING_FAMILIES
-from weightscape.figures.parts import dose_grid, style
-from weightscape.figures.parts.destructive import beside, marked, note
-from weightscape.figures.parts.outcomes import MEASURES
+from weightscape.figures.parts import style
+from weightscape.figures.parts.axes import apart
+from weightscape.figures.parts.dose_grid import OUTCOMES
+from weightscape.figures.parts.marks import beside, family_handles, legend, marked, note
 from weightscape.metrics.outcomes import ROBUST, measured
-from weightscape.metrics.summaries import SETUP, summarise
+from weightscape.metrics.summaries import summarise
 
 TABLES = ("evaluation", "conditions")
 NOTE = (
@@ -22,10 +22,9 @@ NOTE = (
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Panels: test accuracy, mean OOD accuracy, calibration error; a mark per dose, a curve per family."""
-    table = marked(measured(tables["evaluation"]), tables.get("conditions"))
+    table = marked(measured(tables["evaluation"]), tables)
     return style.each_setup(
         table[table["family"].isin(DRAWING_FAMILIES)],
-        SETUP,
         lambda _: 2.3,
         _panels,
         "No family of this study adds or replaces images.",
@@ -33,7 +32,7 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def _panels(block: SubFigure, part: style.Table) -> None:
-    shown = [measure for measure in MEASURES if measure.name != ROBUST]
+    shown = [measure for measure in OUTCOMES if measure.name != ROBUST]
     axes = block.subplots(1, len(shown))
     for axis, measure in zip(axes, shown, strict=True):
         rows = part[part["measure"] == measure.name]
@@ -47,30 +46,12 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             means = summarise(rows[rows["family"] == family], ["number", "dose", "destructive"])
             alone = means[~means["number"].duplicated(keep=False)]
             axis.plot(alone["number"], alone["mean"], color=look.color)
-            axis.errorbar(
-                means["number"],
-                means["mean"],
-                means["sd"].fillna(0.0),
-                fmt=look.marker,
-                color=look.color,
-                mec="white",
-                mew=0.3,
-                ms=5,
-                elinewidth=0.8,
-            )
+            mark = {"fmt": look.marker, "color": look.color, "mec": "white", "mew": 0.3, "ms": 5, "elinewidth": 0.8}
+            axis.errorbar(means["number"], means["mean"], means["sd"].fillna(0.0), **mark)
             beside(axis, means, "number", "mean")
         axis.set_xlabel("share of the real set that is\nadded or replaced")
         axis.set_ylabel(measure.label)
-        axis.set_xticks(np.unique(rows["number"])[dose_grid.apart(np.unique(rows["number"]))])
+        axis.set_xticks(np.unique(rows["number"])[apart(np.unique(rows["number"]))])
         axis.yaxis.set_major_locator(MaxNLocator(4))
-    looks = [style.look(family) for family in style.ordered(part["family"])]
-    handles = [Line2D([], [], marker=look.marker, color=look.color, ms=5, label=look.title) for look in looks]
     counts = part[part["measure"] == "test"].groupby(["family", "dose"])["seed"].nunique()
-    n = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    block.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=len(handles),
-        title=note(NOTE.format(n=n), part),
-        title_fontsize=6,
-    )
+    legend(block, family_handles(part, ms=5), note(NOTE.format(n=style.span(counts)), part))

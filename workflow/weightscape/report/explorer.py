@@ -12,7 +12,6 @@ import pandas as pd
 from weightscape import words
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
-from weightscape.figures.parts.depth import in_depth
 from weightscape.formats.tables import Table
 from weightscape.metrics.outcomes import of_all_runs
 from weightscape.metrics.spectral_metrics import METRICS
@@ -129,6 +128,6 @@ def _layer_names(intervals: Table) -> dict[tuple, list[str]]:
     named = rows.assign(name=rows["layer"] + "/" + rows["part"], last=rows["role"] == "head")
     groups = named.groupby(list(SETUP), sort=False)
     return {
-        key: [name for last in (False, True) for name in in_depth(part["name"][part["last"] == last])]
+        key: [name for last in (False, True) for name in style.in_depth(part["name"][part["last"] == last])]
         for key, part in groups
     }

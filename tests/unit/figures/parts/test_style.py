@@ -18,7 +18,7 @@ from weightscape.figures import (
     seen_samples,
     synthetic_samples,
 )
-from weightscape.figures.parts import dose_grid, pictures, style
+from weightscape.figures.parts import axes, dose_grid, pictures, style
 from weightscape.metrics.summaries import strongest
 from weightscape.report import claims as page_claims
 from weightscape.spectra import marchenko_pastur
@@ -118,9 +118,9 @@ def test_on_a_logarithmic_dose_axis_zero_stands_one_decade_below_the_smallest():
 
 
 def test_crowded_ticks_are_left_out_but_never_the_strongest_dose():
-    kept = dose_grid.apart(np.array([0.0, 0.01, 0.5, 0.95, 1.0]))
+    kept = axes.apart(np.array([0.0, 0.01, 0.5, 0.95, 1.0]))
     assert list(kept) == [1, 2, 4]
-    assert list(dose_grid.apart(np.array([3.0]))) == [0]
+    assert list(axes.apart(np.array([3.0]))) == [0]
 
 
 def test_similarity_is_symmetric_and_bold_where_its_interval_excludes_zero():

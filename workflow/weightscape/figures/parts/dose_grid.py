@@ -7,22 +7,21 @@ family's own baseline, mean and standard deviation. Rows share their axis, so th
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
-from matplotlib.figure import SubFigure
-from matplotlib.ticker import MaxNLocator, NullLocator, SymmetricalLogLocator
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.ticker import MaxNLocator
 
 from weightscape.families import BASELINE
-from weightscape.figures.parts import style
-from weightscape.figures.parts.destructive import dagger, note
-from weightscape.figures.parts.powers import in_powers
-from weightscape.metrics.summaries import summarise
+from weightscape.figures.parts import marks, style
+from weightscape.figures.parts.axes import NEAR, apart, symlog_axis
+from weightscape.metrics.outcomes import ROBUST
+from weightscape.metrics.summaries import SETUP, summarise
 
 WIDE = 7  # columns; in more of them panels are narrow
-NEAR = 0.2  # share of the axis; ticks that are nearer to their neighbour are left out
 WITHIN = 0.68  # of a column; from its first dose to its last
 GAP = 0.04  # of a column; between bands of neighbours
 ASIDE = 0.06  # of a column; runs stand beside the error bar of their mean
@@ -30,12 +29,18 @@ CAP = 3.2  # points; width of a whisker's cap
 BELOW = -14  # points below the axes; under the numbers of the doses
 HEADROOM = 0.75  # inches for titles, dose labels and the note
 
-NOTE = (
-    "mean \u00b1 s.d. over n = {seeds} of a condition; dots: single runs; "
-    "grey band: mean \u00b1 s.d. of the family's own baseline runs"
+RUNS = marks.Counted(
+    "seed",
+    "mean \u00b1 s.d. over n = {n} of a condition; dots: single runs; "
+    "grey band: mean \u00b1 s.d. of the family's own baseline runs",
+    "one run per condition (n = 1), so that no spread is known; line: the family's own baseline",
 )
-
-ONE_SEED = "one run per condition (n = 1), so that no spread is known; line: the family's own baseline"
+DATA_SETS = marks.Counted(
+    "data set",
+    "mean \u00b1 s.d. over n = {n} of a condition (seeds that share their images share one); "
+    "dots: single data sets; grey: the family's own baseline",
+    "n = 1: 1 data set, no interval; line: the family's own baseline",
+)
 RANGES = "\ncapped whiskers: range over orders of the rows"
 
 
@@ -52,23 +57,34 @@ class Measure:
     ends: tuple[str, str] | None = None
 
 
-def height_of(measures: Sequence[Measure], each: float = 1.15) -> float:
-    """Inches that a grid needs."""
-    return each * len(measures) + HEADROOM
+OUTCOMES = (
+    Measure("test", "test\naccuracy (%)"),
+    Measure("ood", "mean OOD\naccuracy (%)"),
+    Measure("ece", "ECE on\ntest (%)"),
+    Measure(ROBUST, "effective\nrobustness\n(points)"),
+)
 
 
-def note_of_runs(counts: style.Column) -> str:
-    """Explains marks, dots and bands, for these numbers of runs of the conditions."""
-    return NOTE.format(seeds=style.seeds_in_words(counts)) if counts.max() > 1 else ONE_SEED
-
-
-def dose_grid(
-    block: SubFigure,
+def by_dose(
     table: style.Table,
-    measures: Sequence[Measure],
-    words: Callable[[style.Column], str] = note_of_runs,
-) -> None:
-    """Draw the grid; `table` has family, dose, number, seed, measure and value; `words` is the note below it.
+    measures: Callable[[style.Table], Sequence[Measure]],
+    row: float,
+    absent: str,
+    keys: Sequence[str] = SETUP,
+    counted: marks.Counted = RUNS,
+) -> Figure:
+    """A grid for each setup, of the measures that `measures` names for its rows, each `row` inches high."""
+    return style.each_setup(
+        table,
+        lambda part: row * len(measures(part)) + HEADROOM,
+        lambda block, part: dose_grid(block, part, measures(part), counted),
+        absent,
+        keys,
+    )
+
+
+def dose_grid(block: SubFigure, table: style.Table, measures: Sequence[Measure], counted: marks.Counted = RUNS) -> None:
+    """Draw the grid; `table` has family, dose, number, seed, measure and value; n is what `counted` counts.
 
     A row is one pair of axes, in which each family has a column of width 1: with axes of its own for every panel, a
     figure takes four times as long.
@@ -85,12 +101,15 @@ def dose_grid(
             _whiskers(axis, means, measure.ends)
         axis.vlines(range(1, len(families)), 0, 1, color="0.85", lw=0.6, transform=axis.get_xaxis_transform())
         axis.set_ylabel(measure.label)
-        _value_axis(axis, own, measure)
-    _titles(axes[0], families)
+        if measure.symlog:
+            symlog_axis(axis, own)
+        else:
+            axis.yaxis.set_major_locator(MaxNLocator(4))
+    _name_columns(axes[0], axes[-1], families)
     _dose_axis(axes[-1], table, families)
     if len(means):
         ranges = RANGES if any(measure.ends for measure in measures) else ""
-        block.supxlabel(note(words(means["n"]) + ranges, table), fontsize=6, color=style.REFERENCE)
+        block.supxlabel(marks.note(counted.note(means["n"]) + ranges, table), fontsize=6, color=style.REFERENCE)
 
 
 def _row(axis: Axes, means: style.Table, runs: style.Table, families: Sequence[str]) -> None:
@@ -154,11 +173,15 @@ def _within(at: np.ndarray) -> np.ndarray:
     return (1 - WITHIN) / 2 + WITHIN * (at - low) / span if span else np.full(len(at), 0.5)
 
 
-def _titles(axis: Axes, families: Sequence[str]) -> None:
-    size = 8 if len(families) <= WIDE else 7
+def _name_columns(top: Axes, bottom: Axes, families: Sequence[str]) -> None:
+    """The families above the first row, and what the numbers of their doses are below the last."""
+    narrow = len(families) > WIDE
     for column, family in enumerate(families):
         look = style.look(family)
-        _word(axis, look.title.replace(" ", "\n", 1), (column + 0.5, 1), 3, color=look.color, fontsize=size)
+        title = look.title.replace(" ", "\n", 1)
+        _word(top, title, (column + 0.5, 1), 3, color=look.color, fontsize=7 if narrow else 8)
+        label = textwrap.wrap(look.axis + " (log)" * look.log, 10 if narrow else 12, break_long_words=False)
+        _word(bottom, "\n".join(label), (column + 0.5, 0), BELOW, fontsize=6 if narrow else 7)
 
 
 def _word(axis: Axes, word: str, at: tuple[float, float], above: float, **how: Any) -> None:
@@ -178,69 +201,17 @@ def positions(family: str, numbers: style.Column | np.ndarray) -> np.ndarray:
 
 
 def _dose_axis(axis: Axes, table: style.Table, families: Sequence[str]) -> None:
-    """Ticks at the doses and nowhere else, named by their number (and a dagger); below them what the number is."""
+    """Ticks at the doses and nowhere else, named by their number (and a dagger)."""
     ticks: dict[float, str] = {}
     for column, family in enumerate(families):
-        look = style.look(family)
-        size = 7 if len(families) <= WIDE else 6
-        label = _in_lines(look.axis + (" (log)" if look.log else ""), len(families))
-        _word(axis, label, (column + 0.5, 0), BELOW, fontsize=size)
         own = table[table["family"] == family]
         numbers = np.unique(own["number"].dropna())
         if len(numbers):
             at = column + _within(positions(family, numbers))
             ticks |= {
-                float(at[k]): f"{numbers[k]:g}{dagger(own[own['number'] == numbers[k]])}"
-                for k in apart(at, len(families))
+                float(at[k]): f"{numbers[k]:g}{marks.dagger(own[own['number'] == numbers[k]])}"
+                for k in apart(at, NEAR * max(1.0, len(families) / WIDE) ** 2)
             }
     axis.set_xticks(list(ticks), list(ticks.values()))
     axis.tick_params(axis="x", labelsize=6 if len(families) <= WIDE else 5.5)
     axis.set_xlim(0, max(1, len(families)))
-
-
-def apart(at: np.ndarray, columns: int = WIDE) -> np.ndarray:
-    """Indices of the ticks to keep: the last, and each that is not too near to the one kept after it."""
-    limit = NEAR * max(1.0, columns / WIDE) ** 2 * (np.ptp(at) or 1.0)
-    kept = [len(at) - 1]
-    for index in range(len(at) - 2, -1, -1):
-        if at[kept[-1]] - at[index] >= limit:
-            kept.append(index)
-    return np.array(kept[::-1])
-
-
-def _in_lines(words: str, columns: int) -> str:
-    """A label in several lines if it is too long for a narrow panel."""
-    return "\n".join(textwrap.wrap(words, 12 if columns <= WIDE else 10, break_long_words=False))
-
-
-def _value_axis(axis: Axes, means: style.Table, measure: Measure) -> None:
-    if not measure.symlog:
-        axis.yaxis.set_major_locator(MaxNLocator(4))
-        return
-    symlog_axis(axis, means)
-
-
-def symlog_axis(
-    axis: Axes, means: style.Table, which: Literal["x", "y"] = "y", rounding: Callable[[float], float] = np.ceil
-) -> None:
-    """An axis that is linear within the seed spread and logarithmic outside; `means` has mean and sd.
-
-    Linear up to the power of ten above the median spread, or, with `rounding` np.round, the nearest one.
-    """
-    line = axis.yaxis if which == "y" else axis.xaxis
-    threshold = _threshold(means, rounding)
-    if threshold > np.nanmax(means["mean"].abs(), initial=0.0):  # all within the linear part
-        line.set_major_locator(MaxNLocator(4))
-        return
-    (axis.set_yscale if which == "y" else axis.set_xscale)("symlog", linthresh=threshold, linscale=0.7)
-    line.set_major_locator(SymmetricalLogLocator(base=10, linthresh=threshold))
-    line.set_minor_locator(NullLocator())
-    in_powers(line)
-
-
-def _threshold(means: style.Table, rounding: Callable[[float], float]) -> float:
-    """A power of ten by the median seed spread: the axis is linear below it."""
-    spread = means["sd"].median()
-    if not spread > 0:
-        spread = means["mean"].abs().max() / 10
-    return float(10 ** rounding(np.log10(spread))) if spread > 0 else 1.0

@@ -8,6 +8,7 @@ mean at 95 %.
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from weightscape import words
 from weightscape.families import FAMILIES
 from weightscape.formats.tables import Column, Table
 from weightscape.formats.writing import replacing
+from weightscape.metrics.summaries import SETUP
 
 Tables = Mapping[str, Table]
 
@@ -86,6 +88,9 @@ COLORS = {
 }
 """Colour and marker of each family."""
 LOGARITHMIC = ("weight_decay",)
+EARLY = ("conv_stem", "stem", "patch_embed", "conv1", "downsample", "qkv", "in_proj_weight")
+LATE = ("conv_head", "head", "fc", "classifier")
+"""Parts of layers' names that stand before and after all others."""
 
 LOOKS = {name: Look(family.title, *COLORS[name], family.axis, name in LOGARITHMIC) for name, family in FAMILIES.items()}
 
@@ -115,14 +120,34 @@ def _linear(color: np.ndarray) -> np.ndarray:
 
 def ordered(families: Iterable[str]) -> list[str]:
     """Families in the order of FAMILIES, others after them by name."""
-    known = list(FAMILIES)
-    return sorted(set(families), key=lambda name: (known.index(name) if name in known else len(known), name))
+    order = list(FAMILIES)
+    return sorted(set(families), key=lambda name: (order.index(name) if name in order else len(order), name))
+
+
+def in_depth(names: Iterable[str]) -> list[str]:
+    """Names such as `blocks.10.attn.qkv/weight`, each once, from the network's input to its output.
+
+    Stored weights are ordered by name, where `conv_stem` stands last and block 10 before block 2. The parts of a name,
+    of timm or torchvision, are compared in turn: numbers as numbers, and a few words early or late.
+    """
+    return sorted(dict.fromkeys(names), key=lambda name: [_depth(part) for part in re.split(r"[./]", name)])
+
+
+def _depth(part: str) -> tuple[int, list[tuple[int, str]]]:
+    """Orders one part of a layer's name: below zero if it stands early, above zero if late, then by its pieces."""
+    rank = -1 if part in EARLY else LATE.index(part) + 1 if part in LATE else 0
+    return rank, [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", part)]
+
+
+def span(counts: Column) -> str:
+    """`3`, or `2 to 3` if the counts differ."""
+    low, high = int(counts.min()), int(counts.max())
+    return f"{low}" if low == high else f"{low} to {high}"
 
 
 def seeds_in_words(counts: Column, noun: str = "seed") -> str:
     """`3 seeds`, or `2 to 3 seeds` if conditions differ; `noun` is what is counted."""
-    low, high = int(counts.min()), int(counts.max())
-    return f"{low if low == high else f'{low} to {high}'} {noun}{'s' if high > 1 else ''}"
+    return f"{span(counts)} {noun}{'s' if counts.max() > 1 else ''}"
 
 
 def styled(draw: Callable[[Tables], Figure]) -> Callable[[Tables], Figure]:
@@ -138,10 +163,10 @@ def styled(draw: Callable[[Tables], Figure]) -> Callable[[Tables], Figure]:
 
 def each_setup(
     table: Table,
-    keys: Sequence[str],
     height: Callable[[Table], float],
     panel: Callable[[SubFigure, Table], None],
     absent: str,
+    keys: Sequence[str] = SETUP,
     width: float = PAGE,
 ) -> Figure:
     """A block of panels per data set and backbone, below each other; an empty table says `absent`."""
@@ -161,6 +186,17 @@ def each_setup(
         words = f"{left_out} further data sets and backbones are not drawn here; the report's explorer has all"
         figure.suptitle(words, fontsize=6, color=REFERENCE)
     return figure
+
+
+def hidden_change(run_effects: Table, metrics: Iterable[str]) -> Table:
+    """The mean effects on the hidden layers of the change from before to after, on these metrics."""
+    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change")
+    return run_effects[kept & run_effects["metric"].isin(list(metrics))]
+
+
+def of_setup(table: Table, part: Table) -> Table:
+    """The rows of a table that are of the one data set and backbone of `part`."""
+    return table[(table[list(SETUP)] == part[list(SETUP)].iloc[0]).all(axis=1)]
 
 
 def blank(reason: str) -> Figure:

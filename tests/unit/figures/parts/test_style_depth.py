@@ -5,7 +5,7 @@ import pytest
 
 from unit.figures import made_tables
 from weightscape.figures import layer_effects
-from weightscape.figures.parts.depth import in_depth
+from weightscape.figures.parts.style import in_depth
 from weightscape.report import explorer
 
 NETWORKS = {

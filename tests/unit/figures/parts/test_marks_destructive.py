@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from unit.figures import legible, made_tables
 from weightscape.figures.id_against_ood import RING, RINGED
-from weightscape.figures.parts.destructive import DAGGER, WORDS
+from weightscape.figures.parts.marks import DAGGER, WORDS
 from weightscape.report import explorer
 
 pytestmark = pytest.mark.slow

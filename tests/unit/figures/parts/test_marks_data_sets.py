@@ -7,7 +7,7 @@ import pytest
 from unit.figures import made_tables
 from unit.metrics import simulated_studies as simulate
 from weightscape.figures import diversity_by_dose, diversity_measures, diversity_spaces
-from weightscape.figures.parts import data_sets
+from weightscape.figures.parts import dose_grid
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.outcomes import each_once
 from weightscape.report import explorer
@@ -44,8 +44,8 @@ def test_the_note_of_a_diversity_figure_counts_data_sets(tables, figure):
 
 
 def test_single_data_sets_are_said_to_have_no_interval():
-    assert data_sets.note(pd.Series([1, 1])).startswith("n = 1: 1 data set, no interval")
-    assert "no interval" not in data_sets.note(pd.Series([3, 3]))
+    assert dose_grid.DATA_SETS.note(pd.Series([1, 1])).startswith("n = 1: 1 data set, no interval")
+    assert "no interval" not in dose_grid.DATA_SETS.note(pd.Series([3, 3]))
 
 
 def test_the_explorer_has_no_interval_of_one_data_set(tables):

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.text import Text
 
 from unit.figures import made_tables
-from weightscape.figures.parts.powers import power_of_ten
+from weightscape.figures.parts.axes import power_of_ten
 
 pytestmark = pytest.mark.slow
 
