@@ -10,7 +10,7 @@ import pandas as pd
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.typed import from_json
 from weightscape.project import DEFAULT_CONFIG
-from weightscape.spectra import table
+from weightscape.spectra import row, table
 from weightscape.spectra.settings import SpectraSettings
 
 DEFAULT = from_json(SpectraSettings, {**read_yaml(DEFAULT_CONFIG)["spectra"], "seed": 0})
@@ -32,5 +32,5 @@ def measure(
     **more: Any,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """The table and the eigenvalues; `more` are `head` and `leading`."""
-    weights = table.Weights(after, before, **more)
+    weights = row.Weights(after, before, **more)
     return table.measure(weights, settings, matrices, table.Resources(workers, device))

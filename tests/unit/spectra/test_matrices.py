@@ -17,20 +17,22 @@ def test_a_fused_attention_weight_is_split_in_query_key_and_value():
     for key in ("block.0.attn.qkv.weight", "layers.0.self_attention.in_proj_weight"):
         found = parts({key: tensor.shape})
         assert [part.part for part in found] == ["q", "k", "v"]
-        np.testing.assert_array_equal(np.concatenate([part.view(tensor)[0] for part in found]), tensor)
+        np.testing.assert_array_equal(np.concatenate([part.stacked(tensor[part.index])[0] for part in found]), tensor)
 
 
 def test_a_transposed_fused_weight_is_split_along_its_second_axis():
     tensor = np.arange(4 * 12.0).reshape(4, 12)
     found = parts({"h.0.attn.c_attn.weight": tensor.shape})
-    np.testing.assert_array_equal(np.concatenate([part.view(tensor)[0] for part in found], axis=1), tensor)
+    np.testing.assert_array_equal(
+        np.concatenate([part.stacked(tensor[part.index])[0] for part in found], axis=1), tensor
+    )
 
 
 def test_the_slices_of_a_convolution_are_its_kernel_positions():
     tensor = np.random.default_rng(0).standard_normal((8, 6, 3, 3))
     part = only("conv.weight", tensor.shape)
     assert (part.kind, part.slices, part.larger, part.smaller) == ("conv2d", 9, 8, 6)
-    np.testing.assert_array_equal(part.view(tensor)[5], tensor[:, :, 1, 2])
+    np.testing.assert_array_equal(part.stacked(tensor[part.index])[5], tensor[:, :, 1, 2])
 
 
 def test_depthwise_and_one_row_weights_have_a_status():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from weightscape.spectra import farms, permuted, phases, scale_free
+from weightscape.spectra import estimators, scale_free, weightwatcher
 from weightscape.spectra.overlaps import decompose, overlap, update_overlaps
 
 
@@ -64,34 +64,34 @@ def test_overlaps_of_noise_are_at_their_random_expectation():
 def test_the_null_keeps_entries_and_removes_structure():
     random = np.random.default_rng(4)
     matrix = random.standard_normal((80, 60)) + 3 * np.outer(random.standard_normal(80), random.standard_normal(60))
-    values = permuted.permuted_values(matrix[None], np.random.default_rng(0))
+    values = weightwatcher.permuted_values(matrix[None], np.random.default_rng(0))
     assert values.sum() == pytest.approx((matrix**2).sum())
     assert values[-1] < 0.1 * np.linalg.norm(matrix, 2) ** 2
-    np.testing.assert_array_equal(values, permuted.permuted_values(matrix[None], np.random.default_rng(0)))
+    np.testing.assert_array_equal(values, weightwatcher.permuted_values(matrix[None], np.random.default_rng(0)))
 
 
 def test_the_distance_to_the_null_is_that_of_scipy():
     one, other = np.random.default_rng(5).random((2, 40))
-    assert permuted.jensen_shannon(one, other) == pytest.approx(jensenshannon(one, other))
+    assert weightwatcher.jensen_shannon(one, other) == pytest.approx(jensenshannon(one, other))
 
 
 def test_the_fixed_aspect_exponent_does_not_follow_the_aspect_ratio_as_hill_does():
     random = np.random.default_rng(6)
     tall, square = random.standard_normal((1, 1024, 128)), random.standard_normal((1, 512, 512))
     by_hill = [scale_free.hill(np.linalg.eigvalsh(item[0].T @ item[0])) for item in (tall, square)]
-    by_window = [farms.fixed_aspect_exponent(item, 64, 1.0, 64) for item in (tall, square)]
+    by_window = [scale_free.fixed_aspect_exponent(item, 64, 64, 64) for item in (tall, square)]
     assert abs(by_hill[0] - by_hill[1]) > 1
     assert abs(by_window[0] - by_window[1]) < 0.1
 
 
 def test_a_matrix_smaller_than_the_window_has_no_fixed_aspect_exponent():
-    assert np.isnan(farms.fixed_aspect_exponent(np.ones((1, 63, 200)), 64, 1.0, 64))
+    assert np.isnan(scale_free.fixed_aspect_exponent(np.ones((1, 63, 200)), 64, 64, 64))
 
 
 def test_windows_are_moved_over_either_orientation():
     matrix = np.random.default_rng(7).standard_normal((1, 96, 200))
-    assert farms.fixed_aspect_exponent(matrix, 32, 2.0, 16) == pytest.approx(
-        farms.fixed_aspect_exponent(np.swapaxes(matrix, 1, 2), 32, 2.0, 16), rel=1e-9
+    assert scale_free.fixed_aspect_exponent(matrix, 64, 32, 16) == pytest.approx(
+        scale_free.fixed_aspect_exponent(np.swapaxes(matrix, 1, 2), 64, 32, 16), rel=1e-9
     )
 
 
@@ -114,16 +114,16 @@ BULK = {
     ],
 )
 def test_each_phase_follows_its_rule(change, expected):
-    assert phases.phase(BULK | change) == expected
+    assert estimators.phase(BULK | change) == expected
 
 
 def test_without_a_bulk_there_is_no_phase():
-    assert phases.phase({"num_evals": 4, "rank": 4}) is None
+    assert estimators.phase({"num_evals": 4, "rank": 4}) is None
 
 
 @pytest.mark.parametrize(("slices", "rows", "replicas"), [(1, 12, 5), (9, 11, 5), (9, 12, 1), (1, 100, 1)])
 def test_five_permutations_are_drawn_where_eigenvalues_are_fewer_than_a_hundred(slices, rows, replicas, monkeypatch):
     drawn = []
-    monkeypatch.setattr(permuted, "permuted_values", lambda *_: drawn.append(1) or np.ones(1))
-    permuted.largest(np.ones((slices, 120, rows)), np.ones(slices * rows), np.random.default_rng(0))
+    monkeypatch.setattr(weightwatcher, "permuted_values", lambda *_: drawn.append(1) or np.ones(1))
+    weightwatcher.largest(np.ones((slices, 120, rows)), np.ones(slices * rows), np.random.default_rng(0))
     assert 1 + len(drawn) == replicas

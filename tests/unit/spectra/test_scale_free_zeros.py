@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from weightscape.spectra import marchenko_pastur, permuted, powerlaw, rounding, scale_free, weightwatcher
-from weightscape.spectra.eigenvalues import rank
+from weightscape.spectra import marchenko_pastur, powerlaw, scale_free, weightwatcher
+from weightscape.spectra.eigenvalues import rank, ranks
 
 LEFT = {"zeros": 0.0, "denormals": 1e-319, "least": 5e-324, "negatives": -1e-18}
 VALUES = np.sort(np.random.default_rng(0).random(30)) + 0.5
@@ -32,7 +32,7 @@ def test_summaries_of_no_positive_value_are_not_defined(summary):
 
 def test_ranks_do_not_see_what_is_left_of_zeros(left):
     assert rank(padded(left), 50) == len(VALUES)
-    assert rounding.ranks(padded(left)[None], 50, 0.0).tolist() == [len(VALUES)]
+    assert ranks(padded(left)[None], 50, 0.0).tolist() == [len(VALUES)]
     assert weightwatcher.slice_columns(padded(left)[None], 50) == {
         "sv_min": pytest.approx(0, abs=1e-150),
         "rank_loss": 10,
@@ -56,8 +56,8 @@ def test_the_fitted_bulk_does_not_see_what_is_left_of_zeros(larger, left):
 @pytest.mark.parametrize("kind", LEFT)
 def test_the_distance_to_the_null_does_not_see_what_is_left_of_zeros(kind, left):
     others = np.linspace(0.1, 2, len(VALUES))
-    found = permuted.jensen_shannon(padded(left), padded(np.full(10, LEFT[kind]), others))
-    assert found == pytest.approx(permuted.jensen_shannon(VALUES, others), rel=1e-13)
+    found = weightwatcher.jensen_shannon(padded(left), padded(np.full(10, LEFT[kind]), others))
+    assert found == pytest.approx(weightwatcher.jensen_shannon(VALUES, others), rel=1e-13)
 
 
 @pytest.mark.parametrize("count", [10, 30])

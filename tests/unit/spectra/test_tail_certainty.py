@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from weightscape.spectra import other_laws, powerlaw, tail_certainty
+from weightscape.spectra import powerlaw, tail_certainty
 
 
 def pareto(count, alpha, seed):
@@ -15,16 +15,16 @@ def pareto(count, alpha, seed):
 
 @pytest.mark.parametrize(("beta", "rate"), [(0.5, 0.3), (2.5, 0.01), (2.01, 1e-6), (-3.0, 2.0), (20.0, 1e-3)])
 def test_the_norm_of_the_truncated_law_is_an_exponential_integral(beta, rate):
-    log_norm, _, _ = other_laws.moments(beta, rate)
+    log_norm, _, _ = tail_certainty.moments(beta, rate)
     assert log_norm == pytest.approx(float(mpmath.log(mpmath.expint(beta, rate))), abs=1e-11)
 
 
 def test_moments_are_derivatives_of_the_norm():
     step = 1e-5
-    _, expected, covariance = other_laws.moments(2.2, 0.05)
-    slope = (other_laws.moments(2.2 + step, 0.05)[0] - other_laws.moments(2.2 - step, 0.05)[0]) / (2 * step)
+    _, expected, covariance = tail_certainty.moments(2.2, 0.05)
+    slope = (tail_certainty.moments(2.2 + step, 0.05)[0] - tail_certainty.moments(2.2 - step, 0.05)[0]) / (2 * step)
     assert -slope == pytest.approx(expected[0], rel=1e-8)
-    turn = (other_laws.moments(2.2, 0.05 + step)[1] - other_laws.moments(2.2, 0.05 - step)[1]) / (2 * step)
+    turn = (tail_certainty.moments(2.2, 0.05 + step)[1] - tail_certainty.moments(2.2, 0.05 - step)[1]) / (2 * step)
     np.testing.assert_allclose(-turn, covariance[1], rtol=1e-5)
 
 
@@ -99,9 +99,7 @@ def test_the_interval_covers_at_its_level_over_a_thousand_draws():
 
 
 def test_no_lognormal_is_less_likely_than_its_limit_the_power_law():
-    from weightscape.spectra import other_laws
-
     for seed in range(20):
         for size in (25, 100):
             ratios = (1 - np.random.default_rng(seed).random(size)) ** (-1 / 1.5)
-            assert other_laws.power_law(ratios).sum() <= other_laws.lognormal(ratios).sum() + 1e-9
+            assert tail_certainty.power_law(ratios).sum() <= tail_certainty.lognormal(ratios).sum() + 1e-9

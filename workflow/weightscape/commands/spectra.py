@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
-    from weightscape.spectra.table import Resources, Weights, measure, parts_of
+    from weightscape.spectra.row import Weights
+    from weightscape.spectra.table import Resources, measure, parts_of
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")

@@ -1,8 +1,9 @@
-"""The Marchenko-Pastur law, and WeightWatcher's fit of it to a spectrum.
+"""The Marchenko-Pastur law of noise, the outliers above its edge, and WeightWatcher's fit of it to a spectrum.
 
 For an N x M matrix of independent entries of variance s^2, the eigenvalues of W^T W / (N s^2) fill
 [(1 - sqrt(y))^2, (1 + sqrt(y))^2] with density sqrt((b - x)(x - a)) / (2 pi y x), y = M / N <= 1
-(Marchenko & Pastur 1967).
+(Marchenko & Pastur 1967). The largest has centre mu = s^2 (sqrt(N-1) + sqrt(M))^2 and Tracy-Widom scale
+s^2 (sqrt(N-1) + sqrt(M)) (1/sqrt(N-1) + 1/sqrt(M))^(1/3) (Johnstone 2001, theorem 1.1).
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+TRACY_WIDOM_95 = 0.979  # the 95 % point of the Tracy-Widom law of order 1
 BANDWIDTH = 0.1  # of the linear kernel density estimate, in units of the mean eigenvalue
 POINTS = 1000
 LOW_DENSITY = 0.01  # the estimate is not fitted where it is lower
@@ -179,3 +181,43 @@ def _misfits(sigma: np.ndarray, x: np.ndarray, y: np.ndarray, ratio: float) -> n
         root = np.sqrt(np.maximum((upper - x) * (x - lower), 0.0))
         model = root / (2 * np.pi * sigma**2 * np.where(x > 0, x, 1.0) / ratio)  # the root is 0 at x = 0
     return ((model - y) ** 2).sum(axis=1)
+
+
+@dataclass(frozen=True)
+class Outliers:
+    """`count` eigenvalues above `edge`, their share of the trace, the variance of entries without them."""
+
+    count: int
+    edge: float
+    variance: float
+    energy: float
+
+
+def _unit_edge(larger: int, smaller: int) -> float:
+    """The 95 % point of the largest eigenvalue of noise of unit variance."""
+    root_n, root_m = np.sqrt(max(larger - 1, 1)), np.sqrt(smaller)
+    centre = root_n + root_m
+    return float(centre**2 + TRACY_WIDOM_95 * centre * (1 / root_n + 1 / root_m) ** (1 / 3))
+
+
+def outliers(values: np.ndarray, larger: int, floor: float = 0.0) -> Outliers:
+    """Outliers of the sorted eigenvalues of one N x M slice; their count and the variance without them are iterated.
+
+    Singular values up to `floor`, or below numerical rank, are rounding, whose own edge all others would exceed.
+    Without r outliers the trace has (N - r)(M - r) degrees of freedom.
+    """
+    smaller = len(values)
+    rounding = max(floor, np.sqrt(values[-1]) * larger * np.finfo(np.float64).eps)
+    values = np.where(values > rounding**2, values, 0.0)
+    unit = _unit_edge(larger, smaller)
+    below = np.concatenate([[0.0], np.cumsum(values)])
+    count, edge, variance = 0, np.inf, 0.0
+    for _ in range(smaller):
+        variance = below[smaller - count] / ((larger - count) * (smaller - count))
+        edge = unit * variance
+        found = smaller - int(np.searchsorted(values, edge, side="right"))
+        if found <= count or found >= smaller:
+            break
+        count = found
+    energy = (below[-1] - below[smaller - count]) / below[-1] if below[-1] > 0 else np.nan
+    return Outliers(count, float(edge), float(variance), float(energy))

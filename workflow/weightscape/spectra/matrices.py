@@ -73,10 +73,6 @@ class Part:
         others = parts({self.key: shape}) if shape != self.shape else []
         return next((other for other in others if other.part == self.part), self)
 
-    def view(self, tensor: np.ndarray) -> np.ndarray:
-        """Its slices [slices, rows, columns], a view of the tensor in its own type where possible."""
-        return self.stacked(tensor[self.index])
-
     @property
     def index(self) -> tuple[slice, ...]:
         """Where it is in the tensor."""
@@ -84,7 +80,7 @@ class Part:
 
     @staticmethod
     def stacked(selected: np.ndarray) -> np.ndarray:
-        """Slices of what stands at `index`."""
+        """The slices [slices, rows, columns] of what stands at `index`, as a view where possible."""
         if selected.ndim == 2:
             return selected[None]
         flat = selected.reshape(*selected.shape[:2], -1)

@@ -1,4 +1,4 @@
-"""Measures how far the leading singular spaces of two matrices agree.
+"""The spectrum of a matrix with its leading singular vectors, and how far the leading spaces of two matrices agree.
 
 Overlap of two k-dimensional spaces with orthonormal bases A and B in d dimensions: ||A^T B||_F^2 / k, from 0
 (orthogonal) to 1 (the same); k / d for random spaces.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightscape.spectra.eigenvalues import exact_where_small, gram
+from weightscape.spectra.eigenvalues import exact_where_small, gram, squared_singular_values
 
 TINY = 32  # up to this side all vectors are computed
 
@@ -26,6 +26,31 @@ class Leading:
     def first(self, count: int) -> "Leading":
         """The `count` leading ones alone; they stand last."""
         return Leading(self.left[:, -count:], self.right[:, -count:])
+
+
+@dataclass
+class Spectrum:
+    """The loaded slices of a matrix, their eigenvalues [slices, M], and leading vectors if overlaps are wanted."""
+
+    slices: np.ndarray
+    per_slice: np.ndarray
+    leading: list[Leading]
+
+    @property
+    def values(self) -> np.ndarray:
+        """All eigenvalues, sorted."""
+        return np.sort(self.per_slice.ravel())
+
+    def without_slices(self) -> "Spectrum":
+        """The same without the matrix itself."""
+        return Spectrum(np.empty((0, 0, 0)), self.per_slice, self.leading)
+
+
+def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
+    """The spectrum of [slices, rows, columns], with `vectors` leading vectors if any are asked for."""
+    if vectors:
+        return Spectrum(slices, *decompose(slices, vectors))
+    return Spectrum(slices, squared_singular_values(slices), [])
 
 
 def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]]:

@@ -1,55 +1,76 @@
-"""One row of the table: all columns of one matrix."""
+"""The weights of a network, the matrices that can be measured, and one row of the table: all columns of one matrix."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from weightscape.seeds import generator
-from weightscape.spectra import estimators, overlaps, rounding, weightwatcher
-from weightscape.spectra.eigenvalues import squared_singular_values
+from weightscape.spectra import estimators, weightwatcher
 from weightscape.spectra.matrices import NOT_FLOAT, Part
+from weightscape.spectra.overlaps import Spectrum
 from weightscape.spectra.settings import SpectraSettings
 
 Row = dict[str, float | str | None]
+Tensors = Mapping[str, np.ndarray]
 
 
 class Unmeasurable(Exception):
     """Why a matrix has no spectrum; becomes the status of its row."""
 
 
-def shape_of(tensors: Mapping[str, np.ndarray], key: str) -> tuple[int, ...]:
-    """The shape of a tensor, without reading it where the mapping knows."""
-    known = getattr(tensors, "shapes", None)
-    return tensors[key].shape if known is None else known[key]
+@dataclass(frozen=True)
+class Weights:
+    """A network's tensors after training and, if they are there, before it.
+
+    `head` names the layers of the new classifier; `leading` are the leading vectors of `before` (see
+    `table.leading_vectors`) as far as they are known.
+    """
+
+    after: Tensors
+    before: Tensors | None = None
+    head: frozenset[str] = frozenset()
+    leading: Tensors = field(default_factory=dict)
+
+    @property
+    def start(self) -> Tensors:
+        """The tensors before training; empty if there are none."""
+        return self.before or {}
 
 
-def slices_of(part: Part, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+def shape_of(tensors: Tensors, key: str) -> tuple[int, ...]:
+    """The shape of a tensor, without reading it if the mapping has all shapes."""
+    shapes = getattr(tensors, "shapes", None)
+    return tensors[key].shape if shapes is None else shapes[key]
+
+
+def slices_of(part: Part, tensors: Tensors) -> np.ndarray:
     """The slices [slices, rows, columns] of a part, of which no more is widened than itself."""
     cut = getattr(tensors, "cut", None)
-    return part.view(tensors[part.key]) if cut is None else part.stacked(cut(part.key, part.index))
+    return part.stacked(tensors[part.key][part.index] if cut is None else cut(part.key, part.index))
 
 
-def load(
-    part: Part, matrix: str, after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray], limit: int
-) -> np.ndarray:
+def load(part: Part, matrix: str, weights: Weights, limit: int) -> np.ndarray:
     """The slices [slices, rows, columns] of a matrix: a view, or float64 for `delta`."""
     if part.status != "ok":
         raise Unmeasurable(part.status)
-    _check_memory(part, limit)
+    needed = 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)  # bytes of float64 work space
+    if needed > limit:
+        raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
     if matrix == "after":
-        return _finite(part, "after", after)
-    if part.key not in before:
+        return _finite(part, "after", weights.after)
+    if part.key not in weights.start:
         raise Unmeasurable("before has no such tensor")
-    earlier = shape_of(before, part.key)
+    earlier = shape_of(weights.start, part.key)
     if earlier != part.shape:
         raise Unmeasurable(f"shape {part.shape} was {earlier} before")
     if matrix == "before":
-        return _finite(part, "before", before)
-    return np.subtract(_finite(part, "after", after), _finite(part, "before", before), dtype=np.float64)
+        return _finite(part, "before", weights.start)
+    after = _finite(part, "after", weights.after)
+    return np.subtract(after, _finite(part, "before", weights.start), dtype=np.float64)
 
 
-def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.ndarray:
+def _finite(part: Part, matrix: str, tensors: Tensors) -> np.ndarray:
     slices = slices_of(part, tensors)
     if slices.dtype.kind != "f":
         raise Unmeasurable("complex numbers" if slices.dtype.kind == "c" else NOT_FLOAT)
@@ -61,19 +82,8 @@ def _finite(part: Part, matrix: str, tensors: Mapping[str, np.ndarray]) -> np.nd
     return slices
 
 
-def _check_memory(part: Part, limit: int) -> None:
-    needed = _needed(part)
-    if needed > limit:
-        raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
-
-
-def _needed(part: Part) -> int:
-    """Bytes of float64 work space."""
-    return 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)
-
-
 def identity(part: Part, matrix: str) -> Row:
-    """What is known of a matrix without its values."""
+    """The columns of a matrix that do not depend on its values."""
     return {
         "layer": part.layer,
         "part": part.part,
@@ -89,40 +99,15 @@ def identity(part: Part, matrix: str) -> Row:
     }
 
 
-@dataclass
-class Spectrum:
-    """Eigenvalues of the loaded slices of a matrix, and their leading vectors where overlaps are wanted."""
-
-    slices: np.ndarray
-    per_slice: np.ndarray
-    leading: list[overlaps.Leading]
-
-    @property
-    def values(self) -> np.ndarray:
-        """All eigenvalues, sorted."""
-        return np.sort(self.per_slice.ravel())
-
-    def without_slices(self) -> "Spectrum":
-        """What is compared with other matrices, without the matrix itself."""
-        return Spectrum(np.empty((0, 0, 0)), self.per_slice, self.leading)
-
-
-def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
-    """The spectrum of [slices, rows, columns], with `vectors` leading vectors if any are asked for."""
-    if vectors:
-        return Spectrum(slices, *overlaps.decompose(slices, vectors))
-    return Spectrum(slices, squared_singular_values(slices), [])
-
-
-def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings, floor: float = 0.0) -> Row:
+def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings, floor: float) -> Row:
     """The row of one matrix; our columns leave out singular values up to `floor`, the rounding of stored weights."""
     values = found.values
-    name = f"{matrix}/{part.layer}/{part.part}"
+    name = f"{matrix}/{part.name}"
     row = identity(part, matrix) | {"status": _status(found.slices, values), "num_evals": len(values)}
     row["rounding"] = floor
     row |= _watcher_columns(part, found, values, settings, name)
     if values[-1] > 0:
-        row |= _our_columns(part, found, values, settings, name, floor)
+        row |= estimators.columns(found, part.larger, settings, name, floor)
         row["phase"] = estimators.phase(row)
     return row
 
@@ -148,22 +133,3 @@ def _watcher_columns(part: Part, found: Spectrum, values: np.ndarray, settings: 
         random = generator(settings.seed, "spectra-null", name)
         columns |= weightwatcher.random_null(found.slices, scaled, factor, random)
     return columns
-
-
-def _our_columns(
-    part: Part, found: Spectrum, values: np.ndarray, settings: SpectraSettings, name: str, floor: float
-) -> Row:
-    columns: Row = dict(estimators.bulk(found.per_slice, part.larger, floor))
-    columns["rank"] = int(rounding.ranks(found.per_slice, part.larger, floor).sum())
-    columns |= estimators.shapes(values, found.per_slice, part.larger, settings, floor)
-    columns |= estimators.tail(values, part.larger, settings, name, floor)
-    if settings.farms:
-        columns |= estimators.fixed_aspect(found.slices, settings, floor)
-    return columns
-
-
-def relative_norm(values: np.ndarray, before: np.ndarray) -> float:
-    """Frobenius norm of the update with these eigenvalues over that of before; NaN if that is zero or overflows."""
-    with np.errstate(over="ignore"):
-        size = float(np.linalg.norm(before.astype(np.float64)))
-    return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")

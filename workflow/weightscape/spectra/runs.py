@@ -1,21 +1,18 @@
 """Spectra of a backbone before fine-tuning, and of a run that starts from it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from weightscape.formats.tables import write_table
 from weightscape.formats.tensors import write_tensors
+from weightscape.spectra.row import Tensors, Weights
 from weightscape.spectra.settings import SpectraSettings
-from weightscape.spectra.table import Weights, leading_vectors, measure
+from weightscape.spectra.table import leading_vectors, measure
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Tensors = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,14 @@
-"""Scale-free summaries of a spectrum: effective rank, participation ratio, spacing ratio, Hill exponent."""
+"""Scale-free summaries of a spectrum: effective rank, participation ratio, spacing ratio, Hill exponents.
+
+The fixed-aspect exponent (Hu et al. 2025, "Eigenspectrum analysis of neural networks without aspect ratio bias") is
+that of the pooled eigenvalues of windows of one shape, moved over the matrix.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
+
+from weightscape.spectra.eigenvalues import above_rank, squared_singular_values
 
 
 def effective_rank(values: np.ndarray) -> float:
@@ -48,3 +56,23 @@ def hill(values: np.ndarray) -> float:
     total = (logs[1:] - logs[0]).sum()
     rounding = top * len(values) * np.finfo(np.float64).eps  # of equal eigenvalues, as a BLAS leaves it
     return float(1.0 + top / total) if total > rounding else float("nan")
+
+
+def fixed_aspect_exponent(slices: np.ndarray, tall: int, wide: int, stride: int, floor: float = 0.0) -> float:
+    """Hill exponent of the pooled windows [tall, wide] of [slices, n, m]; NaN if the window does not fit.
+
+    Singular values up to `floor` are left out.
+    """
+    if slices.shape[1] < slices.shape[2]:
+        slices = np.swapaxes(slices, 1, 2)
+    if slices.shape[1] < tall or slices.shape[2] < wide:
+        return float("nan")
+    values = [squared_singular_values(part).ravel() for part in _windows(slices, tall, wide, stride)]
+    pooled = np.sort(np.concatenate(values))
+    return hill(above_rank(pooled, tall, floor))
+
+
+def _windows(slices: np.ndarray, tall: int, wide: int, stride: int) -> Iterator[np.ndarray]:
+    for top in range(0, slices.shape[1] - tall + 1, stride):
+        for left in range(0, slices.shape[2] - wide + 1, stride):
+            yield slices[:, top : top + tall, left : left + wide]

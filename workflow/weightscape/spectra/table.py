@@ -4,64 +4,47 @@ Columns and units: `columns.COLUMNS`. Eigenvalues are lambda, the squared singul
 of all slices pooled and sorted.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from weightscape.errors import UserError
 from weightscape.progress import Progress
-from weightscape.spectra import rounding
 from weightscape.spectra.columns import COLUMNS, TEXT
+from weightscape.spectra.eigenvalues import ranks, rounding_of_update, rounding_of_weights
 from weightscape.spectra.matrices import Part, parts, tied
-from weightscape.spectra.overlaps import packed, unpacked, update_overlaps
+from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
 from weightscape.spectra.row import (
     Row,
-    Spectrum,
+    Tensors,
     Unmeasurable,
+    Weights,
     identity,
     load,
     measured,
-    relative_norm,
     shape_of,
     slices_of,
-    spectrum,
 )
 from weightscape.spectra.settings import SpectraSettings
-from weightscape.spectra.threads import largest_first
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MATRICES = ("before", "after", "delta")
+CLEAR = 4.0  # times the rounding, from which on the direction of a singular vector is kept
+Result = TypeVar("Result")
 
 
 @dataclass
 class Measured:
-    """What one part gives: its rows, and eigenvalues by "{matrix}/{layer}/{part}"."""
+    """The rows of one part, and its spectra, by matrix."""
 
-    rows: list[Row] = field(default_factory=list)
-    values: dict[str, np.ndarray] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A network's tensors after training and, if they are there, before it.
-
-    `head` names the layers of the new classifier; `leading` are the leading vectors of `before` (see
-    `leading_vectors`) as far as they are known.
-    """
-
-    after: Mapping[str, np.ndarray]
-    before: Mapping[str, np.ndarray] | None = None
-    head: frozenset[str] = frozenset()
-    leading: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    @property
-    def start(self) -> Mapping[str, np.ndarray]:
-        """The tensors before training; empty if there are none."""
-        return self.before or {}
+    rows: dict[str, Row] = field(default_factory=dict)
+    spectra: dict[str, Spectrum] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,66 +60,74 @@ def measure(
     weights: Weights,
     settings: SpectraSettings,
     matrices: Sequence[str] = ("after",),
-    resources: Resources | None = None,
+    resources: Resources = Resources(),
 ) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
     """The table, and eigenvalues by "{matrix}/{layer}/{part}"."""
-    _check(matrices, weights)
-    resources = resources or Resources()
+    for matrix in matrices:
+        if matrix not in MATRICES:
+            raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
+        if matrix != "after" and weights.before is None:
+            raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
     measurable = parts_of(weights.after)
     ready: dict[tuple[str, str], Spectrum] = {}
     if resources.device:
         from weightscape.spectra.gpu import spectra
 
-        ready = spectra(measurable, matrices, weights.after, weights.start, settings, resources.device)
+        ready = spectra(measurable, matrices, weights, settings, resources.device)
 
     def work(part: Part) -> Measured:
         return _measure_part(part, weights, settings, matrices, ready)
 
-    results = largest_first(work, measurable, lambda part: part.cost, resources.workers, resources.progress)
-    values = {name: array for item in results for name, array in item.values.items()}
-    return _table([row for item in results for row in item.rows], weights.head), values
+    results = _of_parts(work, measurable, resources)
+    values = {
+        f"{matrix}/{part.name}": found.values
+        for part, result in zip(measurable, results, strict=True)
+        for matrix, found in result.spectra.items()
+    }
+    return _table([row for result in results for row in result.rows.values()], weights.head), values
 
 
-def leading_vectors(
-    tensors: Mapping[str, np.ndarray], settings: SpectraSettings, workers: int = 1
-) -> dict[str, np.ndarray]:
+def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np.ndarray]:
     """Leading singular vectors of every measurable part, for all runs that start from these weights."""
     if not settings.overlaps:
         return {}
 
     def work(part: Part) -> dict[str, np.ndarray]:
         try:
-            slices = load(part, "after", tensors, {}, settings.memory_limit)
+            slices = load(part, "after", Weights(tensors), settings.memory_limit)
         except Unmeasurable:
             return {}
-        return packed(part.name, spectrum(slices, _vectors(part, settings)).leading)
+        return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller)).leading)
 
-    results = largest_first(work, parts_of(tensors), lambda part: part.cost, workers)
-    return {name: array for item in results for name, array in item.items()}
-
-
-def _vectors(part: Part, settings: SpectraSettings) -> int:
-    return min(settings.overlap_vectors, part.smaller)
+    results = _of_parts(work, parts_of(tensors), Resources())
+    return {name: array for result in results for name, array in result.items()}
 
 
-def parts_of(tensors: Mapping[str, np.ndarray]) -> list[Part]:
+def parts_of(tensors: Tensors) -> list[Part]:
     """The parts of a state dict; a weight stored under two names comes once, under the first."""
-    found = parts(_shapes(tensors))
-    repeated = tied(tensors, dict.fromkeys(part.key for part in found))
-    return [part for part in found if part.key not in repeated]
+    every = parts({key: shape_of(tensors, key) for key in tensors})
+    repeated = tied(tensors, dict.fromkeys(part.key for part in every))
+    return [part for part in every if part.key not in repeated]
 
 
-def _shapes(tensors: Mapping[str, np.ndarray]) -> Mapping[str, tuple[int, ...]]:
-    """Shapes without reading the tensors where the mapping knows them."""
-    return {key: shape_of(tensors, key) for key in tensors}
+def _of_parts(work: Callable[[Part], Result], items: Sequence[Part], resources: Resources) -> list[Result]:
+    """`work` of every part, the costliest first, with one BLAS thread each; the results in the order of the parts.
 
+    Threads suffice: LAPACK calls release the interpreter, and memory-mapped weights are shared. The BLAS limit holds
+    for one worker too, so that results do not depend on the number of workers.
+    """
 
-def _check(matrices: Sequence[str], weights: Weights) -> None:
-    for matrix in matrices:
-        if matrix not in MATRICES:
-            raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
-        if matrix != "after" and weights.before is None:
-            raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
+    def advance(part: Part) -> Result:
+        result = work(part)
+        if resources.progress is not None:
+            resources.progress.advance()
+        return result
+
+    order = sorted(items, key=lambda part: -part.cost)
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(resources.workers) as pool:
+        results = map(advance, order) if resources.workers == 1 else pool.map(advance, order)
+        done = dict(zip(order, results, strict=True))
+    return [done[part] for part in items]
 
 
 def _measure_part(
@@ -149,77 +140,75 @@ def _measure_part(
     """All matrices of one part."""
     after, before = weights.after, weights.start
     result = Measured()
-    spectra: dict[str, Spectrum] = {}
+    vectors = min(settings.overlap_vectors, part.smaller) if settings.overlaps and "delta" in matrices else 0
     floors: dict[str, float] = {}
-    vectors = _vectors(part, settings) if settings.overlaps and "delta" in matrices else 0
     for matrix in matrices:
-        own = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
+        there = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
         try:
             found = ready.get((matrix, part.name))
-            slices = load(own, matrix, after, before, settings.memory_limit) if found is None else found.slices
+            if found is None:
+                slices = load(there, matrix, weights, settings.memory_limit)
+                found = _decomposed(slices, min(vectors, there.smaller), f"{part.key} ({matrix})")
         except Unmeasurable as reason:
-            result.rows.append(identity(own, matrix) | {"status": str(reason)})
+            result.rows[matrix] = identity(there, matrix) | {"status": str(reason)}
             continue
-        found = found or _decomposed(slices, min(vectors, own.smaller))
-        if found is None:
-            result.rows.append(identity(own, matrix) | {"status": f"too large in {part.key} ({matrix}) for float64"})
-            continue
-        spectra[matrix] = found.without_slices()
-        result.values[f"{matrix}/{part.layer}/{part.part}"] = found.values
-        floors[matrix] = _rounding(part, matrix, found, after, before)
-        result.rows.append(measured(own, matrix, found, settings, floors[matrix]))
-    if "delta" in spectra:
-        update = next(row for row in result.rows if row["matrix"] == "delta")
-        update |= _update_columns(part, spectra, weights, vectors, floors["delta"])
+        if matrix == "delta":
+            floors[matrix] = rounding_of_update(slices_of(part, after), slices_of(part, before))
+        else:
+            floors[matrix] = rounding_of_weights(found.slices)
+        result.rows[matrix] = measured(there, matrix, found, settings, floors[matrix])
+        result.spectra[matrix] = found.without_slices()
+    if "delta" in result.spectra:
+        result.rows["delta"] |= _update_columns(part, result.spectra, weights, vectors, floors["delta"])
     return result
 
 
 def _update_columns(part: Part, spectra: dict[str, Spectrum], weights: Weights, vectors: int, floor: float) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
-    before = weights.start
-    columns: Row = {"relative_norm": relative_norm(spectra["delta"].per_slice, slices_of(part, before))}
-    if vectors and spectra["delta"].per_slice.any():
-        bases = {name: found.leading for name, found in spectra.items()}
-        known = unpacked(part.name, weights.leading)
-        if known:
-            bases.setdefault("before", known)
-        for name, tensors in (("before", before), ("after", weights.after)):
+    update = spectra["delta"].per_slice
+    columns: Row = {"relative_norm": _relative_norm(update, slices_of(part, weights.start))}
+    if not (vectors and update.any()):
+        return columns
+    bases = {name: found.leading for name, found in spectra.items()}
+    ready = unpacked(part.name, weights.leading)
+    if ready:
+        bases.setdefault("before", ready)
+    try:
+        for name, tensors in (("before", weights.start), ("after", weights.after)):
             if name not in bases:
-                whole = _decomposed(slices_of(part, tensors), vectors)
-                if whole is None:
-                    return columns
-                bases[name] = whole.leading
-        ranks = rounding.ranks(spectra["delta"].per_slice, part.larger, rounding.CLEAR * floor)
-        kept = min((int(rank) for rank in ranks if rank), default=0)
-        if kept:
-            count = min(kept, vectors)
-            chosen = [
-                [base.first(count) for base, rank in zip(bases[name], ranks, strict=True) if rank]
-                for name in ("delta", "before", "after")
-            ]
-            columns |= update_overlaps(*chosen)
-    return columns
+                bases[name] = _decomposed(slices_of(part, tensors), vectors, name).leading
+    except Unmeasurable:
+        return columns
+    clear = ranks(update, part.larger, CLEAR * floor)
+    if not clear.any():
+        return columns
+    count = min(int(clear[clear > 0].min()), vectors)
+    leading = [
+        [base.first(count) for base, rank in zip(bases[name], clear, strict=True) if rank]
+        for name in ("delta", "before", "after")
+    ]
+    return columns | update_overlaps(*leading)
 
 
-def _decomposed(slices: np.ndarray, vectors: int) -> Spectrum | None:
-    """The spectrum; None where the squares of the entries are no numbers of float64."""
+def _relative_norm(values: np.ndarray, before: np.ndarray) -> float:
+    """Frobenius norm of the update with these eigenvalues over that of before; NaN if that is zero or overflows."""
+    with np.errstate(over="ignore"):
+        size = float(np.linalg.norm(before.astype(np.float64)))
+    return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")
+
+
+def _decomposed(slices: np.ndarray, vectors: int, name: str) -> Spectrum:
+    """The spectrum; refuses entries whose squares are no numbers of float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             found = spectrum(slices, vectors)
         except (np.linalg.LinAlgError, ValueError):
             if np.isfinite(np.square(np.abs(slices).max(), dtype=np.float64) * slices.size):
                 raise  # a fault of another kind, which must not pass for large entries
-            return None
-    return found if np.isfinite(found.per_slice).all() else None
-
-
-def _rounding(
-    part: Part, matrix: str, found: Spectrum, after: Mapping[str, np.ndarray], before: Mapping[str, np.ndarray]
-) -> float:
-    """What storing the weights in their precision does to the singular values of a matrix."""
-    if matrix == "delta":
-        return rounding.of_update(slices_of(part, after), slices_of(part, before))
-    return rounding.of_weights(found.slices)
+            found = None
+    if found is None or not np.isfinite(found.per_slice).all():
+        raise Unmeasurable(f"too large in {name} for float64")
+    return found
 
 
 def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":
@@ -229,10 +218,5 @@ def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":
     for row in rows:
         in_head = row["layer"] in head or f"{row['layer']}.weight" in head
         row["role"] = "head" if in_head else "hidden"
-    columns = {}
-    for name in COLUMNS:
-        if name in TEXT:
-            columns[name] = pd.array([row.get(name) for row in rows], dtype="str")
-        else:
-            columns[name] = np.array([row.get(name, np.nan) for row in rows], dtype=np.float64)
-    return pd.DataFrame(columns)
+    table = pd.DataFrame.from_records(rows, columns=list(COLUMNS))
+    return table.astype({name: "str" if name in TEXT else np.float64 for name in COLUMNS})

@@ -1,17 +1,19 @@
 """WeightWatcher's columns, as version 0.7.7 executes them, with NaN where it has sentinels.
 
-Docs of each column: `columns.WATCHER`; where the two differ on purpose: workflow/docs/spectra.md.
+Docs of each column: `columns.WATCHER`; where the two differ on purpose: workflow/docs/spectra.md. The random null
+permutes the entries of a matrix, which keeps their distribution and removes all structure.
 """
 
 import numpy as np
 
 from weightscape.spectra import marchenko_pastur, powerlaw
-from weightscape.spectra import permuted as null
-from weightscape.spectra.eigenvalues import rank
+from weightscape.spectra.eigenvalues import rank, squared_singular_values
 
 SCALES = {"conv2d": 0.5}  # pooled convolutions are multiplied by sqrt(1/2)
 NOISE_FLOOR = 1e-5  # eigenvalues at or below it are dropped before the tail fit
 SHARE_FLOOR = 1e-10  # added to shares and rank in the entropy
+REPLICAS = 5  # of the null, for the largest eigenvalue of small matrices
+MANY = 100  # eigenvalues from which one replica is enough
 
 
 def scale(kind: str) -> float:
@@ -85,9 +87,37 @@ def bulk(values: np.ndarray, larger: int, smaller: int) -> dict[str, float]:
 
 def random_null(slices: np.ndarray, values: np.ndarray, factor: float, random: np.random.Generator) -> dict[str, float]:
     """Columns of the permuted matrix; `slices` unscaled, `values` sorted and scaled by `factor`."""
-    permuted = null.permuted_values(slices, random)
+    permuted = permuted_values(slices, random)
     return {
-        "max_rand_eval": factor * null.largest(slices, permuted, random),
-        "rand_distance": null.jensen_shannon(values, factor * permuted),
+        "max_rand_eval": factor * largest(slices, permuted, random),
+        "rand_distance": jensen_shannon(values, factor * permuted),
         "ww_softrank": float(factor * permuted[-1] / values[-1]),
     }
+
+
+def permuted_values(slices: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Sorted eigenvalues of all slices, each with its entries permuted."""
+    shuffled = (random.permutation(matrix.reshape(-1)).reshape(1, *matrix.shape) for matrix in slices)
+    return np.sort(np.concatenate([squared_singular_values(matrix)[0] for matrix in shuffled]))
+
+
+def largest(slices: np.ndarray, first: np.ndarray, random: np.random.Generator) -> float:
+    """Largest eigenvalue over the replicas, `first` being the values of one of them."""
+    more = REPLICAS - 1 if len(first) < MANY else 0
+    return float(max([first[-1], *(permuted_values(slices, random)[-1] for _ in range(more))]))
+
+
+def jensen_shannon(one: np.ndarray, other: np.ndarray) -> float:
+    """Jensen-Shannon distance (natural logarithm) of two sorted spectra, each taken as a vector of shares.
+
+    Shares that underflow, or whose mean does, are zero, as 0 log 0 is.
+    """
+    p, q = (np.maximum(values, 0.0) / values.sum() for values in (one, other))
+    middle = (p + q) / 2
+    divergence = (_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2
+    return float(np.sqrt(max(divergence, 0.0)))
+
+
+def _relative_entropy(p: np.ndarray, q: np.ndarray) -> float:
+    positive = (p > 0) & (q > 0)
+    return float((p[positive] * np.log(p[positive] / q[positive])).sum())

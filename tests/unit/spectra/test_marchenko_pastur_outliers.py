@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weightscape.spectra import outliers
+from weightscape.spectra.marchenko_pastur import outliers
 
 
 def values_of(matrix):
@@ -14,9 +14,7 @@ def values_of(matrix):
 def test_few_noise_matrices_have_any_outlier(larger, smaller):
     random = np.random.default_rng(0)
     draws = 2000
-    found = sum(
-        outliers.find(values_of(random.standard_normal((larger, smaller))), larger).count > 0 for _ in range(draws)
-    )
+    found = sum(outliers(values_of(random.standard_normal((larger, smaller))), larger).count > 0 for _ in range(draws))
     assert 0.01 <= found / draws <= 0.07
 
 
@@ -25,7 +23,7 @@ def test_of_a_few_columns_noise_has_an_outlier_even_more_rarely(larger, smaller)
     random = np.random.default_rng(0)
     noise = random.standard_normal((2000, larger, smaller))
     values = np.linalg.eigvalsh(noise.swapaxes(1, 2) @ noise)
-    found = sum(outliers.find(row, larger).count > 0 for row in values)
+    found = sum(outliers(row, larger).count > 0 for row in values)
     assert 0 < found / 2000 <= 0.025
 
 
@@ -35,7 +33,7 @@ def test_planted_directions_are_counted(planted):
     left, _ = np.linalg.qr(random.standard_normal((300, planted)))
     right, _ = np.linalg.qr(random.standard_normal((150, planted)))
     strengths = np.linspace(60, 90, planted)  # the edge of the noise is at 29.6
-    found = outliers.find(values_of(random.standard_normal((300, 150)) + left * strengths @ right.T), 300)
+    found = outliers(values_of(random.standard_normal((300, 150)) + left * strengths @ right.T), 300)
     assert found.count == planted
     assert found.variance == pytest.approx(1.0, abs=0.02)
     squares = strengths**2
@@ -45,10 +43,10 @@ def test_planted_directions_are_counted(planted):
 
 def test_the_count_does_not_depend_on_the_scale():
     matrix = np.random.default_rng(2).standard_t(3, (100, 60))
-    assert outliers.find(values_of(matrix), 100).count == outliers.find(values_of(1e-6 * matrix), 100).count > 0
+    assert outliers(values_of(matrix), 100).count == outliers(values_of(1e-6 * matrix), 100).count > 0
 
 
 def test_zeros_have_no_outliers():
-    found = outliers.find(np.zeros(5), 8)
+    found = outliers(np.zeros(5), 8)
     assert found.count == 0
     assert np.isnan(found.energy)
