@@ -176,3 +176,10 @@ def test_random_directions_score_above_uniform_noise(features):
 def test_input_that_does_not_fit_is_refused(features, others, sentence):
     with pytest.raises(ValueError, match=sentence):
         record_of(features, **others)
+
+
+def test_too_few_rows_for_the_neighbours_give_none(rng):
+    record = record_of(rng.standard_normal((4, 2)), reference=rng.standard_normal((5, 2)))["reference"]
+    assert record["rows"] == 4 and record["neighbours"] is None
+    assert record["precision"] is record["coverage"] is record["coverage_expected"] is None
+    assert record["kid"]["block_error"] is None

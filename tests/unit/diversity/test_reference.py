@@ -7,7 +7,6 @@ import pytest
 from scipy.stats import wasserstein_distance_nd
 
 from weightscape.diversity.reference import (
-    against,
     energy_distance,
     expected_coverage,
     gaussian_mmd,
@@ -187,24 +186,5 @@ def test_sliced_distance_of_a_shift_is_its_length_over_the_root_of_the_dimension
     assert found["value"] == pytest.approx(5 / np.sqrt(4), rel=0.03)
 
 
-def test_too_few_rows_for_the_neighbours_give_none(rng):
-    record = against(
-        rng.standard_normal((4, 2)),
-        rng.standard_normal((4, 2)),
-        neighbours=4,
-        block=100,
-        assigned=10,
-        projections=5,
-        rng=rng,
-    )
-    assert record["precision"] is record["coverage"] is record["coverage_expected"] is None
-    assert record["kid"]["block_error"] is None
-
-
 def test_real_rows_that_do_not_vary_have_no_bandwidth(rng):
     assert gaussian_mmd(squares(np.ones((5, 2)), rng.standard_normal((5, 2))))["value"] is None
-
-
-def test_unequal_numbers_of_rows_are_refused(rng):
-    with pytest.raises(ValueError, match=r"real and set must have equally many rows, got 3 and 4"):
-        against(np.ones((3, 2)), np.ones((4, 2)), neighbours=1, block=2, assigned=2, projections=1, rng=rng)

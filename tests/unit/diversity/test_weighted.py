@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from unit.diversity.test_measure import SETTINGS
 from weightscape.diversity.rows import unit_rows
 from weightscape.diversity.weighted import (
     covariance_rho,
@@ -72,7 +73,7 @@ def test_the_covariance_rho_ignores_the_means_and_the_mean_rho_the_spread(rng):
 
 
 def test_equal_sets_have_rho_one(left, rng):
-    record = weighted_scores(3.0, left, left, permutations=2, assigned=6, rng=rng)
+    record = weighted_scores(3.0, left, left, SETTINGS, rng)
     assert record["score"]["published"] == pytest.approx(3.0)
     assert record["score"]["covariance"] == pytest.approx(3.0)
     assert record["score"]["mean"] == pytest.approx(3.0)
@@ -86,7 +87,7 @@ def test_a_set_that_does_not_vary_has_no_covariance_rho(rng):
 
 
 def test_pairs_are_the_first_rows_that_both_have(left, right, rng):
-    record = weighted_scores(2.0, right, left[:4], permutations=3, assigned=6, rng=rng)
+    record = weighted_scores(2.0, right, left[:4], SETTINGS, rng)
     assert record["pairs"] == 4
     assert record["rho"]["published"] == pytest.approx(paired_rho(left[:4], right[:4]))
     assert record["score"]["published"] == pytest.approx(2 * record["rho"]["published"])

@@ -157,33 +157,3 @@ def sliced_distance(real: Rows, rows: Rows, projections: int, rng: np.random.Gen
     directions /= np.linalg.norm(directions, axis=0)
     gaps = np.sort(real @ directions, axis=0) - np.sort(rows @ directions, axis=0)
     return {"value": float(np.sqrt(np.mean(gaps**2))), "projections": projections, "rows": len(real)}
-
-
-def against(
-    real: Rows,
-    rows: Rows,
-    *,
-    neighbours: int,
-    block: int,
-    assigned: int,
-    projections: int,
-    rng: np.random.Generator,
-) -> Record:
-    """The record of a set against equally many real rows, both in random order."""
-    if len(real) != len(rows):
-        raise ValueError(f"real and set must have equally many rows, got {len(real)} and {len(rows)}")
-    products = inner_products(real, rows)
-    squares = squared_distances_of(products)
-    near = neighbours if neighbours < len(real) else None
-    return {
-        "rows": len(real),
-        "distinct_rows": int(distinct_rows(squares.set).sum()),
-        "neighbours": near,
-        **(manifold_scores(squares, near) if near else dict.fromkeys(MANIFOLD)),
-        "coverage_expected": expected_coverage(len(real), near) if near else None,
-        "kid": kid(products, real.shape[1], block),
-        "mmd2": gaussian_mmd(squares),
-        "energy_distance": energy_distance(squares),
-        "transport": transport_distance(squares.between, assigned),
-        "sliced_transport": sliced_distance(real, rows, projections, rng),
-    }

@@ -33,8 +33,11 @@ def spectrum(features: Rows) -> NDArray[np.float64]:
     rows, dimensions = features.shape
     if rows <= dimensions:
         return kernel_spectrum(cosine_kernel(features))
-    product, blank = _dual(features)
-    positive = _positive(np.linalg.eigvalsh(product) / rows, rows)
+    dual, blank = np.zeros((dimensions, dimensions)), 0
+    for block, blank_here in unit_blocks(features):
+        blank += blank_here
+        dual += block.T @ block
+    positive = _positive(np.linalg.eigvalsh(dual) / rows, rows)
     return np.sort(np.append(positive, blank / rows)) if blank else positive
 
 
@@ -47,16 +50,6 @@ def _positive(eigenvalues: NDArray[np.float64], rows: int) -> NDArray[np.float64
     """Those above the rounding error of the product, which the order 1/2 would count."""
     size = max(rows, len(eigenvalues))
     return eigenvalues[eigenvalues > size * np.finfo(np.float64).eps * max(eigenvalues[-1], 0.0)]
-
-
-def _dual(features: Rows) -> tuple[NDArray[np.float64], int]:
-    """X^T X of the directions X, and the number of blank rows."""
-    product = np.zeros((features.shape[1], features.shape[1]))
-    blank = 0
-    for block, blank_here in unit_blocks(features):
-        blank += blank_here
-        product += block.T @ block
-    return product, blank
 
 
 def cosine_kernel(features: Rows) -> Square:
@@ -92,15 +85,14 @@ def score(eigenvalues: NDArray[np.float64], order: float) -> float:
     return float(np.exp(log_sum / (1 - order)))
 
 
-def name_of(order: float) -> str:
-    """The key of an order in a record: 0.5, 1, 2, inf."""
-    return f"{order:g}"
+def scores_of(eigenvalues: NDArray[np.float64], orders: Sequence[float]) -> Scores:
+    """The Vendi scores of some orders, by their names: 0.5, 1, 2, inf."""
+    return {f"{order:g}": score(eigenvalues, order) for order in orders}
 
 
 def scores(features: Rows, orders: Sequence[float] = ORDERS) -> Scores:
-    """The Vendi scores of all orders of a set of rows."""
-    eigenvalues = spectrum(features)
-    return {name_of(order): score(eigenvalues, order) for order in orders}
+    """The Vendi scores of some orders of a set of rows."""
+    return scores_of(spectrum(features), orders)
 
 
 class Scorer:
@@ -122,8 +114,7 @@ class Scorer:
 
     def __call__(self, rows: Indices) -> Scores:
         """Scores of all orders of the rows with these numbers."""
-        eigenvalues = self.spectrum(rows)
-        return {name_of(order): score(eigenvalues, order) for order in self.orders}
+        return scores_of(self.spectrum(rows), self.orders)
 
 
 def sampled_scores(
@@ -138,7 +129,7 @@ def sampled_scores(
 
 def summary(draws: Sequence[Scores], rows: int) -> Record:
     """Rows, number of draws, and mean and standard deviation (None for one draw) of each score."""
-    columns = {name: np.array([each[name] for each in draws]) for name in draws[0]}
+    columns = {name: np.array([scores[name] for scores in draws]) for name in draws[0]}
     spread = {name: float(column.std(ddof=1)) if len(draws) > 1 else None for name, column in columns.items()}
     mean = {name: float(column.mean()) for name, column in columns.items()}
     return {"rows": rows, "draws": len(draws), "mean": mean, "sd": spread}
@@ -158,11 +149,6 @@ def by_class(scorer: Scorer, labels: Indices, size: int, count: int, rng: np.ran
         common = sampled_scores(scorer, max(1, min(size, len(rows) // 2)), count, rng, rows)
         classes.append({"class": int(label), "rows": len(rows), "whole": scorer(rows), "common": common})
     return classes
-
-
-def random_directions(rng: np.random.Generator, rows: int, dimensions: int) -> Rows:
-    """Rows that point evenly in all directions: the most diverse set that independent draws make."""
-    return rng.standard_normal((rows, dimensions))
 
 
 def uniform_noise(rng: np.random.Generator, rows: int, dimensions: int) -> Rows:

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from weightscape.diversity.rows import Record, Rows, draw
+from weightscape.diversity.settings import DiversitySettings
 
 
 def paired_rho(left: Rows, right: Rows) -> float:
@@ -74,7 +75,7 @@ def _cosine(left: Rows, right: Rows, least: float = _NEGLIGIBLE) -> float | None
 
 
 def weighted_scores(
-    vendi: float, rows: Rows, baseline: Rows, *, permutations: int, assigned: int, rng: np.random.Generator
+    vendi: float, rows: Rows, baseline: Rows, settings: DiversitySettings, rng: np.random.Generator
 ) -> Record:
     """The record: each rho, and `vendi` times it.
 
@@ -84,12 +85,12 @@ def weighted_scores(
     pairs = min(len(rows), len(baseline))
     left, right = baseline[:pairs], rows[:pairs]
     published = paired_rho(left, right)
-    orders = permuted_rho(left, right, permutations, rng)
+    orders = permuted_rho(left, right, settings.permutations, rng)
     free = {"covariance": covariance_rho(baseline, rows), "mean": mean_rho(baseline, rows)}
     return {
         "pairs": pairs,
         "rho": {"published": published, "permuted": orders, **free},
-        "rho_extremes": extreme_rho(left, right, assigned, rng),
+        "rho_extremes": extreme_rho(left, right, settings.assigned_rows, rng),
         "score": {
             "published": vendi * published,
             "permuted_min": vendi * orders["min"],
