@@ -41,10 +41,10 @@ Result = TypeVar("Result")
 
 @dataclass
 class Measured:
-    """The rows of one part, and its spectra, by matrix."""
+    """The rows of one part by matrix, and its eigenvalues by "{matrix}/{layer}/{part}"."""
 
     rows: dict[str, Row] = field(default_factory=dict)
-    spectra: dict[str, Spectrum] = field(default_factory=dict)
+    values: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,7 @@ def measure(
         return _measure_part(part, weights, settings, matrices, ready)
 
     results = _of_parts(work, measurable, resources)
-    values = {
-        f"{matrix}/{part.name}": found.values
-        for part, result in zip(measurable, results, strict=True)
-        for matrix, found in result.spectra.items()
-    }
+    values = {name: array for result in results for name, array in result.values.items()}
     return _table([row for result in results for row in result.rows.values()], weights.head), values
 
 
@@ -140,6 +136,7 @@ def _measure_part(
     """All matrices of one part."""
     after, before = weights.after, weights.start
     result = Measured()
+    spectra: dict[str, Spectrum] = {}
     vectors = min(settings.overlap_vectors, part.smaller) if settings.overlaps and "delta" in matrices else 0
     floors: dict[str, float] = {}
     for matrix in matrices:
@@ -157,9 +154,10 @@ def _measure_part(
         else:
             floors[matrix] = rounding_of_weights(found.slices)
         result.rows[matrix] = measured(there, matrix, found, settings, floors[matrix])
-        result.spectra[matrix] = found.without_slices()
-    if "delta" in result.spectra:
-        result.rows["delta"] |= _update_columns(part, result.spectra, weights, vectors, floors["delta"])
+        result.values[f"{matrix}/{part.name}"] = found.values
+        spectra[matrix] = found.without_slices()
+    if "delta" in spectra:
+        result.rows["delta"] |= _update_columns(part, spectra, weights, vectors, floors["delta"])
     return result
 
 
