@@ -53,7 +53,7 @@ def measure(
     A value that is not defined is None.
     """
     _check(features, labels, others, appended_from)
-    streams = dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
+    streams: Streams = dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
     scorer = vendi.Scorer(features, settings.orders)
     eigenvalues = scorer.spectrum(np.arange(len(features)))
     record: Record = {
