@@ -15,10 +15,10 @@ import torch
 from weightscape.assemble.items import listed
 from weightscape.assemble.loaded import load_items
 from weightscape.errors import UserError
-from weightscape.finetune.checkpoint import Checkpoint, State
 from weightscape.formats import json_yaml, tables, tensors
 from weightscape.formats.shards import ImageSet, write_shard
 from weightscape.formats.state_dicts import open_checkpoint
+from weightscape.networks.checkpoint import Checkpoint
 from weightscape.project import PACKAGE, ROOT
 from weightscape.provenance import records
 
@@ -48,9 +48,7 @@ def test_a_pickle_with_code_in_it_is_refused_unread(tmp_path: Path, ending: str,
 def test_a_checkpoint_with_code_in_it_is_not_resumed(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.pt"
     torch.save({"identity": "a", "more": Evil(tmp_path / "touched")}, path)
-    nothing: Any = None
-    state = State(torch.nn.Linear(1, 1), nothing, nothing, nothing, [])
-    assert Checkpoint(path, "a").resume(state) == 0
+    assert Checkpoint(path, "a").resume({"model": torch.nn.Linear(1, 1)}, "cpu") == 0
     assert not (tmp_path / "touched").exists()
 
 

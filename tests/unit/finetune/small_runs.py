@@ -9,7 +9,6 @@ import torch
 from weightscape.assemble import loaded
 from weightscape.augmentations.operations import Operation
 from weightscape.finetune import training
-from weightscape.finetune.checkpoint import History
 from weightscape.finetune.seen import Seen
 from weightscape.finetune.settings import (
     Action,
@@ -84,7 +83,7 @@ def model(act: Action = NEUTRAL, seed: int = 1) -> torch.nn.Module:
 
 def trained(
     act: Action = NEUTRAL, content: loaded.Items | None = None, settings: dict[str, Any] | None = None, **keywords: Any
-) -> tuple[dict[str, np.ndarray], Seen, History]:
+) -> tuple[dict[str, np.ndarray], Seen, training.History]:
     net = keywords.pop("net", None) or model(act)
     history, seen = training.train(net, content or items(), settings_of(act, **settings or {}), **keywords)
     return building.tensors_of(net), seen, history

@@ -26,9 +26,9 @@ from unit.finetune.small_runs import (
 from weightscape.augmentations.operations import Operation
 from weightscape.errors import UserError
 from weightscape.finetune import batches, optimiser, proof, training, witness
-from weightscape.finetune import checkpoint as finetune_checkpoint
 from weightscape.finetune.settings import Action
 from weightscape.networks import building
+from weightscape.networks.checkpoint import Checkpoint
 from weightscape.networks.settings import DROPOUTS
 
 
@@ -69,7 +69,7 @@ class Killed(Exception):
 def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int, monkeypatch: Any) -> None:
     act = acting(operations=(AFFINE,), dropout={"head": 0.4, "path": 0.3})
     whole, seen, history = trained(act)
-    checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", "identity")
     rate = optimiser.learning_rate
 
     def dying(step: int, settings: Any) -> float:
@@ -90,17 +90,19 @@ def test_a_killed_run_resumes_to_identical_weights(tmp_path: Path, kill_at: int,
 def test_a_checkpoint_of_another_identity_is_refused(tmp_path: Path, capsys: Any) -> None:
     path = tmp_path / "checkpoint.pt"
     net = model()
-    finetune_checkpoint.Checkpoint(path, "one").save(
+    Checkpoint(path, "one").save(
         4,
-        finetune_checkpoint.State(
-            net,
-            optimiser.optimiser(net, TRAINING, NEUTRAL.weight_decay),
-            torch.amp.GradScaler("cpu", enabled=False),
-            witness.Witness(net, INPUT, 60),
-            [],
+        vars(
+            training.State(
+                net,
+                optimiser.optimiser(net, TRAINING, NEUTRAL.weight_decay),
+                torch.amp.GradScaler("cpu", enabled=False),
+                witness.Witness(net, INPUT, 60),
+                [],
+            )
         ),
     )
-    assert same(trained(checkpoint=finetune_checkpoint.Checkpoint(path, "other"))[0], trained()[0])
+    assert same(trained(checkpoint=Checkpoint(path, "other"))[0], trained()[0])
     assert "other settings, code or inputs" in capsys.readouterr().err
 
 
@@ -116,9 +118,7 @@ def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
     path, usual = tmp_path / "checkpoint.pt", optimiser.learning_rate
     monkeypatch.setattr(training, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
     with pytest.raises(UserError, match=words):
-        trained(
-            checkpoint=finetune_checkpoint.Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1}
-        )
+        trained(checkpoint=Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1})
     state = torch.load(path, weights_only=True)
     assert state["step"] >= 5 and all(bool(torch.isfinite(tensor).all()) for tensor in state["model"].values())
 

@@ -12,8 +12,8 @@ import torch
 
 from unit.finetune.small_runs import AFFINE, DECOUPLED, STEPS, acting, items, trained
 from weightscape.errors import Stopped
-from weightscape.finetune import checkpoint as finetune_checkpoint
 from weightscape.finetune import proof
+from weightscape.networks.checkpoint import Checkpoint
 
 pytestmark = pytest.mark.slow
 COMPILED = {"compile": True, "steps": 4}
@@ -61,7 +61,7 @@ def test_dropout_of_a_compiled_run_is_seen() -> None:
 
 def test_a_compiled_run_resumes(tmp_path: Path) -> None:
     act = acting(dropout={"head": 0.4, "path": 0.0})
-    checkpoint = finetune_checkpoint.Checkpoint(tmp_path / "checkpoint.pt", "identity")
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", "identity")
     stops = iter([False, True])
     with pytest.raises(Stopped):
         trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint, stopped=lambda: next(stops))

@@ -12,9 +12,9 @@ from weightscape.errors import UserError
 from weightscape.formats import tensors
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import ddpm, denoiser, sampler
-from weightscape.generate.ddpm import Checkpoint
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings
 from weightscape.generate.settings import Ddpm, SamplingSettings
+from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 
 MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
@@ -82,39 +82,39 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 
 def test_a_training_that_was_stopped_and_resumed_is_bit_identical(tmp_path, weights, capsys):
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoint.pt"
     stop_at_step_8(path, "a")
     progress = Progress("generator", TINY.training.steps)
     resumed = ddpm.train(halves(20), 2, TINY, progress=progress, checkpoint=Checkpoint(path, "a"))
-    assert "continued at step 5" in capsys.readouterr().out
+    assert "resumed after 5 steps" in capsys.readouterr().err
     assert (progress.first, progress.done) == (5, 12)
     assert same(resumed, weights)
 
 
 def test_a_training_that_is_told_to_stop_saves_the_step_that_it_is_at(tmp_path, weights, capsys):
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoint.pt"
     answers = iter([False] * 3 + [True])
     with pytest.raises(errors.Stopped):
         ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, "a", lambda: next(answers)))
     resumed = ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, "a"))
-    assert "continued at step 4" in capsys.readouterr().out
+    assert "resumed after 4 steps" in capsys.readouterr().err
     assert same(resumed, weights)
 
 
 def test_a_checkpoint_of_another_identity_is_refused(tmp_path, weights, capsys):
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoint.pt"
     stop_at_step_8(path, "a")
     other = ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, "b"))
-    assert "of other settings, data or code: ignored" in capsys.readouterr().out
+    assert "of other settings, code or inputs" in capsys.readouterr().err
     assert same(other, weights)
 
 
 def test_a_truncated_checkpoint_is_refused(tmp_path, weights, capsys):
-    path = tmp_path / "checkpoint.safetensors"
+    path = tmp_path / "checkpoint.pt"
     stop_at_step_8(path, "a")
     path.write_bytes(path.read_bytes()[:-100])
     again = ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, "a"))
-    assert "cannot be read" in capsys.readouterr().out
+    assert "cannot be read" in capsys.readouterr().err
     assert same(again, weights)
 
 

@@ -10,14 +10,11 @@ from weightscape.networks.settings import NetworkSettings
 
 @dataclass(frozen=True)
 class MeasureDiversitySettings:
-    """The policy that the images pass, whether the items add to the real ones, and how diversity is measured.
-
-    `spaces` has the network of each embedding by its name, `seeds` the seed of the draws by the replicate's label.
-    """
+    """The policy that the images pass, whether the items add to the real ones, and how diversity is measured."""
 
     operations: tuple[Operation, ...]
     noise: float
     adds: bool
     measures: DiversitySettings
-    spaces: Mapping[str, NetworkSettings]
-    seeds: Mapping[str, int]
+    spaces: Mapping[str, NetworkSettings]  # the network of each embedding, by name
+    seeds: Mapping[str, int]  # of the draws, by the label of the replicate

@@ -84,8 +84,7 @@ def load_items(
     """The items of a list, and the shards that their images, and the real ones beside them, are in.
 
     `real` are the shards of the real training set, read where some items are not of it: none of these may be a copy.
-    `resident` decides whether the images are held on the device; by default they are if they take less than half of
-    its free memory.
+    By default images are `resident` on the device if they take less than half of its free memory.
     """
     table = read_columns(path)
     if missing := NEEDED - set(table):
@@ -122,7 +121,6 @@ def _digests(shards: Sequence[Path]) -> frozenset[int]:
 
 
 def _resident(paths: list[Path], mapped: Mapped) -> torch.Tensor:
-    """All images of the items in one array."""
     images = np.empty((len(mapped.row_of), *mapped.shards[0].shape[1:]), np.uint8)
     for number, path in enumerate(paths):
         rows = np.flatnonzero(mapped.shard_of == number)

@@ -58,10 +58,7 @@ def measure_seed(
     settings: MeasureDiversitySettings,
     seed: int,
 ) -> tuple[dict[str, Record], np.ndarray]:
-    """Records by space of one seed's item list, and the first images as the network sees them.
-
-    The judge's record is the share of the images as the network sees them that it assigns to their class.
-    """
+    """Records by space (`judge`: the share that it recognises) of one seed's items, and the first images as seen."""
     judged = {"judge": lambda seen: predict(judge, pictures(seen)).argmax(1)}
     rows = rows_by_space({**spaces, **judged}, seen_epoch(items, settings, seed))
     records = {}

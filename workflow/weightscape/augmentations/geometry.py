@@ -15,10 +15,7 @@ from weightscape.augmentations.draws import Draws
 def affine(
     images: Tensor, draws: Draws, stream: str, *, degrees: float, translate: float, scale: float, shear: float
 ) -> Tensor:
-    """Rotation in [-degrees, degrees], shift in shares of the side, zoom 1 +- scale, shear along x in degrees.
-
-    Composed as torchvision's RandomAffine composes them.
-    """
+    """Rotation and shear along x in degrees, shift in sides, zoom 1 +- scale, as torchvision's RandomAffine."""
     u = 2 * draws.uniform(stream, 5) - 1
     angle, lean = u[:, 0] * math.radians(degrees), (u[:, 1] * math.radians(shear)).tan()
     cosine, sine = angle.cos(), angle.sin()
@@ -36,10 +33,7 @@ def warped(images: Tensor, matrix: Tensor, mode: str = "bilinear") -> Tensor:
 
 
 def elastic(images: Tensor, draws: Draws, stream: str, *, alpha: float, sigma: float) -> Tensor:
-    """Elastic deformation (Simard et al. 2003): displacements in [-1, 1], smoothed over `sigma` px, x `alpha` / 2.
-
-    The half comes from torchvision's ElasticTransform, whose `alpha` this is.
-    """
+    """Displacements in [-1, 1], smoothed over `sigma` px (Simard et al. 2003), x `alpha` / 2 as torchvision's."""
     n, _, height, width = images.shape
     shift = 2 * draws.uniform(stream, 2, height, width) - 1
     shift = _smoothed(shift, sigma) * alpha
@@ -60,10 +54,7 @@ def _smoothed(field: Tensor, sigma: float) -> Tensor:
 
 
 def erasing(images: Tensor, draws: Draws, stream: str, *, probability: float, area: float) -> Tensor:
-    """A square of up to the share `area` of the image set to 0 with the given probability (Zhong et al. 2020).
-
-    In whole pixels, as torchvision's RandomErasing with `ratio` 1 draws it.
-    """
+    """A square of up to the share `area` set to 0, drawn as by torchvision's RandomErasing (Zhong et al. 2020)."""
     n, _, height, width = images.shape
     u = draws.uniform(stream, 4)
     side = torch.sqrt(u[:, 1] * area * height * width).round().clamp(max=min(height, width))

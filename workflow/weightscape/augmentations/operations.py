@@ -35,16 +35,11 @@ def operation(block: Magnitudes) -> Operation:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table.
-
-    `module` of this package has the function of the row's name; `chance` is the probability that the operation acts
-    on an image. An operation that `depends_on_image` spares symmetric images, those whose border is black anyway, or
-    those on which the draw of an automatic policy has no effect.
-    """
+    """One row of the table: the module of this package that has the function of the row's name, and when it acts."""
 
     module: str
-    chance: Callable[[Magnitudes], float] = lambda _: 1.0
-    depends_on_image: bool = False
+    chance: Callable[[Magnitudes], float] = lambda _: 1.0  # the probability that it acts on an image
+    depends_on_image: bool = False  # spares symmetric images, black borders, or draws that have no effect there
 
 
 def _where_positive(*names: str) -> Callable[[Magnitudes], float]:

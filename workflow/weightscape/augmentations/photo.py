@@ -110,12 +110,10 @@ def _shear_y(images: Tensor, magnitudes: Tensor) -> Tensor:
 
 
 def _translate_x(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Shifted right by whole pixels."""
     return _moved(images, {(0, 2): -2 * magnitudes.trunc() / images.shape[-1]})
 
 
 def _translate_y(images: Tensor, magnitudes: Tensor) -> Tensor:
-    """Shifted down by whole pixels."""
     return _moved(images, {(1, 2): -2 * magnitudes.trunc() / images.shape[-2]})
 
 

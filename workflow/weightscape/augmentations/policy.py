@@ -3,13 +3,15 @@
 Images are float [n, c, h, w] in [0, 1], before normalisation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from torch import Tensor
 
 from weightscape.augmentations import automatic, geometry
 from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.operations import OPERATIONS, Operation
+
+MODULES = {"automatic": automatic, "geometry": geometry}
 
 
 def augmented(images: Tensor, draws: Draws, operations: Sequence[Operation | None], sigma: float = 0.0) -> Tensor:
@@ -20,13 +22,8 @@ def augmented(images: Tensor, draws: Draws, operations: Sequence[Operation | Non
     for position, operation in enumerate(operations):
         if operation is not None:
             stream = f"{operation.name}/{position}"
-            images = _function(operation.name)(images, draws, stream, **operation.magnitudes)
+            function = getattr(MODULES[OPERATIONS[operation.name].module], operation.name)
+            images = function(images, draws, stream, **operation.magnitudes)
     if sigma > 0:
         images = geometry.gaussian_noise(images, draws, "noise", sigma=sigma)
     return images.clamp(0, 1) if operations or sigma > 0 else images
-
-
-def _function(name: str) -> Callable[..., Tensor]:
-    """The function that the table of operations names."""
-    module = {"automatic": automatic, "geometry": geometry}[OPERATIONS[name].module]
-    return getattr(module, name)

@@ -1,9 +1,7 @@
 """Corrupted test images: an OOD split that is made from the clean shards of the split `test`.
 
-Corruptions in severities 1 to 5, after Hendrycks & Dietterich (2019, arXiv 1903.12261).
-
-The kinds that make sense on any image, with magnitudes relative to the image's side so that they fit 28 px and
-224 px alike. Each image draws its own randomness from the given generator, in order.
+Kinds and severities are after Hendrycks & Dietterich (2019, arXiv 1903.12261), with magnitudes relative to the image's
+side so that they fit 28 px and 224 px alike. Each image draws its own randomness from the given generator, in order.
 """
 
 from collections.abc import Callable, Iterator

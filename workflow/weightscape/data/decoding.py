@@ -5,10 +5,8 @@ scaled so that its shorter side has `size` pixels (bicubic, with anti-aliasing) 
 16-bit images are scaled by 1/257, not cut off at 255. What cannot be read raises `Unreadable` with its reason.
 """
 
-import contextlib
 import io
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,36 +36,22 @@ class Form:
 
 def decode(data: bytes | str, form: Form) -> np.ndarray:
     """One image file (its content or its path) as uint8 [channels, size, size]."""
-    with _quiet():
-        return _decoded(data, form)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """PIL warns of odd metadata and of large images; here the limit decides."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _decoded(data: bytes | str, form: Form) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
-            _check_pixels(picture.size, form)
-            return from_picture(picture, form)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata and of large images; here the limit decides
+            with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
+                width, height = picture.size
+                if width * height > form.pixel_limit:
+                    raise Unreadable(f"has {width} x {height} pixels, more than the limit of {form.pixel_limit}")
+                return from_picture(picture, form)
     except Unreadable:
         raise
     except Image.DecompressionBombError:
         raise Unreadable(f"has more pixels than the limit of {form.pixel_limit}") from None
     except Exception as error:  # PIL's readers raise errors of many kinds (OSError, SyntaxError, struct.error, ...)
         raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from None
-
-
-def _check_pixels(size: tuple[int, int], form: Form) -> None:
-    if size[0] * size[1] > form.pixel_limit:
-        raise Unreadable(f"has {size[0]} x {size[1]} pixels, more than the limit of {form.pixel_limit}")
 
 
 def from_picture(picture: Any, form: Form) -> np.ndarray:
@@ -128,10 +112,9 @@ def decode_many(batch: list[bytes | str], form: Form) -> tuple[np.ndarray, list[
     """The readable images of a batch, and the place and fault of each other."""
     images = np.empty((len(batch), *form.shape), np.uint8)
     faults: list[tuple[int, str]] = []
-    with _quiet():
-        for place, data in enumerate(batch):
-            try:
-                images[place - len(faults)] = _decoded(data, form)
-            except Unreadable as fault:
-                faults.append((place, str(fault)))
+    for place, data in enumerate(batch):
+        try:
+            images[place - len(faults)] = decode(data, form)
+        except Unreadable as fault:
+            faults.append((place, str(fault)))
     return images[: len(batch) - len(faults)], faults

@@ -29,10 +29,7 @@ Encoded = bytes | str
 
 @dataclass(frozen=True)
 class Pool:
-    """Labels int64 [n] into `classes`, what an image is called in messages, and one way to its pixels.
-
-    `whole` counts the images of the set that the pool is drawn from; 0 means the pool itself.
-    """
+    """Labels int64 [n] into `classes`, what an image is called in messages, and one way to its pixels."""
 
     labels: np.ndarray
     classes: list[str]
@@ -40,10 +37,9 @@ class Pool:
     encoded: Callable[[np.ndarray], Sequence[Encoded]] | None = None
     pixels: Callable[[np.ndarray], np.ndarray] | None = None  # uint8 [n, h, w] or [n, h, w, channels]
     picture: Callable[[int], Any] | None = None  # a PIL image
-    whole: int = 0
+    whole: int = 0  # images of the set that the pool is drawn from; 0 means the pool itself
 
     def __post_init__(self) -> None:
-        """Every image must have a class."""
         without = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
         if len(without):
             raise UserError(
@@ -129,7 +125,6 @@ def split(train: Pool, test: Pool | None, wanted: Mapping[str, int | str], name:
 
 
 def _check_every_class(pool: Pool, train: np.ndarray) -> None:
-    """The other splits must leave an image of every class to train on."""
     lost = np.setdiff1d(pool.labels, pool.labels[train])
     if len(lost):
         some = ", ".join(pool.classes[label] for label in lost[:5]) + (", ..." if len(lost) > 5 else "")
@@ -159,10 +154,7 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
 
 
 def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:
-    """A pool under the labels of the training set's `classes`, by their names: a part may lack some.
-
-    Images of other classes are left out; with `every` they are a `UserError`.
-    """
+    """A pool under the labels of `classes`, by name; images of others are left out, or with `every` a `UserError`."""
     if pool.classes == classes:
         return pool
     new = np.array([classes.index(name) if name in classes else -1 for name in pool.classes], np.int64)
@@ -181,18 +173,12 @@ def joined(pools: list[Pool]) -> Pool:
     """Pools of encoded images one after the other."""
     if len(pools) == 1:
         return pools[0]
-    starts = np.cumsum([0, *(len(pool.labels) for pool in pools)])
-
-    def at(row: int) -> tuple[Pool, int]:
-        number = int(np.searchsorted(starts, row, "right")) - 1
-        return pools[number], row - int(starts[number])
+    pool_of = np.repeat(np.arange(len(pools)), [len(pool.labels) for pool in pools])
+    row_of = np.concatenate([np.arange(len(pool.labels)) for pool in pools])
 
     def encoded(rows: np.ndarray) -> list[Encoded]:
-        places = (at(int(row)) for row in rows)
-        return [image for pool, row in places if pool.encoded for image in pool.encoded(np.array([row]))]
+        opened = ((pools[pool_of[row]].encoded, row_of[[row]]) for row in rows)
+        return [image for read, place in opened if read for image in read(place)]
 
-    def name(row: int) -> str:
-        pool, place = at(row)
-        return pool.name(place)
-
-    return Pool(np.concatenate([pool.labels for pool in pools]), pools[0].classes, name, encoded=encoded)
+    labels = np.concatenate([pool.labels for pool in pools])
+    return Pool(labels, pools[0].classes, lambda row: pools[pool_of[row]].name(int(row_of[row])), encoded=encoded)

@@ -46,7 +46,6 @@ def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Ma
 
 
 def _shifted_count(source: Source, ood: Mapping[str, Any], test: int) -> int:
-    """Images of an OOD set; corruptions are of the test images."""
     if ood["source"] == "corruption":
         return corrupted_count(ood["images"], test)
     return len(shifted(source, shift_of(ood), 0).labels)

@@ -44,10 +44,7 @@ def downloaded(name: str) -> Path:
 def opened(
     name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None, download: bool = False
 ) -> Any:
-    """torchvision's data set; `part` is `train` or `test` where the set knows only these, else its value of `split`.
-
-    `options` are further arguments of its class.
-    """
+    """torchvision's data set; `part` is `train` or `test` where the set knows only these, else its value of `split`."""
     import torchvision
 
     kind = getattr(torchvision.datasets, name, None)

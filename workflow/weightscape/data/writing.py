@@ -38,13 +38,10 @@ NAMED = 100
 
 @dataclass
 class Reading:
-    """What became of a pool: counts per class, and the images that could not be read.
+    """What became of a pool: counts per class, and the images that could not be read."""
 
-    The limit is a share of `total`, the images of the whole set: in a small split one fault may be a large share.
-    """
-
-    total: int
-    limit: float
+    total: int  # images of the whole set: in a small split one fault may be a large share
+    limit: float  # share of these
     labels: list[np.ndarray] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
     skipped: int = 0

@@ -12,7 +12,7 @@ sample independent of the layers' scales.
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,10 +47,6 @@ class Curvature:
     largest_eigenvalue: float
     largest_eigenvalue_error: float
     batch_loss: float
-
-    def as_dict(self) -> dict[str, float]:
-        """The fields by name."""
-        return asdict(self)
 
 
 def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measure, seed: int) -> Curvature:

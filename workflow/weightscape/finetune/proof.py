@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from weightscape.augmentations.operations import Operation, changed_share, surely_changed_share
 from weightscape.errors import UserError
-from weightscape.finetune.decay import ROUNDING
+from weightscape.finetune.optimiser import ROUNDING
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.finetune.settings import Action, ItemShares, WeightDecay
 

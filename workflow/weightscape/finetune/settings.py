@@ -39,15 +39,12 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class WeightDecay:
-    """Decay per unit of the learning rate, of the matrices, of the head and of biases and normalisation.
+    """Weight decay, and what decays beside the matrices."""
 
-    `coupled` is Adam with L2 in place of AdamW.
-    """
-
-    decay: float
-    coupled: bool
+    decay: float  # per unit of the learning rate
+    coupled: bool  # Adam with L2 in place of AdamW
     head: bool
-    norms: bool
+    norms: bool  # biases and normalisation
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,11 @@ class ItemShares:
 
 @dataclass(frozen=True)
 class Action:
-    """What a condition does at training time, with neutral values for all that it leaves alone.
-
-    `noise` is the standard deviation where full scale is 1; `dropout` has the rate of each place.
-    """
+    """What a condition does at training time, with neutral values for all that it leaves alone."""
 
     operations: tuple[Operation, ...]
-    noise: float
-    dropout: Mapping[str, float]
+    noise: float  # standard deviation where full scale is 1
+    dropout: Mapping[str, float]  # rate of each place
     weight_decay: WeightDecay
     items: ItemShares
 

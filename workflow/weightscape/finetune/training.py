@@ -6,7 +6,7 @@ the dropout masks are drawn from named seeds, so that a resumed run repeats the 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,16 +19,29 @@ from weightscape.augmentations.operations import Operation
 from weightscape.augmentations.policy import augmented
 from weightscape.errors import Stopped, UserError
 from weightscape.finetune.batches import batches
-from weightscape.finetune.checkpoint import Checkpoint, History, State
-from weightscape.finetune.decay import asked_to_decay, decay_of_step, replayed
-from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser, precision_on
+from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser, precision_on, step_seen
 from weightscape.finetune.seen import Seen
 from weightscape.finetune.settings import FinetuneSettings, WeightDecay
 from weightscape.finetune.witness import Witness
 from weightscape.networks import building
 from weightscape.networks.building import as_input, as_unit
+from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 from weightscape.seeds import seed
+
+History = list[dict[str, float]]
+"""One row per block of steps."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All of a run that a step changes."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    witness: Witness
+    history: History
 
 
 def network(
@@ -58,7 +71,7 @@ def train(
     scaler = torch.amp.GradScaler(items.device.type, enabled=precision == "float16")
     state = State(model, optimiser(model, loop, action.weight_decay), scaler, witness, history := [])
     sums = torch.zeros(3, device=items.device)
-    first = checkpoint.resume(state) if checkpoint else 0
+    first = checkpoint.resume(vars(state), items.device) if checkpoint else 0
     if settings.compile:
         torch.use_deterministic_algorithms(True, warn_only=True)  # tells the compiler too
         model.compile()
@@ -88,7 +101,7 @@ def train(
             stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
             if checkpoint and (stop or (step + 1) % loop.checkpoint_every == 0):
                 check_finite(model, step + 1)  # what is kept must be worth resuming
-                checkpoint.save(step + 1, state)
+                checkpoint.save(step + 1, vars(state))
             if stop:
                 raise Stopped
         progress.advance()
@@ -104,10 +117,7 @@ def _watch(witness: Witness, items: Items, rows: Tensor, stored: Tensor | None) 
 
 
 def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) -> Tensor:
-    """Updates the weights by one step down the loss and returns the norm of the gradient.
-
-    With `decay`, the witness measures what it does to the weights in this step.
-    """
+    """Makes one step down the loss, whose `decay` the witness measures if it is given; the norm of the gradient."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
     state.optimizer.zero_grad(set_to_none=True)
@@ -115,7 +125,7 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
     state.scaler.unscale_(state.optimizer)
     norm = nn.utils.get_total_norm([p.grad for p in state.model.parameters() if p.grad is not None])
     if decay and math.isfinite(norm):
-        step_seen(state.model, state.optimizer, state.witness, decay, rate)
+        state.witness.count_decay(step_seen(state.model, state.optimizer, decay, rate))
     else:
         state.scaler.step(state.optimizer)
     scale = state.scaler.get_scale()
@@ -123,27 +133,6 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
     if state.scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
         state.witness.count(skipped_updates=1)
     return norm
-
-
-def step_seen(
-    model: nn.Module, optimizer: torch.optim.Optimizer, witness: Witness, decay: WeightDecay, rate: float
-) -> None:
-    """One optimiser step at a learning rate, whose decay the witness measures against replays of the step.
-
-    The replay with decay takes the condition's, and the tensors that the condition names: the optimiser's own groups
-    are not asked.
-    """
-    parameters = list(model.parameters())
-    asked = asked_to_decay(model, decay)
-    before = [parameter.detach().clone() for parameter in parameters]
-    plain = replayed(optimizer, {})
-    both = zip(parameters, asked, strict=True)
-    wanted = replayed(optimizer, {p: decay.decay for p, yes in both if yes}) if decay.coupled else {}
-    optimizer.step()
-    after = [parameter.detach() for parameter in parameters]
-    without = [plain[parameter] for parameter in parameters]
-    coupled = [wanted[parameter] for parameter in parameters] if wanted else after
-    witness.count_decay(replace(decay_of_step(before, after, without, coupled, asked), rate=rate))
 
 
 def check_finite(model: nn.Module, steps: int) -> None:

@@ -158,12 +158,12 @@ class Witness:
         if self._pooled is not None and self._pooled.flatten(1).shape == inputs[0].flatten(1).shape:
             self._count_dropped("head", self._pooled.flatten(1) != 0, inputs[0].detach().flatten(1) != 0)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         pictures = {name: sorted(numbers) for name, numbers in self.pictures.items()}
         return {"counts": self.counts, "drawn": self.drawn, "pictures": pictures}
 
-    def load(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.counts = dict(state["counts"])
         self.drawn = state["drawn"]
@@ -212,7 +212,6 @@ class Witness:
 
 
 def _place(name: str) -> str:
-    """The place of a dropout module, from timm's names."""
     last = name.rpartition(".")[2]
     if last == "block_dropout":
         return "block"

@@ -1,30 +1,23 @@
 """DDPM: training of a class-conditional diffusion model; `sampler` draws its images.
 
-Training minimises the mean squared error of the velocity (`denoiser`) at random times (Ho, Jain and Abbeel
-2020), with the label hidden in a share of the batch for classifier-free guidance (Ho and Salimans 2022),
-and returns the moving average of the weights.
-
-A step draws all its random numbers from a stream named by (seed, step), so that the step number is the
-whole state of the randomness: on a CPU a training resumed from a checkpoint is bit-identical to an
-uninterrupted one.
+Training minimises the mean squared error of the velocity (`denoiser`) at random times (Ho, Jain and Abbeel 2020), with
+the label hidden in a share of the batch for classifier-free guidance (Ho and Salimans 2022). A step draws from a stream
+named by (seed, step): on a CPU a resumed training is bit-identical to an uninterrupted one.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 
 from weightscape import seeds
 from weightscape.errors import Stopped, UserError
 from weightscape.formats.shards import ImageSet
-from weightscape.formats.tensors import write_tensors
 from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
 from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings, check_size
+from weightscape.networks.checkpoint import Checkpoint
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
@@ -35,18 +28,6 @@ if TYPE_CHECKING:
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
 LARGEST_GRADIENT = 1.0  # Euclidean norm
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where an unfinished training is kept, and the digest of all that decides its result.
-
-    `stopped` tells whether the training was asked to stop.
-    """
-
-    path: Path
-    identity: str
-    stopped: Callable[[], bool] = lambda: False
 
 
 @dataclass
@@ -75,10 +56,9 @@ def train(
     progress: "Progress | None" = None,
     checkpoint: Checkpoint | None = None,
 ) -> dict[str, np.ndarray]:
-    """Train on labelled images; averaged weights and the image shape by name.
+    """Train on labelled images; the moving average of the weights and the image shape by name.
 
-    A checkpoint of the same identity is continued; the caller removes it when the weights are safe. A training that
-    is asked to stop saves its state and raises `Stopped`.
+    The caller removes the checkpoint; a training that is asked to stop saves its state and raises `Stopped`.
     """
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
@@ -88,7 +68,7 @@ def train(
     examples = Examples(grids, torch.from_numpy(content.labels).to(device), classes)
     state = _start(settings, classes, shape[0], device)
     noising = DDPMScheduler(**denoiser.schedule(settings.model))
-    first = _restore(checkpoint, state) if checkpoint else 0
+    first = checkpoint.resume(vars(state), device) if checkpoint else 0
     if progress is not None:
         progress.resume(first)
     for step in range(first, training.steps):
@@ -103,7 +83,7 @@ def train(
         if checkpoint is not None:
             stop = checkpoint.stopped()
             if stop or (step + 1) % training.checkpoint_every == 0:
-                _save(checkpoint, step + 1, state)
+                checkpoint.save(step + 1, vars(state))
             if stop:
                 raise Stopped
         if progress is not None:
@@ -153,53 +133,6 @@ def _loss(
     answer = denoiser.velocity(model, noisy, times, shown, settings.precision)
     truth = noising.get_velocity(clean, noise, times)  # pyright: ignore[reportArgumentType]
     return torch.nn.functional.mse_loss(answer, truth)
-
-
-def _save(checkpoint: Checkpoint, step: int, state: State) -> None:
-    """Write everything that the next step reads: weights, their average, and AdamW's two moments."""
-    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
-    for index, parameter in enumerate(state.model.parameters()):
-        moments = state.optimizer.state[parameter]
-        tensors |= {f"first.{index}": moments["exp_avg"], f"second.{index}": moments["exp_avg_sq"]}
-        tensors[f"average.{index}"] = state.average.shadow_params[index]
-    arrays = {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
-    write_tensors(checkpoint.path, arrays, {"identity": checkpoint.identity, "step": str(step)})
-
-
-def _restore(checkpoint: Checkpoint, state: State) -> int:
-    """Load the checkpoint if it is there and of this training; the number of steps that it holds."""
-    step, tensors = _read(checkpoint)
-    if not tensors:
-        return 0
-    state.model.load_state_dict({name: tensors[f"model.{name}"] for name in state.model.state_dict()})
-    count = torch.tensor(float(step))
-    moments = {
-        index: {"step": count.clone(), "exp_avg": tensors[f"first.{index}"], "exp_avg_sq": tensors[f"second.{index}"]}
-        for index in range(len(state.average.shadow_params))
-    }
-    groups = state.optimizer.state_dict()["param_groups"]
-    state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    for index, shadow in enumerate(state.average.shadow_params):
-        shadow.copy_(tensors[f"average.{index}"])
-    state.average.optimization_step = step
-    print(f"checkpoint {checkpoint.path} continued at step {step}", flush=True)
-    return step
-
-
-def _read(checkpoint: Checkpoint) -> tuple[int, dict[str, torch.Tensor]]:
-    """Step and tensors of a checkpoint; (0, {}) with a printed reason if there is none to continue."""
-    path = checkpoint.path
-    if not path.exists():
-        return 0, {}
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("identity") == checkpoint.identity:
-                return int(metadata["step"]), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        print(f"checkpoint {path} is of other settings, data or code: ignored, training starts anew", flush=True)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
-        print(f"checkpoint {path} cannot be read ({error}): ignored, training starts anew", flush=True)
-    return 0, {}
 
 
 def _exported(model: "UNet2DModel", shape: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -25,10 +25,7 @@ SHAPE = "image_shape"  # the one entry of the weights that is no weight: c, h, w
 
 
 def network(settings: ModelSettings, classes: int, image_channels: int, device: str) -> "UNet2DModel":
-    """A U-Net without attention; label `classes` stands for a hidden label.
-
-    The embedding of time and class scales and shifts each normalised map: adding it alone learns far slower.
-    """
+    """A U-Net without attention; label `classes` stands for a hidden label."""
     from diffusers.models.unets.unet_2d import UNet2DModel
 
     levels = len(settings.channels)
@@ -43,7 +40,7 @@ def network(settings: ModelSettings, classes: int, image_channels: int, device: 
         attention_head_dim=None,
         norm_num_groups=8,
         num_class_embeds=classes + 1,
-        resnet_time_scale_shift="scale_shift",
+        resnet_time_scale_shift="scale_shift",  # adding the embedding of time and class alone learns far slower
     )
     init.zeros_(model.conv_out.weight)  # v = 0 at first: no layer has to unlearn an arbitrary answer
     nn.Module.to(model, device)  # the method itself, which diffusers wraps without its types

@@ -1,8 +1,7 @@
 """Judge: a small convolutional classifier of real images that the generator never saw.
 
-It says whether a synthetic image shows the class that was asked for, and its penultimate features are the
-space of KID, precision and recall. Images are uint8 [n, c, h, w]; weights are numpy arrays by name, fit for
-safetensors, and their shapes say all that rebuilds the network. On a CPU a seed fixes the weights.
+It tells whether a synthetic image shows its class, and its penultimate features are the space of KID, precision and
+recall. Images are uint8 [n, c, h, w]; the shapes of the weights, arrays by name, say all that rebuilds the network.
 """
 
 from collections import OrderedDict
@@ -85,7 +84,6 @@ def _stage(before: int, after: int, kernel: int) -> tuple[nn.Module, ...]:
 
 
 def _rebuilt(weights: Mapping[str, np.ndarray]) -> nn.Sequential:
-    """The trained network, its sizes read off the shapes of the weights."""
     width, channels = weights["body.0.weight"].shape[:2]
     network = _network(channels, width, classes=weights["head.weight"].shape[0])
     network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()})
@@ -100,7 +98,6 @@ def _forward(network: nn.Module, images: np.ndarray) -> np.ndarray:
 
 
 def _pixels(images: np.ndarray) -> torch.Tensor:
-    """Uint8 to float32 in [-1, 1]."""
     return torch.from_numpy(images.astype(np.float32) / 127.5 - 1)
 
 

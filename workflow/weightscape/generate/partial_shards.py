@@ -53,10 +53,7 @@ def joined(batches: list[Batch]) -> Batch:
 
 
 def collected(work: Work, parts: "Parts", stopped: Callable[[], bool]) -> Batch:
-    """Collect all members of a shard: those of its parts, then those that are still to be made.
-
-    Once `stopped()`, what is made is saved and `Stopped` is raised.
-    """
+    """Collect all members of a shard, kept or still to be made; once `stopped()`, save them and raise `Stopped`."""
     progress = Progress("generate", work.total, "images")
     made = parts.read()
     progress.resume(sum(part.asked for part in made))

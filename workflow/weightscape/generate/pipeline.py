@@ -74,7 +74,6 @@ def load(source: Pipeline, device: torch.device) -> Any:
 
 
 def _add_lora(pipe: Any, folder: str | None) -> None:
-    """LoRA weights of a folder on top of the pipeline's own."""
     if folder is None:
         return
     try:

@@ -1,14 +1,9 @@
 """Sampler: images from a trained diffusion model, by classifier-free guidance and a deterministic solver.
 
-Guidance g answers v_0 + g (v_c - v_0), with v_c the velocity for the label and v_0 that for a hidden label:
-0 ignores the label, 1 is the plain conditional model, more exaggerates the label (Ho and Salimans 2022,
-whose w is g - 1). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022), which draws
-nothing.
-
-The starting noise of an image comes from a stream named by (seed, label, index): an image does not depend
-on the others of its batch, but for rounding where the size of a batch decides the order of sums (rarely one
-grey level). The noise does not depend on guidance, so that images of one label and index at two guidance
-scales are pairs.
+Guidance g answers v_0 + g (v_c - v_0), with v_c the velocity for the label and v_0 that for a hidden label (Ho and
+Salimans 2022, whose w is g - 1). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022), which draws
+nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever the guidance: images
+do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs across guidance scales.
 """
 
 import warnings

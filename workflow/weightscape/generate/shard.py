@@ -89,10 +89,7 @@ def gated(
     judge: Mapping[str, np.ndarray] | None,
     device: torch.device,
 ) -> tuple[Batch, dict[str, object]]:
-    """The images that pass the gate, or all unless it filters; and the counts of those that pass, for the record.
-
-    `judge` holds the weights of the judge, if it is the gate's classifier.
-    """
+    """The images that pass the gate, or all unless it filters; and the counts of those that pass, for the record."""
     from weightscape.generate.gate import checked, of_judge, zero_shot
 
     if isinstance(gate, ZeroShotGate):

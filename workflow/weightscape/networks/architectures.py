@@ -52,7 +52,6 @@ class Projection(nn.Linear):
 
 
 def _with_head(net: nn.Module, classes: int, dropout: float) -> nn.Module:
-    """A CLIP tower with a head on its projection."""
     if classes == 0:
         return net
     config: Any = net.default_cfg
@@ -72,7 +71,6 @@ def _plain(config: Any) -> dict[str, Any]:
 
 
 def _with_small_stem(net: nn.Module) -> nn.Module:
-    """A residual network whose first convolution is 3 x 3 with stride 1."""
     old = getattr(net, "conv1", None)
     if not isinstance(old, nn.Conv2d):
         raise UserError(f"the suffix {SMALL_STEM!r} is for residual networks, whose stem is one convolution")

@@ -42,7 +42,6 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
 
 
 def _drop_after_blocks(built: nn.Module, model: str, rate: float) -> None:
-    """A dropout on the output of every residual block."""
     blocks = [module for module in built.modules() if hasattr(module, "drop_path") or hasattr(module, "drop_path1")]
     if not blocks:
         raise UserError(f"dropout in block was asked for, but timm's {model!r} has no residual blocks: choose head")

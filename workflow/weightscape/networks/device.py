@@ -18,12 +18,10 @@ def prepare(choice: str, threads: int) -> torch.device:
     """The device to compute on, with torch set up for it.
 
     `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there; of several GPUs one that no other
-    job of this machine uses (a cluster shows a job only its own). The number of threads is fixed,
-    as results may depend on it; deterministic algorithms are used where there are some. Denormal numbers are
-    flushed to zero: they slow a CPU down and decide nothing.
+    job of this machine uses (a cluster shows a job only its own). Results may depend on the number of threads.
     """
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)  # denormal numbers slow a CPU down and decide nothing
     torch.set_deterministic_debug_mode("warn")  # the same as use_deterministic_algorithms, without torch's compiler
     # Filling every new tensor costs 15 % of a step and is of no use to operations that write all of their result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]

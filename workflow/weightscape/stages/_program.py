@@ -76,10 +76,7 @@ class Program(argparse.ArgumentParser):
         return arguments
 
     def check(self) -> None:
-        """Stop if the code was edited since it was planned; a program started by hand without --code is not checked.
-
-        Called before the work and before the result gets its name.
-        """
+        """Stop if the code was edited since it was planned; a program started by hand without --code is not checked."""
         if self.planned:
             check_code(self.stage, self.planned, *self.modules)
 

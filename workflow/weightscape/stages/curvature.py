@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs = [run / "after.safetensors", *shards]
         if holds(folder, program.origin(inputs)):
             continue
-        measures = measured(run, shards, settings, device).as_dict()
+        measures = vars(measured(run, shards, settings, device))
         program.check()
         write_json(folder / "measures.json", measures)
         program.record(

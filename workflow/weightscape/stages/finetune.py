@@ -33,7 +33,6 @@ def _program_of_stage() -> _program.Program:
 
 
 def _training_split(manifest: Path) -> tuple[list[Path], int]:
-    """The shards of the real training split and the number of its classes."""
     record = read_record(manifest)
     return [manifest.parent / name for name in sorted(record["outputs"])], len(record["facts"]["classes"])
 
@@ -46,9 +45,9 @@ def main(argv: list[str] | None = None) -> None:
 
     from weightscape.assemble.loaded import load_items
     from weightscape.finetune import proof, training
-    from weightscape.finetune.checkpoint import Checkpoint
     from weightscape.finetune.optimiser import precision_on
     from weightscape.networks import building
+    from weightscape.networks.checkpoint import Checkpoint
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)

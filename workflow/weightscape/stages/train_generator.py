@@ -27,6 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     _program.without("peft", "transformers")  # half of the time that importing diffusers takes
 
     from weightscape.generate import ddpm
+    from weightscape.networks.checkpoint import Checkpoint
     from weightscape.networks.device import prepare
 
     device = prepare(arguments.device, arguments.threads)
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
     identity = digest([to_json(settings), program.code, [content_digest(path) for path in arguments.train]])
     with _program.stop_signal() as stopped:
-        checkpoint = ddpm.Checkpoint(arguments.out / "checkpoint.safetensors", identity, stopped)
+        checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, stopped)
         progress = Progress("train generator", settings.training.steps)
         weights = ddpm.train(content, classes, settings, str(device), progress, checkpoint)
     path = arguments.out / "weights.safetensors"

@@ -1,61 +1,43 @@
-"""Saves and restores a training run's checkpoint."""
+"""Saves and restores the state of an unfinished training."""
 
 import pickle
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
 
-from weightscape.finetune.witness import Witness
 from weightscape.formats.writing import replacing
-
-History = list[dict[str, float]]
-"""One row per block of steps."""
-
-
-@dataclass(frozen=True)
-class State:
-    """All of a run that a step changes."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    witness: Witness
-    history: History
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The state of a run in one file, refused when it was made by other settings, code or inputs."""
+    """The state of a training in one file, refused when it was made by other settings, code or inputs (`identity`).
+
+    The parts of a state have `state_dict` and `load_state_dict`, or are lists. `stopped` tells whether the training was
+    asked to stop.
+    """
 
     path: Path
     identity: str
+    stopped: Callable[[], bool] = lambda: False
 
-    def save(self, step: int, state: State) -> None:
+    def save(self, step: int, parts: Mapping[str, Any]) -> None:
         """Write the state after `step` steps, atomically."""
-        content = {
-            "identity": self.identity,
-            "step": step,
-            "model": state.model.state_dict(),
-            "optimizer": state.optimizer.state_dict(),
-            "scaler": state.scaler.state_dict(),
-            "witness": state.witness.state(),
-            "history": state.history,
-        }
+        states = {name: part if isinstance(part, list) else part.state_dict() for name, part in parts.items()}
         with replacing(self.path) as temporary:
             try:
-                torch.save(content, temporary)
+                torch.save({"identity": self.identity, "step": step, **states}, temporary)
             except RuntimeError:  # so torch says that a write came short
                 raise OSError("the disk took only a part of it") from None
 
-    def resume(self, state: State) -> int:
+    def resume(self, parts: Mapping[str, Any], device: torch.device | str) -> int:
         """Load the state if the file is there and fits; returns the number of steps that are done."""
         if not self.path.exists():
             return 0
         try:
-            device = next(state.model.parameters()).device
             content = torch.load(self.path, map_location=device, weights_only=True)
             fits = content["identity"] == self.identity
         except (RuntimeError, OSError, EOFError, ValueError, KeyError, TypeError, pickle.UnpicklingError) as error:
@@ -64,10 +46,10 @@ class Checkpoint:
         if not fits:
             print(f"checkpoint {self.path} is of other settings, code or inputs: starting anew", file=sys.stderr)
             return 0
-        state.model.load_state_dict(content["model"])
-        state.optimizer.load_state_dict(content["optimizer"])
-        state.scaler.load_state_dict(content["scaler"])
-        state.witness.load(content["witness"])
-        state.history.extend(content["history"])
+        for name, part in parts.items():
+            if isinstance(part, list):
+                part.extend(content[name])
+            else:
+                part.load_state_dict(content[name])
         print(f"resumed after {content['step']} steps", file=sys.stderr)
         return content["step"]
