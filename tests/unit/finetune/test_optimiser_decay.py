@@ -9,6 +9,7 @@ import torch
 from unit.finetune.small_runs import COUPLED, DECOUPLED, NEUTRAL, STEPS, TRAINING, acting, items, same, trained
 from weightscape.errors import UserError
 from weightscape.finetune import optimiser, proof, training
+from weightscape.finetune.seen import DecaySeen
 from weightscape.finetune.settings import WeightDecay
 
 
@@ -123,5 +124,10 @@ def test_a_tensor_that_should_not_decay_or_does_not_fails(monkeypatch: Any) -> N
 def test_looking_at_decay_changes_nothing(monkeypatch: Any) -> None:
     act = acting(weight_decay=DECOUPLED)
     looked = trained(act)[0]
-    monkeypatch.setattr(training, "step_seen", lambda model, optimizer, *others: optimizer.step())
+
+    def unseen(model: Any, optimizer: Any, *others: Any) -> DecaySeen:
+        optimizer.step()
+        return DecaySeen(0.0, 0.0, 0.0, 0.0, 0.0)
+
+    monkeypatch.setattr(training, "step_seen", unseen)
     assert same(looked, trained(act)[0])

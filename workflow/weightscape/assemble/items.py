@@ -8,7 +8,6 @@ with.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -64,8 +63,7 @@ def assemble(
     return pd.concat([without(real, counts, rng), extra], ignore_index=True)
 
 
-Counts = dict[int, int]
-"""Images of each class, by label."""
+Counts = dict[int, int]  # images of each class, by label
 
 
 def of_each_class(
@@ -143,7 +141,7 @@ def mislabelled(real: Table, share: float, rng: np.random.Generator) -> Table:
     return changed
 
 
-def summary(items: Table) -> dict[str, Any]:
+def summary(items: Table) -> dict[str, float]:
     """Counts that prove what a list holds."""
     return {
         "items": len(items),

@@ -13,8 +13,7 @@ from weightscape.formats.shards import map_shard, picture, read_labels
 from weightscape.formats.tables import read_columns
 from weightscape.provenance.records import results_of
 
-REAL, EXTRA, SYNTHETIC = 0, 1, 2
-"""Origins of an item: the real training set, further real images, the generator."""
+REAL, EXTRA, SYNTHETIC = 0, 1, 2  # origins of an item: the real training set, further real images, the generator
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,12 @@ class Items:
 
 
 ORIGINS = {"real": REAL, "extra": EXTRA}
-SHARE_OF_MEMORY = 0.5
-"""The most of a device's free memory that images may take."""
+SHARE_OF_MEMORY = 0.5  # the most of a device's free memory that images may take
 
 READ_AT_ONCE = 20 * 10**9
 """Bytes of real images that are read to know their copies; of more, only those that the run draws are known."""
 
-NEEDED = {"shard", "index", "label", "true_label", "origin"}
-"""Columns of an item list that say what is trained on."""
+NEEDED = {"shard", "index", "label", "true_label", "origin"}  # columns of an item list that say what is trained on
 
 
 def load_items(

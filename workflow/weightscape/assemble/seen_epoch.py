@@ -19,8 +19,7 @@ from weightscape.generate.judge import predict
 from weightscape.networks.building import as_unit
 from weightscape.seeds import seed as named_seed
 
-SHOWN = 20
-"""Images kept for the figures."""
+SHOWN = 20  # images kept for the figures
 
 Spaces = Mapping[str, Callable[[Tensor], np.ndarray]]
 """Functions from images [n, c, h, w] in [0, 1] to rows, by the name of the space."""

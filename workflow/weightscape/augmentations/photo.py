@@ -13,8 +13,7 @@ from torch import Tensor
 
 from weightscape.augmentations.geometry import warped
 
-GREY = (0.2989, 0.587, 0.114)
-"""Weights of red, green and blue in the luma of ITU-R BT.601."""
+GREY = (0.2989, 0.587, 0.114)  # weights of red, green and blue in the luma of ITU-R BT.601
 
 
 def apply(images: Tensor, chosen: Tensor, magnitudes: Tensor) -> Tensor:

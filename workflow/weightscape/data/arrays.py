@@ -13,8 +13,7 @@ from weightscape.data.pools import Pool
 from weightscape.data.settings import Folder
 from weightscape.errors import UserError
 
-CHANNELS = 4
-"""Red, green, blue and transparency."""
+CHANNELS = 4  # red, green, blue and transparency
 
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:

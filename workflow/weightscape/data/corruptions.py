@@ -6,7 +6,6 @@ side so that they fit 28 px and 224 px alike. Each image draws its own randomnes
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -73,11 +72,10 @@ KINDS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] =
     "occlusion": _occlusion,
 }
 
-AT_ONCE = 32
-"""Images that are corrupted in one piece, in float64."""
+AT_ONCE = 32  # images that are corrupted in one piece, in float64
 
 
-def write_corrupted(out: Path, settings: CorruptSettings, test: list[Path]) -> tuple[list[Path], dict[str, Any]]:
+def write_corrupted(out: Path, settings: CorruptSettings, test: list[Path]) -> tuple[list[Path], dict[str, object]]:
     """Write corrupted test images, in pieces; each image draws its own randomness in turn. Returns files and facts."""
     rng = np.random.default_rng(settings.seed)
     clean = [map_shard(path) for path in test]

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-ORIENTATION = 0x0112
-"""The tag of EXIF 2.3 that says how to turn an image."""
+ORIENTATION = 0x0112  # the tag of EXIF 2.3 that says how to turn an image
 
 
 class Unreadable(Exception):

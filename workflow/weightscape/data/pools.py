@@ -23,8 +23,7 @@ class Counted(NamedTuple):
     train: Sequence[int]
 
 
-Encoded = bytes | str
-"""A whole image file, or the path of one."""
+Encoded = bytes | str  # a whole image file, or the path of one
 
 
 @dataclass(frozen=True)

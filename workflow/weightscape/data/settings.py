@@ -10,8 +10,8 @@ from typing import Any, Literal
 from weightscape.formats.typed import from_json
 
 Count = int | str
-Classes = int | str | tuple[str, ...]
-"""All classes, the first so many in order of name, or those that are named."""
+Options = Mapping[str, str | int | float | bool]  # further arguments of a class of torchvision
+Classes = int | str | tuple[str, ...]  # all classes, the first so many in order of name, or those that are named
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TorchvisionSet:
     kind: Literal["torchvision"]
     name: str
     parts: Parts
-    options: Mapping[str, str | int | float | bool]
+    options: Options
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """Disjoint splits, stratified by class, of any data set, and the facts that the record of a split holds."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from weightscape.errors import UserError
 
-ALL = "all"
-"""Stands in a config for every image that is there."""
+ALL = "all"  # stands in a config for every image that is there
 
 
 def split_rows(labels: np.ndarray, counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -43,7 +41,7 @@ def corrupted_count(images: str | int, test: int) -> int:
     return count
 
 
-def facts(labels: np.ndarray, shape: Sequence[int], classes: Sequence[str]) -> dict[str, Any]:
+def facts(labels: np.ndarray, shape: Sequence[int], classes: Sequence[str]) -> dict[str, object]:
     """Counts, shape [c, h, w] and classes of a split, for its record."""
     return {
         "images": len(labels),

@@ -7,14 +7,13 @@ they are decoded as every image folder is; what fits neither is read one by one.
 import inspect
 import tarfile
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from weightscape.data.pools import Pool
-from weightscape.data.settings import Torchvision
+from weightscape.data.settings import Options, Torchvision
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
@@ -41,9 +40,7 @@ def downloaded(name: str) -> Path:
     return cache.folder() / "torchvision" / name
 
 
-def opened(
-    name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None, download: bool = False
-) -> Any:
+def opened(name: str, root: Path, part: str | None, options: Options | None = None, download: bool = False) -> Any:
     """torchvision's data set; `part` is `train` or `test` where the set knows only these, else its value of `split`."""
     import torchvision
 
@@ -126,7 +123,7 @@ def _arguments(kind: type) -> set[str]:
     return known
 
 
-def part(name: str, root: Path, part: str | None, options: Mapping[str, Any] | None = None) -> Pool:
+def part(name: str, root: Path, part: str | None, options: Options | None = None) -> Pool:
     """The images of one part of a set."""
     source = opened(name, root, part, options)
     labels, files = _labels(source), _files(source)

@@ -13,7 +13,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,14 +25,10 @@ from weightscape.formats.shard_room import Room, write_shard_in_room
 from weightscape.formats.shards import shard_names
 from weightscape.progress import Progress
 
-BATCH_BYTES = 4_000_000
-"""Pixels of one batch; a few batches per process are in memory."""
-AHEAD = 3
-"""Batches per process that are read before they are written."""
-WORTH = 1000
-"""Files from which on further processes are worth their start."""
-NAMED = 100
-"""Unreadable images whose names are recorded."""
+BATCH_BYTES = 4_000_000  # pixels of one batch; a few batches per process are in memory
+AHEAD = 3  # batches per process that are read before they are written
+WORTH = 1000  # files from which on further processes are worth their start
+NAMED = 100  # unreadable images whose names are recorded
 
 
 @dataclass
@@ -59,7 +54,7 @@ class Reading:
                 "mend or remove them, or raise the limit"
             )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """For the manifest."""
         return {
             "skipped": self.skipped,
@@ -117,8 +112,7 @@ def _filled(
         yield first, labels
 
 
-Faults = list[tuple[int, str]]
-"""Place in a batch, and reason, of each image that cannot be read."""
+Faults = list[tuple[int, str]]  # place in a batch, and reason, of each image that cannot be read
 
 
 def _ahead(room: Room, pool: Pool, rows: np.ndarray, size: int, decoding: Decoding) -> Iterator[tuple[int, Faults]]:
@@ -167,7 +161,7 @@ def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults
     return np.stack(images) if images else np.empty((0, *form.shape), np.uint8), faults
 
 
-def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[Path], dict[str, Any]]:
+def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[Path], dict[str, object]]:
     """Write a split of a source that `sources` opens; its files and facts."""
     images = settings.images
     assert isinstance(images, SourcedSplit | SourcedShift)
@@ -180,7 +174,7 @@ def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[P
     paths, reading = write_pool(out, pool, form, settings.shards, limit=source.unreadable, workers=workers)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
     facts = splits.facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
-    lost = [name for name, count in zip(pool.classes, facts["per_class"], strict=True) if not count]
+    lost = [name for label, name in enumerate(pool.classes) if not (labels == label).any()]
     if settings.split == "train" and lost:
         raise UserError(
             f"no image to train on of class {lost[0]!r} can be read ({len(lost)} of {len(pool.classes)} classes): mend "

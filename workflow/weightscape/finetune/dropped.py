@@ -9,8 +9,7 @@ from weightscape.provenance.records import place, read_record
 WEIGHTS = ("initial.safetensors", "after.safetensors")
 """The files of a run's weights: what fine-tuning starts from, and what it ends with."""
 
-RECORD = "dropped.json"
-"""The record in a condition's folder, of the runs of this condition that are without weights."""
+RECORD = "dropped.json"  # the record in a condition's folder, of the runs of this condition that are without weights
 
 
 @dataclass(frozen=True)

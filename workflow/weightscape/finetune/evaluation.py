@@ -14,10 +14,8 @@ import numpy as np
 from weightscape.finetune.calibration import adaptive_error, bin_of, calibration_error, ranked_bin_of
 from weightscape.networks.settings import InputSettings, NetworkSettings
 
-INTERVAL = (2.5, 97.5)
-"""Percentiles of the bootstrap."""
-BLOCK = 100
-"""Resamples at a time, which bounds the memory."""
+INTERVAL = (2.5, 97.5)  # percentiles of the bootstrap
+BLOCK = 100  # resamples at a time, which bounds the memory
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class EvaluateSettings:
 
 def metrics(
     logits: np.ndarray, labels: np.ndarray, bins: int, draws: int = 0, seed: int = 0
-) -> dict[str, float | list[float]]:
+) -> dict[str, float | list[float | None]]:
     """Accuracy in [0, 1], NLL in nats, Brier score in [0, 2], calibration errors in [0, 1], images.
 
     `class_accuracy` has one value per class (nan without images), `worst_class_accuracy` is the least of them. With
@@ -61,7 +59,7 @@ def metrics(
     count = np.bincount(labels, minlength=classes)
     with np.errstate(invalid="ignore"):
         by_class = np.bincount(labels, weights=right, minlength=classes) / count
-    values: dict[str, Any] = {
+    values: dict[str, float | list[float | None]] = {
         **{name: float(value.mean()) for name, value in each.items()},
         "ece": calibration_error(confidence, right, bins),
         "adaptive_ece": adaptive_error(confidence, right, bins),

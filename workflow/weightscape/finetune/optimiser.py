@@ -12,8 +12,7 @@ from weightscape.finetune.seen import DecaySeen
 from weightscape.finetune.settings import TrainingSettings, WeightDecay
 from weightscape.networks.building import head_name
 
-ROUNDING = 1e-7
-"""Of float32, on a tensor's relative change."""
+ROUNDING = 1e-7  # of float32, on a tensor's relative change
 
 
 def learning_rate(step: int, settings: TrainingSettings) -> float:

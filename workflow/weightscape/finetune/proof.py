@@ -9,28 +9,20 @@ from weightscape.finetune.optimiser import ROUNDING
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.finetune.settings import Action, ItemShares, WeightDecay
 
-COPIED = 0.01
-"""Largest share of synthetic images that may equal a real one, as a generator may memorise."""
-SHARES = ("synthetic_share", "extra_share", "changed_labels")
-"""Shares of the drawn items, which must be those of the item list."""
-REPLAYED = 0.1
-"""Largest share of what decay does to a tensor by which a replay with the decay that was asked for may miss it."""
-SKIPPED = 10
-"""Steps that float16 may leave out while it finds its scale, besides a tenth of all, and never more than half."""
-ENOUGH = 15
-"""Droppings, changes by an operation or drawn items that are expected before none is a fault."""
+COPIED = 0.01  # largest share of synthetic images that may equal a real one, as a generator may memorise
+SHARES = ("synthetic_share", "extra_share", "changed_labels")  # must be in the drawn items as in the list
+REPLAYED = 0.1  # of what decay does to a tensor, the share by which a replay with the decay asked for may miss it
+SKIPPED = 10  # steps that float16 may leave out to find its scale, besides a tenth of all, and never more than half
+ENOUGH = 15  # droppings, changes by an operation or drawn items that are expected before none is a fault
 OFF_RATE, OFF_LEAST = 0.2, 0.02
 """Of a drop rate, or of the share that it keeps if that is smaller, and of all values: how far off a rate may be."""
-OFF_SHARE = 0.1
-"""Of a share of the item list, how far off the drawn items may be."""
+OFF_SHARE = 0.1  # of a share of the item list, how far off the drawn items may be
 PATH = (0.25, 0.75)
-"""Of the last block's rate, the least and the most of the mean over blocks: stochastic depth grows with depth."""
+"""Of the last block's rate, least and most of the mean over blocks: stochastic depth grows with depth."""
 SURELY_CHANGED, MAYBE_CHANGED = 0.5, 0.05
 """Of the images that an operation must change, and of those where it depends on the image, the least that changed."""
-NOISE = (0.3, 1.2)
-"""Of the mean absolute value of the noise, the least and the most change of a pixel: black and white clip it."""
-OFF_DECAY = 0.05
-"""Of the decay of a step, how far off each tensor may be."""
+NOISE = (0.3, 1.2)  # of the noise's mean absolute value, least and most change of a pixel: black and white clip it
+OFF_DECAY = 0.05  # of the decay of a step, how far off each tensor may be
 
 
 def verdict(seen: Seen, action: Action, items: Mapping[str, float], steps: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Seen:
     dropout_modules: Mapping[str, ModuleSeen]
     operations: Mapping[str, float]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, object]:
         """The report as the run's record and the tables have it: one flat level but for modules and operations."""
         flat = asdict(self)
         places, decay = flat.pop("places"), flat.pop("decay")

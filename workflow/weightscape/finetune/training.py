@@ -29,8 +29,7 @@ from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 from weightscape.seeds import seed
 
-History = list[dict[str, float]]
-"""One row per block of steps."""
+History = list[dict[str, float]]  # one row per block of steps
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from weightscape.formats.shards import picture
 from weightscape.networks.building import as_input, as_unit, head_name
 from weightscape.networks.settings import DROPOUTS, InputSettings
 
-CHANGED = 1e-4
-"""Least mean absolute change of an input (in normalised units) that counts as a changed image."""
+CHANGED = 1e-4  # least mean absolute change of an input (in normalised units) that counts as a changed image
 
 
 DECAYS = tuple(field.name for field in fields(DecaySeen))
@@ -73,11 +72,6 @@ class Witness:
         for name, other in without.items():
             change = (as_input(seen, self.form) - as_input(other, self.form)).abs().mean(dim=(1, 2, 3))
             self.count(**{f"operation {name}": (change > CHANGED).sum(), f"operation {name} of": len(change)})
-
-    @property
-    def operations(self) -> list[str]:
-        """The operations that were looked at one by one."""
-        return [name.removeprefix("operation ").removesuffix(" of") for name in self.counts if name.endswith(" of")]
 
     def count_decay(self, seen: DecaySeen) -> None:
         """Add what one step showed of the weight decay."""
@@ -179,6 +173,8 @@ class Witness:
         def dropped(name: str) -> float:
             return share(f"{name}_dropped", f"{name}_alive")
 
+        compared = (name.removesuffix(" of") for name in counts if name.endswith(" of"))
+        operations = [name.removeprefix("operation ") for name in compared]
         return Seen(
             updates=counts.get("updates", 0.0),
             skipped_updates=counts.get("skipped_updates", 0.0),
@@ -202,7 +198,7 @@ class Witness:
                 name: ModuleSeen(rate, counts.get(f"module {name}_alive", 0.0), dropped(f"module {name}"))
                 for name, rate in self.modules.items()
             },
-            operations={name: share(f"operation {name}", f"operation {name} of") for name in self.operations},
+            operations={name: share(f"operation {name}", f"operation {name} of") for name in operations},
         )
 
     def _copied(self) -> float:

@@ -18,8 +18,7 @@ from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
 from weightscape.generate.settings import ZeroShotGate, in_words
 
-BLOCK = 512
-"""Rows that are compared with all others, or embedded, at once."""
+BLOCK = 512  # rows that are compared with all others, or embedded, at once
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,7 @@ from weightscape.formats.shards import ImageSet
 from weightscape.formats.tensors import write_tensors
 from weightscape.progress import Progress
 
-SECONDS = 60.0
-"""Work that is kept in memory alone."""
+SECONDS = 60.0  # work that is kept in memory alone
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,7 @@ from weightscape.formats.writing import digests
 from weightscape.generate.settings import Pipeline, PipelineSettings, in_words
 from weightscape.seeds import seed as named_seed
 
-SPECIAL = 8
-"""Words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown."""
+SPECIAL = 8  # words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown
 
 TEXT, VARIATION = "text_to_image", "image_to_image"
 

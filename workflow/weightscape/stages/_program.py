@@ -19,8 +19,7 @@ from weightscape.provenance import records
 from weightscape.provenance.code_digest import check_code, code_digest
 from weightscape.stages import _lazy_compiler
 
-TERMINATED = 143
-"""Exit code of a program that SIGTERM ends: 128 + 15."""
+TERMINATED = 143  # exit code of a program that SIGTERM ends: 128 + 15
 
 
 def parse_settings(kind: Any, text: str) -> Any:
@@ -85,8 +84,8 @@ class Program(argparse.ArgumentParser):
         folder: Path,
         inputs: Iterable[Path],
         outputs: Iterable[Path],
-        facts: Mapping[str, Any] | None = None,
-        volatile: Mapping[str, Any] | None = None,
+        facts: Mapping[str, object] | None = None,
+        volatile: Mapping[str, object] | None = None,
         name: str = "manifest",
     ) -> None:
         """Write the record of the results in `folder`, as `write_record` does."""

@@ -17,7 +17,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write each table as parquet, and as csv where a person would read it."""
     program = _program.Program("aggregate", __doc__, Outline)
     program.add_argument("--out", type=Path, required=True)
     arguments = program.start(argv)

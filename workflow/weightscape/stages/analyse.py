@@ -19,7 +19,6 @@ READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the tables of the analysis beside those they come from."""
     program = _program.Program("analyse", __doc__, Options)
     program.add_argument("--tables", type=Path, required=True)
     arguments = program.start(argv)

@@ -21,7 +21,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure the curvature of every run."""
     program = _program.Program("curvature", __doc__, CurvatureSettings)
     program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     program.add_argument("--data", type=Path, required=True, help="manifest of the real training split")

@@ -15,7 +15,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Remove the weights and write the record."""
     program = _program.Program("drop_weights", __doc__, dropped.DropSettings)
     program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     program.add_argument("--measures", type=Path, nargs="+", required=True, help="records of what was measured of them")

@@ -24,8 +24,7 @@ from weightscape.progress import track
 from weightscape.provenance.records import content_digest, holds, place, read_record
 from weightscape.stages import _program
 
-Forward = Callable[[np.ndarray], np.ndarray]
-"""A network as a function from uint8 images to logits."""
+Forward = Callable[[np.ndarray], np.ndarray]  # a network as a function from uint8 images to logits
 
 
 def evaluate_run(
@@ -79,7 +78,6 @@ def _forward(run: Path, network: NetworkSettings, device: str, threads: int) -> 
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Evaluate every run on every split."""
     program = _program.Program("evaluate", __doc__, EvaluateSettings)
     program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     program.add_argument("--splits", type=Path, nargs="+", required=True, help="manifests of the data stage")

@@ -38,7 +38,6 @@ def _training_split(manifest: Path) -> tuple[list[Path], int]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Train one run and write its files into --out."""
     program = _program_of_stage()
     arguments = program.start(argv)
     settings: FinetuneSettings = arguments.settings

@@ -22,7 +22,7 @@ from weightscape.provenance.records import content_digest
 from weightscape.stages import _program
 
 
-def _program_of_stage() -> _program.Program:
+def main(argv: list[str] | None = None) -> None:
     program = _program.Program("measure_diversity", __doc__, MeasureDiversitySettings)
     program.add_argument("--items", type=Path, nargs="+", required=True, help="item lists in the order of the seeds")
     program.add_argument("--real", type=Path, nargs="+", required=True, help="shards of the real training set")
@@ -31,12 +31,6 @@ def _program_of_stage() -> _program.Program:
     program.add_argument("--judge", type=Path, required=True, help="weights of the classifier that knows real images")
     program.add_device()
     program.add_argument("--out", type=Path, required=True)
-    return program
-
-
-def main(argv: list[str] | None = None) -> None:
-    """Measure every seed of one condition."""
-    program = _program_of_stage()
     arguments = program.start(argv)
     settings: MeasureDiversitySettings = arguments.settings
 

@@ -19,7 +19,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Measure the images of every recipe."""
     program = _program.Program("measure_quality", __doc__, MeasureQualitySettings)
     program.add_argument("--synthetic", type=Path, nargs="+", required=True, help="shards of synthetic images")
     program.add_argument("--judge", type=Path, required=True, help="weights of the judge")

@@ -17,7 +17,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Analyse the tables, and write the record last."""
     program = _program.Program("reanalyse", __doc__, ReanalyseSettings)
     program.add_argument("--tables", type=Path, required=True, help="folder of the tables")
     program.add_argument("--conditions", type=Path, required=True, help="the conditions file")

@@ -16,7 +16,6 @@ from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Write the page and its record."""
     program = _program.Program("report", __doc__, ReportSettings)
     program.add_argument("--tables", type=Path, required=True, help="folder of the tables of stage 6")
     program.add_argument("--figures", type=Path, required=True, help="folder of the figures of stage 7")
