@@ -8,7 +8,7 @@ from weightscape.data import corruptions, digits
 def test_corruptions_grow_with_severity_and_keep_the_form(kind: str) -> None:
     images = digits.mnist().images[::250]
     changes = []
-    for severity in corruptions.SEVERITIES:
+    for severity in range(1, 6):
         changed = corruptions.corrupt(images, kind, severity, np.random.default_rng(0))
         assert changed.shape == images.shape and changed.dtype == np.uint8
         changes.append(np.abs(changed.astype(float) - images).mean())

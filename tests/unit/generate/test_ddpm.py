@@ -72,20 +72,21 @@ def sampled(weights: dict[str, np.ndarray], labels: list[int], guidance: float, 
 
 
 def stop_at_step_8(path, identity: str) -> None:
-    with pytest.raises(Stopped):
-        progress = StoppingProgress("generator", TINY.training.steps)
-        ddpm.train(halves(20), 2, TINY, progress=progress, checkpoint=Checkpoint(path, identity))
+    with pytest.raises(Stopped), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ddpm, "Progress", StoppingProgress)
+        ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, identity))
 
 
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_a_training_that_was_stopped_and_resumed_is_bit_identical(tmp_path, weights, capsys):
+def test_a_training_that_was_stopped_and_resumed_is_bit_identical(tmp_path, weights, capsys, monkeypatch):
     path = tmp_path / "checkpoint.pt"
     stop_at_step_8(path, "a")
     progress = Progress("generator", TINY.training.steps)
-    resumed = ddpm.train(halves(20), 2, TINY, progress=progress, checkpoint=Checkpoint(path, "a"))
+    monkeypatch.setattr(ddpm, "Progress", lambda *_: progress)
+    resumed = ddpm.train(halves(20), 2, TINY, checkpoint=Checkpoint(path, "a"))
     assert "resumed after 5 steps" in capsys.readouterr().err
     assert (progress.first, progress.done) == (5, 12)
     assert same(resumed, weights)

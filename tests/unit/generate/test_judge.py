@@ -9,7 +9,6 @@ import torch
 from unit.generate import chosen
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import judge
-from weightscape.progress import Progress
 
 QUICK = chosen.judge(width=4, epochs=4, batch_size=25, learning_rate=1e-2, shift=1, seed=1)
 
@@ -96,5 +95,5 @@ def test_training_leaves_torchs_global_stream_alone():
 
 
 def test_progress_counts_epochs(capsys):
-    judge.train(bars(50), 3, chosen.judge(width=2, epochs=2), Progress("judge", 2, "epochs"))
+    judge.train(bars(50), 3, chosen.judge(width=2, epochs=2))
     assert "2/2 epochs" in capsys.readouterr().err

@@ -15,8 +15,6 @@ from weightscape.formats.shard_room import write_shard_in_parts
 from weightscape.formats.shards import ImageSet, map_shard, shard_names
 from weightscape.provenance.records import read_record
 
-SEVERITIES = (1, 2, 3, 4, 5)
-
 NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, in units of full scale
 BLUR = (0.02, 0.03, 0.045, 0.06, 0.08)  # standard deviation of the Gaussian, in image sides
 CONTRAST = (0.6, 0.45, 0.3, 0.2, 0.1)  # factor on the distance to the image's mean
@@ -26,8 +24,6 @@ OCCLUSION = (0.2, 0.28, 0.36, 0.44, 0.52)  # side of the grey square, in image s
 
 def corrupt(images: np.ndarray, kind: str, severity: int, rng: np.random.Generator) -> np.ndarray:
     """Corrupted uint8 images [n, c, h, w]; `kind` as in `KINDS`, severity in 1..5."""
-    if severity not in SEVERITIES:
-        raise ValueError(f"severity must be one of {SEVERITIES}, got {severity}")
     scaled = images.astype(np.float64) / 255
     changed = np.stack([KINDS[kind](image, severity - 1, rng) for image in scaled])
     return (changed.clip(0, 1) * 255).round().astype(np.uint8)

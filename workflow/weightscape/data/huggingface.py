@@ -28,8 +28,6 @@ def pool(source: Huggingface, name: str, _classes: list[str] | None = None) -> P
 def domain(source: Huggingface, name: str, _classes: list[str]) -> Pool:
     """The images of one domain, of all parts of the data set."""
     columns = source.columns
-    if columns.domain is None:
-        raise UserError(f"a data set without a column of domains has no domain {name!r}: set `columns.domain`")
     parts = source.parts.there()
     holding = [name_there for name_there in parts if name in domains(source, name_there, columns)]
     pools = [part(source, name_there, columns, name) for name_there in holding or parts]

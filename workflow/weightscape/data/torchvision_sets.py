@@ -30,11 +30,6 @@ def pool(source: Torchvision, name: str, _classes: list[str] | None = None) -> P
     return part(source.name, root, name_there, source.options) if name_there is not None else None
 
 
-def domain(_source: Torchvision, name: str, _classes: list[str]) -> Pool:
-    """No set of torchvision has domains."""
-    raise UserError(f"a data set of torchvision has no domain {name!r}: choose another OOD set")
-
-
 def downloaded(name: str) -> Path:
     """The folder of the cache that `fetch` downloads a set into."""
     return cache.folder() / "torchvision" / name

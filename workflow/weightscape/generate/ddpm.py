@@ -18,13 +18,12 @@ from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
 from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings, check_size
 from weightscape.networks.checkpoint import Checkpoint
+from weightscape.progress import Progress
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
     from diffusers.training_utils import EMAModel
-
-    from weightscape.progress import Progress
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
 LARGEST_GRADIENT = 1.0  # Euclidean norm
@@ -53,7 +52,6 @@ def train(
     classes: int,
     settings: TrainGeneratorSettings,
     device: str = "cpu",
-    progress: "Progress | None" = None,
     checkpoint: Checkpoint | None = None,
 ) -> dict[str, np.ndarray]:
     """Train on labelled images; the moving average of the weights and the image shape by name.
@@ -69,8 +67,8 @@ def train(
     state = _start(settings, classes, shape[0], device)
     noising = DDPMScheduler(**denoiser.schedule(settings.model))
     first = checkpoint.resume(vars(state), device) if checkpoint else 0
-    if progress is not None:
-        progress.resume(first)
+    progress = Progress("train generator", training.steps)
+    progress.resume(first)
     for step in range(first, training.steps):
         for group in state.optimizer.param_groups:
             group["lr"] = training.learning_rate * rate(training, step)
@@ -86,8 +84,7 @@ def train(
                 checkpoint.save(step + 1, vars(state))
             if stop:
                 raise Stopped
-        if progress is not None:
-            progress.advance()
+        progress.advance()
     state.average.copy_to(state.model.parameters())
     return _exported(state.model, shape)
 

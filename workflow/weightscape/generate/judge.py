@@ -6,7 +6,6 @@ recall. Images are uint8 [n, c, h, w]; the shapes of the weights, arrays by name
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +15,7 @@ from torch.nn import functional
 from weightscape import seeds
 from weightscape.formats.shards import ImageSet
 from weightscape.generate.judge_settings import TrainJudgeSettings
-
-if TYPE_CHECKING:
-    from weightscape.progress import Progress
+from weightscape.progress import track
 
 FEATURES = 64
 GRID = 4  # side of the last map, whatever the size of the image
@@ -26,10 +23,8 @@ BATCH = 500  # images per forward pass of predict and features
 WEIGHT_DECAY = 0.05
 
 
-def train(
-    content: ImageSet, classes: int, settings: TrainJudgeSettings, progress: "Progress | None" = None
-) -> dict[str, np.ndarray]:
-    """Train on labelled images; `progress` counts epochs."""
+def train(content: ImageSet, classes: int, settings: TrainJudgeSettings) -> dict[str, np.ndarray]:
+    """Train on labelled images; weights by name."""
     images, labels = content.images, content.labels
     stream = seeds.generator(settings.seed, "judge", "batches")
     batch = min(settings.batch_size, len(images))
@@ -39,7 +34,7 @@ def train(
         network = _network(images.shape[1], settings.width, classes)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=total, pct_start=0.2)
-    for _ in range(settings.epochs):
+    for _ in track(range(settings.epochs), "train judge", settings.epochs, "epochs"):
         # The remainder is left out, so that batch statistics never come from a handful of images.
         for chosen in stream.permutation(len(images))[: len(images) // batch * batch].reshape(-1, batch):
             logits = network(_pixels(_shifted(images[chosen], settings.shift, stream)))
@@ -48,8 +43,6 @@ def train(
             loss.backward()
             optimizer.step()
             schedule.step()
-        if progress is not None:
-            progress.advance()
     return {name: tensor.numpy().copy() for name, tensor in network.state_dict().items()}
 
 

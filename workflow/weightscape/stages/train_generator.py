@@ -11,7 +11,6 @@ from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import to_json
 from weightscape.formats.writing import digest
 from weightscape.generate.model_settings import TrainGeneratorSettings
-from weightscape.progress import Progress
 from weightscape.provenance.records import content_digest, read_record
 from weightscape.stages import _program
 
@@ -36,8 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     identity = digest([to_json(settings), program.code, [content_digest(path) for path in arguments.train]])
     with _program.stop_signal() as stopped:
         checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, stopped)
-        progress = Progress("train generator", settings.training.steps)
-        weights = ddpm.train(content, classes, settings, str(device), progress, checkpoint)
+        weights = ddpm.train(content, classes, settings, str(device), checkpoint)
     path = arguments.out / "weights.safetensors"
     program.check()
     write_tensors(path, weights)

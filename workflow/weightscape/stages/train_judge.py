@@ -10,7 +10,6 @@ from pathlib import Path
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import write_tensors
 from weightscape.generate.judge_settings import TrainJudgeSettings
-from weightscape.progress import Progress
 from weightscape.provenance.records import read_record
 from weightscape.stages import _program
 
@@ -31,7 +30,7 @@ def main(argv: list[str] | None = None) -> None:
     prepare("cpu", arguments.threads)
     train, test = read_shards(arguments.train), read_shards(arguments.test)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    weights = judge.train(train, classes, settings, Progress("train judge", settings.epochs, "epochs"))
+    weights = judge.train(train, classes, settings)
     accuracy = float((judge.predict(weights, test.images).argmax(1) == test.labels).mean())
     path = arguments.out / "weights.safetensors"
     program.check()

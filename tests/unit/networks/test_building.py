@@ -16,7 +16,7 @@ from weightscape.finetune import proof, training
 from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import from_json
-from weightscape.networks import architectures, building, pretrained
+from weightscape.networks import building, pretrained
 from weightscape.networks.settings import DROPOUTS
 from weightscape.project import ROOT
 from weightscape.study import doses, settings
@@ -134,7 +134,7 @@ def test_the_small_stem_keeps_the_side_until_the_pooling() -> None:
     assert stem(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 32, 32)
     assert isinstance(net.get_submodule("maxpool"), nn.MaxPool2d)
     with pytest.raises(UserError, match="'_3x3' is for residual networks"):
-        architectures.built("test_vit_3x3", 10)
+        building.built("test_vit_3x3", 10)
 
 
 PAPER = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
