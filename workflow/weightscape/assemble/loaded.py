@@ -98,7 +98,7 @@ def load_items(
     if (np.concatenate(stored)[starts + table["index"]] != table["true_label"]).any():
         raise UserError(f"{path} has true labels that its shards do not have: make the list again")
     if resident is None:
-        resident = _bytes(mapped) < SHARE_OF_MEMORY * _free_memory(device)
+        resident = len(shard_of) * pixels[0][0].nbytes < SHARE_OF_MEMORY * _free_memory(device)
     labels, true_labels = (torch.from_numpy(np.array(table[column])) for column in ("label", "true_label"))
     origins = torch.tensor([ORIGINS.get(origin, SYNTHETIC) for origin in table["origin"]], dtype=torch.int8)
     rows = np.stack([shard_of, table["index"]])
@@ -106,8 +106,8 @@ def load_items(
     images = _resident(paths, mapped).to(device) if resident else mapped
     known = _digests(real) if bool((origins != REAL).any()) else frozenset()
     read = [*paths, *(shard for shard in real if known and shard not in paths)]
-    where = [part.to(device) for part in (labels, true_labels, origins, sources)]
-    return Items(images, where[0], where[1], where[2], where[3], known), read
+    columns = (column.to(device) for column in (labels, true_labels, origins, sources))
+    return Items(images, *columns, known), read
 
 
 def _digests(shards: Sequence[Path]) -> frozenset[int]:
@@ -123,10 +123,6 @@ def _resident(paths: list[Path], mapped: Mapped) -> torch.Tensor:
         rows = np.flatnonzero(mapped.shard_of == number)
         images[rows] = map_shard(path).images[mapped.row_of[rows]]
     return torch.from_numpy(images)
-
-
-def _bytes(mapped: Mapped) -> int:
-    return len(mapped.row_of) * int(np.prod(mapped.shards[0].shape[1:]))
 
 
 def _free_memory(device: torch.device) -> int:

@@ -25,18 +25,15 @@ SIZES = {PACKAGED: 5000, SHIFT: 1797}  # images of these sources
 
 def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, object]]:
     """Write a split of the digits; its files and facts."""
-    content = _split(settings)
-    paths = write_shards(out, content, settings.shards)
-    return paths, splits.facts(content.labels, content.images.shape[1:], CLASSES)
-
-
-def _split(settings: DataSettings) -> ImageSet:
     rng, images = np.random.default_rng(settings.seed), settings.images
     if isinstance(images, PackagedShift):
-        return uci(images.framing, images.images, rng)
-    assert isinstance(images, PackagedSplit)
-    source = mnist()
-    return source.take(splits.split_rows(source.labels, images.splits, rng)[settings.split])
+        content = uci(images.framing, images.images, rng)
+    else:
+        assert isinstance(images, PackagedSplit)
+        source = mnist()
+        content = source.take(splits.split_rows(source.labels, images.splits, rng)[settings.split])
+    paths = write_shards(out, content, settings.shards)
+    return paths, splits.facts(content.labels, content.images.shape[1:], CLASSES)
 
 
 def mnist() -> ImageSet:

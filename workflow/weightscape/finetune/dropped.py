@@ -22,7 +22,7 @@ class DropSettings:
 def drop(runs: list[Path], measures: list[Path], settings: DropSettings) -> list[str]:
     """Remove the weights of the runs in these folders that `settings` does not keep; names all that have none then."""
     for run in runs:
-        if all((run / name).is_file() for name in WEIGHTS):
+        if _has_weights(run):
             _check_measured(run, measures)
     for run in runs:
         if run.name not in {f"seed{seed}" for seed in settings.kept}:

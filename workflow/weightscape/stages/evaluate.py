@@ -9,6 +9,7 @@ provenance, or into --out for a single run, as when only some splits are of inte
 is kept, so that a new split or seed costs only itself.
 """
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,12 +85,9 @@ def main(argv: list[str] | None = None) -> None:
     program.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
     program.add_device()
     arguments = program.start(argv)
-
     settings: EvaluateSettings = arguments.settings
-
-    def load(run: Path) -> Forward:
-        return _forward(run, settings.network, arguments.device, arguments.threads)
-
+    device, threads = arguments.device, arguments.threads
+    load = functools.partial(_forward, network=settings.network, device=device, threads=threads)
     if arguments.out and len(arguments.runs) > 1:
         raise UserError(f"--out {arguments.out} is for one run, but {len(arguments.runs)} were given: leave it out")
     for manifest in track(arguments.runs, "evaluate", len(arguments.runs), "runs"):
