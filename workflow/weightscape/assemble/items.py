@@ -93,11 +93,11 @@ def of_each_class(
 def apportioned(sizes: np.ndarray, count: int, most: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`count` in proportion to `sizes`, by largest remainder (ties at random), at most `most` of each."""
     wanted = count * sizes / sizes.sum()
-    found = np.minimum(count * sizes // sizes.sum(), most)
+    given = np.minimum(count * sizes // sizes.sum(), most)
     ties = rng.random(len(sizes)) * 1e-6
-    while found.sum() < count:
-        found[np.where(found < most, wanted - found + ties, -np.inf).argmax()] += 1
-    return found
+    while given.sum() < count:
+        given[np.where(given < most, wanted - given + ties, -np.inf).argmax()] += 1
+    return given
 
 
 def duplicated(real: Table, share: float, rng: np.random.Generator) -> Table:

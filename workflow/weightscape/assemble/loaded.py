@@ -104,10 +104,10 @@ def load_items(
     rows = np.stack([shard_of, table["index"]])
     sources = torch.from_numpy(np.unique(rows, axis=1, return_inverse=True)[1].reshape(-1))
     images = _resident(paths, mapped).to(device) if resident else mapped
-    known = _digests(real) if bool((origins != REAL).any()) else frozenset()
-    read = [*paths, *(shard for shard in real if known and shard not in paths)]
+    real_images = _digests(real) if bool((origins != REAL).any()) else frozenset()
+    read = [*paths, *(shard for shard in real if real_images and shard not in paths)]
     columns = (column.to(device) for column in (labels, true_labels, origins, sources))
-    return Items(images, *columns, known), read
+    return Items(images, *columns, real_images), read
 
 
 def _digests(shards: Sequence[Path]) -> frozenset[int]:

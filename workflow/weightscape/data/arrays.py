@@ -43,8 +43,8 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     listed = root / "classes.txt"
     names = _names(listed) if listed.is_file() else classes or _numbers(labels, path)
     if labels.max() >= len(names):
-        known = f"{listed} names" if listed.is_file() else f"the training part in {root} has"
-        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {known} {len(names)} classes")
+        holder = f"{listed} names" if listed.is_file() else f"the training part in {root} has"
+        raise UserError(f"the labels beside {path} go up to {labels.max()}, but {holder} {len(names)} classes")
     return Pool(
         labels.astype(np.int64),
         names,

@@ -8,8 +8,6 @@ from weightscape.data.settings import HubSet, TorchvisionSet
 
 @dataclass(frozen=True)
 class BackboneAsset:
-    """The weights that timm names."""
-
     kind: Literal["backbone"]
     model: str
 

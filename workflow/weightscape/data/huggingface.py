@@ -65,7 +65,7 @@ def _part_of(saved: Any, source: HubSet, part: str) -> Any:
             "null"
         )
     whole = isinstance(saved, datasets.DatasetDict)
-    parts = {str(name): one for name, one in saved.items()} if whole else {str(saved.split or "train"): saved}
+    parts = {str(name): rows for name, rows in saved.items()} if whole else {str(saved.split or "train"): saved}
     if part not in parts:
         raise UserError(f"data set {source.path} has no part {part!r}; it has {', '.join(parts)}: correct `parts`")
     return parts[part]
@@ -75,18 +75,18 @@ def _saved(folder: Path) -> bool:
     return any((folder / name).is_file() for name in ("dataset_dict.json", "state.json"))
 
 
-def part(where: HubSet, part: str, columns: Columns, domain: str | None = None) -> Pool:
+def part(data_set: HubSet, part: str, columns: Columns, domain: str | None = None) -> Pool:
     """The images of one part, of one domain if that is given; `columns` names image, label and domain."""
-    source, path = loaded(where, part), where.path
+    source, path = loaded(data_set, part), data_set.path
     _check_columns(source, path, columns)
     image, label = columns.image, columns.label
     values, classes = _names(source, label, path)
     rows = np.arange(len(source))
     if domain is not None:
-        domains, known = _names(source, str(columns.domain), path)
-        if domain not in known:
-            raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(known)}: correct `domain`")
-        rows = np.flatnonzero(domains == known.index(domain))
+        domains, names = _names(source, str(columns.domain), path)
+        if domain not in names:
+            raise UserError(f"data set {path} has no domain {domain!r}; it has {', '.join(names)}: correct `domain`")
+        rows = np.flatnonzero(domains == names.index(domain))
     import datasets
 
     encoded = source.select_columns([image]).cast_column(image, datasets.Image(decode=False))
@@ -100,12 +100,12 @@ def part(where: HubSet, part: str, columns: Columns, domain: str | None = None) 
     return whole if domain is None else whole.take(rows)
 
 
-def domains(where: HubSet, part: str, columns: Columns) -> list[str]:
+def domains(data_set: HubSet, part: str, columns: Columns) -> list[str]:
     """The domains that one part holds."""
-    source = loaded(where, part)
-    _check_columns(source, where.path, columns)
-    values, known = _names(source, str(columns.domain), where.path)
-    return [known[value] for value in np.unique(values)]
+    source = loaded(data_set, part)
+    _check_columns(source, data_set.path, columns)
+    values, names = _names(source, str(columns.domain), data_set.path)
+    return [names[value] for value in np.unique(values)]
 
 
 def _encoded(value: Any, path: str, roots: list[Path]) -> bytes | str:

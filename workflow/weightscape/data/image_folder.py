@@ -46,25 +46,25 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
             "are any test/ and ood/NAME/, each with a folder per class)"
         )
-    found: dict[str, str] = {}
+    folders: dict[str, str] = {}
     for name_on_disk in classes_in(folder):
         normal = unicodedata.normalize("NFC", name_on_disk)
-        if found.setdefault(normal, name_on_disk) != name_on_disk:
+        if folders.setdefault(normal, name_on_disk) != name_on_disk:
             raise UserError(
                 f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
                 "the images into one folder"
             )
-    if not found:
+    if not folders:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
-    names = sorted(found) if classes is None else classes
-    unknown = sorted(set(found) - set(names))
+    names = sorted(folders) if classes is None else classes
+    unknown = sorted(set(folders) - set(names))
     if unknown:
         raise UserError(f"image folder {folder} has the class {unknown[0]!r}, which the training set does not have")
     paths: list[str] = []
     labels: list[int] = []
     empty: list[str] = []
-    for name_of_class in sorted(found):
-        with os.scandir(folder / found[name_of_class]) as entries:
+    for name_of_class in sorted(folders):
+        with os.scandir(folder / folders[name_of_class]) as entries:
             files = sorted(entry.path for entry in entries if is_image(entry))
         if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
             empty.append(name_of_class)
@@ -73,9 +73,10 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     if not paths:
         raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
     if empty:
+        first = folder / folders[empty[0]]
         raise UserError(
-            f"image folder {folder / found[empty[0]]} holds no images ({len(empty)} of {len(found)} classes): fill it, "
-            f"or remove it; known endings are {', '.join(ENDINGS)}"
+            f"image folder {first} holds no images ({len(empty)} of {len(folders)} classes): fill it, or remove it; "
+            f"known endings are {', '.join(ENDINGS)}"
         )
     return Pool(
         np.array(labels, np.int64),

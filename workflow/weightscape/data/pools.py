@@ -157,14 +157,14 @@ def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:
     if pool.classes == classes:
         return pool
     new = np.array([classes.index(name) if name in classes else -1 for name in pool.classes], np.int64)
-    known = new[pool.labels] >= 0
-    if every and not known.all():
-        row = int(np.flatnonzero(~known)[0])
+    shared = new[pool.labels] >= 0
+    if every and not shared.all():
+        row = int(np.flatnonzero(~shared)[0])
         raise UserError(
             f"{pool.name(row)} is of the class {pool.classes[pool.labels[row]]!r}, which the training set does not "
             "have: mend its label, or name the `classes`"
         )
-    kept = pool.take(np.flatnonzero(known))
+    kept = pool.take(np.flatnonzero(shared))
     return replace(kept, labels=new[kept.labels], classes=list(classes))
 
 

@@ -41,8 +41,6 @@ class Parts:
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of a table's columns."""
-
     image: str
     label: str
     domain: str | None
@@ -50,8 +48,6 @@ class Columns:
 
 @dataclass(frozen=True)
 class TorchvisionSet:
-    """A data set of torchvision."""
-
     kind: Literal["torchvision"]
     name: str
     parts: Parts
@@ -172,15 +168,11 @@ class SplitSettings:
 
 @dataclass(frozen=True)
 class DataSettings(SplitSettings):
-    """Settings of the stage `data`."""
-
     images: PackagedSplit | PackagedShift | SourcedSplit | SourcedShift
 
 
 @dataclass(frozen=True)
 class CorruptSettings(SplitSettings):
-    """Settings of the stage `corrupt`."""
-
     kind: str
     severity: int
     images: Count

@@ -42,23 +42,23 @@ def opened(name: str, root: Path, part: str | None, options: Options | None = No
     kind = getattr(torchvision.datasets, name, None)
     if not inspect.isclass(kind) or not issubclass(kind, torchvision.datasets.VisionDataset):
         raise UserError(f"torchvision has no data set {name!r}: write the name of a class of torchvision.datasets")
-    known = _arguments(kind)
+    allowed = _arguments(kind)
     choice = dict(options or {})
-    unknown = [key for key in choice if key not in known]
+    unknown = [key for key in choice if key not in allowed]
     if unknown:
-        allowed = ", ".join(sorted(known - {"self", "root", "download", "train", *PICTURES})) or "none"
-        raise UserError(f"torchvision's {name} has no option {unknown[0]!r}; it has {allowed}: correct `options`")
-    if "train" in known and part is not None:
+        further = ", ".join(sorted(allowed - {"self", "root", "download", "train", *PICTURES})) or "none"
+        raise UserError(f"torchvision's {name} has no option {unknown[0]!r}; it has {further}: correct `options`")
+    if "train" in allowed and part is not None:
         if part not in ("train", "test"):
             raise UserError(f"torchvision's {name} has no part {part!r}, but train and test: correct `parts`")
         choice["train"] = part == "train"
-    elif part is not None and (key := next((one for one in PARTS if one in known), None)):
+    elif part is not None and (key := next((argument for argument in PARTS if argument in allowed), None)):
         if key in choice:
             raise UserError(f"torchvision's {name} takes its part by {key}: write it into `parts`, not into `options`")
         choice[key] = part
     elif part not in (None, "train"):
         raise UserError(f"torchvision's {name} has no parts, so none called {part!r}: set parts.test to null")
-    if download and "download" in known:
+    if download and "download" in allowed:
         choice["download"] = True
         _keep_members_inside()
     try:
@@ -107,15 +107,15 @@ def _extract_inside(archive: tarfile.TarFile, path: Any = ".", members: Any = No
 
 def _arguments(kind: type) -> set[str]:
     """The arguments of a class, and of those above it as long as it passes further ones on."""
-    known: set[str] = set()
-    for one in kind.__mro__:
-        if "__init__" not in vars(one):
+    names: set[str] = set()
+    for ancestor in kind.__mro__:
+        if "__init__" not in vars(ancestor):
             continue
-        parameters = inspect.signature(one.__init__).parameters.values()
-        known |= {each.name for each in parameters if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)}
-        if not any(each.kind == each.VAR_KEYWORD for each in parameters):
+        taken = inspect.getfullargspec(ancestor.__init__)
+        names |= {*taken.args, *taken.kwonlyargs}
+        if taken.varkw is None:
             break
-    return known
+    return names
 
 
 def part(name: str, root: Path, part: str | None, options: Options | None = None) -> Pool:
@@ -139,16 +139,16 @@ def _check_options(source: Any, labels: np.ndarray, name: str) -> None:
     """Options must not make the set tell something else of an image than its class."""
     for row in {0, len(labels) // 2, len(labels) - 1} if len(labels) else ():
         try:
-            told = source[row][1]
+            target = source[row][1]
         except (OSError, SyntaxError):  # an image that cannot be read is counted later
             continue
         try:
-            same = int(told) == labels[row]
+            same = int(target) == labels[row]
         except (TypeError, ValueError):  # several targets, a picture
             same = False
         if not same:
             raise UserError(
-                f"torchvision's {name} tells {str(told)[:50]} of an image of class {labels[row]} with these options: "
+                f"torchvision's {name} tells {str(target)[:50]} of an image of class {labels[row]} with these options: "
                 "remove those that choose another target than the class"
             )
 
@@ -167,8 +167,8 @@ def _channels_last(array: np.ndarray, count: int) -> np.ndarray:
 def _labels(source: Any) -> np.ndarray:
     for name in LABELS:
         if getattr(source, name, None) is not None:
-            found = np.asarray(getattr(source, name)).astype(np.int64)
-            return found[:, 0] if found.ndim == 2 else found  # QMNIST keeps the writer beside the digit
+            labels = np.asarray(getattr(source, name)).astype(np.int64)
+            return labels[:, 0] if labels.ndim == 2 else labels  # QMNIST keeps the writer beside the digit
     for name in PAIRS:
         pairs = getattr(source, name, None)
         if pairs:
@@ -183,7 +183,7 @@ def _labels(source: Any) -> np.ndarray:
 def _classes(source: Any) -> list[str]:
     """Names of the classes; of several names of one (ImageNet) the first, where it means no other class as well."""
     listed = [
-        [name] if isinstance(name, str) else [str(each) for each in name] if isinstance(name, tuple) else [str(name)]
+        [str(synonym) for synonym in (name if isinstance(name, tuple) else (name,))]
         for attribute in CLASSES
         for name in getattr(source, attribute, None) or []
     ]

@@ -51,7 +51,7 @@ def metrics(
     classes = log_p.shape[1]
     right = log_p.argmax(1) == labels
     confidence = np.exp(log_p.max(1))
-    each = {
+    per_image = {
         "accuracy": right.astype(np.float64),
         "nll": -log_p[np.arange(len(labels)), labels],
         "brier": ((np.exp(log_p) - np.eye(classes)[labels]) ** 2).sum(1),
@@ -60,18 +60,18 @@ def metrics(
     with np.errstate(invalid="ignore"):
         by_class = np.bincount(labels, weights=right, minlength=classes) / count
     values: dict[str, float | list[float | None]] = {
-        **{name: float(value.mean()) for name, value in each.items()},
+        **{name: float(value.mean()) for name, value in per_image.items()},
         "ece": calibration_error(confidence, right, bins),
         "adaptive_ece": adaptive_error(confidence, right, bins),
         "worst_class_accuracy": float(np.nanmin(by_class)),
         "class_accuracy": [float(value) if n else None for value, n in zip(by_class, count, strict=True)],
         "images": len(labels),
     }
-    return values | _intervals(each, confidence, right, bins, draws, seed) if draws else values
+    return values | _intervals(per_image, confidence, right, bins, draws, seed) if draws else values
 
 
 def _intervals(
-    each: Mapping[str, np.ndarray], confidence: np.ndarray, right: np.ndarray, bins: int, draws: int, seed: int
+    per_image: Mapping[str, np.ndarray], confidence: np.ndarray, right: np.ndarray, bins: int, draws: int, seed: int
 ) -> dict[str, float]:
     """Bootstrap over images: resamples as counts [BLOCK, n] at a time, so that each mean is one product.
 
@@ -83,10 +83,10 @@ def _intervals(
     gaps = {name: np.zeros((n, bins)) for name in places}
     for name, place in places.items():
         gaps[name][np.arange(n), place] = right - confidence
-    samples: dict[str, list[np.ndarray]] = {name: [] for name in [*each, *gaps]}
+    samples: dict[str, list[np.ndarray]] = {name: [] for name in [*per_image, *gaps]}
     for start in range(0, draws, BLOCK):
         counts = rng.multinomial(n, np.full(n, 1 / n), min(BLOCK, draws - start)).astype(np.float64)
-        for name, value in each.items():
+        for name, value in per_image.items():
             samples[name].append(counts @ value / n)
         for name, value in gaps.items():
             samples[name].append(np.abs(counts @ value).sum(1) / n)

@@ -89,16 +89,16 @@ def replayed(optimizer: torch.optim.Optimizer, coupled: Mapping[Tensor, float]) 
     copies: dict[Tensor, Tensor] = {}
     kind: Any = type(optimizer)
     for group in optimizer.param_groups:
-        own = {parameter: parameter.detach().clone() for parameter in group["params"]}
-        for parameter, copy in own.items():
+        replicas = {parameter: parameter.detach().clone() for parameter in group["params"]}
+        for parameter, replica in replicas.items():
             decay = coupled.get(parameter, 0.0)
-            copy.grad = parameter.grad if not decay or parameter.grad is None else parameter.grad + decay * copy
-        replay = kind([{**group, "params": list(own.values()), "weight_decay": 0.0}])
-        for parameter, copy in own.items():
+            replica.grad = parameter.grad if not decay or parameter.grad is None else parameter.grad + decay * replica
+        replay = kind([{**group, "params": list(replicas.values()), "weight_decay": 0.0}])
+        for parameter, replica in replicas.items():
             state = optimizer.state.get(parameter, {})
-            replay.state[copy] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+            replay.state[replica] = {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
         replay.step()
-        copies |= own
+        copies |= replicas
     return copies
 
 

@@ -50,7 +50,7 @@ def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings.model, **options)
         model = model.to(device).eval()
         words = [in_words(settings.class_words, name) for name in names]
-        texts = [settings.prompt.replace("{class}", each) for each in words]
+        texts = [settings.prompt.replace("{class}", name) for name in words]
         with torch.inference_mode():
             tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
             classes = _unit(_tensor(model.get_text_features(**tokens)))
@@ -121,14 +121,14 @@ def nearest(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _earlier(rows: np.ndarray) -> np.ndarray:
     """Cosine distance of each row to the nearest one before it; 2 for the first."""
     rows = _directions(rows)
-    found = np.full(len(rows), 2.0)
+    distances = np.full(len(rows), 2.0)
     for start in range(0, len(rows), BLOCK):
         stop = min(start + BLOCK, len(rows))
         likeness = rows[start:stop] @ rows[:stop].T
         later = np.arange(stop)[None, :] >= np.arange(start, stop)[:, None]
         likeness[later] = -1
-        found[start:stop] = 1 - likeness.max(1)
-    return found
+        distances[start:stop] = 1 - likeness.max(1)
+    return distances
 
 
 def _directions(rows: np.ndarray) -> np.ndarray:

@@ -8,8 +8,6 @@ from weightscape.errors import UserError
 
 @dataclass(frozen=True)
 class ModelSettings:
-    """How the network is built."""
-
     patch: int  # side of the pixel block that becomes one position
     channels: tuple[int, ...]  # per resolution, each half the one before
     layers: int  # residual blocks per resolution
@@ -18,8 +16,6 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How the network is trained."""
-
     steps: int
     batch_size: int
     learning_rate: float
@@ -35,8 +31,6 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class TrainGeneratorSettings:
-    """Settings of the stage `train_generator`."""
-
     model: ModelSettings
     training: TrainingSettings
     seed: int

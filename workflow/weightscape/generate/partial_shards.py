@@ -82,13 +82,13 @@ class Parts:
 
     def read(self) -> list[Batch]:
         """The parts that follow each other from the first member on."""
-        found: list[Batch] = []
+        parts: list[Batch] = []
         while (part := self._part(self.path(self.saved))) is not None:
-            found.append(part)
+            parts.append(part)
             self.saved += part.asked
-        if found:
+        if parts:
             print(f"{self.saved} images of an interrupted job are kept", flush=True)
-        return found
+        return parts
 
     def keep(self, batch: Batch, at_once: bool = False) -> None:
         """Save the batch with those that wait, if they have waited long enough."""

@@ -115,7 +115,7 @@ def _made(
             negative_prompt=[settings.negative_prompt] * len(batch),
             guidance_scale=asked.guidance,
             num_inference_steps=settings.steps,
-            generator=[torch.Generator().manual_seed(noise_seed(asked.seed, *one)) for one in batch],
+            generator=[torch.Generator().manual_seed(noise_seed(asked.seed, *member)) for member in batch],
             output_type="pil",
             **options,
         )

@@ -9,8 +9,6 @@ from weightscape.generate.model_settings import ModelSettings
 
 @dataclass(frozen=True)
 class SamplingSettings:
-    """How images are drawn from the model that is trained here."""
-
     sampler_steps: int
 
 
@@ -83,8 +81,6 @@ class ZeroShotGate:
 
 @dataclass(frozen=True)
 class GenerateSettings:
-    """Settings of the stage `generate`."""
-
     generator: str
     recipe: str
     guidance: float

@@ -50,7 +50,7 @@ def claim(devices: list[str], folder: Path | None = None, pause: float = 1.0) ->
     """Position of a GPU that is this process's own until it ends, however it ends; waits while all are taken."""
     folder = folder or Path(tempfile.gettempdir()) / f"weightscape-gpus-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
-    told = False
+    reported = False
     while True:
         for position, device in enumerate(devices):
             descriptor = os.open(folder / f"{device.replace('/', '-')}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -61,7 +61,7 @@ def claim(devices: list[str], folder: Path | None = None, pause: float = 1.0) ->
                 continue
             _held.append(descriptor)
             return position
-        if not told:
+        if not reported:
             print(f"all {len(devices)} GPUs are taken by other jobs: waiting for one", file=sys.stderr, flush=True)
-            told = True
+            reported = True
         time.sleep(pause)
