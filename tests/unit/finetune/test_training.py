@@ -25,7 +25,7 @@ from unit.finetune.small_runs import (
 )
 from weightscape.augmentations.operations import Operation
 from weightscape.errors import UserError
-from weightscape.finetune import batches, optimiser, proof, training, witness
+from weightscape.finetune import optimiser, proof, training, witness
 from weightscape.finetune.settings import Action
 from weightscape.networks import building
 from weightscape.networks.checkpoint import Checkpoint
@@ -124,7 +124,7 @@ def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
 
 
 def test_every_epoch_visits_every_item_once() -> None:
-    parts = [batches.batch_rows(3, step, 16, 60) for step in range(15)]
+    parts = [training.batch_rows(3, step, 16, 60) for step in range(15)]
     rows, epochs = (torch.cat(list(part)) for part in zip(*parts, strict=True))
     for epoch in range(4):
         assert sorted(rows[epochs == epoch].tolist()) == list(range(60))

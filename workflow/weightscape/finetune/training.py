@@ -1,11 +1,14 @@
 """Fine-tuning: one visible loop over items that wait on the device.
 
 A step is a function of (seed, step) and of the state alone: the order of images, the augmentation of each image and
-the dropout masks are drawn from named seeds, so that a resumed run repeats the uninterrupted one bit by bit.
+the dropout masks are drawn from named seeds, so that a resumed run repeats the uninterrupted one bit by bit. A set that
+fits is held on the device as uint8; a larger one stays in its memory-mapped shards, and a thread gathers the next batch
+into pinned memory while the device works on the present one.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +21,6 @@ from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.operations import Operation
 from weightscape.augmentations.policy import augmented
 from weightscape.errors import Stopped, UserError
-from weightscape.finetune.batches import batches
 from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser, precision_on, step_seen
 from weightscape.finetune.seen import Seen
 from weightscape.finetune.settings import FinetuneSettings, WeightDecay
@@ -132,6 +134,45 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
     if state.scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
         state.witness.count(skipped_updates=1)
     return norm
+
+
+def batch_rows(run_seed: int, step: int, batch: int, count: int) -> tuple[Tensor, Tensor]:
+    """Rows and epochs of a step's items; each epoch is a permutation of its own, a batch may span two epochs."""
+    places = torch.arange(step * batch, (step + 1) * batch)
+    epochs = places // count
+    rows = torch.empty_like(places)
+    for epoch in epochs.unique().tolist():
+        source = torch.Generator().manual_seed(seed("order", run_seed, epoch))
+        order = torch.randperm(count, generator=source)
+        chosen = epochs == epoch
+        rows[chosen] = order[places[chosen] % count]
+    return rows, epochs
+
+
+def batches(items: Items, run_seed: int, steps: range, batch: int) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
+    """(step, rows, epochs, stored uint8 images) of each step, all on the items' device."""
+    drawn = ((step, *batch_rows(run_seed, step, batch, len(items))) for step in steps)
+    if isinstance(items.images, Tensor):
+        for step, rows, epochs in drawn:
+            rows = rows.to(items.device)
+            yield step, rows, epochs.to(items.device), items.images[rows]
+        return
+    pinned = items.device.type == "cuda"
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = None
+        for step, rows, epochs in drawn:
+            coming = (step, rows, epochs, ahead.submit(items.images.gather, rows.numpy(), pinned))
+            if waiting:
+                yield _arrived(waiting, items.device)
+            waiting = coming
+        if waiting:
+            yield _arrived(waiting, items.device)
+
+
+def _arrived(waiting: tuple, device: torch.device) -> tuple[int, Tensor, Tensor, Tensor]:
+    step, rows, epochs, images = waiting
+    move = {"device": device, "non_blocking": True}
+    return step, rows.to(**move), epochs.to(**move), images.result().to(**move)
 
 
 def check_finite(model: nn.Module, steps: int) -> None:

@@ -10,7 +10,7 @@ import torch
 from weightscape.assemble import loaded
 from weightscape.assemble.items import COLUMNS, listed
 from weightscape.assemble.loaded import load_items
-from weightscape.finetune import batches
+from weightscape.finetune import training
 from weightscape.formats.shards import ImageSet, map_shard, picture, write_shards
 from weightscape.formats.tables import read_table, write_table
 
@@ -34,7 +34,7 @@ def listing(tmp_path: Path) -> Path:
 
 
 def all_batches(items: loaded.Items, steps: range) -> list:
-    return list(batches.batches(items, 7, steps, 12))
+    return list(training.batches(items, 7, steps, 12))
 
 
 def test_mapped_and_resident_items_give_the_same_batches(listing: Path) -> None:
