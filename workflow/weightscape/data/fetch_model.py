@@ -31,8 +31,7 @@ def _snapshot(settings: ModelAsset) -> Path:
         patterns = [f"*{ending}" for ending in KEPT]
         return Path(snapshot_download(settings.model, revision=settings.revision, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"model {settings.model} is no folder and cannot be fetched from the hub ({reason}): correct its name, "
-            "or run this one rule on a machine with a network"
+            f"model {settings.model} is no folder and cannot be fetched from the hub ({error!s:.300}): correct its "
+            "name, or run this one rule on a machine with a network"
         ) from None

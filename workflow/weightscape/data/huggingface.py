@@ -48,10 +48,9 @@ def loaded(source: HubSet, part: str, network: bool = False) -> Any:
             return _part_of(datasets.load_from_disk(path), source, part)
         return datasets.load_dataset(path, source.configuration, split=part, revision=source.revision)
     except (OSError, ValueError, DatasetsError) as error:
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"data set {path} (part {part!r}) cannot be read ({reason}): correct `path`, `configuration` and `parts`, "
-            "or let the rule `fetch` download it"
+            f"data set {path} (part {part!r}) cannot be read ({error!s:.300}): correct `path`, `configuration` and "
+            "`parts`, or let the rule `fetch` download it"
         ) from None
 
 

@@ -66,14 +66,13 @@ def opened(name: str, root: Path, part: str | None, options: Options | None = No
     except tarfile.TarError as error:
         raise UserError(f"an archive of torchvision's {name} was refused ({error}): fetch it from its origin") from None
     except (RuntimeError, OSError, ImportError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        if isinstance(error, ValueError | TypeError) and "argument" in reason:
+        if isinstance(error, ValueError | TypeError) and "argument" in str(error):
             raise UserError(
-                f"torchvision's {name} refuses its part {part!r} or its options ({reason}): correct `parts` and "
+                f"torchvision's {name} refuses its part {part!r} or its options ({error}): correct `parts` and "
                 "`options`"
             ) from None
         raise UserError(
-            f"torchvision's {name} cannot be opened in {root} ({reason}): put its files there, set `root` to where "
+            f"torchvision's {name} cannot be opened in {root} ({error}): put its files there, set `root` to where "
             "they are, or let the rule `fetch` download them"
         ) from None
 

@@ -57,9 +57,8 @@ def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device
     except torch.cuda.OutOfMemoryError:
         raise
     except Exception as error:  # loaders, and networks with a tokenizer of another model, raise errors of many kinds
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"gate model {settings.model} cannot be loaded ({reason}): name a CLIP folder or hub id"
+            f"gate model {settings.model} cannot be loaded ({error!s:.300}): name a CLIP folder or hub id"
         ) from None
 
     @torch.inference_mode()

@@ -57,9 +57,8 @@ def load(source: Pipeline, device: torch.device) -> Any:
         if settings.scheduler != "default":
             pipe.scheduler = getattr(diffusers, settings.scheduler).from_config(pipe.scheduler.config)
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"pipeline {settings.model} cannot be loaded ({reason}): name a folder or hub id of diffusers with "
+            f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers with "
             "safetensors weights, and let the rule `fetch` download it"
         ) from None
     _add_lora(pipe, settings.lora)
@@ -78,10 +77,9 @@ def _add_lora(pipe: Any, folder: str | None) -> None:
     try:
         pipe.load_lora_weights(folder, use_safetensors=True)
     except Exception as error:  # weights of another network raise errors of many kinds
-        reason = " ".join(str(error).split())[:300]
         raise UserError(
-            f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({reason}): name a folder that "
-            "save_lora_weights wrote for this pipeline"
+            f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({error!s:.300}): name a folder "
+            "that save_lora_weights wrote for this pipeline"
         ) from None
 
 
@@ -122,7 +120,7 @@ def _made(
     except (ValueError, IndexError) as error:  # so do schedulers and pipelines refuse their arguments
         raise UserError(
             f"pipeline {settings.model} makes no images with {settings.steps} steps of its scheduler "
-            f"{type(pipe.scheduler).__name__} at {settings.size} px ({' '.join(str(error).split())[:200]}): change "
+            f"{type(pipe.scheduler).__name__} at {settings.size} px ({error!s:.200}): change "
             "generate.pipeline.steps, scheduler or size"
         ) from None
     flagged = getattr(answer, "nsfw_content_detected", None)

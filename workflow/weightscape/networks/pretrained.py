@@ -63,9 +63,10 @@ def from_timm(model: str, file: Path | None = None, network: bool = False) -> di
     try:
         net = timm.create_model(model, pretrained=True, **source)
     except Exception as error:  # of timm, torch, the hub or the file; all mean that these are not the network's weights
-        reason = " ".join(str(error).split())[:300]
         mend = "use the weights of this network" if file else "let the rule `fetch` download them, or name a file"
-        raise UserError(f"weights for {model} from {file or 'the hub'} cannot be loaded ({reason}): {mend}") from None
+        raise UserError(
+            f"weights for {model} from {file or 'the hub'} cannot be loaded ({error!s:.300}): {mend}"
+        ) from None
     return {
         name: tensor.numpy() for name, tensor in net.state_dict().items() if not name.endswith("num_batches_tracked")
     }
