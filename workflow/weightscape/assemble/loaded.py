@@ -107,7 +107,7 @@ def load_items(
     real_images = _digests(real) if bool((origins != REAL).any()) else frozenset()
     read = [*paths, *(shard for shard in real if real_images and shard not in paths)]
     columns = (column.to(device) for column in (labels, true_labels, origins, sources))
-    return Items(images, *columns, real_images), read
+    return Items(images, *columns, real=real_images), read
 
 
 def _digests(shards: Sequence[Path]) -> frozenset[int]:

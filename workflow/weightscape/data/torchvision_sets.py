@@ -43,7 +43,7 @@ def opened(name: str, root: Path, part: str | None, options: Options | None = No
     if not inspect.isclass(kind) or not issubclass(kind, torchvision.datasets.VisionDataset):
         raise UserError(f"torchvision has no data set {name!r}: write the name of a class of torchvision.datasets")
     allowed = _arguments(kind)
-    choice = dict(options or {})
+    choice: dict[str, Any] = dict(options or {})
     unknown = [key for key in choice if key not in allowed]
     if unknown:
         further = ", ".join(sorted(allowed - {"self", "root", "download", "train", *PICTURES})) or "none"
