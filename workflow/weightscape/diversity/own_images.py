@@ -24,7 +24,9 @@ def embedder(model: str, weights: str) -> "Embed":
     from weightscape.diversity.spaces import BATCH, embedding
     from weightscape.networks.building import as_unit, network
 
-    embed = embedding(NetworkSettings(model, _form(network(model, 0))), pretrained.pretrained(model, weights))
+    form: Any = network(model, 0).default_cfg
+    size = InputSettings(form["input_size"][-1], tuple(form["mean"]), tuple(form["std"]))
+    embed = embedding(NetworkSettings(model, size), pretrained.pretrained(model, weights))
 
     def rows(images: "np.ndarray") -> "np.ndarray":
         import numpy as np
@@ -36,9 +38,3 @@ def embedder(model: str, weights: str) -> "Embed":
         return np.concatenate(parts)
 
     return rows
-
-
-def _form(net: Any) -> InputSettings:
-    """The images that the network was made for."""
-    config = net.default_cfg
-    return InputSettings(config["input_size"][-1], tuple(config["mean"]), tuple(config["std"]))

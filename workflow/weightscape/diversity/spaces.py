@@ -17,9 +17,7 @@ BATCH = 250
 
 
 def spaces_of(
-    networks: Mapping[str, NetworkSettings],
-    weights: Mapping[str, Mapping[str, np.ndarray]],
-    device: torch.device = CPU,
+    networks: Mapping[str, NetworkSettings], weights: Mapping[str, Mapping[str, np.ndarray]], device: torch.device = CPU
 ) -> dict[str, Callable[[Tensor], np.ndarray]]:
     """Functions from images [n, c, h, w] in [0, 1] to float32 rows: `pixels` and each backbone's embedding."""
     return {PIXELS: pixels} | {name: embedding(network, weights[name], device) for name, network in networks.items()}

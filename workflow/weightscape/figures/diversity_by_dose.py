@@ -8,11 +8,7 @@ from weightscape.figures.parts.marks import marked
 from weightscape.metrics.outcomes import each_once
 
 TABLES = ("diversity", "conditions")
-MEASURES = {
-    "vendi_1": "Vendi score",
-    "weighted.score.published": "weighted Vendi",
-    "mean_cosine": "mean cosine",
-}
+MEASURES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi", "mean_cosine": "mean cosine"}
 """Measures that are drawn if the table has them; a table without any of them shows its first three."""
 RANGES = {"weighted.score.published": ("weighted.score.permuted_min", "weighted.score.permuted_max")}
 """The least and the greatest value of a measure over other orders of the rows."""

@@ -128,20 +128,8 @@ def _part(key: str, shape: tuple[int, ...], name: str, axis: int, index: int, co
     slices = math.prod(shape[2:])
     kind, status = _kind(key, shape, min(sides), slices)
     status = FACTOR if key.endswith(_FACTORS) else status
-    return Part(
-        key,
-        shape,
-        layer_name(key),
-        name,
-        kind,
-        axis,
-        index * size,
-        (index + 1) * size,
-        sides[0],
-        sides[1],
-        slices,
-        status,
-    )
+    start, stop = index * size, (index + 1) * size
+    return Part(key, shape, layer_name(key), name, kind, axis, start, stop, sides[0], sides[1], slices, status)
 
 
 def _kind(key: str, shape: tuple[int, ...], smaller: int, slices: int) -> tuple[str, str]:

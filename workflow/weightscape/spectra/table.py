@@ -18,17 +18,7 @@ from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.eigenvalues import ranks, rounding_of_update, rounding_of_weights
 from weightscape.spectra.matrices import Part, parts, tied
 from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
-from weightscape.spectra.row import (
-    Row,
-    Tensors,
-    Unmeasurable,
-    Weights,
-    identity,
-    load,
-    measured,
-    shape_of,
-    slices_of,
-)
+from weightscape.spectra.row import Row, Tensors, Unmeasurable, Weights, identity, load, measured, shape_of, slices_of
 from weightscape.spectra.settings import SpectraSettings
 
 if TYPE_CHECKING:

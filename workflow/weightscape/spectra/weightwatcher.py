@@ -27,11 +27,7 @@ def norms(values: np.ndarray, larger: int) -> dict[str, float]:
     found = rank(values, larger)
     columns = {"norm": total, "spectral_norm": top, "matrix_rank": found, "sv_max": float(np.sqrt(top))}
     if top > 0:
-        columns |= {
-            "log_norm": np.log10(total),
-            "log_spectral_norm": np.log10(top),
-            "stable_rank": total / top,
-        }
+        columns |= {"log_norm": np.log10(total), "log_spectral_norm": np.log10(top), "stable_rank": total / top}
     if found > 1:
         shares = values / total + SHARE_FLOOR
         columns["entropy"] = -(shares * np.log(shares)).sum() / np.log(found + SHARE_FLOOR)
