@@ -8,7 +8,7 @@ from unit.figures import legible
 from weightscape.figures.parts import style
 from weightscape.published import analysis, conditions
 from weightscape.published.figures import FIGURES
-from weightscape.published.style import looks
+from weightscape.published.style import looks_of
 
 PATTERNS = ("{dataset}/{condition}.after.csv", "{dataset}/{condition}.before.csv")
 CASES = {
@@ -28,13 +28,13 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_words_overlap_or_leave_the_page(results: analysis.Results, name: str) -> None:
     with mpl.rc_context(style.RC):
-        figure = FIGURES[name](vars(results), looks(conditions.parse(made.content(*PATTERNS))))
+        figure = FIGURES[name](vars(results), looks_of(conditions.parse(made.content(*PATTERNS))))
         assert legible.faults(figure) == []
     assert figure.get_size_inches()[0] in (style.COLUMN, style.PAGE)
 
 
 def test_families_look_as_the_groups_of_their_conditions() -> None:
     groups = {"dropout": ["d.1", "d.5"], "augment": ["m1", "m2", "m3"], "sharpness": ["w1e-4"]}
-    found = looks(conditions.parse(made.content(*PATTERNS, groups=groups)))
+    found = looks_of(conditions.parse(made.content(*PATTERNS, groups=groups)))
     assert found["mix"].color == style.LOOKS["augment"].color and found["mix"].title == "mix"
     assert found["dropout"] == style.LOOKS["dropout"] and found["decay"].color == found["sharpness"].color

@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     from weightscape.formats.json_yaml import read_yaml
     from weightscape.project import DEFAULT_CONFIG
     from weightscape.published import conditions
-    from weightscape.published.reanalysis import Places, reanalyse
+    from weightscape.published.page import Places, reanalyse
     from weightscape.published.settings import options
 
     out = arguments.out

@@ -5,10 +5,10 @@ from matplotlib.figure import Figure
 from weightscape.figures.parts import style
 from weightscape.figures.parts.dose_grid import Measure, by_dose
 from weightscape.figures.parts.marks import marked
-from weightscape.metrics.spectral_metrics import METRICS
+from weightscape.metrics.spectral_metrics import METRICS, title
 
 TABLES = ("run_effects", "conditions")
-MEASURES = tuple(Measure(name, f"effect on\n{metric.title}", symlog=True) for name, metric in METRICS.items())
+MEASURES = tuple(Measure(name, f"effect on\n{title(name)}", symlog=True) for name in METRICS)
 
 
 @style.styled

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weightscape.errors import UserError
 from weightscape.families import BASELINE, COMPARED
-from weightscape.formats.tables import Table, write_table
+from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
@@ -37,10 +37,7 @@ class Results:
         """Write each table, checked against its schema, as parquet and csv; the paths of the files."""
         for name, rule in table_schema.of("reanalyse").items():
             table_schema.check(rule, getattr(self, name))
-        paths = [folder / name for name in table_schema.files("reanalyse")]
-        for path in paths:
-            write_table(path, getattr(self, path.stem))
-        return paths
+        return table_schema.write(folder, "reanalyse", vars(self))
 
 
 def analyse(folder: Path, conditions: Conditions, options: Options) -> tuple[Results, list[Path]]:
@@ -122,7 +119,7 @@ def _unnumbered(measured: Table) -> list[Gap]:
     ]
 
 
-def _headless(head: "dict[str, int | None]", conditions: Conditions) -> list[Gap]:
+def _headless(head: dict[str, int | None], conditions: Conditions) -> list[Gap]:
     """A gap for each data set without the head that the conditions file names."""
     text = "no trained layer is called {name!r}, the head of the conditions file; all its layers count as hidden"
     return [

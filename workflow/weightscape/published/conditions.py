@@ -45,6 +45,10 @@ class Conditions:
         """The family that a condition is pooled in; None for a baseline."""
         return next((family for family, members in self.families.items() if condition in members), None)
 
+    def baseline_of(self, condition: str) -> str:
+        """The baseline of a condition that is none itself."""
+        return self.baselines[self.family_of(condition) or ""]
+
     def group_of(self, condition: str) -> str | None:
         """The group that a condition is pooled in; None for a baseline."""
         return next((group for group, members in self.groups.items() if condition in members), None)

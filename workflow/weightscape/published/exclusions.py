@@ -44,7 +44,7 @@ def whole_layers(method: str, layers: Table, changes: Table, conditions: Conditi
     live = changes[~changes["frozen"]]
     base = {name: _layers(live[live["condition"] == name]) for name in set(conditions.baselines.values())}
     pooled = live[~live["condition"].isin(base)]
-    against = pooled["condition"].map(lambda name: conditions.baselines[conditions.family_of(name) or ""])
+    against = pooled["condition"].map(conditions.baseline_of)
     keys = zip(pooled["dataset"], pooled["layer_id"], against, strict=True)
     alone = pooled[np.array([(dataset, layer) not in base[name] for dataset, layer, name in keys], dtype=bool)]
     parts = [
@@ -60,15 +60,12 @@ def without_reference(long: Table, changes: Table, conditions: Conditions) -> Ta
     live = changes[~changes["frozen"]]
     names = set(conditions.baselines.values())
     pooled = long[~long["condition"].isin(names)]
-    pooled = pooled.assign(
-        against=pooled["condition"].map(lambda c: conditions.baselines[conditions.family_of(c) or ""])
-    )
+    pooled = pooled.assign(against=pooled["condition"].map(conditions.baseline_of))
     keys = ["dataset", "layer_id", "against"]
     changed = pd.MultiIndex.from_frame(live[["dataset", "layer_id", "condition"]])
     usable = pd.MultiIndex.from_frame(long[["dataset", "layer_id", "condition", "metric"]])
-    lost = pd.MultiIndex.from_frame(pooled[keys]).isin(changed) & ~pd.MultiIndex.from_frame(
-        pooled[[*keys, "metric"]]
-    ).isin(usable)
+    is_changed = pd.MultiIndex.from_frame(pooled[keys]).isin(changed)
+    lost = is_changed & ~pd.MultiIndex.from_frame(pooled[[*keys, "metric"]]).isin(usable)
     parts = [counted(OURS, rows, NO_REFERENCE, str(metric)) for metric, rows in pooled[lost].groupby("metric")]
     return pd.concat([counted(OURS, pooled.iloc[:0], NO_REFERENCE), *parts], ignore_index=True)
 

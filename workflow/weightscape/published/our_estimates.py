@@ -9,7 +9,6 @@ matched, since the tables hold neither losses nor updates: profiles are means ov
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ from weightscape.published.table_files import Gap
 NO_REPLICATES = "undecided: no replicates"
 NOT_TESTED = "undecided: estimates only"
 NETWORK = "unnamed"
+Row = dict[str, str | float]
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
     """
     parts = []
     for group, members in conditions.groups.items():
-        for name in dict.fromkeys(conditions.baselines[conditions.family_of(member) or ""] for member in members):
-            own = [member for member in members if conditions.baselines[conditions.family_of(member) or ""] == name]
+        for name in dict.fromkeys(map(conditions.baseline_of, members)):
+            own = [member for member in members if conditions.baseline_of(member) == name]
             dose = {name: BASELINE} | {member: member for member in own}
             number = {name: 0.0} | {member: conditions.doses[member] for member in own}
             part = long[long["condition"].isin(dose)]
@@ -107,11 +107,7 @@ def long_effects(long: Table, conditions: Conditions) -> Table:
                 reference=name,
             )
             parts.append(effects.against_baseline(table))
-    return _known(pd.concat(parts, ignore_index=True))
-
-
-def _known(table: Table) -> Table:
-    """The rows that have an effect, in order, with the columns of stage 6's table and layer_id."""
+    table: Table = pd.concat(parts, ignore_index=True)
     table = table[table["effect"].notna()].sort_values(["dataset", "family", "dose", "seed", "layer_id"], kind="stable")
     return table[[*effects.RUN, "reference", *effects.LAYER, "layer_id", "source", "metric", "value", "effect"]]
 
@@ -150,7 +146,7 @@ def cosine(x: np.ndarray, y: np.ndarray) -> float:
     return float(x @ y / norm) if norm > 0 else float("nan")
 
 
-def _pairs(profiles: Table, groups: list[str]) -> Iterator[dict[str, Any]]:
+def _pairs(profiles: Table, groups: list[str]) -> Iterator[Row]:
     for one, other in itertools.combinations([group for group in groups if group in profiles], 2):
         x, y = profiles[[one, other]].dropna().to_numpy().T
         norms = {"norm": float(np.linalg.norm(x)), "norm_other": float(np.linalg.norm(y))}

@@ -1,4 +1,4 @@
-"""The page of a reanalysis: what was read, what the published procedure and ours say, and what was left out."""
+"""A reanalysis from tables to page: what was read, what the published procedure and ours show, what was left out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,14 @@ import numpy as np
 
 from weightscape.families import COMPARED
 from weightscape.formats.tables import Table
+from weightscape.formats.writing import replacing
+from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.project import REPORT
-from weightscape.published.analysis import Results
+from weightscape.published.analysis import Results, analyse
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED
-from weightscape.published.figures import FIGURES
+from weightscape.published.figures import FIGURES, draw
 from weightscape.published.procedure import ALL
 from weightscape.report.page import picture, render
 
@@ -32,6 +34,33 @@ class Sheet:
     head: list[str]
     rows: list[list[str]]
     labels: int
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the tables, the figures and the page are written."""
+
+    tables: Path
+    figures: Path
+    page: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was read and written, and the gaps in sentences."""
+
+    inputs: list[Path]
+    outputs: list[Path]
+    gaps: list[str]
+
+
+def reanalyse(folder: Path, conditions: Conditions, options: Options, places: Places) -> Made:
+    """Read the tables in `folder`, analyse them, and write tables, figures and page."""
+    results, inputs = analyse(folder, conditions, options)
+    outputs = [*results.write(places.tables), *draw(results, conditions, places.figures)]
+    with replacing(places.page) as temporary:
+        temporary.write_text(page(results, conditions, places.figures, len(set(inputs))), encoding="utf-8")
+    return Made(sorted(set(inputs)), [*outputs, places.page], list(results.gaps["sentence"]))
 
 
 def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -> str:
@@ -56,19 +85,14 @@ def summary(results: Results, conditions: Conditions, inputs: int) -> list[str]:
     runs = results.run_effects.groupby(["dataset", "dose"])["seed"].nunique()
     datasets = sorted(set(results.published["dataset"]) - {ALL})
     conditions_read = results.effects["dose"].nunique()
+    first, *others = conditions.families
     sentences = [
         f"{inputs} tables of {conditions_read} conditions (with baselines) on {listed(datasets)} were read; "
         f"{runs.min()} run{'s' if runs.max() > 1 else ''} of each condition at least.",
-        *(head_share(results.published, one, other) for one, other in _pairs(conditions)),
+        *(head_share(results.published, first, other) for other in others),
         *contrast_sentence(results.similarity),
     ]
     return [sentence for sentence in sentences if sentence]
-
-
-def _pairs(conditions: Conditions) -> list[tuple[str, str]]:
-    """The first family with each of the others."""
-    first, *others = conditions.families
-    return [(first, other) for other in others]
 
 
 def head_share(table: Table, one: str, other: str) -> str:

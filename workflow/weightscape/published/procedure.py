@@ -33,6 +33,8 @@ SCOPES: dict[str, Callable[[Table], Column]] = {
 TESTED = ("all_layers", "without_head")
 METRIC_COLUMNS = list(METRICS)
 LAYER = ["layer", "layer_id", "role"]
+SIDES = ("before", "after")
+Row = dict[str, str | float | None]
 
 
 def changes(layers: Table) -> Table:
@@ -46,17 +48,14 @@ def changes(layers: Table) -> Table:
     return table.assign(frozen=(difference == 0).all(axis=1))
 
 
-SIDES = ("before", "after")
-
-
-def heads(live: Table, name: str | None = None) -> "dict[str, int | None]":
+def heads(live: Table, name: str | None = None) -> dict[str, int | None]:
     """The head's layer_id in each data set: the layer called `name`, else the largest id of a row that was trained."""
     named = live if name is None else live[live["longname"] == name]
     found = named.groupby("dataset")["layer_id"].max()
     return {dataset: int(found[dataset]) if dataset in found else None for dataset in live["dataset"].unique()}
 
 
-def with_roles(table: Table, head: "dict[str, int | None]") -> Table:
+def with_roles(table: Table, head: dict[str, int | None]) -> Table:
     """The table with `role` (head or hidden) and `layer`, by which layers are matched over data sets."""
     is_head = table["layer_id"] == table["dataset"].map(head)
     layer = table["layer_id"].astype(str).where(~is_head, HEAD)
@@ -100,8 +99,10 @@ def statistics(means: Table, families: list[str]) -> Table:
     return pd.DataFrame([{"method": METHOD, **row} for row in rows], columns=columns)
 
 
-def _scope(part: Table, families: list[str], tested: bool) -> "Iterator[dict[str, Any]]":
+def _scope(part: Table, families: list[str], tested: bool) -> Iterator[Row]:
     """The statistics of one data set, metric and scope. Values without a number (an undefined D) are left out."""
+    from scipy import stats
+
     known = part[part["effect"].notna()]
     wide = known.pivot_table(index="layer", columns="family", values="effect")
     present = [family for family in families if family in wide]
@@ -113,17 +114,17 @@ def _scope(part: Table, families: list[str], tested: bool) -> "Iterator[dict[str
     yield _row("n_layers", float(len(wide)), len(wide))
     if len(present) < 2:
         return
-    F, p = _anova([samples[family].to_numpy() for family in present])
+    F, p = _test(stats.f_oneway, *(samples[family].to_numpy() for family in present))
     yield from (_row("anova_F", F, len(wide)), _row("anova_p", p, len(wide)))
     for one, other in itertools.combinations(present, 2):
-        t, p = _t_test(samples[one].to_numpy(), samples[other].to_numpy())
+        t, p = _test(stats.ttest_ind, samples[one].to_numpy(), samples[other].to_numpy())
         union = len(samples[one].index.union(samples[other].index))
         yield from (_row("t", t, union, one, other), _row("p", p, union, one, other))
         pairs = wide[[one, other]].dropna()
         yield _row("pearson", _pearson(*pairs.to_numpy().T), len(pairs), one, other)
 
 
-def _row(statistic: str, value: float, n: int, family: str | None = None, other: str | None = None) -> dict[str, Any]:
+def _row(statistic: str, value: float, n: int, family: str | None = None, other: str | None = None) -> Row:
     return {"family": family, "other": other, "statistic": statistic, "value": value, "n": n}
 
 
@@ -138,28 +139,13 @@ def _testable(*samples: np.ndarray) -> bool:
     return whole and any(np.ptp(sample) > 0 for sample in samples)
 
 
-def _anova(samples: list[np.ndarray]) -> tuple[float, float]:
-    """F and p of equal means; NaN where the test is not defined."""
-    from scipy import stats
-
+def _test(test: Callable[..., Any], *samples: np.ndarray) -> tuple[float, float]:
+    """Statistic and p of a test of equal means; NaN where it is not defined."""
     if not _testable(*samples):
         return np.nan, np.nan
-    F, p = map(float, stats.f_oneway(*samples))
-    return F, p
-
-
-def _t_test(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Student's t and two-sided p of equal means with pooled variance; NaN where the test is not defined."""
-    from scipy import stats
-
-    if not _testable(x, y):
-        return np.nan, np.nan
-    t, p = map(float, stats.ttest_ind(x, y))
-    return t, p
+    statistic, p = test(*samples)
+    return float(statistic), float(p)
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson's r; NaN where it is not defined."""
-    if not (_testable(x) and _testable(y)):
-        return np.nan
-    return float(np.corrcoef(x, y)[0, 1])
+    return float(np.corrcoef(x, y)[0, 1]) if _testable(x) and _testable(y) else np.nan

@@ -42,7 +42,7 @@ def read_all(folder: Path, runs: Iterable[Run]) -> tuple[Table, list[Run], list[
     return (_joined(_stacked(parts["before"]), _stacked(parts["after"])) if kept else pd.DataFrame()), kept, gaps
 
 
-def _cached(folder: Path, path: str, shared: "dict[str, Table | UserError]") -> Table:
+def _cached(folder: Path, path: str, shared: dict[str, Table | UserError]) -> Table:
     """A table, read once: several runs may share the one before training."""
     if path not in shared:
         try:

@@ -16,7 +16,7 @@ SPARE = ("#4d4d4d", "#8a5a2b", "#2f6f8f", "#8f2f5f")
 MARKERS = "os^DvPX*<>hd"
 
 
-def looks(conditions: Conditions) -> dict[str, style.Look]:
+def looks_of(conditions: Conditions) -> dict[str, style.Look]:
     """Title and colour of each group and family.
 
     A group named as one of Weightscape's families looks like it, and so does the published family that its conditions

@@ -51,8 +51,8 @@ def runs_in(folder: Path, conditions: Conditions) -> tuple[list[Run], list[Gap]]
     name = conditions.dataset or folder.resolve().name
     runs, gaps = pair(found["after"], found["before"], conditions, name)
     if strangers:
-        some = ", ".join(strangers[:SHOWN]) + (", ..." if len(strangers) > SHOWN else "")
-        gaps.append(Gap(f"{len(strangers)} of {len(paths)} csv files belong to no condition and were not read: {some}"))
+        count = f"{len(strangers)} of {len(paths)} csv files"
+        gaps.append(Gap(f"{count} belong to no condition and were not read: {_some(strangers)}"))
     if not runs:
         reason = f" ({gaps[0].sentence})" if gaps else ""
         raise UserError(
@@ -165,15 +165,16 @@ def with_baseline(runs: list[Run], conditions: Conditions) -> tuple[list[Run], l
             else:
                 lost[baseline] += [name for name in members if (dataset, name) in have]
         for baseline, names in lost.items():
-            what = f"{len(names)} condition{'s' if len(names) > 1 else ''}"
-            some = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
             if names:
-                text = (
-                    f"{dataset}: the baseline {baseline!r} has no usable tables, so that {what} were left out ({some})"
-                )
-                gaps.append(Gap(f"{text}; add them", dataset, baseline))
+                what = f"{len(names)} condition{'s' if len(names) > 1 else ''} were left out ({_some(names)})"
+                text = f"{dataset}: the baseline {baseline!r} has no usable tables, so that {what}; add them"
+                gaps.append(Gap(text, dataset, baseline))
     chosen = kept | served
     return [run for run in runs if (run.dataset, run.condition) in chosen], gaps
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
 
 
 def _absent(kept: list[Run], gaps: list[Gap], alone: list[Gap], conditions: Conditions) -> list[Gap]:

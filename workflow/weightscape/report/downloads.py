@@ -5,9 +5,10 @@ import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
-from weightscape.report.csv_text import csv_text
 
 TABLES = (
     "claims",
@@ -40,6 +41,15 @@ class Download:
     rows: int
     kilobytes: float
     uri: str
+
+
+def csv_text(table: Table) -> str:
+    """The table as csv with all digits; lists in cells, which parquet gives back as arrays, are lists again."""
+    listed = {
+        name: [value.tolist() if isinstance(value, np.ndarray) else value for value in table[name]]
+        for name in table.select_dtypes("object")
+    }
+    return table.assign(**listed).to_csv(index=False)
 
 
 def download(name: str, what: str, table: Table) -> Download:

@@ -1,13 +1,18 @@
-"""States where a page comes from: the cost of each stage, versions and devices."""
+"""States where a page comes from: the cost of each stage, versions and devices, and what to cite."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from weightscape.formats.writing import sha256
 from weightscape.metrics.tables.costs import StageCost, cost_of
-from weightscape.provenance.records import PROVENANCE, provenance_of, read_provenance
+from weightscape.provenance.records import PROVENANCE, place, provenance, provenance_of, read_provenance
 
 ABSENT = "\N{EN DASH}"
 TOTAL = "in all"
+LASTING = ("commit", "python", "machine", "versions")
+"""Of this page's own provenance; times would change the page at each build."""
 
 
 def stages(tables: Path, figures: Path | None = None) -> list[StageCost]:
@@ -53,6 +58,45 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def every(lists: Sequence[Sequence[str]]) -> list[str]:
-    """All values of some lists, sorted, each once."""
+def origin(costs: Sequence[StageCost], made_of: Iterable[Path]) -> dict[str, Any]:
+    """Versions and commits, and the digest of each table and figure."""
+    known = provenance()
+    return {
+        **{key: known[key] for key in LASTING},
+        "commits": _every([cost.commits for cost in costs]),
+        "machines": _every([cost.machines for cost in costs]),
+        "devices": _every([cost.devices for cost in costs]),
+        "sources": {place(path): sha256(path) for path in made_of},
+    }
+
+
+def _every(lists: Sequence[Sequence[str]]) -> list[str]:
     return sorted({value for values in lists for value in values})
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A request to cite, and one line for each work."""
+
+    message: str
+    lines: list[str]
+
+
+def citation_files(parts: Path) -> list[Path]:
+    """The project's CITATION.cff, if `parts` lies in the project."""
+    path = parts.resolve().parents[1] / "CITATION.cff"
+    return [path] if path.is_file() else []
+
+
+def citation(path: Path) -> Citation:
+    """The works to cite, from CITATION.cff."""
+    import yaml
+
+    cff = yaml.safe_load(path.read_text())
+    return Citation(cff["message"], [_reference(entry) for entry in (cff, *cff.get("references", []))])
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    authors = ", ".join(author.get("family-names") or author["name"] for author in entry["authors"])
+    rest = [f"Version {entry['version']}" if "version" in entry else "", entry.get("url", "")]
+    return f"{authors}: {entry['title'].rstrip('?.')}. {', '.join(filter(None, rest))}".strip()

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,8 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
-from weightscape.formats.writing import sha256
 from weightscape.metrics import table_schema
-from weightscape.metrics.tables.costs import StageCost
-from weightscape.provenance.records import place, provenance
-from weightscape.report import citation, claims, downloads, explorer, origin, sheets, summary
+from weightscape.report import claims, downloads, explorer, origin, sheets, summary
 from weightscape.report.chapters import CHAPTERS, FURTHER
 from weightscape.report.settings import ReportSettings
 
@@ -57,8 +54,6 @@ PANELS = (
     ),
     ("samples", "What the network saw", ""),
 )
-LASTING = ("commit", "python", "machine", "versions")
-"""Of this page's own provenance; times would change the page at each build."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +75,6 @@ class Chapter:
     title: str
     pictures: list[Picture]
     sheets: list[sheets.Sheet]
-
-
-"""Settings that have a place of their own on the page."""
 
 
 def render(template: Path, context: Mapping[str, Any]) -> str:
@@ -128,11 +120,11 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
         "methods": Markup(methods(parts)),
         "costs": origin.cost_rows(costs),
         "differences": settings.differences,
-        "origin": _origin(costs, made_of),
+        "origin": origin.origin(costs, made_of),
         "config": _yaml(settings.config),
         "settings": json.dumps({"title": settings.title, "figures": settings.figures}, indent=1),
         "downloads": downloads.downloads(tables),
-        "citation": next(map(citation.citation, citation.citation_files(parts)), None),
+        "citation": next(map(origin.citation, origin.citation_files(parts)), None),
     }
     return render(parts / "report.html.j2", context), made_of
 
@@ -178,18 +170,6 @@ def _recipes(config: Mapping[str, Any]) -> dict[str, str]:
         for family, block in config.get("families", {}).items()
         for dose, values in block.get("doses", {}).items()
         if isinstance(values, Mapping) and "recipe" in values
-    }
-
-
-def _origin(costs: Sequence[StageCost], made_of: Iterable[Path]) -> dict[str, Any]:
-    """Versions and commits, and the digest of each table and figure."""
-    known = provenance()
-    return {
-        **{key: known[key] for key in LASTING},
-        "commits": origin.every([cost.commits for cost in costs]),
-        "machines": origin.every([cost.machines for cost in costs]),
-        "devices": origin.every([cost.devices for cost in costs]),
-        "sources": {place(path): sha256(path) for path in made_of},
     }
 
 

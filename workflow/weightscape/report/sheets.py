@@ -12,7 +12,7 @@ from weightscape.figures.parts import style
 from weightscape.metrics.outcomes import ROBUST, measured
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, summarise
-from weightscape.report.csv_text import csv_text
+from weightscape.report.downloads import csv_text
 from weightscape.words import signed
 
 DIGITS = 5  # of effects
@@ -102,13 +102,7 @@ def effect(intervals: style.Table) -> Sheet:
     kept = over_layers & (intervals["source"] == "change") & (intervals["metric"] == PRIMARY)
     table = ordered(intervals[kept])
     rows = [
-        [
-            *_condition(row),
-            f"{row['n']:.0f}",
-            _number(row["change"], DIGITS),
-            *_effect(row),
-            f"{row['df']:.1f}",
-        ]
+        [*_condition(row), f"{row['n']:.0f}", _number(row["change"], DIGITS), *_effect(row), f"{row['df']:.1f}"]
         for row in table.to_dict("records")
     ]
     head = [*NAMES, "n", "change", "effect", f"{100 * LEVEL:.0f} % interval", "degrees of freedom"]
@@ -164,13 +158,7 @@ def _wide(long: style.Table, measures: list[str]) -> style.Table:
 
 
 def _condition(row: Row) -> list[str]:
-    return [
-        row["dataset"],
-        row["backbone"],
-        style.look(row["family"]).title,
-        row["dose"],
-        f"{row['number']:g}",
-    ]
+    return [row["dataset"], row["backbone"], style.look(row["family"]).title, row["dose"], f"{row['number']:g}"]
 
 
 def _effect(row: Row) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from weightscape.formats.writing import sha256
 from weightscape.published import conditions, table_files
-from weightscape.published.reanalysis import Places, reanalyse
+from weightscape.published.page import Places, reanalyse
 from weightscape.published.settings import ReanalyseSettings
 from weightscape.stages import _program
 
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> None:
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), settings.analyse, places)
     program.check()
     facts = {
-        "tables": made.digests(arguments.tables),
+        "tables": {path.relative_to(arguments.tables).as_posix(): sha256(path) for path in made.inputs},
         "csv_files": table_files.csv_files(arguments.tables),
         "conditions": sha256(arguments.conditions),
         "gaps": made.gaps,

@@ -10,7 +10,7 @@ from pathlib import Path
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 from weightscape.report import page
-from weightscape.report.citation import citation_files
+from weightscape.report.origin import citation_files
 from weightscape.report.settings import ReportSettings
 from weightscape.stages import _program
 
