@@ -26,7 +26,6 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.writing import replacing
     from weightscape.metrics import table_schema
     from weightscape.report import page
-    from weightscape.report.chapters import CHAPTERS
     from weightscape.report.settings import ReportSettings
     from weightscape.stages import figure
 
@@ -34,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = folder if folder.is_dir() else arguments.results
     if not any(folder.glob("*.parquet")):
         raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its folder of tables")
-    known = [name for names in CHAPTERS.values() for name in names]
+    known = [name for names in page.CHAPTERS.values() for name in names]
     chosen = arguments.figure or known
     unknown = sorted(set(chosen) - set(figure.names()))
     if unknown:

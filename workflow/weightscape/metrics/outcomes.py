@@ -109,7 +109,6 @@ def _by_set(evaluation: Table) -> Iterator[Table]:
 
 
 def _vendi(diversity: Table, setups: Iterable[tuple[str, str]]) -> Iterator[Table]:
-    """Vendi scores of order 1 in pixels and in the backbone's embedding."""
     scores = diversity[diversity["measure"] == "vendi_1"]
     for dataset, backbone in setups:
         for measure, space in (("vendi-pixels", "pixels"), ("vendi-embedding", backbone)):

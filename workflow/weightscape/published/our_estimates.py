@@ -181,7 +181,6 @@ def too_few(runs: Column, groups: list[str]) -> list[Gap]:
 
 
 def _named(part: Table) -> str:
-    """The conditions of some rows, the baseline last."""
     names = list(part.loc[part["dose"] != BASELINE, "dose"])
     names += [f"the baseline {name}" for name in part.loc[part["dose"] == BASELINE, "reference"]]
     return ", ".join(names)

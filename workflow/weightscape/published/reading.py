@@ -88,7 +88,6 @@ def _numbers(path: str, column: Column) -> Column:
 
 
 def _numeric(column: Column) -> Column:
-    """A column as numbers, NaN for what is none."""
     return pd.to_numeric(column, errors="coerce")
 
 

@@ -86,7 +86,6 @@ def _conditions(tables: Mapping[str, Table]) -> Table:
 
 
 def _of(table: Table, setup: tuple[str, str]) -> Table:
-    """The rows of one data set and backbone."""
     return table[(table["dataset"] == setup[0]) & (table["backbone"] == setup[1])]
 
 

@@ -46,7 +46,6 @@ def effects(intervals: Table, runs: Table, names: list[str], at: Places) -> Bloc
 
 
 def _halved(intervals: Table) -> Table:
-    """The rows with `half`, half the width of the interval around the mean."""
     return intervals.assign(half=(intervals["high"] - intervals["low"]) / 2)
 
 
@@ -95,7 +94,6 @@ def _triples(runs: Table, value: str, at: Places) -> list[list[Any]]:
 
 
 def _common(line: list[Any] | None) -> Any:
-    """One number for a list of equal numbers."""
     return line[0] if line and len(set(line)) == 1 else line
 
 

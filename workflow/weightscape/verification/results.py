@@ -76,7 +76,6 @@ def _strangers(root: Path) -> list[str]:
 
 
 def _places(root: Path) -> set[str]:
-    """Every file in the numbered stage folders of a results folder."""
     try:
         folders = sorted(path for path in root.iterdir() if path.is_dir() and STAGE_FOLDER.match(path.name))
     except OSError as error:

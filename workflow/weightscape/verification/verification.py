@@ -11,7 +11,6 @@ import graphlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
@@ -166,13 +165,9 @@ def _content(results: Results, source: str) -> str | None:
     if source in results.owner:
         folder = results.owner[source].rpartition("/")[0]
         return results.records[results.owner[source]]["outputs"][source.removeprefix(f"{folder}/")]
-    paths = [results.root / source] if "/" in source else [*_parts_called(source), ROOT / source]
+    parts_of_page = sorted(path for path in REPORT.rglob("*") if path.name == source)
+    paths = [results.root / source] if "/" in source else [*parts_of_page, ROOT / source]
     return next((sha256(path) for path in paths if path.is_file()), None)
-
-
-def _parts_called(name: str) -> list[Path]:
-    """The captions, template or other parts of the page of this name."""
-    return sorted(path for path in REPORT.rglob("*") if path.name == name)
 
 
 def _downstream(results: Results, findings: Iterable[Finding]) -> Iterator[Finding]:

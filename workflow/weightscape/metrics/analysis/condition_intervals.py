@@ -33,13 +33,10 @@ def of_effects(effects: Table, run_effects: Table) -> Table:
         keys = [*CONDITION, *PLACE]
         found = summarise(table, keys, "effect")
         found = found.assign(change=summarise(table, keys, "value")["mean"].to_numpy())
-        parts.append(against_baseline(_of_reference(found), [*SETUP, "family", *PLACE]))
+        reference = (found["dose"] == BASELINE) & found["mean"].notna()  # its effect is 0; sums leave some 1e-19
+        found = found.assign(mean=found["mean"].mask(reference, 0.0))
+        parts.append(against_baseline(found, [*SETUP, "family", *PLACE]))
     return pd.concat(parts, ignore_index=True)
-
-
-def _of_reference(means: Table) -> Table:
-    """Mean effects, those of baselines being 0: they are their own reference, and sums of floats leave some 1e-19."""
-    return means.assign(mean=means["mean"].mask((means["dose"] == BASELINE) & means["mean"].notna(), 0.0))
 
 
 def against_baseline(table: Table, within: Sequence[str] = (*SETUP, "family")) -> Table:
@@ -97,6 +94,6 @@ def differences(rows: Table) -> Table:
         difference, half = x.mean() - y.mean(), t * s * np.sqrt(1 / len(x) + 1 / len(y))
         limits = {"difference": difference, "low": difference - half, "high": difference + half}
         found.append({"family": one, "other": other, **limits})
-    single = {"family": next(iter(families), ""), "other": "", **dict.fromkeys(("difference", "low", "high"), np.nan)}
+    single = {"family": next(iter(families), ""), "other": "", "difference": np.nan, "low": np.nan, "high": np.nan}
     detectable = (t + power) * s * np.sqrt(2 / n) if n else np.nan
     return pd.DataFrame(found or [single]).assign(detectable=detectable, n=n)

@@ -88,7 +88,6 @@ def slopes(setup: Setup, options: Options) -> Table:
 
 
 def _comparable(setup: Setup) -> list[str]:
-    """The families that have a baseline and a dose."""
     return [family for family in setup.design.families if not setup.missing(family)]
 
 

@@ -11,7 +11,7 @@ with Satterthwaite's degrees of freedom. statsmodels' MixedLM is the reference i
 guess it stopped at a false boundary in balanced tables, and took 0.5 s for each fit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -47,20 +47,20 @@ def fit(design: Design, values: Values, family: str, dose: str, level: float = 0
     value = float(values[design.rows[family, dose]].mean() - values[design.rows[family, BASELINE]].mean())
     unknown = Mixed(value, *[float("nan")] * 9, why="")
     if min(n) < 2 or layers < 2:
-        return _with(unknown, "no replicates" if min(n) < 2 else "fewer than two layers")
+        return replace(unknown, why="no replicates" if min(n) < 2 else "fewer than two layers")
     squares, dfs = mean_squares(blocks)
     ms_run, ms_cross, ms_error = (s / df for s, df in zip(squares, dfs, strict=True))
     per_cell = len(n) / sum(1 / each for each in n)  # harmonic mean of the runs of a condition
     run, cross = (ms_run - ms_error) / layers, (ms_cross - ms_error) / per_cell
     if run <= 0 or cross <= 0:
         which = "runs" if run <= 0 else "layer x condition"
-        return _with(unknown, f"singular fit: the variance of {which} is not above zero")
+        return replace(unknown, why=f"singular fit: the variance of {which} is not above zero")
     share = sum(1 / len(design.rows[family, each]) for each in (dose, BASELINE))
     a, b = share / layers, 2 / layers / per_cell  # of MS_run and MS_cross
     parts = np.array([a * ms_run, b * ms_cross, -b * ms_error])
     variance = parts.sum()
     if variance <= 0:
-        return _with(unknown, "singular fit: the variance of the effect is not above zero")
+        return replace(unknown, why="singular fit: the variance of the effect is not above zero")
     df = float(variance**2 / np.sum(parts**2 / np.array(dfs)))
     error = float(np.sqrt(variance))
     half = stdtrit(df, 0.5 + level / 2) * error
@@ -84,7 +84,3 @@ def mean_squares(blocks: list[Values]) -> tuple[tuple[float, float, float], tupl
     free = int((n - 1).sum())
     dfs = (free, (len(blocks) - 1) * (layers - 1), free * (layers - 1))
     return (float(run), float(cross), float(error)), dfs
-
-
-def _with(fit: Mixed, why: str) -> Mixed:
-    return Mixed(**{**fit.__dict__, "why": why})

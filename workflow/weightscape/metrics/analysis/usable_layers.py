@@ -87,7 +87,6 @@ def _row(what: str, name: str, metric: str, n: int, reason: str) -> Row:
 
 
 def _runs(tables: Mapping[str, Table]) -> set[tuple[str, ...]]:
-    """The runs that were trained."""
     if "runs" not in tables or not set(RUN) <= set(tables["runs"]):
         return set()
     return {tuple(run) for run in tables["runs"][RUN].drop_duplicates().astype(str).to_numpy()}

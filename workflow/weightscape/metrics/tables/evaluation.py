@@ -61,7 +61,6 @@ def class_accuracy(results: Path, outline: Outline) -> Table:
 
 
 def _by_split(results: Path, outline: Outline) -> Iterator[tuple[Run, str, dict]]:
-    """The metrics of every run on each split."""
     for run in outline.runs():
         metrics = read_json(folder(results, "evaluation", **vars(run)) / "metrics.json")
         for split in outline.splits[run.dataset]:

@@ -84,7 +84,6 @@ def _aside(row: ClaimRow, with_all: ClaimRow, setup: Setup) -> str:
 
 
 def _joined(setup: Setup, parts: list[ClaimRow], options: Options) -> ClaimRow:
-    """C4 in one setup, from the rows of C1 to C3."""
     decision = c4_architectures.decide(parts, options.alpha)
     row = claim_row(setup, c4_architectures.NAME, c4_architectures, decision, {})
     return replace(row, controls="; ".join(f"{part.claim}: {part.controls}" for part in parts))
