@@ -47,7 +47,7 @@ def csv_text(table: Table) -> str:
     """The table as csv with all digits; lists in cells, which parquet gives back as arrays, are lists again."""
     listed = {
         name: [value.tolist() if isinstance(value, np.ndarray) else value for value in table[name]]
-        for name in table.select_dtypes("object")
+        for name in table.columns[table.dtypes.map(lambda dtype: dtype.kind == "O")]
     }
     return table.assign(**listed).to_csv(index=False)
 
