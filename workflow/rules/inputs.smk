@@ -8,7 +8,7 @@ from weightscape.formats import shards as shard_files
 from weightscape.metrics import table_schema
 from weightscape.provenance.file_contents import content_of
 from weightscape.published import table_files
-from weightscape.report.chapters import chapter_of
+from weightscape.report.settings import chapter_of
 from weightscape.study import assets, doses, jobs, recipes, study
 from weightscape.study.checks import own_files
 

@@ -26,14 +26,14 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.writing import replacing
     from weightscape.metrics import table_schema
     from weightscape.report import page
-    from weightscape.report.settings import ReportSettings
+    from weightscape.report.settings import CHAPTERS, ReportSettings
     from weightscape.stages import figure
 
     folder = (arguments.results / BY_RULE["analyse"].record).parent
     folder = folder if folder.is_dir() else arguments.results
     if not any(folder.glob("*.parquet")):
         raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its folder of tables")
-    known = [name for names in page.CHAPTERS.values() for name in names]
+    known = [name for names in CHAPTERS.values() for name in names]
     chosen = arguments.figure or known
     unknown = sorted(set(chosen) - set(figure.names()))
     if unknown:

@@ -12,37 +12,9 @@ from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
 from weightscape.metrics import table_schema
 from weightscape.report import claims, downloads, explorer, origin, sheets, summary
-from weightscape.report.settings import ReportSettings
+from weightscape.report.settings import CHAPTERS, FURTHER, ReportSettings
 
 TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
-CHAPTERS = {
-    "What the networks saw": (
-        "synthetic_samples",
-        "seen_samples",
-        "diversity_by_dose",
-        "diversity_measures",
-        "diversity_spaces",
-    ),
-    "Accuracy and calibration": (
-        "accuracy_by_dose",
-        "ood_by_dose",
-        "reliability",
-        "id_against_ood",
-        "diversity_against_ood",
-        "synthetic_share",
-    ),
-    "The weights": (
-        "effect_by_dose",
-        "layer_effects",
-        "family_similarity",
-        "effect_against_change",
-        "aa_null",
-        "esd",
-        "hill",
-    ),
-    "The claims, and the published study's own view": ("claims", "published_procedure"),
-}
-"""The figures of each chapter of the page, in order."""
 CHOICES = {
     "dataset": "Data set",
     "backbone": "Backbone",
@@ -231,5 +203,5 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
     further = tuple(picture.name for picture in pictures if picture.name not in named)
     return [
         Chapter(title, [picture for picture in pictures if picture.name in names], own.get(title, []))
-        for title, names in (*CHAPTERS.items(), *([("Further figures", further)] if further else []))
+        for title, names in (*CHAPTERS.items(), *([(FURTHER, further)] if further else []))
     ]

@@ -1,8 +1,43 @@
-"""Settings of the stage `report`."""
+"""The settings of the stage `report`, and the chapters of its page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+CHAPTERS = {
+    "What the networks saw": (
+        "synthetic_samples",
+        "seen_samples",
+        "diversity_by_dose",
+        "diversity_measures",
+        "diversity_spaces",
+    ),
+    "Accuracy and calibration": (
+        "accuracy_by_dose",
+        "ood_by_dose",
+        "reliability",
+        "id_against_ood",
+        "diversity_against_ood",
+        "synthetic_share",
+    ),
+    "The weights": (
+        "effect_by_dose",
+        "layer_effects",
+        "family_similarity",
+        "effect_against_change",
+        "aa_null",
+        "esd",
+        "hill",
+    ),
+    "The claims, and the published study's own view": ("claims", "published_procedure"),
+}
+"""The figures of each chapter of the page, in order."""
+FURTHER = "Further figures"
+
+
+def chapter_of(figure: str) -> str:
+    """The chapter of a figure; those that are in none stand at the end."""
+    return next((title for title, names in CHAPTERS.items() if figure in names), FURTHER)
 
 
 @dataclass(frozen=True)
