@@ -149,7 +149,7 @@ def test_a_data_set_cannot_name_images_outside_of_its_folder(tmp_path: Path, mon
     import datasets
 
     from weightscape.data import huggingface
-    from weightscape.data.settings import Columns
+    from weightscape.data.settings import Columns, HubSet, Parts
 
     monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
     features = datasets.Features(
@@ -159,7 +159,8 @@ def test_a_data_set_cannot_name_images_outside_of_its_folder(tmp_path: Path, mon
     folder = tmp_path / "set"
     folder.mkdir()
     datasets.Dataset.from_list(rows, features=features).to_parquet(str(folder / "train.parquet"))
-    pool = huggingface.part(huggingface.Where(str(folder)), "train", Columns("image", "label", None))
+    source = HubSet("huggingface", str(folder), None, None, Parts("train", None))
+    pool = huggingface.part(source, "train", Columns("image", "label", None))
     assert pool.encoded is not None and pool.encoded([1]) == [str(folder / "inside.png")]
     with pytest.raises(UserError, match=r"names the image .*secret\.png, outside of its folder"):
         pool.encoded([0])
