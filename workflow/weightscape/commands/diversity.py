@@ -81,12 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     against, baseline = (sets[name][1] if name in sets else None for name in ("against", "baseline"))
     others = Comparisons(against, baseline, noise)
     record = measure(features, labels, others, settings, rng, arguments.appended_from)
-    inputs = {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets}
     orders = [f"{order:g}" for order in settings.orders]  # by name, as JSON has no infinite number
-    named = {**dataclasses.asdict(settings), "orders": orders}
-    made_from = {"inputs": inputs, "seed": arguments.seed, "settings": named}
-    space = "embeddings" if embed else _SPACES[kind]
-    json_yaml.write_json(arguments.out, {"space": space, "backbone": _network(arguments), **made_from, **record})
+    stated = {
+        "space": "embeddings" if embed else _SPACES[kind],
+        "backbone": _network(arguments),
+        "inputs": {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets},
+        "seed": arguments.seed,
+        "settings": {**dataclasses.asdict(settings), "orders": orders},
+    }
+    json_yaml.write_json(arguments.out, stated | record)
     drawn = record["vendi"]["common"]["rows"]
     if arguments.rows and drawn < arguments.rows:
         print(f"note: {drawn} rows instead of {arguments.rows}, as at most half of the {len(features)} can be drawn")
@@ -111,7 +114,6 @@ def _settings(rows: int | None) -> "DiversitySettings":
 
 
 def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace, embed: "Embed | None") -> "np.ndarray":
-    """Uniform noise of the images' size, treated as they are."""
     import numpy as np
 
     from weightscape.diversity.vendi import uniform_noise
@@ -124,7 +126,6 @@ def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace,
 
 
 def _embedder(arguments: argparse.Namespace) -> "Embed | None":
-    """The network's function; None for pixels, which import no torch."""
     if arguments.backbone is None:
         if arguments.weights is not None:
             raise UserError(f"--weights {arguments.weights} are a network's: name it by --backbone")
@@ -135,7 +136,6 @@ def _embedder(arguments: argparse.Namespace) -> "Embed | None":
 
 
 def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
-    """Names the network and its weights in the record."""
     if arguments.backbone is None:
         return None
     from weightscape.formats import writing
@@ -168,7 +168,6 @@ def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, n
 
 
 def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndarray":
-    """Pixels in [0, 1] or an embedding, one image a row."""
     import numpy as np
 
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] < 2 or 0 in images.shape:
@@ -199,14 +198,12 @@ def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
 
 
 def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
-    """Embeddings as they are, in single or double precision."""
     import numpy as np
 
     if embeddings.dtype.kind != "f" or embeddings.ndim != 2 or len(embeddings) < 2 or 0 in embeddings.shape:
-        raise UserError(
-            f"{path} has embeddings {embeddings.dtype} {list(embeddings.shape)}: they must be floats"
-            " [n, dimensions] with n of at least 2; convert them so"
-        )
+        shape = f"{embeddings.dtype} {list(embeddings.shape)}"
+        wanted = "they must be floats [n, dimensions] with n of at least 2; convert them so"
+        raise UserError(f"{path} has embeddings {shape}: {wanted}")
     if not np.isfinite(embeddings).all():
         raise UserError(f"{path} has embeddings with NaN or infinity: all must be finite; remove those rows")
     if float(np.abs(embeddings).max()) > MAGNITUDE:
@@ -228,31 +225,25 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
         if (other_kind, other.shape[1]) != (kind, features.shape[1]):
             raise UserError(
                 f"{getattr(arguments, name)} holds {other_kind} of {other.shape[1]} numbers a row, but"
-                f" {arguments.images} holds {kind} of {features.shape[1]}: both must be alike;"
-                " bring them to one size"
+                f" {arguments.images} holds {kind} of {features.shape[1]}: both must be alike; bring them to one size"
             )
     first = arguments.appended_from
-    if first is None:
-        return
-    if "baseline" not in sets:
+    if first is not None and "baseline" not in sets:
         raise UserError(f"--appended-from {first} needs the set that was appended to: give it by --baseline")
-    if not 0 <= first < len(features):
+    if first is not None and not 0 <= first < len(features):
         raise UserError(
-            f"--appended-from {first} must lie in [0, {len(features) - 1}], the rows of"
-            f" {arguments.images}: give the first row that was appended"
+            f"--appended-from {first} must lie in [0, {len(features) - 1}], the rows of {arguments.images}: give the "
+            "first row that was appended"
         )
 
 
 def _shape(path: Path) -> tuple[int, ...]:
-    """Channels, height and width of a file's images; nothing for embeddings."""
     from weightscape.formats.tensors import header
 
-    tensors = header(path)
-    return tensors["images"].shape[1:] if "images" in tensors else ()
+    return header(path)["images"].shape[1:]  # channels, height and width
 
 
 def _line(record: dict[str, Any], out: Path) -> str:
-    """The result in one line."""
     common, noise = record["vendi"]["common"], record["vendi"]["noise"]
     spread = "" if common["sd"]["1"] is None else f" (sd {common['sd']['1']:.2g}, {common['draws']} draws)"
     beside = "" if noise is None else f"; uniform noise {noise['mean']['1']:.4g}"

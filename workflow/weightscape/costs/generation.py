@@ -49,7 +49,7 @@ def training(config: Config, sizes: Mapping[str, Sizes]) -> float:
     return sum(shown * BACKWARD * _step(config, size) for size in sizes.values())
 
 
-def _image(config: Config, recipe: Mapping[str, Any], size: Sizes) -> float:
+def _image(config: Config, recipe: Config, size: Sizes) -> float:
     """One image by one recipe."""
     block, guidance = config["generate"], float(recipe["guidance"])
     if block["kind"] == "ddpm":

@@ -16,7 +16,7 @@ from weightscape.study.checks import amounts, names, own_files
 from weightscape.study.checks import doses as dose_checks
 
 
-def checked(config: Config) -> dict[str, Any]:
+def checked(config: Config) -> Config:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence.
 
     A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
@@ -50,10 +50,10 @@ def _check_references(config: Config) -> None:
     amounts.check(config, counted)
 
 
-def _without_nulls(config: Config) -> dict[str, Any]:
+def _without_nulls(config: Config) -> Config:
     """The config without the doses and OOD sets that a study sets to null."""
     try:
-        whole: dict[str, Any] = json.loads(json.dumps(config, allow_nan=False))
+        whole = json.loads(json.dumps(config, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"config: it holds a value that is no text, number, list or block of keys ({error}): mend it"
@@ -80,7 +80,7 @@ def _check_left_out(block: str, key: str, part: str, names: list[str]) -> None:
         )
 
 
-def load(config: Path, difference: Path | None) -> dict[str, Any]:
+def load(config: Path, difference: Path | None) -> Config:
     """The checked config of a study, merged as Snakemake merges it: blocks are merged, lists replaced.
 
     Snakemake puts the keys of the study first, and so do doses stand in the settings of jobs.
@@ -118,7 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content or {}
 
 
-def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+def _merge(target: dict[str, Any], source: Config) -> None:
     for key, value in source.items():
         if isinstance(value, Mapping) and isinstance(target.get(key), dict):
             _merge(target[key], value)
@@ -127,7 +127,7 @@ def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
 
 
 @functools.cache
-def default_config() -> dict[str, Any] | None:
+def default_config() -> Config | None:
     """The config of the embedded study; None where the library stands alone."""
     return read_yaml(DEFAULT_CONFIG) if DEFAULT_CONFIG.is_file() else None
 

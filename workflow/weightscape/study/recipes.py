@@ -4,7 +4,6 @@ styles, a negative prompt or a strength of its own, in place of the pipeline's.
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.study import Config
@@ -21,7 +20,7 @@ def names(config: Config) -> list[str]:
     return [recipe["name"] for recipe in config["generate"]["recipes"]]
 
 
-def recipe(config: Config, name: str) -> dict[str, Any]:
+def recipe(config: Config, name: str) -> Config:
     """One recipe, with the settings of the pipeline that it leaves as they are."""
     own = next(recipe for recipe in config["generate"]["recipes"] if recipe["name"] == name)
     return {key: config["generate"]["pipeline"][key] for key in ASKED} | own
