@@ -73,7 +73,6 @@ class Job:
 RUN_LOG = RUN.replace("/", ".")
 CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}"
 GENERATOR = "2_generate/{dataset}/{generator}"
-SHARD = "recipe-{recipe}/shard-{shard}"
 CONDITION = "3_assemble/{dataset}/{family}/{dose}"
 
 JOBS = (
@@ -82,7 +81,7 @@ JOBS = (
     Job("data", "1_data/{dataset}/{split}/manifest.json", "{dataset}.{split}"),
     Job("corrupt", "1_data/{dataset}/{split}/manifest.json", "{dataset}.{split}"),
     Job("train_generator", f"{GENERATOR}/model/manifest.json", "{dataset}.{generator}"),
-    Job("generate", f"{GENERATOR}/{SHARD}.json", "{dataset}.{generator}.recipe-{recipe}.{shard}"),
+    Job("generate", GENERATOR + "/recipe-{recipe}/shard-{shard}.json", "{dataset}.{generator}.recipe-{recipe}.{shard}"),
     Job("train_judge", "2_generate/{dataset}/judge/manifest.json", "{dataset}"),
     Job("measure_quality", f"{GENERATOR}/manifest.json", "{dataset}.{generator}"),
     Job("assemble_real", "3_assemble/{dataset}/real/manifest.json", "{dataset}.real"),
