@@ -152,7 +152,7 @@ class Witness:
         if self._pooled is not None and self._pooled.flatten(1).shape == inputs[0].flatten(1).shape:
             self._count_dropped("head", self._pooled.flatten(1) != 0, inputs[0].detach().flatten(1) != 0)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """What a checkpoint keeps."""
         pictures = {name: sorted(numbers) for name, numbers in self.pictures.items()}
         return {"counts": self.counts, "drawn": self.drawn, "pictures": pictures}

@@ -6,12 +6,15 @@ Arrays of safetensors are read-only views of the file; bfloat16 is widened to fl
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.formats.tensors import TYPES, Entry, header, is_text
+
+if TYPE_CHECKING:
+    import torch
 
 _MOST_REPEATED = 10**8  # entries of a tensor that may be a view of fewer stored ones
 _NESTS = ("state_dict", "model_state_dict", "model", "module")
@@ -103,7 +106,7 @@ def _torch_state(path: Path) -> "TorchState":
 class TorchState(Mapping[str, np.ndarray]):
     """Tensors of torch as arrays; each is converted when it is asked for."""
 
-    def __init__(self, tensors: Mapping[str, Any]) -> None:
+    def __init__(self, tensors: "Mapping[str, torch.Tensor]") -> None:
         self._tensors = tensors
         self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 

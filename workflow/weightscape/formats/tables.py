@@ -4,6 +4,7 @@
 union of unrelated types, which no code can satisfy without casts.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,7 @@ def _values(column: Any) -> "np.ndarray":
     return np.concatenate([np.empty(0, kind.to_pandas_dtype()), *parts])
 
 
-def write_rows(path: Path | str, rows: list[dict[str, Any]]) -> None:
+def write_rows(path: Path | str, rows: Sequence[Mapping[str, object]]) -> None:
     """Write rows as a parquet table, without pandas."""
     import pyarrow
     import pyarrow.parquet

@@ -57,7 +57,7 @@ def header(path: Path | str) -> dict[str, Entry]:
         raise UserError(f"{reason}: delete it, and make, copy or download it again") from None
 
 
-def _blocks(text: bytes) -> dict[str, Any]:
+def _blocks(text: bytes) -> dict[str, object]:
     try:
         blocks = dict(json.loads(text))
     except (ValueError, TypeError, RecursionError):

@@ -70,7 +70,7 @@ def _fields_of(kind: Any, value: Any, name: str) -> Any:
 
 
 @functools.cache
-def _types_of(kind: Any) -> dict[str, Any]:
+def _types_of(kind: Any) -> dict[str, type]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 

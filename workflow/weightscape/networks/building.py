@@ -29,7 +29,7 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     Weights that no file gives (all of them, from scratch) are the network's own initialisation, drawn from `seed`.
     """
     rates = {place: rate for place, rate in (dropout or {}).items() if rate > 0}
-    given: dict[str, Any] = {TIMM_ARGUMENTS[place]: rate for place, rate in rates.items() if place in TIMM_ARGUMENTS}
+    given: dict[str, float] = {TIMM_ARGUMENTS[place]: rate for place, rate in rates.items() if place in TIMM_ARGUMENTS}
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -5,11 +5,21 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
 from weightscape.formats.writing import replacing
+
+
+class Stateful(Protocol):
+    """A part of a training that torch can save."""
+
+    def state_dict(self) -> Any: ...
+    def load_state_dict(self, state_dict: Any, /) -> Any: ...
+
+
+Part = Stateful | list[Any]
 
 
 @dataclass(frozen=True)
@@ -24,7 +34,7 @@ class Checkpoint:
     identity: str
     stopped: Callable[[], bool] = lambda: False
 
-    def save(self, step: int, parts: Mapping[str, Any]) -> None:
+    def save(self, step: int, parts: Mapping[str, Part]) -> None:
         """Write the state after `step` steps, atomically."""
         states = {name: part if isinstance(part, list) else part.state_dict() for name, part in parts.items()}
         with replacing(self.path) as temporary:
@@ -33,7 +43,7 @@ class Checkpoint:
             except RuntimeError:  # so torch says that a write came short
                 raise OSError("the disk took only a part of it") from None
 
-    def resume(self, parts: Mapping[str, Any], device: torch.device | str) -> int:
+    def resume(self, parts: Mapping[str, Part], device: torch.device | str) -> int:
         """Load the state if the file is there and fits; returns the number of steps that are done."""
         if not self.path.exists():
             return 0

@@ -76,7 +76,7 @@ class Chapter:
     sheets: list[sheets.Sheet]
 
 
-def render(template: Path, context: Mapping[str, Any]) -> str:
+def render(template: Path, context: Mapping[str, object]) -> str:
     """The page from its template; a variable that is missing is an error."""
     import jinja2
 
