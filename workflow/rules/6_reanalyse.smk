@@ -47,9 +47,11 @@ rule reanalyse:
             *REANALYSIS_PARTS,
         ),
         tables=config["reanalyse"]["tables"],
-        out=subpath(output.record, ancestor=2),
+        out=subpath(output.record, parent=True),
+        figures=subpath(output.drawn, parent=True),
     message:
         "Published tables, analysed again"
     shell:
         "python -m weightscape.stages.reanalyse --settings {params.settings:q} --code {params.code:q}"
-        " --tables {params.tables:q} --conditions {input.conditions:q} --results {params.out:q} > {log:q} 2>&1"
+        " --tables {params.tables:q} --conditions {input.conditions:q} --out {params.out:q}"
+        " --figures {params.figures:q} --page {output.page:q} > {log:q} 2>&1"

@@ -26,7 +26,9 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     tables = made.write(root / "tables", made.tables({"cats": [1, 2, 3, 4]}), lambda d, c, r: f"{d}/{c}.{r}.csv")
     (tables / "notes.csv").write_text("of no condition\n")
     settings = {"conditions": str(root / "conditions.yaml"), "analyse": to_json(made.OPTIONS)}
-    words = ["--tables", str(tables), "--conditions", settings["conditions"], "--results", str(root / "results")]
+    out = root / "results"
+    words = ["--tables", str(tables), "--conditions", settings["conditions"], "--out", str(out / "6_metrics")]
+    words += ["--figures", str(out / "7_figures"), "--page", str(out / "8_report" / "report.html")]
     reanalyse.main([*words, "--settings", json.dumps(settings)])
     return {"study": {"start": "tables"}, "reanalyse": {"tables": str(tables), "conditions": settings["conditions"]}}
 

@@ -1,10 +1,10 @@
 """Stages 6 to 8 of a study that starts from published tables: result tables, figures and page.
 
     python -m weightscape.stages.reanalyse --tables workflow/studies/published/toy \
-        --conditions workflow/studies/published/conditions.yaml --results /tmp/reanalysis \
-        --settings "$(weightscape settings reanalyse)"
+        --conditions workflow/studies/published/conditions.yaml --settings "$(weightscape settings reanalyse)" \
+        --out /tmp/tables --figures /tmp/figures --page /tmp/page/report.html
 
-Writes 6_metrics/, 7_figures/ and 8_report/report.html below --results, each with its record `reanalyse.json`.
+Writes a record `reanalyse.json` beside the tables, the figures and the page.
 """
 
 from pathlib import Path
@@ -20,10 +20,11 @@ def main(argv: list[str] | None = None) -> None:
     program = _program.Program("reanalyse", __doc__, ReanalyseSettings)
     program.add_argument("--tables", type=Path, required=True, help="folder of the tables")
     program.add_argument("--conditions", type=Path, required=True, help="the conditions file")
-    program.add_argument("--results", type=Path, required=True, help="the study's results folder")
+    program.add_argument("--out", type=Path, required=True, help="folder of the tables that are made")
+    program.add_argument("--figures", type=Path, required=True, help="folder of the figures")
+    program.add_argument("--page", type=Path, required=True)
     arguments = program.start(argv)
-    out = arguments.results
-    places = Places(out / "6_metrics", out / "7_figures", out / "8_report" / "report.html")
+    places = Places(arguments.out, arguments.figures, arguments.page)
     settings: ReanalyseSettings = arguments.settings
     made = reanalyse(arguments.tables, conditions.read(arguments.conditions), settings.analyse, places)
     program.check()
