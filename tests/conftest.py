@@ -47,12 +47,14 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
 
 
 STARTED: list[str] = []
-"""Programs that were started since the running test began; git, which records the commit, is left out."""
+"""Programs that were started since the running test began."""
+LEFT_OUT = {"git", "ldconfig", "gcc", "ld"}
+"""git records the commit; the others are asked for libraries when a worker imports torch for the first time."""
 
 
 def _note(event: str, arguments: tuple[Any, ...]) -> None:
     """Notes each program that Python starts."""
-    if event == "subprocess.Popen" and "git" not in str(arguments[:2]):
+    if event == "subprocess.Popen" and Path(str(arguments[0])).name not in LEFT_OUT:
         STARTED.append(str(arguments[0]))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from weightscape.commands.resume import add_run_arguments
 from weightscape.engine import owner
 from weightscape.engine.processes import call, left_over, place_of
-from weightscape.finetune import dropped
+from weightscape.finetune import kept_weights
 from weightscape.study.jobs import expected
 from weightscape.verification.check import check
 from weightscape.verification.results import Results
@@ -55,4 +55,4 @@ def stale(results: Results, findings: list[Finding]) -> set[str]:
     A record of dropped weights stays true when what was measured at them is stale.
     """
     places = {results.owner.get(f.place, f.place) for f in findings if f.kind in (Kind.STALE, Kind.TAMPERED)}
-    return {place for place in places if Path(place).name != dropped.RECORD}
+    return {place for place in places if Path(place).name != kept_weights.RECORD}

@@ -10,18 +10,18 @@ Writes --out, the record of the runs that have no weights now.
 
 from pathlib import Path
 
-from weightscape.finetune import dropped
+from weightscape.finetune import kept_weights
 from weightscape.stages import _program
 
 
 def main(argv: list[str] | None = None) -> None:
-    program = _program.Program("drop_weights", __doc__, dropped.DropSettings)
+    program = _program.Program("drop_weights", __doc__, kept_weights.DropSettings)
     program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
     program.add_argument("--measures", type=Path, nargs="+", required=True, help="records of what was measured of them")
     program.add_argument("--out", type=Path, required=True)
     arguments = program.start(argv)
     runs = [manifest.parent for manifest in arguments.runs]
-    gone = dropped.drop(runs, arguments.measures, arguments.settings)
+    gone = kept_weights.drop(runs, arguments.measures, arguments.settings)
     program.check()
     program.record(
         arguments.out.parent,

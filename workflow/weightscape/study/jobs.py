@@ -12,7 +12,7 @@ from typing import Any
 
 from weightscape.data import readers
 from weightscape.families import DIVERSITY_FAMILIES, alters_items
-from weightscape.finetune.dropped import RECORD
+from weightscape.finetune.kept_weights import RECORD
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
 from weightscape.study import Config, assets, doses, recipes, study

@@ -14,8 +14,8 @@ from weightscape.assemble.settings import UNCHANGED, AssembleSettings
 from weightscape.diversity.settings import DiversitySettings
 from weightscape.errors import UserError
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
-from weightscape.finetune.dropped import DropSettings
 from weightscape.finetune.evaluation import EvaluateSettings, Evaluation
+from weightscape.finetune.kept_weights import DropSettings
 from weightscape.finetune.settings import Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
 from weightscape.metrics.analysis.settings import Options

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightscape.errors import UserError
-from weightscape.finetune.dropped import is_dropped
+from weightscape.finetune.kept_weights import is_dropped
 from weightscape.formats.json_yaml import unpacked
 from weightscape.provenance.records import content_digest, place, provenance_of, read_provenance, read_record
 

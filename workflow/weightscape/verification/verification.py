@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.finetune.dropped import RECORD, WEIGHTS, is_dropped
+from weightscape.finetune.kept_weights import RECORD, WEIGHTS, is_dropped
 from weightscape.formats.writing import digest, sha256
 from weightscape.project import REPORT, ROOT
 from weightscape.provenance.code_digest import code_digest
