@@ -289,7 +289,7 @@ ROWS = [
     code("finetune/evaluation.py", "evaluate/*", *TABLES),
     code("finetune/curvature.py", "curvature/*", *TABLES),
     code("spectra/table.py", "spectra_before/*", *SPECTRA),
-    code("metrics/tables/runs.py", *TABLES),
+    code("metrics/tables/evaluation.py", *TABLES),
     code("metrics/effects.py", *TABLES),
     code("figures/esd.py", "figure/esd", *REPORT),
     code("commands/status.py"),

@@ -9,6 +9,7 @@ from faults import stale_matrix
 from faults.code_table import READS
 from faults.stale_matrix import ROWS, Row
 from toy_project import Project
+from weightscape.project import PACKAGE
 from weightscape.verification.results import read_results
 
 SHARE = float(os.environ.get("SHARE", "1"))
@@ -62,6 +63,12 @@ def test_the_table_of_code_knows_which_stages_a_stage_reads(smoke: Project) -> N
 
 def test_the_matrix_has_at_least_forty_rows_and_no_two_alike() -> None:
     assert len({row.change for row in ROWS}) == len(ROWS) >= 40
+
+
+def test_every_row_edits_code_that_is_there() -> None:
+    modules = [row.change.split("`")[1] for row in ROWS if row.change.startswith("code `")]
+    assert len(modules) > 10
+    assert [name for name in modules if not (PACKAGE / name).is_file()] == []
 
 
 def test_the_page_of_the_matrix_is_in_step() -> None:

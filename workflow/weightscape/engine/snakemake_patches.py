@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import snakemake
-from snakemake import exceptions
-from snakemake.scheduling import job_scheduler
 
 from weightscape.engine.processes import workers
 
@@ -46,6 +44,8 @@ def take_signals_in_a_thread() -> None:
     main thread, which holds that lock while it finishes jobs: a SIGTERM in such a moment stops Snakemake for ever. No
     option avoids it, and submitted jobs run without the hooks in which another handler could be set.
     """
+    from snakemake.scheduling import job_scheduler
+
     original = job_scheduler.JobScheduler.exit_gracefully
 
     def exit_gracefully(self: Any, *arguments: Any) -> None:
@@ -61,7 +61,7 @@ def name_who_works_here() -> None:
     whole ones (exceptions.py:446 and 594).
     """
 
-    from snakemake import dag  # which can be imported only after snakemake.workflow
+    from snakemake import dag, exceptions  # dag can be imported only after snakemake.workflow
 
     class Locked(exceptions.LockException):
         def __init__(self) -> None:
@@ -92,5 +92,5 @@ def _mend(mend: Callable[[], None], consequence: str) -> None:
         if not snakemake.__version__.startswith(VERSION):
             raise AttributeError(f"its version is not {VERSION}x")
         mend()
-    except AttributeError as error:
+    except (AttributeError, ImportError) as error:
         print(f"warning: Snakemake {snakemake.__version__} is not mended ({error}): {consequence}", file=sys.stderr)

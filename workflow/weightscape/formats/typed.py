@@ -12,7 +12,7 @@ import math
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, NoReturn, Literal, TypeVar, Union
 
 from weightscape.errors import UserError
 
@@ -97,5 +97,5 @@ def _scalar(kind: Any, value: Any, name: str) -> Any:
     return _refuse(name, value, {str: "text", int: "a whole number", float: "a number"}.get(kind, str(kind)))
 
 
-def _refuse(name: str, value: Any, wanted: str) -> Any:
+def _refuse(name: str, value: Any, wanted: str) -> NoReturn:
     raise UserError(f"{name} must be {wanted}, got {value!r}")

@@ -118,11 +118,11 @@ def match_in_order(model: str, tensors: "Mapping[str, torch.Tensor]") -> dict[st
                 f"weights for {model}: tensor {source!r} has shape {list(ours.shape)}, "
                 f"but {name!r} needs {list(theirs.shape)}: use the weights of this network"
             )
-    for what, rest in (("has no place for", surplus), ("also needs", lacking)):
-        if rest:
-            name, tensor = rest[0]
-            raise UserError(
-                f"weights for {model}: the network {what} tensor {name!r} of shape {list(tensor.shape)} "
-                f"({len(given)} tensors were given, it has {len(expected)}): use the weights of this network"
-            )
+    if surplus or lacking:
+        fault = "has no place for" if surplus else "also needs"
+        name, tensor = (surplus or lacking)[0]
+        raise UserError(
+            f"weights for {model}: the network {fault} tensor {name!r} of shape {list(tensor.shape)} "
+            f"({len(given)} tensors were given, it has {len(expected)}): use the weights of this network"
+        )
     return {name: tensor.float().numpy() for name, tensor in zip(expected, given.values(), strict=True)}

@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -123,10 +124,8 @@ def _parsed(source: bytes) -> Module:
             imports += [(alias.name, 0, []) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             imports.append((node.module or "", node.level, [alias.name for alias in node.names]))
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = _without_docstring(node.body)
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-    tree = _WithoutMessages().visit(tree)
+    tree = _WithoutMessages(tree).visit(tree)
     schemas = sorted(text for text in texts if text.endswith(".schema.yaml") and (SCHEMAS / text).is_file())
     return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas)
 
@@ -138,10 +137,32 @@ HELP = ("help", "description", "epilog", "metavar")
 
 
 class _WithoutMessages(ast.NodeTransformer):
-    """Empties the texts in errors, in what is printed and in the help of programs.
+    """Removes docstrings, and empties the texts in errors, in what is printed and in the help of programs.
 
-    Exceptions that are no errors, such as `Unreadable`, keep their texts: these are written into results.
+    That includes the arguments of a function that only raises (its annotation is `NoReturn`), and what a variable of
+    a function holds that only messages read. Exceptions that are no errors, such as `Unreadable`, keep their texts:
+    these are written into results.
     """
+
+    def __init__(self, tree: ast.Module) -> None:
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.returns]
+        self.raising = {node.name for node in functions if ast.unparse(node.returns or node) == "NoReturn"}
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        is_text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if is_text else self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        messages = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call) and self._is_message(inner)]
+        read_there = Counter(name for message in messages for name in _names_read(message))
+        read = Counter(_names_read(node))
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Assign) and all(
+                isinstance(target, ast.Name) and read[target.id] == read_there[target.id] > 0
+                for target in inner.targets
+            ):
+                inner.value = _EmptyTexts().visit(inner.value)
+        return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
         if isinstance(node.exc, ast.Call) and _name(node.exc).lstrip("_").islower():  # a function that makes an error
@@ -153,12 +174,20 @@ class _WithoutMessages(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if (_name(node) in MESSAGES or _name(node).endswith("Error")) and _is_for_people(node):
+        if self._is_message(node):
             _empty_texts(node)
         for keyword in node.keywords:
             if keyword.arg in HELP:
                 keyword.value = ast.Constant("")
         return self.generic_visit(node)
+
+    def _is_message(self, call: ast.Call) -> bool:
+        name = _name(call)
+        return (name in (*MESSAGES, *self.raising) or name.endswith("Error")) and _is_for_people(call)
+
+
+def _names_read(node: ast.AST) -> Iterator[str]:
+    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load))
 
 
 def _name(call: ast.Call) -> str:
@@ -218,11 +247,3 @@ def _store() -> Path:
     compiled = Path(importlib.util.cache_from_source(str(PACKAGE / "code_digest.py")))
     own = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     return compiled.with_name(f"{compiled.stem}.{own}.json")
-
-
-def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    first = body[0] if body else None
-    is_text = (
-        isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
-    )
-    return body[1:] if is_text else body
