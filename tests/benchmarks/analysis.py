@@ -169,7 +169,7 @@ PARTS: dict[str, Callable[[int, int], Found]] = {
 
 
 def events(part: str, seeds: int, studies: int, workers: int) -> dict[str, np.ndarray]:
-    """What happened in each study, by event."""
+    """Marks the studies in which each event happened."""
     work = functools.partial(PARTS[part], seeds=seeds)
     if workers > 1:
         with multiprocessing.get_context("spawn").Pool(workers) as pool:

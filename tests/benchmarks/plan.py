@@ -1,4 +1,4 @@
-"""What a plan costs: CPU time, time by the clock and memory of `snakemake -n` on the paper's grid and larger ones.
+"""Measures CPU time, time by the clock and memory of `snakemake -n` on the paper's grid and larger ones.
 
 In a copy of the project, without a single image: the whole grid from nothing; the same when all is done (every
 output an empty file with Snakemake's metadata, weights dropped as the study says); one data set of it; the grid
@@ -28,7 +28,7 @@ LIMITS = {"seconds": 25, "memory": 1500}
 
 @dataclass(frozen=True)
 class Cost:
-    """What one plan took."""
+    """The cost of one plan."""
 
     jobs: int
     cpu: float
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def copied(project: Path) -> Path:
-    """What plans need of the project, in a folder of its own."""
+    """Copies the files that plans need into a folder of their own."""
     for name in ("workflow", "envs"):
         shutil.copytree(ROOT / name, project / name)
     for name in ("Snakefile", "config.yaml"):
@@ -104,7 +104,7 @@ def environment() -> dict[str, str]:
 
 
 def planned(project: Path, *words: str, quiet: bool = True) -> Cost:
-    """What `snakemake -n` takes; jobs are those that it would run."""
+    """Measures the cost of `snakemake -n`; jobs are those that it would run."""
     command = [
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""What Slurm adds to the smoke study: wall time through sbatch on one node, beside a local run of the same copy.
+"""Measures the wall time of the smoke study through sbatch on one node, beside a local run of the same copy.
 
 Writes results/bench/slurm.md. Both use two cores; the two are timed in turn, since the machine may have other work.
 Needs root, slurm-wlm and munge, and a machine without a Slurm of its own.

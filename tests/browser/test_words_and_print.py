@@ -1,4 +1,4 @@
-"""What the charts say to those who hear them, lines that lie outside of an axis, and dark charts on paper."""
+"""The words of charts for screen readers, lines that lie outside of an axis, and dark charts on paper."""
 
 import pytest
 

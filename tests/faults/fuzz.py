@@ -149,7 +149,7 @@ def text_changed(content: bytes, rng: random.Random) -> bytes:
 
 
 def written(write: Callable[[Path], Any], ending: str) -> bytes:
-    """What a writer puts into a file."""
+    """Returns the bytes that a writer puts into a file."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{ending}"
         write(path)
@@ -317,7 +317,7 @@ def fuzz(inputs: int, seed: int) -> tuple[Counter[tuple[str, str]], list[str]]:
 
 
 def kind(fault: str) -> str:
-    """What faults of one cause have in common: the reader, the line that failed and the type of the error."""
+    """Names the cause of a fault: the reader, the line that failed and the type of the error."""
     lines = fault.strip().splitlines()
     places = [line.strip() for line in lines if line.strip().startswith("File") and "weightscape" in line]
     cause = re.sub(r"\d+", "N", lines[-1].partition(":")[0] if places else lines[-1])

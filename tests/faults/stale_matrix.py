@@ -401,7 +401,7 @@ CODE = [
 
 
 def outcome(row: Row, project: Project) -> str:
-    """What a row says will happen, in words."""
+    """States in words the outcome that a row expects."""
     if row.stops:
         return "none: the workflow stops with a sentence that names `weightscape adopt`"
     if row.verify:

@@ -33,7 +33,7 @@ def run(project: Project, *words: str, before: tuple[str, ...] = (), room: int |
 
 
 def last_line(project: Project) -> str:
-    """What the job said at its end."""
+    """Returns the last line of the job's log."""
     return (project.results / LOG).read_text().strip().splitlines()[-1]
 
 

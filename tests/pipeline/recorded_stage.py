@@ -95,7 +95,7 @@ def _noting(names: set[str]) -> Callable[[Any, str], Any]:
 
 
 def _leaves(value: Any, path: str) -> set[str]:
-    """What counts as read with a field: the field, and all of a mapping."""
+    """Lists the paths that are read with a field: its own, and all of a mapping."""
     below = value.items() if isinstance(value, Mapping) else ()
     return {path}.union(*(_leaves(inner, f"{path}/{key}") for key, inner in below))
 

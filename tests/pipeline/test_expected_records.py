@@ -1,4 +1,4 @@
-"""What `weightscape verify` and `status` expect of a study, against what Snakemake would make."""
+"""The records that `weightscape verify` and `status` expect of a study, against those that Snakemake would make."""
 
 import subprocess
 import sys

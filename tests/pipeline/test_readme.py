@@ -1,4 +1,4 @@
-"""What the README says that a person can do works."""
+"""The README's studies can be planned, and its links and make targets lead to something."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What comes from elsewhere can break nothing: pickles with code, absurd headers, names that leave their folder."""
+"""Files from elsewhere break nothing: pickles with code, absurd headers, names that leave their folder."""
 
 import json
 import os

@@ -100,7 +100,7 @@ def test_snakemakes_own_report_has_every_figure_with_its_chapter_and_caption(fin
 
 
 def embedded(page: str, name: str) -> Any:
-    """What a script of Snakemake's report assigns."""
+    """Reads the value that a script of Snakemake's report assigns."""
     script = page.partition(f'<script id="{name}">')[2]
     return json.JSONDecoder().raw_decode(script.partition(" = ")[2])[0]
 

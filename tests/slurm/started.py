@@ -35,7 +35,7 @@ class Project:
 
     @property
     def said(self) -> str:
-        """What all heads have said so far."""
+        """The log of all heads so far."""
         return (self.folder / "head.log").read_text()
 
     def jobs(self, state: str) -> list[str]:

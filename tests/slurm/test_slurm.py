@@ -43,7 +43,7 @@ def test_runs_of_a_bundle_share_one_gpu_one_after_the_other(finished: Path) -> N
 
 
 def runs(project: Path) -> list[dict[str, str]]:
-    """What the runs of the bundle noted."""
+    """Reads the notes of the bundle's runs."""
     texts = [(project / "out" / f"run{number}").read_text() for number in range(3)]
     return [dict(note.split("=") for note in text.split()) for text in texts]
 
@@ -95,7 +95,7 @@ def test_left_jobs_can_be_cancelled_instead(small: Callable[[], Project]) -> Non
 
 
 def journal(project: Project) -> str:
-    """What the long jobs noted."""
+    """Reads the notes of the long jobs."""
     path = project.folder / "journal"
     return path.read_text() if path.exists() else ""
 

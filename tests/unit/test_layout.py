@@ -96,6 +96,23 @@ def code_of(node: ast.AST) -> str:
     return ast.unparse(node) if isinstance(node, ast.Name | ast.Import | ast.ImportFrom) else ""
 
 
+def test_no_docstring_opens_with_what() -> None:
+    """In the package, the rules and the tests: the first sentence names who does it."""
+    top = WORKFLOW.parent
+    opening = [
+        f"{path.relative_to(top)}:{node.body[0].lineno}"
+        for path in [*PACKAGE.rglob("*.py"), *(top / "tests").rglob("*.py")]
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, DOCUMENTED) and re.match(r"What\b", ast.get_docstring(node) or "")
+    ]
+    rules = {path.name: path.read_text() for path in [top / "Snakefile", *(WORKFLOW / "rules").glob("*.smk")]}
+    opening += [name for name, text in rules.items() if re.search(r'"""\s*What\b', text)]
+    assert not opening
+
+
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
 def test_the_rules_are_numbered_as_the_packages_of_the_stages() -> None:
     numbered = [path.stem.split("_", 1)[1] for path in sorted((WORKFLOW / "rules").glob("[1-8]_*.smk"))]
     assert set(numbered) - {"reanalyse"} == set(STAGES) - {"published"}

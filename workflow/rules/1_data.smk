@@ -9,7 +9,7 @@ out:  1_data/fetched/{asset}.json       record of a download; the files lie in t
 
 
 rule fetch:
-    """What is downloaded: the one rule that uses the network, on the machine where snakemake runs."""
+    """Downloads an asset: the one rule that uses the network, on the machine where snakemake runs."""
     output:
         record="<results>/1_data/fetched/{asset}.json",
     log:

@@ -1,5 +1,5 @@
 """
-What all stages share: the checked config, each job's settings and code digest, and what happens before the first job.
+Checks the config, gives each job its settings and code digest, and checks the outputs before the first job.
 """
 
 import sys

@@ -1,5 +1,5 @@
 """
-What the jobs read: files of downloads, shards, generated images, item lists and runs, by wildcards.
+Names the inputs of the jobs by wildcards: files of downloads, shards, generated images, item lists and runs.
 """
 
 from weightscape.data import digits
@@ -54,7 +54,7 @@ def fetched_backbone(wildcards):
 
 
 def weights_file(wildcards):
-    """The file of weights of one's own that a backbone names."""
+    """The file of the user's weights that a backbone names."""
     weights = config["backbones"][wildcards.backbone]["weights"]
     return [] if weights in own_files.KEYWORDS else [weights]
 
@@ -144,7 +144,7 @@ def extra(ending):
 
 
 def further(ending):
-    """What a condition draws from beside the training set: its synthetic shards or further real images."""
+    """The images that a condition draws from beside the training set: its synthetic shards or further real images."""
     generated, real = synthetic(ending), extra(ending)
     return lambda wildcards: [*generated(wildcards), *real(wildcards)]
 
@@ -191,7 +191,7 @@ def qualities():
 
 
 def citation():
-    """What the page asks to cite, where the project's file is there."""
+    """The file of the works that the page asks to cite, if it is there."""
     return ["CITATION.cff"] if Path("CITATION.cff").is_file() else []
 
 

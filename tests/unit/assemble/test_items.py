@@ -83,7 +83,7 @@ def test_a_pool_may_lack_one_image_of_a_class() -> None:
 
 
 def test_no_class_gives_more_real_images_than_it_has() -> None:
-    """What a pool lacks of one class, no other class can give where every real image is replaced."""
+    """No class can fill in for another if every real image is replaced."""
     real, pool = listed("a", np.repeat([0, 1], [51, 49]), "real"), listed("b", np.repeat([0, 1], [50, 60]), "ddpm")
     with pytest.raises(UserError, match="of class '0' there are 50 of 51: raise images_per_class"):
         assemble(real, pool, change("synthetic_replace", 1.0), np.random.default_rng(0))

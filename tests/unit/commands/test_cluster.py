@@ -1,4 +1,4 @@
-"""What `weightscape cluster` finds out before it starts; tests/slurm has it on a real Slurm."""
+"""`weightscape cluster` checks queue, partitions and profile before it starts; tests/slurm has it on a real Slurm."""
 
 import re
 from pathlib import Path

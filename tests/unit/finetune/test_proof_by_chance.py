@@ -81,5 +81,5 @@ def test_few_draws_of_a_small_share_pass_and_none_of_many_fails() -> None:
 
 @functools.cache
 def baseline_report() -> Seen:
-    """What the witness saw in a run without any intervention."""
+    """Returns the witness's report of a run without any intervention."""
     return trained()[1]

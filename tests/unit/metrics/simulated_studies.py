@@ -38,7 +38,7 @@ DOSES = {
 
 @dataclass(frozen=True)
 class Truth:
-    """What is so in a fake study. Profiles and `heads` are effects of the strongest dose; absent families have none."""
+    """The truth of a fake study. Profiles and `heads` are effects of the strongest dose; absent families have none."""
 
     seeds: int = 3
     families: tuple[str, ...] = tuple(DOSES)

@@ -1,4 +1,4 @@
-"""What a BLAS leaves of zeros (denormals, tiny negatives, exact zeros) and of equal values changes nothing."""
+"""A BLAS's remains of zeros (denormals, tiny negatives, exact zeros) and of equal values change nothing."""
 
 import numpy as np
 import pytest

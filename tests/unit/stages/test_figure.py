@@ -1,4 +1,4 @@
-"""What holds for each figure: it draws from any study, says what its axes are, and embeds its fonts."""
+"""Each figure draws from any study, names its axes, and embeds its fonts."""
 
 import importlib
 import json

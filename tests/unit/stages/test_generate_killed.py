@@ -67,7 +67,7 @@ def start(weights: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
 
 
 def finished(weights: Path, out: Path, **more: Any) -> str:
-    """What a job that is left alone prints."""
+    """Returns the output of a job that is left alone."""
     running = start(weights, out, **more)
     text, _ = running.communicate(timeout=300)
     assert running.returncode == 0, text

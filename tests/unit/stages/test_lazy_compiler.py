@@ -47,7 +47,7 @@ _program.run(main)
 
 
 def printed(program: str) -> list[str]:
-    """What a program prints in a process of its own."""
+    """Returns the lines that a program prints in a process of its own."""
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return result.stdout.splitlines()

@@ -1,4 +1,4 @@
-"""What a network is trained on, as a list of items: (shard, index, label, origin), never pixels.
+"""Lists the items that a network is trained on: (shard, index, label, origin), never pixels.
 
 `shard` is a path below the results folder; `origin` is `real`, `extra` (further real images) or the generator's name;
 `number` is the image's index within its origin: the row of the real training set or of the split `extra`, or the index

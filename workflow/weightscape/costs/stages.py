@@ -35,7 +35,7 @@ class Network:
 
 @dataclass(frozen=True)
 class Cost:
-    """What all jobs of one rule cost; memory is of one job."""
+    """The cost of all jobs of one rule; memory is of one job."""
 
     jobs: int
     gpu_hours: float = 0.0
@@ -47,7 +47,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Work:
-    """What the costs of a study follow from: its config, its data sets, its networks and the assumed rates.
+    """The basis of a study's costs: its config, its data sets, its networks and the assumed rates.
 
     The networks are named by data set and backbone: data sets have different numbers of classes.
     """
@@ -84,7 +84,7 @@ class Work:
 
 @functools.cache
 def network_of(model: str, size: int, classes: int) -> Network:
-    """What one image costs in a network."""
+    """Counts the operations of one image in a network, its parameters and the shapes of its matrices."""
     with torch.device("meta"):
         net = network(model, classes).eval()
         images = torch.empty(1, 3, size, size)

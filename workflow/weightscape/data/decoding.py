@@ -1,6 +1,6 @@
 """Image files of any kind as arrays of one form: uint8 [channels, size, size].
 
-An image is turned as its EXIF orientation says, laid on white where it is transparent, converted to RGB or grey,
+An image is turned as its EXIF orientation says, laid on white if it is transparent, converted to RGB or grey,
 scaled so that its shorter side has `size` pixels (bicubic, with anti-aliasing) and cropped at its centre.
 16-bit images are scaled by 1/257, not cut off at 255. What cannot be read raises `Unreadable` with its reason.
 """
@@ -21,7 +21,7 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What every image becomes: its side in pixels, 1 or 3 channels; larger files than `pixel_limit` are refused."""
+    """The form of every decoded image: its side in pixels, 1 or 3 channels; files above `pixel_limit` are refused."""
 
     size: int
     channels: int
@@ -68,7 +68,7 @@ def from_picture(picture: Any, form: Form) -> np.ndarray:
 
 
 def _is_turned(picture: Any) -> bool:
-    """Whether metadata ask for a turn; they are parsed only where there are some, as that takes a third of the time."""
+    """Whether metadata ask for a turn; they are parsed only if there are some, as that takes a third of the time."""
     some = hasattr(picture, "tag_v2") or any("exif" in str(key).lower() or "xmp" in str(key) for key in picture.info)
     return some and picture.getexif().get(ORIENTATION, 1) != 1
 

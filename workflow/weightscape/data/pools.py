@@ -16,7 +16,7 @@ from weightscape.errors import UserError
 
 
 class Counted(NamedTuple):
-    """What a data set holds before a pixel is read: images per split, its classes, images of each to train on."""
+    """The counts of a data set before a pixel is read: images per split, its classes, images of each to train on."""
 
     splits: Mapping[str, int]
     classes: Sequence[str]

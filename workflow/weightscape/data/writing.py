@@ -33,7 +33,7 @@ NAMED = 100  # unreadable images whose names are recorded
 
 @dataclass
 class Reading:
-    """What became of a pool: counts per class, and the images that could not be read."""
+    """The outcome of reading a pool: its labels, and the images that could not be read."""
 
     total: int  # images of the whole set: in a small split one fault may be a large share
     limit: float  # share of these

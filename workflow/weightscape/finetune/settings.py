@@ -12,7 +12,7 @@ Precision = Literal["float32", "bfloat16", "float16", "auto"]
 
 @dataclass(frozen=True)
 class Condition:
-    """What the run is called; its path holds the same, so that it makes nothing stale."""
+    """The names of a run; its path holds the same, so that they make nothing stale."""
 
     dataset: str
     backbone: str
@@ -59,7 +59,7 @@ class ItemShares:
 
 @dataclass(frozen=True)
 class Action:
-    """What a condition does at training time, with neutral values for all that it leaves alone."""
+    """The changes that a condition makes to the training, with neutral values for all that it leaves alone."""
 
     operations: tuple[Operation, ...]
     noise: float  # standard deviation where full scale is 1

@@ -153,7 +153,7 @@ class Witness:
             self._count_dropped("head", self._pooled.flatten(1) != 0, inputs[0].detach().flatten(1) != 0)
 
     def state_dict(self) -> dict[str, object]:
-        """What a checkpoint keeps."""
+        """Returns the counts that a checkpoint keeps."""
         pictures = {name: sorted(numbers) for name, numbers in self.pictures.items()}
         return {"counts": self.counts, "drawn": self.drawn, "pictures": pictures}
 
@@ -164,7 +164,7 @@ class Witness:
         self.pictures = {name: set(numbers) for name, numbers in state["pictures"].items()}
 
     def report(self) -> Seen:
-        """What was seen over all watched steps."""
+        """Sums up all watched steps."""
         counts = {name: value.item() for name, value in self.counts.items()}
 
         def share(part: str, whole: str) -> float:

@@ -74,7 +74,7 @@ def packed(text: str) -> str:
 
 
 def unpacked(text: str) -> str:
-    """What `packed` was given; `ValueError` if it is not whole."""
+    """Restores the text that `packed` was given; raises `ValueError` if it is not whole."""
     if not text.startswith(MARK):
         return text
     try:

@@ -31,7 +31,7 @@ LARGEST_GRADIENT = 1.0  # Euclidean norm
 
 @dataclass
 class State:
-    """What a step changes: the model, its optimiser, and the moving average of its weights."""
+    """The state that a step changes: the model, its optimiser, and the moving average of its weights."""
 
     model: "UNet2DModel"
     optimizer: torch.optim.AdamW

@@ -52,7 +52,7 @@ def predict(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray
 
 
 def features(weights: Mapping[str, np.ndarray], images: np.ndarray) -> np.ndarray:
-    """What the last layer reads: [n, 64], float32, not negative."""
+    """Computes the inputs of the last layer: [n, 64], float32, not negative."""
     return _forward(_rebuilt(weights).get_submodule("body"), images)
 
 

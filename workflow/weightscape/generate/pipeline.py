@@ -28,7 +28,7 @@ TEXT, VARIATION = "text_to_image", "image_to_image"
 
 @dataclass(frozen=True)
 class Asked:
-    """What images are made of: names of the classes, guidance, seed, and for variations the real training images."""
+    """The inputs of a pipeline: names of the classes, guidance, seed, and for variations the real training images."""
 
     classes: Sequence[str]
     guidance: float

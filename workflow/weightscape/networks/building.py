@@ -185,7 +185,7 @@ def prepared(model: nn.Module, device: torch.device, batch_norm_momentum: float 
 
 
 def as_input(images: Tensor, form: InputSettings) -> Tensor:
-    """What the network sees of images [n, c, h, w] in [0, 1]: its size, three channels, normalised."""
+    """Brings images [n, c, h, w] in [0, 1] into the form of the network: its size, three channels, normalised."""
     side = form.size
     if images.shape[-2:] != (side, side):
         images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)

@@ -50,7 +50,7 @@ def _stage_folder(path: Path) -> int | None:
 
 @dataclass(frozen=True)
 class Origin:
-    """What a result is made from: the stage's program, its settings, the digest of its code, and its input files."""
+    """The origin of a result: the stage's program, its settings, the digest of its code, and its input files."""
 
     stage: str
     settings: Any
@@ -170,7 +170,7 @@ def results_of(path: Path | str) -> Path:
 
 
 def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """What may differ from run to run: times, host, versions, commit and the given facts."""
+    """Returns the facts that may differ from run to run: times, host, versions, commit and the given ones."""
     return {
         "wall_seconds": round(time.monotonic() - _started, 2),
         "cpu_seconds": round(time.process_time(), 2),

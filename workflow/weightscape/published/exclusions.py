@@ -1,4 +1,4 @@
-"""What each analysis left out or filled in, counted: one row per method, data set, condition, metric and reason.
+"""Counts the values that each analysis left out or filled in, by method, data set, condition, metric and reason.
 
 `n` counts layers, summed over the seeds of a condition; `metric` is empty where a whole layer is meant.
 """
@@ -75,7 +75,7 @@ def _layers(table: Table) -> set[tuple[str, int]]:
 
 
 def of_published(layers: Table, changes: Table, conditions: Conditions) -> Table:
-    """What the published procedure left out, filled in or kept although it is no measurement."""
+    """Counts the values that the published procedure left out, filled in, or kept although they are no measurements."""
     parts = [whole_layers(PUBLISHED, layers, changes, conditions)]
     both = layers[layers["side"] == "both"].reset_index(drop=True)
     for metric in METRICS:

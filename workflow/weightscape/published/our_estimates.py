@@ -136,7 +136,7 @@ def profiles(part: Table) -> Table:
 
 
 def verdict(part: Table) -> str:
-    """What may be concluded: nothing from single runs or a single baseline, and no more than estimates from others."""
+    """Concludes nothing from single runs or a single baseline, and no more than estimates from others."""
     return NO_REPLICATES if part.groupby(["family", "dose"])["seed"].nunique().min() < 2 else NOT_TESTED
 
 

@@ -47,7 +47,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Made:
-    """What was read and written, and the gaps in sentences."""
+    """The files that were read and written, and the gaps in sentences."""
 
     inputs: list[Path]
     outputs: list[Path]
@@ -81,7 +81,7 @@ def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -
 
 
 def summary(results: Results, conditions: Conditions, inputs: int) -> list[str]:
-    """What was read and found, one sentence each; every number is taken from the tables."""
+    """Sums up the tables that were read and the results, a sentence each; every number is taken from the tables."""
     runs = results.run_effects.groupby(["dataset", "dose"])["seed"].nunique()
     datasets = sorted(set(results.published["dataset"]) - {ALL})
     conditions_read = results.effects["dose"].nunique()
@@ -183,7 +183,7 @@ def contrasts(table: Table, tested: bool = False) -> Sheet:
 
 
 def exclusions(table: Table) -> Sheet:
-    """What was left out or filled in, summed over data sets and conditions."""
+    """Lists the values left out or filled in, summed over data sets and conditions."""
     sums = table.groupby(["method", "metric", "reason"], sort=True)["n"].sum()
     rows = [
         ["published" if method == PUBLISHED else "ours", metric or "all", reason, str(count)]

@@ -41,7 +41,7 @@ def markers(datasets: Iterable[str]) -> dict[str, str]:
 
 
 def legend(figure: Figure, entries: Mapping[str, Line2D], note: str) -> None:
-    """What lines and marks mean, below the panels, and a note."""
+    """Explains lines and marks below the panels, with a note."""
     figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 7), title=note)
 
 

@@ -20,7 +20,7 @@ SHOWN = 3  # names in a sentence, at most
 
 @dataclass(frozen=True)
 class Gap:
-    """What could not be analysed, in one sentence; `dataset` and `condition` are empty where all are meant."""
+    """A gap in the analysis, in one sentence; `dataset` and `condition` are empty if all are meant."""
 
     sentence: str
     dataset: str = ""

@@ -99,7 +99,7 @@ def sentence(statement: object) -> str:
 
 
 def summary(found: Sequence[Claim]) -> list[str]:
-    """What was found, in plain words: how many claims have each verdict, and which."""
+    """Sums up the claims in plain words: how many have each verdict, and which."""
     if not found:
         return []
     groups = {verdict: [claim for claim in found if claim.verdict == verdict] for verdict in VERDICTS}
@@ -130,7 +130,7 @@ def estimate(row: Table) -> str:
 
 
 def counted(claim: object) -> str:
-    """What n counts in the tests of a claim: those of all conditions that are compared."""
+    """Names the things that n counts in the tests of a claim, over all conditions that are compared."""
     return CLAIMS[text(claim)].COUNTS
 
 

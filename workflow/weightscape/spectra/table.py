@@ -39,7 +39,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Resources:
-    """What the engine may use: threads, a device on which torch decomposes, and a count of the parts done."""
+    """The resources of the engine: threads, a device on which torch decomposes, and a count of the parts done."""
 
     workers: int = 1
     device: str | None = None

@@ -1,4 +1,4 @@
-"""What every stage program shares: its arguments, the check of its code, and how errors leave it."""
+"""Parses the arguments of every stage program, checks its code, and reports its errors."""
 
 import argparse
 import contextlib
@@ -92,7 +92,7 @@ class Program(argparse.ArgumentParser):
         records.write_record(folder, self.origin(inputs), outputs, facts, volatile=volatile, name=name)
 
     def origin(self, inputs: Iterable[Path]) -> records.Origin:
-        """What a result from these inputs is made from."""
+        """Returns the origin of a result from these inputs."""
         return records.Origin(self.stage, self.settings, self.code, tuple(inputs))
 
 

@@ -42,7 +42,7 @@ def numbers(config: Config, family: str, dose: str) -> dict[str, float]:
 
 
 def action(config: Config, family: str, dose: str, backbone: str | None = None) -> Action:
-    """What a condition does at training time, with neutral values for all that it leaves alone.
+    """Returns the changes that a condition makes to the training, with neutral values for all that it leaves alone.
 
     A dose that states its dropouts per backbone has none without `backbone`.
     """
@@ -62,7 +62,7 @@ def action(config: Config, family: str, dose: str, backbone: str | None = None) 
 
 
 def item_change(config: Config, family: str, dose: str) -> ItemChange:
-    """What a condition makes of the list of real items."""
+    """Returns the change that a condition makes to the list of real items."""
     kind = FAMILIES[family].items
     if kind is None or dose == BASELINE:
         return UNCHANGED

@@ -33,7 +33,7 @@ def images_per_class(config: Config, name: str, dataset: str) -> int:
 
 
 def numbers(config: Config) -> tuple[str, ...]:
-    """What the doses of a recipe may be ordered by."""
+    """Names the numbers that may order the doses of a recipe."""
     return ("guidance", "strength") if config["generate"]["kind"] == VARIES else ("guidance",)
 
 

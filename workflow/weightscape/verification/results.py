@@ -17,7 +17,7 @@ ASIDE = ("logs", "studies", "example", "bench", "snakemake.html")
 
 @dataclass
 class Results:
-    """What lies in a results folder: records by place, the sha256 of recorded outputs, and every other file.
+    """The content of a results folder: records by place, the sha256 of recorded outputs, and every other file.
 
     `dropped` are the records, as `verify` finds them, of runs whose weights are not meant to be there any more.
     """

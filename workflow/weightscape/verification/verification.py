@@ -25,7 +25,7 @@ from weightscape.verification.results import Results
 
 
 class Kind(StrEnum):
-    """What is wrong with a file."""
+    """The fault of a file."""
 
     STALE = "stale"
     """The study would make another one now."""

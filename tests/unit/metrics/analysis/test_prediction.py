@@ -1,4 +1,4 @@
-"""What predicts what, against scipy, statsmodels and loops written out."""
+"""Correlations and predictions against scipy, statsmodels and loops written out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is left out of an analysis, and that it is named: runs and layers without a usable value."""
+"""Runs and layers without a usable value are left out of an analysis, and are named."""
 
 import numpy as np
 import pandas as pd

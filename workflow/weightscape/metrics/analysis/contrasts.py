@@ -1,10 +1,10 @@
 """Contrasts of condition means with t intervals; runs are the replicates.
 
 A contrast is sum_c w_c mean_c. Its variance is estimated twice: pooled within the conditions of each family
-(Satterthwaite's degrees of freedom where several families enter), and from the contrast's own conditions alone
+(Satterthwaite's degrees of freedom if several families enter), and from the contrast's own conditions alone
 (Welch 1947). The interval is the wider of the two and p the larger: with 3 runs no check of homogeneity finds a
 standard deviation that is twice the others', while the pooled test then rejects 10 % of true nulls and a pre-test
-changes little; the wider of both stays at or below 5 % (results/bench/analysis.md). It is conservative where
+changes little; the wider of both stays at or below 5 % (results/bench/analysis.md). It is conservative if
 variances are equal.
 
 A difference is equivalent to zero at alpha if its interval at level 1 - 2 alpha lies within a margin fixed beforehand
@@ -29,7 +29,7 @@ NAN = float("nan")
 class Estimate:
     """A contrast: its value, interval, standard error, degrees of freedom, t and two-sided p; arrays over columns.
 
-    All but `value` are NaN where there are no replicates. `pooled` is the standard deviation pooled within the
+    All but `value` are NaN if there are no replicates. `pooled` is the standard deviation pooled within the
     conditions of the families involved, with `pooled_df` degrees of freedom.
     """
 
@@ -176,7 +176,7 @@ def holm(p: list[float]) -> list[float]:
 
 
 def homogeneity(design: Design, values: Values, family: str) -> float:
-    """p of Bartlett's test that a family's conditions have one variance; NaN where it cannot be computed.
+    """p of Bartlett's test that a family's conditions have one variance; NaN if it cannot be computed.
 
     It is reported, not acted upon: at 3 runs it misses what matters.
     """

@@ -1,4 +1,4 @@
-"""The runs of one data set and backbone by condition: what every test of the analysis is made of.
+"""The runs of one data set and backbone by condition, of which every test of the analysis is made.
 
 Values are arrays whose first axis runs over the runs, in the order of `Design.runs`; further axes are layers or
 measures. A condition is (family, dose); the dose `baseline` is a family's own reference. Published tables may measure

@@ -1,4 +1,4 @@
-"""What predicts an outcome (OOD accuracy, calibration error, generalisation gap) over the conditions of a study.
+"""Predicts an outcome (OOD accuracy, calibration error, generalisation gap) over the conditions of a study.
 
 Conditions are the samples, not runs: seeds of a condition share its data. Every quantity is a condition's mean minus
 that of its family's baseline. Leave-one-family-out: a line through the other families' conditions predicts those of

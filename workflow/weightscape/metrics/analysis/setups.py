@@ -1,6 +1,6 @@
 """The tables of a study as arrays, one `Setup` per data set and backbone.
 
-Layers enter an analysis of a metric only where every run has a usable value (finite, and for `alpha` with enough
+Layers enter an analysis of a metric only if every run has a usable value (finite, and for `alpha` with enough
 eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted (`usable`).
 """
 
@@ -73,7 +73,7 @@ class Setup:
 
     @property
     def all_conditions(self) -> Design:
-        """The design with the destructive conditions, for what asks whether a condition destroys."""
+        """The design with the destructive conditions, to test whether a condition destroys."""
         return self.design if self.whole is None else self.whole
 
     def only_kept(self) -> "Setup":
@@ -82,7 +82,7 @@ class Setup:
         return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
     def missing(self, family: str) -> str:
-        """What is missing of a family; empty if it has a baseline and a dose with a number."""
+        """States what a family lacks for a comparison; empty if it has a baseline and a dose with a number."""
         if not self.design.doses(family):
             if self.all_conditions.unnumbered(family):
                 return f"the doses of {of_family(family)} have no numbers"
@@ -92,13 +92,13 @@ class Setup:
         return "" if (family, BASELINE) in self.design.rows else f"{of_family(family)} has no baseline runs"
 
     def absent(self, families: Iterable[str]) -> str:
-        """What is missing of the first of these families that cannot be compared; empty if all can."""
+        """States what the first of these families that cannot be compared lacks; empty if all can."""
         return next(filter(None, map(self.missing, families)), "")
 
 
 def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "relative_change") -> Iterator[Setup]:
-    """The setups of a study from the tables `effects`, and where they are there `evaluation`, `runs`, `layers`,
-    `diversity` and `curvature`."""
+    """The setups of a study from the table `effects`, and from `evaluation`, `runs`, `layers`, `diversity` and
+    `curvature` if they are there."""
     effects = tables["effects"]
     for column in (*RUN, "layer", "part", "role", "kind", "source", "metric", "value"):
         if column not in effects:
@@ -197,7 +197,7 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
 
 
 def _aligned(table: Table, column: str, index: pd.MultiIndex) -> Values:
-    """A column in the order of the runs; NaN where a run has no row."""
+    """A column in the order of the runs; NaN if a run has no row."""
     series = pd.Series(table[column].to_numpy(float), index=_keys(table))
     if not series.index.is_unique:
         family, dose, seed = next(iter(series.index[series.index.duplicated()]))

@@ -1,4 +1,4 @@
-"""What is left out of an analysis before it starts, and why: runs without a spectrum, and layers.
+"""Leaves runs without a spectrum and unusable layers out of an analysis before it starts, and states why.
 
 All runs are means over the same layers, so that a layer that one run lacks is left out for all. A run that lacks more
 than half of the hidden layers that most runs have says more about itself than about its layers: it is left out

@@ -151,7 +151,7 @@ def _model_folder(key: str, model: str, index: str) -> Path | None:
 
 
 def _hub_or_folder(key: str, text: str) -> None:
-    """What can be no hub id (OWNER/NAME) must be a folder."""
+    """Checks that a text that can be no hub id (OWNER/NAME) is a folder."""
     if text.startswith((".", "/", "~")) or text.count("/") > 1:
         _folder(key, text)
 

@@ -1,4 +1,4 @@
-"""What a claim's file tells people, and what its row holds."""
+"""The text of a claim's file for people, and the content of its row."""
 
 import html
 from dataclasses import replace

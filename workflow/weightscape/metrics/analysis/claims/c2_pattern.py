@@ -80,7 +80,7 @@ def _near(verdict: Verdict) -> str:
 
 
 def _obstacles(tests: ProfileTests, no_replicates: str, unmatched: str, options: Options) -> Iterator[str]:
-    """What stands against a verdict, the first obstacle first."""
+    """Yields the obstacles to a verdict, the first one first."""
     if no_replicates:
         yield no_replicates
     if unmatched or tests.matched is None:

@@ -60,7 +60,7 @@ def decide(setup: Setup, options: Options) -> Decision:
 
 
 def _predictors(setup: Setup, scores: Mapping[str, Values], conditions: list[Condition]) -> dict[str, Values]:
-    """What predicts the outcome of each condition: the scores, the dose as a share of the strongest, and nothing."""
+    """Returns the predictors of each condition's outcome: scores, the dose as a share of the strongest, and nothing."""
     predictors = {name: prediction.relative(setup, values, conditions) for name, values in scores.items()}
     numbers = {condition: abs(setup.design.numbers[condition]) for condition in conditions}
     strongest = {family: max(numbers[c] for c in conditions if c[0] == family) for family, _ in conditions}

@@ -55,7 +55,7 @@ class Placed:
 
     @property
     def where(self) -> str:
-        """What stands for a dose in the table."""
+        """The word for the dose in the table."""
         return "matched" if self.is_matched else "strongest"
 
     @property
