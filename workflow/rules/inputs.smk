@@ -6,8 +6,10 @@ from weightscape.data import digits
 from weightscape.families import alters_items, needs_extra, needs_generator
 from weightscape.formats import shards as shard_files
 from weightscape.metrics import table_schema
+from weightscape.project import CITATION
 from weightscape.provenance.file_contents import content_of
 from weightscape.published import table_files
+from weightscape.published.settings import FIGURES as REANALYSIS_FIGURES
 from weightscape.report.settings import chapter_of
 from weightscape.study import assets, doses, jobs, recipes, study
 from weightscape.study.checks import own_files
@@ -15,13 +17,6 @@ from weightscape.study.checks import own_files
 AGGREGATED = table_schema.files("aggregate")
 ANALYSED = table_schema.files("analyse")
 REANALYSED = table_schema.files("reanalyse")
-REANALYSIS_FIGURES = [
-    "family_means",
-    "layer_curves",
-    "family_tests",
-    "condition_effects",
-    "group_similarity",
-]
 
 
 def corrupted():
@@ -192,7 +187,7 @@ def qualities():
 
 def citation():
     """The file of the works that the page asks to cite, if it is there."""
-    return ["CITATION.cff"] if Path("CITATION.cff").is_file() else []
+    return [CITATION.name] if CITATION.is_file() else []
 
 
 def captions():

@@ -16,6 +16,7 @@ REPORT = WORKFLOW / "report"
 CAPTIONS = REPORT / "captions"
 FIGURES = PACKAGE / "figures"
 DEFAULT_CONFIG = ROOT / "config.yaml"
+CITATION = ROOT / "CITATION.cff"
 
 RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 """The folder of a run below that of a stage."""

@@ -9,8 +9,9 @@ from PIL import Image
 
 from weightscape.data.decoding import Form, Unreadable, decode, decode_many, from_arrays
 
-COLOUR = Form(16, 3)
-GREY = Form(16, 1)
+LIMIT = 10_000
+COLOUR = Form(16, 3, LIMIT)
+GREY = Form(16, 1, LIMIT)
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (16, 16)) -> Image.Image:
@@ -38,14 +39,14 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
 
 def test_a_cmyk_jpeg_keeps_its_colours() -> None:
     image = picture(size=(32, 32))
-    found = decode(file(image.convert("CMYK"), "JPEG", quality=95), Form(32, 3)).astype(int)
+    found = decode(file(image.convert("CMYK"), "JPEG", quality=95), Form(32, 3, LIMIT)).astype(int)
     assert np.abs(found - expected(image)).mean() < 4
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_sixteen_bits_are_scaled_not_cut_off(channels: int) -> None:
     values = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
-    found = decode(file(Image.fromarray(values)), Form(16, channels))
+    found = decode(file(Image.fromarray(values)), Form(16, channels, LIMIT))
     assert found.shape == (channels, 16, 16)
     assert np.array_equal(found[0], (values / 257).round())
 
@@ -82,7 +83,7 @@ def test_transparency_is_laid_on_white() -> None:
 def test_the_middle_of_a_wide_image_is_kept_at_the_wanted_size() -> None:
     wide = np.zeros((40, 120, 3), np.uint8)
     wide[:, 40:80] = 200
-    assert (decode(file(Image.fromarray(wide)), Form(20, 3))[:, :, 2:-2] == 200).all()
+    assert (decode(file(Image.fromarray(wide)), Form(20, 3, LIMIT))[:, :, 2:-2] == 200).all()
     assert decode(file(Image.fromarray(wide)), GREY).shape == (1, 16, 16)
 
 
@@ -96,7 +97,7 @@ def test_what_cannot_be_read_says_why() -> None:
         (file(Image.fromarray(np.zeros((4, 4), np.float32)), "TIFF"), "floating-point"),
     ):
         with pytest.raises(Unreadable, match=reason):
-            decode(data, Form(16, 3, pixel_limit=100 if "limit" in reason else 10_000))
+            decode(data, Form(16, 3, pixel_limit=100 if "limit" in reason else LIMIT))
 
 
 def test_a_batch_keeps_the_readable_images_in_order() -> None:

@@ -28,7 +28,7 @@ from weightscape.stages import generate
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of diffusers and transformers, about their own versions
 CPU = torch.device("cpu")
-FORM = Form(16, 3)
+FORM = Form(16, 3, pixel_limit=10_000)
 CLASSES = ["cat", "dog", "sea_lion"]
 
 

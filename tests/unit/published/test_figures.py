@@ -6,7 +6,7 @@ import pytest
 import unit.published.made_folders as made
 from unit.figures import legible
 from weightscape.figures.parts import style
-from weightscape.published import analysis, conditions
+from weightscape.published import analysis, conditions, settings
 from weightscape.published.figures import FIGURES
 from weightscape.published.style import looks_of
 
@@ -31,6 +31,10 @@ def test_no_words_overlap_or_leave_the_page(results: analysis.Results, name: str
         figure = FIGURES[name](vars(results), looks_of(conditions.parse(made.content(*PATTERNS))))
         assert legible.faults(figure) == []
     assert figure.get_size_inches()[0] in (style.COLUMN, style.PAGE)
+
+
+def test_the_figures_are_those_that_the_workflow_expects() -> None:
+    assert tuple(FIGURES) == settings.FIGURES
 
 
 def test_families_look_as_the_groups_of_their_conditions() -> None:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from toy_project import LOG, environment
+from weightscape.metrics.tables.outline import FOLDERS
 from weightscape.project import ROOT
 from weightscape.study import Config
 from weightscape.study.config import load, results_folder
@@ -88,6 +89,22 @@ def test_every_record_of_a_study_tells_its_job_and_names(study: tuple[Config, Pa
     for job, names in records(config):
         recorded = job_of(job.place(names), job.program)
         assert recorded is not None and (recorded.kind, recorded.names) == (job, names)
+
+
+def test_tables_are_gathered_from_the_folders_of_the_records() -> None:
+    rules = {
+        "split": "data",
+        "generator": "measure_quality",
+        "diversity": "measure_diversity",
+        "run": "finetune",
+        "evaluation": "evaluate",
+        "curvature": "curvature",
+        "spectra": "spectra",
+        "spectra_before": "spectra_before",
+    }
+    assert {kind: f"{folder}/manifest.json" for kind, folder in FOLDERS.items()} == {
+        kind: BY_RULE[rule].record for kind, rule in rules.items()
+    }
 
 
 @pytest.mark.parametrize("measured", ["evaluation", "curvature"])

@@ -25,7 +25,7 @@ class Form:
 
     size: int
     channels: int
-    pixel_limit: int = 100_000_000
+    pixel_limit: int
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -1,5 +1,6 @@
 """Makes one shard of synthetic images, by the model that is trained here or by a pipeline of diffusers."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,9 @@ class TrainingSet:
 def training_set(shards: Sequence[Path]) -> TrainingSet:
     """The training set that the record beside its shards describes."""
     facts = read_record(shards[0].parent / "manifest.json")["facts"]
-    return TrainingSet(facts["classes"], Form(facts["shape"][1], facts["shape"][0]), shards)
+    channels, size, _ = facts["shape"]
+    form = Form(size, channels, pixel_limit=sys.maxsize)  # a pipeline's pictures are read from no file
+    return TrainingSet(facts["classes"], form, shards)
 
 
 def by_ddpm(

@@ -11,6 +11,9 @@ from weightscape.metrics.spectral_metrics import PRIMARY, PUBLISHED
 METRICS = PUBLISHED
 """The columns of WeightWatcher's tables that are analysed."""
 
+FIGURES = ("family_means", "layer_curves", "family_tests", "condition_effects", "group_similarity")
+"""The names of the figures, in the order of the page."""
+
 
 @dataclass(frozen=True)
 class ReanalyseSettings:

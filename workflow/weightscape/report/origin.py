@@ -7,6 +7,7 @@ from typing import Any
 
 from weightscape.formats.writing import sha256
 from weightscape.metrics.tables.costs import StageCost, cost_of
+from weightscape.project import CITATION
 from weightscape.provenance.records import PROVENANCE, place, provenance, provenance_of, read_provenance
 
 ABSENT = "\N{EN DASH}"
@@ -82,10 +83,9 @@ class Citation:
     lines: list[str]
 
 
-def citation_files(parts: Path) -> list[Path]:
-    """The project's CITATION.cff, if `parts` lies in the project."""
-    path = parts.resolve().parents[1] / "CITATION.cff"
-    return [path] if path.is_file() else []
+def citation_files() -> list[Path]:
+    """The project's CITATION.cff, if it is there."""
+    return [CITATION] if CITATION.is_file() else []
 
 
 def citation(path: Path) -> Citation:

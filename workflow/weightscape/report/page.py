@@ -123,7 +123,7 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
         "config": _yaml(settings.config),
         "settings": json.dumps({"title": settings.title, "figures": settings.figures}, indent=1),
         "downloads": downloads.downloads(tables),
-        "citation": next(map(origin.citation, origin.citation_files(parts)), None),
+        "citation": next(map(origin.citation, origin.citation_files()), None),
     }
     return render(parts / "report.html.j2", context), made_of
 

@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> None:
     parts = sorted(path for path in arguments.parts.iterdir() if path.is_file() and path.name[0] != ".")
     program.record(
         arguments.out.parent,
-        inputs=[*sources, *captions, *parts, *citation_files(arguments.parts)],
+        inputs=[*sources, *captions, *parts, *citation_files()],
         outputs=[arguments.out],
         facts={"figures": names, "megabytes": round(len(html) / 1e6, 2)},
     )
