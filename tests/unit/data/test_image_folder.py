@@ -220,7 +220,10 @@ def test_splits_that_leave_a_class_without_a_training_image_are_said(folder: Pat
     assert len(sources.pool_of(source_of(source), "train", splits | {"train": 3, "val": 2}, 0).labels) == 3
 
 
-OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
+OOD = {
+    "soft": {"source": "corruption", "kind": "blur", "severity": 1, "images": "all"},
+    "far": {"source": "domain", "domain": "sketch", "images": 3},
+}
 
 
 @pytest.mark.parametrize(
@@ -231,7 +234,7 @@ OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
         ({"ood": {"far": OOD["far"] | {"domain": "ink"}}}, "ood/ink does not exist"),
         ({"ood": {"far": OOD["far"] | {"images": 9}}}, "ood.far: 9 images are asked for, but there are 8: lower"),
         (
-            {"ood": {"soft": {"source": "corruption", "kind": "blur", "severity": 1, "images": 16}}},
+            {"ood": {"soft": OOD["soft"] | {"images": 16}}},
             "ood.soft: 16 images are asked for, but the test split has 15: lower `images`, or write all",
         ),
         ({"splits": SPLITS | {"val": 70}}, "has 60: lower the counts"),
@@ -242,7 +245,7 @@ OOD = {"far": {"source": "domain", "domain": "sketch", "images": 3}}
 def test_what_a_folder_lacks_is_said_before_the_first_job(folder: Path, change: Any, sentence: str) -> None:
     source = block("image_folder", root=str(folder), splits=SPLITS, ood=OOD)
     assert own_files.counted({"data": {"mine": source}}, "mine") == (
-        {"train": 48, "val": 6, "test": 15, "extra": 6, "ood-far": 3},
+        {"train": 48, "val": 6, "test": 15, "extra": 6, "ood-far": 3, "ood-soft": 15},
         ["a", "b", "c"],
         [16, 16, 16],
     )

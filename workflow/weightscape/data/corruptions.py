@@ -11,6 +11,7 @@ import numpy as np
 
 from weightscape.data import splits
 from weightscape.data.settings import CorruptSettings
+from weightscape.errors import UserError
 from weightscape.formats.shard_room import write_shard_in_parts
 from weightscape.formats.shards import ImageSet, map_shard, shard_names
 from weightscape.provenance.records import read_record
@@ -71,6 +72,14 @@ KINDS: dict[str, Callable[[np.ndarray, int, np.random.Generator], np.ndarray]] =
 AT_ONCE = 32  # images that are corrupted in one piece, in float64
 
 
+def corrupted_count(images: str | int, test: int) -> int:
+    """Counts the images that a corruption takes of `test` ones; a `UserError` if it asks for more."""
+    count = test if images == splits.ALL else int(images)
+    if count > test:
+        raise UserError(f"{count} images are asked for, but the test split has {test}: lower `images`, or write all")
+    return count
+
+
 def write_corrupted(out: Path, settings: CorruptSettings, test: list[Path]) -> tuple[list[Path], dict[str, object]]:
     """Write corrupted test images, in pieces; each image draws its own randomness in turn. Returns files and facts."""
     rng = np.random.default_rng(settings.seed)
@@ -78,7 +87,7 @@ def write_corrupted(out: Path, settings: CorruptSettings, test: list[Path]) -> t
     available = sum(map(len, clean))
     facts = read_record(test[0].parent / "manifest.json")["facts"]
     unreadable = facts.get("unreadable", {}).get("skipped", 0)
-    count = min(splits.corrupted_count(settings.images, available + unreadable), available)
+    count = min(corrupted_count(settings.images, available + unreadable), available)
     bounds = np.linspace(0, count, settings.shards + 1).round().astype(int)
     paths = [out / name for name in shard_names(settings.shards)]
     labels = np.concatenate([shard.labels for shard in clean])[:count]

@@ -15,7 +15,7 @@ from weightscape.data import readers
 from weightscape.data.decoding import Form
 from weightscape.data.pools import Counted, Pool, aligned, capped, drawn, of_classes, present, relabelled, split
 from weightscape.data.settings import Count, Domain, OtherFolder, Source, shift_of
-from weightscape.data.splits import ALL, corrupted_count
+from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.seeds import generator
 
@@ -31,24 +31,18 @@ def pool_of(source: Source, name: str, wanted: Mapping[str, Count], seed: int) -
 
 
 def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Mapping[str, Any]]) -> Counted:
-    """How many images there are in the splits and OOD sets: none is read, but every fault of them is found."""
+    """Counts the images of the splits and of the shifts of a data set: reads none, but finds every fault of them."""
     train, test = _chosen(source, 0)
     rng = np.random.default_rng(0)
     labels = {name: split(train, test, wanted, name, rng).labels for name in wanted}
     counts = {name: len(of_split) for name, of_split in labels.items()}
     for name, ood in shifts.items():
         try:
-            counts[f"ood-{name}"] = _shifted_count(source, ood, counts["test"])
+            counts[f"ood-{name}"] = len(shifted(source, shift_of(ood), 0).labels)
         except UserError as fault:
             raise UserError(f"ood.{name}: {fault}") from None
     per_class = np.bincount(labels["train"], minlength=len(train.classes))
     return Counted(counts, train.classes, per_class.tolist())
-
-
-def _shifted_count(source: Source, ood: Mapping[str, Any], test: int) -> int:
-    if ood["source"] == "corruption":
-        return corrupted_count(ood["images"], test)
-    return len(shifted(source, shift_of(ood), 0).labels)
 
 
 def _chosen(source: Source, seed: int) -> tuple[Pool, Pool | None]:

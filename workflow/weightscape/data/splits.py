@@ -33,14 +33,6 @@ def _stratified_order(labels: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.argsort(position, kind="stable")
 
 
-def corrupted_count(images: str | int, test: int) -> int:
-    """How many test images a corruption takes."""
-    count = test if images == ALL else int(images)
-    if count > test:
-        raise UserError(f"{count} images are asked for, but the test split has {test}: lower `images`, or write all")
-    return count
-
-
 def facts(labels: np.ndarray, shape: Sequence[int], classes: Sequence[str]) -> dict[str, object]:
     """Counts, shape [c, h, w] and classes of a split, for its record."""
     return {

@@ -67,10 +67,27 @@ def counted(config: Config, dataset: str) -> Counted | None:
     from weightscape.data import sources
     from weightscape.data.settings import source_of
 
+    shifts = {name: ood for name, ood in block["ood"].items() if ood["source"] != "corruption"}
     try:
-        return sources.counted(source_of(block), block["splits"], block["ood"])
+        images = sources.counted(source_of(block), block["splits"], shifts)
+        corrupted = _corrupted_counts(block["ood"], images.splits["test"])
+        return images._replace(splits={**images.splits, **corrupted})
     except UserError as fault:
         raise UserError(f"config: data.{dataset}: {fault}") from None
+
+
+def _corrupted_counts(ood: Config, test: int) -> dict[str, int]:
+    """Counts the images of each corruption of `test` ones."""
+    from weightscape.data.corruptions import corrupted_count
+
+    counts = {}
+    for name, shift in ood.items():
+        if shift["source"] == "corruption":
+            try:
+                counts[f"ood-{name}"] = corrupted_count(shift["images"], test)
+            except UserError as fault:
+                raise UserError(f"ood.{name}: {fault}") from None
+    return counts
 
 
 def _check_hub(key: str, block: Config) -> None:
