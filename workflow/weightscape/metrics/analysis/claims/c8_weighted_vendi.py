@@ -48,8 +48,9 @@ def decide(setup: Setup, options: Options) -> Decision:
     families = len({family for family, _ in conditions})
     if families < LEAST_FAMILIES or len(conditions) < prediction.CONTEST:
         return undecided(
-            f"n: {len(conditions)} conditions of {families} data families; leaving one family out needs "
-            f"{prediction.CONTEST} of {LEAST_FAMILIES}"
+            f"too few data families or conditions were measured (families: {families}, conditions: {len(conditions)}); "
+            f"predicting a family from the others needs at least {prediction.CONTEST} conditions of {LEAST_FAMILIES} "
+            "families"
         )
     tests = _contests(setup, _predictors(setup, values, conditions), conditions, options)
     judge(tests, options.alpha)

@@ -20,8 +20,12 @@ def noise_reference(setup: Setup, options: Options) -> Control:
     scores = setup.diversity.get(("pixels", "vendi_1"))
     noise = [setup.diversity[key] for key in (("pixels", name) for name in NOISE_SCORES) if key in setup.diversity]
     dose = setup.design.strongest(DIVERSITY)
-    if scores is None or not noise or dose is None:
-        return lacking("no pixel diversity, or none of pure noise, was measured")
+    if scores is None:
+        return lacking("pixel diversity was not measured")
+    if not noise:
+        return lacking("the pixel diversity of pure noise was not measured")
+    if dose is None:
+        return lacking(setup.missing(DIVERSITY))
     rows = setup.design.rows[DIVERSITY, dose]
     share = float(scores[rows].mean() / max(score[rows].mean() for score in noise))
     passed = share < SATURATED
