@@ -52,7 +52,7 @@ def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
 def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The claims alone, without the other tables."""
     rows = [row for setup in setups(made, OPTIONS.metrics) for row in claims.of_setup(setup, OPTIONS)[0]]
-    return pd.DataFrame([row.cells() for row in overall(rows, OPTIONS)]).set_index("claim")
+    return pd.DataFrame(overall(rows, OPTIONS)).set_index("claim")
 
 
 def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:

@@ -9,12 +9,14 @@ NAN = float("nan")
 
 def test_the_sheet_of_claims_has_verdict_estimate_reason_and_controls() -> None:
     row = {"claim": "C1", "dataset": "cats", "verdict": "supported", "estimate": -0.25, "low": -0.5, "high": 0.0}
-    row |= {"unit": "log10", "n": 6, "reason": "as stated.", "controls": "a_a: passed"}
+    row |= {"unit": "log10", "n": 6, "reason": "as stated.", "aside": "", "controls": "a_a: passed"}
     bare = row | {"claim": "C8", "estimate": NAN, "low": NAN, "high": NAN, "verdict": "undecided"}
-    sheet = page.claims(pd.DataFrame([row, bare]))
+    apart = row | {"aside": "With noise, the verdict is the same."}
+    sheet = page.claims(pd.DataFrame([row, bare, apart]))
     minus = "\N{MINUS SIGN}"
     shown = f"{minus}0.25 ({minus}0.5 to 0) log10"
     assert sheet.rows[0] == ["C1", "cats", "supported", shown, "6", "as stated.", "a_a: passed"]
+    assert sheet.rows[2][5] == "as stated. With noise, the verdict is the same."
     assert sheet.rows[1][3] == page.ABSENT and len(sheet.head) == len(sheet.rows[0])
     assert "claims.csv" in sheet.note
 

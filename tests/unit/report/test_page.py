@@ -276,6 +276,13 @@ def test_a_claim_says_what_its_n_counts(page, tables):
     assert part and ">n (runs)</th>" in part[0]
 
 
+def test_the_verdict_with_the_destructive_conditions_stands_in_a_paragraph_and_a_column(tmp_path, tables):
+    aside = "With the destructive conditions (noise, strong) included, the verdict is undecided (n)."
+    page = build(tmp_path, tables | {"claims": tables["claims"].assign(aside=aside)})
+    part = re.search('<details class="claim" id="claim-C1">.*?</details>', page, re.DOTALL)
+    assert part and f'<p class="quiet">{aside}</p>' in part[0] and ">with destructive conditions</th>" in part[0]
+
+
 def test_a_claim_opens_its_tests_and_its_controls(page):
     part = re.search('<details class="claim" id="claim-C1">.*?</details>', page, re.DOTALL)
     assert part and "A/A: passed" in part[0] and "dropout" in part[0] and "0.012" in part[0]

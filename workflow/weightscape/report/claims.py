@@ -8,7 +8,6 @@ import numpy as np
 
 from weightscape import words
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis.claims.claim import parted
 from weightscape.metrics.analysis.claims.table import CLAIMS
 from weightscape.metrics.summaries import SETUP
 from weightscape.words import signed
@@ -34,9 +33,10 @@ COLUMNS = {
     "p_holm": "p (Holm)",
     "verdict": "verdict",
     "reason": "reason",
+    "aside": "with destructive conditions",
 }
 
-TEXTS = {"dataset", "backbone", "family", "dose", "metric", "scope", "test", "unit", "verdict", "reason"}
+TEXTS = {"dataset", "backbone", "family", "dose", "metric", "scope", "test", "unit", "verdict", "reason", "aside"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,6 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
         overall = rows[rows["backbone"] == OVERALL]
         row = (overall if len(overall) else rows).iloc[0]
         verdict = str(row["verdict"])
-        reason, aside = parted(text(row["reason"]))
         sets = [("By data set and backbone", rows), ("Single tests", tests[tests["claim"] == name])]
         found.append(
             Claim(
@@ -82,8 +81,8 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
                 rule=sentence(row.get("rule", "")),
                 verdict=verdict,
                 sign=VERDICTS.get(verdict, "?"),
-                reason=reason,
-                aside=sentence(aside),
+                reason=text(row["reason"]),
+                aside=text(row["aside"]),
                 estimate=estimate(row),
                 controls=text(row["controls"]),
                 evidence=[evidence(title, part) for title, part in sets if len(part)],

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> None:
     for row in made["excluded"][made["excluded"]["what"] == "run"].itertuples():
         print(f"left out: run {row.dataset}/{row.backbone}/{row.name}, {row.reason}")
     for row in made["claims"][made["claims"]["backbone"] == "all"].itertuples():
-        print(f"{row.claim} {row.verdict}: {row.reason}")
+        print(f"{row.claim} {row.verdict}: {row.reason} {row.aside}".rstrip())
 
 
 if __name__ == "__main__":

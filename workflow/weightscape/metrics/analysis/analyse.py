@@ -47,7 +47,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
         for name, made in of_setup.items():
             parts[name].append(made.assign(dataset=setup.dataset, backbone=setup.backbone))
     claims += table.overall(claims, options)
-    parts["claims"].append(pd.DataFrame([row.cells() for row in claims]))
+    parts["claims"].append(pd.DataFrame(claims))
     return {name: table_schema.table(name, tables) for name, tables in parts.items()}
 
 

@@ -1,5 +1,7 @@
 """C9: calibration and curvature."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 
@@ -15,7 +17,7 @@ def test_curvature_tells_its_probe_error_and_has_an_a_a_control_of_its_own():
 
     def c9() -> pd.Series:
         setup = next(setups(made, OPTIONS.metrics))
-        return pd.Series(claims.of_setup(setup, OPTIONS, ["C9"])[0][0].cells())
+        return pd.Series(asdict(claims.of_setup(setup, OPTIONS, ["C9"])[0][0]))
 
     found = c9()
     assert found["verdict"] == "supported"

@@ -10,7 +10,6 @@ from unit.metrics.planted import claim_row
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.tables import write_table
 from weightscape.metrics import table_schema
-from weightscape.metrics.analysis.claims.claim import parted
 from weightscape.metrics.analysis.claims.table import CLAIMS
 from weightscape.project import REPORT, SCHEMAS
 from weightscape.report import page
@@ -19,9 +18,7 @@ from weightscape.report.settings import ReportSettings
 
 def test_the_rule_in_the_claims_file_is_the_one_on_the_page(tmp_path: Path) -> None:
     rows = [replace(claim_row("b", "undecided", claim=name), rule=claim.RULE) for name, claim in CLAIMS.items()]
-    write_table(
-        tmp_path / "claims.parquet", table_schema.checked("claims", pd.DataFrame([row.cells() for row in rows]))
-    )
+    write_table(tmp_path / "claims.parquet", table_schema.checked("claims", pd.DataFrame(rows)))
     content, _ = page.page(tmp_path, tmp_path, REPORT, ReportSettings("toy", (), None, None))
     text = html.unescape(" ".join(content.split())).lower()
     for name, claim in CLAIMS.items():
@@ -33,10 +30,3 @@ def test_the_rule_in_the_claims_file_is_the_one_on_the_page(tmp_path: Path) -> N
 def test_the_config_names_the_controls_of_exactly_the_claims_that_are_tested() -> None:
     analyse = read_yaml(SCHEMAS / "config.schema.yaml")["properties"]["analyse"]["properties"]
     assert list(analyse["controls"]["properties"]) == list(CLAIMS) == [f"C{k}" for k in range(1, 10)]
-
-
-def test_the_reason_in_the_table_is_parted_from_the_verdict_with_the_destructive_conditions() -> None:
-    row = replace(claim_row("b", "undecided"), reason="too few.", aside="(noise, most): the same")
-    assert row.cells()["reason"] == "too few; with the destructive conditions (noise, most): the same."
-    assert parted(row.cells()["reason"]) == ("too few", "with the destructive conditions (noise, most): the same.")
-    assert parted(claim_row("b", "undecided").reason) == ("x.", "")

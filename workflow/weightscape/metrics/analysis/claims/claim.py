@@ -10,8 +10,6 @@ from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Control, Decision, Status, Verdict
 from weightscape.words import control as in_words
 
-ASIDE = "; with the destructive conditions "
-
 
 class Wording(Protocol):
     """The texts of a claim's module: its statement, the rule of its verdict, and what the n of its tests counts."""
@@ -43,7 +41,7 @@ class Claim(Wording, Protocol):
 
 @dataclass(frozen=True)
 class ClaimRow:
-    """A claim in one setup, or over all.
+    """A claim in one setup, or over all: a row of the table `claims`.
 
     `aside` tells what the verdict would be with the destructive conditions; empty if there are none.
     """
@@ -65,17 +63,6 @@ class ClaimRow:
     reason: str
     controls: str
     aside: str = ""
-
-    def cells(self) -> dict[str, str | float | int]:
-        """The columns of the table `claims`; its reason ends with the aside."""
-        reason = sentence(f"{self.reason.rstrip('.')}{ASIDE}{self.aside}") if self.aside else self.reason
-        return {name: value for name, value in vars(self).items() if name != "aside"} | {"reason": reason}
-
-
-def parted(reason: str) -> tuple[str, str]:
-    """The reason in the table `claims` without its aside, and the aside as a sentence; empty if it has none."""
-    own_reason, mark, aside = reason.partition(ASIDE)
-    return own_reason, f"{ASIDE.removeprefix('; ')}{aside}" if mark else ""
 
 
 def sentence(text: str) -> str:

@@ -75,12 +75,11 @@ def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decis
 
 
 def _aside(row: ClaimRow, with_all: ClaimRow, setup: Setup) -> str:
-    """The destructive conditions, and the verdict with them."""
+    """One sentence: the verdict with the destructive conditions, which it names."""
     names = "; ".join(condition(*destructive) for destructive in setup.destructive)
-    if with_all.verdict is row.verdict:
-        return f"({names}): the same"
-    reason = with_all.reason.rstrip(".")
-    return f"({names}): {with_all.verdict} ({reason})"
+    is_same = with_all.verdict is row.verdict
+    outcome = "the same" if is_same else f"{with_all.verdict} ({with_all.reason.rstrip('.')})"
+    return f"With the destructive conditions ({names}) included, the verdict is {outcome}."
 
 
 def _joined(setup: Setup, parts: list[ClaimRow], options: Options) -> ClaimRow:
