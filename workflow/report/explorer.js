@@ -106,7 +106,6 @@
   const layerLabel = (name) =>
     name === TOGETHER ? "all hidden layers (mean)" : name.replace(/\/weight$/, "").replace("/", ", ");
   const title = () => index.families[state.family].title;
-  const level = `${Math.round(100 * index.level)} % interval`;
 
   // --- look
 
@@ -169,8 +168,8 @@
 
   const tip = (pairs) => pairs.map(([field, words]) => ({field, title: words, type: "nominal"}));
   const RUN_TIP = tip([["run", "run"], ["text", "value"]]);
-  const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", level], ["n", "n"]]);
-  const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", level], ["n", "n"]]);
+  const MEAN_TIP = tip([["run", "condition"], ["text", "mean"], ["range", index.interval], ["n", "n"]]);
+  const LAYER_TIP = tip([["name", "layer"], ["run", "condition"], ["text", "mean effect"], ["range", index.interval], ["n", "n"]]);
 
   function meanRow(c, mean, half, n, isEffect, what, base, limits = null) {
     const [least, most] = limits ?? [-Infinity, Infinity];
@@ -180,7 +179,7 @@
       chosen: c.dose === state.dose, run: `${title()}, ${c.dose}`, text,
       range: isEffect && isReference(c, mean) ? REFERENCE : range, n: isEffect ? against(c, n, base) : counted(n, what),
     };
-    return {...row, said: `${row.run}: ${row.text}; ${level}: ${row.range}; n = ${row.n}`};
+    return {...row, said: `${row.run}: ${row.text}; ${index.interval}: ${row.range}; n = ${row.n}`};
   }
 
   function doseChart(name, values, label, band, what = "run") {
@@ -338,7 +337,7 @@
     const runs = (of) => (of ? (layer === TOGETHER ? at(role?.n, of.at) : at(found?.n[of.at], place)) : 0);
     const told = (...of) => {
       const [middle, range] = estimate(...of);
-      return `${middle}, ${known(of[1]) ? `${level} ` : ""}${range}`;
+      return `${middle}, ${known(of[1]) ? `${index.interval} ` : ""}${range}`;
     };
     const parts = [`${capital(title())}, ${state.dose}, on ${state.dataset} with ${state.backbone}.`];
     if (whyDestructive(c)) parts.push(`† It destroys accuracy or labels: ${whyDestructive(c)}.`);
@@ -348,7 +347,7 @@
       const of = (one) => {
         const [middle, range] = estimate(values.mean[one.at], values.half[one.at], at(values.n, one.at), what, values.limits);
         if ((values.mean[one.at] ?? null) === null) return values.only ? `${middle} (${values.only})` : middle;
-        return `${middle} (${known(values.half[one.at]) ? `${level} ${range}, n = ${counted(at(values.n, one.at), what)}` : range})`;
+        return `${middle} (${known(values.half[one.at]) ? `${index.interval} ${range}, n = ${counted(at(values.n, one.at), what)}` : range})`;
       };
       parts.push(`${capital(outcomes().labels[state.outcome])}: ${of(c)}${base && c.dose !== BASELINE && (values.mean[base.at] ?? null) !== null ? `, baseline ${of(base)}` : ""}.`);
     }

@@ -72,6 +72,16 @@ def number(value: Any, digits: int = 4) -> str:
     return mantissa.replace("-", "\u2212") + raised
 
 
+def percent(share: float) -> str:
+    """A share in percent, as `95 %`."""
+    return f"{100 * share:.4g} %"
+
+
+def interval(level: float | None) -> str:
+    """An interval in words, as `95 % interval`, or `interval` if its level is not known."""
+    return "interval" if level is None else f"{percent(level)} interval"
+
+
 def signed(value: float, digits: int) -> str:
     """A number of so many decimals with a true minus sign, and no sign before a zero."""
     text = f"{value:.{digits}f}"

@@ -30,6 +30,7 @@ BASELINES = {"steps": 1.0}
 """Numbers of baselines that are not 0."""
 STRENGTH = {"augment": 0.0008, "dropout": -0.002, "weight_decay": -0.12, "label_noise": 0.004}
 SPLITS = ("val", "test", "ood-uci-digits", "ood-uci-digits-full", "ood-noise-3", "ood-blur-3")
+LEVEL = 0.95
 METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
 SCALE = {"log_norm": 1.0, "log_spectral_norm": 2.0, "alpha": 8.0, "entropy": 0.2, "stable_rank": 30.0}
 
@@ -92,9 +93,9 @@ def intervals(made: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables of intervals, as the program `analyse` makes them from the others."""
     measured = outcomes.of_all_runs(made["evaluation"], made["diversity"], setups_of(made["runs"]))
     return {
-        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
-        "outcome_intervals": condition_intervals.of_outcomes(measured),
-        "baseline_differences": of_baselines(made["run_effects"]),
+        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"], LEVEL),
+        "outcome_intervals": condition_intervals.of_outcomes(measured, LEVEL),
+        "baseline_differences": of_baselines(made["run_effects"], LEVEL),
     }
 
 

@@ -143,7 +143,11 @@ def test_the_summary_says_what_the_judge_recognises_of_every_recipe(tables):
 def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
     kept = tables["run_effects"].query("role == 'hidden' and source == 'change' and metric == 'log_norm'")
     chosen = kept.query("family == 'weight_decay' and dose == 'strong'")
-    row = next(row for row in sheets.effect(tables["effect_intervals"]).rows if row[:2] == ["weight decay", "strong"])
+    row = next(
+        row
+        for row in sheets.effect(tables["effect_intervals"], "interval").rows
+        if row[:2] == ["weight decay", "strong"]
+    )
     expected = [chosen["value_mean"].mean(), chosen["effect_mean"].mean()]
     assert [float(cell.split(" ")[0].replace("\N{MINUS SIGN}", "-")) for cell in (row[4], row[5])] == pytest.approx(
         expected, abs=6e-6
@@ -227,7 +231,7 @@ def test_lists_in_a_download_are_written_as_stage_6_writes_them(tables, tmp_path
 
 @pytest.mark.process
 def test_the_config_is_shown_as_it_was_written(tables, tmp_path):
-    page = build(tmp_path, tables, config={"study": {"seeds": [0, 1]}, "data": "<b>"})
+    page = build(tmp_path, tables, config={"study": {"seeds": [0, 1]}, "data": "<b>", "analyse": {"alpha": 0.05}})
     assert "study:\n  seeds:\n  - 0\n  - 1\ndata: &lt;b&gt;" in page
 
 
@@ -293,6 +297,15 @@ def test_tables_that_are_absent_are_named(tables, tmp_path):
     few = {name: tables[name] for name in ("runs", "evaluation")}
     page = build(tmp_path, few)
     assert "The claims were not tested" in page and "has no table claims" in page
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("alpha", "words", "p"), [(0.01, "99 % interval", "0.01"), (None, "interval", "0.05")])
+def test_the_page_gives_the_level_of_the_studys_intervals_if_it_is_known(tables, tmp_path, alpha, words, p):
+    page = build(tmp_path, tables, config=None if alpha is None else {"analyse": {"alpha": alpha}})
+    assert f"each bracket is a {words};" in page and f"mean with its {words}, as" in page
+    assert f'"interval":"{words}"' in page and f">{words}</th>" in page
+    assert f"(p &lt; {p} after Holm" in page and "95 %" not in page
 
 
 @pytest.mark.process

@@ -12,8 +12,8 @@ from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions", "baseline_differences")
 NOTE = (
-    "dots: differences of two families' baselines, bars: their 95 % t intervals; shaded: below the smallest\n"
-    "detectable effect (n = {n} runs a group, two-sided 5 %, power 80 %); marks: each family's strongest dose"
+    "dots: differences of two families' baselines, bars: their t intervals; shaded: below the smallest\n"
+    "detectable effect (n = {n} runs a group, two-sided, power 80 %); marks: each family's strongest dose"
 )
 
 

@@ -31,7 +31,7 @@ NOTE = (
 )
 
 BELOW = (
-    "bars: 95 % intervals; hollow: the profile is too noisy for one; arrows: the interval goes on beyond the axis.\n"
+    "bars: intervals; hollow: the profile is too noisy for one; arrows: the interval goes on beyond the axis.\n"
     "The head is one layer: its cosine with any other is 1 or \u22121, so that it has an effect but no matrix"
 )
 

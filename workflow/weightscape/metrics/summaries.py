@@ -7,8 +7,6 @@ from weightscape.formats.tables import Table
 
 SETUP = ("dataset", "backbone")
 CONDITION = [*SETUP, "family", "dose", "number"]
-LEVEL = 0.95
-"""Of the intervals that figures and page show."""
 
 
 def summarise(table: Table, by: Sequence[str], value: str = "value") -> Table:

@@ -19,6 +19,7 @@ from weightscape.published.exclusions import PUBLISHED
 from weightscape.published.figures import FIGURES, draw
 from weightscape.published.procedure import ALL
 from weightscape.report.page import picture, render
+from weightscape.words import percent
 
 TEMPLATE = REPORT / "reanalysis.html.j2"
 CAPTIONS = REPORT / "captions" / "reanalysis"
@@ -58,12 +59,13 @@ def reanalyse(folder: Path, conditions: Conditions, options: Options, places: Pl
     """Read the tables in `folder`, analyse them, and write tables, figures and page."""
     results, inputs = analyse(folder, conditions, options)
     outputs = [*results.write(places.tables), *draw(results, conditions, places.figures)]
+    html = page(results, conditions, places.figures, len(set(inputs)), options.level)
     with replacing(places.page) as temporary:
-        temporary.write_text(page(results, conditions, places.figures, len(set(inputs))), encoding="utf-8")
+        temporary.write_text(html, encoding="utf-8")
     return Made(sorted(set(inputs)), [*outputs, places.page], list(results.gaps["sentence"]))
 
 
-def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -> str:
+def page(results: Results, conditions: Conditions, figures: Path, inputs: int, level: float) -> str:
     """The page as HTML, with the pictures in `figures`; `inputs` is the number of tables read."""
     context = {
         "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
@@ -71,7 +73,7 @@ def page(results: Results, conditions: Conditions, figures: Path, inputs: int) -
         "pictures": [picture(name, figures / f"{name}.png", CAPTIONS / f"{name}.md") for name in FIGURES],
         "sheets": [
             published(results.published),
-            *([claims(results.claims)] if len(results.claims) else []),
+            *([claims(results.claims, level)] if len(results.claims) else []),
             contrasts(results.similarity, tested=len(results.claims) > 0),
             exclusions(results.exclusions),
         ],
@@ -142,7 +144,7 @@ def published(table: Table) -> Sheet:
     return Sheet("The published procedure: pairs of families", note, head, rows, 3)
 
 
-def claims(table: Table) -> Sheet:
+def claims(table: Table, level: float) -> Sheet:
     """The verdict of every claim in each data set and over all (`all`), from repeated runs."""
     rows = [
         [
@@ -152,7 +154,10 @@ def claims(table: Table) -> Sheet:
         ]
         for row in table.to_dict("records")
     ]
-    note = "From repeated runs; intervals are at 95 %. Statements, rules and single tests in claims.csv and tests.csv."
+    note = (
+        f"From repeated runs; intervals are at {percent(level)}. Statements, rules and single tests in claims.csv and "
+        "tests.csv."
+    )
     head = ["claim", "data set", "verdict", "estimate (interval)", "runs", "reason", "controls"]
     return Sheet("Ours: the claims", note, head, rows, 3)
 

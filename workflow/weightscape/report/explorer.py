@@ -15,7 +15,7 @@ from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
 from weightscape.metrics.outcomes import of_all_runs
 from weightscape.metrics.spectral_metrics import METRICS
-from weightscape.metrics.summaries import LEVEL, SETUP, setups_of, strongest
+from weightscape.metrics.summaries import SETUP, setups_of, strongest
 from weightscape.report import explorer_blocks
 from weightscape.report.explorer_blocks import Block, Places
 
@@ -37,8 +37,13 @@ HISTOGRAMS = 60_000
 """Spectra in the page at most; of larger studies, layers evenly spread over the depth are kept."""
 
 
-def blocks(tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None) -> dict[str, Block]:
-    """All blocks by name; `recipes` are those of the synthetic conditions, as family/dose. None without runs."""
+def blocks(
+    tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None, level: float | None = None
+) -> dict[str, Block]:
+    """All blocks by name; `recipes` are those of the synthetic conditions, as family/dose. None without runs.
+
+    `level` is that of the intervals, if it is known.
+    """
     conditions = _conditions(tables)
     if conditions.empty:
         return {}
@@ -60,7 +65,8 @@ def blocks(tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None
     for dataset in dict.fromkeys(dataset for dataset, _ in setups):
         made[f"samples-{dataset}"] = explorer_blocks.samples(tables["samples"], dataset, recipes or {})
     destructive = _destructive(tables["conditions"], setups, at)
-    return {"index": _index(tables, conditions, setups, made) | {"destructive": destructive}, **made}
+    index = _index(tables, conditions, setups, made)
+    return {"index": index | {"destructive": destructive, "interval": words.interval(level)}, **made}
 
 
 def _destructive(table: Table, setups: list[tuple[str, str]], at: Places) -> list[list[object]]:
@@ -111,7 +117,6 @@ def _index(
         "metrics": {metric: words.metric(metric) for metric in _metrics(kinds)},
         "sources": sorted({source for _, source in kinds}),
         "outcomes": outcomes,
-        "level": LEVEL,
     }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weightscape import words
 from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
@@ -29,14 +30,14 @@ PANELS = (
     (
         "effect",
         "Effect against dose",
-        "Large marks: mean with its 95 % interval, as difference from the family's own "
+        "Large marks: mean with its {interval}, as difference from the family's own "
         "baseline; small dots: single runs (for means over layers and the head). Diamond: the chosen dose. Norms are "
         "squared Frobenius norms.",
     ),
     (
         "layers",
         "Effect by layer",
-        "Mean over runs with its 95 % interval at the chosen dose. The head is left out: it "
+        "Mean over runs with its {interval} at the chosen dose. The head is left out: it "
         "moves far more; choose it under Layer.",
     ),
     (
@@ -49,7 +50,7 @@ PANELS = (
     (
         "outcome",
         "Outcome against dose",
-        "Mean with its t interval (95 %); grey: the interval of the family's own baseline. Small dots: single runs.",
+        "Mean with its {interval} (Student's t); grey: that of the family's own baseline. Small dots: single runs.",
     ),
     ("samples", "What the network saw", ""),
 )
@@ -101,21 +102,25 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
     made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
-    blocks = explorer.blocks(tables, _recipes(settings.config or {}))
+    blocks = explorer.blocks(tables, _recipes(settings.config or {}), settings.level)
+    interval = words.interval(settings.level)
     context = {
         "title": settings.title,
-        "summary": [*claims.summary(found), *summary.sentences(tables)],
+        "summary": [*claims.summary(found), *summary.sentences(tables, settings.level)],
+        "interval": interval,
         "claims": found,
         "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}
         | ({} if "absent" in tables["claims"].attrs else {"claims": "the table of claims is empty"}),
         "choices": CHOICES,
-        "panels": [{"name": name, "title": title, "note": note} for name, title, note in PANELS],
+        "panels": [
+            {"name": name, "title": title, "note": note.format(interval=interval)} for name, title, note in PANELS
+        ],
         "explorer": {name: Markup(_json(block)) for name, block in blocks.items()},
         "charts": Markup(_json(read_json(parts / "charts.json"))),
         "library": Markup(library()) if blocks else "",
         "script": Markup(_script((parts / "explorer.js").read_text())),
         "style": Markup((parts / "report.css").read_text()),
-        "chapters": chapters(tables, pictures),
+        "chapters": chapters(tables, pictures, interval),
         "methods": Markup(methods(parts)),
         "costs": origin.cost_rows(costs),
         "differences": settings.differences,
@@ -189,7 +194,7 @@ def picture(name: str, png: Path, caption: Path) -> Picture:
     return Picture(name, statement, paragraphs, base64.b64encode(content).decode(), width, height)
 
 
-def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]:
+def chapters(tables: style.Tables, pictures: Sequence[Picture], interval: str) -> list[Chapter]:
     """Figures where CHAPTERS has them, others at the end, each chapter with its tables."""
     own = {
         "What the networks saw": [sheets.quality(tables["quality"]), sheets.action(tables["runs"])],
@@ -197,7 +202,7 @@ def chapters(tables: style.Tables, pictures: Sequence[Picture]) -> list[Chapter]
             sheets.accuracy(tables["evaluation"]),
             sheets.accuracy_by_set(tables["evaluation"]),
         ],
-        "The weights": [sheets.effect(tables["effect_intervals"])],
+        "The weights": [sheets.effect(tables["effect_intervals"], interval)],
     }
     named = [name for names in CHAPTERS.values() for name in names]
     further = tuple(picture.name for picture in pictures if picture.name not in named)

@@ -51,3 +51,8 @@ class ReportSettings:
     figures: tuple[str, ...]
     config: Mapping[str, Any] | None
     differences: tuple[tuple[str, ...], ...] | None
+
+    @property
+    def level(self) -> float | None:
+        """The level of the study's intervals; None if its config is not known."""
+        return None if self.config is None else 1 - self.config["analyse"]["alpha"]

@@ -11,7 +11,7 @@ import pandas as pd
 from weightscape.figures.parts import style
 from weightscape.metrics.outcomes import ROBUST, measured
 from weightscape.metrics.spectral_metrics import PRIMARY
-from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, summarise
+from weightscape.metrics.summaries import CONDITION, SETUP, summarise
 from weightscape.report.downloads import csv_text
 from weightscape.words import signed
 
@@ -96,8 +96,11 @@ def quality(table: style.Table) -> Sheet:
     return Sheet("quality", "Quality of the generator", note, head, rows, 3, _csv(table))
 
 
-def effect(intervals: style.Table) -> Sheet:
-    """Mean effect on the hidden layers' log norm of each condition, from the table `effect_intervals`."""
+def effect(intervals: style.Table, interval: str) -> Sheet:
+    """Mean effect on the hidden layers' log norm of each condition, from the table `effect_intervals`.
+
+    `interval` is the heading of their column, with their level if it is known.
+    """
     over_layers = (intervals["layer"] == "") & (intervals["role"] == "hidden")
     kept = over_layers & (intervals["source"] == "change") & (intervals["metric"] == PRIMARY)
     table = ordered(intervals[kept])
@@ -105,7 +108,7 @@ def effect(intervals: style.Table) -> Sheet:
         [*_condition(row), f"{row['n']:.0f}", _number(row["change"], DIGITS), *_effect(row), f"{row['df']:.1f}"]
         for row in table.to_dict("records")
     ]
-    head = [*NAMES, "n", "change", "effect", f"{100 * LEVEL:.0f} % interval", "degrees of freedom"]
+    head = [*NAMES, "n", "change", "effect", interval, "degrees of freedom"]
     note = (
         "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
         "training. Effect: the change minus that of the family's own baseline runs, with its standard "

@@ -6,15 +6,20 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.metrics.outcomes import measured, unseen
 from weightscape.metrics.spectral_metrics import PRIMARY
-from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, strongest
+from weightscape.metrics.summaries import CONDITION, SETUP, strongest
 from weightscape.report import sheets
 from weightscape.report.claims import rounded
 
+USUAL = 0.95
+"""The level of a study whose config is not known."""
 TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity")
 
 
-def sentences(tables: style.Tables) -> list[str]:
-    """The runs and findings of a study, one sentence each; every number is taken from the tables."""
+def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
+    """The runs and findings of a study, one sentence each; every number is taken from the tables.
+
+    An effect counts as one if Holm's p lies below 1 - `level`.
+    """
     if tables["runs"].empty:
         return ["No run of this study is finished."]
     found = [size(tables["runs"])]
@@ -25,7 +30,7 @@ def sentences(tables: style.Tables) -> list[str]:
         found += [where + missing for missing in unfinished(tables, dataset, backbone)]
         effects = _of(tables["condition_effects"], dataset, backbone)
         effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == PRIMARY)]
-        found += [where + moved(effects)] if len(effects) else []
+        found += [where + moved(effects, USUAL if level is None else level)] if len(effects) else []
     return [*found, *recognised(tables["quality"])]
 
 
@@ -76,20 +81,20 @@ def baseline(evaluation: style.Table) -> str:
     )
 
 
-def moved(effects: style.Table) -> str:
+def moved(effects: style.Table, level: float = USUAL) -> str:
     """Which families move the hidden log norm, by Holm's p of the analysis, and of which that cannot be told."""
     kept = effects[~effects["destructive"].astype(bool)]
     if not np.isfinite(kept["p_holm"].astype(float)).any():
         return "the effects on the hidden log norm need at least two seeds of a condition to be told from chance."
     top = strongest(kept).set_index("family")
     families = style.ordered(top.index)
-    clear = [name for name in families if top["p_holm"][name] < 1 - LEVEL]
+    clear = [name for name in families if top["p_holm"][name] < 1 - level]
     found = ", ".join(f"{style.look(name).title} ({_rounded(top.loc[name])})" for name in clear) or "no family"
     rest = ", ".join(style.look(name).title for name in families if name not in clear)
     out = ", ".join(style.look(name).title for name in style.ordered(set(effects["family"]) - set(families)))
     return (
         "at each family's strongest dose that does not destroy accuracy, the mean effect on the hidden layers' "
-        f"log10 norm differs from zero for {found} (p < {1 - LEVEL:.2g} after Holm over all conditions)"
+        f"log10 norm differs from zero for {found} (p < {1 - level:.2g} after Holm over all conditions)"
         + (f"; it cannot be told from zero for {rest}" if rest else "")
         + (f"; every dose of {out} destroys accuracy" if out else "")
         + "."

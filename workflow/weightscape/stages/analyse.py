@@ -33,9 +33,9 @@ def main(argv: list[str] | None = None) -> None:
     }
     runs = outcomes.of_all_runs(tables["evaluation"], tables["diversity"], setups_of(tables["runs"]))
     shown = {
-        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"]),
-        "outcome_intervals": condition_intervals.of_outcomes(runs),
-        "baseline_differences": condition_intervals.of_baselines(made["run_effects"]),
+        "effect_intervals": condition_intervals.of_effects(made["effects"], made["run_effects"], options.level),
+        "outcome_intervals": condition_intervals.of_outcomes(runs, options.level),
+        "baseline_differences": condition_intervals.of_baselines(made["run_effects"], options.level),
     }
     made |= {name: table_schema.table(name, [table]) for name, table in shown.items()}
     made |= analysed({**tables, "effects": table}, options)

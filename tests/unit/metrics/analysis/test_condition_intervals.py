@@ -11,6 +11,7 @@ from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.summaries import CONDITION, summarise
 
+LEVEL = 0.9
 SETUP = {"dataset": "d", "backbone": "b", "family": "augment"}
 
 
@@ -18,8 +19,8 @@ def test_the_interval_of_an_outcome_is_students_and_unknown_for_one_run():
     values = np.array([1.0, 2.0, 4.0, 4.5])
     runs = pd.DataFrame([SETUP | {"dose": "weak", "number": 1.0, "measure": "test", "value": v} for v in values])
     one = runs.head(1).assign(dose="strong")
-    found = condition_intervals.of_outcomes(pd.concat([runs, one])).set_index("dose")
-    low, high = stats.t.interval(0.95, 3, values.mean(), values.std(ddof=1) / 2)
+    found = condition_intervals.of_outcomes(pd.concat([runs, one]), LEVEL).set_index("dose")
+    low, high = stats.t.interval(LEVEL, 3, values.mean(), values.std(ddof=1) / 2)
     assert found.loc["weak", ["low", "high"]].tolist() == pytest.approx([low, high])
     assert found["mean"]["strong"] == 1 and np.isnan(found["low"]["strong"])
 
@@ -31,9 +32,9 @@ def test_the_interval_is_the_wider_of_students_and_welchs(spread: float):
     rows = [SETUP | {"dose": "baseline", "number": 0.0, "value": v} for v in baseline]
     rows += [SETUP | {"dose": "strong", "number": 1.0, "value": v} for v in dosed]
     summary = summarise(pd.DataFrame(rows), CONDITION)
-    result = condition_intervals.against_baseline(summary).set_index("dose")
+    result = condition_intervals.against_baseline(summary, LEVEL).set_index("dose")
     tests = [stats.ttest_ind(dosed, baseline, equal_var=equal) for equal in (True, False)]
-    spans = [test.confidence_interval(0.95) for test in tests]
+    spans = [test.confidence_interval(LEVEL) for test in tests]
     halves = [(span.high - span.low) / 2 for span in spans]
     assert result["high"]["strong"] - result["mean"]["strong"] == pytest.approx(max(halves))
     assert result["df"]["strong"] == pytest.approx(tests[int(np.argmax(halves))].df)
@@ -45,11 +46,11 @@ def test_the_pages_intervals_are_those_of_the_analysis():
     doses = np.repeat(["baseline", "weak", "strong"], 3)
     values = rng.normal(0, np.repeat([1.0, 0.3, 4.0], 3))
     rows = [SETUP | {"dose": dose, "number": 0.0, "value": v} for dose, v in zip(doses, values, strict=True)]
-    shown = condition_intervals.against_baseline(summarise(pd.DataFrame(rows), CONDITION)).set_index("dose")
+    shown = condition_intervals.against_baseline(summarise(pd.DataFrame(rows), CONDITION), LEVEL).set_index("dose")
     rows_of = {("augment", dose): np.flatnonzero(doses == dose) for dose in ("baseline", "weak", "strong")}
     design = Design(rows_of, dict.fromkeys(rows_of, 0.0))
     for dose in ("weak", "strong"):
-        found = contrast(design, values, {("augment", dose): 1.0, ("augment", "baseline"): -1.0})
+        found = contrast(design, values, {("augment", dose): 1.0, ("augment", "baseline"): -1.0}, LEVEL)
         assert shown["high"][dose] - shown["low"][dose] == pytest.approx(float(found.high - found.low))
         assert shown["df"][dose] == pytest.approx(float(found.df))
 
@@ -61,7 +62,7 @@ def test_the_effect_of_a_baseline_is_zero_and_layers_stand_beside_their_mean():
     rows = [run | place | {"layer": name, "part": "weight"} for run in runs for name in ("one", "two")]
     effects = pd.DataFrame(rows).assign(value=rng.normal(size=12), effect=rng.normal(size=12))
     means = pd.DataFrame([run | place for run in runs]).assign(value_mean=1.0, effect_mean=rng.normal(size=6))
-    found = condition_intervals.of_effects(effects, means)
+    found = condition_intervals.of_effects(effects, means, LEVEL)
     assert sorted(found["layer"].unique()) == ["", "one", "two"] and len(found) == 6
     assert (found.loc[found["dose"] == "baseline", "mean"] == 0).all()
 
@@ -70,4 +71,4 @@ def test_a_study_without_an_evaluation_has_no_outcomes():
     from weightscape.metrics import table_schema
 
     runs = outcomes.of_all_runs(table_schema.empty("evaluation"), table_schema.empty("diversity"), [("d", "b")])
-    assert condition_intervals.of_outcomes(runs).empty
+    assert condition_intervals.of_outcomes(runs, LEVEL).empty

@@ -4,7 +4,7 @@ Widths are those of a paper's column (3.4 in) and page (7 in). A family has one 
 it appears, told apart under colour blindness and in grey print (after Okabe & Ito 2008, contrast to white at
 least 2.9): blues are diversity of real images, greens synthetic images, oranges classic regularisers, greys
 and purples controls. Spread is the standard deviation over seeds; an interval is Student's t interval of the
-mean at 95 %.
+mean at 1 - `analyse.alpha` of the config.
 """
 
 import functools

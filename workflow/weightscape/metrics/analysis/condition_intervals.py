@@ -5,8 +5,9 @@ baseline, with the variance pooled over the family's conditions, and with that o
 condition's value may be missing in some of its runs. The interval of an outcome is Student's t interval of its mean.
 
 The A/A null: each pair of families gives one difference of the mean changes of their baselines, with Student's t
-interval. The smallest detectable effect is that which a two-sided t test of n against n runs at 5 % finds with 80 %
-power (normal approximation of the non-central t): (t(.975) + t(.8)) s sqrt(2 / n), s pooled within the baselines.
+interval. The smallest detectable effect is that which a two-sided t test of n against n runs at alpha finds with 80 %
+power (normal approximation of the non-central t): (t(1 - alpha / 2) + t(.8)) s sqrt(2 / n), s pooled within the
+baselines. All intervals are at `level`, 1 - alpha.
 """
 
 import itertools
@@ -19,13 +20,13 @@ from scipy.special import stdtrit
 from weightscape.families import BASELINE
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.contrasts import wider
-from weightscape.metrics.summaries import CONDITION, LEVEL, SETUP, summarise
+from weightscape.metrics.summaries import CONDITION, SETUP, summarise
 
 POWER = 0.8
 PLACE = ["layer", "part", "role", "source", "metric"]
 
 
-def of_effects(effects: Table, run_effects: Table) -> Table:
+def of_effects(effects: Table, run_effects: Table, level: float) -> Table:
     """The mean effect of each condition on each layer, and on the mean over the layers of a role (`layer` is empty)."""
     means = run_effects.rename(columns={"effect_mean": "effect", "value_mean": "value"}).assign(layer="", part="")
     parts = []
@@ -35,11 +36,11 @@ def of_effects(effects: Table, run_effects: Table) -> Table:
         found = found.assign(change=summarise(table, keys, "value")["mean"].to_numpy())
         reference = (found["dose"] == BASELINE) & found["mean"].notna()  # its effect is 0; sums leave some 1e-19
         found = found.assign(mean=found["mean"].mask(reference, 0.0))
-        parts.append(against_baseline(found, [*SETUP, "family", *PLACE]))
+        parts.append(against_baseline(found, level, [*SETUP, "family", *PLACE]))
     return pd.concat(parts, ignore_index=True)
 
 
-def against_baseline(table: Table, within: Sequence[str] = (*SETUP, "family")) -> Table:
+def against_baseline(table: Table, level: float, within: Sequence[str] = (*SETUP, "family")) -> Table:
     """Add low, high and df: the interval of each condition's difference from the baseline of its group `within`."""
     group = table.groupby(list(within), sort=False, dropna=False).ngroup()
     n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
@@ -55,31 +56,31 @@ def against_baseline(table: Table, within: Sequence[str] = (*SETUP, "family")) -
         )
     mean = table["mean"].to_numpy(float)
     estimates = [(pooled, np.where(together > 0, together, np.nan)), (own + base, np.where(welch > 0, welch, np.nan))]
-    half, _, df, *_ = wider(mean, estimates, LEVEL)
+    half, _, df, *_ = wider(mean, estimates, level)
     half = np.where(at_baseline, np.nan, half)
     return table.assign(df=np.where(np.isfinite(half), df, together), low=mean - half, high=mean + half)
 
 
-def of_outcomes(runs: Table) -> Table:
+def of_outcomes(runs: Table, level: float) -> Table:
     """The mean of each condition's outcomes (column `measure`) with Student's t interval; none for one run."""
     table = summarise(runs, [*CONDITION, "measure"]).rename(columns={"measure": "outcome"})
     n = table["n"].where(table["n"] > 1).to_numpy(float)
-    half = stdtrit(n - 1, 0.5 + LEVEL / 2) * table["sd"].to_numpy(float) / np.sqrt(n)
+    half = stdtrit(n - 1, 0.5 + level / 2) * table["sd"].to_numpy(float) / np.sqrt(n)
     return table.assign(low=table["mean"] - half, high=table["mean"] + half)
 
 
-def of_baselines(run_effects: Table) -> Table:
+def of_baselines(run_effects: Table, level: float) -> Table:
     """The differences of every two families' baselines in each setup and metric, over the hidden layers."""
     kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & (run_effects["dose"] == BASELINE)
     keys = [*SETUP, "metric"]
     parts = [
-        differences(rows).assign(**dict(zip(keys, key, strict=True)))
+        differences(rows, level).assign(**dict(zip(keys, key, strict=True)))
         for key, rows in run_effects[kept].groupby(keys, sort=False)
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def differences(rows: Table) -> Table:
+def differences(rows: Table, level: float) -> Table:
     """The differences between the baselines of some families; of a single family one row without a difference."""
     families = {str(name): part["value_mean"].dropna().to_numpy(float) for name, part in rows.groupby("family")}
     families = {name: values for name, values in families.items() if len(values)}
@@ -87,7 +88,7 @@ def differences(rows: Table) -> Table:
     squares = sum(float(((values - values.mean()) ** 2).sum()) for values in families.values())
     s = np.sqrt(squares / df) if df else np.nan
     n = min((len(values) for values in families.values()), default=0)
-    t, power = stdtrit(df or np.nan, [0.5 + LEVEL / 2, POWER])
+    t, power = stdtrit(df or np.nan, [0.5 + level / 2, POWER])
     found = []
     for one, other in itertools.combinations(families, 2):
         x, y = families[one], families[other]

@@ -14,7 +14,7 @@ from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.similarity import Jackknifed
 from weightscape.metrics.analysis.verdicts import ClaimTest, Numbers
 from weightscape.metrics.spectral_metrics import unit
-from weightscape.words import number, signed
+from weightscape.words import number, percent, signed
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ def _null(families: Placed, options: Options) -> ClaimTest:
     numbers, note = Numbers(n=families.runs()), "fewer than six baseline runs with a partner"
     if null is not None:
         low, high = np.nanquantile(null, [options.alpha / 2, 1 - options.alpha / 2])
-        note = f"95 % of them between {signed(low, 2)} and {signed(high, 2)}"
+        note = f"{percent(options.level)} of them between {signed(low, 2)} and {signed(high, 2)}"
         numbers = replace(numbers, low=float(low), high=float(high))
         profiles = families.place(similarity.means_of(families.curves(families.scaled)))
         value = NAN if profiles is None else similarity.plain_difference(profiles)
