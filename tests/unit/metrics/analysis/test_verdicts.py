@@ -28,9 +28,10 @@ def found() -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_reasons_and_controls_hold_no_identifier_and_no_ascii_minus(found):
     rows, tests = found
-    texts = [*rows["reason"], *rows["controls"].str.replace("A/A", ""), *tests["reason"], *tests["test"]]
+    controls = rows["controls"].str.replace("A/A", "")
+    texts = [*rows["reason"], *rows["aside"], *controls, *tests["reason"], *tests["test"]]
     assert {text: RAW.findall(text) for text in texts if RAW.search(text)} == {}
-    assert "label noise, " in rows.loc["C1", "reason"] and rows.loc["C1", "controls"].startswith("A/A: ")
+    assert "label noise, " in rows.loc["C1", "aside"] and rows.loc["C1", "controls"].startswith("A/A: ")
 
 
 def test_c6_counts_data_sets_and_names_its_embedding(found):
