@@ -28,6 +28,8 @@ from weightscape.finetune import proof, training, witness
 from weightscape.finetune.seen import PlaceSeen
 from weightscape.networks import building
 
+pytestmark = pytest.mark.slow  # small networks are trained
+
 
 def test_the_witness_sees_what_acts() -> None:
     act = acting(operations=(AFFINE,), dropout={"head": 0.4, "path": 0.4})

@@ -31,6 +31,8 @@ from weightscape.networks import building
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.networks.settings import DROPOUTS
 
+pytestmark = pytest.mark.slow  # small networks are trained
+
 
 def test_a_run_repeats_bit_by_bit_and_differs_with_its_seed() -> None:
     first, second = trained()[0], trained()[0]
