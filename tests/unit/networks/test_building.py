@@ -49,6 +49,7 @@ def saved(path: Path, model: str, seed: int = 0) -> dict[str, np.ndarray]:
     return tensors
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("model", TINY)
 def test_the_head_sits_on_the_projection_of_the_file(model: str, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import unit.published.made_folders as made
 from weightscape.published import analysis, conditions
 from weightscape.published.analysis import Results
 
+pytestmark = pytest.mark.slow  # whole studies are analysed
+
 PATTERNS = ("{dataset}/{condition}.{seed}.after.csv", "{dataset}/{condition}.{seed}.before.csv")
 GROUPS = {"augment": ["m1", "m2", "m3"], "dropout": ["d.1", "d.5"], "weight_decay": ["w1e-4"]}
 IDS = [1, 2, 3, 4, 5, 6]

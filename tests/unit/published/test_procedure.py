@@ -11,6 +11,8 @@ from weightscape.published import analysis, conditions
 from weightscape.published.analysis import Results
 from weightscape.published.procedure import ALL
 
+pytestmark = pytest.mark.slow  # whole studies are analysed
+
 NAN = float("nan")
 NAMINGS: dict[str, tuple[str, str, Callable[[str, str, str], str]]] = {
     "folders, packed": (
