@@ -92,6 +92,7 @@ def test_the_text_of_a_message_means_nothing(package: Path, message: str, reword
         ('parser.add_argument("--out", help="a")', 'parser.add_argument("--to", help="a")'),
         ('assert len("a")', 'assert len("b")'),
         ('_ask(x, "a")', '_ask(x, "b")'),
+        ('gone = drop("a"); print(gone)', 'gone = drop("b"); print(gone)'),
         ('name = "a"; print(name); open(name)', 'name = "b"; print(name); open(name)'),
         ('name = len("a"); raise UserError(str(name))', 'name = sum("a"); raise UserError(str(name))'),
     ],

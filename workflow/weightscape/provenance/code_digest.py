@@ -157,9 +157,13 @@ class _WithoutMessages(ast.NodeTransformer):
         read_there = Counter(name for message in messages for name in _names_read(message))
         read = Counter(_names_read(node))
         for inner in ast.walk(node):
-            if isinstance(inner, ast.Assign) and all(
-                isinstance(target, ast.Name) and read[target.id] == read_there[target.id] > 0
-                for target in inner.targets
+            if (
+                isinstance(inner, ast.Assign)
+                and _is_plain(inner.value)
+                and all(
+                    isinstance(target, ast.Name) and read[target.id] == read_there[target.id] > 0
+                    for target in inner.targets
+                )
             ):
                 inner.value = _EmptyTexts().visit(inner.value)
         return self.generic_visit(node)
@@ -184,6 +188,11 @@ class _WithoutMessages(ast.NodeTransformer):
     def _is_message(self, call: ast.Call) -> bool:
         name = _name(call)
         return (name in (*MESSAGES, *self.raising) or name.endswith("Error")) and _is_for_people(call)
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Whether an expression calls nothing but `join`: the text in another call may decide what that call does."""
+    return all(_name(node) == "join" for node in ast.walk(value) if isinstance(node, ast.Call))
 
 
 def _names_read(node: ast.AST) -> Iterator[str]:
