@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from faults import stale_matrix
+from faults import staleness_page
 from faults.code_table import READS
 from faults.stale_matrix import ROWS, Row
 from toy_project import Project
@@ -72,5 +72,5 @@ def test_every_row_edits_code_that_is_there() -> None:
 
 
 def test_the_page_of_the_matrix_is_in_step() -> None:
-    command = "PYTHONPATH=tests:workflow python tests/faults/stale_matrix.py"
-    assert stale_matrix.PAGE.read_text() == stale_matrix.page(), f"run {command}"
+    command = "PYTHONPATH=tests:workflow python tests/faults/staleness_page.py"
+    assert staleness_page.PAGE.read_text() == staleness_page.page(), f"run {command}"
