@@ -27,7 +27,7 @@ ACTION = {
     "mean change of input (%)": "mean_input_change",
     "dropped at the head (%)": "head_drop_rate",
     "dropped paths (%)": "path_drop_rate",
-    "train accuracy (%)": "train_accuracy",
+    "accuracy on training batches (%)": "train_accuracy",
 }
 QUALITY = {  # label, factor, digits
     "judge_accuracy": ("judge's accuracy (%)", 100, 1),
@@ -70,7 +70,10 @@ def accuracy_by_set(evaluation: style.Table) -> Sheet:
     """Accuracy of each condition on each set of images."""
     long = evaluation.assign(measure=evaluation["split"], value=100 * evaluation["accuracy"])
     measures = {name.removeprefix("ood-"): name for name in long["split"].unique()}
-    note = "Mean and standard deviation over n seeds. All sets but val and test are out of distribution."
+    note = (
+        "Mean and standard deviation over n seeds. All sets but train, val and test are out of distribution. The "
+        "images of train are those of the baseline, without augmentation, also where a condition trains on others."
+    )
     return _spreads("accuracy_by_set", "Accuracy (%) on each set of images", note, long, measures)
 
 

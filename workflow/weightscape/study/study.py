@@ -43,9 +43,8 @@ def reads_fast(config: Config) -> bool:
 
 
 def evaluated_splits(config: Config, dataset: str) -> list[str]:
-    """The splits that every run is evaluated on; the training images where doses are matched on their loss."""
-    matched = ["train"] if config["analyse"]["match"] == "train_loss" else []
-    return ["val", "test", *matched, *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
+    """The splits that every run is evaluated on: also the clean training images, for loss and generalisation gap."""
+    return ["train", "val", "test", *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
 
 
 def uses_generator(config: Config) -> bool:

@@ -1,7 +1,8 @@
-"""Doses of published tables that have no number: they have no order, and none of them is the strongest."""
+"""Doses without numbers have no order, so that none is the strongest; outcomes of each run."""
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options
@@ -28,3 +29,12 @@ def test_doses_without_numbers_have_no_strongest_one_and_those_with_numbers_stan
     found = table.of_setup(setup, OPTIONS, ("C1", "C2", "C3", "C5"))[0]
     assert {row.reason for row in found if row.claim != "C4"} == {"the doses of augment have no numbers."}
     assert setup.design.strongest("augment") is None and setup.design.strongest("dropout") == "d2"
+
+
+def test_the_generalisation_gap_is_that_in_evaluation_mode_and_not_that_of_training_batches():
+    made = simulate.tables(simulate.Truth(seeds=3), np.random.default_rng(0)) | effects_of(simulate.Truth(seeds=3))
+    assert (made["runs"]["train_accuracy"] < 0.5).all()  # as of batches with altered images and labels
+    found = next(setups(made, OPTIONS.metrics)).outcomes
+    assert found["gap"] == pytest.approx(0.95 - found["test"])
+    made["evaluation"] = made["evaluation"].query("split != 'train'")
+    assert "gap" not in next(setups(made, OPTIONS.metrics)).outcomes

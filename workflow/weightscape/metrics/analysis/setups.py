@@ -164,7 +164,8 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
     """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, curvature.
 
     `ood` is the mean over the sets whose kind of change no condition of the study trains on (column `seen`), the same
-    for all families, so that they compare.
+    for all families, so that they compare. `gap` is the accuracy on the clean images of the split `train`, in
+    evaluation mode, less that on test: accuracy on altered or mislabelled batches is no gap.
     """
     found: dict[str, Values] = {}
     evaluation = tables.get("evaluation")
@@ -178,9 +179,9 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
             found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
         if "train" in splits:
             found["train_loss"] = _aligned(splits["train"], "nll", index)
+            if "test" in found:
+                found["gap"] = _aligned(splits["train"], "accuracy", index) - found["test"]
     runs = tables.get("runs")
-    if runs is not None and "test" in found and "train_accuracy" in runs:
-        found["gap"] = _aligned(runs, "train_accuracy", index) - found["test"]
     if runs is not None and "judge_accuracy" in runs:
         found["judge"] = _aligned(runs, "judge_accuracy", index)
     layers = tables.get("layers")

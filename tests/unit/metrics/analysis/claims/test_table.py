@@ -130,5 +130,5 @@ def test_two_tables_for_one_run_and_a_missing_column_are_named():
     with pytest.raises(UserError, match="the table effects has no column 'value'"):
         analysed({**made, "effects": made["effects"].drop(columns="value")}, OPTIONS)
     again = pd.concat([made["runs"], made["runs"].iloc[:1]])
-    with pytest.raises(UserError, match="'train_accuracy' has two rows for augment/baseline seed 0"):
+    with pytest.raises(UserError, match="'judge_accuracy' has two rows for augment/baseline seed 0"):
         analysed({**made, "runs": again}, OPTIONS)
