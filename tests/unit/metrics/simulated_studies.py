@@ -108,6 +108,8 @@ def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.rando
         score = np.exp(log) * measured
         found |= {
             (space, "vendi_1"): score,
+            (space, "vendi_0.5"): 1.1 * score,
+            (space, "vendi_2"): 0.9 * score,
             (space, "vendi_whole_1"): score * 1.2,
             (space, "weighted.rho.published"): rho * measured,
             (space, "weighted.score.published"): score * 1.2 * rho,

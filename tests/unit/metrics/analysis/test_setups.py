@@ -38,3 +38,20 @@ def test_the_generalisation_gap_is_that_in_evaluation_mode_and_not_that_of_train
     assert found["gap"] == pytest.approx(0.95 - found["test"])
     made["evaluation"] = made["evaluation"].query("split != 'train'")
     assert "gap" not in next(setups(made, OPTIONS.metrics)).outcomes
+
+
+def test_diversity_is_the_dose_of_the_largest_embedding_vendi_score_that_is_left():
+    truth = simulate.Truth(seeds=3, vendi={simulate.BACKBONE: 0.0})
+    made = simulate.tables(truth, np.random.default_rng(0)) | effects_of(truth)
+    scores = made["diversity"]
+    own = (scores["measure"] == "vendi_1") & (scores["space"] == simulate.BACKBONE) & (scores["family"] == "augment")
+    own_tie = scores.copy()
+    scores.loc[own, "value"] *= scores.loc[own, "dose"].map({"baseline": 1.0, "d0": 1.1, "d1": 1.4, "d2": 1.2})
+    design = next(setups(made, OPTIONS.metrics)).design
+    assert design.strongest("augment") == "d1" and design.strongest("dropout") == "d2"
+    assert design.without([("augment", "d1")]).strongest("augment") == "d2"
+    assert design.without([("augment", "d1"), ("augment", "d2")]).strongest("augment") == "d0"
+    scores.loc[own, "value"] = own_tie.loc[own, "value"] + 1e-3 * own_tie.loc[own, "dose"].eq("d0")
+    assert next(setups(made, OPTIONS.metrics)).design.strongest("augment") == "d2"  # told apart by no run
+    made["diversity"] = own_tie[own_tie["space"] == "pixels"]
+    assert next(setups(made, OPTIONS.metrics)).design.strongest("augment") == "d2"

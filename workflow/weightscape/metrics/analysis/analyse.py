@@ -35,6 +35,9 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
         setup = replace(setup, destructive=tuple(destructive.itertuples(index=False, name=None)))
         rows, tests = table.of_setup(setup, options)
         claims += rows
+        kept = setup.only_kept().design
+        pairs = zip(conditions["family"], conditions["dose"], strict=True)
+        conditions["stands"] = [dose == kept.strongest(family) for family, dose in pairs]
         of_setup = {
             "excluded": pd.DataFrame(setup.excluded),
             "conditions": conditions,

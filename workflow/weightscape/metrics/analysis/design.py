@@ -5,8 +5,10 @@ measures. A condition is (family, dose); the dose `baseline` is a family's own r
 several families against one set of baseline runs: each of these families has a copy of it.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,18 +19,31 @@ Condition = tuple[str, str]
 Weights = Mapping[Condition, float]
 
 
+class Measured(NamedTuple):
+    """The diversity of a condition's training sets: ln Vendi, mean over runs, with its standard error."""
+
+    mean: float
+    error: float
+
+    def exceeds(self, other: "Measured") -> bool:
+        """Whether it is higher by more than two standard errors of the difference."""
+        return self.mean - other.mean > 2 * math.hypot(self.error, other.error)
+
+
 @dataclass(frozen=True)
 class Design:
     """Positions of the runs of each condition, and the number that orders its family's doses.
 
     `references` names the baseline runs of a family; families with the same name have copies of the same runs, those
     without a name have their own. `fixed` conditions are one value that no seed draws: they have no variance.
+    `measured` is the diversity of the conditions that stand for diversity, where it was measured.
     """
 
     rows: dict[Condition, np.ndarray]
     numbers: dict[Condition, float]
     references: Mapping[str, str] = field(default_factory=dict)
     fixed: frozenset[Condition] = frozenset()
+    measured: Mapping[Condition, Measured] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runs: Table) -> "Design":
@@ -57,11 +72,27 @@ class Design:
         return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
 
     def strongest(self, family: str) -> str | None:
-        """The dose whose number is farthest from the baseline's; None for a family without a dose or a baseline."""
+        """The dose that stands for a family; None for a family without a dose or a baseline.
+
+        It is that of the largest measured diversity, where all doses of the family have one; of doses that the runs
+        cannot tell from it (two standard errors), and in other families, that whose number is farthest from the
+        baseline's.
+        """
         doses = self.doses(family)
-        if not doses or (family, BASELINE) not in self.rows:
+        if not doses or self.reference(family) not in self.rows:
             return None
+        if all((family, dose) in self.measured for dose in doses):
+            found = {dose: self.measured[family, dose] for dose in doses}
+            best = max(found.values())
+            doses = [
+                dose for dose, own in found.items() if best.mean - own.mean <= 2 * math.hypot(own.error, best.error)
+            ]
         return max(sorted(doses), key=lambda dose: strength(family, self.numbers[family, dose]))
+
+    def reference(self, family: str) -> Condition:
+        """The condition that a family's effects are measured against: its own baseline, or the pool of all."""
+        own = (family, BASELINE)
+        return own if own in self.rows else (BASELINE, BASELINE)
 
     def without(self, conditions: Iterable[Condition]) -> "Design":
         """The design without some conditions."""

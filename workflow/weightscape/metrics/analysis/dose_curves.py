@@ -1,8 +1,8 @@
 """Dose curves: how fast a family's effect grows, and doses of different families made comparable.
 
-The slope is the least-squares line through the means of a family's conditions, its baseline among them; as a
-contrast of means it gets the interval of `contrasts`. Lack of fit: F of the conditions' means about the line against
-the variance between runs, with k - 2 degrees of freedom for k conditions.
+The slope is the least-squares line through the means of a family's conditions, its baseline among them, with equal
+weight for each, however many runs it has; as a contrast of means it gets the interval of `contrasts`. Lack of fit: F of
+the k - 2 contrasts of the means that are zero on every line, whatever its slope, against the variance between runs.
 
 To match families, each dose curve is interpolated to one common level. The level is measured per run (the relative
 change of the hidden weights, or the loss on the clean training images in evaluation mode; never on test or OOD images)
@@ -18,25 +18,26 @@ from scipy.special import fdtrc
 
 from weightscape.families import BASELINE, neutral
 from weightscape.metrics.analysis.contrasts import NAN, Estimate, Values, contrast, within
-from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.analysis.design import Condition, Design
 from weightscape.metrics.effects import varies
 from weightscape.words import families as of_families
 
 
-def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[tuple[str, str], float]:
+def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[Condition, float]:
     """The weights of the slope on x (by dose), as a contrast of condition means; empty where x does not vary."""
-    doses, n, at = _conditions(design, family, x)
-    centred = at - np.average(at, weights=n)
-    total = float(n @ centred**2)
-    if not varies(np.sqrt(total / n.sum()), np.abs(at).max()):
+    conditions, at = _conditions(design, family, x)
+    centred = at - at.mean()
+    total = float(centred @ centred)
+    if not varies(np.sqrt(total / len(at)), np.abs(at).max()):
         return {}
-    return {(family, dose): float(w) for dose, w in zip(doses, n * centred / total, strict=True)}
+    return dict(zip(conditions, (centred / total).tolist(), strict=True))
 
 
-def _conditions(design: Design, family: str, x: dict[str, float]) -> tuple[list[str], Values, Values]:
-    """The baseline and the doses of a family, the number of runs of each, and their x."""
-    doses = [BASELINE, *design.doses(family)]
-    return doses, np.array([len(design.rows[family, dose]) for dose in doses], float), np.array([x[d] for d in doses])
+def _conditions(design: Design, family: str, x: dict[str, float]) -> tuple[list[Condition], Values]:
+    """The reference and the doses of a family, and their x."""
+    doses = design.doses(family)
+    conditions = [design.reference(family), *((family, dose) for dose in doses)]
+    return conditions, np.array([x[dose] for dose in (BASELINE, *doses)])
 
 
 def slope(design: Design, values: Values, family: str, x: dict[str, float], level: float = 0.95) -> Estimate | None:
@@ -58,14 +59,26 @@ def by_level(design: Design, family: str, levels: Values) -> dict[str, float]:
 
 def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]) -> float:
     """p of the conditions' means lying on a line; NaN for fewer than three conditions or no replicates."""
-    doses, n, at = _conditions(design, family, x)
-    means = np.array([values[design.rows[family, dose]].mean() for dose in doses])
+    conditions, at = _conditions(design, family, x)
+    means = np.array([values[design.rows[condition]].mean() for condition in conditions])
     spread, df = within(design, values, family)
-    if len(doses) < 3 or not df or not varies(np.sqrt(spread), np.abs(means).max()) or np.ptp(at) == 0:
+    if len(at) < 3 or not df or not varies(np.sqrt(spread), np.abs(means).max()) or np.ptp(at) == 0:
         return NAN
-    line = np.polynomial.Polynomial.fit(at, means, 1, w=np.sqrt(n))
-    rest = float(n @ (means - line(at)) ** 2) / (len(doses) - 2)
-    return float(fdtrc(len(doses) - 2, df, rest / spread))
+    bends = np.linalg.qr(np.stack([np.ones(len(at)), at], axis=1), mode="complete")[0][:, 2:]
+    share = [0.0 if condition in design.fixed else 1 / len(design.rows[condition]) for condition in conditions]
+    covariance = spread * bends.T @ (np.array(share)[:, None] * bends)
+    if np.linalg.cond(covariance) > 1e12:  # too many conditions are one value that no seed draws
+        return NAN
+    rest = bends.T @ means
+    return float(fdtrc(len(rest), df, rest @ np.linalg.solve(covariance, rest) / len(rest)))
+
+
+def monotone(design: Design, values: Values, family: str) -> bool:
+    """Whether the means of a family's conditions only rise, or only fall, with its dose."""
+    conditions, at = _conditions(design, family, by_number(design, family))
+    means = np.array([values[design.rows[condition]].mean() for condition in conditions])
+    steps = np.diff(means[np.argsort(at)])
+    return bool((steps > 0).all() or (steps < 0).all())
 
 
 @dataclass(frozen=True)

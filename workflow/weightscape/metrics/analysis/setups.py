@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from weightscape.errors import UserError
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, DIVERSITY
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import usable_layers
-from weightscape.metrics.analysis.contrasts import Values
-from weightscape.metrics.analysis.design import Condition, Design
+from weightscape.metrics.analysis.contrasts import Values, within
+from weightscape.metrics.analysis.design import Condition, Design, Measured
 from weightscape.metrics.analysis.settings import MEASURES, NOISE_SCORES
 from weightscape.metrics.effects import RUN
 from weightscape.metrics.outcomes import unseen
@@ -108,7 +108,7 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
         broken = usable_layers.broken(every, metrics)
         part = usable_layers.without(every, broken)
         runs = part[[*RUN, *(["reference"] if "reference" in part else [])]].drop_duplicates(RUN).reset_index(drop=True)
-        index = pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
+        design, index = Design.of(runs), pd.MultiIndex.from_frame(runs[["family", "dose", "seed"]])
         own = {name: table[table["dataset"] == dataset] for name, table in tables.items() if "dataset" in table}
         own = {name: t[t["backbone"] == backbone] if "backbone" in t else t for name, t in own.items()}
         scores = _diversity(own.get("diversity"), index)
@@ -120,13 +120,24 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
         yield Setup(
             str(dataset),
             str(backbone),
-            Design.of(runs),
+            replace(design, measured=_measured(design, scores.get((str(backbone), "vendi_1")))),
             {name: _layers(part[part["metric"] == name], index) for name in metrics},
             found | ({} if level is None else {"level": level}),
             scores,
             _esd(own.get("quantiles"), index),
             excluded=tuple(usable_layers.excluded(part, own, broken, metrics)),
         )
+
+
+def _measured(design: Design, scores: Values | None) -> dict[Condition, Measured]:
+    """The embedding Vendi score (order 1) of each condition of `augment`, which stands for diversity in claims."""
+    if scores is None:
+        return {}
+    log = np.log(scores)
+    known = {c: at for c, at in design.rows.items() if c[0] == DIVERSITY and np.isfinite(log[at]).all()}
+    spread, df = within(replace(design, rows=known), log)
+    errors = {c: float(np.sqrt(spread / len(at))) if df else 0.0 for c, at in known.items()}
+    return {c: Measured(float(log[at].mean()), errors[c]) for c, at in known.items()}
 
 
 def _keys(table: Table) -> pd.MultiIndex:

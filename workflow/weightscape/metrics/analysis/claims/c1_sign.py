@@ -1,6 +1,6 @@
 """C1: diversity shifts the spectra with the sign that regularisers do.
 
-A family stands for its strongest dose that is not destructive.
+A family stands for its strongest dose that is not destructive, diversity for that of the largest embedding Vendi score.
 """
 
 import numpy as np
@@ -18,9 +18,9 @@ from weightscape.words import metric as of_metric
 
 STATEMENT = "Diversity shifts the spectra with the sign that regularisers do."
 RULE = (
-    "supported if the strongest doses of augment, dropout and weight decay all move the primary metric (mean over "
-    "hidden layers) and to the same side; contradicted if dropout and weight decay move it to one side and augment to "
-    "the other"
+    "supported if the most diverse augment and the strongest dropout and weight decay all move the primary metric "
+    "(mean over hidden layers) and to the same side; contradicted if dropout and weight decay move it to one side and "
+    "augment to the other"
 )
 COUNTS = "runs"
 NEEDS = COMPARED

@@ -21,9 +21,9 @@ from weightscape.words import metric as of_metric
 
 STATEMENT = "The head carries the largest change under diversity and dropout."
 RULE = (
-    "supported if under the strongest augment and dropout the head's |effect| on the primary metric (the log10 norm, "
-    "if that is alpha) exceeds every hidden layer's; contradicted if under one of them some hidden layer's exceeds the "
-    "head's"
+    "supported if under the most diverse augment and the strongest dropout the head's |effect| on the primary metric "
+    "(the log10 norm, if that is alpha) exceeds every hidden layer's; contradicted if under one of them some hidden "
+    "layer's exceeds the head's"
 )
 COUNTS = "runs"
 NEEDS = (DIVERSITY, DROPOUT)

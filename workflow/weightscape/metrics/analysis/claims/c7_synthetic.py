@@ -12,8 +12,8 @@ from weightscape.words import family as of_family
 STATEMENT = "Real and synthetic together beat replacing; all-synthetic hurts; diversity helps OOD most."
 RULE = (
     "supported if adding synthetic images gives higher test accuracy than replacing real ones at the largest common "
-    "share, replacing all lowers it, and the strongest augment raises OOD accuracy and by more than every other family "
-    "that is no control; contradicted if one part has the opposite sign"
+    "share, replacing all lowers it, and the most diverse augment raises OOD accuracy and by more than every other "
+    "family that is no control; contradicted if one part has the opposite sign"
 )
 COUNTS = "runs"
 ADDED, REPLACED = SYNTHETIC_FAMILIES

@@ -15,7 +15,7 @@ from weightscape.words import number
 
 STATEMENT = "Calibration improves with diversity and curvature falls."
 RULE = (
-    "supported if the strongest augment lowers the expected calibration error and the sum over layers of "
+    "supported if the most diverse augment lowers the expected calibration error and the sum over layers of "
     "(|w|^2 / d) tr H; contradicted if it raises one of them"
 )
 COUNTS = "runs"
@@ -52,7 +52,7 @@ def decide(setup: Setup, options: Options) -> Decision:
 
 
 def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
-    """The effect of the strongest augment on one outcome."""
+    """The effect of the most diverse augment on one outcome."""
     weights = setup.design.strongest_effect(DIVERSITY)
     decides = outcome in (CALIBRATION, CURVATURE)
     error = probe_error(setup, outcome, weights)
