@@ -191,7 +191,7 @@ TITLES = {
     "null": ("Null studies: how often a test rejects (%)", "No intervention does anything; alpha = 5 %."),
     "coverage": ("Coverage of 95 % intervals (%)", "Effects that are not zero."),
     "predictions": (
-        "Prediction over nine conditions (%)",
+        "Prediction over eleven conditions of six families (%)",
         "Coverage of the intervals of correlations, and how often one of two equally good measures is called better.",
     ),
     "destructive": (

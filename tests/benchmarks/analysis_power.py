@@ -7,7 +7,7 @@ import numpy as np
 from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, matched_truth
 
 from unit.metrics import simulated_studies as simulate
-from weightscape.families import BASELINE, COMPARED, DATA_FAMILIES
+from weightscape.families import BASELINE, COMPARED, DIVERSITY_FAMILIES
 from weightscape.metrics.analysis import analyse, prediction
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.table import overall
@@ -74,7 +74,7 @@ def scored(made: Setup, size: float, rng: np.random.Generator) -> Setup:
     space = simulate.BACKBONE, "weighted.score.published"
     scores, ood = made.diversity[space].copy(), made.outcomes["ood"].copy()
     for (family, dose), at in made.design.rows.items():
-        if family in DATA_FAMILIES:
+        if family in DIVERSITY_FAMILIES:
             shift = 0.0 if dose == BASELINE else rng.normal()
             scores[at] = 20 + shift
             ood[at] += size * OUTCOME * shift
@@ -96,15 +96,18 @@ def destroyed(number: int, seeds: int) -> Found:
 
 
 def predicted(number: int, seeds: int) -> Found:
-    """Correlations of .6 over the nine conditions of four families, and two measures that predict equally well."""
+    """Correlations of .6 over eleven conditions of six families, and two measures that predict equally well.
+
+    Everything is a shock of a family with a little of a condition.
+    """
     rng = np.random.default_rng([number, seeds, 19])
-    families = np.repeat(["augment", "noise", "synthetic_add", "synthetic_replace"], [3, 2, 2, 2])
-    x, z, noise, *rivals = rng.normal(size=(5, len(families)))
+    families = np.repeat(np.arange(6), [3, 2, 2, 2, 1, 1])
+    x, z, noise, *rivals = (rng.normal(size=(5, 6))[:, families] + 0.2 * rng.normal(size=(5, 11))) / np.sqrt(1.04)
     link = prediction.link(x, 0.6 * x + 0.8 * noise, z, families, OPTIONS.level)
     held = prediction.link(x + z, 0.6 * x + 0.8 * noise + 2 * z, z, families, OPTIONS.level)
     y = rivals[0] + rivals[1] + 0.5 * noise
-    picks = prediction.resampled(families, rng, OPTIONS.draws)
-    contest = prediction.contest(rivals[0], rivals[1], y, families, picks, OPTIONS.level)
+    draws = prediction.resampled(families, rng, OPTIONS.draws)
+    contest = prediction.contest(rivals[0], rivals[1], y, families, draws, OPTIONS.level)
     return {
         "correlation": float(link.low <= 0.6 <= link.high),
         "correlation with accuracy held fixed": float(held.partial_low <= 0.6 <= held.partial_high),

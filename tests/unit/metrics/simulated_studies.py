@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE, DATA_FAMILIES
+from weightscape.families import BASELINE, DATA_FAMILIES, DIVERSITY_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Design
@@ -100,7 +100,7 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
 
 def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.random.Generator) -> dict:
     """Scores in both spaces for the data families; they rise and fall with strength as `vendi` says."""
-    measured = np.where(np.isin(family, DATA_FAMILIES), 1.0, np.nan)
+    measured = np.where(np.isin(family, DIVERSITY_FAMILIES), 1.0, np.nan)
     found = {}
     for space in ("pixels", BACKBONE):
         log = 3 + truth.vendi.get(space, 0.0) * strength + 0.01 * rng.normal(size=len(family))

@@ -6,7 +6,7 @@ import pytest
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, RISING, tables
-from weightscape.families import DATA_FAMILIES
+from weightscape.families import DIVERSITY_FAMILIES
 from weightscape.metrics.analysis import estimates
 from weightscape.metrics.analysis.setups import setups
 
@@ -21,6 +21,6 @@ def test_pairs_of_families_are_compared_at_matched_dose_where_they_overlap():
         there = found[found["matched"].notna()].set_index(["family", "other"])
         assert there.loc[("augment", "noise"), "matched"] == pytest.approx(1, abs=0.1)
         known = {family for pair in there.index for family in pair}
-        assert known <= ({"augment", "noise", "dropout"} if match == "relative_change" else {*DATA_FAMILIES})
+        assert known <= ({"augment", "noise", "dropout"} if match == "relative_change" else {*DIVERSITY_FAMILIES})
         if match == "relative_change":
             assert there.loc[("augment", "dropout"), "matched_high"] < -0.5

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE, DATA_FAMILIES
+from weightscape.families import BASELINE, DIVERSITY_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import dose_curves, prediction, similarity
 from weightscape.metrics.analysis.contrasts import NAN, Values, contrast, holm, homogeneity, standardised
@@ -180,12 +180,15 @@ def _agreement(curve: Curve) -> float:
 
 
 def predictions(setup: Setup, options: Options) -> Table:
-    """How each diversity measure and each spectral metric goes with OOD accuracy, ECE and generalisation gap."""
+    """How each diversity measure and each spectral metric goes with OOD accuracy, ECE and generalisation gap.
+
+    Exploratory: many pairs, not corrected for their number; intervals take families as the samples.
+    """
     kept = setup.only_kept()
     if "test" not in kept.outcomes:
         return pd.DataFrame()
     groups: list[tuple[str, str, Values, tuple[str, ...]]] = [
-        ("diversity", f"{space}: {name}", values, DATA_FAMILIES)
+        ("diversity", f"{space}: {name}", values, DIVERSITY_FAMILIES)
         for (space, name), values in kept.diversity.items()
         if name not in NOISE_SCORES
     ]

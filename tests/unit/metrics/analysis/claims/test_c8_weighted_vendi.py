@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import of_tables, tables, truth
@@ -14,7 +15,7 @@ def test_a_weighted_score_that_made_the_outcome_supports_c8():
     scores = scores[(scores["space"] == simulate.BACKBONE) & (scores["measure"] == "weighted.score.published")]
     rng = np.random.default_rng(0)
     wild = {key: rng.normal(20, 4) for key in scores.groupby(["family", "dose"]).groups}
-    for family in ("augment", "noise", "synthetic_add", "synthetic_replace"):
+    for family in ("augment", "noise", "synthetic_add", "synthetic_replace", "duplicate", "real_add"):
         wild[family, "baseline"] = 20.0
     value = [wild[key] for key in zip(scores["family"], scores["dose"], strict=True)]
     made["diversity"].loc[scores.index, "value"] = value
@@ -28,10 +29,10 @@ def test_a_weighted_score_that_made_the_outcome_supports_c8():
     assert found["verdict"] == "supported", found["reason"]
 
 
-def test_too_few_data_families_leave_c8_undecided_and_are_counted():
-    made = tables(replace(truth("dropout"), families=("augment", "dropout")))
-    reason = of_tables(made).loc["C8", "reason"]
-    assert reason == (
-        "too few data families or conditions were measured (families: 1, conditions: 3); predicting a family from the "
-        "others needs at least 9 conditions of 3 families."
+@pytest.mark.parametrize(("less", "families", "conditions"), [("real_add", 5, 10), ("noise", 5, 9)])
+def test_fewer_than_six_families_leave_c8_undecided_and_are_counted(less: str, families: int, conditions: int):
+    made = tables(replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != less)))
+    assert of_tables(made).loc["C8", "reason"] == (
+        f"n: {families} families of data with {conditions} conditions, where families are the samples and at least 6 "
+        "with 10 conditions are needed."
     )

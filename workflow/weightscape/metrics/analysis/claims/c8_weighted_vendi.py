@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from weightscape.families import neutral
 from weightscape.metrics.analysis import prediction
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls import table as controls
@@ -19,9 +20,9 @@ from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, 
 
 STATEMENT = "The weighted Vendi score explains accuracy for augmentation and synthetic data alike."
 RULE = (
-    "supported if over conditions of the data families the weighted Vendi score predicts the OOD accuracy of a family "
-    "left out with a lower squared error than the Vendi score, rho, the dose and the plain mean each do; contradicted "
-    "if it has a higher one than the score, rho or the dose"
+    "supported if over all families that change the images the weighted Vendi score predicts the OOD accuracy of a "
+    "family left out with a lower squared error than the Vendi score, rho, the dose and the plain mean each do; "
+    "contradicted if it has a higher one than the score, rho or the dose"
 )
 COUNTS = "conditions"
 SCORES = {
@@ -32,7 +33,6 @@ SCORES = {
 NOTHING = "nothing"
 """The rival that predicts the plain mean."""
 RIVALS = ("Vendi", "rho", "dose", NOTHING)
-LEAST_FAMILIES = 3
 NEEDS = ()
 compared = controls.outcomes("ood")
 
@@ -46,11 +46,10 @@ def decide(setup: Setup, options: Options) -> Decision:
     values = {name: setup.diversity[key] for name, key in scores.items()}
     conditions = prediction.measured_conditions(setup, list(values.values()))
     families = len({family for family, _ in conditions})
-    if families < LEAST_FAMILIES or len(conditions) < prediction.CONTEST:
+    if families < prediction.LEAST_FAMILIES or len(conditions) < prediction.LEAST_CONDITIONS:
         return undecided(
-            f"too few data families or conditions were measured (families: {families}, conditions: {len(conditions)}); "
-            f"predicting a family from the others needs at least {prediction.CONTEST} conditions of {LEAST_FAMILIES} "
-            "families"
+            f"n: {families} families of data with {len(conditions)} conditions, where families are the samples and at "
+            f"least {prediction.LEAST_FAMILIES} with {prediction.LEAST_CONDITIONS} conditions are needed"
         )
     tests = _contests(setup, _predictors(setup, values, conditions), conditions, options)
     judge(tests, options.alpha)
@@ -63,10 +62,15 @@ def decide(setup: Setup, options: Options) -> Decision:
 def _predictors(setup: Setup, scores: Mapping[str, Values], conditions: list[Condition]) -> dict[str, Values]:
     """Returns the predictors of each condition's outcome: scores, the dose as a share of the strongest, and nothing."""
     predictors = {name: prediction.relative(setup, values, conditions) for name, values in scores.items()}
-    numbers = {condition: abs(setup.design.numbers[condition]) for condition in conditions}
-    strongest = {family: max(numbers[c] for c in conditions if c[0] == family) for family, _ in conditions}
-    predictors["dose"] = np.array([numbers[c] / strongest[c[0]] for c in conditions])
+    sizes = {(family, dose): _size(family, setup.design.numbers[family, dose]) for family, dose in conditions}
+    strongest = {family: max(sizes[c] for c in conditions if c[0] == family) for family, _ in conditions}
+    predictors["dose"] = np.array([sizes[c] / strongest[c[0]] for c in conditions])
     return predictors | {NOTHING: np.zeros(len(conditions))}
+
+
+def _size(family: str, number: float) -> float:
+    """The size of a dose: its distance from the baseline's number, or, if the baseline has none, its inverse."""
+    return abs(number - neutral(family)) if np.isfinite(neutral(family)) else 1 / number
 
 
 def _contests(
@@ -75,7 +79,7 @@ def _contests(
     """The weighted score against each rival on OOD accuracy, which decides, and on test accuracy."""
     families = np.array([family for family, _ in conditions])
     seeds = [options.seed, zlib.crc32(f"{setup.dataset}/{setup.backbone}/C8".encode())]
-    picks = prediction.resampled(families, np.random.default_rng(seeds), options.draws)
+    draws = prediction.resampled(families, np.random.default_rng(seeds), options.draws)
     tests = []
     for outcome in [name for name in ("ood", "test") if name in setup.outcomes]:
         y = prediction.relative(setup, setup.outcomes[outcome], conditions)
@@ -83,7 +87,7 @@ def _contests(
             continue
         for rival in RIVALS:
             weighted = predictors["weighted Vendi"]
-            contest = prediction.contest(weighted, predictors[rival], y, families, picks, options.level)
+            contest = prediction.contest(weighted, predictors[rival], y, families, draws, options.level)
             p = 1.0 if rival == NOTHING and contest.value > 0 else contest.p
             tests.append(
                 ClaimTest(
