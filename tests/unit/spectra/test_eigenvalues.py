@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from weightscape.spectra import eigenvalues
 from weightscape.spectra.eigenvalues import rank, smallest_squared, squared_singular_values
 from weightscape.spectra.overlaps import decompose
 
@@ -66,3 +67,56 @@ def test_values_that_come_with_leading_vectors_are_the_same(size):
 
 def test_zeros_have_zero_eigenvalues():
     assert not squared_singular_values(np.zeros((2, 5, 4))).any()
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-80, 1e80, 1e150])
+@pytest.mark.parametrize("vectors", [0, 3])
+def test_weights_of_any_size_have_their_eigenvalues(size, vectors):
+    matrix = np.random.default_rng(7).standard_normal((50, 40))
+    found = decompose(size * matrix[None], vectors)[0] if vectors else squared_singular_values(size * matrix[None])
+    np.testing.assert_allclose(np.sqrt(found[0]) / size, np.sqrt(exact(matrix)), rtol=1e-9)
+
+
+EMPTY = {
+    "rows of a square": ((150, 150), [3, 70], []),
+    "columns of a square": ((150, 150), [], [0, 149]),
+    "both": ((60, 50), [1, 2, 3], [4]),
+    "so many rows that fewer are left than columns": ((150, 140), range(20), []),
+    "rows of a wide matrix": ((40, 200), [39], []),
+    "all but one": ((30, 20), range(1, 30), range(1, 20)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+@pytest.mark.parametrize("size", [0.0, 1e-300, 1e-38, 1e-18])
+def test_empty_filters_need_no_singular_value_decomposition(name, size, monkeypatch):
+    shape, rows, columns = EMPTY[name]
+    slices = np.random.default_rng(8).standard_normal((3, *shape))
+    slices[1, list(rows)] *= size
+    slices[1, :, list(columns)] *= size
+    expected = np.stack([exact(matrix) for matrix in slices])
+    monkeypatch.setattr(eigenvalues, "_by_svd", lambda _: pytest.fail("took the slow way"))
+    found = squared_singular_values(slices)
+    scale = np.sqrt(expected.max())
+    np.testing.assert_allclose(np.sqrt(found), np.sqrt(expected), rtol=1e-9, atol=1e-15 * scale)
+    np.testing.assert_allclose(np.sqrt(decompose(slices, 2)[0]), np.sqrt(expected), rtol=1e-9, atol=1e-15 * scale)
+
+
+def test_the_smallest_value_costs_no_second_gram_matrix(monkeypatch):
+    slices = np.random.default_rng(9).standard_normal((4, 300, 300))
+    made = []
+    product = eigenvalues.gram
+    monkeypatch.setattr(eigenvalues, "gram", lambda matrix: made.append(len(matrix)) or product(matrix))
+    expected = np.stack([exact(matrix) for matrix in slices])
+    assert squared_singular_values(slices).min() == pytest.approx(expected.min(), rel=1e-9, abs=0)
+    assert made == [1] * 4
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_the_order_in_which_slices_are_solved_changes_nothing(order):
+    slices = np.random.default_rng(10).standard_normal((6, 200, 200))
+
+    def share(work, items):
+        return [work(item) for item in items[order]][order]
+
+    np.testing.assert_array_equal(squared_singular_values(slices, share), squared_singular_values(slices))

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, help="table to write: .parquet or .csv")
     parser.add_argument("--esd", type=Path, help="also write all eigenvalues, as .safetensors")
     parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
-    parser.add_argument("--workers", type=int, default=1, help="threads (default 1)")
+    parser.add_argument("--workers", type=int, help="threads (default: as many as cores)")
     parser.add_argument("--device", help="let torch decompose there, as cuda (by default numpy does)")
     parser.add_argument("--seed", type=int, default=0, help="names the random streams (default 0)")
     for name, text in SWITCHES.items():
@@ -37,12 +37,13 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
+    from weightscape.spectra.parallel import cores
     from weightscape.spectra.row import Weights
     from weightscape.spectra.table import Resources, measure, parts_of
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
-    if arguments.workers < 1:
+    if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
     if arguments.esd and arguments.esd.suffix != ".safetensors":
         raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
         Weights(after, before, frozenset(arguments.head)),
         _settings(arguments),
         ("after",) if before is None else ("before", "after", "delta"),
-        Resources(arguments.workers, arguments.device, Progress("spectra", len(found), "matrices")),
+        Resources(arguments.workers or cores(), arguments.device, Progress("spectra", len(found), "matrices")),
     )
     write_table(arguments.out, table)
     if arguments.esd:

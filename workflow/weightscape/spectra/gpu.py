@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.spectra.eigenvalues import exact_where_small
+from weightscape.spectra.eigenvalues import Lowest, joined, settled
 from weightscape.spectra.matrices import Part
 from weightscape.spectra.overlaps import Leading, Spectrum
 from weightscape.spectra.row import Unmeasurable, Weights, load
@@ -73,4 +73,7 @@ def _decomposed(content: list[np.ndarray], vectors: int, device: str) -> Iterato
     values = values.clamp_min(0).cpu().numpy()
     for slices, stop in zip(content, ends, strict=True):
         own = slice(stop - len(slices), stop)
-        yield Spectrum(slices, exact_where_small(slices, values[own]), bases[own])
+        lowest = Lowest()
+        matrices = (matrix.astype(np.float64, copy=False) for matrix in slices)
+        solved = [settled(matrix, row, None, lowest) for matrix, row in zip(matrices, values[own], strict=True)]
+        yield Spectrum(slices, joined(solved), bases[own])

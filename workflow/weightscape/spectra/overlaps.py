@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from weightscape.spectra.eigenvalues import exact_where_small, gram, squared_singular_values
+from weightscape.spectra.eigenvalues import Lowest, Solved, gram, joined, settled, squared_singular_values
+from weightscape.spectra.parallel import Share, alone
 
 TINY = 32  # up to this side all vectors are computed
 
@@ -46,22 +47,24 @@ class Spectrum:
         return Spectrum(np.empty((0, 0, 0)), self.per_slice, self.leading)
 
 
-def spectrum(slices: np.ndarray, vectors: int) -> Spectrum:
+def spectrum(slices: np.ndarray, vectors: int, share: Share = alone) -> Spectrum:
     """The spectrum of [slices, rows, columns], with `vectors` leading vectors if any are asked for."""
     if vectors:
-        return Spectrum(slices, *decompose(slices, vectors))
-    return Spectrum(slices, squared_singular_values(slices), [])
+        return Spectrum(slices, *decompose(slices, vectors, share))
+    return Spectrum(slices, squared_singular_values(slices, share), [])
 
 
-def decompose(slices: np.ndarray, count: int) -> tuple[np.ndarray, list[Leading]]:
+def decompose(slices: np.ndarray, count: int, share: Share = alone) -> tuple[np.ndarray, list[Leading]]:
     """Eigenvalues [slices, M], as `squared_singular_values`, and the leading vectors of each slice."""
-    values = np.empty((len(slices), min(slices.shape[1:])))
-    bases = []
-    for index, item in enumerate(slices):
+    lowest = Lowest()
+
+    def work(item: np.ndarray) -> tuple[Solved, Leading]:
         matrix = item.astype(np.float64, copy=False)
-        values[index], vectors = _leading_eigenvectors(gram(matrix), count)
-        bases.append(_both_sides(matrix, vectors))
-    return exact_where_small(slices, values), bases
+        values, vectors = _leading_eigenvectors(gram(matrix), count)
+        return settled(matrix, values, None, lowest), _both_sides(matrix, vectors)
+
+    solved, bases = zip(*share(work, list(slices)), strict=True)
+    return joined(solved), list(bases)
 
 
 def _both_sides(matrix: np.ndarray, vectors: np.ndarray) -> Leading:

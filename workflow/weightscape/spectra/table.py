@@ -5,19 +5,19 @@ of all slices pooled and sorted.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from weightscape.errors import UserError
 from weightscape.progress import Progress
 from weightscape.spectra.columns import COLUMNS, TEXT
-from weightscape.spectra.eigenvalues import ranks, rounding_of_update, rounding_of_weights
+from weightscape.spectra.eigenvalues import ranks
 from weightscape.spectra.matrices import Part, parts, tied
 from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
+from weightscape.spectra.parallel import Share, Workers
+from weightscape.spectra.rounding import rounding_of_update, rounding_of_weights
 from weightscape.spectra.row import Row, Tensors, Unmeasurable, Weights, identity, load, measured, shape_of, slices_of
 from weightscape.spectra.settings import SpectraSettings
 
@@ -35,6 +35,14 @@ class Measured:
 
     rows: dict[str, Row] = field(default_factory=dict)
     values: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where spectra come from: those that are ready by (matrix, name of the part), and threads for slices of others."""
+
+    ready: Mapping[tuple[str, str], Spectrum]
+    share: Share
 
 
 @dataclass(frozen=True)
@@ -65,8 +73,8 @@ def measure(
 
         ready = spectra(measurable, matrices, weights, settings, resources.device)
 
-    def work(part: Part) -> Measured:
-        return _measure_part(part, weights, settings, matrices, ready)
+    def work(part: Part, share: Share) -> Measured:
+        return _measure_part(part, weights, settings, matrices, Source(ready, share))
 
     results = _of_parts(work, measurable, resources)
     values = {name: array for result in results for name, array in result.values.items()}
@@ -78,12 +86,12 @@ def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np
     if not settings.overlaps:
         return {}
 
-    def work(part: Part) -> dict[str, np.ndarray]:
+    def work(part: Part, share: Share) -> dict[str, np.ndarray]:
         try:
             slices = load(part, "after", Weights(tensors), settings.memory_limit)
         except Unmeasurable:
             return {}
-        return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller)).leading)
+        return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller), share).leading)
 
     results = _of_parts(work, parts_of(tensors), Resources())
     return {name: array for result in results for name, array in result.items()}
@@ -96,23 +104,18 @@ def parts_of(tensors: Tensors) -> list[Part]:
     return [part for part in every if part.key not in repeated]
 
 
-def _of_parts(work: Callable[[Part], Result], items: Sequence[Part], resources: Resources) -> list[Result]:
-    """`work` of every part, the costliest first, with one BLAS thread each; the results in the order of the parts.
+def _of_parts(work: Callable[[Part, Share], Result], items: Sequence[Part], resources: Resources) -> list[Result]:
+    """`work` of every part, the costliest first; the results in the order of the parts."""
+    with Workers(resources.workers) as workers:
 
-    Threads suffice: LAPACK calls release the interpreter, and memory-mapped weights are shared. The BLAS limit holds
-    for one worker too, so that results do not depend on the number of workers.
-    """
+        def advance(part: Part) -> Result:
+            result = work(part, workers.share)
+            if resources.progress is not None:
+                resources.progress.advance()
+            return result
 
-    def advance(part: Part) -> Result:
-        result = work(part)
-        if resources.progress is not None:
-            resources.progress.advance()
-        return result
-
-    order = sorted(items, key=lambda part: -part.cost)
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(resources.workers) as pool:
-        results = map(advance, order) if resources.workers == 1 else pool.map(advance, order)
-        done = dict(zip(order, results, strict=True))
+        order = sorted(items, key=lambda part: -part.cost)
+        done = dict(zip(order, workers.each(advance, order), strict=True))
     return [done[part] for part in items]
 
 
@@ -121,7 +124,7 @@ def _measure_part(
     weights: Weights,
     settings: SpectraSettings,
     matrices: Sequence[str],
-    ready: Mapping[tuple[str, str], Spectrum],
+    source: Source,
 ) -> Measured:
     """All matrices of one part."""
     after, before = weights.after, weights.start
@@ -132,10 +135,10 @@ def _measure_part(
     for matrix in matrices:
         there = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
         try:
-            found = ready.get((matrix, part.name))
+            found = source.ready.get((matrix, part.name))
             if found is None:
                 slices = load(there, matrix, weights, settings.memory_limit)
-                found = _decomposed(slices, min(vectors, there.smaller), f"{part.key} ({matrix})")
+                found = _decomposed(slices, min(vectors, there.smaller), f"{part.key} ({matrix})", source.share)
         except Unmeasurable as reason:
             result.rows[matrix] = identity(there, matrix) | {"status": str(reason)}
             continue
@@ -147,11 +150,13 @@ def _measure_part(
         result.values[f"{matrix}/{part.name}"] = found.values
         spectra[matrix] = found.without_slices()
     if "delta" in spectra:
-        result.rows["delta"] |= _update_columns(part, spectra, weights, vectors, floors["delta"])
+        result.rows["delta"] |= _update_columns(part, spectra, weights, vectors, floors["delta"], source.share)
     return result
 
 
-def _update_columns(part: Part, spectra: dict[str, Spectrum], weights: Weights, vectors: int, floor: float) -> Row:
+def _update_columns(
+    part: Part, spectra: dict[str, Spectrum], weights: Weights, vectors: int, floor: float, share: Share
+) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
     update = spectra["delta"].per_slice
     columns: Row = {"relative_norm": _relative_norm(update, slices_of(part, weights.start))}
@@ -164,7 +169,7 @@ def _update_columns(part: Part, spectra: dict[str, Spectrum], weights: Weights, 
     try:
         for name, tensors in (("before", weights.start), ("after", weights.after)):
             if name not in bases:
-                bases[name] = _decomposed(slices_of(part, tensors), vectors, name).leading
+                bases[name] = _decomposed(slices_of(part, tensors), vectors, name, share).leading
     except Unmeasurable:
         return columns
     clear = ranks(update, part.larger, CLEAR * floor)
@@ -185,11 +190,11 @@ def _relative_norm(values: np.ndarray, before: np.ndarray) -> float:
     return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")
 
 
-def _decomposed(slices: np.ndarray, vectors: int, name: str) -> Spectrum:
+def _decomposed(slices: np.ndarray, vectors: int, name: str, share: Share) -> Spectrum:
     """The spectrum; refuses entries whose squares are no numbers of float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         try:
-            found = spectrum(slices, vectors)
+            found = spectrum(slices, vectors, share)
         except (np.linalg.LinAlgError, ValueError):
             if np.isfinite(np.square(np.abs(slices).max(), dtype=np.float64) * slices.size):
                 raise  # a fault of another kind, which must not pass for large entries

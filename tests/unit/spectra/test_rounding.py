@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unit.spectra.measuring import measure
-from weightscape.spectra import eigenvalues
+from weightscape.spectra import rounding
 from weightscape.spectra.table import MATRICES
 
 EPSILONS = {"bfloat16": 2.0**-7, "float16": 2.0**-10, "float32": 2.0**-23, "float64": 2.0**-52}
@@ -26,16 +26,16 @@ def low_rank(rows: int, columns: int, rank: int, seed: int) -> np.ndarray:
 @pytest.mark.parametrize("precision", EPSILONS)
 def test_the_precision_is_read_from_the_values_and_not_from_their_type(precision):
     weight = stored(low_rank(30, 20, 20, 0), precision)[None]
-    assert eigenvalues.epsilon(weight) == EPSILONS[precision]
-    assert eigenvalues.epsilon(weight.astype(np.float64)) == EPSILONS[precision]
-    assert eigenvalues.epsilon(weight.swapaxes(1, 2)) == EPSILONS[precision]
+    assert rounding.epsilon(weight) == EPSILONS[precision]
+    assert rounding.epsilon(weight.astype(np.float64)) == EPSILONS[precision]
+    assert rounding.epsilon(weight.swapaxes(1, 2)) == EPSILONS[precision]
 
 
 def test_one_full_value_among_short_ones_is_found():
     weight = np.ones((1, 50, 40), np.float32)
-    assert eigenvalues.epsilon(weight) == EPSILONS["bfloat16"]
+    assert rounding.epsilon(weight) == EPSILONS["bfloat16"]
     weight[0, 37, 21] = 0.1
-    assert eigenvalues.epsilon(weight) == EPSILONS["float32"]
+    assert rounding.epsilon(weight) == EPSILONS["float32"]
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16", "float32"])
@@ -43,7 +43,7 @@ def test_one_full_value_among_short_ones_is_found():
 def test_rounding_alone_stays_below_its_bound_and_near_it(precision, shape):
     exact = np.random.default_rng(1).standard_normal(shape)
     weight = stored(exact, precision)
-    assert 0.5 < np.linalg.norm(weight - exact, 2) / eigenvalues.rounding_of_weights(weight[None]) < 1
+    assert 0.5 < np.linalg.norm(weight - exact, 2) / rounding.rounding_of_weights(weight[None]) < 1
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16", "float32"])
@@ -74,6 +74,6 @@ def test_a_start_in_half_precision_is_exact_for_training_in_single_precision():
 
 def test_entries_whose_squares_overflow_single_precision_have_a_finite_rounding():
     weight = (1e25 * low_rank(30, 20, 20, 5)).astype(np.float32)
-    assert np.isfinite(eigenvalues.rounding_of_weights(weight[None]))
+    assert np.isfinite(rounding.rounding_of_weights(weight[None]))
     half = np.full((1, 30, 20), 6e4, np.float16)
-    assert np.isfinite(eigenvalues.rounding_of_weights(half))
+    assert np.isfinite(rounding.rounding_of_weights(half))
