@@ -52,9 +52,10 @@ WATCHER = {
 OURS = {
     "rounding": "largest singular value that rounding the weights may give, by the rule below",
     "rank": "number of singular values above `rounding` and above numerical rank, all slices",
-    "num_outliers": "eigenvalues above the 95 % Tracy-Widom edge of noise like the bulk, summed over slices",
+    "num_outliers": "eigenvalues above the 95 % Tracy-Widom edge of noise like the bulk, summed over slices; in an "
+    "update empty unless the rest follows the Marchenko-Pastur law",
     "outlier_edge": "that edge, in units of lambda, mean over slices",
-    "outlier_energy": "share of the outliers in the sum of lambda, mean over slices",
+    "outlier_energy": "share of the outliers in the sum of lambda, mean over slices; in an update empty likewise",
     "noise_variance": "variance of the entries without the outliers, mean over slices",
     "mp_lower": "s^2 (sqrt(N) - sqrt(M))^2 with s^2 = noise_variance, in units of lambda, mean over slices",
     "mp_upper": "s^2 (sqrt(N) + sqrt(M))^2, the same",

@@ -109,6 +109,8 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     if values[-1] > 0:
         row |= estimators.columns(found, part.larger, settings, name, floor)
         row["phase"] = estimators.phase(row)
+        if matrix == "delta" and not estimators.rest_is_noise(found.per_slice, part.larger, floor):
+            row |= dict.fromkeys(("num_outliers", "outlier_energy"), float("nan"))
     return row
 
 
