@@ -105,3 +105,14 @@ def test_a_mean_row_that_is_zero_to_rounding_has_no_direction():
     around = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     assert around.mean(axis=0).any()
     assert mean_rho(around, np.ones((3, 2)) / np.sqrt(2)) is None
+
+
+def test_both_readings_of_the_published_rho_are_there_and_differ_where_rows_differ_in_length(left, right, rng):
+    sizes = np.linspace(1, 5, len(left))[:, None]
+    record = weighted_scores(2.0, sizes * right, sizes[::-1] * left, SETTINGS, rng)
+    x, y = sizes[::-1] * left, sizes * right
+    literal = np.trace(x.T @ y) / (np.sqrt(np.trace(x.T @ x)) * np.sqrt(np.trace(y.T @ y)))
+    assert record["rho"]["published_raw"] == pytest.approx(literal)
+    assert record["score"]["published_raw"] == pytest.approx(2 * literal)
+    assert record["rho"]["published"] == pytest.approx(paired_rho(left, right))
+    assert abs(record["rho"]["published"] - literal) > 0.01

@@ -71,12 +71,12 @@ def measure(
     }
     if others.baseline is not None:
         appended = appended_from is not None and appended_from < len(features)
-        rows, baseline = unit_rows(features[appended_from:] if appended else features), unit_rows(others.baseline)
+        rows = features[appended_from:] if appended else features
         score = vendi.score(eigenvalues, 1.0)
         record["weighted"] = {
             "vendi": score,
             "rows_of_rho": "appended" if appended else "all",
-            **weighted_scores(score, rows, baseline, settings, streams["weighted"]),
+            **weighted_scores(score, rows, others.baseline, settings, streams["weighted"]),
         }
     if others.reference is not None:
         record["reference"] = _against(features, others.reference, settings, streams["reference"])

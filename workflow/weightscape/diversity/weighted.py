@@ -1,9 +1,10 @@
 """The weighted Vendi score WVS = VS_1(X') rho(X, X'), as published and with a rho that has no row order.
 
-X are the rows of the plain real training set, X' those of the set that is trained on, divided by their
-lengths. As published (Ba, Mancenido & Pan, arXiv 2410.14602) rho = <X, X'>_F / (|X|_F |X'|_F) pairs the two
-*by row*, both cut to equal n: for rows without a partner (synthetic images) another order gives another
-score, so its range over row permutations is shown beside it. Two other rho do not depend on the order:
+X are the rows of the plain real training set, X' those of the set that is trained on. As published (Ba, Mancenido &
+Pan, arXiv 2410.14602) rho = <X, X'>_F / (|X|_F |X'|_F) pairs the two *by row*, both cut to equal n: for rows without a
+partner (synthetic images) another order gives another score, so its range over row permutations is shown beside it. The
+formula does not tell whether rows have unit length, as they have for the Vendi score: `published` takes unit rows,
+`published_raw` rows as they are. All else takes unit rows. Two other rho do not depend on the order:
 
 - covariance: <C, C'>_F / (|C|_F |C'|_F) with C the centred covariance (the linear CKA of Kornblith et al.
   2019 with features in the place of samples);
@@ -15,13 +16,18 @@ In an `add` family only the appended rows enter rho, while VS is that of the who
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from weightscape.diversity.rows import Record, Rows, draw
+from weightscape.diversity.rows import Record, Rows, draw, unit_rows
 from weightscape.diversity.settings import DiversitySettings
 
 
 def paired_rho(left: Rows, right: Rows) -> float:
     """Cosine of two equally many unit rows as one long vector each: rho as published, in [-1, 1]."""
     return float(np.vdot(left, right) / len(left))
+
+
+def raw_rho(left: Rows, right: Rows) -> float | None:
+    """The same of rows as they are; None where a set is zero."""
+    return _cosine(left, right)
 
 
 def permuted_rho(left: Rows, right: Rows, count: int, rng: np.random.Generator) -> Record:
@@ -79,14 +85,16 @@ def weighted_scores(
 ) -> Record:
     """The record: each rho, and `vendi` times it.
 
-    `rows` are the directions that enter rho (all, or the appended ones), `baseline` those of the plain real
-    set; the pairs are their first rows, as many as both have.
+    `rows` are those that enter rho (all, or the appended ones), `baseline` those of the plain real set, both as they
+    are; the pairs are their first rows, as many as both have.
     """
     pairs = min(len(rows), len(baseline))
+    raw = raw_rho(baseline[:pairs].astype(np.float64), rows[:pairs].astype(np.float64))
+    rows, baseline = unit_rows(rows), unit_rows(baseline)
     left, right = baseline[:pairs], rows[:pairs]
     published = paired_rho(left, right)
     orders = permuted_rho(left, right, settings.permutations, rng)
-    free = {"covariance": covariance_rho(baseline, rows), "mean": mean_rho(baseline, rows)}
+    free = {"published_raw": raw, "covariance": covariance_rho(baseline, rows), "mean": mean_rho(baseline, rows)}
     return {
         "pairs": pairs,
         "rho": {"published": published, "permuted": orders, **free},
