@@ -49,10 +49,10 @@ def test_only_families_with_another_item_list_say_what_becomes_of_it_and_draw_fu
     assert all(FAMILIES[name].items in ("add", "replace") for name in families.DRAWING_FAMILIES)
 
 
-@pytest.mark.parametrize("ask", [families.alters_items, families.needs_generator, families.needs_extra])
-def test_a_baseline_draws_nothing_and_alters_nothing(ask):
-    assert not any(ask(name, families.BASELINE) for name in FAMILIES)
-    assert any(ask(name, "strong") for name in FAMILIES)
+def test_the_baseline_draws_nothing_and_changes_nothing():
+    assert not families.needs_extra(families.BASELINE) and families.needs_extra("real_add")
+    pool = families.named(families.BASELINE)
+    assert (pool.changes, pool.items, pool.draws_from) == ((), None, None) and families.BASELINE not in FAMILIES
 
 
 def test_a_baseline_without_a_number_is_unknown_to_a_slope_and_zero_in_the_tables():

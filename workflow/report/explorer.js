@@ -34,8 +34,10 @@
   }
 
   const setup = () => index.setups.findIndex((s) => s.dataset === state.dataset && s.backbone === state.backbone);
+  // A family's doses and the pool of baseline runs, which stands in each family at the number that changes nothing.
   const conditionsOf = (family) =>
-    index.conditions.map(([name, dose, number], at) => ({name, dose, number, at})).filter((c) => c.name === family);
+    index.conditions.map(([name, dose, number], at) => ({name, dose, at, number: name === BASELINE ? index.families[family].neutral : number}))
+      .filter((c) => c.name === family || c.name === BASELINE).sort((a, b) => a.number - b.number || (b.name === BASELINE) - (a.name === BASELINE));
   const chosen = () => conditionsOf(state.family).find((c) => c.dose === state.dose);
   const baseline = () => conditionsOf(state.family).find((c) => c.dose === BASELINE);
   const effects = () => block(`effects-${setup()}-${state.metric}-${state.source}`);
@@ -95,7 +97,7 @@
     return [middle, `${low} to ${high}`];
   }
 
-  const against = (c, n, base) => (c.dose === BASELINE ? counted(n) : `${counted(n)}, against ${base ?? 0} of its baseline`);
+  const against = (c, n, base) => (c.dose === BASELINE ? counted(n) : `${counted(n)}, against ${base ?? 0} of the baseline`);
   const REFERENCE = "0 by definition: the reference";
   const isReference = (c, mean) => c.dose === BASELINE && mean !== null && mean !== undefined;
   const numbered = (c) => c.dose !== BASELINE || Boolean(c.number); // a baseline's 0 goes without saying

@@ -9,6 +9,8 @@ out:  4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}/
 """
 
 RUN = "<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/seed{seed}"
+POOL_RUN = "<results>/4_finetune/{dataset}/{backbone}/baseline/baseline/seed{seed}"
+VARIED = r"(?!baseline\b)[a-z_]+"
 
 
 rule finetune:
@@ -71,6 +73,8 @@ rule evaluate:
         ),
     log:
         "<results>/logs/evaluate/{dataset}.{backbone}.{family}.{dose}.log",
+    wildcard_constraints:
+        family=VARIED,
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -84,6 +88,44 @@ rule evaluate:
     shell:
         "python -m weightscape.stages.evaluate --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --splits {input.splits:q} --threads {params.threads} > {log:q} 2>&1"
+
+
+use rule evaluate as evaluate_pool with:
+    input:
+        after=ancient(
+            expand(
+                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
+            )
+        ),
+        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        shards=ancient(evaluated_shards),
+        splits=evaluated_splits,
+    output:
+        metrics=update(
+            expand(
+                POOL_RUN + "/evaluation/metrics.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+        logits=update(
+            expand(
+                POOL_RUN + "/evaluation/logits.safetensors",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+        manifests=update(
+            expand(
+                POOL_RUN + "/evaluation/manifest.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+    log:
+        "<results>/logs/evaluate/{dataset}.{backbone}.baseline.baseline.log",
+    message:
+        "Evaluation: {wildcards.backbone} on {wildcards.dataset}, the pool of baseline runs"
 
 
 rule curvature:
@@ -104,6 +146,8 @@ rule curvature:
         ),
     log:
         "<results>/logs/curvature/{dataset}.{backbone}.{family}.{dose}.log",
+    wildcard_constraints:
+        family=VARIED,
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -119,10 +163,41 @@ rule curvature:
         " --runs {input.runs:q} --data {input.data:q} --threads {params.threads} > {log:q} 2>&1"
 
 
+use rule curvature as curvature_pool with:
+    input:
+        after=ancient(
+            expand(
+                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
+            )
+        ),
+        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        train=ancient(shards("{dataset}", "train")),
+        data="<results>/1_data/{dataset}/train/manifest.json",
+    output:
+        measures=update(
+            expand(
+                POOL_RUN + "/curvature/measures.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+        manifests=update(
+            expand(
+                POOL_RUN + "/curvature/manifest.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+    log:
+        "<results>/logs/curvature/{dataset}.{backbone}.baseline.baseline.log",
+    message:
+        "Curvature: {wildcards.backbone} on {wildcards.dataset}, the pool of baseline runs"
+
+
 rule drop_weights:
     """Weights of one condition that are not to be kept: removed once all that the study measures at them is made."""
     input:
-        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        runs=runs_of,
         measures=measures,
     output:
         update("<results>/4_finetune/{dataset}/{backbone}/{family}/{dose}/dropped.json"),

@@ -1,5 +1,5 @@
 """
-Stage 6: tidy tables of all runs; effects against each family's own baselines; the claims, tested.
+Stage 6: tidy tables of all runs; effects against the pool of baseline runs; the claims, tested.
 
 in:   stages 2 to 5
 out:  6_metrics/: tables made by `aggregate` and `analyse` in workflow/schemas/tables.schema.yaml (parquet, some also csv)
@@ -10,9 +10,9 @@ rule aggregate:
     """One row per run, layer, split or measure, from all records of the study."""
     input:
         runs=records("finetune"),
-        evaluations=records("evaluate"),
+        evaluations=records("evaluate_pool") + records("evaluate"),
         spectra=records("spectra"),
-        curvatures=records("curvature"),
+        curvatures=records("curvature_pool") + records("curvature"),
         before=records("spectra_before"),
         diversity=records("measure_diversity"),
         quality=qualities(),

@@ -21,6 +21,7 @@ except UserError as fault:
 config = PLAN.config
 settings, code_digest = PLAN.settings, PLAN.code_digest
 SEEDS = config["study"]["seeds"]
+POOL_SEEDS = list(range(config["study"]["baseline_runs"]))
 
 
 onstart:

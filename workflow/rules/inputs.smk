@@ -3,7 +3,7 @@ Names the inputs of the jobs by wildcards: files of downloads, shards, generated
 """
 
 from weightscape.data import digits
-from weightscape.families import alters_items, needs_extra, needs_generator
+from weightscape.families import ITEM_FAMILIES, SYNTHETIC_FAMILIES, needs_extra
 from weightscape.formats import shards as shard_files
 from weightscape.metrics import table_schema
 from weightscape.project import CITATION
@@ -117,7 +117,7 @@ def synthetic(ending):
     """The synthetic shards or records that a condition draws from; nothing for conditions without."""
 
     def paths(wildcards):
-        if not needs_generator(wildcards.family, wildcards.dose):
+        if wildcards.family not in SYNTHETIC_FAMILIES:
             return []
         recipe = doses.item_change(config, wildcards.family, wildcards.dose).recipe
         return generated(wildcards.dataset, recipe, ending)
@@ -129,7 +129,7 @@ def extra(ending):
     """The further real images that a condition draws from, or their record; nothing for conditions without."""
 
     def paths(wildcards):
-        if not needs_extra(wildcards.family, wildcards.dose):
+        if not needs_extra(wildcards.family):
             return []
         if ending == "json":
             return [f"<results>/1_data/{wildcards.dataset}/extra/manifest.json"]
@@ -146,7 +146,7 @@ def further(ending):
 
 def items_folder(dataset, family, dose, seed):
     """The folder of the item list that a run is trained on; conditions that leave the data alone share one."""
-    if alters_items(family, dose):
+    if family in ITEM_FAMILIES:
         return f"<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}"
     return f"<results>/3_assemble/{dataset}/real"
 
@@ -159,7 +159,8 @@ def items(name):
 def items_of_seeds(name):
     """The same for all seeds of a condition."""
     return lambda w: [
-        f"{items_folder(w.dataset, w.family, w.dose, seed)}/{name}" for seed in SEEDS
+        f"{items_folder(w.dataset, w.family, w.dose, seed)}/{name}"
+        for seed in doses.seeds(config, w.family)
     ]
 
 
@@ -217,11 +218,19 @@ def contents_of(stage, *files):
     return content_of(Path(), [Path(path) for path in files], stage)
 
 
+def runs_of(wildcards):
+    """The records of a condition's runs."""
+    return [
+        f"<results>/{jobs.BY_RULE['finetune'].place({**wildcards, 'seed': seed})}"
+        for seed in doses.seeds(config, wildcards.family)
+    ]
+
+
 def measures(wildcards):
     """The records of what is measured at the weights of a condition's runs."""
     return [
         f"<results>/{place}"
-        for seed in SEEDS
+        for seed in doses.seeds(config, wildcards.family)
         for place in jobs.measures_of(config, {**wildcards, "seed": seed})
     ]
 

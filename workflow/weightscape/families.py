@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 BASELINE = "baseline"
-"""The dose of every family that changes nothing."""
+"""The dose that changes nothing. Its runs form one pool, the reference of every family, which is named so too."""
+POOL = BASELINE, BASELINE
+"""The condition of these runs."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ _ROWS = (
     Family("resolution", "resolution", "size (px)", ("images",), is_control=True, neutral=math.nan),
 )
 FAMILIES = {family.name: family for family in _ROWS}
+UNCHANGED = Family(BASELINE, BASELINE, "", ())
+"""The family of the pool, which is no intervention."""
 
 
 DIVERSITY_FAMILIES = tuple(
@@ -71,19 +75,14 @@ DIVERSITY, DROPOUT, DECAY = COMPARED = ("augment", "dropout", "weight_decay")
 """The central comparison: diversity in a claim is `augment`; noise and synthetic images stand apart."""
 
 
-def alters_items(family: str, dose: str) -> bool:
-    """Whether a condition trains on another item list than the real training set."""
-    return family in ITEM_FAMILIES and dose != BASELINE
+def named(family: str) -> Family:
+    """The family of this name; for the pool of neutral runs the one that changes nothing."""
+    return UNCHANGED if family == BASELINE else FAMILIES[family]
 
 
-def needs_generator(family: str, dose: str) -> bool:
-    """Whether a condition trains on synthetic images."""
-    return family in SYNTHETIC_FAMILIES and dose != BASELINE
-
-
-def needs_extra(family: str, dose: str) -> bool:
-    """Whether a condition trains on further real images."""
-    return dose != BASELINE and family in FAMILIES and FAMILIES[family].draws_from == "extra"
+def needs_extra(family: str) -> bool:
+    """Whether a family trains on further real images."""
+    return named(family).draws_from == "extra"
 
 
 def neutral(family: str) -> float:

@@ -19,6 +19,7 @@ from weightscape.study.config import load
 from weightscape.study.jobs import BY_RULE
 from weightscape.study.settings import settings
 
+RUNS = 36 * 5 + 15  # of a data set and backbone: 36 conditions and the pool
 ASSUMED = cost.assumptions(ROOT / "workflow" / "docs" / "cost.yaml")
 
 
@@ -55,22 +56,22 @@ def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any
 
 def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: dict[str, Any]) -> None:
     larger = copy.deepcopy(config)
-    larger["study"]["seeds"] = list(range(50))
+    larger["study"] |= {"seeds": list(range(50)), "baseline_runs": 150}
     work = stages.work_of(config, ASSUMED)
     once, tenfold = stages.costs(work), stages.costs(stages.work_of(larger, ASSUMED))
-    assert once["finetune"].jobs == 43 * 5
-    shown = 43 * 5 * 7000 * 32 * 3 * stages.network_of("resnet18_3x3", 64, 10).operations
+    assert once["finetune"].jobs == RUNS
+    shown = RUNS * 7000 * 32 * 3 * stages.network_of("resnet18_3x3", 64, 10).operations
     rate = ASSUMED.gpu.peak_tflops * 1e12 * ASSUMED.gpu.training_use
-    expected = shown / rate / 3600 + 43 * 5 * ASSUMED.start_seconds / 3600
+    expected = shown / rate / 3600 + RUNS * ASSUMED.start_seconds / 3600
     assert once["finetune"].gpu_hours == pytest.approx(expected)
     assert tenfold["finetune"].gpu_hours == pytest.approx(10 * once["finetune"].gpu_hours)
     assert tenfold["data"] == once["data"] and tenfold["generate"] == once["generate"]
-    assert work.weight_bytes / 1e9 == pytest.approx(5 * once["finetune"].disk_gb)
+    assert work.weight_bytes / 1e9 == pytest.approx(RUNS / 37 * once["finetune"].disk_gb)
 
 
 def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
     text = cost.page(config, ASSUMED, 1) + cost.notes(config, ASSUMED)
-    for word in ("1 data", "2 generate", "4 finetune", "5 spectra", "312 TFLOP/s", "215 runs"):
+    for word in ("1 data", "2 generate", "4 finetune", "5 spectra", "312 TFLOP/s", f"{RUNS} runs"):
         assert word in text
 
 
@@ -155,7 +156,7 @@ def finished(path: Path, stage: str, settings: dict[str, Any], facts: dict[str, 
 
 
 def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) -> None:
-    names = {"dataset": "cifar10", "backbone": "resnet18", "family": "noise", "dose": "baseline"}
+    names = {"dataset": "cifar10", "backbone": "resnet18", "family": "noise", "dose": "r1"}
     net = stages.network_of("resnet18_3x3", 64, 10)
     for seed, tflops in enumerate((1.0, 2.0, 8.0)):  # the last of a job that was resumed near its end
         run = {**names, "seed": str(seed)}
@@ -182,7 +183,7 @@ def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) ->
     assert assumed.cpu.eigen_gflops == pytest.approx(2 * ASSUMED.cpu.eigen_gflops)
     assert len(lines) == 3 and "2 TFLOP/s, the median of 3 jobs" in lines[0] and "(resnet18 " in lines[0]
     plain, faster = (stages.costs(stages.work_of(config, rates))["finetune"] for rates in (ASSUMED, assumed))
-    starts = 43 * 5 * ASSUMED.start_seconds / 3600
+    starts = RUNS * ASSUMED.start_seconds / 3600
     ratio = ASSUMED.gpu.training_use / assumed.gpu.training_use
     assert faster.gpu_hours - starts == pytest.approx(ratio * (plain.gpu_hours - starts))
     assert lines[0] in cost.notes(config, assumed, lines)

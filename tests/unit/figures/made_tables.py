@@ -26,8 +26,8 @@ DOSES = {
 }
 FURTHER = {"steps": {"fewer": 0.5, "more": 1.5}}
 """Families that a study has when they are asked for."""
-BASELINES = {"steps": 1.0}
-"""Numbers of baselines that are not 0."""
+POOL = 2
+"""Baseline runs for each seed of a condition."""
 STRENGTH = {"augment": 0.0008, "dropout": -0.002, "weight_decay": -0.12, "label_noise": 0.004}
 SPLITS = ("val", "test", "ood-uci-digits", "ood-uci-digits-full", "ood-noise-3", "ood-blur-3")
 LEVEL = 0.95
@@ -44,15 +44,15 @@ def conditions(seeds: int = 3, families: tuple[str, ...] = tuple(DOSES), setups:
     rows = [
         (*setup, family, dose, number, seed)
         for setup in setups
-        for family in families
+        for family in ("baseline", *families)
         for dose, number in _numbers(family).items()
-        for seed in range(seeds)
+        for seed in range(POOL * seeds if family == "baseline" else seeds)
     ]
     return pd.DataFrame(rows, columns=["dataset", "backbone", "family", "dose", "number", "seed"])
 
 
 def _numbers(family: str) -> dict[str, float]:
-    return {"baseline": BASELINES.get(family, 0.0), **(DOSES | FURTHER).get(family, {"some": 1.0})}
+    return {"baseline": 0.0} if family == "baseline" else (DOSES | FURTHER).get(family, {"some": 1.0})
 
 
 def study(
@@ -160,7 +160,7 @@ def _effects(runs: pd.DataFrame, layers: int, rng: np.random.Generator) -> pd.Da
         columns |= {"effect": effect.ravel(), "value": effect.ravel() + 0.0144}
         parts.append(runs.iloc[index].reset_index(drop=True).assign(**columns))
     table = pd.concat(parts, ignore_index=True)
-    by = ["dataset", "backbone", "family", "metric", "source", "layer"]
+    by = ["dataset", "backbone", "metric", "source", "layer"]
     own = table[table["dose"] == "baseline"].groupby(by)["effect"].mean()
     keys = pd.MultiIndex.from_frame(table[by])
     return table.assign(effect=table["effect"] - own.reindex(keys).to_numpy())
@@ -325,10 +325,11 @@ VERDICTS = ("supported", "contradicted", "undecided")
 def _similarity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     rows = []
     for (dataset, backbone), part in runs.groupby(["dataset", "backbone"]):
-        pairs = itertools.combinations_with_replacement(part["family"].unique(), 2)
+        families = [name for name in part["family"].unique() if name != "baseline"]
+        pairs = itertools.combinations_with_replacement(families, 2)
         for (family, other), metric in itertools.product(pairs, METRICS):
             cosine = rng.uniform(-1, 1)
-            half = rng.uniform(0.1, 0.8) if part["seed"].max() > 0 else np.nan
+            half = rng.uniform(0.1, 0.8) if part["seed"].max() >= POOL else np.nan
             row = {"dataset": dataset, "backbone": backbone, "metric": metric, "family": family, "other": other}
             row |= {"cosine": cosine, "corrected": 1.1 * cosine, "low": cosine - half, "high": cosine + half}
             rows.append({**row, "layers": 48, "n": 4 * part["seed"].nunique()})
@@ -342,7 +343,7 @@ def _condition_effects(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataF
     estimate = rng.normal(0, 0.02, len(table)) - 0.1 * (table["family"] == "weight_decay")
     table = table.assign(metric="log_norm", estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
     found = np.where(table["family"] == "weight_decay", 1e-6, 1.0)
-    p = found if runs["seed"].max() > 0 else np.nan
+    p = found if runs["seed"].max() >= POOL else np.nan
     return table.assign(p_holm=p, destructive=table["family"] == "label_noise")
 
 

@@ -6,7 +6,8 @@ The value of a metric in layer l of run r of condition c is
 
 z and e standard normal: `shared` is the part of a run's shock that its layers have in common (the layers' correlation
 is shared^2 / (1 + shared^2)). `strength` rises from 0 at the baseline to 1 at a family's strongest dose. All in units
-of the layers' own noise. The level for matching is `level_f strength_c` with noise of 1 %.
+of the layers' own noise. All are measured against one pool of baseline runs. The level for matching is
+`level_f strength_c` with noise of 1 %.
 """
 
 from collections.abc import Mapping
@@ -15,13 +16,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE, DATA_FAMILIES, DIVERSITY_FAMILIES
+from weightscape.families import BASELINE, DIVERSITY_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.setups import Layers, Setup
 
 BACKBONE = "net"
+MEASURED = (BASELINE, *DIVERSITY_FAMILIES)
+"""The families whose images are looked at."""
 DOSES = {
     "augment": (1.0, 2.0, 3.0),
     "noise": (0.5, 1.0),
@@ -41,6 +44,7 @@ class Truth:
     """The truth of a fake study. Profiles and `heads` are effects of the strongest dose; absent families have none."""
 
     seeds: int = 3
+    pool: int = 0  # baseline runs; 0 for 12, or three times the seeds
     families: tuple[str, ...] = tuple(DOSES)
     layers: int = 16
     metrics: tuple[str, ...] = ("log_norm", "entropy")
@@ -57,10 +61,12 @@ class Truth:
 
 def runs_of(truth: Truth) -> Table:
     """The runs: dataset, backbone, family, dose, number, seed."""
-    rows = [
-        ("fake", BACKBONE, family, dose, number, seed)
+    pool = truth.pool or max(12, 3 * truth.seeds)
+    rows = [("fake", BACKBONE, BASELINE, BASELINE, 0.0, seed) for seed in range(pool)]
+    rows += [
+        ("fake", BACKBONE, family, f"d{k}", number, seed)
         for family in truth.families
-        for dose, number in {BASELINE: 0.0, **{f"d{k}": x for k, x in enumerate(DOSES[family])}}.items()
+        for k, number in enumerate(DOSES[family])
         for seed in range(truth.seeds)
     ]
     return pd.DataFrame(rows, columns=["dataset", "backbone", "family", "dose", "number", "seed"])
@@ -71,7 +77,7 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     runs: Table = runs_of(truth) if known is None else known
     number = runs["number"].to_numpy(float)
     family = runs["family"].to_numpy(str)
-    top = {name: max(abs(x) for x in DOSES[name]) for name in truth.families}
+    top = {BASELINE: 1.0} | {name: max(abs(x) for x in DOSES[name]) for name in truth.families}
     strength = number / np.array([top[name] for name in family])
     scale = 1 + (truth.unequal - 1) * np.abs(strength)
     zero = np.zeros(truth.layers)
@@ -94,13 +100,13 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
         found[outcome] = base + effect + 0.005 * scale * rng.normal(size=len(runs))
     found["gap"] = 0.95 - found["test"]
     wrong = np.array([truth.outcomes.get(("judge", name), 0.0) for name in family]) * strength
-    found["judge"] = np.where(np.isin(family, DATA_FAMILIES), 0.98 + wrong, np.nan)
+    found["judge"] = np.where(np.isin(family, MEASURED), 0.98 + wrong, np.nan)
     return Setup("fake", BACKBONE, Design.of(runs), metrics, found, _diversity(truth, family, strength, rng))
 
 
 def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.random.Generator) -> dict:
-    """Scores in both spaces for the data families; they rise and fall with strength as `vendi` says."""
-    measured = np.where(np.isin(family, DIVERSITY_FAMILIES), 1.0, np.nan)
+    """Scores in both spaces for the data families and the baseline; they follow the strength as `vendi` says."""
+    measured = np.where(np.isin(family, MEASURED), 1.0, np.nan)
     found = {}
     for space in ("pixels", BACKBONE):
         log = 3 + truth.vendi.get(space, 0.0) * strength + 0.01 * rng.normal(size=len(family))

@@ -45,6 +45,18 @@ def test_an_effect_is_measured_against_the_familys_own_baselines() -> None:
     assert (runs["layers"] == 2).all()
 
 
+def test_all_families_are_measured_against_the_pool_and_share_its_spread() -> None:
+    table = layers({("dropout", "a"): 0.5})
+    pool = table[(table["family"] == "augment") & (table["dose"] == "baseline")].assign(family="baseline")
+    table = pd.concat([pool, table[table["dose"] != "baseline"]])
+    runs = summary(table)
+    assert of(runs, "dropout", "a")["effect_mean"].to_list() == pytest.approx([0.45, 0.55])
+    assert of(runs, "augment", "a")["effect_mean"].to_list() == pytest.approx([-0.05, 0.05])
+    spread = np.sqrt(3 * 0.1**2 / 2 / 3)  # three conditions of two runs that differ by .1
+    expected = float(effects.hedges(3)) * of(runs, "dropout", "a")["effect_mean"] / spread
+    assert of(runs, "dropout", "a")["standardised_mean"].to_list() == pytest.approx(expected.to_list())
+
+
 def test_opposite_layers_cancel_in_the_mean_and_not_in_the_root_mean_square() -> None:
     table = layers({})
     x = (table["layer"] == "x") & (table["dose"] == "a") & (table["matrix"] == "after")

@@ -10,7 +10,7 @@ from weightscape.formats.tensors import write_tensors
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.summaries import strongest
 from weightscape.metrics.tables import spectra
-from weightscape.metrics.tables.outline import Outline
+from weightscape.metrics.tables.outline import Condition, Outline
 
 STEPS = [{"fewer": 0.25, "more": 1.5}, {"fewer": 0.5, "more": 1.5}, {"fewer": 0.6, "more": 1.4}]
 
@@ -26,7 +26,9 @@ def layers(family: str, baseline: float, doses: dict[str, float]) -> pd.DataFram
 def examples(results, rows: pd.DataFrame) -> pd.DataFrame:
     """The table `spectra_examples` of runs whose eigenvalues are 1, 2 and 3."""
     nothing = dict.fromkeys((field.name for field in dataclasses.fields(Outline)), ())
-    outline = Outline(**{**nothing, "seeds": (0,)})
+    conditions = tuple(Condition(*row) for row in rows[["family", "dose", "number"]].itertuples(index=False, name=None))
+    chosen = {"datasets": ("d",), "backbones": ("b",), "seeds": (0,), "conditions": conditions}
+    outline = Outline(**{**nothing, **chosen})
     for row in rows.itertuples():
         folder = results / f"5_spectra/d/b/{row.family}/{row.dose}/seed0"
         folder.mkdir(parents=True)

@@ -95,8 +95,10 @@ def test_standardised_effects_are_in_pooled_deviations_with_hedges_factor():
     made = simulate.tables(simulate.Truth(seeds=4, layers=2, families=("dropout",)), np.random.default_rng(1))
     table = effects.against_baseline(made["effects"].assign(usable=True))
     one = table[(table["layer"] == "layer01") & (table["metric"] == "entropy")]
-    spread = np.sqrt(np.mean([part["value"].var(ddof=1) for _, part in one.groupby("dose")]))
-    expected = (1 - 3 / (4 * 12 - 1)) * one["effect"] / spread
+    conditions = [part["value"] for _, part in one.groupby(["family", "dose"])]
+    df = sum(len(part) - 1 for part in conditions)
+    spread = np.sqrt(sum((len(part) - 1) * part.var(ddof=1) for part in conditions) / df)
+    expected = (1 - 3 / (4 * df - 1)) * one["effect"] / spread
     assert one["standardised"].to_numpy() == pytest.approx(expected.to_numpy(), rel=1e-3)
 
 

@@ -15,10 +15,11 @@ def blocks() -> dict:
     return explorer.blocks(made_tables.study(layers=2, families=FAMILIES))
 
 
-def test_the_baseline_stands_among_the_doses_by_its_number(blocks):
-    steps = [row[1:] for row in blocks["index"]["conditions"] if row[0] == "steps"]
-    assert steps == [["fewer", 0.5], ["baseline", 1.0], ["more", 1.5]]
-    families = blocks["index"]["families"]
+def test_the_baseline_is_one_condition_with_a_number_in_every_family(blocks):
+    conditions, families = blocks["index"]["conditions"], blocks["index"]["families"]
+    assert conditions[0] == ["baseline", "baseline", 0.0] and list(families) == list(FAMILIES)
+    assert [row[1:] for row in conditions if row[0] == "steps"] == [["fewer", 0.5], ["more", 1.5]]
+    assert [families[name]["neutral"] for name in FAMILIES] == [0.0, 1.0]
     assert [families[name]["strongest"] for name in FAMILIES] == ["strong", "more"]
 
 
@@ -26,7 +27,7 @@ def test_the_effect_of_a_baseline_is_exactly_zero(blocks):
     places = [at for at, row in enumerate(blocks["index"]["conditions"]) if row[1] == "baseline"]
     block = blocks["effects-0-log_norm-change"]
     assert all(value == 0 for at in places for value in block["mean"][at])
-    assert [block["roles"]["hidden"]["mean"][at] for at in places] == [0, 0]
+    assert [block["roles"]["hidden"]["mean"][at] for at in places] == [0]
 
 
 def test_a_condition_without_a_finished_run_is_shown_and_named():

@@ -114,6 +114,7 @@ def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str
     assert len(seeds) > 1
     family = config["curvature"]["families"][0]
     places = expected(config)
-    for dose in ("baseline", *config["families"][family]["doses"]):
-        for seed in seeds:
-            assert any(place.endswith(f"/{family}/{dose}/seed{seed}/{measured}/manifest.json") for place in places)
+    conditions = {f"{family}/{dose}": seeds for dose in config["families"][family]["doses"]}
+    for condition, own in {**conditions, "baseline/baseline": range(12)}.items():
+        for seed in own:
+            assert any(place.endswith(f"/{condition}/seed{seed}/{measured}/manifest.json") for place in places)

@@ -29,8 +29,8 @@ def edited(path: str, value: Any) -> dict[str, Any]:
 def test_the_embedded_study_is_valid_and_has_its_runs() -> None:
     config = checked(CONFIG)
     runs = jobs.places(config, "finetune")
-    assert len(runs) == len(set(runs)) == 105
-    assert all((family, "baseline") in study.conditions(config) for family in config["study"]["families"])
+    assert len(runs) == len(set(runs)) == 23 * 3 + 12
+    assert [each for each in study.conditions(config) if each[1] == "baseline"] == [("baseline", "baseline")]
 
 
 FAULTS = {
@@ -52,7 +52,7 @@ FAULTS = {
     "data/a; touch x": (CONFIG["data"]["digits"], "'a; touch x'"),
     "families/dropout/doses/baseline": (
         {"head": 0.1, "path": 0.1},
-        "'baseline' is every family's neutral dose",
+        "'baseline' names the neutral runs of every study",
     ),
     "families/dropout/axis": ("hed", "axis = 'hed' is no number of dose 'weak'; choose from head, path"),
     "study/seeds": ([], r"seeds = \[\]"),
@@ -136,7 +136,6 @@ def test_a_dose_inside_drops_in_its_own_backbone_alone() -> None:
     wanted = {"head": 0.0, "path": 0.0, "attention": 0.0, "mlp": 0.0, "block": rate}
     assert doses.action(CONFIG, "dropout_inside", "weak", "efficientnet-lite0").dropout == wanted
     assert not any(doses.action(CONFIG, "dropout_inside", "weak", "another").dropout.values())
-    assert not any(doses.action(CONFIG, "dropout_inside", "baseline", "efficientnet-lite0").dropout.values())
 
 
 def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
@@ -159,11 +158,26 @@ def test_no_two_runs_share_a_random_stream() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
-def test_a_baseline_does_nothing_in_every_family() -> None:
-    actions = [doses.action(CONFIG, family, "baseline") for family in CONFIG["families"]]
-    assert all(action == actions[0] for action in actions)
-    assert actions[0].operations == () and actions[0].noise == 0
-    assert set(actions[0].dropout.values()) == {0.0} and actions[0].weight_decay.decay == 0
+NEUTRAL = {
+    "augment": {"strength": 0, "operations": []},
+    "noise": {"sigma": 0.0},
+    "dropout": {"head": 0.0, "path": 0.0},
+    "weight_decay": {"decay": 0.0, "coupled": False},
+    "dropout_decay": {"head": 0.0, "path": 0.0, "decay": 0.0, "coupled": False},
+    "dropout_inside": {"rate": 0.0, "places": {"efficientnet-lite0": ["block"]}},
+    "steps": {"factor": 1.0},
+}
+
+
+@pytest.mark.parametrize("family", NEUTRAL)
+def test_a_neutral_dose_trains_as_the_baseline_does_but_for_its_seed(family: str) -> None:
+    config = edited(f"families/{family}/doses", {"none": NEUTRAL[family]})
+    names = {"dataset": "digits", "backbone": "efficientnet-lite0", "seed": "0"}
+    own = settings.settings(config, "finetune", {**names, "family": family, "dose": "none"})
+    pool = settings.settings(config, "finetune", {**names, "family": "baseline", "dose": "baseline"})
+    apart = {"seed", "condition"}
+    assert own["seed"] != pool["seed"] and own.keys() == pool.keys()
+    assert all(own[key] == pool[key] for key in own.keys() - apart)
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "workflow" / "studies").glob("*.yaml")))

@@ -85,8 +85,9 @@ def page(config: Config, assumed: Assumptions, times: int) -> str:
     from weightscape.costs import stages
     from weightscape.study.jobs import BY_RULE
 
-    seeds = len(config["study"]["seeds"]) * times
-    larger = {**config, "study": {**config["study"], "seeds": list(range(seeds))}}
+    chosen = config["study"]
+    seeds, pool = len(chosen["seeds"]) * times, chosen["baseline_runs"] * times
+    larger = {**config, "study": {**chosen, "seeds": list(range(seeds)), "baseline_runs": pool}}
     work = stages.work_of(larger, assumed)
     costs = stages.costs(work)
     head = "| stage | jobs | GPU h | CPU h | disk, GB | memory, GB | GPU memory, GB |\n|---|---|---|---|---|---|---|"

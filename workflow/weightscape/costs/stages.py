@@ -8,18 +8,17 @@ shapes of the weight matrices. The speed of devices and the sizes of public data
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 
-from weightscape import families
 from weightscape.costs import generation
 from weightscape.costs.assumptions import HOUR, Assumptions, Cpu, Sizes, sizes_of
 from weightscape.costs.generation import BACKWARD, counted
 from weightscape.diversity.rows import LARGEST
 from weightscape.networks.building import network
-from weightscape.study import Config, recipes, study
+from weightscape.study import Config, doses, recipes, study
 
 GB = 1e9
 
@@ -57,15 +56,14 @@ class Work:
     sizes: Mapping[str, Sizes]
     networks: Mapping[tuple[str, str], Network]
 
-    @property
-    def seeds(self) -> int:
-        """How many runs a condition has."""
-        return len(self.config["study"]["seeds"])
+    def runs_of(self, conditions: Iterable[tuple[str, str]]) -> int:
+        """How many runs these conditions have."""
+        return sum(len(doses.seeds(self.config, family)) for family, _ in conditions)
 
     @property
     def runs_each(self) -> int:
         """How many runs a data set and backbone have."""
-        return len(study.conditions(self.config)) * self.seeds
+        return self.runs_of(study.conditions(self.config))
 
     @property
     def largest(self) -> int:
@@ -166,9 +164,9 @@ def _generate(work: Work) -> Cost:
 
 def _measure_diversity(work: Work) -> Cost:
     """Embeddings of the training images by every backbone, and their kernels in each space."""
-    conditions = sum(family in families.DIVERSITY_FAMILIES for family, _ in study.conditions(work.config))
-    jobs = conditions * len(work.sizes)
-    seen = {dataset: size.splits["train"] * conditions * work.seeds for dataset, size in work.sizes.items()}
+    measured = [each for each in study.conditions(work.config) if study.measures_diversity(work.config, each[0])]
+    jobs = len(measured) * len(work.sizes)
+    seen = {dataset: size.splits["train"] * work.runs_of(measured) for dataset, size in work.sizes.items()}
     pixels = {dataset: min(size.bytes_per_image, 3 * LARGEST**2) for dataset, size in work.sizes.items()}
     embedding = sum(seen[dataset] * net.operations for (dataset, _), net in work.networks.items())
     kernels = sum(3 * seen[dataset] * 2 * pixels[dataset] ** 2 for dataset in work.sizes)
@@ -188,7 +186,7 @@ def _finetune(work: Work) -> Cost:
     jobs = work.runs_each * len(work.networks)
     shown = training["steps"] * training["batch_size"]
     operations = sum(work.runs_each * shown * BACKWARD * net.operations for net in work.networks.values())
-    kept = {"all": 1.0, "seed0": 1 / work.seeds, "none": 0.0}[keep]
+    kept = {"all": 1.0, "seed0": len(study.conditions(work.config)) / work.runs_each, "none": 0.0}[keep]
     resident = max(size.splits["train"] * size.bytes_per_image for size in work.sizes.values())
     adam = 16 * work.largest  # weights, gradients and two moments, in float32
     return Cost(
@@ -219,12 +217,11 @@ def _evaluate(work: Work) -> Cost:
 def _curvature(work: Work) -> Cost:
     """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
     block = work.config["curvature"]
-    conditions = sum(family in block["families"] for family, _ in study.conditions(work.config))
+    measured = [each for each in study.conditions(work.config) if study.measures_curvature(work.config, each[0])]
     products = block["images"] * (2 * block["probes"] + block["iterations"])
-    operations = sum(
-        conditions * work.seeds * products * 2 * BACKWARD * net.operations for net in work.networks.values()
-    )
-    jobs = conditions * len(work.networks)
+    runs = work.runs_of(measured)
+    operations = sum(runs * products * 2 * BACKWARD * net.operations for net in work.networks.values())
+    jobs = len(measured) * len(work.networks)
     return Cost(
         jobs,
         gpu_hours=work.assumed.gpu.training_hours(operations) + work.assumed.start_hours(jobs),

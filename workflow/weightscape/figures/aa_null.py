@@ -1,9 +1,10 @@
-"""The A/A null: differences between baselines, beside the smallest detectable effect and what each family did."""
+"""The A/A null: differences of halves of the baseline runs, beside the smallest detectable effect and the families'."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.marks import dagger, marked, note
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
@@ -12,17 +13,17 @@ from weightscape.words import signed
 
 TABLES = ("run_effects", "conditions", "baseline_differences")
 NOTE = (
-    "dots: differences of two families' baselines, bars: their t intervals; shaded: below the smallest\n"
-    "detectable effect (n = {n} runs a group, two-sided, power 80 %); marks: each family's strongest dose"
+    "dots: differences of random halves of the baseline runs, bars: their t intervals; shaded: below the smallest\n"
+    "detectable effect (n = {n} runs a condition, two-sided, power 80 %); marks: each family's strongest dose"
 )
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """One panel per metric: effects in units of the smallest detectable effect."""
-    nulls = tables["baseline_differences"]
+    nulls, effects = tables["baseline_differences"], style.hidden_change(tables["run_effects"], IN_FIGURES)
     return style.each_setup(
-        marked(style.hidden_change(tables["run_effects"], IN_FIGURES), tables),
+        marked(effects[effects["dose"] != BASELINE], tables),
         lambda part: 0.17 * (part["family"].nunique() + 1) * 2 + 1.7,
         lambda block, part: _panels(block, part, style.of_setup(nulls, part)),
         "No effect was measured.",
@@ -58,7 +59,7 @@ def _draw(axis: Axes, null: style.Table, effects: style.Column, families: list[s
     axis.axvspan(-1, 1, color="0.92", lw=0, zorder=0)
     axis.axvline(0, color=style.REFERENCE, lw=0.5, zorder=0)
     spread = np.linspace(-0.4, 0.4, len(null)) if len(null) > 1 else np.zeros(len(null))
-    width = min(0.4, 6 / max(len(null), 1))  # many pairs stay apart
+    width = min(0.4, 6 / max(len(null), 1))  # many splits stay apart
     axis.errorbar(
         null["difference"], spread, xerr=null["high"] - null["difference"], fmt="none", ecolor="0.7", elinewidth=width
     )

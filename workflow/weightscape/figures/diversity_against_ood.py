@@ -7,6 +7,7 @@ from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.marks import marked
 from weightscape.metrics.effects import RUN
 from weightscape.metrics.outcomes import measured
+from weightscape.metrics.summaries import in_each_family
 
 TABLES = ("evaluation", "diversity", "conditions")
 SCORES = {"vendi_1": "Vendi score", "weighted.score.published": "weighted Vendi score"}
@@ -17,7 +18,7 @@ ROW = 2.1  # inches
 def draw(tables: style.Tables) -> Figure:
     """Rows: spaces; columns: scores."""
     return style.each_setup(
-        marked(paired(tables["evaluation"], tables["diversity"]), tables),
+        marked(in_each_family(paired(tables["evaluation"], tables["diversity"])), tables),
         lambda part: ROW * part["place"].nunique() + 0.7,
         _panels,
         "No run has both a diversity and an OOD accuracy.",

@@ -6,6 +6,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.marks import marked
 from weightscape.metrics.outcomes import each_once
+from weightscape.metrics.summaries import in_each_family
 
 TABLES = ("diversity", "conditions")
 SPACE = "pixels"
@@ -22,8 +23,8 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def changes(diversity: style.Table) -> style.Table:
-    """Change of the Vendi score of order 1 in percent of the family's baseline: columns pixels, embedding, space."""
-    rows = diversity[diversity["measure"] == "vendi_1"]
+    """Change of the Vendi score of order 1 in percent of the baseline: columns pixels, embedding, space."""
+    rows = in_each_family(diversity[diversity["measure"] == "vendi_1"])
     keys = ["dataset", "family", "space"]
     base = rows[rows["dose"] == BASELINE].groupby(keys)["value"].mean().rename("base")
     rows = rows.join(base, on=keys)

@@ -12,7 +12,7 @@ from weightscape.figures.parts import scatter, style
 from weightscape.figures.parts.axes import symlog_axis
 from weightscape.figures.parts.marks import marked
 from weightscape.metrics.spectral_metrics import IN_FIGURES, title
-from weightscape.metrics.summaries import SETUP
+from weightscape.metrics.summaries import SETUP, in_each_family
 
 TABLES = ("run_effects", "weight_change", "conditions")
 RUN = [*SETUP, "family", "dose", "seed"]
@@ -31,13 +31,13 @@ def draw(tables: style.Tables) -> Figure:
 
 def paired(run_effects: style.Table, weight_change: style.Table) -> style.Table:
     """Each run's mean effect on the hidden layers beside `points`, the relative change of its hidden weights in percent
-    beyond the mean of its family's own baseline.
+    beyond the mean of the baseline.
     """
-    hidden = weight_change[weight_change["role"] == "hidden"]
+    hidden = in_each_family(weight_change[weight_change["role"] == "hidden"])
     family = [*SETUP, "family"]
     base = hidden[hidden["dose"] == BASELINE].groupby(family)["relative_change"].mean().rename("base")
     change = hidden.join(base, on=family).set_index(RUN)[["relative_change", "base"]]
-    effects = style.hidden_change(run_effects, IN_FIGURES)
+    effects = in_each_family(style.hidden_change(run_effects, IN_FIGURES))
     rows = effects.join(change, on=RUN).dropna(subset=["relative_change"])
     return rows.assign(points=100 * (rows["relative_change"] - rows["base"]))
 

@@ -48,13 +48,9 @@ def layers(part: style.Table) -> list[tuple[str, str]]:
 
 
 def compared(part: style.Table) -> style.Table:
-    """The rows of one baseline and of the families that are compared; all rows if none of these is there."""
-    chosen = part["family"].isin(SHOWN) & (part["dose"] != BASELINE)
-    if not chosen.any():
-        return part
-    baselines = part[part["dose"] == BASELINE]
-    first = baselines["family"].iloc[:1].tolist()
-    return part[chosen | ((part["dose"] == BASELINE) & part["family"].isin(first))]
+    """The rows of the baseline and of the families that are compared; all rows if none of these is there."""
+    chosen = part["family"].isin(SHOWN)
+    return part[chosen | (part["dose"] == BASELINE)] if chosen.any() else part
 
 
 def law(x: np.ndarray, lower: float, upper: float) -> np.ndarray:

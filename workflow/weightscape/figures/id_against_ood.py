@@ -15,7 +15,7 @@ from weightscape.metrics.summaries import SETUP
 TABLES = ("evaluation", "conditions")
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
 ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
-NOTE = "each mark: one run (n = {runs} runs); hollow: baselines; grey line: equal accuracy on both sets"
+NOTE = "each mark: one run (n = {runs} runs); hollow: baseline; grey line: equal accuracy on both sets"
 RINGED = "\nringed: the condition destroys accuracy or labels"
 PREDICTED = "; dashes: OOD accuracy that test accuracy predicts"
 RING: dict[str, Any] = {"mfc": "none", "mec": "0.15", "mew": 0.5, "ms": 5.5}  # a dagger beside each run would overlap

@@ -10,13 +10,13 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.marks import dagger, marked, note
 from weightscape.metrics.spectral_metrics import PRIMARY, title
-from weightscape.metrics.summaries import strongest, summarise
+from weightscape.metrics.summaries import in_each_family, strongest, summarise
 
 TABLES = ("effects", "conditions")
 ROW = 0.85  # inches per family, less where they would not fit a page
 TALL, AROUND = 9.4, 1.3  # inches of a page, and of names and note
 NAMES = 26  # layer names on the axis, at most
-NOTE = "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the family's own baseline runs; scales differ between rows"
+NOTE = "mean \u00b1 s.d. over seeds; grey: \u00b1 s.d. of the baseline runs; scales differ between rows"
 ONE_SEED = "one run per condition (n = 1), so that no spread is known; scales differ between rows"
 
 
@@ -25,7 +25,7 @@ def draw(tables: style.Tables) -> Figure:
     """One row per family: hidden layers from input to output, then the head."""
     effects = tables["effects"]
     return style.each_setup(
-        marked(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")], tables),
+        marked(in_each_family(effects[(effects["metric"] == PRIMARY) & (effects["source"] == "change")]), tables),
         lambda part: min(ROW * part["family"].nunique() + AROUND, TALL),
         _families,
         "No effect was measured.",
@@ -78,7 +78,7 @@ def _title(family: str, rows: style.Table) -> str:
 
 
 def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None:
-    """Mean and sd over seeds; behind them the sd of the family's own baseline runs around zero."""
+    """Mean and sd over seeds; behind them the sd of the baseline runs around zero."""
     order = style.in_depth(labels(own))
     at = np.arange(len(order))
     noise = profile(own[own["dose"] == BASELINE]).reindex(order)["sd"].fillna(0.0)

@@ -1,7 +1,7 @@
 """The published study's own figures from this study's runs: family means over layers, and layer curves.
 
 As there: the effect is the change of a layer minus that of the baseline; all doses of a family are pooled; layers
-stand in for replicates. Here with the family's own baseline, and with the head shown apart.
+stand in for replicates. Here with the pool of baseline runs, and with the head shown apart.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.marks import dagger, legend, marked, note
-from weightscape.metrics.summaries import strongest
+from weightscape.metrics.summaries import in_each_family, strongest
 
 TABLES = ("reliability", "conditions")
 ROW = 1.25  # inches per set of images
@@ -25,7 +25,7 @@ def draw(tables: style.Tables) -> Figure:
     kept = (table["split"] == "test") | table["split"].astype(str).str.startswith("ood-")
     table = table[kept].assign(group=lambda rows: np.where(rows["split"] == "test", "test", "ood"))
     return style.each_setup(
-        marked(table, tables),
+        marked(in_each_family(table), tables),
         lambda part: ROW * part["group"].nunique() + 0.75,
         _panels,
         "No reliability was measured.",
@@ -69,7 +69,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         )
     axes[-1, len(families) // 2].set_xlabel("confidence (%)")
     handles = [
-        Line2D([], [], ls="--", color=style.REFERENCE, label="the family's own baseline"),
+        Line2D([], [], ls="--", color=style.REFERENCE, label="the baseline"),
         Line2D([], [], color="black", label="strongest dose, in the family's colour"),
     ]
     legend(block, handles, note(NOTE.format(few=FEW), top))

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import pictures, style
-from weightscape.metrics.summaries import summarise
+from weightscape.metrics.summaries import in_each_family, summarise
 
 TABLES = ("samples", "diversity")
 ROW = 0.36  # inches per strip of images
@@ -31,9 +31,9 @@ def draw(tables: style.Tables) -> Figure:
 
 
 def vendi(diversity: style.Table) -> style.Table:
-    """Mean pixel Vendi score of order 1 and number of each condition."""
+    """Mean pixel Vendi score of order 1 and number of each condition, the baseline in every family."""
     kept = diversity[(diversity["measure"] == "vendi_1") & (diversity["space"] == "pixels")]
-    return summarise(kept, ["dataset", "family", "dose", "number"])
+    return summarise(in_each_family(kept), ["dataset", "family", "dose", "number"])
 
 
 def strips(part: style.Table, scores: style.Table) -> style.Table:

@@ -11,18 +11,16 @@ from weightscape.figures.parts.axes import apart
 from weightscape.figures.parts.dose_grid import OUTCOMES
 from weightscape.figures.parts.marks import beside, family_handles, legend, marked, note
 from weightscape.metrics.outcomes import ROBUST, measured
-from weightscape.metrics.summaries import summarise
+from weightscape.metrics.summaries import in_each_family, summarise
 
 TABLES = ("evaluation", "conditions")
-NOTE = (
-    "mean \u00b1 s.d. over seeds (n = {n} runs a condition); grey band: mean \u00b1 s.d. of these families' baselines"
-)
+NOTE = "mean \u00b1 s.d. over seeds (n = {n} runs a condition); grey band: mean \u00b1 s.d. of the baseline"
 
 
 @style.styled
 def draw(tables: style.Tables) -> Figure:
     """Panels: test accuracy, mean OOD accuracy, calibration error; a mark per dose, a curve per family."""
-    table = marked(measured(tables["evaluation"]), tables)
+    table = marked(in_each_family(measured(tables["evaluation"])), tables)
     return style.each_setup(
         table[table["family"].isin(DRAWING_FAMILIES)],
         lambda _: 2.3,
@@ -36,7 +34,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     axes = block.subplots(1, len(shown))
     for axis, measure in zip(axes, shown, strict=True):
         rows = part[part["measure"] == measure.name]
-        base = rows.loc[rows["dose"] == BASELINE, "value"]
+        base = rows.loc[(rows["dose"] == BASELINE) & (rows["family"] == rows["family"].iloc[0]), "value"]
         if len(base):
             spread = 0.0 if pd.isna(base.std()) else base.std()
             axis.axhspan(base.mean() - spread, base.mean() + spread, color="0.88", lw=0, zorder=0)

@@ -1,8 +1,9 @@
-"""Effects: what a condition did to the spectra, against the baseline runs of its own family.
+"""Effects: what a condition did to the spectra, against the pool of baseline runs.
 
 The change of a run is metric(after) - metric(before) per layer and part, or metric(delta) for the update itself. Its
-effect is that minus its mean over the family's `baseline` runs of the same data set and backbone; standardised, it is
-in units of the standard deviation between runs, pooled within the family's conditions, times Hedges' J. Layers are not
+effect is that minus its mean over the pool of the same data set and backbone (in published tables, over the baseline
+runs of its own family); standardised, it is in units of the standard deviation between runs, pooled within all
+conditions that have this reference, times Hedges' J. Layers are not
 replicates: run-level summaries (mean and root mean square over the hidden layers) are what tests are made of.
 """
 
@@ -52,31 +53,38 @@ def _long_enough(layers: Table) -> Column:
 
 
 def against_baseline(changes: Table) -> Table:
-    """The table with `effect`: value minus its mean over the family's baseline runs; NaN without such runs.
+    """The table with `effect`: value minus its mean over the baseline runs; NaN without such runs.
 
     And `standardised`: the effect over the pooled standard deviation, with Hedges' J; NaN without replicates.
     """
-    keys = ["dataset", "backbone", "family", *LAYER, "source", "metric"]
+    keys = ["dataset", "backbone", *LAYER, "source", "metric"]
     joined = changes.assign(effect=changes["value"] - _reference(changes, keys))
     return joined.assign(standardised=_standardised(joined, keys))
 
 
+def reference_of(table: Table) -> Column:
+    """The family whose `baseline` runs each row is measured against: its own if it has some, else the pool."""
+    own = set(table.loc[table["dose"] == BASELINE, "family"])
+    return table["family"].where(table["family"].isin(own), BASELINE)
+
+
 def _reference(table: Table, keys: list[str]) -> Column:
     own = table["value"].where(table["dose"] == BASELINE)
-    return own.groupby(_groups(table, keys)).transform("mean")
+    return own.groupby([_groups(table, keys), reference_of(table)]).transform("mean")
 
 
 def _standardised(table: Table, keys: list[str], value: str = "value", effect: str = "effect") -> Column:
-    """Effect over the standard deviation within conditions, pooled over the rows with equal keys."""
-    family, condition = _groups(table, keys), _groups(table, [*keys, "dose"])
+    """Effect over the standard deviation within conditions, pooled over the rows with equal keys and reference."""
+    place = _groups(table.assign(against=reference_of(table)), [*keys, "against"])
+    condition = _groups(table, [*keys, "family", "dose"])
     cell = table[value].groupby(condition)
-    squares = ((table[value] - cell.transform("mean")) ** 2).groupby(family).transform("sum")
-    conditions = condition.groupby(family).transform("nunique")
-    df = (table[value].groupby(family).transform("size") - conditions).to_numpy(float)
+    squares = ((table[value] - cell.transform("mean")) ** 2).groupby(place).transform("sum")
+    conditions = condition.groupby(place).transform("nunique")
+    df = (table[value].groupby(place).transform("size") - conditions).to_numpy(float)
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.sqrt(squares.to_numpy(float) / df)
         scaled = hedges(df) * table[effect].to_numpy(float) / spread
-    largest = table[value].abs().groupby(family).transform("max").to_numpy(float)
+    largest = table[value].abs().groupby(place).transform("max").to_numpy(float)
     return np.where(varies(spread, largest), scaled, np.nan)
 
 
@@ -99,7 +107,7 @@ def per_run(effects: Table) -> Table:
         effect_rms=("square", "mean"),
         layers=("value", "size"),
     ).reset_index()
-    keys = ["dataset", "backbone", "family", "role", "source", "metric"]
+    keys = ["dataset", "backbone", "role", "source", "metric"]
     scaled = _standardised(table, keys, "value_mean", "effect_mean")
     return table.assign(effect_rms=np.sqrt(table["effect_rms"]), standardised_mean=scaled)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from weightscape.families import BASELINE, strength
+import pandas as pd
+
+from weightscape.families import BASELINE, baseline_number, strength
 from weightscape.formats.tables import Table
 
 SETUP = ("dataset", "backbone")
@@ -18,6 +20,17 @@ def summarise(table: Table, by: Sequence[str], value: str = "value") -> Table:
 def setups_of(*tables: Table) -> list[tuple[str, str]]:
     """The pairs of data set and backbone in some tables, in order."""
     return sorted({pair for table in tables for pair in table[list(SETUP)].itertuples(index=False, name=None)})
+
+
+def in_each_family(table: Table) -> Table:
+    """The rows with those of the baseline pool in every family, under the number that changes nothing there."""
+    pool, families = table["family"] == BASELINE, table["family"].unique()
+    copies = [
+        table[pool].assign(family=name, **({"number": baseline_number(name)} if "number" in table else {}))
+        for name in families
+        if name != BASELINE
+    ]
+    return pd.concat([table[~pool], *copies], ignore_index=True) if pool.any() and copies else table
 
 
 def strongest(table: Table) -> Table:

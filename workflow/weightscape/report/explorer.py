@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from weightscape import words
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, baseline_number
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
 from weightscape.metrics.outcomes import of_all_runs
@@ -78,7 +78,7 @@ def _destructive(table: Table, setups: list[tuple[str, str]], at: Places) -> lis
 
 
 def _conditions(tables: Mapping[str, Table]) -> Table:
-    """Family, dose and number of every condition: families as in the figures, doses and baseline by number.
+    """Family, dose and number of every condition: families as in the figures, doses by number, the baseline's pool.
 
     A condition without a finished run is among them if its diversity was measured; a study without runs has none.
     """
@@ -99,7 +99,7 @@ def _index(
     tables: Mapping[str, Table], conditions: Table, setups: list[tuple[str, str]], made: Mapping[str, Block]
 ) -> Block:
     """The choices that the page offers, and the looks of families."""
-    looks = {family: style.look(family) for family in conditions["family"].unique()}
+    looks = {family: style.look(family) for family in conditions["family"].unique() if family != BASELINE}
     top = strongest(conditions).set_index("family")["dose"]
     kinds = sorted({(row[0], row[1]) for row in tables["run_effects"][["metric", "source"]].drop_duplicates().values})
     outcomes: dict[str, str] = {}
@@ -110,7 +110,7 @@ def _index(
         "setups": [{"dataset": dataset, "backbone": backbone} for dataset, backbone in setups],
         "families": {
             name: {"title": look.title, "color": look.color, "dark": style.on_dark(look.color), "axis": look.axis}
-            | {"strongest": top.get(name)}
+            | {"strongest": top.get(name), "neutral": baseline_number(name)}
             for name, look in looks.items()
         },
         "conditions": conditions.values.tolist(),

@@ -50,7 +50,7 @@ PANELS = (
     (
         "outcome",
         "Outcome against dose",
-        "Mean with its {interval} (Student's t); grey: that of the family's own baseline. Small dots: single runs.",
+        "Mean with its {interval} (Student's t); grey: that of the baseline. Small dots: single runs.",
     ),
     ("samples", "What the network saw", ""),
 )

@@ -114,10 +114,9 @@ def effect(intervals: style.Table, interval: str) -> Sheet:
     head = [*NAMES, "n", "change", "effect", interval, "degrees of freedom"]
     note = (
         "Mean over the hidden layers of log10 of the squared Frobenius norm. Change: after minus before "
-        "training. Effect: the change minus that of the family's own baseline runs, with its standard "
-        "deviation over n seeds. The interval includes the error of the baseline's mean. It is the wider of two: one "
-        "takes the variance from all conditions of the family, the other from the two conditions alone. It is not "
-        "corrected for the number of conditions."
+        "training. Effect: the change minus that of the baseline runs, with its standard deviation over n "
+        "seeds. The interval includes the error of the baseline's mean. The variance of each condition is drawn "
+        "towards that of all. It is not corrected for the number of conditions."
     )
     title = "Effect on the log norm of the hidden layers by condition"
     return _of_conditions("effects_on_log_norm", title, note, head, rows, table)

@@ -39,13 +39,18 @@ def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:
 
 
 def size(runs: style.Table) -> str:
-    """How many networks, families, conditions and seeds."""
-    conditions = runs.groupby(CONDITION)["seed"].nunique()
+    """How many networks, families, conditions, seeds and baseline runs."""
+    dosed = runs["family"] != BASELINE
+    conditions = runs[dosed].groupby(CONDITION)["seed"].nunique()
+    pool = runs[~dosed].groupby(list(SETUP))["seed"].nunique()
+    over = f", and {style.seeds_in_words(pool, 'baseline run')}" if len(pool) else ""
+    if conditions.empty:
+        return f"{len(runs)} networks were fine-tuned, all without an intervention."
     setups = runs[list(SETUP)].drop_duplicates()
     what = "; ".join(f"{backbone} on {dataset}" for dataset, backbone in setups.itertuples(index=False))
     return (
-        f"{len(runs)} networks were fine-tuned ({what}): {runs['family'].nunique()} families, "
-        f"{len(conditions)} conditions, {style.seeds_in_words(conditions)} each."
+        f"{len(runs)} networks were fine-tuned ({what}): {runs[dosed]['family'].nunique()} families, "
+        f"{len(conditions)} conditions, {style.seeds_in_words(conditions)} each{over}."
     )
 
 

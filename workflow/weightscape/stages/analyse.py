@@ -1,4 +1,4 @@
-"""Stage 6: effects of each run and condition against its family's own baselines, and the claims tested on them.
+"""Stage 6: effects of each run and condition against the baseline runs, and the claims tested on them.
 
     python -m weightscape.stages.analyse --tables results/6_metrics --settings "$(weightscape settings analyse)"
 

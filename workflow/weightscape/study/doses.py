@@ -5,7 +5,7 @@ from typing import Any
 
 from weightscape.assemble.settings import UNCHANGED, ItemChange
 from weightscape.augmentations.operations import Operation, operation
-from weightscape.families import BASELINE, FAMILIES, baseline_number
+from weightscape.families import BASELINE, named
 from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
 from weightscape.networks.settings import DROPOUTS
@@ -16,8 +16,13 @@ INSIDE = "dropout_inside"
 
 
 def doses(config: Config, family: str) -> list[str]:
-    """The doses of a family, the baseline first."""
-    return [BASELINE, *config["families"][family]["doses"]]
+    """The doses of a family; the pool of neutral runs has one."""
+    return [BASELINE] if family == BASELINE else list(config["families"][family]["doses"])
+
+
+def seeds(config: Config, family: str) -> list[int]:
+    """The labels of the runs of each condition of a family; the pool of neutral runs has more than the others."""
+    return list(range(config["study"]["baseline_runs"])) if family == BASELINE else config["study"]["seeds"]
 
 
 def dose_values(config: Config, family: str, dose: str) -> Config:
@@ -26,10 +31,8 @@ def dose_values(config: Config, family: str, dose: str) -> Config:
 
 
 def dose_number(config: Config, family: str, dose: str) -> float:
-    """The number by which a family's doses are ordered and plotted; for the baseline that which changes nothing."""
-    if dose == BASELINE:
-        return baseline_number(family)
-    return numbers(config, family, dose)[config["families"][family]["axis"]]
+    """The number by which a family's doses are ordered and plotted; 0 for the pool of neutral runs."""
+    return 0.0 if dose == BASELINE else numbers(config, family, dose)[config["families"][family]["axis"]]
 
 
 def numbers(config: Config, family: str, dose: str) -> dict[str, float]:
@@ -63,8 +66,8 @@ def action(config: Config, family: str, dose: str, backbone: str | None = None) 
 
 def item_change(config: Config, family: str, dose: str) -> ItemChange:
     """Returns the change that a condition makes to the list of real items."""
-    kind = FAMILIES[family].items
-    if kind is None or dose == BASELINE:
+    kind = named(family).items
+    if kind is None:
         return UNCHANGED
     values = dose_values(config, family, dose)
     block = {"kind": kind, "share": values["share"], "recipe": values.get("recipe")}
@@ -88,7 +91,7 @@ def _dropped(family: str, values: Config, backbone: str | None) -> dict[str, flo
     rates: dict[str, Any] = {}
     if family == INSIDE and values:
         rates = dict.fromkeys(values["places"].get(backbone, []), values["rate"])
-    elif "network" in FAMILIES[family].changes:
+    elif "network" in named(family).changes:
         rates = dict(values)
     return {place: float(rates.get(place, 0.0)) for place in DROPOUTS}
 
@@ -103,6 +106,6 @@ def _operations(family: str, values: Config) -> tuple[Operation, ...]:
 def training(config: Config, family: str, dose: str) -> TrainingSettings:
     """The settings of the training loop; equal in every condition but those of `steps`."""
     settings = from_json(TrainingSettings, config["finetune"], "finetune")
-    if "steps" in FAMILIES[family].changes and dose != BASELINE:
+    if "steps" in named(family).changes:
         return replace(settings, steps=round(settings.steps * dose_values(config, family, dose)["factor"]))
     return settings

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.data import readers
-from weightscape.families import DIVERSITY_FAMILIES, alters_items
+from weightscape.families import BASELINE, ITEM_FAMILIES
 from weightscape.finetune.kept_weights import RECORD
 from weightscape.project import RUN
 from weightscape.provenance.records import provenance_of
@@ -53,7 +53,7 @@ class Job:
     @property
     def program(self) -> str:
         """The program in stages/ that the rule runs."""
-        return "assemble" if self.rule == "assemble_real" else self.rule
+        return {"assemble_real": "assemble"}.get(self.rule, self.rule.removesuffix("_pool"))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -72,6 +72,8 @@ class Job:
 
 RUN_LOG = RUN.replace("/", ".")
 CONDITION_LOG = "{dataset}.{backbone}.{family}.{dose}"
+POOL_RUN = "{dataset}/{backbone}/baseline/baseline/seed{seed}"
+POOL_LOG = "{dataset}.{backbone}.baseline.baseline"
 GENERATOR = "2_generate/{dataset}/{generator}"
 CONDITION = "3_assemble/{dataset}/{family}/{dose}"
 
@@ -88,7 +90,9 @@ JOBS = (
     Job("assemble", CONDITION + "/seed{seed}/manifest.json", "{dataset}.{family}.{dose}.seed{seed}"),
     Job("measure_diversity", f"{CONDITION}/diversity/manifest.json", "{dataset}.{family}.{dose}"),
     Job("finetune", f"4_finetune/{RUN}/manifest.json", RUN_LOG),
+    Job("evaluate_pool", f"4_finetune/{POOL_RUN}/evaluation/manifest.json", POOL_LOG),
     Job("evaluate", f"4_finetune/{RUN}/evaluation/manifest.json", CONDITION_LOG),
+    Job("curvature_pool", f"4_finetune/{POOL_RUN}/curvature/manifest.json", POOL_LOG),
     Job("curvature", f"4_finetune/{RUN}/curvature/manifest.json", CONDITION_LOG),
     Job("drop_weights", f"4_finetune/{Path(RUN).parent}/{RECORD}", CONDITION_LOG),
     Job("spectra_before", "5_spectra/before/{backbone}/manifest.json", "{backbone}"),
@@ -140,7 +144,11 @@ def _values(config: Config, rule: str, wildcard: str, names: Names) -> Iterable[
             return [f"{number:05d}" for number in range(config["generate"]["shards"])]
         case "figure":
             return config["figures"]
-    return map(str, chosen["families" if wildcard == "family" else f"{wildcard}s"])
+        case "family":
+            return study.families(config)
+        case "seed":
+            return map(str, doses.seeds(config, names.get("family", BASELINE)))
+    return chosen[f"{wildcard}s"]
 
 
 def _has(config: Config, rule: str, names: Names) -> bool:
@@ -158,11 +166,15 @@ def _has(config: Config, rule: str, names: Names) -> bool:
         case "train_judge":
             return study.asks_judge(config)
         case "assemble":
-            return alters_items(names["family"], names["dose"])
+            return names["family"] in ITEM_FAMILIES
         case "measure_diversity":
-            return names["family"] in DIVERSITY_FAMILIES
+            return study.measures_diversity(config, names["family"])
+        case "evaluate":
+            return names["family"] != BASELINE
         case "curvature":
-            return names["family"] in config["curvature"]["families"]
+            return names["family"] != BASELINE and study.measures_curvature(config, names["family"])
+        case "curvature_pool":
+            return study.measures_curvature(config, BASELINE)
         case "drop_weights":
             return config["study"]["keep_weights"] != "all"
     return True
@@ -195,7 +207,9 @@ def places(config: Config, rule: str) -> list[str]:
 
 def measures_of(config: Config, names: Names) -> list[str]:
     """Places of the records of what is measured at the weights of a run with these names."""
-    return [BY_RULE[rule].place(names) for rule in ("evaluate", "spectra", "curvature") if _has(config, rule, names)]
+    ending = "_pool" if names["family"] == BASELINE else ""
+    rules = (f"evaluate{ending}", "spectra", f"curvature{ending}")
+    return [BY_RULE[rule].place(names) for rule in rules if _has(config, rule, names)]
 
 
 def expected(config: Config) -> set[str]:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weightscape import families
 from weightscape.assemble.diversity_settings import MeasureDiversitySettings
 from weightscape.assemble.settings import UNCHANGED, AssembleSettings
 from weightscape.diversity.settings import DiversitySettings
@@ -67,7 +66,7 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
         spaces={name: _network(config, name) for name in study.embeddings(config)},
         seeds={
             str(label): study.named_seed(config, "measure_diversity", dataset, family, dose, label)
-            for label in config["study"]["seeds"]
+            for label in doses.seeds(config, family)
         },
     )
 
@@ -110,8 +109,8 @@ def _curvature(config: Config, dataset: str, backbone: str) -> CurvatureSettings
     )
 
 
-def _drop_weights(config: Config) -> DropSettings:
-    seeds = tuple(config["study"]["seeds"])
+def _drop_weights(config: Config, family: str) -> DropSettings:
+    seeds = tuple(doses.seeds(config, family))
     return DropSettings({"all": seeds, "seed0": seeds[:1], "none": ()}[config["study"]["keep_weights"]])
 
 
@@ -128,10 +127,11 @@ def _aggregate(config: Config) -> Outline:
         datasets=datasets,
         backbones=chosen["backbones"],
         seeds=chosen["seeds"],
+        baseline_runs=chosen["baseline_runs"],
         conditions=conditions,
-        measured=tuple(row for row in conditions if row.family in families.DIVERSITY_FAMILIES),
+        measured=tuple(row for row in conditions if study.measures_diversity(config, row.family)),
         splits={dataset: tuple(study.evaluated_splits(config, dataset)) for dataset in datasets},
-        curved=tuple(sorted({*config["curvature"]["families"]} & {*chosen["families"]})),
+        curved=tuple(sorted(name for name in study.families(config) if study.measures_curvature(config, name))),
         calibration_bins=config["evaluate"]["calibration_bins"],
         seen={dataset: corruptions.seen_corruptions(config, dataset) for dataset in datasets},
         severity={dataset: corruptions.severities(config, dataset) for dataset in datasets},
@@ -186,7 +186,9 @@ STAGES = {
     "measure_diversity": _measure_diversity,
     "finetune": _finetune,
     "evaluate": _evaluate,
+    "evaluate_pool": _evaluate,
     "curvature": _curvature,
+    "curvature_pool": _curvature,
     "drop_weights": _drop_weights,
     "spectra_before": _spectra,
     "spectra": _spectra,

@@ -1,6 +1,6 @@
 """Lists a study's conditions and splits from its checked config, and what its stages need of each other."""
 
-from weightscape.families import DIVERSITY_FAMILIES, needs_extra, needs_generator
+from weightscape.families import BASELINE, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES, needs_extra
 from weightscape.seeds import seed
 from weightscape.study import Config
 from weightscape.study.doses import doses
@@ -16,9 +16,26 @@ def named_seed(config: Config, *parts: str | int) -> int:
     return seed(config["study"]["seed"], *parts)
 
 
+def families(config: Config) -> list[str]:
+    """The pool of neutral runs, which all are measured against, then the families in the order of the config."""
+    return [BASELINE, *config["study"]["families"]]
+
+
 def conditions(config: Config) -> list[tuple[str, str]]:
-    """All (family, dose) of the study, in the order of the config."""
-    return [(family, dose) for family in config["study"]["families"] for dose in doses(config, family)]
+    """All (family, dose) of the study, in the same order."""
+    return [(family, dose) for family in families(config) for dose in doses(config, family)]
+
+
+def measures_diversity(config: Config, family: str) -> bool:
+    """Whether the diversity of a family's training sets is measured; the pool is what others are compared with."""
+    chosen = config["study"]["families"] if family == BASELINE else [family]
+    return any(name in DIVERSITY_FAMILIES for name in chosen)
+
+
+def measures_curvature(config: Config, family: str) -> bool:
+    """Whether the curvature of a family's runs is measured; the pool is what others are compared with."""
+    chosen = config["study"]["families"] if family == BASELINE else [family]
+    return any(name in config["curvature"]["families"] for name in chosen)
 
 
 def splits(config: Config, dataset: str) -> list[str]:
@@ -49,17 +66,17 @@ def evaluated_splits(config: Config, dataset: str) -> list[str]:
 
 def uses_generator(config: Config) -> bool:
     """Whether any condition of the study trains on synthetic images."""
-    return any(needs_generator(family, dose) for family, dose in conditions(config))
+    return any(family in SYNTHETIC_FAMILIES for family in families(config))
 
 
 def asks_judge(config: Config) -> bool:
     """Whether the judge is trained: the quality of synthetic images, and diversity in its features, ask for it."""
-    return uses_generator(config) or any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
+    return uses_generator(config) or measures_diversity(config, BASELINE)
 
 
 def reads_extra(config: Config) -> bool:
     """Whether anything reads the split `extra`: the judge learns from it, and conditions draw from it."""
-    return asks_judge(config) or any(needs_extra(family, dose) for family, dose in conditions(config))
+    return asks_judge(config) or any(map(needs_extra, families(config)))
 
 
 def embeddings(config: Config) -> list[str]:
@@ -69,8 +86,7 @@ def embeddings(config: Config) -> list[str]:
 
 def read_backbones(config: Config) -> list[str]:
     """The backbones whose weights are read: the study's, and where diversity is measured those of its embeddings."""
-    measured = any(family in DIVERSITY_FAMILIES for family, _ in conditions(config))
-    return embeddings(config) if measured else list(config["study"]["backbones"])
+    return embeddings(config) if measures_diversity(config, BASELINE) else list(config["study"]["backbones"])
 
 
 def coarsely_generated(config: Config) -> list[str]:

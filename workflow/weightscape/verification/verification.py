@@ -135,7 +135,7 @@ def _other_inputs(config: Config, recorded: RecordedJob, inputs: set[str]) -> st
     of the images of exactly the study's recipes.
     """
     names = recorded.names
-    if recorded.kind.rule == "evaluate":
+    if recorded.kind.program == "evaluate":
         splits = study.evaluated_splits(config, names["dataset"])
         wanted = {BY_RULE["data"].place({"dataset": names["dataset"], "split": split}) for split in splits}
         differing = wanted - inputs

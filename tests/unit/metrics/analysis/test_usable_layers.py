@@ -23,7 +23,7 @@ def test_the_effects_of_runs_are_means_over_the_layers_that_tests_see():
     made = tables(truth("dropout"))
     bad = (made["effects"]["layer"] == "layer03") & (made["effects"]["seed"] == 2)
     made["effects"].loc[bad & (made["effects"]["metric"] == "entropy"), "usable"] = False
-    lacking = made["effects"].eval("family == 'noise' and dose == 'baseline' and seed == 1 and layer > 'layer04'")
+    lacking = made["effects"].eval("family == 'baseline' and seed == 1 and layer > 'layer04'")
     made["effects"] = made["effects"][~lacking]
     runs = effects.per_run(effects.against_baseline(usable_layers.common(made["effects"], OPTIONS.metrics)))
     runs = runs.query("role == 'hidden' and source == 'change'")
@@ -46,8 +46,8 @@ def test_a_run_without_most_of_its_layers_is_left_out_and_no_layer_with_it():
         assert row["reason"].endswith("left out of all tests")
         effects = found["condition_effects"].query("scope == 'hidden'")
         assert set(effects["layers"]) == {16} and set(effects["excluded_layers"]) == {0}
-        assert set(effects.query("family == 'noise' and dose == 'd1'")["n"]) == {9}
-        assert set(effects.query("family == 'dropout'")["n"]) == {10}
+        assert set(effects.query("family == 'noise' and dose == 'd1'")["n"]) == {19}
+        assert set(effects.query("family == 'dropout'")["n"]) == {20}
 
 
 def test_every_layer_that_is_left_out_is_named_with_the_runs_that_lack_it():
@@ -58,8 +58,8 @@ def test_every_layer_that_is_left_out_is_named_with_the_runs_that_lack_it():
     made["layers"] = pd.concat([made["layers"], never])
     found = analysed(made, OPTIONS)["excluded"].set_index("name")
     assert set(found.index) == {"layer03/weight", "depthwise/weight"}
-    assert found.loc["layer03/weight", ["metric", "n"]].to_list() == ["entropy", 3]
-    assert "(not in noise/baseline/2, noise/d0/2" in found.loc["layer03/weight", "reason"]
+    assert found.loc["layer03/weight", ["metric", "n"]].to_list() == ["entropy", 2]
+    assert "(not in noise/d0/2, noise/d1/2" in found.loc["layer03/weight", "reason"]
     assert found.loc["depthwise/weight", "reason"] == "status: too small"
 
 

@@ -1,7 +1,7 @@
 """Values against dose: one column for each family, one row for each measure.
 
 Dots are runs (one per seed), marks their mean with its standard deviation over seeds; the grey band is the
-family's own baseline, mean and standard deviation. Rows share their axis, so that families can be compared.
+baseline, mean and standard deviation. Rows share their axis, so that families can be compared.
 """
 
 import textwrap
@@ -19,7 +19,7 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import marks, style
 from weightscape.figures.parts.axes import NEAR, apart, symlog_axis
 from weightscape.metrics.outcomes import ROBUST
-from weightscape.metrics.summaries import SETUP, summarise
+from weightscape.metrics.summaries import SETUP, in_each_family, summarise
 
 WIDE = 7  # columns; in more of them panels are narrow
 WITHIN = 0.68  # of a column; from its first dose to its last
@@ -31,15 +31,14 @@ HEADROOM = 0.75  # inches for titles, dose labels and the note
 
 RUNS = marks.Counted(
     "seed",
-    "mean \u00b1 s.d. over n = {n} of a condition; dots: single runs; "
-    "grey band: mean \u00b1 s.d. of the family's own baseline runs",
-    "one run per condition (n = 1), so that no spread is known; line: the family's own baseline",
+    "mean \u00b1 s.d. over n = {n} of a condition; dots: single runs; grey band: mean \u00b1 s.d. of the baseline runs",
+    "one run per condition (n = 1), so that no spread is known; line: the baseline",
 )
 DATA_SETS = marks.Counted(
     "data set",
     "mean \u00b1 s.d. over n = {n} of a condition (seeds that share their images share one); "
-    "dots: single data sets; grey: the family's own baseline",
-    "n = 1: 1 data set, no interval; line: the family's own baseline",
+    "dots: single data sets; grey: the baseline",
+    "n = 1: 1 data set, no interval; line: the baseline",
 )
 RANGES = "\ncapped whiskers: range over orders of the rows"
 
@@ -75,7 +74,7 @@ def by_dose(
 ) -> Figure:
     """A grid for each setup, of the measures that `measures` names for its rows, each `row` inches high."""
     return style.each_setup(
-        table,
+        in_each_family(table),
         lambda part: row * len(measures(part)) + HEADROOM,
         lambda block, part: dose_grid(block, part, measures(part), counted),
         absent,

@@ -13,12 +13,12 @@ from weightscape.families import BASELINE
 from weightscape.figures.parts import marks, style
 from weightscape.figures.parts.axes import say
 
-SEVERAL = "mean \u00b1 s.d. over n = {n} of a condition;\nhollow: the family's own baseline; lines join doses"
+SEVERAL = "mean \u00b1 s.d. over n = {n} of a condition;\nhollow: the baseline; lines join doses"
 RUNS = marks.Counted(
-    "seed", SEVERAL, "one run per condition (n = 1), so that no spread is known;\nhollow: the family's own baseline"
+    "seed", SEVERAL, "one run per condition (n = 1), so that no spread is known;\nhollow: the baseline"
 )
 DATA_SETS = marks.Counted(
-    "data set", SEVERAL, "n = 1: 1 data set, no interval;\nhollow: the family's own baseline; lines join doses"
+    "data set", SEVERAL, "n = 1: 1 data set, no interval;\nhollow: the baseline; lines join doses"
 )
 FAINT = 0.35  # opacity of the lines that join doses; they cross, and marks are what is read
 

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure, SubFigure
 
 from weightscape import words
-from weightscape.families import FAMILIES
+from weightscape.families import BASELINE, FAMILIES
 from weightscape.formats.tables import Column, Table
 from weightscape.formats.writing import replacing
 from weightscape.metrics.summaries import SETUP
@@ -119,8 +119,8 @@ def _linear(color: np.ndarray) -> np.ndarray:
 
 
 def ordered(families: Iterable[str]) -> list[str]:
-    """Families in the order of FAMILIES, others after them by name."""
-    order = list(FAMILIES)
+    """The baseline's pool, families in the order of FAMILIES, others after them by name."""
+    order = [BASELINE, *FAMILIES]
     return sorted(set(families), key=lambda name: (order.index(name) if name in order else len(order), name))
 
 

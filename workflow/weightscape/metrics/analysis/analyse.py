@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, POOL
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
 from weightscape.metrics.analysis import estimates
@@ -64,7 +64,7 @@ def drops(setup: Setup, options: Options) -> Table:
     rows = []
     for (family, dose), at in setup.design.rows.items():
         val = _mean(setup, "val", (family, dose))
-        drop = _mean(setup, "val", (family, BASELINE)) - val
+        drop = _mean(setup, "val", setup.design.references.get(family, POOL)) - val
         judge = _mean(setup, "judge", (family, dose)) if dose != BASELINE else np.nan
         why = [
             *([f"validation accuracy {100 * drop:.1f} points below baseline"] if drop > options.max_drop else []),

@@ -1,16 +1,15 @@
 """Means of each condition with their intervals, for everything that the page shows by condition.
 
-The interval of an effect is that of `contrasts`: the wider of two t intervals of the difference from the family's own
-baseline, with the variance pooled over the family's conditions, and with that of the two conditions alone. Here a
+The interval of an effect is that of `contrasts`, with the variance of each condition moderated over all. Here a
 condition's value may be missing in some of its runs. The interval of an outcome is Student's t interval of its mean.
 
-The A/A null: each pair of families gives one difference of the mean changes of their baselines, with Student's t
-interval. The smallest detectable effect is that which a two-sided t test of n against n runs at alpha finds with 80 %
-power (normal approximation of the non-central t): (t(1 - alpha / 2) + t(.8)) s sqrt(2 / n), s pooled within the
-baselines. All intervals are at `level`, 1 - alpha.
+The A/A null: each of some random splits of the baseline runs into halves gives one difference of their mean changes,
+with Student's t interval. The smallest detectable effect is that which a two-sided t test of n runs against the m of
+the baseline at alpha finds with 80 % power (normal approximation of the non-central t):
+(t(1 - alpha / 2) + t(.8)) s sqrt(1 / n + 1 / m), s pooled within all conditions. All intervals are at `level`,
+1 - alpha.
 """
 
-import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,10 +18,12 @@ from scipy.special import stdtrit
 
 from weightscape.families import BASELINE
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis.contrasts import wider
+from weightscape.metrics.analysis.contrasts import moderated, satterthwaite
 from weightscape.metrics.summaries import CONDITION, SETUP, summarise
 
 POWER = 0.8
+SPLITS = 20
+"""Random splits of the baseline runs that are shown."""
 PLACE = ["layer", "part", "role", "source", "metric"]
 
 
@@ -36,29 +37,33 @@ def of_effects(effects: Table, run_effects: Table, level: float) -> Table:
         found = found.assign(change=summarise(table, keys, "value")["mean"].to_numpy())
         reference = (found["dose"] == BASELINE) & found["mean"].notna()  # its effect is 0; sums leave some 1e-19
         found = found.assign(mean=found["mean"].mask(reference, 0.0))
-        parts.append(against_baseline(found, level, [*SETUP, "family", *PLACE]))
+        parts.append(against_baseline(found, level, [*SETUP, *PLACE]))
     return pd.concat(parts, ignore_index=True)
 
 
-def against_baseline(table: Table, level: float, within: Sequence[str] = (*SETUP, "family")) -> Table:
+def against_baseline(table: Table, level: float, within: Sequence[str] = SETUP) -> Table:
     """Add low, high and df: the interval of each condition's difference from the baseline of its group `within`."""
-    group = table.groupby(list(within), sort=False, dropna=False).ngroup()
-    n, freedom = table["n"].to_numpy(float), (table["n"] - 1).clip(lower=0)
-    squares = (freedom * table["sd"].fillna(0.0) ** 2).groupby(group).transform("sum").to_numpy(float)
-    together = freedom.groupby(group).transform("sum").to_numpy(float)
-    at_baseline = table["dose"] == BASELINE
-    n0, sd0 = (table[name].where(at_baseline).groupby(group).transform("max").to_numpy(float) for name in ("n", "sd"))
-    own, base = table["sd"].to_numpy(float) ** 2 / n, sd0**2 / n0
+    places, conditions = (
+        table.groupby(list(keys), sort=False, dropna=False).ngroup().to_numpy() for keys in (within, ["family", "dose"])
+    )
+    shape = conditions.max(initial=-1) + 1, places.max(initial=-1) + 1
+    n, variance = table["n"].to_numpy(float), table["sd"].to_numpy(float) ** 2
+    own, df = np.full(shape, np.nan), np.zeros(shape)
+    own[conditions, places], df[conditions, places] = variance, np.maximum(n - 1, 0)
+    drawn = moderated(own, df)
+    at_pool = (table["dose"] == BASELINE).to_numpy()
+    base_n, base_variance, base_df = (np.full(shape[1], np.nan) for _ in range(3))
+    base_n[places[at_pool]] = n[at_pool]
+    base_variance[places[at_pool]] = drawn.variance[conditions[at_pool], places[at_pool]]
+    base_df[places[at_pool]] = drawn.df[conditions[at_pool], places[at_pool]]
     with np.errstate(divide="ignore", invalid="ignore"):
-        pooled = squares / np.where(together > 0, together, np.nan) * (1 / n + 1 / n0)
-        welch = np.where(
-            own + base == 0, np.minimum(n, n0) - 1, (own + base) ** 2 / (own**2 / (n - 1) + base**2 / (n0 - 1))
-        )
+        parts = np.stack([drawn.variance[conditions, places] / n, (base_variance / base_n)[places]])
+    error, freedom = satterthwaite(parts, np.stack([drawn.df[conditions, places], base_df[places]]))
+    freedom = np.minimum(freedom, drawn.pooled_df[places])
+    half = np.where(at_pool, np.nan, stdtrit(freedom, 0.5 + level / 2) * error)
     mean = table["mean"].to_numpy(float)
-    estimates = [(pooled, np.where(together > 0, together, np.nan)), (own + base, np.where(welch > 0, welch, np.nan))]
-    half, _, df, *_ = wider(mean, estimates, level)
-    half = np.where(at_baseline, np.nan, half)
-    return table.assign(df=np.where(np.isfinite(half), df, together), low=mean - half, high=mean + half)
+    df = np.where(np.isfinite(half), freedom, drawn.pooled_df[places])
+    return table.assign(df=df, low=mean - half, high=mean + half)
 
 
 def of_outcomes(runs: Table, level: float) -> Table:
@@ -70,8 +75,8 @@ def of_outcomes(runs: Table, level: float) -> Table:
 
 
 def of_baselines(run_effects: Table, level: float) -> Table:
-    """The differences of every two families' baselines in each setup and metric, over the hidden layers."""
-    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change") & (run_effects["dose"] == BASELINE)
+    """Differences between random halves of the baseline runs in each setup and metric, over the hidden layers."""
+    kept = (run_effects["role"] == "hidden") & (run_effects["source"] == "change")
     keys = [*SETUP, "metric"]
     parts = [
         differences(rows, level).assign(**dict(zip(keys, key, strict=True)))
@@ -81,20 +86,25 @@ def of_baselines(run_effects: Table, level: float) -> Table:
 
 
 def differences(rows: Table, level: float) -> Table:
-    """The differences between the baselines of some families; of a single family one row without a difference."""
-    families = {str(name): part["value_mean"].dropna().to_numpy(float) for name, part in rows.groupby("family")}
-    families = {name: values for name, values in families.items() if len(values)}
-    df = sum(len(values) - 1 for values in families.values())
-    squares = sum(float(((values - values.mean()) ** 2).sum()) for values in families.values())
-    s = np.sqrt(squares / df) if df else np.nan
-    n = min((len(values) for values in families.values()), default=0)
+    """The differences of some splits of the baseline runs; one row without a difference for fewer than four runs.
+
+    `rows` has one run each: family, dose and value_mean.
+    """
+    groups = rows.dropna(subset="value_mean").groupby(["family", "dose"])["value_mean"]
+    values = {dose: part.to_numpy(float) for (_, dose), part in groups if dose == BASELINE}.get(BASELINE, np.empty(0))
+    sizes, m = groups.size().to_numpy(), len(values)
+    df = float((sizes - 1).sum())
+    s = np.sqrt(((sizes - 1) * groups.var().fillna(0.0).to_numpy()).sum() / df) if df else np.nan
+    n = int(sizes.min()) if len(sizes) else 0
     t, power = stdtrit(df or np.nan, [0.5 + level / 2, POWER])
     found = []
-    for one, other in itertools.combinations(families, 2):
-        x, y = families[one], families[other]
-        difference, half = x.mean() - y.mean(), t * s * np.sqrt(1 / len(x) + 1 / len(y))
-        limits = {"difference": difference, "low": difference - half, "high": difference + half}
-        found.append({"family": one, "other": other, **limits})
-    single = {"family": next(iter(families), ""), "other": "", "difference": np.nan, "low": np.nan, "high": np.nan}
-    detectable = (t + power) * s * np.sqrt(2 / n) if n else np.nan
+    rng = np.random.default_rng(0)
+    for split in range(SPLITS if m > 3 else 0):
+        x, y = np.array_split(rng.permutation(values), 2)
+        pooled = (((x - x.mean()) ** 2).sum() + ((y - y.mean()) ** 2).sum()) / (m - 2)
+        half = stdtrit(m - 2, 0.5 + level / 2) * np.sqrt(pooled * (1 / len(x) + 1 / len(y)))
+        difference = x.mean() - y.mean()
+        found.append({"split": split, "difference": difference, "low": difference - half, "high": difference + half})
+    single = {"split": 0, "difference": np.nan, "low": np.nan, "high": np.nan}
+    detectable = (t + power) * s * np.sqrt(1 / n + 1 / m) if n and m else np.nan
     return pd.DataFrame(found or [single]).assign(detectable=detectable, n=n)

@@ -1,8 +1,9 @@
 """The runs of one data set and backbone by condition, of which every test of the analysis is made.
 
 Values are arrays whose first axis runs over the runs, in the order of `Design.runs`; further axes are layers or
-measures. A condition is (family, dose); the dose `baseline` is a family's own reference. Published tables may measure
-several families against one set of baseline runs: each of these families has a copy of it.
+measures. A condition is (family, dose). Every family is measured against one condition of neutral runs: the pool, or
+in published tables baseline runs of its own. What families share enters a contrast once, with the sum of its weights,
+so that the chance that is common to their effects is carried exactly.
 """
 
 import math
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from weightscape.families import BASELINE, strength
+from weightscape.families import BASELINE, POOL, strength
 from weightscape.formats.tables import Table
 
 Condition = tuple[str, str]
@@ -34,32 +35,48 @@ class Measured(NamedTuple):
 class Design:
     """Positions of the runs of each condition, and the number that orders its family's doses.
 
-    `references` names the baseline runs of a family; families with the same name have copies of the same runs, those
-    without a name have their own. `fixed` conditions are one value that no seed draws: they have no variance.
-    `measured` is the diversity of the conditions that stand for diversity, where it was measured.
+    `references` has the families with baseline runs that are not the pool. `fixed` conditions are one value that no
+    seed draws: they have no variance. `measured` is the diversity of the conditions that stand for diversity, where it
+    was measured.
     """
 
     rows: dict[Condition, np.ndarray]
     numbers: dict[Condition, float]
-    references: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, Condition] = field(default_factory=dict)
     fixed: frozenset[Condition] = frozenset()
     measured: Mapping[Condition, Measured] = field(default_factory=dict)
 
     @classmethod
     def of(cls, runs: Table) -> "Design":
-        """The design of a table with the columns family, dose, number and perhaps reference, by the rows' positions."""
+        """The design of a table with the columns family, dose, number and perhaps reference, by the rows' positions.
+
+        Published tables repeat the baseline runs in each family that is measured against them, under one name in
+        `reference`: the copies of the first of these families count.
+        """
         groups = runs.reset_index(drop=True).groupby(["family", "dose"], sort=False)
         rows: dict[Condition, np.ndarray] = {
             (str(family), str(dose)): np.asarray(at, dtype=int) for (family, dose), at in groups.indices.items()
         }
-        numbers = runs["number"].to_numpy(float)
         names = dict(zip(runs["family"], runs["reference"], strict=True)) if "reference" in runs else {}
-        return cls(rows, {condition: float(numbers[at[0]]) for condition, at in rows.items()}, names)
+        first: dict[object, Condition] = {}
+        references = {
+            family: first.setdefault(names.get(family, (family,)), (family, dose))
+            for family, dose in rows
+            if dose == BASELINE and family != BASELINE
+        }
+        kept = {c: at for c, at in rows.items() if c[1] != BASELINE or references.get(c[0], c) == c}
+        numbers = runs["number"].to_numpy(float)
+        return cls(kept, {condition: float(numbers[at[0]]) for condition, at in kept.items()}, references)
 
     @property
     def families(self) -> list[str]:
-        """The families, in the order of their first run."""
-        return list(dict.fromkeys(family for family, _ in self.rows))
+        """The families, in the order of their first run, without the pool."""
+        return list(dict.fromkeys(family for family, _ in self.rows if family != BASELINE))
+
+    def reference(self, family: str) -> Condition | None:
+        """The condition that a family is measured against; None if there is none."""
+        condition = self.references.get(family, POOL)
+        return condition if condition in self.rows else None
 
     def doses(self, family: str) -> list[str]:
         """A family's doses in the order of their numbers, without its baseline and those that have no number."""
@@ -67,19 +84,24 @@ class Design:
         own = [dose for dose in own if not np.isnan(self.numbers[family, dose])]
         return sorted(own, key=lambda dose: self.numbers[family, dose])
 
+    def curve(self, family: str) -> list[Condition]:
+        """The reference of a family, then its doses in the order of their numbers."""
+        reference = self.reference(family)
+        return [*([reference] if reference else []), *((family, dose) for dose in self.doses(family))]
+
     def unnumbered(self, family: str) -> bool:
         """Whether a family has doses, and none of them a number, so that none is known to be the strongest."""
         return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
 
     def strongest(self, family: str) -> str | None:
-        """The dose that stands for a family; None for a family without a dose or a baseline.
+        """The dose that stands for a family; None for a family without a dose or a reference.
 
         It is that of the largest measured diversity, where all doses of the family have one; of doses that the runs
         cannot tell from it (two standard errors), and in other families, that whose number is farthest from the
         baseline's.
         """
         doses = self.doses(family)
-        if not doses or self.reference(family) not in self.rows:
+        if not doses or self.reference(family) is None:
             return None
         if all((family, dose) in self.measured for dose in doses):
             found = {dose: self.measured[family, dose] for dose in doses}
@@ -89,16 +111,15 @@ class Design:
             ]
         return max(sorted(doses), key=lambda dose: strength(family, self.numbers[family, dose]))
 
-    def reference(self, family: str) -> Condition:
-        """The condition that a family's effects are measured against: its own baseline, or the pool of all."""
-        own = (family, BASELINE)
-        return own if own in self.rows else (BASELINE, BASELINE)
-
     def without(self, conditions: Iterable[Condition]) -> "Design":
         """The design without some conditions."""
         gone = set(conditions)
         kept = {condition: at for condition, at in self.rows.items() if condition not in gone}
         return replace(self, rows=kept, numbers={condition: self.numbers[condition] for condition in kept})
+
+    def of_family(self, family: str) -> "Design":
+        """The design of one family and its reference."""
+        return self.without(set(self.rows) - set(self.curve(family)))
 
     def each_once(self, values: np.ndarray) -> "Design":
         """The design of values [runs] that runs share: equal values of a condition are one measurement of one data set.
@@ -110,46 +131,12 @@ class Design:
         return replace(self, rows=first, fixed=fixed)
 
     def effect(self, family: str, dose: str, sign: float = 1.0) -> dict[Condition, float]:
-        """The weights of a condition's effect: its mean minus that of its family's baseline."""
-        return {(family, dose): sign, (family, BASELINE): -sign}
+        """The weights of a condition's effect: its mean minus that of its family's reference."""
+        return {(family, dose): sign, self.references.get(family, POOL): -sign}
 
     def strongest_effect(self, family: str) -> dict[Condition, float]:
         """The weights of the effect of a family's strongest dose."""
         return self.effect(family, str(self.strongest(family)))
-
-    @property
-    def distinct(self) -> dict[Condition, np.ndarray]:
-        """The rows with each set of baseline runs once."""
-        if not self.references:
-            return self.rows
-        first: dict[str, str] = {}
-        for family, dose in self.rows:
-            if dose == BASELINE and family in self.references:
-                first.setdefault(self.references[family], family)
-        return {
-            (family, dose): at
-            for (family, dose), at in self.rows.items()
-            if dose != BASELINE or first.get(self.references.get(family, ""), family) == family
-        }
-
-    def share(self, families: Iterable[str]) -> bool:
-        """Whether two of these families are measured against the same baseline runs."""
-        names = [self.references[family] for family in dict.fromkeys(families) if family in self.references]
-        return len(set(names)) < len(names)
-
-    def merged(self, weights: Weights) -> dict[Condition, float]:
-        """The weights that are not 0, those of one set of baseline runs added up, as it is one mean."""
-        found: dict[Condition, float] = {}
-        first: dict[str, Condition] = {}
-        for (family, dose), weight in weights.items():
-            own = (family, dose)
-            key = (
-                first.setdefault(self.references[family], own)
-                if dose == BASELINE and family in self.references
-                else own
-            )
-            found[key] = found.get(key, 0.0) + weight
-        return {condition: weight for condition, weight in found.items() if weight}
 
     def runs_of(self, weights: Weights) -> int:
         """The number of runs that a contrast is made of."""

@@ -1,12 +1,12 @@
 """Dose curves: how fast a family's effect grows, and doses of different families made comparable.
 
-The slope is the least-squares line through the means of a family's conditions, its baseline among them, with equal
+The slope is the least-squares line through the means of a family's conditions, the baseline among them, with equal
 weight for each, however many runs it has; as a contrast of means it gets the interval of `contrasts`. Lack of fit: F of
 the k - 2 contrasts of the means that are zero on every line, whatever its slope, against the variance between runs.
 
 To match families, each dose curve is interpolated to one common level. The level is measured per run (the relative
 change of the hidden weights, or the loss on the clean training images in evaluation mode; never on test or OOD images)
-and taken relative to the family's own baseline. Curves are linear between doses and never extrapolated: families that
+and taken relative to the baseline. Curves are linear between doses and never extrapolated: families that
 do not reach a common level have no overlap.
 """
 
@@ -35,9 +35,8 @@ def slope_weights(design: Design, family: str, x: dict[str, float]) -> dict[Cond
 
 def _conditions(design: Design, family: str, x: dict[str, float]) -> tuple[list[Condition], Values]:
     """The reference and the doses of a family, and their x."""
-    doses = design.doses(family)
-    conditions = [design.reference(family), *((family, dose) for dose in doses)]
-    return conditions, np.array([x[dose] for dose in (BASELINE, *doses)])
+    conditions = design.curve(family)
+    return conditions, np.array([x[dose] for _, dose in conditions])
 
 
 def slope(design: Design, values: Values, family: str, x: dict[str, float], level: float = 0.95) -> Estimate | None:
@@ -53,15 +52,15 @@ def by_number(design: Design, family: str) -> dict[str, float]:
 
 def by_level(design: Design, family: str, levels: Values) -> dict[str, float]:
     """The doses' mean levels [runs] relative to the baseline's."""
-    start = levels[design.rows[family, BASELINE]].mean()
-    return {dose: float(levels[design.rows[family, dose]].mean() - start) for dose in [BASELINE, *design.doses(family)]}
+    means = {condition[1]: float(levels[design.rows[condition]].mean()) for condition in design.curve(family)}
+    return {dose: mean - means[BASELINE] for dose, mean in means.items()}
 
 
 def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]) -> float:
     """p of the conditions' means lying on a line; NaN for fewer than three conditions or no replicates."""
     conditions, at = _conditions(design, family, x)
     means = np.array([values[design.rows[condition]].mean() for condition in conditions])
-    spread, df = within(design, values, family)
+    spread, df = within(design.of_family(family), values)
     if len(at) < 3 or not df or not varies(np.sqrt(spread), np.abs(means).max()) or np.ptp(at) == 0:
         return NAN
     bends = np.linalg.qr(np.stack([np.ones(len(at)), at], axis=1), mode="complete")[0][:, 2:]
@@ -83,23 +82,24 @@ def monotone(design: Design, values: Values, family: str) -> bool:
 
 @dataclass(frozen=True)
 class Curve:
-    """The runs of one family, baseline first and then by dose: profiles [runs, layers] and levels [runs] of each."""
+    """The runs of one family, reference first and then by dose: profiles [runs, layers] and levels [runs] of each."""
 
-    doses: list[str]
+    conditions: list[Condition]
     profiles: list[Values]
     levels: list[Values]
 
     @classmethod
     def of(cls, design: Design, family: str, profiles: Values, levels: Values) -> "Curve":
-        """The curve of a family that has a baseline and at least one dose."""
-        doses = [BASELINE, *design.doses(family)]
-        rows = [design.rows[family, dose] for dose in doses]
-        return cls(doses, [profiles[at] for at in rows], [levels[at] for at in rows])
+        """The curve of a family that has a reference and at least one dose."""
+        conditions = design.curve(family)
+        rows = [design.rows[condition] for condition in conditions]
+        return cls(conditions, [profiles[at] for at in rows], [levels[at] for at in rows])
 
     def single(self, dose: str) -> "Curve":
         """The curve with one dose only."""
-        keep = [0, self.doses.index(dose)]
-        return Curve([self.doses[i] for i in keep], [self.profiles[i] for i in keep], [self.levels[i] for i in keep])
+        keep = [0, [name for _, name in self.conditions].index(dose)]
+        conditions = [self.conditions[i] for i in keep]
+        return Curve(conditions, [self.profiles[i] for i in keep], [self.levels[i] for i in keep])
 
 
 def shifts(levels: Sequence[float]) -> Values:
@@ -142,7 +142,8 @@ def overlap(design: Design, levels: Values, families: Sequence[str], alpha: floa
     for family in families:
         best = [contrast(design, levels, design.effect(family, dose), 1 - alpha) for dose in design.doses(family)]
         reached[family] = {float(np.sign(effect.value)) for effect in best if effect.p < alpha}
-    if not np.isfinite(levels[np.concatenate([design.rows[c] for c in design.rows if c[0] in families])]).all():
+    used = [condition for family in families for condition in design.curve(family)]
+    if not all(np.isfinite(levels[design.rows[condition]]).all() for condition in used):
         return "the level to match on was not measured in every run"
     still = [family for family, signs in reached.items() if not signs]
     if still:

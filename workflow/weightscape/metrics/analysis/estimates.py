@@ -28,10 +28,10 @@ def condition_effects(setup: Setup, options: Options) -> Table:
         columns |= {(metric, str(kind)): layers.mean(str(kind)) for kind in np.unique(layers.kinds)}
     values = np.stack(list(columns.values()), axis=1)
     design = setup.design
-    alike = {family: [homogeneity(design, each, family) for each in values.T] for family in design.families}
+    alike = [homogeneity(design, each) for each in values.T]
     parts = []
     for family, dose in design.rows:
-        if dose == BASELINE or (family, BASELINE) not in design.rows:
+        if dose == BASELINE or design.reference(family) is None:
             continue
         found = contrast(design, values, design.effect(family, dose), options.level)
         table = pd.DataFrame(list(columns), columns=["metric", "scope"]).assign(
@@ -46,9 +46,10 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             df=found.df,
             statistic=found.statistic,
             p=found.p,
+            welch_p=found.welch_p,
             standardised=standardised(found),
             pooled_sd=found.pooled,
-            homogeneity_p=alike[family],
+            homogeneity_p=alike,
             layers=[_count(setup.metrics[metric], scope) for metric, scope in columns],
             excluded_layers=[setup.metrics[metric].excluded for metric, _ in columns],
             destructive=(family, dose) in setup.destructive,
@@ -134,7 +135,7 @@ def similarities(setup: Setup, options: Options) -> Table:
 def _overlapping(kept: Setup, levels: Values, families: list[str], options: Options) -> set[tuple[str, str]]:
     """The pairs of families that share a level beyond the spread of runs; a level that was not measured is none."""
     rows = kept.design.rows
-    known = [f for f in families if all(np.isfinite(levels[at]).all() for (name, _), at in rows.items() if name == f)]
+    known = [f for f in families if all(np.isfinite(levels[rows[c]]).all() for c in kept.design.curve(f))]
     pairs = itertools.combinations(known, 2)
     return {pair for pair in pairs if not overlap(kept.design, levels, pair, options.alpha)}
 
@@ -150,11 +151,11 @@ def _matched(curves: list[Curve], options: Options) -> dict[str, float]:
 
 
 def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -> dict[str, float]:
-    n = sum(len(values) for values in left[0].levels)
+    runs = {c: len(own) for curve in (left[0], right[0]) for c, own in zip(curve.conditions, curve.levels, strict=True)}
+    n = sum(runs.values())
     unknown = dict.fromkeys(("cosine", "corrected", "low", "high", "distance"), NAN)
     if same:
         return unknown | {"n": n, "cosine": _agreement(left[1])}
-    n += sum(len(values) for values in right[0].levels)
     x, y = (curve.profiles[-1].mean(axis=0) - curve.profiles[0].mean(axis=0) for curve in (left[1], right[1]))
     raw = float(similarity.cosines(x[None], y[None])[0])
     scaled = similarity.jackknife([left[0], right[0]], similarity.last, _corrected)

@@ -3,9 +3,10 @@
 y_rl = mean_c(r) + run_r + layer_l + (layer x condition)_lc + error_rl, with the run (family x dose x seed) as the
 replicate. Every run has every layer, so that the variance components are those of the analysis of variance, which
 are the REML estimates where all are positive (Searle, Casella & McCulloch 1992, sections 4.5 and 4.8); a layer's own
-effect leaves every contrast. For conditions 1 and 0 with n runs each and L layers
+effect leaves every contrast. For conditions 1 and 0 with n_1 and n_0 runs, k runs of a condition (harmonic mean) and
+L layers
 
-    var(mean_1 - mean_0) = 2 (MS_run + MS_layer:condition - MS_error) / (n L),
+    var(mean_1 - mean_0) = (1 / n_1 + 1 / n_0) MS_run / L + 2 (MS_layer:condition - MS_error) / (k L),
 
 with Satterthwaite's degrees of freedom. statsmodels' MixedLM is the reference in the tests; started from its own
 guess it stopped at a false boundary in balanced tables, and took 0.5 s for each fit.
@@ -16,7 +17,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from weightscape.families import BASELINE
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Design
 
@@ -40,11 +40,12 @@ class Mixed:
 
 def fit(design: Design, values: Values, family: str, dose: str, level: float = 0.95) -> Mixed:
     """The effect of a dose from values [runs, layers] of its family's conditions."""
-    conditions = [c for c in design.rows if c[0] == family]
+    conditions = design.curve(family)
     blocks = [values[design.rows[c]] for c in conditions]
     n = [len(block) for block in blocks]
     layers = values.shape[1]
-    value = float(values[design.rows[family, dose]].mean() - values[design.rows[family, BASELINE]].mean())
+    weights = design.effect(family, dose)
+    value = float(sum(w * values[design.rows[c]].mean() for c, w in weights.items()))
     unknown = Mixed(value, *[float("nan")] * 9, why="")
     if min(n) < 2 or layers < 2:
         return replace(unknown, why="no replicates" if min(n) < 2 else "fewer than two layers")
@@ -55,7 +56,7 @@ def fit(design: Design, values: Values, family: str, dose: str, level: float = 0
     if run <= 0 or cross <= 0:
         which = "runs" if run <= 0 else "layer x condition"
         return replace(unknown, why=f"singular fit: the variance of {which} is not above zero")
-    share = sum(1 / len(design.rows[family, each]) for each in (dose, BASELINE))
+    share = sum(1 / len(design.rows[c]) for c in weights)
     a, b = share / layers, 2 / layers / per_cell  # of MS_run and MS_cross
     parts = np.array([a * ms_run, b * ms_cross, -b * ms_error])
     variance = parts.sum()

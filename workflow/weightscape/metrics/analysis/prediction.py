@@ -36,22 +36,20 @@ def measured_conditions(
 ) -> list[Condition]:
     """The conditions of some families of which all measures [runs] are there, and those of their reference."""
     whole = np.all([np.isfinite(values) for values in measures], axis=0)
-    rows, reference = setup.design.rows, setup.design.reference
+    rows = setup.design.rows
+    references = {family: setup.design.reference(family) for family in setup.design.families}
+    based = {family for family, c in references.items() if c is not None and whole[rows[c]].all()}
     return [
         (family, dose)
         for (family, dose), at in rows.items()
-        if family in families
-        and dose != BASELINE
-        and whole[at].all()
-        and reference(family) in rows
-        and whole[rows[reference(family)]].all()
+        if family in families and family in based and dose != BASELINE and whole[at].all()
     ]
 
 
 def relative(setup: Setup, values: Values, conditions: Sequence[Condition]) -> Values:
-    """Each condition's mean less that of its reference."""
-    rows, reference = setup.design.rows, setup.design.reference
-    return np.array([values[rows[c]].mean() - values[rows[reference(c[0])]].mean() for c in conditions])
+    """Each condition's mean less that of its family's reference."""
+    rows, effect = setup.design.rows, setup.design.effect
+    return np.array([sum(w * values[rows[each]].mean() for each, w in effect(*c).items()) for c in conditions])
 
 
 class Link(NamedTuple):

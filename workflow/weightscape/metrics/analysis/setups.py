@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.errors import UserError
-from weightscape.families import BASELINE, DIVERSITY
+from weightscape.families import DIVERSITY
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import usable_layers
 from weightscape.metrics.analysis.contrasts import Values, within
@@ -89,7 +89,7 @@ class Setup:
             if self.all_conditions.doses(family):
                 return f"every dose of {of_family(family)} is destructive"
             return f"the study has no family {of_family(family)}"
-        return "" if (family, BASELINE) in self.design.rows else f"{of_family(family)} has no baseline runs"
+        return "" if self.design.reference(family) else f"{of_family(family)} has no baseline runs"
 
     def absent(self, families: Iterable[str]) -> str:
         """States what the first of these families that cannot be compared lacks; empty if all can."""
@@ -131,10 +131,10 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
 
 def _measured(design: Design, scores: Values | None) -> dict[Condition, Measured]:
     """The embedding Vendi score (order 1) of each condition of `augment`, which stands for diversity in claims."""
-    if scores is None:
+    log = np.full(0, np.nan) if scores is None else np.log(scores)
+    known = {c: at for c, at in design.rows.items() if c[0] == DIVERSITY and len(log) and np.isfinite(log[at]).all()}
+    if not known:
         return {}
-    log = np.log(scores)
-    known = {c: at for c, at in design.rows.items() if c[0] == DIVERSITY and np.isfinite(log[at]).all()}
     spread, df = within(replace(design, rows=known), log)
     errors = {c: float(np.sqrt(spread / len(at))) if df else 0.0 for c, at in known.items()}
     return {c: Measured(float(log[at].mean()), errors[c]) for c, at in known.items()}

@@ -1,11 +1,11 @@
 """How alike the effects of two families are over the hidden layers.
 
 A profile is a family's effect in every layer, each layer in units of its standard deviation between runs (pooled
-within conditions). Runs of different families are independent, so that products of profiles are unbiased; the square
-of one profile is not, and is corrected to its mean over disjoint groups of runs:
-|x|^2 - sum_c a_c^2 tr S_c / n_c for the contrast x = sum_c a_c mean_c. Intervals: delete-one jackknife within
-conditions, t with Satterthwaite's degrees of freedom; matching is repeated at each deletion, so that its error is
-carried.
+within conditions): a contrast x = sum_c a_c mean_c of conditions. Products of profiles hold the noise of the conditions
+that both are made of, the square of one that of all its conditions, and all families share their reference; the noise
+is taken out, to the mean over disjoint groups of runs: <x, y> - sum_c a_c b_c tr S_c / n_c. Intervals: delete-one
+jackknife within conditions, a shared one once, t with Satterthwaite's degrees of freedom; matching is repeated at each
+deletion, so that its error is carried.
 
 Whether a profile differs from zero: F of its square over the noise in it (Dempster 1958), on h and h m degrees of
 freedom, with h = tr(R) / lambda_max(R) for the layers' covariance R between runs. Of all squares with that trace and
@@ -13,40 +13,43 @@ largest eigenvalue, h equal ones have the heaviest upper tail (Szekely & Bakirov
 matching the second moment instead, h = tr(R)^2 / tr(R^2), rejected 7.5 % of 400 true nulls.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtrc, stdtr, stdtrit
 
-from weightscape.families import BASELINE
-from weightscape.metrics.analysis.contrasts import Values, within
-from weightscape.metrics.analysis.design import Design, Weights
+from weightscape.metrics.analysis.contrasts import Values, moderated, satterthwaite, variances, within
+from weightscape.metrics.analysis.design import Condition, Design, Weights
 from weightscape.metrics.analysis.dose_curves import Curve, coefficients, common_level
 from weightscape.metrics.effects import varies
 
-SHARED = "families share their baseline runs, whose chance makes their effects alike"
-"""Why profiles of families are not compared: products of profiles take their noise as independent."""
-
 
 class Mean(NamedTuple):
-    """A condition's mean profile [layers], the noise in its square, and its mean level."""
+    """A condition, its mean profile [layers], the noise in its square, and its mean level."""
 
+    condition: Condition
     profile: Values
     noise: float
     level: float
 
 
 class Profile(NamedTuple):
-    """A contrast's profile [layers], and the noise in its square."""
+    """A contrast's profile [layers], and the weight and the noise of each condition in it."""
 
     values: Values
-    noise: float
+    parts: Mapping[Condition, tuple[float, float]]
 
     @property
     def square(self) -> float:
         """The squared norm without noise; may be negative."""
-        return float(self.values @ self.values) - self.noise
+        return product(self, self)
+
+
+def product(x: Profile, y: Profile) -> float:
+    """The inner product of two profiles without the noise of the conditions that both are made of."""
+    both = [x.parts[c][0] * y.parts[c][0] * x.parts[c][1] for c in x.parts if c in y.parts]
+    return float(x.values @ y.values) - sum(both)
 
 
 Means = list[list[Mean]]  # families x conditions
@@ -80,19 +83,19 @@ def scaled(design: Design, profiles: Values) -> Values:
     return profiles[:, moving] / np.sqrt(spread[moving])
 
 
-def mean_of(profiles: Values, levels: Values) -> Mean:
+def mean_of(condition: Condition, profiles: Values, levels: Values) -> Mean:
     """Mean profile and level of a condition's runs; the noise is NaN for one run."""
     n = len(profiles)
     mean = profiles.mean(axis=0)
     noise = float(((profiles - mean) ** 2).sum() / (n - 1) / n) if n > 1 else float("nan")
-    return Mean(mean, noise, float(levels.mean()))
+    return Mean(condition, mean, noise, float(levels.mean()))
 
 
 def combined(means: Sequence[Mean], weights: Values) -> Profile:
     """The contrast of conditions with these weights."""
-    values = np.sum([w * mean.profile for w, mean in zip(weights, means, strict=True) if w], axis=0)
-    noise = sum(w**2 * mean.noise for w, mean in zip(weights, means, strict=True) if w)
-    return Profile(values, noise)
+    used = [(float(w), mean) for w, mean in zip(weights, means, strict=True) if w]
+    values = np.sum([w * mean.profile for w, mean in used], axis=0)
+    return Profile(values, {mean.condition: (w, mean.noise) for w, mean in used})
 
 
 def matched(means: Means) -> list[Profile] | None:
@@ -113,20 +116,14 @@ def last(means: Means) -> list[Profile]:
 
 
 def cosine(x: Profile, y: Profile) -> float:
-    """Cosine of two independent profiles with the noise taken out of their norms; NaN where a norm is not positive."""
+    """Cosine of two profiles with the noise taken out; NaN where a norm is not positive."""
     squares = x.square * y.square
-    return float(x.values @ y.values) / np.sqrt(squares) if min(x.square, y.square) > 0 else float("nan")
+    return product(x, y) / np.sqrt(squares) if min(x.square, y.square) > 0 else float("nan")
 
 
 def nearness(x: Profile, y: Profile) -> float:
     """|x|^2 - |x - y|^2 without noise: positive where x lies nearer to y than to zero."""
-    return 2 * float(x.values @ y.values) - y.square
-
-
-def plain_difference(profiles: list[Profile]) -> float:
-    """The same difference of cosines with the noise left in the norms, as `baseline_null` has it."""
-    x, y, z = (profile.values[None] for profile in profiles)
-    return float(cosines(x, y)[0] - cosines(x, z)[0])
+    return 2 * product(x, y) - y.square
 
 
 def comparison(profiles: list[Profile]) -> Values:
@@ -140,12 +137,13 @@ def layer_difference(profiles: list[Profile]) -> Values:
     """Of two families: mean difference over layers, and mean squared difference without noise."""
     x, y = profiles
     gap = x.values - y.values
-    return np.array([gap.mean(), (float(gap @ gap) - x.noise - y.noise) / len(gap)])
+    square = x.square + y.square - 2 * product(x, y)
+    return np.array([gap.mean(), square / len(gap)])
 
 
 def means_of(curves: Sequence[Curve]) -> Means:
     """The means of all conditions of some families."""
-    return [[mean_of(*each) for each in zip(c.profiles, c.levels, strict=True)] for c in curves]
+    return [[mean_of(*each) for each in zip(c.conditions, c.profiles, c.levels, strict=True)] for c in curves]
 
 
 def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -> Jackknifed | None:
@@ -158,20 +156,19 @@ def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -
     if placed is None:
         return None
     values = statistic(placed)
+    runs = {each[0]: each for c in curves for each in zip(c.conditions, c.profiles, c.levels, strict=True)}
     variances, dfs = [], []
-    for f, curve in enumerate(curves):
-        for c, (profiles, levels) in enumerate(zip(curve.profiles, curve.levels, strict=True)):
-            n = len(levels)
-            found = []
-            for r in range(n if n > 1 else 0):
-                keep = np.arange(n) != r
-                less = [list(family) for family in means]
-                less[f][c] = mean_of(profiles[keep], levels[keep])
-                again = placing(less)
-                found.append(statistic(again) if again is not None else np.full_like(values, np.nan))
-            found = np.array(found) if found else np.full((1, len(values)), np.nan)
-            variances.append((n - 1) / n * ((found - found.mean(axis=0)) ** 2).sum(axis=0))
-            dfs.append(max(n - 1, 1))
+    for condition, profiles, levels in runs.values():
+        n = len(levels)
+        found = []
+        for r in range(n if n > 1 else 0):
+            keep = np.arange(n) != r
+            less = mean_of(condition, profiles[keep], levels[keep])
+            again = placing([[less if mean.condition == condition else mean for mean in family] for family in means])
+            found.append(statistic(again) if again is not None else np.full_like(values, np.nan))
+        found = np.array(found) if found else np.full((1, len(values)), np.nan)
+        variances.append((n - 1) / n * ((found - found.mean(axis=0)) ** 2).sum(axis=0))
+        dfs.append(max(n - 1, 1))
     total = np.sum(variances, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         df = total**2 / np.sum([v**2 / m for v, m in zip(variances, dfs, strict=True)], axis=0)
@@ -180,7 +177,7 @@ def jackknife(curves: Sequence[Curve], placing: Placing, statistic: Statistic) -
 
 def dimensions(design: Design, profiles: Values) -> float:
     """Number of independent dimensions of the noise between runs, tr(R) / lambda_max(R): 1 to the number of layers."""
-    rows = design.distinct.values()
+    rows = design.rows.values()
     rest = np.concatenate([profiles[at] - profiles[at].mean(axis=0) for at in rows])
     if sum(len(at) - 1 for at in rows) < 2 or not profiles.shape[1]:
         return float("nan")
@@ -190,49 +187,21 @@ def dimensions(design: Design, profiles: Values) -> float:
 
 
 def differs(design: Design, profiles: Values, weights: Weights) -> tuple[float, float, float]:
-    """F, its first degrees of freedom and p of a contrast's scaled profile being zero (the larger p of two variances).
+    """F, its first degrees of freedom and p of a contrast's scaled profile being zero.
 
-    The variance is that of the contrast's own conditions, or pooled within their families: see `intervals`.
+    The noise of each condition is moderated as in `contrasts`, for the sum over layers.
     """
     h = dimensions(design, profiles)
     used = {c: w for c, w in weights.items() if w}
     mean = np.sum([w * profiles[design.rows[c]].mean(axis=0) for c, w in used.items()], axis=0)
-    size = float(mean @ mean)
-    own = [
-        (w**2 * mean_of(profiles[design.rows[c]], np.zeros(1)).noise, len(design.rows[c]) - 1) for c, w in used.items()
-    ]
-    pooled = []
-    for family in dict.fromkeys(family for family, _ in used):
-        spread, df = within(design, profiles, family)
-        share = sum(w**2 / len(design.rows[c]) for c, w in used.items() if c[0] == family)
-        pooled.append((float(spread.sum()) * share, df))
-    found = []
-    for parts in (own, pooled):
-        total = sum(v for v, _ in parts)
-        fourth = sum(v**2 / df for v, df in parts if df > 0)
-        df = total**2 / fourth if fourth > 0 else float("nan")
-        ratio = size / total if total > 0 else float("nan")
-        found.append((ratio, h, float(fdtrc(h, h * df, ratio))))
-    return max(found, key=lambda each: each[2] if np.isfinite(each[2]) else np.inf)
-
-
-def baseline_null(design: Design, profiles: Values, rng: np.random.Generator, draws: int) -> Values | None:
-    """Differences of cosines [draws] between disjoint groups of baseline runs, where nothing acts; None if too few.
-
-    Six groups play the conditions and baselines of three families. The cosine of pure noise does not depend on the
-    size of its groups. Runs are taken relative to their family's mean, so that no family's own shift enters. A run that
-    several families share is taken once.
-    """
-    groups = [at for (_, dose), at in design.distinct.items() if dose == BASELINE and len(at) > 1]
-    runs = [np.sqrt(len(at) / (len(at) - 1)) * (profiles[at] - profiles[at].mean(axis=0)) for at in groups]
-    pool = np.concatenate(runs) if runs else np.empty((0, 1))
-    size = len(pool) // 6
-    if size < 1:
-        return None
-    orders = np.argsort(rng.random((draws, len(pool))), axis=1)[:, : 6 * size].reshape(draws, 6, size)
-    means = pool[orders].mean(axis=2)
-    x, y, z = means[:, 0] - means[:, 1], means[:, 2] - means[:, 3], means[:, 4] - means[:, 5]
-    return cosines(x, y) - cosines(x, z)
+    conditions, own, df = variances(design, profiles)
+    drawn = moderated(own.sum(axis=1, keepdims=True), df[:, :1])
+    at = [conditions.index(c) for c in used]
+    share = np.array([[w**2 / len(design.rows[c])] for c, w in used.items()])
+    error, freedom = satterthwaite(share * drawn.variance[at], drawn.df[at])
+    df_of_noise = float(min(freedom[0], drawn.pooled_df[0]))
+    ratio = float(mean @ mean) / float(error[0]) ** 2 if error[0] > 0 else float("nan")
+    return ratio, h, float(fdtrc(h, h * df_of_noise, ratio))
 
 
 def cosines(x: Values, y: Values) -> Values:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from weightscape.families import BASELINE
 from weightscape.project import RUN
 
 FOLDERS = {
@@ -50,6 +51,7 @@ class Run:
 class Outline:
     """The runs of a study, and what its tables are made from: the settings of the stage `aggregate`.
 
+    Each condition has a run of every seed; the pool of neutral runs has the seeds 0 to `baseline_runs` - 1 instead.
     `measured` are the conditions whose diversity is measured, `curved` the families whose curvature is. By data set,
     `splits` has those that are evaluated, `seen` the corruptions that a condition (`family/dose`) was trained on, and
     `severity` that of each corruption. `generator` is None if no condition has synthetic images.
@@ -58,6 +60,7 @@ class Outline:
     datasets: tuple[str, ...]
     backbones: tuple[str, ...]
     seeds: tuple[int, ...]
+    baseline_runs: int
     conditions: tuple[Condition, ...]
     measured: tuple[Condition, ...]
     splits: Mapping[str, tuple[str, ...]]
@@ -69,8 +72,11 @@ class Outline:
 
     def runs(self) -> Iterator[Run]:
         """Every run."""
-        product = itertools.product(self.datasets, self.backbones, self.conditions, self.seeds)
-        return (Run(dataset, backbone, **vars(condition), seed=seed) for dataset, backbone, condition, seed in product)
+        return (
+            Run(dataset, backbone, **vars(condition), seed=seed)
+            for dataset, backbone, condition in itertools.product(self.datasets, self.backbones, self.conditions)
+            for seed in (range(self.baseline_runs) if condition.family == BASELINE else self.seeds)
+        )
 
     def curved_runs(self) -> Iterator[Run]:
         """The runs whose curvature was measured."""

@@ -131,10 +131,10 @@ def quantiles(results: Path, outline: Outline, layers: Table) -> Table:
 
 def spectra_examples(results: Path, outline: Outline, layers: Table, shown: int = 3) -> Table:
     """Eigenvalues of some layers (the largest hidden ones and the head) for the first baseline and strongest doses."""
-    seed = outline.seeds[0]
+    first = {run.family: run.seed for run in reversed(list(outline.runs()))}
     layers = layers.reset_index(drop=True)
     chosen = layers[
-        (layers["seed"] == seed)
+        (layers["seed"] == layers["family"].map(first))
         & (layers["status"] == "ok")
         & (layers.index.isin(strongest(layers).index) | (layers["dose"] == BASELINE))
     ]

@@ -14,7 +14,7 @@ def check(config: Config) -> None:
         for dose, values in config["families"][family]["doses"].items():
             key = f"families.{family}.doses.{dose}"
             if dose == BASELINE:
-                raise UserError(f"config: {key}: {BASELINE!r} is every family's neutral dose")
+                raise UserError(f"config: {key}: {BASELINE!r} names the neutral runs of every study: take it out")
             _check_axis(config, family, dose)
             _check_decay(config, key, values)
             if family == doses.INSIDE:

@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 
 from unit.metrics import simulated_studies as simulate
-from unit.metrics.planted import OPTIONS, RISING, options, tables, truth, verdicts
+from unit.metrics.planted import OPTIONS, RISING, tables, truth, verdicts
 from weightscape import words
 from weightscape.families import DATA_FAMILIES
 from weightscape.metrics.analysis import estimates
-from weightscape.metrics.analysis.claims import c2_pattern
 from weightscape.metrics.analysis.claims import table as claims
 from weightscape.metrics.analysis.setups import setups
 
@@ -82,10 +81,3 @@ def test_doses_matched_on_the_loss_on_training_images_are_compared():
     setup = next(setups(made, OPTIONS.metrics, "train_loss"))
     found = claims.of_setup(setup, replace(OPTIONS, match="train_loss"), ["C2"])[0][0]
     assert found.verdict == "supported", found.reason
-
-
-def test_the_quantiles_of_baseline_groups_are_at_the_studys_level():
-    made, wide = tables(truth("dropout", seeds=3)), options(metrics=["log_norm"], draws=99, alpha=0.1)
-    tests = c2_pattern.decide(next(setups(made, wide.metrics)), wide).tests
-    note = next(test.note for test in tests if test.question == "similarity against baseline groups")
-    assert note.startswith("90 % of them between")

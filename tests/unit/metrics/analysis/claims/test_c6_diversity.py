@@ -27,7 +27,7 @@ def test_both_slopes_decide(pixels: float, embedding: float, verdict: str):
 def test_the_slope_is_that_of_least_squares_through_the_means_of_the_conditions():
     made = tables(truth("dropout", vendi={"pixels": 0.5, simulate.BACKBONE: -0.4}))
     tests = analysed(made, OPTIONS)["tests"].query("claim == 'C6' and backbone != 'all'")
-    rows = made["diversity"].query("family == 'augment' and space == 'pixels' and measure == 'vendi_1'")
+    rows = made["diversity"].query("family in ('baseline', 'augment') and space == 'pixels' and measure == 'vendi_1'")
     means = rows.assign(log=np.log(rows["value"])).groupby("number")["log"].mean()
     expected = np.polyfit(np.arange(len(means)), means, 1)[0]
     assert tests.loc[tests["test"].str.endswith("pixels"), "estimate"].iloc[0] == pytest.approx(expected, rel=1e-9)
@@ -37,7 +37,8 @@ def planted(means: list[float], order: str = "1", noise: float = 0.01) -> pd.Dat
     """The claims of a study whose pixel Vendi score of one order has these means from the baseline up."""
     made = tables(truth("dropout", vendi={"pixels": 0.5, simulate.BACKBONE: -0.4}))
     scores = made["diversity"]
-    own = (scores["space"] == "pixels") & (scores["measure"] == f"vendi_{order}") & (scores["family"] == "augment")
+    own = (scores["space"] == "pixels") & (scores["measure"] == f"vendi_{order}")
+    own &= scores["family"].isin(["baseline", "augment"])
     at = scores.loc[own, "number"].astype(int)
     drawn = np.random.default_rng(1).normal(scale=noise, size=len(at))
     scores.loc[own, "value"] = np.array(means)[at] * np.exp(drawn)

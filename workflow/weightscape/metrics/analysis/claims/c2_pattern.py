@@ -1,13 +1,12 @@
 """C2: the pattern of diversity is nearer to dropout's than to weight decay's.
 
-Profiles over the hidden layers at matched dose are compared by cosine and by distance, beside their null over
-baselines, and by tests of equivalence. A family stands for its doses that are not destructive.
+Profiles over the hidden layers at matched dose are compared by cosine and by distance, and by tests of equivalence. A
+family stands for its doses that are not destructive.
 """
 
 from collections.abc import Iterator
 
-from weightscape.families import BASELINE, COMPARED, DECAY, DROPOUT
-from weightscape.metrics.analysis import similarity
+from weightscape.families import COMPARED, DECAY, DROPOUT
 from weightscape.metrics.analysis.claims.profile_tests import ProfileTests, placed, profile_tests
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.dose_curves import overlap
@@ -20,9 +19,9 @@ from weightscape.words import metric as of_metric
 STATEMENT = "The pattern of diversity is nearer to dropout's than to weight decay's."
 RULE = (
     "supported if, at matched dose, the cosine of augment's profile of the primary metric over the hidden layers with "
-    "dropout's exceeds that with weight decay's, all three profiles differ from zero, the difference exceeds that of "
-    "disjoint groups of baseline runs, and augment is nearer to dropout than to zero; contradicted if the cosine with "
-    "weight decay's exceeds and augment is nearer to weight decay than to zero"
+    "dropout's exceeds that with weight decay's, all three profiles differ from zero, and augment is nearer to dropout "
+    "than to zero; contradicted if the cosine with weight decay's exceeds and augment is nearer to weight decay than "
+    "to zero"
 )
 COUNTS = "runs"
 NEEDS = COMPARED
@@ -31,8 +30,6 @@ compared = controls.hidden
 
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from the difference of two cosines of profiles of the primary metric."""
-    if setup.design.share(COMPARED):
-        return undecided(similarity.SHARED)
     unmatched = _unmatched(setup, options)
     layers = {metric: setup.metrics[metric] for metric in options.metrics}
     if setup.esd is not None:
@@ -54,7 +51,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     if why:
         return undecided(why, tests, leading)
     nearer = primary.nearer[_near(leading.verdict)]
-    p = [leading.p_holm, *(test.p_holm for test in primary.nonzero), primary.null.numbers.p, nearer.numbers.p]
+    p = [leading.p_holm, *(test.p_holm for test in primary.nonzero), nearer.numbers.p]
     return Decision(leading.verdict, difference.cosines, leading, tests, max(p))
 
 
@@ -70,7 +67,7 @@ def _unmatched(setup: Setup, options: Options) -> str:
 def _replicated(setup: Setup) -> bool:
     """Whether the baseline and the strongest dose of each family have two runs."""
     design = setup.design
-    conditions = [(family, dose) for family in COMPARED for dose in (BASELINE, str(design.strongest(family)))]
+    conditions = [condition for family in COMPARED for condition in design.strongest_effect(family)]
     return min(len(design.rows[condition]) for condition in conditions) > 1
 
 
@@ -92,8 +89,6 @@ def _obstacles(tests: ProfileTests, no_replicates: str, unmatched: str, options:
     difference = tests.matched.test
     if difference.verdict is Verdict.UNDECIDED:
         yield f"the difference of cosines may be zero ({tests.matched.cosines}; {difference.reason})"
-    if not tests.null.numbers.p < options.alpha:
-        yield f"groups of baseline runs differ as much ({tests.null.reason})"
     near = _near(difference.verdict)
     if not tests.nearer[near].numbers.low > 0:
         yield f"diversity is not shown to be nearer to {of_family(near)} than to zero"

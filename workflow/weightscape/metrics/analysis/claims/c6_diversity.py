@@ -73,7 +73,8 @@ def _slope(setup: Setup, space: str, kind: str, order: str, options: Options) ->
         decides=False,
     )
     values = setup.diversity.get((space, measure))
-    design = setup.design if values is None else setup.design.each_once(values)
+    design = setup.design.of_family(DIVERSITY)
+    design = design if values is None else design.each_once(values)
     x = dose_curves.by_number(design, DIVERSITY)
     weights = dose_curves.slope_weights(design, DIVERSITY, x)
     if values is None or not weights:
@@ -89,8 +90,7 @@ def _slope(setup: Setup, space: str, kind: str, order: str, options: Options) ->
 
 
 def _scores(design: Design, values: Values) -> str:
-    conditions = [design.reference(DIVERSITY), *((DIVERSITY, dose) for dose in design.doses(DIVERSITY))]
-    return ", ".join(number(float(values[design.rows[condition]].mean()), 4) for condition in conditions)
+    return ", ".join(number(float(values[design.rows[condition]].mean()), 4) for condition in design.curve(DIVERSITY))
 
 
 def _p(fit: float) -> str:

@@ -1,20 +1,19 @@
 """The tests of C2 on one metric: profiles of diversity, dropout and weight decay over the hidden layers."""
 
-import zlib
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from weightscape.families import BASELINE, COMPARED, DECAY, DIVERSITY, DROPOUT
+from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import similarity
-from weightscape.metrics.analysis.contrasts import NAN, Values, two_one_sided, upper_bound
+from weightscape.metrics.analysis.contrasts import Values, two_one_sided, upper_bound
 from weightscape.metrics.analysis.dose_curves import Curve, coefficients, common_level
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.similarity import Jackknifed
 from weightscape.metrics.analysis.verdicts import ClaimTest, Numbers
 from weightscape.metrics.spectral_metrics import unit
-from weightscape.words import number, percent, signed
+from weightscape.words import number, signed
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,12 @@ class ProfileTests:
     strongest: Difference
     matched: Difference | None
     nearer: dict[str, ClaimTest]
-    null: ClaimTest
     equivalent: list[ClaimTest]
 
     def in_order(self) -> list[ClaimTest]:
         """The tests as the table lists them."""
         differences = [self.strongest.test, *([self.matched.test] if self.matched else [])]
-        return [*self.nonzero, *differences, *self.nearer.values(), self.null, *self.equivalent]
+        return [*self.nonzero, *differences, *self.nearer.values(), *self.equivalent]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,8 @@ class Placed:
 
     def runs(self, families: tuple[str, ...] = COMPARED) -> int:
         """The number of runs in these curves."""
-        return sum(len(levels) for curve in self.curves(self.scaled, families) for levels in curve.levels)
+        used = {c for curve in self.curves(self.scaled, families) for c in curve.conditions}
+        return self.setup.design.runs_of(dict.fromkeys(used, 1.0))
 
 
 def placed(setup: Setup, metric: str, layers: Layers, matched: bool) -> Placed:
@@ -103,7 +102,6 @@ def profile_tests(families: Placed, options: Options) -> ProfileTests:
         strongest=alone,
         matched=matched,
         nearer=_nearer(families, comparison, options),
-        null=_null(families, options),
         equivalent=_equivalent(families, options) if families.metric != "esd" else [],
     )
 
@@ -119,7 +117,7 @@ def _nonzero(families: Placed) -> list[ClaimTest]:
         for family, curve, of_doses in zip(COMPARED, curves, means, strict=True):
             placing = coefficients(of_doses, level) if level is not None else None
             if placing is not None:
-                weights[family] = {(family, dose): float(w) for dose, w in zip(curve.doses, placing, strict=True) if w}
+                weights[family] = {c: float(w) for c, w in zip(curve.conditions, placing, strict=True) if w}
     tests = []
     for family in COMPARED:
         statistic, df, p = similarity.differs(design, families.scaled, weights[family])
@@ -178,31 +176,11 @@ def _nearer(families: Placed, comparison: Jackknifed | None, options: Options) -
     return tests
 
 
-def _null(families: Placed, options: Options) -> ClaimTest:
-    """The difference of cosines, with noise in its norms, against that of disjoint groups of baseline runs."""
-    setup = families.setup
-    stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/{families.metric}".encode())
-    rng = np.random.default_rng([options.seed, stream])
-    null = similarity.baseline_null(setup.design, families.scaled, rng, options.draws)
-    numbers, note = Numbers(n=families.runs()), "fewer than six baseline runs with a partner"
-    if null is not None:
-        low, high = np.nanquantile(null, [options.alpha / 2, 1 - options.alpha / 2])
-        note = f"{percent(options.level)} of them between {signed(low, 2)} and {signed(high, 2)}"
-        numbers = replace(numbers, low=float(low), high=float(high))
-        profiles = families.place(similarity.means_of(families.curves(families.scaled)))
-        value = NAN if profiles is None else similarity.plain_difference(profiles)
-        if np.isfinite(value):
-            p = (1 + int((np.abs(null) >= abs(value)).sum())) / (1 + len(null))
-            numbers = replace(numbers, estimate=value, p=p)
-    question = "similarity against baseline groups"
-    return ClaimTest(question, families.metric, "cosine", numbers, DIVERSITY, families.where, decides=False, note=note)
-
-
 def margin_of(setup: Setup, metric: str, options: Options) -> float:
     """The equivalence margin: the config's for this metric, or its share of the |baseline change|."""
     if metric in options.margins:
         return options.margins[metric]
-    rows = np.concatenate([rows for (_, dose), rows in setup.design.distinct.items() if dose == BASELINE])
+    rows = setup.design.rows[setup.design.curve(DIVERSITY)[0]]
     return options.margin * abs(float(setup.metrics[metric].mean()[rows].mean()))
 
 

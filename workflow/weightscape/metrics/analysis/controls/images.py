@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weightscape.families import BASELINE, DIVERSITY
+from weightscape.families import DIVERSITY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.design import Weights, difference
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
@@ -59,7 +59,7 @@ def judge_excess(setup: Setup, options: Options) -> Control:
     for family in (REPLACE, WRONG):
         if design.strongest(family) is None:
             return lacking(setup.missing(family))
-    baseline, replaced = (design.rows[REPLACE, dose] for dose in (BASELINE, str(design.strongest(REPLACE))))
+    replaced, baseline = (design.rows[condition] for condition in design.strongest_effect(REPLACE))
     excess = float(judge[baseline].mean() - judge[replaced].mean())
     if not np.isfinite(excess):
         return lacking("the judge saw no image of these runs")

@@ -1,6 +1,6 @@
 """Controls: what must come out as known before a verdict stands (the config names those of each claim).
 
-a_a              the families' own baselines, where nothing differs, show no difference (one-way analysis of variance)
+a_a              random halves of the baseline runs, where nothing differs, show no difference
 strongest_decay  the strongest weight decay is detected
 duplicate        fewer unique images move the primary metric opposite to diversity
 label_noise      diversity resembles dropout (or weight decay, if that is nearer) more than it resembles label noise
@@ -14,19 +14,22 @@ A control that the study lacks is not passed.
 """
 
 import functools
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from scipy.special import fdtrc
 
-from weightscape.families import BASELINE
-from weightscape.metrics.analysis.contrasts import Values, holm
+from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls import images, weights
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
 from weightscape.words import metric as of_metric
 from weightscape.words import number
+
+LEAST_POOL = 4
+"""Baseline runs that have halves with a spread."""
 
 CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
     "strongest_decay": weights.strongest_decay,
@@ -48,13 +51,13 @@ def controls(
 
 
 def hidden(setup: Setup, options: Options) -> dict[str, Values]:
-    """The primary metric, mean over the hidden layers, for the A/A control to compare."""
-    return {options.primary: setup.metrics[options.primary].mean()}
+    """The metrics, means over the hidden layers, for the A/A control to compare; the primary one first."""
+    return {name: setup.metrics[name].mean() for name in dict.fromkeys((options.primary, *options.metrics))}
 
 
 def head(setup: Setup, options: Options) -> dict[str, Values]:
-    """The primary metric of the head."""
-    return {options.primary: setup.metrics[options.primary].head}
+    """The same metrics of the head."""
+    return {name: setup.metrics[name].head for name in dict.fromkeys((options.primary, *options.metrics))}
 
 
 def outcomes(first: str, *further: str) -> Callable[[Setup, Options], dict[str, Values]]:
@@ -68,45 +71,50 @@ def outcomes(first: str, *further: str) -> Callable[[Setup, Options], dict[str, 
 
 
 def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Control:
-    """Families' baselines against each other in each of the measures [runs] by name, by analysis of variance and Holm.
+    """Random halves of the baseline runs against each other in all measures [runs] at once, by Hotelling's T^2.
 
-    The first measure must be there in every baseline run; a further one (curvature) is compared if two families have
-    it.
+    The covariance is pooled within the halves and all other conditions. The first measure must be there in every
+    baseline run; a further one that is not there, or never varies, is left out.
     """
     if not measures:
         return lacking("its measure is not there")
-    baselines = [rows for (_, dose), rows in setup.design.distinct.items() if dose == BASELINE]
-    if len(baselines) < 2 and setup.design.share(setup.design.families):
-        return lacking("all families share one set of baseline runs")
-    p, texts = [], []
-    for place, (name, values) in enumerate(measures.items()):
-        groups = [values[rows] for rows in baselines if len(rows) > 1]
-        groups = [group for group in groups if place == 0 or np.isfinite(group).all()]
-        result = _same_mean(groups)
-        label = f"{of_metric(name)}: " if len(measures) > 1 else ""
-        if isinstance(result, str) and place == 0:
-            return Control(Status.MISSING, result)
-        if isinstance(result, str):
-            texts.append(f"{label}{result}, not compared")
-        else:
-            p.append(result)
-            texts.append(f"{label}baselines of {len(groups)} families")
-    smallest = min(holm(p))
-    passed = smallest >= options.alpha
-    text = f"{'passed' if passed else 'failed'}, {', '.join(texts)}: {'no difference' if passed else 'differ'}"
-    return judged(passed, f"{text} (p = {number(smallest, 2)})")
+    design = setup.design
+    references = {reference for family in design.families if (reference := design.reference(family))}
+    pool = max((design.rows[reference] for reference in references), key=len, default=np.empty(0, int))
+    if len(pool) < LEAST_POOL:
+        return lacking(f"halves need {LEAST_POOL} baseline runs, and there are {len(pool)}")
+    used = {name: values for name, values in measures.items() if np.isfinite(values[pool]).all()}
+    if next(iter(measures)) not in used:
+        return lacking("not measured in every baseline run")
+    used = {name: values for name, values in used.items() if np.ptp(values[pool]) > 0}
+    if not used:
+        return lacking("the baseline runs do not vary")
+    stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/A/A".encode())
+    order = np.random.default_rng([options.seed, stream]).permutation(pool)
+    halves = order[: len(pool) // 2], order[len(pool) // 2 :]
+    others = [at for condition, at in design.rows.items() if condition not in references]
+    p = hotelling(np.stack(list(used.values()), axis=1), halves, others)
+    if not np.isfinite(p):
+        return Control(Status.NOT_SHOWN, f"not shown, too few runs for {len(used)} measures")
+    passed = p >= options.alpha
+    text = f"{'passed' if passed else 'failed'}, random halves of {len(pool)} baseline runs"
+    names = ", ".join(map(of_metric, used))
+    return judged(passed, f"{text} {'do not differ' if passed else 'differ'} in {names} (p = {number(p, 2)})")
 
 
-def _same_mean(groups: list[Values]) -> float | str:
-    """p of the one-way analysis of variance, or why there is none."""
-    if len(groups) < 2:
-        return "fewer than two groups of two baseline runs"
-    whole = np.concatenate(groups)
-    if not np.isfinite(whole).all():
-        return "not measured in every baseline run"
-    if all(np.ptp(group) == 0 for group in groups):
-        return "the baseline runs do not vary"
-    between = sum(len(group) * (group.mean() - whole.mean()) ** 2 for group in groups)
-    within, df = sum(((group - group.mean()) ** 2).sum() for group in groups), sum(len(group) - 1 for group in groups)
-    k = len(groups) - 1
-    return float(fdtrc(k, df, between / k / (within / df)))
+def hotelling(features: Values, halves: tuple[np.ndarray, np.ndarray], others: Sequence[np.ndarray]) -> float:
+    """p that two groups of runs have equal means of features [runs, features] (Hotelling 1931).
+
+    `others` are the runs of further conditions, which tell of the covariance where their features are all there; NaN
+    where that is not of full rank.
+    """
+    known = [at for at in others if np.isfinite(features[at]).all()]
+    rest = np.concatenate([features[at] - features[at].mean(axis=0) for at in (*halves, *known)])
+    df, p = sum(len(at) - 1 for at in (*halves, *known)), features.shape[1]
+    scale = np.sqrt((rest**2).mean(axis=0))
+    if df < p or not scale.all() or np.linalg.matrix_rank(rest / scale) < p:
+        return float("nan")
+    gap = (features[halves[0]].mean(axis=0) - features[halves[1]].mean(axis=0)) / scale
+    covariance = (rest / scale).T @ (rest / scale) / df
+    square = float(gap @ np.linalg.solve(covariance, gap)) / (1 / len(halves[0]) + 1 / len(halves[1]))
+    return float(fdtrc(p, df - p + 1, square * (df - p + 1) / (df * p)))

@@ -90,8 +90,6 @@ def specific(family: str, setup: Setup, options: Options) -> Control:
 def _incomparable(setup: Setup, family: str) -> str:
     """Why diversity cannot be compared with a family; empty if it can."""
     why = setup.absent(COMPARED)
-    if not why and setup.design.share((*COMPARED, family)):
-        return similarity.SHARED
     if not why and setup.all_conditions.strongest(family) is None:
         return setup.missing(family)
     return why
