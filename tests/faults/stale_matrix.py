@@ -30,6 +30,12 @@ SYNTHETIC_RUNS = (
 SAMPLING = ("generate/*", "measure_quality/*", *SYNTHETIC_RUNS)
 GENERATOR = ("train_generator/*", *SAMPLING)
 TRAINING_SET = (*GENERATOR, "assemble/*", "measure_diversity/*", *TRAINING)
+OF_CONDITIONS = (
+    "evaluate/digits.efficientnet-lite0",
+    "curvature/digits.efficientnet-lite0",
+    "measure_diversity/digits",
+)
+"""Jobs of all runs of a condition, before its name."""
 CORRUPTED = ("corrupt/*", "evaluate/*", *TABLES)
 IMAGES = (
     "data/digits.[tve]*",
@@ -181,7 +187,13 @@ ROWS = [
     Row(
         "a seed added",
         lambda p: p.set("study/seeds", [0, 1]),
-        ("assemble/*.seed1", "finetune/*.seed1", "spectra/*.seed1", "evaluate/*", "curvature/*", *DIVERSITY),
+        ("*/*.seed1", *(f"{name}.[!b]*" for name in OF_CONDITIONS), *TABLES),  # not of the baseline
+        study=True,
+    ),
+    Row(
+        "a baseline run added",
+        lambda p: p.set("study/baseline_runs", 2),
+        ("*/*.baseline.seed1", *(f"{name}.baseline.*" for name in OF_CONDITIONS), *TABLES),
         study=True,
     ),
     Row(

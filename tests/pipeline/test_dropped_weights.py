@@ -19,7 +19,7 @@ RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"
 pytestmark = pytest.mark.slow
 
 STUDY = """
-study: {name: dropped, families: [dropout], seeds: [0, 1], keep_weights: seed0}
+study: {name: dropped, families: [dropout], seeds: [0, 1], baseline_runs: 2, keep_weights: seed0}
 families: {dropout: {doses: {weak: null, medium: null}}}
 """
 
@@ -94,7 +94,7 @@ def weights(project: Path, top: str = TOP) -> set[str]:
 
 
 def test_the_first_seeds_weights_stay_and_the_others_go_once_they_are_measured(project: Path) -> None:
-    assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}
+    assert weights(project) == {"baseline/baseline/seed0", "dropout/strong/seed0"}
     assert (project / RUNS / "dropout/strong/seed1/evaluation/manifest.json").exists()
     done = snakemake(project, "-n")
     assert "Nothing to be done" in done.stdout + done.stderr
@@ -125,7 +125,7 @@ def test_runs_whose_weights_were_dropped_can_be_adopted(project: Path) -> None:
 def test_weights_that_are_not_measured_yet_outlive_a_call_with_other_targets(project: Path) -> None:
     study, top = project / "study.yaml", "results/studies/unmeasured"
     study.write_text(STUDY.replace("dropped", "unmeasured").replace("seed0", "none"))
-    runs = {f"dropout/{dose}/seed{seed}" for dose in ("baseline", "strong") for seed in (0, 1)}
+    runs = {f"{condition}/seed{seed}" for condition in ("baseline/baseline", "dropout/strong") for seed in (0, 1)}
     spectra = [f"{top}/5_spectra/digits/efficientnet-lite0/{run}/manifest.json" for run in runs]
     assert snakemake(project, "--", *spectra).returncode == 0
     assert weights(project, top) == runs
@@ -164,13 +164,13 @@ def test_runs_whose_images_changed_are_no_retraining_for_dropped_weights(project
     study.write_text(STUDY)
 
 
-@pytest.mark.parametrize("change", ["seed", "split"])
-def test_a_new_seed_or_split_needs_the_weights_again(project: Path, change: str) -> None:
+@pytest.mark.parametrize(("change", "again"), [("seed", "1 run"), ("split", "2 runs")])
+def test_a_new_seed_or_split_needs_the_weights_again(project: Path, change: str, again: str) -> None:
     study = project / "study.yaml"
     blur = "data: {digits: {ood: {blur-5: {source: corruption, kind: blur, severity: 5, images: 50}}}}\n"
     study.write_text(STUDY.replace("[0, 1]", "[0, 1, 2]") if change == "seed" else STUDY + blur)
     done = snakemake(project)
-    assert done.returncode != 0 and "error: this plan trains 2 runs again" in done.stderr + done.stdout
+    assert done.returncode != 0 and f"error: this plan trains {again} again" in done.stderr + done.stdout
     study.write_text(STUDY)
 
 
@@ -201,7 +201,7 @@ def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(pro
     more.write_text(STUDY + "spectra: {farms: true}\n")
     allowed = snakemake(project, **{LEAVE: "1"})
     assert allowed.returncode == 0, allowed.stderr[-2000:]
-    assert weights(project) == {"dropout/baseline/seed0", "dropout/strong/seed0"}
+    assert weights(project) == {"baseline/baseline/seed0", "dropout/strong/seed0"}
     done = snakemake(project, "-n")
     assert "Nothing to be done" in done.stdout + done.stderr
 
