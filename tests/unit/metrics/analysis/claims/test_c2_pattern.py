@@ -9,7 +9,7 @@ import pytest
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, RISING, tables, truth, verdicts
 from weightscape import words
-from weightscape.families import DATA_FAMILIES
+from weightscape.families import DIVERSITY_FAMILIES
 from weightscape.metrics.analysis import estimates
 from weightscape.metrics.analysis.claims import table as claims
 from weightscape.metrics.analysis.setups import setups
@@ -68,7 +68,7 @@ def test_doses_matched_on_diversity_have_slopes_for_data_families_and_leave_c2_u
     options = replace(OPTIONS, match="diversity")
     setup = next(setups(made, OPTIONS.metrics, "diversity"))
     slopes = estimates.slopes(setup, options).query("per == 'diversity'")
-    assert "augment" in set(slopes["family"]) and set(slopes["family"]) <= {*DATA_FAMILIES}
+    assert "augment" in set(slopes["family"]) and set(slopes["family"]) <= {*DIVERSITY_FAMILIES}
     reason = claims.of_setup(setup, options, ["C2"])[0][0].reason
     assert reason.startswith("match: diversity matches data families only")
 
