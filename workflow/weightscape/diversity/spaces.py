@@ -9,6 +9,7 @@ from torch import Tensor
 
 from weightscape.diversity.rows import LARGEST
 from weightscape.networks import building
+from weightscape.networks.folding import folded
 from weightscape.networks.settings import NetworkSettings
 
 PIXELS = "pixels"
@@ -37,7 +38,9 @@ def embedding(
     net = building.network(network.model, 0)
     names = set(net.state_dict())
     building.load_weights(net, {name: tensor for name, tensor in weights.items() if name in names})
-    building.prepared(net, device).eval()
+    net = building.prepared(net, device).eval()
+    if device.type == "cpu":
+        net = folded(net)
 
     def embed(images: Tensor) -> np.ndarray:
         with torch.inference_mode():

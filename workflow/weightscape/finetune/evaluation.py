@@ -102,12 +102,15 @@ def predict(forward: Callable[[np.ndarray], np.ndarray], images: np.ndarray, bat
 
 
 def forward_of(model: Any, form: InputSettings, device: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """The network as a function from uint8 images to logits, in evaluation mode."""
+    """The network in evaluation mode, on a CPU with folded normalisations, from uint8 images to logits."""
     import torch
 
     from weightscape.networks.building import as_input, as_unit
+    from weightscape.networks.folding import folded
 
     model.eval()
+    if device.type == "cpu":
+        model = folded(model)
 
     def forward(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

@@ -36,7 +36,7 @@ class DepthwiseConv2d(nn.Conv2d):
         if max(input.shape[2:]) > SMALL:
             return super().forward(input)
         side, kernel, stride, before = input.shape[2], self.kernel_size[0], self.stride[0], int(self.padding[0])
-        return _tap_by_tap(input, self.weight, stride, before, (side + 2 * before - kernel) // stride + 1)
+        return _tap_by_tap(input, self.weight, self.bias, stride, before, (side + 2 * before - kernel) // stride + 1)
 
 
 class DepthwiseConv2dSame(Conv2dSame):
@@ -48,23 +48,25 @@ class DepthwiseConv2dSame(Conv2dSame):
             return super().forward(input)
         side, kernel, stride = input.shape[2], self.kernel_size[0], self.stride[0]
         out = -(-side // stride)
-        return _tap_by_tap(input, self.weight, stride, max((out - 1) * stride + kernel - side, 0) // 2, out)
+        return _tap_by_tap(input, self.weight, self.bias, stride, max((out - 1) * stride + kernel - side, 0) // 2, out)
 
 
-def _tap_by_tap(x: Tensor, weight: Tensor, stride: int, before: int, out: int) -> Tensor:
-    """Depthwise convolution of maps x [n, c, h, h] with weight [c, 1, k, k], `before` zeros at their start.
+def _tap_by_tap(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, before: int, out: int) -> Tensor:
+    """Depthwise convolution of maps [n, c, h, h] with weight [c, 1, k, k] and bias [c], `before` zeros at their start.
 
     Every pair of an output and an input pixel meets in one tap, as kernels overhang such maps on every side.
     """
     n, channels, side, _ = x.shape
     taps = weight.squeeze(1).permute(1, 2, 0)
     if side == 1:
-        return x * taps[before, before].view(1, -1, 1, 1)
+        product = x * taps[before, before].view(1, -1, 1, 1)
+        return product if bias is None else product + bias.view(1, -1, 1, 1)
     of_output, of_input = (torch.cartesian_prod(r, r) for r in (torch.arange(out), torch.arange(side)))
     tap = of_input[None, :] + before - stride * of_output[:, None]
     kernel = taps[tap[..., 0], tap[..., 1]]
     pixels = x.permute(0, 2, 3, 1).reshape(n, 1, side * side, channels)
-    return (pixels * kernel).sum(2).view(n, out, out, channels).permute(0, 3, 1, 2)
+    sums = (pixels * kernel).sum(2)
+    return (sums if bias is None else sums + bias).view(n, out, out, channels).permute(0, 3, 1, 2)
 
 
 def for_small_maps(network: nn.Module) -> nn.Module:
@@ -78,7 +80,7 @@ def for_small_maps(network: nn.Module) -> nn.Module:
 def _replacement(conv: nn.Conv2d) -> type[nn.Conv2d]:
     """The class that computes what `conv` does, faster on small maps; its own class where there is none."""
     kernel, stride = conv.kernel_size, conv.stride
-    depthwise = conv.groups == conv.in_channels == conv.out_channels and conv.bias is None
+    depthwise = conv.groups == conv.in_channels == conv.out_channels
     overhangs = kernel[0] == kernel[1] >= 3 and kernel[0] % 2 == 1 and stride[0] == stride[1] <= 2
     if type(conv) is Conv2dSame:
         return DepthwiseConv2dSame if depthwise and overhangs else Conv2dSame

@@ -1,0 +1,76 @@
+"""Batch normalisation folded into the convolution before it, for networks that only predict.
+
+In evaluation mode y = g (W x + b - m) / sqrt(v + eps) + h is a convolution too, with the weight W g / sqrt(v + eps) and
+the bias (b - m) g / sqrt(v + eps) + h (Jacob et al. 2018, section 3.2). The pairs are found in torch's graph of the
+forward pass: a normalisation whose input is the output of a convolution that nothing else reads.
+"""
+
+import copy
+from collections.abc import Iterator
+
+import torch
+from torch import fx, nn
+
+from weightscape.networks.fast_convolutions import for_small_maps
+
+
+class _Tracer(fx.Tracer):
+    """Sees convolutions and normalisations as wholes, those of timm with their activation too."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, nn.Conv2d | nn.BatchNorm2d) or super().is_leaf_module(m, module_qualified_name)
+
+
+def folded(network: nn.Module) -> nn.Module:
+    """A copy of a network in evaluation mode without the normalisations that can be folded; itself if there are none.
+
+    Logits agree up to rounding. A network whose forward pass torch cannot trace is returned as it is.
+    """
+    try:
+        pairs = list(_pairs(network))
+    except Exception:  # a forward pass that depends on its input's values or shape; torch raises errors of many kinds
+        return network
+    if not pairs:
+        return network
+    network = copy.deepcopy(network)
+    for conv, norm in pairs:
+        _fold(network, conv, norm)
+    return for_small_maps(network)
+
+
+def _pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """The names of each convolution and the normalisation of its output."""
+    modules = dict(network.named_modules())
+    calls = [node for node in _Tracer().trace(network).nodes if node.op == "call_module"]
+    targets = [node.target for node in calls]
+    for node in calls:
+        before = node.args[0]
+        if (
+            isinstance(modules[node.target], nn.BatchNorm2d)
+            and modules[node.target].track_running_stats
+            and isinstance(before, fx.Node)
+            and before.op == "call_module"
+            and isinstance(modules[before.target], nn.Conv2d)
+            and len(before.users) == 1
+            and targets.count(before.target) == targets.count(node.target) == 1
+        ):
+            yield str(before.target), str(node.target)
+
+
+@torch.no_grad()
+def _fold(network: nn.Module, conv_name: str, norm_name: str) -> None:
+    """Give a convolution the normalisation's factors, and leave of the latter its activation, if it has one."""
+    conv, norm = network.get_submodule(conv_name), network.get_submodule(norm_name)
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None and norm.running_var is not None
+    factor = (norm.running_var + norm.eps).rsqrt()
+    shift = -norm.running_mean * factor
+    if norm.affine:
+        factor, shift = factor * norm.weight, shift * norm.weight + norm.bias
+    if conv.bias is not None:
+        shift = shift + conv.bias * factor
+    conv.weight.copy_(conv.weight * factor.view(-1, 1, 1, 1))
+    conv.bias = nn.Parameter(shift)
+    parent, _, name = norm_name.rpartition(".")
+    rest = [part for part in (getattr(norm, "drop", None), getattr(norm, "act", None)) if part is not None]
+    setattr(network.get_submodule(parent), name, nn.Sequential(*rest))
