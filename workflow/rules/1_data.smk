@@ -23,7 +23,7 @@ rule fetch:
     message:
         "Fetching {wildcards.asset}"
     shell:
-        "python -m weightscape.stages.fetch --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages fetch --settings {params.settings:q} --code {params.code:q}"
         " --out {output.record:q} > {log:q} 2>&1"
 
 
@@ -49,7 +49,7 @@ rule data:
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
-        "python -m weightscape.stages.data --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages data --settings {params.settings:q} --code {params.code:q}"
         " --workers {threads} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -75,7 +75,7 @@ rule corrupt:
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
-        "python -m weightscape.stages.corrupt --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages corrupt --settings {params.settings:q} --code {params.code:q}"
         " --test {input.test:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -99,5 +99,5 @@ rule backbone:
     message:
         "Backbone: weights of {wildcards.backbone}"
     shell:
-        "python -m weightscape.stages.backbone --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages backbone --settings {params.settings:q} --code {params.code:q}"
         " --out {params.out:q} > {log:q} 2>&1"

@@ -32,7 +32,7 @@ rule train_generator:
     message:
         "Generator: training {wildcards.generator} on {wildcards.dataset}"
     shell:
-        "python -m weightscape.stages.train_generator --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages train_generator --settings {params.settings:q} --code {params.code:q}"
         " --train {input.shards:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -62,7 +62,7 @@ rule generate:
     message:
         "Generator: {wildcards.dataset} by recipe {wildcards.recipe}, shard {wildcards.shard}"
     shell:
-        "python -m weightscape.stages.generate --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages generate --settings {params.settings:q} --code {params.code:q}"
         " --weights {input.weights:q} --train {input.train:q} --judge {input.judge:q}"
         " --out {output.shard:q} > {log:q} 2>&1"
 
@@ -93,7 +93,7 @@ rule train_judge:
     message:
         "Generator: training the judge of {wildcards.dataset}"
     shell:
-        "python -m weightscape.stages.train_judge --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages train_judge --settings {params.settings:q} --code {params.code:q}"
         " --train {input.train:q} --test {input.test:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -122,6 +122,6 @@ rule measure_quality:
     message:
         "Generator: quality of {wildcards.generator} on {wildcards.dataset}"
     shell:
-        "python -m weightscape.stages.measure_quality --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages measure_quality --settings {params.settings:q} --code {params.code:q}"
         " --synthetic {input.shards:q} --judge {input.judge:q} --test {input.test:q}"
         " --out {params.out:q} > {log:q} 2>&1"

@@ -28,7 +28,7 @@ rule assemble_real:
     message:
         "Items: the real training set of {wildcards.dataset}"
     shell:
-        "python -m weightscape.stages.assemble --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages assemble --settings {params.settings:q} --code {params.code:q}"
         " --train {input.train:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -56,7 +56,7 @@ rule assemble:
     message:
         "Items: {wildcards.family} {wildcards.dose}, seed {wildcards.seed}"
     shell:
-        "python -m weightscape.stages.assemble --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages assemble --settings {params.settings:q} --code {params.code:q}"
         " --train {input.train:q} --synthetic {input.synthetic:q} --extra {input.extra:q}"
         " --out {params.out:q} > {log:q} 2>&1"
 
@@ -102,6 +102,6 @@ rule measure_diversity:
     message:
         "Diversity: {wildcards.family} {wildcards.dose}"
     shell:
-        "python -m weightscape.stages.measure_diversity --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages measure_diversity --settings {params.settings:q} --code {params.code:q}"
         " --items {input.item_lists:q} --real {input.train:q} --reference {input.reference:q}"
         " --backbones {input.weights:q} --judge {input.judge:q} --out {params.out:q} > {log:q} 2>&1"

@@ -45,7 +45,7 @@ rule finetune:
         "Fine-tuning: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose},"
         " seed {wildcards.seed}"
     shell:
-        "python -m weightscape.stages.finetune --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages finetune --settings {params.settings:q} --code {params.code:q}"
         " --items {input.item_lists:q} --data {input.data:q} --backbone {input.backbone:q}"
         " --threads {params.threads} --out {params.out:q} > {log:q} 2>&1"
 
@@ -86,7 +86,7 @@ rule evaluate:
     message:
         "Evaluation: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
     shell:
-        "python -m weightscape.stages.evaluate --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages evaluate --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --splits {input.splits:q} --threads {params.threads} > {log:q} 2>&1"
 
 
@@ -159,7 +159,7 @@ rule curvature:
     message:
         "Curvature: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
     shell:
-        "python -m weightscape.stages.curvature --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages curvature --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --data {input.data:q} --threads {params.threads} > {log:q} 2>&1"
 
 
@@ -213,5 +213,5 @@ rule drop_weights:
     message:
         "Removing weights: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
     shell:
-        "python -m weightscape.stages.drop_weights --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages drop_weights --settings {params.settings:q} --code {params.code:q}"
         " --runs {input.runs:q} --measures {input.measures:q} --out {output:q} > {log:q} 2>&1"

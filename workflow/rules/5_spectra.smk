@@ -30,7 +30,7 @@ rule spectra_before:
     message:
         "Spectra: {wildcards.backbone} before fine-tuning"
     shell:
-        "python -m weightscape.stages.spectra_before --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages spectra_before --settings {params.settings:q} --code {params.code:q}"
         " --weights {input.weights:q} --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -60,6 +60,6 @@ rule spectra:
         "Spectra: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose},"
         " seed {wildcards.seed}"
     shell:
-        "python -m weightscape.stages.spectra --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages spectra --settings {params.settings:q} --code {params.code:q}"
         " --after {input.after:q} --initial {input.initial:q} --weights {input.weights:q}"
         " --vectors {input.vectors:q} --out {params.out:q} > {log:q} 2>&1"

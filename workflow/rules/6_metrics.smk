@@ -34,7 +34,7 @@ rule aggregate:
     message:
         "Metrics: tables of all runs"
     shell:
-        "python -m weightscape.stages.aggregate --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages aggregate --settings {params.settings:q} --code {params.code:q}"
         " --out {params.out:q} > {log:q} 2>&1"
 
 
@@ -57,5 +57,5 @@ rule analyse:
     message:
         "Metrics: effects and claims"
     shell:
-        "python -m weightscape.stages.analyse --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages analyse --settings {params.settings:q} --code {params.code:q}"
         " --tables {params.out:q} > {log:q} 2>&1"

@@ -52,6 +52,6 @@ rule reanalyse:
     message:
         "Published tables, analysed again"
     shell:
-        "python -m weightscape.stages.reanalyse --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages reanalyse --settings {params.settings:q} --code {params.code:q}"
         " --tables {params.tables:q} --conditions {input.conditions:q} --out {params.out:q}"
         " --figures {params.figures:q} --page {output.page:q} > {log:q} 2>&1"

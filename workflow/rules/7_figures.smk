@@ -36,7 +36,7 @@ rule figure:
     message:
         "Figure: {wildcards.figure}"
     shell:
-        "python -m weightscape.stages.figure --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages figure --settings {params.settings:q} --code {params.code:q}"
         " --name {wildcards.figure:q} --tables {params.tables:q} --out {params.out:q} > {log:q} 2>&1"
 
 

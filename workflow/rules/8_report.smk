@@ -43,6 +43,6 @@ rule report:
     message:
         "Report"
     shell:
-        "python -m weightscape.stages.report --settings {params.settings:q} --code {params.code:q}"
+        "python -m weightscape.stages report --settings {params.settings:q} --code {params.code:q}"
         " --tables {params.tables:q} --figures {params.pictures:q} --parts {params.parts:q}"
         " --out {output.page:q} > {log:q} 2>&1"

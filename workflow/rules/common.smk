@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 from weightscape.engine import snakefile, snakemake_patches
 from weightscape.errors import UserError
 
-shell.prefix(snakefile.PREFIX)
+shell.prefix(snakefile.prefix())
 snakemake_patches.apply()
 
 try:

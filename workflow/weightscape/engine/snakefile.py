@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shlex
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,19 @@ PREFIX = (
     + "; trap : TERM; "
 )
 """Stands before every command of a rule, in submitted jobs as well."""
+
+
+@functools.cache
+def preload_folder() -> tempfile.TemporaryDirectory[str]:
+    """The folder of the processes that the jobs of this Snakemake share their start with; goes with Snakemake."""
+    folder = tempfile.TemporaryDirectory(prefix="weightscape-", ignore_cleanup_errors=True)
+    (Path(folder.name) / "owner").write_text(str(os.getpid()))
+    return folder
+
+
+def prefix() -> str:
+    """Returns the text that stands before every command of a rule, in submitted jobs as well."""
+    return f"{PREFIX}export WEIGHTSCAPE_PRELOAD={shlex.quote(preload_folder().name)}; "
 
 
 @dataclass
