@@ -45,7 +45,7 @@ SETTINGS = {
         "betas": [0.9, 0.999],
         "witness_every": 8,
         "history_every": 8,
-        "checkpoint_every": 8,
+        "checkpoint_minutes": 60.0,
     },
     "action": {
         "noise": 0.0,

@@ -52,7 +52,7 @@ def config_of(root: Path, size: int) -> dict[str, Any]:
     config["study"] |= {"name": "colours", "datasets": ["colours"], "backbones": ["small"], "seeds": [0]}
     config["diversity"] |= {"common_rows": 10, "rarefaction_rows": [5, 10], "class_rows": 5, "reference_rows": 20}
     config["diversity"] |= {"clusters": 2, "kid_block_rows": 5, "assigned_rows": 10, "neighbours": 2}
-    config["finetune"] |= {"steps": 4, "batch_size": 8, "history_every": 2, "witness_every": 2, "checkpoint_every": 4}
+    config["finetune"] |= {"steps": 4, "batch_size": 8, "history_every": 2, "witness_every": 2, "checkpoint_minutes": 0}
     config["generate"]["judge"] |= {"epochs": 4, "batch_size": 10}
     return checked(config)
 

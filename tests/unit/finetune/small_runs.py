@@ -43,7 +43,7 @@ TRAINING = TrainingSettings(
     betas=(0.9, 0.999),
     witness_every=1,
     history_every=2,
-    checkpoint_every=2,
+    checkpoint_minutes=0.0,
 )
 STEPS = TRAINING.steps
 

@@ -30,6 +30,7 @@ from weightscape.finetune.settings import Action
 from weightscape.networks import building
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.networks.settings import DROPOUTS
+from weightscape.seeds import seed
 
 pytestmark = pytest.mark.slow  # small networks are trained
 
@@ -120,7 +121,7 @@ def test_the_checkpoint_of_a_run_that_diverged_has_finite_weights(
     path, usual = tmp_path / "checkpoint.pt", optimiser.learning_rate
     monkeypatch.setattr(training, "learning_rate", lambda step, s: rate if step >= 5 else usual(step, s))
     with pytest.raises(UserError, match=words):
-        trained(checkpoint=Checkpoint(path, "x"), settings={"history_every": 1, "checkpoint_every": 1})
+        trained(checkpoint=Checkpoint(path, "x"), settings={"history_every": 1})
     state = torch.load(path, weights_only=True)
     assert state["step"] >= 5 and all(bool(torch.isfinite(tensor).all()) for tensor in state["model"].values())
 
@@ -212,3 +213,47 @@ def test_sgd_follows_its_formula() -> None:
     weight.weight.grad = torch.ones_like(before)
     optimizer.step()
     torch.testing.assert_close(weight.weight.detach(), before - 0.1 * (1 + 0.5 * before))
+
+
+def literal_rows(step: int, batch: int, count: int) -> tuple[list[int], list[int]]:
+    """The items of one step: the epochs' permutations one after the other, cut into batches."""
+    rows, epochs = [], []
+    for epoch in range((step + 1) * batch // count + 1):
+        source = torch.Generator().manual_seed(seed("order", 3, epoch))
+        rows += torch.randperm(count, generator=source).tolist()
+        epochs += [epoch] * count
+    return rows[step * batch : (step + 1) * batch], epochs[step * batch : (step + 1) * batch]
+
+
+@pytest.mark.parametrize(("batch", "count"), [(16, 60), (7, 7), (25, 10), (4, 50)])
+def test_a_step_takes_the_next_items_of_its_epochs(batch, count) -> None:
+    for step in (0, 1, 3, 5, 2):
+        rows, epochs = training.batch_rows(3, step, batch, count)
+        assert (rows.tolist(), epochs.tolist()) == literal_rows(step, batch, count)
+
+
+def test_the_last_step_leaves_no_checkpoint_and_minds_no_signal(tmp_path: Path) -> None:
+    path, saved = tmp_path / "checkpoint.pt", []
+
+    class Counting(Checkpoint):
+        def save(self, step: int, parts: Any) -> None:
+            saved.append(step)
+            super().save(step, parts)
+
+    trained(checkpoint=Counting(path, "x"))
+    assert saved == [2, 4, 6]
+    net = model()
+    signals = iter([False] * 3 + [True])
+    settings = settings_of(NEUTRAL)
+    training.train(net, items(16), settings, Checkpoint(path, "y"), lambda: next(signals, True))
+
+
+def test_a_checkpoint_is_due_after_its_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    checkpoint = Checkpoint(tmp_path / "checkpoint.pt", "x", minutes=2, saved=1000.0)
+    assert not checkpoint.due()
+    now[0] = 1120.0
+    assert checkpoint.due()
+    checkpoint.save(1, {"history": []})
+    assert not checkpoint.due()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from torch import nn
 
 from weightscape.assemble import loaded as assemble_loaded
@@ -17,7 +18,7 @@ from weightscape.finetune.settings import FinetuneSettings
 from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import from_json
 from weightscape.networks import building, pretrained
-from weightscape.networks.settings import DROPOUTS
+from weightscape.networks.settings import DROPOUTS, InputSettings
 from weightscape.project import ROOT
 from weightscape.study import doses, settings
 from weightscape.study.checks import networks as dropouts
@@ -212,3 +213,18 @@ def test_an_input_that_a_network_cannot_take_is_one_sentence_before_the_first_jo
     )
     with pytest.raises(UserError, match=expected):
         dropouts.check(config)
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (31, 40), (24, 50)])
+def test_images_that_shrink_are_averaged_over_all_that_a_pixel_covers(shape) -> None:
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    form = InputSettings(24, (0.0,), (1.0,))
+    shown = building.as_input(building.as_unit(torch.from_numpy(image)[None, None]), form)
+    expected = np.asarray(Image.fromarray(image).resize((24, 24), Image.Resampling.BILINEAR)) / 255
+    np.testing.assert_allclose(shown[0, 0].numpy(), expected, atol=1.01 / 255)
+
+
+def test_images_that_grow_are_interpolated() -> None:
+    images = torch.rand(2, 3, 8, 8)
+    shown = building.as_input(images, InputSettings(12, (0.0,) * 3, (1.0,) * 3))
+    assert torch.allclose(shown, torch.nn.functional.interpolate(images, size=(12, 12), mode="bilinear"))

@@ -2,9 +2,14 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from weightscape.errors import UserError
+from weightscape.networks import device
 
 CLAIM = """
 import sys
@@ -48,23 +53,128 @@ def test_two_jobs_take_different_gpus_and_a_third_waits_for_one_that_is_freed(cl
 
 
 def test_gpus_are_named_as_the_machine_names_them() -> None:
-    from weightscape.networks import device
-
     assert device.names(2, {}) == ["0", "1"]
     assert device.names(2, {"CUDA_VISIBLE_DEVICES": "3, 5"}) == ["3", "5"]
     assert device.names(2, {"CUDA_VISIBLE_DEVICES": "3"}) == ["0", "1"]
 
 
-@pytest.mark.parametrize(("count", "expected"), [(1, "cuda"), (2, "cuda:1")])
-def test_a_device_is_claimed_only_where_there_are_several(monkeypatch, count: int, expected: str) -> None:
-    import torch
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that has chosen no device, and was given no GPU; torch is left as it was."""
+    monkeypatch.setattr(device, "_chosen", [])
+    monkeypatch.setattr(device, "unrepeatable", [])
+    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    mode = torch.get_deterministic_debug_mode()
+    yield
+    torch.set_deterministic_debug_mode(mode)
 
-    from weightscape.networks import device
 
-    chosen = []
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch) -> list[torch.device]:
+    """A machine that seems to have two GPUs; the list holds those that were set."""
+    chosen: list[torch.device] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     monkeypatch.setattr(device, "claim", lambda names: len(names) - 1)
+    monkeypatch.setattr(device, "energy", lambda: None)
+    return chosen
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, "cuda"), (2, "cuda:1")])
+def test_a_device_is_claimed_only_where_there_are_several(fresh, gpus, monkeypatch, count, expected) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     assert str(device.prepare("auto", 1)) == expected
-    assert [str(one) for one in chosen] == ([expected] if count > 1 else [])
+    assert [str(one) for one in gpus] == ([expected] if count > 1 else [])
+
+
+def test_a_process_that_prepares_twice_keeps_its_gpu(fresh, gpus) -> None:
+    assert device.prepare("auto", 1) == device.prepare("auto", 1)
+    assert len(gpus) == 1
+
+
+def test_an_operation_that_does_not_repeat_is_an_error_on_cuda_until_a_stage_met_one(fresh, gpus, capsys) -> None:
+    device.prepare("cuda", 1)
+    assert torch.get_deterministic_debug_mode() == 2
+    words = "kthvalue CUDA does not have a deterministic implementation, but you set 'x'. You can turn"
+    assert device.tolerated(RuntimeError(words))
+    assert "kthvalue CUDA" in capsys.readouterr().err
+    device.prepare("cuda", 1)
+    assert torch.get_deterministic_debug_mode() == 1
+    assert not device.tolerated(RuntimeError(words))
+
+
+def test_other_errors_are_not_tolerated(fresh) -> None:
+    assert not device.tolerated(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_a_cpu_only_warns_of_operations_that_do_not_repeat(fresh) -> None:
+    device.prepare("cpu", 1)
+    assert torch.get_deterministic_debug_mode() == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("SLURM_JOB_GPUS", "0", "SLURM_JOB_GPUS=0"),
+        ("SLURM_STEP_GPUS", "2,3", "SLURM_STEP_GPUS=2,3"),
+        ("CUDA_VISIBLE_DEVICES", "GPU-1f", "CUDA_VISIBLE_DEVICES=GPU-1f"),
+        ("CUDA_VISIBLE_DEVICES", "", None),
+        ("CUDA_VISIBLE_DEVICES", "-1", None),
+        ("CUDA_VISIBLE_DEVICES", "NoDevFiles", None),
+    ],
+)
+def test_a_job_knows_that_it_was_given_a_gpu(fresh, variable, value, expected) -> None:
+    assert device.given({variable: value}) == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "variables", "words"),
+    [
+        ("cuda", {}, "the device 'cuda' was asked for"),
+        ("cuda:1", {}, "the device 'cuda:1' was asked for"),
+        ("mps", {}, "the device 'mps' was asked for"),
+        ("auto", {"SLURM_JOB_GPUS": "1"}, "SLURM_JOB_GPUS=1 gives this job a GPU"),
+    ],
+)
+def test_a_gpu_that_torch_cannot_use_is_a_sentence_and_never_the_cpu(fresh, monkeypatch, choice, variables, words):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def fail() -> None:
+        raise RuntimeError("The NVIDIA driver on your system is too old (found version 12080).\nPlease update")
+
+    monkeypatch.setattr(torch.cuda, "init", fail)
+    with pytest.raises(UserError) as error:
+        device.prepare(choice, 1)
+    sentence = str(error.value)
+    assert sentence.startswith(words) and "WEIGHTSCAPE_DEVICE=cpu" in sentence and "\n" not in sentence
+    assert ("too old (found version 12080)" in sentence) == (choice != "mps")
+
+
+def test_float32_is_not_tf32(fresh, monkeypatch) -> None:
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
+    device.prepare("cpu", 1)
+    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+
+
+def test_the_facts_of_a_cpu_are_its_kind(fresh) -> None:
+    assert device.facts() == {}
+    device.prepare("cpu", 1)
+    assert device.facts() == {"device": "cpu"}
+    assert device.energy() is None
+
+
+def test_the_facts_of_a_gpu_are_its_model_driver_and_what_does_not_repeat(fresh, gpus, monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    (tmp_path / "version").write_text("NVRM version: NVIDIA UNIX x86_64 Kernel Module  570.86.15  Mon Jan 1\nGCC\n")
+    monkeypatch.setattr(device, "DRIVER", tmp_path / "version")
+    device.prepare("cuda", 1)
+    device.unrepeatable.append("some_op does not have a deterministic implementation")
+    facts = device.facts()
+    assert facts["device"] == "cuda: NVIDIA H100 80GB HBM3" and facts["capability"] == "9.0"
+    assert "570.86.15" in facts["driver"] and "some_op" in facts["unrepeatable"]

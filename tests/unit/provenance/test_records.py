@@ -1,5 +1,7 @@
 """Records: the names of their files, and whether an earlier result still holds."""
 
+import json
+import time
 from pathlib import Path
 
 import pytest
@@ -54,3 +56,16 @@ def test_a_changed_input_or_output_ends_a_result(folder: Path) -> None:
     assert not kept(folder, inputs="a", others=True)
     (folder / "made").unlink()
     assert not kept(folder, inputs="a", others=True)
+
+
+def test_costs_of_several_records_of_one_process_add_up_to_its_own(tmp_path: Path) -> None:
+    begun, times = time.process_time(), []
+    for name in ("one", "two", "three"):
+        until = time.process_time() + 0.05
+        while time.process_time() < until:
+            pass
+        write_record(tmp_path / name, Origin("toy", {}, "c"), [])
+        times.append(json.loads((tmp_path / name / "provenance.json").read_text())["cpu_seconds"])
+    spent = time.process_time() - begun
+    assert all(time >= 0.04 for time in times)
+    assert sum(times[1:]) <= spent + 0.02

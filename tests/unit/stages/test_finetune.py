@@ -26,7 +26,7 @@ def test_a_run_keeps_its_data_on_the_device_and_records_its_rate(
         return train(model, items, *others)
 
     monkeypatch.setattr(training, "train", watched)
-    training_settings = {**SETTINGS["training"], "steps": 12, "checkpoint_every": 4}
+    training_settings = {**SETTINGS["training"], "steps": 12, "checkpoint_minutes": 0.0}
     settings = {**SETTINGS, "training": training_settings, "precision": "auto"}
     inputs = arguments(tmp_path / "results")
     finetune.main([*inputs, "--device", device, "--settings", json.dumps(settings), "--out", str(tmp_path / "run")])

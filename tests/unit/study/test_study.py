@@ -58,7 +58,7 @@ FAULTS = {
     "study/seeds": ([], r"seeds = \[\]"),
     "families/dropout_inside/doses/weak/rate": (0, r"rate = 0 .*drop rate of every place, more than 0"),
     "families/dropout_inside/doses/weak/places/efficientnet-lite0": (["atention"], "'atention' is not one of"),
-    "finetune/checkpoint_every": (3, "must be a multiple of"),
+    "finetune/checkpoint_minutes": (-1, r"checkpoint_minutes = -1"),
     "study": (None, "study = None"),
 }
 

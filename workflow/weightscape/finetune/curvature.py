@@ -137,6 +137,7 @@ def _scale(parameter: Tensor) -> float:
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
+    a, b = (part.cpu() if part.device.type == "mps" else part for part in (a, b))  # Apple's GPUs lack float64
     return float((a.double() * b.double()).sum())
 
 

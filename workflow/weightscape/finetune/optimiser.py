@@ -143,5 +143,10 @@ def decay_of_step(
     )
 
 
+def _double(tensor: Tensor) -> Tensor:
+    """The tensor as float64, which Apple's GPUs lack."""
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
 def _norm(tensor: Tensor) -> float:
-    return tensor.double().square().sum().item() ** 0.5
+    return _double(tensor).square().sum().item() ** 0.5

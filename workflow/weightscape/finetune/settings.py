@@ -34,7 +34,7 @@ class TrainingSettings:
     betas: tuple[float, ...]
     witness_every: int
     history_every: int
-    checkpoint_every: int
+    checkpoint_minutes: float
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ fits is held on the device as uint8; a larger one stays in its memory-mapped sha
 into pinned memory while the device works on the present one.
 """
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,8 @@ from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 from weightscape.seeds import seed
 
+CPU = torch.device("cpu")
+WARNS = 1  # the debug mode in which torch only warns of operations that do not repeat
 History = list[dict[str, float]]  # one row per block of steps
 
 
@@ -55,6 +58,7 @@ def network(
     building.load_weights(model, {name: tensor for name, tensor in weights.items() if name not in head})
     tensors = building.tensors_of(model)
     initial = {name: tensors[name].copy() for name in (head if weights else tensors)}
+    building.unfuse_attention(model)
     return building.prepared(model, device, settings.batch_norm_momentum), initial
 
 
@@ -74,7 +78,8 @@ def train(
     sums = torch.zeros(3, device=items.device)
     first = checkpoint.resume(vars(state), items.device) if checkpoint else 0
     if settings.compile:
-        torch.use_deterministic_algorithms(True, warn_only=True)  # tells the compiler too
+        warn = torch.get_deterministic_debug_mode() == WARNS
+        torch.use_deterministic_algorithms(True, warn_only=warn)  # tells the compiler too
         model.compile()
     decay_looks = {loop.steps * quarter // 4 for quarter in (1, 2, 3)}
     progress = Progress("finetune", loop.steps)
@@ -99,15 +104,20 @@ def train(
         if (step + 1) % loop.history_every == 0 or step + 1 == loop.steps:
             history.append(_block(step, history, sums, rate))
             sums.zero_()
-            stop = stopped()  # asked once: a signal in between would end the run without its checkpoint
-            if checkpoint and (stop or (step + 1) % loop.checkpoint_every == 0):
-                check_finite(model, step + 1)  # what is kept must be worth resuming
-                checkpoint.save(step + 1, vars(state))
-            if stop:
-                raise Stopped
+            if step + 1 < loop.steps:  # a signal at the last step stops nothing
+                _save_if_due(checkpoint, step + 1, state, stopped())
         progress.advance()
     check_finite(model, loop.steps)
     return history, witness.report()
+
+
+def _save_if_due(checkpoint: Checkpoint | None, steps: int, state: State, stop: bool) -> None:
+    """Keep the state after `steps` steps if it is time, or if the run was asked to stop, which then ends it."""
+    if checkpoint and (stop or checkpoint.due()):
+        check_finite(state.model, steps)  # what is kept must be worth resuming
+        checkpoint.save(steps, vars(state))
+    if stop:
+        raise Stopped
 
 
 def _watch(witness: Witness, items: Items, rows: Tensor, stored: Tensor | None) -> None:
@@ -136,31 +146,36 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
     return norm
 
 
-def batch_rows(run_seed: int, step: int, batch: int, count: int) -> tuple[Tensor, Tensor]:
-    """Rows and epochs of a step's items; each epoch is a permutation of its own, a batch may span two epochs."""
-    places = torch.arange(step * batch, (step + 1) * batch)
-    epochs = places // count
-    rows = torch.empty_like(places)
-    for epoch in epochs.unique().tolist():
-        source = torch.Generator().manual_seed(seed("order", run_seed, epoch))
-        order = torch.randperm(count, generator=source)
-        chosen = epochs == epoch
-        rows[chosen] = order[places[chosen] % count]
-    return rows, epochs
+@functools.lru_cache(maxsize=2)
+def _order(run_seed: int, epoch: int, count: int, device: torch.device) -> Tensor:
+    """The permutation of the items in an epoch, drawn on the CPU and kept on the device."""
+    source = torch.Generator().manual_seed(seed("order", run_seed, epoch))
+    return torch.randperm(count, generator=source).to(device)
+
+
+def batch_rows(run_seed: int, step: int, batch: int, count: int, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+    """Rows and epochs of a step's items; each epoch is a permutation of its own, a batch may span several epochs."""
+    rows, epochs, first, end = [], [], step * batch, (step + 1) * batch
+    while first < end:
+        epoch, place = divmod(first, count)
+        rows.append(_order(run_seed, epoch, count, device)[place : place + end - first])
+        epochs.append(torch.full_like(rows[-1], epoch))
+        first += len(rows[-1])
+    return torch.cat(rows), torch.cat(epochs)
 
 
 def batches(items: Items, run_seed: int, steps: range, batch: int) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
     """(step, rows, epochs, stored uint8 images) of each step, all on the items' device."""
-    drawn = ((step, *batch_rows(run_seed, step, batch, len(items))) for step in steps)
     if isinstance(items.images, Tensor):
-        for step, rows, epochs in drawn:
-            rows = rows.to(items.device)
-            yield step, rows, epochs.to(items.device), items.images[rows]
+        for step in steps:
+            rows, epochs = batch_rows(run_seed, step, batch, len(items), items.device)
+            yield step, rows, epochs, items.images[rows]
         return
     pinned = items.device.type == "cuda"
     with ThreadPoolExecutor(1) as ahead:
         waiting = None
-        for step, rows, epochs in drawn:
+        for step in steps:
+            rows, epochs = batch_rows(run_seed, step, batch, len(items))
             coming = (step, rows, epochs, ahead.submit(items.images.gather, rows.numpy(), pinned))
             if waiting:
                 yield _arrived(waiting, items.device)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.formats.shards import picture
-from weightscape.networks.building import as_input, as_unit, head_name
+from weightscape.networks.building import as_input, as_unit, head_name, normalisation
 from weightscape.networks.settings import DROPOUTS, InputSettings
 
 CHANGED = 1e-4  # least mean absolute change of an input (in normalised units) that counts as a changed image
@@ -31,9 +31,12 @@ class Witness:
         """
         self.form = form
         self.stored: Tensor | None = None
+        self.plain: Tensor | None = None
+        """The stored images as they would enter the network without augmentation."""
         first = next(model.parameters())
         self.device = first.device
-        self.counts: dict[str, Tensor] = {}
+        self.spread = normalisation(form, first.device)[1].flatten()
+        self.counts: dict[str, Tensor | float] = {}
         self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
         self.evaluating = False
         self._pooled: Tensor | None = None
@@ -63,6 +66,7 @@ class Witness:
     def watch(self, stored: Tensor | None, origins: Tensor | None = None) -> None:
         """Compare the next forward pass with these stored uint8 images; None looks away."""
         self.stored = stored
+        self.plain = None if stored is None else as_input(as_unit(stored), self.form)
         if stored is not None and origins is not None:
             for image, origin in zip(stored.cpu().numpy(), origins.tolist(), strict=True):
                 self.pictures["others" if origin else "real"].add(picture(image))
@@ -81,8 +85,8 @@ class Witness:
         """Add to the counts, without waiting for the device."""
         kind = torch.float32 if self.device.type == "mps" else torch.float64
         for name, amount in amounts.items():
-            added = torch.as_tensor(amount, dtype=kind, device=self.device)
-            self.counts[name] = self.counts[name] + added if name in self.counts else added
+            added = amount.to(kind) if isinstance(amount, Tensor) else float(amount)
+            self.counts[name] = self.counts.get(name, 0.0) + added
 
     def count_items(self, origins: Tensor, sources: Tensor, changed_labels: Tensor) -> None:
         """Add one step's items: their origins (0 real, 1 further real, 2 synthetic) and which images they are."""
@@ -102,25 +106,23 @@ class Witness:
         self.evaluating = True
         self.watch(stored)
         with torch.inference_mode():
-            model(as_input(as_unit(stored), self.form))
+            model._call_impl(as_input(as_unit(stored), self.form))  # not the compiled one, which it would compile anew
         self.watch(None)
         self.evaluating = False
         self.count(evaluations=1)
         model.train(training)
 
     def _see_input(self, model: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        if self.stored is None or self.evaluating:
+        if self.plain is None or self.evaluating:
             return
         with torch.no_grad():
-            plain = as_input(as_unit(self.stored), self.form)
-            by_channel = (inputs[0] - plain).abs().mean(dim=(2, 3))
-            spread = torch.tensor(self.form.std, device=by_channel.device)
+            by_channel = (inputs[0] - self.plain).abs().mean(dim=(2, 3))
             change = by_channel.mean(1)
         self.count(
             images=len(change),
             changed_images=(change > CHANGED).sum(),
             change=change.sum(),
-            pixel_change=(by_channel * spread).mean(1).sum(),
+            pixel_change=(by_channel * self.spread).mean(1).sum(),
         )
 
     def _count_dropped(self, place: str, alive: Tensor, passed: Tensor, module: str = "") -> None:
@@ -165,7 +167,7 @@ class Witness:
 
     def report(self) -> Seen:
         """Sums up all watched steps."""
-        counts = {name: value.item() for name, value in self.counts.items()}
+        counts = {name: float(value) for name, value in self.counts.items()}
 
         def share(part: str, whole: str) -> float:
             return counts.get(part, 0.0) / counts[whole] if counts.get(whole) else 0.0

@@ -79,8 +79,8 @@ def train(
         state.optimizer.step()
         state.average.step(state.model.parameters())
         if checkpoint is not None:
-            stop = checkpoint.stopped()
-            if stop or (step + 1) % training.checkpoint_every == 0:
+            stop = checkpoint.stopped() and step + 1 < training.steps
+            if stop or (checkpoint.due() and step + 1 < training.steps):
                 checkpoint.save(step + 1, vars(state))
             if stop:
                 raise Stopped

@@ -26,7 +26,7 @@ class TrainingSettings:
     ema_decay: float
     ema_power: float  # the decay after n steps is 1 - (1 + n)^-power, at most ema_decay
     precision: str  # float32 or bfloat16
-    checkpoint_every: int  # steps
+    checkpoint_minutes: float
 
 
 @dataclass(frozen=True)

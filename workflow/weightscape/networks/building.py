@@ -7,6 +7,7 @@ head in its place; here the projection stays and a linear head is put on it, as 
 study. Tensors keep timm's names; the head is called `classifier` below the projection.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,10 +44,7 @@ def network(model: str, classes: int, dropout: Mapping[str, float] | None = None
     if "block" in rates:
         _drop_after_blocks(net, model, rates["block"])
     if "attention" in rates:
-        for module in net.modules():
-            if hasattr(module, "fused_attn"):
-                # The fused kernel drops inside, where nothing can be seen.
-                module.fused_attn = False  # pyright: ignore[reportArgumentType]
+        unfuse_attention(net)
     return net
 
 
@@ -58,6 +56,16 @@ def _drop_after_blocks(net: nn.Module, model: str, rate: float) -> None:
         dropout = nn.Dropout(rate)
         block.add_module("block_dropout", dropout)
         block.register_forward_hook(lambda module, inputs, output, dropout=dropout: dropout(output))
+
+
+def unfuse_attention(model: nn.Module) -> None:
+    """Compute attention step by step, in every condition alike.
+
+    A fused kernel drops attention weights where nothing sees it, and on CUDA its backward pass does not repeat.
+    """
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False  # pyright: ignore[reportArgumentType]
 
 
 def built(model: str, classes: int, **options: Any) -> nn.Module:
@@ -188,11 +196,19 @@ def as_input(images: Tensor, form: InputSettings) -> Tensor:
     """Brings images [n, c, h, w] in [0, 1] into the form of the network: its size, three channels, normalised."""
     side = form.size
     if images.shape[-2:] != (side, side):
-        images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=False)
-    mean = torch.tensor(form.mean, device=images.device).view(1, -1, 1, 1)
-    spread = torch.tensor(form.std, device=images.device).view(1, -1, 1, 1)
+        smaller = side < max(images.shape[-2:])  # then every pixel is a mean over all that it covers
+        images = F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=smaller)
+    mean, spread = normalisation(form, images.device)
     images = images.expand(-1, mean.shape[1], -1, -1)
     return ((images - mean) / spread).contiguous(memory_format=torch.channels_last)
+
+
+@functools.cache
+def normalisation(form: InputSettings, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of the channels, [1, c, 1, 1] each, made once for a device."""
+    with torch.inference_mode(False):
+        mean, spread = (torch.tensor(values, device=device).view(1, -1, 1, 1) for values in (form.mean, form.std))
+    return mean, spread
 
 
 def as_unit(images: Tensor) -> Tensor:

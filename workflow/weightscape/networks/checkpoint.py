@@ -2,8 +2,9 @@
 
 import pickle
 import sys
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,17 +23,23 @@ class Stateful(Protocol):
 Part = Stateful | list[Any]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Checkpoint:
     """The state of a training in one file, refused when it was made by other settings, code or inputs (`identity`).
 
     The parts of a state have `state_dict` and `load_state_dict`, or are lists. `stopped` tells whether the training was
-    asked to stop.
+    asked to stop. A state is due every `minutes`.
     """
 
     path: Path
     identity: str
     stopped: Callable[[], bool] = lambda: False
+    minutes: float = 0.0
+    saved: float = field(default_factory=time.monotonic)
+
+    def due(self) -> bool:
+        """Whether the last state was saved, or the training began, so many minutes ago."""
+        return time.monotonic() - self.saved >= 60 * self.minutes
 
     def save(self, step: int, parts: Mapping[str, Part]) -> None:
         """Write the state after `step` steps, atomically."""
@@ -42,6 +49,7 @@ class Checkpoint:
                 torch.save({"identity": self.identity, "step": step, **states}, temporary)
             except RuntimeError:  # so torch says that a write came short
                 raise OSError("the disk took only a part of it") from None
+        self.saved = time.monotonic()
 
     def resume(self, parts: Mapping[str, Part], device: torch.device | str) -> int:
         """Load the state if the file is there and fits; returns the number of steps that are done."""

@@ -1,5 +1,10 @@
-"""Chooses the device, fixes the number of threads and makes torch's results repeat."""
+"""Chooses the device, fixes the number of threads and makes torch's results repeat.
 
+float32 is float32: the TF32 units of NVIDIA's GPUs, which keep 10 bits of a factor, stay unused. On CUDA an operation
+without a deterministic form is an error, after which the stage starts again and only warns.
+"""
+
+import ctypes
 import fcntl
 import os
 import sys
@@ -10,6 +15,13 @@ from pathlib import Path
 
 import torch
 
+from weightscape.errors import UserError
+
+unrepeatable: list[str] = []
+"""torch's sentence about the operation that made this process give up repeatable results, if one did."""
+DRIVER = Path("/proc/driver/nvidia/version")
+_chosen: list[torch.device] = []
+_first_joules: list[float] = []
 _held: list[int] = []  # descriptors of the locks on GPUs that this process holds until it ends
 
 
@@ -18,20 +30,107 @@ def prepare(choice: str, threads: int) -> torch.device:
 
     `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there; of several GPUs one that no other
     job of this machine uses (a cluster shows a job only its own). Results may depend on the number of threads.
+    UserError if torch cannot use a device that was asked for, or a GPU that the job was given.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # denormal numbers slow a CPU down and decide nothing
     torch.set_deterministic_debug_mode("warn")  # the same as use_deterministic_algorithms, without torch's compiler
     # Filling every new tensor costs 15 % of a step and is of no use to operations that write all of their result.
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
-    if choice != "auto":
-        return torch.device(choice)
-    if torch.cuda.is_available():
-        return _own_gpu()
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+    kind = choice.partition(":")[0]
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() or given(os.environ) else "mps" if _has_mps() else "cpu"
+    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not _has_mps()):
+        asked = f"the device {choice!r} was asked for"
+        if choice == "auto":
+            asked = f"{given(os.environ)} gives this job a GPU"
+        raise UserError(
+            f"{asked}, but torch cannot use it ({_obstacle(kind)}): mend that, or set WEIGHTSCAPE_DEVICE=cpu"
+        )
+    if kind == "cuda" and not unrepeatable:
+        torch.set_deterministic_debug_mode("error")
+    device = _own_gpu() if kind == "cuda" and ":" not in choice else torch.device(choice if ":" in choice else kind)
+    _chosen.append(device)
+    energy()
+    return device
+
+
+def name(device: torch.device) -> str:
+    """The kind of device, with the model of a GPU: "cpu", "mps", "cuda: NVIDIA H100 80GB HBM3"."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
+
+
+def facts() -> dict[str, str]:
+    """The device that `prepare` chose, its capability and driver, and an operation that does not repeat on it."""
+    if not _chosen:
+        return {}
+    known = {"device": name(_chosen[-1])}
+    if _chosen[-1].type == "cuda":
+        known["capability"] = ".".join(map(str, torch.cuda.get_device_capability(_chosen[-1])))
+        known["cuda"] = str(torch.version.cuda)
+        if DRIVER.is_file():
+            known["driver"] = DRIVER.read_text().splitlines()[0].partition(":")[2].strip()
+    return known | ({"unrepeatable": unrepeatable[0]} if unrepeatable else {})
+
+
+def energy() -> float | None:
+    """The joules that the chosen GPU has used since it was chosen, by the counter of its driver; None without one."""
+    if not _chosen or _chosen[-1].type != "cuda":
+        return None
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+        handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
+        identity = f"GPU-{torch.cuda.get_device_properties(_chosen[-1]).uuid}".encode()
+        if (
+            nvml.nvmlInit_v2()
+            or nvml.nvmlDeviceGetHandleByUUID(identity, ctypes.byref(handle))
+            or nvml.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules))
+        ):
+            return None
+    except (OSError, AttributeError):  # no such library, or an older one
+        return None
+    _first_joules.append(millijoules.value / 1000)
+    return _first_joules[-1] - _first_joules[0]
+
+
+def _has_mps() -> bool:
+    return torch.backends.mps.is_available()
+
+
+def given(environment: Mapping[str, str]) -> str | None:
+    """The variable by which a scheduler or a user gave this process a GPU, with its value; None without one."""
+    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES"):
+        value = environment.get(name, "").strip()
+        if value and not value.startswith(("-1", "NoDevFiles")):
+            return f"{name}={value}"
+    return None
+
+
+def _obstacle(kind: str) -> str:
+    """Why torch cannot use a kind of device, in its own words."""
+    if kind == "cuda":
+        try:
+            torch.cuda.init()
+        except (RuntimeError, AssertionError) as error:
+            return " ".join(str(error).split()).rstrip(".")
+    return "it finds none"
+
+
+def tolerated(error: RuntimeError) -> bool:
+    """Whether an error is about an operation without a deterministic form; later operations only warn then."""
+    sentence = str(error).partition(". You can turn off")[0].partition(", but you set")[0]
+    if "does not have a deterministic implementation" not in sentence or unrepeatable:
+        return False
+    unrepeatable.append(sentence)
+    print(f"results may differ in their last bits from run to run: {sentence}", file=sys.stderr, flush=True)
+    return True
 
 
 def _own_gpu() -> torch.device:
+    if _chosen and _chosen[-1].type == "cuda":
+        return _chosen[-1]
     count = torch.cuda.device_count()
     if count == 1:
         return torch.device("cuda")

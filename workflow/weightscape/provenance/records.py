@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +28,8 @@ PROVENANCE = "provenance.json"
 """How the name of every provenance file ends."""
 AMOUNTS = ("wall_seconds", "cpu_seconds", "peak_memory_mb", "energy_joules")
 """What provenance has as numbers."""
-_started = time.monotonic()
+_counted = {"wall": time.monotonic(), "cpu": 0.0, "energy": 0.0}
+"""The clocks of this process when it wrote its last record, which counts its costs up to there."""
 
 
 def provenance_of(record: Path) -> Path:
@@ -71,6 +73,7 @@ def write_record(
     declared = to_json(origin.settings)
     path = folder / f"{name}.json"
     write_json(provenance_of(path), provenance(volatile))
+    _counted.update(wall=time.monotonic(), cpu=time.process_time(), energy=_energy() or 0.0)
     record = {
         "stage": origin.stage,
         "settings": declared,
@@ -170,10 +173,15 @@ def results_of(path: Path | str) -> Path:
 
 
 def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Returns the facts that may differ from run to run: times, host, versions, commit and the given ones."""
+    """Returns the facts that may differ from run to run: host, device, versions, commit and the given ones.
+
+    Times and energy are of the work since the last record of this process, so that they add up over records.
+    """
+    energy = _energy()
     return {
-        "wall_seconds": round(time.monotonic() - _started, 2),
-        "cpu_seconds": round(time.process_time(), 2),
+        "wall_seconds": round(time.monotonic() - _counted["wall"], 2),
+        "cpu_seconds": round(time.process_time() - _counted["cpu"], 2),
+        **({} if energy is None else {"energy_joules": round(energy - _counted["energy"], 1)}),
         "peak_memory_mb": _peak_memory(),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "host": platform.node(),
@@ -181,8 +189,21 @@ def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
         "python": platform.python_version(),
         "commit": _commit(),
         "versions": {name: _version(name) for name in VERSIONS},
+        **_device_facts(),
         **(volatile or {}),
     }
+
+
+def _device_facts() -> dict[str, Any]:
+    """The device that torch computes on, where the process has chosen one."""
+    device = sys.modules.get("weightscape.networks.device")
+    return device.facts() if device else {}
+
+
+def _energy() -> float | None:
+    """The joules that the GPU of this process has used since the process chose it; None without one that counts."""
+    device = sys.modules.get("weightscape.networks.device")
+    return device.energy() if device else None
 
 
 def _peak_memory() -> float:

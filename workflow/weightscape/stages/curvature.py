@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
             inputs=inputs,
             outputs=[folder / "measures.json"],
             facts={"images": settings.curvature.images},
-            volatile={"device": str(device), "threads": arguments.threads},
+            volatile={"threads": arguments.threads},
         )
         print(f"{run}: " + ", ".join(f"{name} {value:.3g}" for name, value in measures.items()))
 

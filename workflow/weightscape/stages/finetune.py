@@ -47,15 +47,17 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.finetune.optimiser import precision_on
     from weightscape.networks import building
     from weightscape.networks.checkpoint import Checkpoint
-    from weightscape.networks.device import prepare
+    from weightscape.networks.device import name, prepare
 
     device = prepare(arguments.device, arguments.threads)
     real, classes = _training_split(arguments.data)
     items, shards = load_items(arguments.items, device, real=real)
     inputs = [arguments.items, arguments.data, arguments.backbone, *shards]
     model, initial = training.network(settings, classes, read_tensors(arguments.backbone), device)
-    identity = digest([to_json(settings), program.code, {str(path): content_digest(path) for path in inputs}])
-    checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity)
+    precision = precision_on(device, settings.precision)
+    made_by = [to_json(settings), precision, name(device), program.code]
+    identity = digest([*made_by, {str(path): content_digest(path) for path in inputs}])
+    checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, minutes=settings.training.checkpoint_minutes)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
     with _program.stop_signal() as stopped:
         history, seen = training.train(model, items, settings, checkpoint, stopped)
@@ -74,11 +76,12 @@ def main(argv: list[str] | None = None) -> None:
             "listed": items.description(),
             "items": len(items),
             "classes": classes,
-            "precision": precision_on(device, settings.precision),
+            "precision": precision,
+            "device": name(device),
             "action": seen.facts(),
             "final": history[-1],
         },
-        volatile={"device": str(device), "threads": arguments.threads, **rate},
+        volatile={"threads": arguments.threads, **rate},
     )
     checkpoint.path.unlink(missing_ok=True)
     print(f"loss {history[-1]['loss']:.3f}, accuracy {history[-1]['accuracy']:.3f} on the last steps; {seen.facts()}")

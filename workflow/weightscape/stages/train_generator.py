@@ -27,14 +27,16 @@ def main(argv: list[str] | None = None) -> None:
 
     from weightscape.generate import ddpm
     from weightscape.networks.checkpoint import Checkpoint
-    from weightscape.networks.device import prepare
+    from weightscape.networks.device import name, prepare
 
     device = prepare(arguments.device, arguments.threads)
     content = read_shards(arguments.train)
     classes = len(read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"])
-    identity = digest([to_json(settings), program.code, [content_digest(path) for path in arguments.train]])
+    made_by = [to_json(settings), program.code, name(device)]
+    identity = digest([*made_by, [content_digest(path) for path in arguments.train]])
     with _program.stop_signal() as stopped:
-        checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, stopped)
+        minutes = settings.training.checkpoint_minutes
+        checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, stopped, minutes)
         weights = ddpm.train(content, classes, settings, str(device), checkpoint)
     path = arguments.out / "weights.safetensors"
     program.check()

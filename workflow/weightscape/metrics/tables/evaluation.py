@@ -31,8 +31,25 @@ def runs(results: Path, outline: Outline) -> Table:
         action = {name: value for name, value in facts["action"].items() if not isinstance(value, dict)}
         judge = {"judge_accuracy": judged.get((run.dataset, run.family, run.dose, run.seed), float("nan"))}
         final = {f"train_{name}": facts["final"][name] for name in ("loss", "accuracy")}
-        rows.append({**vars(run), "items": facts["items"], **action, **judge, **final})
-    return pd.DataFrame(rows)
+        made = {name: facts[name] for name in ("items", "precision", "device")}
+        rows.append({**vars(run), **made, **action, **judge, **final})
+    table = pd.DataFrame(rows)
+    check_one_precision(table)
+    return table
+
+
+def check_one_precision(runs: Table) -> None:
+    """Refuse runs of one network in several precisions: these move spectra further than another seed does."""
+    for (dataset, backbone), same in runs.groupby(["dataset", "backbone"]):
+        counts = same["precision"].value_counts()
+        if len(counts) > 1:
+            first = same.loc[same["precision"] == counts.index[-1]].iloc[0]
+            raise UserError(
+                f"the runs of {backbone} on {dataset} were trained in {len(counts)} precisions ("
+                + ", ".join(f"{count} in {precision}" for precision, count in counts.items())
+                + f"; the first in {counts.index[-1]}: {first.family}, {first.dose}, seed {first.seed}): name one as "
+                f"backbones.{backbone}.precision, so that the others run again"
+            )
 
 
 def evaluation(results: Path, outline: Outline) -> Table:

@@ -54,12 +54,6 @@ def _check_places(config: Config, key: str, places: Config) -> None:
 
 
 def _check_training(config: Config) -> None:
-    training = config["finetune"]
-    if training["checkpoint_every"] % training["history_every"]:
-        raise UserError(
-            f"config: finetune.checkpoint_every = {training['checkpoint_every']} must be a multiple of "
-            f"finetune.history_every = {training['history_every']}"
-        )
     for backbone in config["study"]["backbones"]:
         _check_normalisation(f"backbones.{backbone}.input", config["backbones"][backbone]["input"])
 
