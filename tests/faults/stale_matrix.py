@@ -154,7 +154,7 @@ ROWS = [
     code("commands/status.py"),
     Row(
         "the shell text of a rule",
-        lambda p: p.replace("workflow/rules/6_metrics.smk", "stages.analyse --set", "stages.analyse  --set"),
+        lambda p: p.replace("workflow/rules/6_metrics.smk", "stages analyse --set", "stages analyse  --set"),
         EFFECTS,
     ),
     # files

@@ -20,7 +20,17 @@ STUDIES = max(1, round(6 * SHARE))
 KILLS = max(1, round(60 * SHARE / STUDIES))
 PATIENCE = 1800
 """Seconds after which a study that makes no progress counts as hung."""
-KINDS = ("power cut", "head SIGTERM", "head SIGKILL", "job SIGTERM", "job SIGKILL")
+KINDS = (
+    "power cut",
+    "head SIGTERM",
+    "head SIGKILL",
+    "job SIGTERM",
+    "job SIGKILL",
+    "fork SIGTERM",
+    "fork SIGKILL",
+    "preloaded SIGTERM",
+    "preloaded SIGKILL",
+)
 
 
 def start(project: Project) -> subprocess.Popen[bytes]:
@@ -36,22 +46,29 @@ def begun(project: Project) -> int:
     return sum(1 for _ in (project.results / "logs").rglob("*.log"))
 
 
-def victims(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> list[psutil.Process]:
+def victims(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> list[psutil.Process]:
     """The processes that a kind of accident hits; none if there is no such process now."""
     below = psutil.Process(owner.pid).children(recursive=True)
+    beside = [psutil.Process(number) for number in processes(project.root)]
     if kind == "power cut":
-        return [psutil.Process(owner.pid), *below]
-    start = "snakemake" if kind.startswith("head") else "weightscape.stages."
+        return [psutil.Process(owner.pid), *{*below, *beside}]
     # The program itself: the shell around it lets SIGTERM pass by.
+    start = "snakemake" if kind.startswith("head") else "weightscape.stages"
     matching = [process for process in below if any(word.startswith(start) for word in process.cmdline()[:4])]
+    preloaded = [process for process in beside if "weightscape.stages._preloaded" in process.cmdline()]
+    forks = [process for process in preloaded if process.ppid() in {other.pid for other in preloaded}]
+    if kind.startswith("fork"):
+        matching = forks
+    elif kind.startswith("preloaded"):
+        matching = [process for process in preloaded if process not in forks]
     return [matching[0] if kind.startswith("head") else rng.choice(matching)] if matching else []
 
 
-def strike(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
+def strike(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
     """Send the signal; False if there is no such process now."""
     number = signal.SIGTERM if kind.endswith("SIGTERM") else signal.SIGKILL
     try:
-        hit = victims(owner, kind, rng)
+        hit = victims(project, owner, kind, rng)
         for process in hit:
             process.send_signal(number)
     except psutil.NoSuchProcess:
@@ -59,10 +76,10 @@ def strike(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> boo
     return bool(hit)
 
 
-def strike_once(owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
+def strike_once(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
     """Try until a process is hit; False if the study came to its end before."""
     while owner.poll() is None:
-        if strike(owner, kind, rng):
+        if strike(project, owner, kind, rng):
             return True
         time.sleep(0.1)
     return False
@@ -99,7 +116,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
         kind = rng.choice(KINDS)
         if wait_for(project, owner, moment):
             time.sleep(rng.uniform(0, 4))
-            if strike_once(owner, kind, rng):
+            if strike_once(project, owner, kind, rng):
                 hits.append((moment, kind))
                 print(f"{kind} after {moment} jobs had begun", flush=True)
         wait_until_quiet(project, owner)

@@ -97,7 +97,7 @@ def test_a_process_that_prepares_twice_keeps_its_gpu(fresh, gpus) -> None:
 def test_an_operation_that_does_not_repeat_is_an_error_on_cuda_until_a_stage_met_one(fresh, gpus, capsys) -> None:
     device.prepare("cuda", 1)
     assert torch.get_deterministic_debug_mode() == 2
-    words = "kthvalue CUDA does not have a deterministic implementation, but you set 'x'. You can turn"
+    words = "kthvalue CUDA does not have a deterministic implementation, but you set 'x'."
     assert device.tolerated(RuntimeError(words))
     assert "kthvalue CUDA" in capsys.readouterr().err
     device.prepare("cuda", 1)
@@ -132,10 +132,10 @@ def test_a_job_knows_that_it_was_given_a_gpu(fresh, variable, value, expected) -
 @pytest.mark.parametrize(
     ("choice", "variables", "words"),
     [
-        ("cuda", {}, "the device 'cuda' was asked for"),
-        ("cuda:1", {}, "the device 'cuda:1' was asked for"),
-        ("mps", {}, "the device 'mps' was asked for"),
-        ("auto", {"SLURM_JOB_GPUS": "1"}, "SLURM_JOB_GPUS=1 gives this job a GPU"),
+        ("cuda", {}, "'cuda' was asked for"),
+        ("cuda:1", {}, "'cuda:1' was asked for"),
+        ("mps", {}, "'mps' was asked for"),
+        ("auto", {"SLURM_JOB_GPUS": "1"}, "SLURM_JOB_GPUS=1 names a GPU"),
     ],
 )
 def test_a_gpu_that_torch_cannot_use_is_a_sentence_and_never_the_cpu(fresh, monkeypatch, choice, variables, words):
@@ -151,7 +151,7 @@ def test_a_gpu_that_torch_cannot_use_is_a_sentence_and_never_the_cpu(fresh, monk
     with pytest.raises(UserError) as error:
         device.prepare(choice, 1)
     sentence = str(error.value)
-    assert sentence.startswith(words) and "WEIGHTSCAPE_DEVICE=cpu" in sentence and "\n" not in sentence
+    assert words in sentence and "WEIGHTSCAPE_DEVICE=cpu" in sentence and "\n" not in sentence
     assert ("too old (found version 12080)" in sentence) == (choice != "mps")
 
 

@@ -51,8 +51,8 @@ def processes(project: Path) -> dict[int, str]:
                 continue
         except (psutil.Error, OSError):
             continue
-        start = [Path(word).name for word in words[:3]]
-        if "snakemake" in start or any(word.startswith("weightscape.stages.") for word in words[:4]):
+        start = [Path(word).name for word in words[:4]]
+        if "snakemake" in start[:3] or any(word.startswith("weightscape.stages") for word in words[:4]):
             names[process.pid] = " ".join(start)
     return names
 
