@@ -42,19 +42,19 @@ def _pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
     """The names of each convolution and the normalisation of its output."""
     modules = dict(network.named_modules())
     calls = [node for node in _Tracer().trace(network).nodes if node.op == "call_module"]
-    targets = [node.target for node in calls]
-    for node in calls:
+    targets = [str(node.target) for node in calls]
+    for norm, node in zip(targets, calls, strict=True):
         before = node.args[0]
+        if not (isinstance(before, fx.Node) and before.op == "call_module" and len(before.users) == 1):
+            continue
+        conv = str(before.target)
         if (
-            isinstance(modules[node.target], nn.BatchNorm2d)
-            and modules[node.target].track_running_stats
-            and isinstance(before, fx.Node)
-            and before.op == "call_module"
-            and isinstance(modules[before.target], nn.Conv2d)
-            and len(before.users) == 1
-            and targets.count(before.target) == targets.count(node.target) == 1
+            isinstance(modules[norm], nn.BatchNorm2d)
+            and modules[norm].track_running_stats
+            and isinstance(modules[conv], nn.Conv2d)
+            and targets.count(conv) == targets.count(norm) == 1
         ):
-            yield str(before.target), str(node.target)
+            yield conv, norm
 
 
 @torch.no_grad()
