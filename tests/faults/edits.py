@@ -89,26 +89,21 @@ def copied_results(project: Project) -> None:
     touch(project)
 
 
-def one_record_lost(project: Project) -> None:
-    """Bring in the results of one run from elsewhere."""
+def result_of_others(project: Project) -> None:
+    """One run as another machine made it, by another learning rate; Snakemake has no record of it."""
     import base64
-
-    name = f"results/studies/smoke/{RUN}/manifest.json"
-    (project.root / ".snakemake/metadata" / base64.urlsafe_b64encode(name.encode()).decode()).unlink()
-
-
-def results_of_others(project: Project) -> None:
-    """The records of the analysis as another machine made them, by other settings."""
     import json
 
     from weightscape.formats.json_yaml import read_json
     from weightscape.formats.writing import digest
 
-    path = project.results / "6_metrics/analyse.json"
+    path = project.results / RUN / "manifest.json"
     record = {key: value for key, value in read_json(path).items() if key != "digest"}
-    record["settings"]["analyse"]["alpha"] = 0.2
+    record["settings"]["training"]["learning_rate"] = 0.5
     record["settings_digest"] = digest(record["settings"])
-    project.write(str(path.relative_to(project.root)), json.dumps({**record, "digest": digest(record)}))
+    name = str(path.relative_to(project.root))
+    project.write(name, json.dumps({**record, "digest": digest(record)}))
+    (project.root / ".snakemake/metadata" / base64.urlsafe_b64encode(name.encode()).decode()).unlink()
 
 
 def older_caption(project: Project) -> None:

@@ -228,6 +228,10 @@ ROWS = [
     # Snakemake's memory
     Row("`.snakemake` lost", edits.lose_metadata, stops="run `weightscape adopt`"),
     Row("old results copied into a fresh clone", edits.copied_results, stops="run `weightscape adopt`"),
-    Row("results of other settings copied over these", edits.results_of_others, stops="run `weightscape adopt`"),
-    Row("one result brought in from elsewhere", edits.one_record_lost, stops=f"the first: {RUN}/manifest.json"),
+    Row(
+        "one run of other settings copied over",
+        edits.result_of_others,
+        ("evaluate/*.noise.weak", "curvature/*.noise.weak", "spectra/*.noise.weak.seed0", *TABLES),
+        verify=f"stale    {RUN}/manifest.json",
+    ),
 ]

@@ -51,7 +51,7 @@ def outcome(row: Row, project: Project) -> str:
         remedy = (
             "`make restore` makes it again" if row.verify.startswith("missing") else "`weightscape adopt` deletes it"
         )
-        return f"none: `weightscape verify` names it, {remedy}"
+        return f"{'all that reads it' if row.reruns else 'none'}: `weightscape verify` names it, {remedy}"
     if not row.reruns:
         return "none"
     if row.study:
