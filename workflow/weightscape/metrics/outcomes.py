@@ -4,24 +4,30 @@ A corruption that some condition trains on is no shift to it; so that conditions
 the mean over OOD sets for all conditions of a data set and backbone (METHODS 6).
 
 Effective robustness: Taori et al. 2020 (arXiv 2007.00644). Per data set, backbone and OOD set, the line
-logit(OOD) = a + b logit(ID) is fitted on runs that no intervention changed but the number of different images; they
-must be five at least and span ten points of test accuracy.
+logit(OOD) = a + b logit(ID) is fitted through the means of conditions that no intervention changed but in the number of
+different images. They must be five at least, span ten points of test accuracy, and give a slope that differs from zero
+(t on two fewer degrees of freedom than conditions), else nothing is predicted. The standard error of the predicted mean
+goes with each value: conditions are the samples, and more seeds do not lower it.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
+from scipy.stats import linregress
 
 from weightscape.families import BASELINE, REAL_IMAGE_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.effects import RUN
 
-ROBUST = "robust"
-LEAST_RUNS = 5
+ROBUST, ROBUST_ERROR = "robust", "robust_error"
+LEAST_CONDITIONS = 5
 LEAST_SPAN = 0.10
-"""Of ID accuracy among the reference runs."""
+"""Of ID accuracy among the reference conditions."""
+ALPHA = 0.05
+"""Of the slope differing from zero."""
 
 
 def unseen(evaluation: Table) -> pd.Series:
@@ -33,25 +39,58 @@ def unseen(evaluation: Table) -> pd.Series:
     return ood & ~met.transform("any")
 
 
-def effective_robustness(evaluation: Table) -> tuple[pd.Series, pd.Series]:
-    """For each row of the evaluation table the robustness (nan where there is none) and the reason for its absence."""
-    value = pd.Series(np.nan, evaluation.index)
-    reason = pd.Series("in distribution", evaluation.index)
+def effective_robustness(evaluation: Table) -> Table:
+    """For each row of the evaluation table `effective_robustness` and its standard error (nan where there is none), and
+    the reason for its absence.
+    """
+    found = pd.DataFrame({ROBUST: np.nan, ROBUST_ERROR: np.nan, "reason": "in distribution"}, evaluation.index)
     run = ["dataset", "backbone", "family", "dose", "seed"]
     test = evaluation[evaluation["split"] == "test"].set_index(run)["accuracy"]
     ood = evaluation[evaluation["split"].str.startswith("ood-")]
     for _, rows in ood.groupby(["dataset", "backbone", "split"], sort=False):
-        inside = _logit(test.loc[list(rows[run].itertuples(index=False, name=None))].to_numpy())
-        outside = rows["accuracy"].to_numpy()
+        inside = test.loc[list(rows[run].itertuples(index=False, name=None))].to_numpy()
         unmodified = ((rows["dose"] == BASELINE) | rows["family"].isin(REAL_IMAGE_FAMILIES)).to_numpy()
-        x, y = inside[unmodified], _logit(outside[unmodified])
-        if len(x) < LEAST_RUNS or np.ptp(expit(x)) < LEAST_SPAN:
-            reason[rows.index] = "no reference"
-            continue
-        slope, intercept = np.polyfit(x, y, 1)
-        value[rows.index] = outside - expit(intercept + slope * inside)
-        reason[rows.index] = ""
-    return value, reason
+        pairs = rows[["family", "dose", "accuracy"]].assign(inside=inside)[unmodified]
+        family = pairs["family"].where(pairs["dose"] != BASELINE, BASELINE)
+        means = pairs.groupby([family, pairs["dose"]])[["inside", "accuracy"]].mean()
+        line, reason = _line(means["inside"].to_numpy(), means["accuracy"].to_numpy())
+        found.loc[rows.index, "reason"] = reason
+        if line is not None:
+            predicted, error = line.at(_logit(inside))
+            found.loc[rows.index, ROBUST] = rows["accuracy"].to_numpy() - predicted
+            found.loc[rows.index, ROBUST_ERROR] = error
+    names = {ROBUST: "effective_robustness", ROBUST_ERROR: "robustness_error", "reason": "no_robustness_because"}
+    return found.rename(columns=names)
+
+
+class Line(NamedTuple):
+    """A least-squares line of logits through k conditions: its height at their mean x, squares of x, residual variance."""
+
+    height: float
+    slope: float
+    centre: float
+    squares: float
+    variance: float
+    k: int
+
+    def at(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The predicted accuracies at logits x, and their standard errors (delta method)."""
+        share = expit(self.height + self.slope * (x - self.centre))
+        error = np.sqrt(self.variance * (1 / self.k + (x - self.centre) ** 2 / self.squares))
+        return share, share * (1 - share) * error
+
+
+def _line(inside: np.ndarray, outside: np.ndarray) -> tuple[Line | None, str]:
+    """The line through the reference conditions' accuracies; None with the reason if they do not carry one."""
+    if len(inside) < LEAST_CONDITIONS or np.ptp(inside) < LEAST_SPAN:
+        return None, "no reference"
+    x, y = _logit(inside), _logit(outside)
+    fit = linregress(x, y)
+    if not fit.pvalue < ALPHA:
+        return None, "the slope of the reference does not differ from zero"
+    rest = y - fit.intercept - fit.slope * x
+    squares = float(((x - x.mean()) ** 2).sum())
+    return Line(y.mean(), fit.slope, x.mean(), squares, float(rest @ rest) / (len(x) - 2), len(x)), ""
 
 
 def _logit(share: np.ndarray) -> np.ndarray:
@@ -63,17 +102,21 @@ def measured(evaluation: Table) -> Table:
     """One row per run and measure, as columns `measure` and `value`, in percent.
 
     OOD accuracy and effective robustness are means over the OOD sets that count (`unseen`), with equal
-    weight; a run without effective robustness has no row for it.
+    weight; a run without effective robustness has no row for it and its error, for which sets count as independent.
     """
     test = evaluation[evaluation["split"] == "test"]
     away = evaluation[unseen(evaluation)]
-    away = away.assign(robust=away.get("effective_robustness", float("nan")))
-    ood = away.groupby(RUN, as_index=False)[["accuracy", "robust"]].mean()
+    away = away.assign(
+        robust=away.get("effective_robustness", float("nan")), square=away.get("robustness_error", float("nan")) ** 2
+    )
+    runs = away.groupby(RUN, as_index=False)
+    ood = runs[["accuracy", "robust", "square"]].mean().assign(sets=runs["accuracy"].size()["size"])
     parts = [
         test[RUN].assign(measure="test", value=100 * test["accuracy"]),
         ood[RUN].assign(measure="ood", value=100 * ood["accuracy"]),
         test[RUN].assign(measure="ece", value=100 * test["ece"]),
         ood[RUN].assign(measure=ROBUST, value=100 * ood["robust"]).dropna(subset="value"),
+        ood[RUN].assign(measure=ROBUST_ERROR, value=100 * np.sqrt(ood["square"] / ood["sets"])).dropna(subset="value"),
     ]
     return pd.concat(parts, ignore_index=True)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from weightscape.figures.parts import style
-from weightscape.metrics.outcomes import ROBUST, measured
+from weightscape.metrics.outcomes import ROBUST, ROBUST_ERROR, measured
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.metrics.summaries import CONDITION, SETUP, summarise
 from weightscape.report.downloads import csv_text
@@ -20,6 +20,7 @@ NAMES = ["data set", "backbone", "family", "dose", "dose value"]
 ABSENT = "\N{EN DASH}"
 OVERALL = {"test accuracy (%)": "test", "mean OOD accuracy (%)": "ood", "ECE on test (%)": "ece"}
 ROBUSTNESS = {"effective robustness (points)": ROBUST}
+PREDICTION = {"error of its prediction (points)": ROBUST_ERROR}
 ACTION = {
     "synthetic images (%)": "synthetic_share",
     "changed labels (%)": "changed_labels",
@@ -59,11 +60,12 @@ def accuracy(evaluation: style.Table) -> Sheet:
     note = (
         "Mean and standard deviation over n seeds. OOD accuracy and effective robustness: means over the OOD sets that "
         "no condition trains on. Effective robustness: OOD accuracy minus what test accuracy predicts. The prediction "
-        "is a line through the runs that differ only in the number of different real images; it is missing if these "
-        "span less than 10 points of test accuracy."
+        "is a line through the conditions that differ only in the number of different real images, and has an error "
+        "that more seeds do not lower. It is missing for fewer than 5 such conditions, if they span less than 10 "
+        "points of test accuracy, or if its slope may be zero."
     )
     title = "Accuracy and calibration by condition"
-    return _spreads("accuracy", title, note, measured(evaluation), OVERALL | ROBUSTNESS)
+    return _spreads("accuracy", title, note, measured(evaluation), OVERALL | ROBUSTNESS | PREDICTION)
 
 
 def accuracy_by_set(evaluation: style.Table) -> Sheet:

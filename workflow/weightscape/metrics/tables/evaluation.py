@@ -63,8 +63,7 @@ def evaluation(results: Path, outline: Outline) -> Table:
         seen = split in outline.seen[run.dataset].get(f"{run.family}/{run.dose}", [])
         rows.append({**vars(run), "split": split, "severity": _severity(outline, run, split), "seen": seen, **values})
     table = pd.DataFrame(rows)
-    table["effective_robustness"], table["no_robustness_because"] = effective_robustness(table)
-    return table
+    return pd.concat([table, effective_robustness(table)], axis=1)
 
 
 def class_accuracy(results: Path, outline: Outline) -> Table:
