@@ -135,8 +135,8 @@ rule curvature:
             expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
         ),
         runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
-        train=ancient(shards("{dataset}", "train")),
-        data="<results>/1_data/{dataset}/train/manifest.json",
+        val=ancient(shards("{dataset}", "val")),
+        data="<results>/1_data/{dataset}/val/manifest.json",
     output:
         measures=update(
             expand(RUN + "/curvature/measures.json", seed=SEEDS, allow_missing=True)

@@ -36,7 +36,7 @@ Product = Callable[[Vector], Vector]
 class Curvature:
     """Of the mean cross-entropy (nats) on one batch, with respect to all trainable parameters.
 
-    `trace` and `weighted_trace` have the standard error of their mean over the probes (nan for one probe).
+    `trace` and `weighted_trace` have the standard error of their mean over the `probes` (nan for one probe).
     `largest_eigenvalue` is a lower bound; an eigenvalue lies within `largest_eigenvalue_error` of it.
     """
 
@@ -47,6 +47,7 @@ class Curvature:
     largest_eigenvalue: float
     largest_eigenvalue_error: float
     batch_loss: float
+    probes: int
 
 
 def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measure, seed: int) -> Curvature:
@@ -62,7 +63,7 @@ def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measur
     trace, trace_error = _mean(traces(product, parameters, [1.0] * len(parameters), settings.probes, seed))
     scales = [_scale(parameter) for parameter in parameters]
     weighted, weighted_error = _mean(traces(product, parameters, scales, settings.probes, seed))
-    return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss)
+    return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss, settings.probes)
 
 
 def hessian_products(
@@ -152,7 +153,7 @@ def _mean(samples: np.ndarray) -> tuple[float, float]:
 
 
 def fixed_batch(paths: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of the training set (all, if it has fewer) and their labels, drawn by `seed`."""
+    """`count` images of a split (all, if it has fewer) and their labels, drawn by `seed`."""
     shards = [map_shard(path) for path in paths]
     sizes = np.array([len(shard.labels) for shard in shards])
     rows = np.sort(np.random.default_rng(seed).permutation(sizes.sum())[:count])

@@ -1,6 +1,6 @@
-"""Stage 4: curvature of the loss at the weights of one condition's runs, on one fixed batch of clean images.
+"""Stage 4: curvature of the loss at the weights of one condition's runs, on one fixed batch of held-out clean images.
 
-    python -m weightscape.stages.curvature --data results/1_data/digits/train/manifest.json \
+    python -m weightscape.stages.curvature --data results/1_data/digits/val/manifest.json \
         --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
         --settings "$(weightscape settings curvature --dataset digits --backbone efficientnet-lite0)" \
         --out /tmp/curvature
@@ -23,7 +23,7 @@ from weightscape.stages import _program
 def main(argv: list[str] | None = None) -> None:
     program = _program.Program("curvature", __doc__, CurvatureSettings)
     program.add_argument("--runs", type=Path, nargs="+", required=True, help="manifests of the finetune stage")
-    program.add_argument("--data", type=Path, required=True, help="manifest of the real training split")
+    program.add_argument("--data", type=Path, required=True, help="manifest of the split val")
     program.add_argument("--out", type=Path, help="folder for the files of a single run; by default beside its weights")
     program.add_device()
     arguments = program.start(argv)

@@ -22,16 +22,8 @@ from weightscape.metrics.outcomes import unseen
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
 
-CURVATURE = (
-    "weighted_trace",
-    "weighted_trace_error",
-    "trace",
-    "trace_error",
-    "largest_eigenvalue",
-    "largest_eigenvalue_error",
-    "batch_loss",
-)
-"""Columns of the table `curvature`; errors are those of probes, or of Lanczos."""
+LOGARITHMS, PLAIN = ("weighted_trace", "trace", "largest_eigenvalue"), ("batch_loss", "probes")
+"""Columns of the table `curvature` by how they enter; those of LOGARITHMS also with the errors of probes, or Lanczos."""
 
 
 @dataclass(frozen=True)
@@ -202,9 +194,22 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
         found["relative_change"] = _aligned(means, "relative_norm", index)
     curvature = tables.get("curvature")
     if curvature is not None and len(curvature):
-        for column in CURVATURE:
-            if column in curvature:
-                found[column] = _aligned(curvature, column, index)
+        found |= _curvature(curvature, index)
+    return found
+
+
+def _curvature(table: Table, index: pd.MultiIndex) -> dict[str, Values]:
+    """Natural logarithms of traces and eigenvalue, as these are lognormal between runs, and the errors of them.
+
+    NaN if one is not above zero. The loss on the batch and the number of probes stay as they are.
+    """
+    found = {name: _aligned(table, name, index) for name in (*PLAIN, *LOGARITHMS) if name in table}
+    for name in LOGARITHMS:
+        if name in found:
+            value = np.where(found[name] > 0, found[name], np.nan)
+            found[name] = np.log(value)
+            if f"{name}_error" in table:
+                found[f"{name}_error"] = _aligned(table, f"{name}_error", index) / value
     return found
 
 

@@ -1,4 +1,7 @@
-"""C9: calibration improves with diversity and curvature falls."""
+"""C9: calibration improves with diversity and curvature falls.
+
+Curvature is that of the loss on held-out images (on training images it would follow their loss), as a logarithm.
+"""
 
 from dataclasses import replace
 
@@ -15,19 +18,20 @@ from weightscape.words import number
 
 STATEMENT = "Calibration improves with diversity and curvature falls."
 RULE = (
-    "supported if the most diverse augment lowers the expected calibration error and the sum over layers of "
-    "(|w|^2 / d) tr H; contradicted if it raises one of them"
+    "supported if the most diverse augment lowers the expected calibration error and the logarithm of the "
+    "sum over layers of (|w|^2 / d) tr H on held-out images; contradicted if it raises one of them"
 )
 COUNTS = "runs"
 CALIBRATION, CURVATURE = "ece", "weighted_trace"
 METRICS = {
     CALIBRATION: ("ECE", "share"),
-    CURVATURE: ("curvature", "sum of (|w|^2 / d) tr H"),
-    "trace": ("trace of the Hessian", "1"),
-    "largest_eigenvalue": ("largest eigenvalue of the Hessian", "1"),
+    CURVATURE: ("ln curvature", "ln of the sum of (|w|^2 / d) tr H"),
+    "trace": ("ln trace of the Hessian", "ln"),
+    "largest_eigenvalue": ("ln largest eigenvalue of the Hessian", "ln"),
     "batch_loss": ("loss on the curvature batch", "nats"),
 }
 """Name and unit of what is tested; the first two decide."""
+LEAST_PROBES = 16
 NEEDS = (DIVERSITY,)
 compared = controls.outcomes(CALIBRATION, CURVATURE)
 
@@ -43,11 +47,17 @@ def decide(setup: Setup, options: Options) -> Decision:
     if curvature is None:
         text = f"the study measured no curvature (calibration alone: {calibration.verdict})"
         return undecided(text, every, calibration)
+    probes = setup.outcomes.get("probes", np.full(1, np.nan))
+    if (probes < LEAST_PROBES).any():
+        few = f"n: the curvature has {np.nanmin(probes):.0f} random directions, where {LEAST_PROBES} are needed"
+        return undecided(few, every, calibration)
     decision = all_of(every, [calibration, curvature], calibration)
     error = probe_error(setup, CURVATURE, setup.design.strongest_effect(DIVERSITY))
     if not np.isfinite(error):
         return decision
-    size = f"curvature {number(curvature.numbers.estimate, 3)}, standard error from probes at most {number(error, 2)}"
+    size = (
+        f"ln curvature {number(curvature.numbers.estimate, 3)}, standard error from probes at most {number(error, 2)}"
+    )
     return replace(decision, reason=f"{decision.reason}; {size}")
 
 
