@@ -64,7 +64,7 @@ def effective_robustness(evaluation: Table) -> Table:
 
 
 class Line(NamedTuple):
-    """A least-squares line of logits through k conditions: its height at their mean x, squares of x, residual variance."""
+    """A least-squares line of logits through k conditions: height at their mean x, squares of x, residual variance."""
 
     height: float
     slope: float

@@ -23,7 +23,7 @@ from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
 
 LOGARITHMS, PLAIN = ("weighted_trace", "trace", "largest_eigenvalue"), ("batch_loss", "probes")
-"""Columns of the table `curvature` by how they enter; those of LOGARITHMS also with the errors of probes, or Lanczos."""
+"""Columns of the table `curvature` by how they enter; those of LOGARITHMS with the errors of probes, or Lanczos."""
 
 
 @dataclass(frozen=True)
