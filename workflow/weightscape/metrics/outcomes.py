@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
-from scipy.stats import linregress
+from scipy.special import expit, logit, stdtrit
 
 from weightscape.families import BASELINE, REAL_IMAGE_FAMILIES
 from weightscape.formats.tables import Table
@@ -85,12 +84,14 @@ def _line(inside: np.ndarray, outside: np.ndarray) -> tuple[Line | None, str]:
     if len(inside) < LEAST_CONDITIONS or np.ptp(inside) < LEAST_SPAN:
         return None, "no reference"
     x, y = _logit(inside), _logit(outside)
-    fit = linregress(x, y)
-    if not fit.pvalue < ALPHA:
+    centred, df = x - x.mean(), len(x) - 2
+    squares = float(centred @ centred)
+    slope = float(centred @ y) / squares
+    rest = y - y.mean() - slope * centred
+    variance = float(rest @ rest) / df
+    if not abs(slope) > stdtrit(df, 1 - ALPHA / 2) * np.sqrt(variance / squares):
         return None, "the slope of the reference does not differ from zero"
-    rest = y - fit.intercept - fit.slope * x
-    squares = float(((x - x.mean()) ** 2).sum())
-    return Line(y.mean(), fit.slope, x.mean(), squares, float(rest @ rest) / (len(x) - 2), len(x)), ""
+    return Line(float(y.mean()), slope, float(x.mean()), squares, variance, len(x)), ""
 
 
 def _logit(share: np.ndarray) -> np.ndarray:
