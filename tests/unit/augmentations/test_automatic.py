@@ -4,6 +4,7 @@ import pytest
 import torch
 import torchvision.transforms as transforms
 from torchvision.transforms.autoaugment import _apply_op
+from torchvision.transforms.v2.functional import autocontrast
 
 from weightscape.augmentations import automatic, photo
 from weightscape.augmentations.draws import Draws
@@ -106,3 +107,44 @@ def test_the_tables_are_torchvisions() -> None:
                 scale = 255 if name == "Solarize" else 1
                 torch.testing.assert_close(table[photo.NAMES.index(name)] * scale, magnitudes.float())
             assert signed == (name in photo.SIGNED)
+
+
+def test_augmix_is_the_weighted_sum_of_its_chains() -> None:
+    """The paper's algorithm, one image and one operation at a time."""
+    images, count = photographs(6) / 255, 6
+    images = (images + torch.linspace(0, 0.1, count).view(-1, 1, 1, 1)).clamp(0, 1)
+    source = draws(count)
+    ours = automatic.augmix(images, source, "s", severity=4, width=2)
+    shares = -torch.log1p(-source.uniform("s/shares", 2))
+    mixed, u = source.uniform("s/mixed", 1), source.uniform("s/chains", 2, 3, 3)
+    depth = (source.uniform("s/depth", 2) * 3).long() + 1
+    names = [name for name in photo.NAMES if name not in ("Identity", "Invert")]
+    table = automatic.magnitude_table(10, 24, 24, "mix")
+    for row in range(count):
+        expected = (1 - mixed[row]) * images[row]
+        for chain in range(2):
+            content = images[row : row + 1]
+            for a, b, c in u[row, chain, : depth[row, chain]].tolist():
+                number = photo.NAMES.index(names[int(a * len(names))])
+                magnitude = table[number, int(b * 4)] * (-1 if photo.NAMES[number] in photo.SIGNED and c < 0.5 else 1)
+                content = photo.apply(content, torch.tensor([number]), magnitude.view(1))
+            expected = expected + mixed[row] * shares[row, chain] / shares[row].sum() * content[0]
+        torch.testing.assert_close(ours[row], expected, atol=1e-5, rtol=0)
+
+
+def test_images_are_left_as_they_were() -> None:
+    images = photographs(16) / 255
+    before = images.clone()
+    for name, (_, values) in POLICIES.items():
+        augmented(images, draws(16), [Operation(name, values)])
+    assert torch.equal(images, before)
+
+
+def test_equalizing_and_stretching_agree_with_torchvision_on_noise_and_on_flat_channels() -> None:
+    images = torch.randint(0, 256, (5, 3, 20, 20), dtype=torch.uint8)
+    images[0, 1], images[1], images[2] = 7, images[1] // 64 * 64, images[2] // 100 + 77
+    for name, theirs in (("Equalize", transforms.functional.equalize), ("AutoContrast", autocontrast)):
+        numbers = torch.full((5,), photo.NAMES.index(name))
+        ours = photo.apply(images / 255, numbers, torch.zeros(5))
+        expected = theirs(images) / 255 if name == "Equalize" else theirs(images / 255)
+        torch.testing.assert_close(ours, expected, atol=1e-6, rtol=0)

@@ -28,7 +28,7 @@ Spaces = Mapping[str, Callable[[Tensor], np.ndarray]]
 def seen_batch(images: Tensor, settings: MeasureDiversitySettings, seed: int, first: int) -> Tensor:
     """Images from `first` on of one epoch, uint8 [n, c, h, w], as float in [0, 1], each augmented by its own draws."""
     rows = torch.arange(first, first + len(images))
-    draws = Draws(seed, torch.zeros_like(rows), rows)
+    draws = Draws(seed, torch.zeros_like(rows), rows, images.device)
     return augmented(as_unit(images), draws, settings.operations, settings.noise)
 
 

@@ -2,16 +2,18 @@
 
 Sources: Cubuk et al. 2019 (arXiv 1805.09501), Cubuk et al. 2020 (arXiv 1909.13719), Mueller & Hutter 2021
 (arXiv 2103.10158), Hendrycks et al. 2020 (arXiv 1912.02781). Tables and ranges are torchvision's, in distribution.
+The host draws and chooses; the device gets, once per batch, the operations of all images in order.
 """
 
 import functools
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchvision.transforms.autoaugment import AutoAugment, AutoAugmentPolicy
 
-from weightscape.augmentations.draws import Draws
-from weightscape.augmentations.photo import NAMES, SIGNED, apply
+from weightscape.augmentations.draws import Draws, on_device
+from weightscape.augmentations.photo import NAMES, SIGNED, Link, chained
 
 IDENTITY = NAMES.index("Identity")
 
@@ -41,87 +43,92 @@ def magnitude_table(bins: int, width: int, height: int, kind: str) -> Tensor:
     return table
 
 
-def _signed(chosen: Tensor, magnitudes: Tensor, u: Tensor) -> Tensor:
-    """Magnitudes with a random sign where the operation has one."""
-    signed = torch.tensor([name in SIGNED for name in NAMES], device=chosen.device)[chosen]
-    return torch.where(signed & (u < 0.5), -magnitudes, magnitudes)
+@functools.cache
+def _table(bins: int, width: int, height: int, kind: str) -> np.ndarray:
+    return magnitude_table(bins, width, height, kind).numpy()
 
 
-def _indices(names: list[str], device: torch.device) -> Tensor:
-    return torch.tensor([NAMES.index(name) for name in names], device=device)
+def _link(chosen: np.ndarray, magnitudes: np.ndarray, u: np.ndarray) -> Link:
+    """The operation of each image, its magnitude with a random sign where the operation has one."""
+    signed = np.array([name in SIGNED for name in NAMES])[chosen]
+    return Link(chosen, np.where(signed & (u < 0.5), -magnitudes, magnitudes))
 
 
-def _below(u: Tensor, count: int) -> Tensor:
+def _allowed(*without: str) -> np.ndarray:
+    return np.array([number for number, name in enumerate(NAMES) if name not in without])
+
+
+def _below(u: np.ndarray, count: int) -> np.ndarray:
     """Whole numbers in [0, count) from uniform draws."""
-    return (u * count).long().clamp(max=count - 1)
+    return (u * np.float32(count)).astype(np.int64).clip(max=count - 1)
 
 
 @functools.cache
-def _sub_policies(policy: str) -> tuple[Tensor, Tensor, Tensor]:
+def _sub_policies(policy: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Operation, probability and magnitude bin of AutoAugment's sub-policies, each [policies, 2]."""
     pairs = AutoAugment(AutoAugmentPolicy(policy)).policies
-    names = torch.tensor([[NAMES.index(name) for name, _, _ in pair] for pair in pairs])
-    probabilities = torch.tensor([[probability for _, probability, _ in pair] for pair in pairs])
-    bins = torch.tensor([[place or 0 for _, _, place in pair] for pair in pairs])
+    names = np.array([[NAMES.index(name) for name, _, _ in pair] for pair in pairs])
+    probabilities = np.array([[probability for _, probability, _ in pair] for pair in pairs], np.float32)
+    bins = np.array([[place or 0 for _, _, place in pair] for pair in pairs])
     return names, probabilities, bins
 
 
 def autoaugment(images: Tensor, draws: Draws, stream: str, *, policy: str) -> Tensor:
     """One of the policy's sub-policies for each image; `policy` is `imagenet`, `cifar10` or `svhn`."""
     height, width = images.shape[-2:]
-    names, probabilities, bins = (part.to(images.device) for part in _sub_policies(policy))
-    table = magnitude_table(10, width, height, "standard").to(images.device)
-    u = draws.uniform(stream, 5)
+    names, probabilities, bins = _sub_policies(policy)
+    table = _table(10, width, height, "standard")
+    u = draws.host(stream, 5)
     pair = _below(u[:, 0], len(names))
+    links = []
     for place in (0, 1):
         acts = u[:, 1 + 2 * place] <= probabilities[pair, place]
-        chosen = torch.where(acts, names[pair, place], IDENTITY)
-        magnitudes = table[chosen, bins[pair, place]]
-        images = apply(images, chosen, _signed(chosen, magnitudes, u[:, 2 + 2 * place]))
-    return images
+        chosen = np.where(acts, names[pair, place], IDENTITY)
+        links.append(_link(chosen, table[chosen, bins[pair, place]], u[:, 2 + 2 * place]))
+    return chained(images, links)
 
 
 def randaugment(images: Tensor, draws: Draws, stream: str, *, operations: int, magnitude: int) -> Tensor:
     """`operations` random operations one after the other at the magnitude bin `magnitude` of 31."""
     height, width = images.shape[-2:]
-    allowed = _indices([name for name in NAMES if name != "Invert"], images.device)
-    table = magnitude_table(31, width, height, "standard").to(images.device)
-    u = draws.uniform(stream, operations, 2)
+    allowed, table = _allowed("Invert"), _table(31, width, height, "standard")
+    u = draws.host(stream, operations, 2)
+    links = []
     for place in range(operations):
         chosen = allowed[_below(u[:, place, 0], len(allowed))]
-        images = apply(images, chosen, _signed(chosen, table[chosen, magnitude], u[:, place, 1]))
-    return images
+        links.append(_link(chosen, table[chosen, magnitude], u[:, place, 1]))
+    return chained(images, links)
 
 
 def trivialaugment(images: Tensor, draws: Draws, stream: str) -> Tensor:
     """TrivialAugmentWide: one random operation at a random one of 31 magnitude bins."""
     height, width = images.shape[-2:]
-    allowed = _indices([name for name in NAMES if name != "Invert"], images.device)
-    table = magnitude_table(31, width, height, "wide").to(images.device)
-    u = draws.uniform(stream, 3)
+    allowed, table = _allowed("Invert"), _table(31, width, height, "wide")
+    u = draws.host(stream, 3)
     chosen = allowed[_below(u[:, 0], len(allowed))]
-    return apply(images, chosen, _signed(chosen, table[chosen, _below(u[:, 1], 31)], u[:, 2]))
+    return chained(images, [_link(chosen, table[chosen, _below(u[:, 1], 31)], u[:, 2])])
 
 
 def augmix(images: Tensor, draws: Draws, stream: str, *, severity: int, width: int) -> Tensor:
     """Mixture of `width` chains of 1 to 3 operations with the image itself; magnitudes in the first `severity` of 10.
 
-    Weights of the chains are Dirichlet(1, ..., 1), that of the mixture is Beta(1, 1).
+    Weights of the chains are Dirichlet(1, ..., 1), that of the mixture is Beta(1, 1). All chains are one batch.
     """
     high, wide = images.shape[-2:]
-    allowed = _indices([name for name in NAMES if name not in ("Identity", "Invert")], images.device)
-    table = magnitude_table(10, wide, high, "mix").to(images.device)
-    shares = -torch.log1p(-draws.uniform(f"{stream}/shares", width))
-    shares = shares / shares.sum(1, keepdim=True)
-    mixed = draws.uniform(f"{stream}/mixed", 1)
-    depth = 1 + _below(draws.uniform(f"{stream}/depth", width), 3)
-    u = draws.uniform(f"{stream}/chains", width, 3, 3)
-    result = (1 - mixed).view(-1, 1, 1, 1) * images
-    for chain in range(width):
-        content = images
-        for link in range(3):
-            a, b, c = u[:, chain, link].unbind(1)
-            chosen = torch.where(link < depth[:, chain], allowed[_below(a, len(allowed))], IDENTITY)
-            content = apply(content, chosen, _signed(chosen, table[chosen, _below(b, severity)], c))
-        result = result + (mixed[:, 0] * shares[:, chain]).view(-1, 1, 1, 1) * content
+    allowed, table = _allowed("Identity", "Invert"), _table(10, wide, high, "mix")
+    depth = 1 + _below(draws.host(f"{stream}/depth", width).T.ravel(), 3)
+    u = draws.host(f"{stream}/chains", width, 3, 3).swapaxes(0, 1).reshape(-1, 3, 3)
+    links = []
+    for place in range(3):
+        a, b, c = u[:, place].T
+        chosen = np.where(place < depth, allowed[_below(a, len(allowed))], IDENTITY)
+        links.append(_link(chosen, table[chosen, _below(b, severity)], c))
+    chains = chained(images, links, copies=width)
+    shares = -torch.log1p(torch.from_numpy(-draws.host(f"{stream}/shares", width))).numpy()
+    mixed = draws.host(f"{stream}/mixed", 1)
+    parts = np.concatenate([1 - mixed, mixed * (shares / shares.sum(1, keepdims=True))], 1)
+    weights = on_device(parts.T.reshape(width + 1, -1, 1, 1, 1), images.device).unbind()
+    result = weights[0] * images
+    for weight, chain in zip(weights[1:], chains.chunk(width), strict=True):
+        result = torch.addcmul(result, weight, chain)
     return result

@@ -32,7 +32,6 @@ from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 from weightscape.seeds import seed
 
-CPU = torch.device("cpu")
 WARNS = 1  # the debug mode in which torch only warns of operations that do not repeat
 History = list[dict[str, float]]  # one row per block of steps
 
@@ -86,7 +85,9 @@ def train(
     progress.resume(first)
     model.train()
     for step, rows, epochs, stored in batches(items, settings.seed, range(first, loop.steps), loop.batch_size):
-        draws, labels = Draws(settings.seed, epochs, rows), items.labels[rows]
+        draws = Draws(settings.seed, epochs, rows, items.device)
+        rows = rows.to(items.device, non_blocking=True)
+        labels = items.labels[rows]
         seen = augmented(as_unit(stored), draws, action.operations, action.noise)
         looks = step % loop.witness_every == 0
         _watch(witness, items, rows, stored if looks else None)
@@ -147,29 +148,31 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
 
 
 @functools.lru_cache(maxsize=2)
-def _order(run_seed: int, epoch: int, count: int, device: torch.device) -> Tensor:
-    """The permutation of the items in an epoch, drawn on the CPU and kept on the device."""
+def _order(run_seed: int, epoch: int, count: int) -> Tensor:
+    """The permutation of the items in an epoch."""
     source = torch.Generator().manual_seed(seed("order", run_seed, epoch))
-    return torch.randperm(count, generator=source).to(device)
+    return torch.randperm(count, generator=source)
 
 
-def batch_rows(run_seed: int, step: int, batch: int, count: int, device: torch.device = CPU) -> tuple[Tensor, Tensor]:
+def batch_rows(run_seed: int, step: int, batch: int, count: int) -> tuple[Tensor, Tensor]:
     """Rows and epochs of a step's items; each epoch is a permutation of its own, a batch may span several epochs."""
     rows, epochs, first, end = [], [], step * batch, (step + 1) * batch
     while first < end:
         epoch, place = divmod(first, count)
-        rows.append(_order(run_seed, epoch, count, device)[place : place + end - first])
+        rows.append(_order(run_seed, epoch, count)[place : place + end - first])
         epochs.append(torch.full_like(rows[-1], epoch))
         first += len(rows[-1])
     return torch.cat(rows), torch.cat(epochs)
 
 
 def batches(items: Items, run_seed: int, steps: range, batch: int) -> Iterator[tuple[int, Tensor, Tensor, Tensor]]:
-    """(step, rows, epochs, stored uint8 images) of each step, all on the items' device."""
+    """(step, rows, epochs, stored uint8 images) of each step: the rows and epochs on the host, the images on the items'
+    device.
+    """
     if isinstance(items.images, Tensor):
         for step in steps:
-            rows, epochs = batch_rows(run_seed, step, batch, len(items), items.device)
-            yield step, rows, epochs, items.images[rows]
+            rows, epochs = batch_rows(run_seed, step, batch, len(items))
+            yield step, rows, epochs, items.images[rows.to(items.device, non_blocking=True)]
         return
     pinned = items.device.type == "cuda"
     with ThreadPoolExecutor(1) as ahead:
@@ -178,16 +181,10 @@ def batches(items: Items, run_seed: int, steps: range, batch: int) -> Iterator[t
             rows, epochs = batch_rows(run_seed, step, batch, len(items))
             coming = (step, rows, epochs, ahead.submit(items.images.gather, rows.numpy(), pinned))
             if waiting:
-                yield _arrived(waiting, items.device)
+                yield *waiting[:3], waiting[3].result().to(items.device, non_blocking=True)
             waiting = coming
         if waiting:
-            yield _arrived(waiting, items.device)
-
-
-def _arrived(waiting: tuple, device: torch.device) -> tuple[int, Tensor, Tensor, Tensor]:
-    step, rows, epochs, images = waiting
-    move = {"device": device, "non_blocking": True}
-    return step, rows.to(**move), epochs.to(**move), images.result().to(**move)
+            yield *waiting[:3], waiting[3].result().to(items.device, non_blocking=True)
 
 
 def check_finite(model: nn.Module, steps: int) -> None:
