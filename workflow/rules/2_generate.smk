@@ -84,8 +84,6 @@ rule train_judge:
     priority: 80
     conda:
         "../../envs/torch.yaml"
-    resources:
-        gpu=1,
     params:
         settings=settings("train_judge"),
         code=code_digest("train_judge"),
@@ -113,8 +111,6 @@ rule measure_quality:
         "<results>/logs/measure_quality/{dataset}.{generator}.log",
     conda:
         "../../envs/torch.yaml"
-    resources:
-        gpu=1,
     params:
         settings=settings("measure_quality"),
         code=code_digest("measure_quality"),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from weightscape.finetune.curvature import curvature, hessian_products, largest_eigenvalue, traces
+from weightscape.finetune.curvature import curvature, hessian_products, largest_eigenvalue, signs, traces
 from weightscape.finetune.curvature_settings import Measure
 
 
@@ -49,7 +49,7 @@ def test_traces_agree_within_their_standard_errors():
     model, (x, y) = network(), data()
     parameters = list(model.parameters())
     product, _ = hessian_products(model, parameters, x, y, 12)
-    samples = traces(product, parameters, [2.0, 0.5], 400, 3)
+    samples = traces(product, parameters, [[2.0, 0.5], [1.0, 1.0]], 400, 3)[0]
     diagonal = np.diag(hessian(model, x, y))
     blocks = np.array([diagonal[:30].sum(), diagonal[30:].sum()])
     assert abs(samples.mean() - blocks @ [4.0, 0.25]) < 4 * samples.std(ddof=1) / 20
@@ -100,3 +100,26 @@ def test_the_same_seed_gives_the_same_numbers():
     x, y = data()
     first, again = (curvature(network(), x, y, Measure(12, 5, probes=2, iterations=2), 0) for _ in range(2))
     assert first == again
+
+
+def test_signs_are_fair_and_of_their_own_in_every_probe_and_parameter():
+    parameters = [nn.Parameter(torch.zeros(100, 100)), nn.Parameter(torch.zeros(100, 100, dtype=torch.float64))]
+    drawn = [part for probe in (0, 1) for part in signs(parameters, 5, probe)]
+    products = torch.stack([part.flatten().double() for part in drawn])
+    assert set(products.unique().tolist()) == {-1.0, 1.0}
+    gram = products @ products.T / 10_000
+    assert (gram - torch.eye(4)).abs().max() < 0.05 and products.mean(1).abs().max() < 0.05
+
+
+def test_both_traces_see_the_same_directions():
+    vectors = []
+
+    def product(vector: list[torch.Tensor]) -> list[torch.Tensor]:
+        vectors.append(torch.cat([part.flatten() for part in vector]))
+        return vector
+
+    samples = traces(product, list(network().parameters()), [[1.0, 1.0], [3.0, 0.5]], 2, 4)
+    assert samples.tolist() == [[45.0, 45.0], [9 * 30 + 15 / 4] * 2]
+    assert all(
+        torch.equal(plain.sign(), scaled.sign()) for plain, scaled in zip(vectors[::2], vectors[1::2], strict=True)
+    )

@@ -33,9 +33,10 @@ def seen_batch(images: Tensor, settings: MeasureDiversitySettings, seed: int, fi
 
 
 def stored(items: Items, first: int, last: int) -> Tensor:
-    """Images of some items as they are stored, whether these are held in memory or mapped."""
-    rows = np.arange(first, min(last, len(items)))
-    return items.images[rows] if isinstance(items.images, Tensor) else items.images.gather(rows, False)
+    """Images of some items as they are stored, on the items' device, whether these are held there or mapped."""
+    if isinstance(items.images, Tensor):
+        return items.images[first:last]
+    return items.images.gather(np.arange(first, min(last, len(items))), False).to(items.device)
 
 
 def seen_epoch(items: Items, settings: MeasureDiversitySettings, seed: int) -> Iterator[Tensor]:
@@ -46,7 +47,7 @@ def seen_epoch(items: Items, settings: MeasureDiversitySettings, seed: int) -> I
 
 def pictures(seen: Tensor) -> np.ndarray:
     """Images in [0, 1] as uint8."""
-    return (seen * 255).round().to(torch.uint8).numpy()
+    return (seen * 255).round().to(torch.uint8).cpu().numpy()
 
 
 def measure_seed(
@@ -66,13 +67,13 @@ def measure_seed(
         appended = settings.adds and baseline is not None and len(items) > len(baseline)
         records[name] = measure(
             rows[name],
-            items.labels.numpy(),
+            items.labels.cpu().numpy(),
             fixed[name],
             settings.measures,
             np.random.default_rng(seed),
             appended_from=len(baseline) if appended and baseline is not None else None,
         )
-    recognised = rows["judge"] == items.true_labels.numpy()
+    recognised = rows["judge"] == items.true_labels.cpu().numpy()
     records["judge"] = {"judge_accuracy": float(recognised.mean())}
     shown = seen_batch(stored(items, 0, SHOWN), settings, seed, 0)
     return records, pictures(shown)

@@ -11,7 +11,7 @@ entries of layer l from {-s_l, s_l}, s_l^2 = |w_l|^2 / d_l, gives that sum as th
 sample independent of the layers' scales.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from weightscape.augmentations.draws import Draws
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tensors import read_tensors
@@ -60,9 +61,9 @@ def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measur
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     product, loss = hessian_products(model, parameters, inputs, labels, settings.batch_size)
     largest, error = largest_eigenvalue(product, parameters, settings.iterations, seed)
-    trace, trace_error = _mean(traces(product, parameters, [1.0] * len(parameters), settings.probes, seed))
-    scales = [_scale(parameter) for parameter in parameters]
-    weighted, weighted_error = _mean(traces(product, parameters, scales, settings.probes, seed))
+    scalings = [1.0] * len(parameters), [_scale(parameter) for parameter in parameters]
+    samples = traces(product, parameters, scalings, settings.probes, seed)
+    (trace, trace_error), (weighted, weighted_error) = map(_mean, samples)
     return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss, settings.probes)
 
 
@@ -94,14 +95,27 @@ def hessian_products(
     return product, float(sum(share * loss for (_, _, share), loss in zip(batches, losses, strict=True)))
 
 
-def traces(product: Product, parameters: list[nn.Parameter], scales: list[float], probes: int, seed: int) -> np.ndarray:
-    """Hutchinson's samples of the sum of scale^2 times the trace of each parameter's block, float64 [probes]."""
-    samples = []
+def traces(
+    product: Product, parameters: list[nn.Parameter], scalings: Sequence[list[float]], probes: int, seed: int
+) -> np.ndarray:
+    """Hutchinson's samples of the sum of scale^2 times the trace of each parameter's block, by scaling and probe.
+
+    Returns float64 [scalings, probes]; all scalings see the same directions.
+    """
+    samples = np.zeros((len(scalings), probes))
     for probe in range(probes):
-        source = torch.Generator().manual_seed(named_seed("curvature", seed, "probe", probe))
-        vector = [_signs(parameter, source) * scale for parameter, scale in zip(parameters, scales, strict=True)]
-        samples.append(sum(_dot(v, h) for v, h in zip(vector, product(vector), strict=True)))
-    return np.array(samples)
+        directions = signs(parameters, named_seed("curvature", seed, "probes"), probe)
+        for row, scales in zip(samples, scalings, strict=True):
+            vector = [part * scale for part, scale in zip(directions, scales, strict=True)]
+            row[probe] = sum(_dot(v, h) for v, h in zip(vector, product(vector), strict=True))
+    return samples
+
+
+def signs(parameters: list[nn.Parameter], seed: int, probe: int) -> Vector:
+    """Entries of -1 and 1 for each parameter, drawn on its device by a hash, which is the same on every device."""
+    draws = Draws(seed, torch.zeros(1, dtype=torch.int64), torch.tensor([probe]), parameters[0].device)
+    fields = (draws.uniform(str(number), *parameter.shape)[0] for number, parameter in enumerate(parameters))
+    return [torch.where(field < 0.5, -1.0, 1.0).to(parameters[0]) for field in fields]
 
 
 def largest_eigenvalue(
@@ -125,11 +139,6 @@ def largest_eigenvalue(
         before, now = now, [part / beta for part in image]
     values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(beside[:-1], 1) + np.diag(beside[:-1], -1))
     return float(values[-1]), float(beside[-1] * abs(vectors[-1, -1]))
-
-
-def _signs(parameter: Tensor, source: torch.Generator) -> Tensor:
-    """Entries of -1 and 1, drawn on the CPU so that every device has the same."""
-    return (torch.randint(0, 2, parameter.shape, generator=source) * 2 - 1).to(parameter)
 
 
 def _scale(parameter: Tensor) -> float:

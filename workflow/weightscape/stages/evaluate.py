@@ -18,7 +18,7 @@ import numpy as np
 from weightscape.errors import UserError
 from weightscape.finetune.evaluation import EvaluateSettings, forward_of, metrics, predict
 from weightscape.formats.json_yaml import read_json, write_json
-from weightscape.formats.shards import read_shards
+from weightscape.formats.shards import ImageSet, read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.networks.settings import NetworkSettings
 from weightscape.progress import track
@@ -51,7 +51,7 @@ def evaluate_run(
             results[split], logits[split] = old[0][split], old[1][split]
             continue
         forward = forward or load(run)
-        content = read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
+        content = _content(manifest, content_digest(manifest))
         asked = settings.evaluate
         logits[split] = predict(forward, content.images, asked.batch_size).astype(np.float16)
         results[split] = metrics(
@@ -66,6 +66,12 @@ def evaluate_run(
         outputs=[folder / "metrics.json", folder / "logits.safetensors"],
     )
     print(f"{run}: " + ", ".join(f"{split} {values['accuracy']:.3f}" for split, values in results.items()))
+
+
+@functools.cache
+def _content(manifest: Path, digest: str) -> ImageSet:
+    """The images and labels of a split, whose manifest has this digest: read once for all runs."""
+    return read_shards([manifest.parent / name for name in sorted(read_record(manifest)["outputs"])])
 
 
 def _forward(run: Path, network: NetworkSettings, device: str, threads: int) -> Forward:

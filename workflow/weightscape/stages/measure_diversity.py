@@ -34,8 +34,6 @@ def main(argv: list[str] | None = None) -> None:
     arguments = program.start(argv)
     settings: MeasureDiversitySettings = arguments.settings
 
-    import torch
-
     from weightscape.assemble.loaded import load_items
     from weightscape.assemble.seen_epoch import fixed_rows, measure_seed
     from weightscape.diversity.spaces import spaces_of
@@ -52,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     for path, (label, seed) in track(pairs, "measure diversity", len(pairs), "seeds"):
         key = (content_digest(path), seed if acts else 0)  # seeds differ only by their draws and their lists
         if key not in done:
-            items, used = load_items(path, torch.device("cpu"), resident=True)
+            items, used = load_items(path, device, resident=device.type == "cpu" or None)
             shards.update(used)
             check_rows(rows, len(items), path)
             done[key] = measure_seed(items, spaces, fixed, judge, settings, seed)

@@ -1,4 +1,4 @@
-"""What a policy asks of a device: no look at it, and few operations."""
+"""A policy never looks at its device, and launches few operations there."""
 
 from typing import Any
 
