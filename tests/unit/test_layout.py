@@ -24,7 +24,8 @@ ALLOWED["stages"] = LIBRARIES | set(STAGES) | {"stages"}
 ALLOWED["study"] = LIBRARIES | set(STAGES) | {"study"}
 ALLOWED |= {name: ALLOWED["study"] | {name} for name in ("costs", "verification")}
 ALLOWED["engine"] = ALLOWED["verification"] | {"engine"}
-ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "stages", "commands"}
+ALLOWED["library"] = ALLOWED["study"] | {"library"}
+ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "stages", "library", "commands"}
 ALLOWED["cli"] = ALLOWED["commands"]
 
 

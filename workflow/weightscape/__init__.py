@@ -1,3 +1,46 @@
-"""Weightscape: how the diversity of training data shapes the weights of a neural network."""
+"""Weightscape: how the diversity of training data shapes the weights of a neural network.
 
-__version__ = "0.1.0"
+    import weightscape as ws
+
+The face of the library, of which each function is imported when it is used: `spectra`, `esd`, `summary`, `plot_esd`,
+`vendi`, `diversity`, `reanalyse`, `load_study`, and `UserError`, which they raise. Two of them bear the name of a
+package; packages are still imported by their path, as in `from weightscape.spectra.table import measure`.
+"""
+
+import importlib
+import sys
+from types import ModuleType
+
+__version__ = "0.2.0"
+
+FACE = {
+    "spectra": "library.networks",
+    "esd": "library.networks",
+    "summary": "library.views",
+    "plot_esd": "library.views",
+    "vendi": "library.image_sets",
+    "diversity": "library.image_sets",
+    "reanalyse": "library.results",
+    "load_study": "library.results",
+    "UserError": "errors",
+}
+"""The module of each name of the face."""
+
+
+class _Face(ModuleType):
+    """The package as a module, whose names of the face come from their own modules, before packages of that name."""
+
+    def __getattribute__(self, name: str) -> object:
+        if name not in FACE:
+            return super().__getattribute__(name)
+        face = getattr(importlib.import_module(f"{__name__}.{FACE[name]}"), name)
+        package = super().__getattribute__("__dict__").get(name)
+        if isinstance(package, ModuleType):  # so that `import weightscape.spectra.table as table` finds it
+            face.__dict__.update({key: value for key, value in vars(package).items() if isinstance(value, ModuleType)})
+        return face
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *FACE})
+
+
+sys.modules[__name__].__class__ = _Face

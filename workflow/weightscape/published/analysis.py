@@ -48,7 +48,8 @@ def analyse(folder: Path, conditions: Conditions, options: Options) -> tuple[Res
     gaps += [*faults, *alone]
     pooled = {run for run in kept if conditions.family_of(run.condition)}
     if not pooled:
-        raise UserError(f"{folder} holds nothing that can be analysed: {gaps[0].sentence if gaps else 'no conditions'}")
+        first = next(iter([*faults, *alone, *gaps]), None)  # a stray file hides no fault
+        raise UserError(f"{folder} holds nothing that can be analysed: {first.sentence if first else 'no conditions'}")
     used = pd.DataFrame(
         [(run.dataset, run.condition, run.seed) for run in kept], columns=["dataset", "condition", "seed"]
     )

@@ -22,7 +22,10 @@ PLACEHOLDERS = ("dataset", "condition", "seed", "suffix")
 
 @dataclass(frozen=True)
 class Conditions:
-    """A conditions file that was checked; `baselines` and `doses` by family and by condition."""
+    """A conditions file that was checked; `baselines` and `doses` by family and by condition.
+
+    Where each table holds the rows before training too, `before` is the pattern `after`.
+    """
 
     after: str
     before: str
@@ -56,16 +59,21 @@ class Conditions:
 
 def read(path: Path) -> Conditions:
     """The conditions file, checked; a fault is a `UserError` of one sentence."""
-    from weightscape.formats.schema import fault_in
-
     content = read_users_yaml(path, "the conditions file", _names_as_written())
     try:
-        fault = fault_in(content, SCHEMA)
-        if fault:
-            raise UserError(fault)
-        return parse(content)
+        return checked(content)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
+
+
+def checked(content: Mapping[str, Any]) -> Conditions:
+    """The conditions from the content of a file, checked against its schema."""
+    from weightscape.formats.schema import fault_in
+
+    fault = fault_in(content, SCHEMA)
+    if fault:
+        raise UserError(fault)
+    return parse(content)
 
 
 def _names_as_written() -> type:
@@ -85,14 +93,15 @@ def _names_as_written() -> type:
 def parse(content: Mapping[str, Any]) -> Conditions:
     """The conditions from the content of their file, which fits the schema."""
     families = {family: tuple(members) for family, members in content["families"].items()}
+    before = content.get("before")
     shared = content["baseline"]
     baselines = dict.fromkeys(families, shared) if isinstance(shared, str) else dict(shared)
     groups = {group: tuple(members) for group, members in content.get("groups", families).items()}
-    _check_patterns(content["after"], content["before"])
+    _check_patterns(content["after"], before)
     _check_members(families, baselines, groups)
     return Conditions(
         after=content["after"],
-        before=content["before"],
+        before=content["after"] if before is None else before,
         baselines=baselines,
         families=families,
         groups=groups,
@@ -104,9 +113,10 @@ def parse(content: Mapping[str, Any]) -> Conditions:
     )
 
 
-def _check_patterns(after: str, before: str) -> None:
-    used = {"after": PLACEHOLDER.findall(after), "before": PLACEHOLDER.findall(before)}
-    for key, pattern in (("after", after), ("before", before)):
+def _check_patterns(after: str, before: str | None) -> None:
+    patterns = {"after": after} | ({} if before is None else {"before": before})
+    used = {key: PLACEHOLDER.findall(pattern) for key, pattern in patterns.items()}
+    for key, pattern in patterns.items():
         if not pattern.endswith((".csv", ".csv.gz")):
             raise UserError(f"{key} = {pattern!r} must end in .csv or .csv.gz")
         unknown = [name for name in used[key] if name not in PLACEHOLDERS]
@@ -115,11 +125,16 @@ def _check_patterns(after: str, before: str) -> None:
             raise UserError(f"{key} = {pattern!r} has the placeholder {{{unknown[0]}}}; allowed are {allowed}")
     if "condition" not in used["after"]:
         raise UserError(f"after = {after!r} has no {{condition}}; put it where the condition's name stands")
+    if before is None:
+        return
     further = sorted(set(used["before"]) - set(used["after"]))
     if further:
         raise UserError(f"before = {before!r} has {{{further[0]}}}, which after = {after!r} lacks; use it in both")
     if after.removesuffix(".gz") == before.removesuffix(".gz"):
-        raise UserError(f"after and before are both {after!r}; they must find different files")
+        raise UserError(
+            f"after and before are both {after!r}; they must find different files; leave before "
+            "out where each table holds the rows `before` too, as `weightscape spectra --before` writes it"
+        )
 
 
 def _check_members(

@@ -58,6 +58,11 @@ class Made:
 def reanalyse(folder: Path, conditions: Conditions, options: Options, places: Places) -> Made:
     """Read the tables in `folder`, analyse them, and write tables, figures and page."""
     results, inputs = analyse(folder, conditions, options)
+    return write(results, inputs, conditions, options, places)
+
+
+def write(results: Results, inputs: list[Path], conditions: Conditions, options: Options, places: Places) -> Made:
+    """Write tables, figures and page of an analysis of the tables `inputs`."""
     outputs = [*results.write(places.tables), *draw(results, conditions, places.figures)]
     html = page(results, conditions, places.figures, len(set(inputs)), options.level)
     with replacing(places.page) as temporary:

@@ -1,4 +1,4 @@
-"""WeightWatcher's tables, before and after training, as one long table.
+"""WeightWatcher's tables, or those of `weightscape spectra`, before and after training, as one long table.
 
 `layers` has one row per run and layer: dataset, condition, seed, layer_id, longname, `side` (`both`, or the one table
 that has the layer), {metric}_before and {metric}_after as they stand in the files, and for each side `reliable_before`
@@ -15,12 +15,13 @@ import pandas as pd
 from weightscape.errors import UserError
 from weightscape.formats.tables import Column, Table
 from weightscape.metrics.effects import TAIL
+from weightscape.published import own_tables
 from weightscape.published.settings import METRICS
 from weightscape.published.table_files import Gap, Run
 
 NEEDED = ("layer_id", *METRICS)
 OPTIONAL = ("longname", "status", "num_evals", "num_pl_spikes")
-COLUMNS = frozenset((*NEEDED, *OPTIONAL))
+COLUMNS = frozenset((*NEEDED, *OPTIONAL, *own_tables.READ))
 RUN = ["dataset", "condition", "seed"]
 
 
@@ -28,10 +29,10 @@ def read_all(folder: Path, runs: Iterable[Run]) -> tuple[Table, list[Run], list[
     """The long table, the runs that are in it, and a gap for each run whose tables cannot be used."""
     kept, gaps = [], []
     parts: dict[str, list[Table]] = {"before": [], "after": []}
-    shared: dict[str, Table | UserError] = {}
+    shared: dict[tuple[str, str], Table | UserError] = {}
     for run in runs:
         try:
-            tables = {role: _cached(folder, getattr(run, role), shared) for role in parts}
+            tables = {role: _cached(folder, run, role, shared) for role in parts}
         except UserError as error:
             text = f"{run.dataset}: condition {run.condition!r} was left out, as {error}"
             gaps.append(Gap(text, run.dataset, run.condition))
@@ -39,43 +40,74 @@ def read_all(folder: Path, runs: Iterable[Run]) -> tuple[Table, list[Run], list[
         kept.append(run)
         for role, table in tables.items():
             parts[role].append(table.assign(dataset=run.dataset, condition=run.condition, seed=run.seed))
-    return (_joined(_stacked(parts["before"]), _stacked(parts["after"])) if kept else pd.DataFrame()), kept, gaps
+    if not kept:
+        return pd.DataFrame(), kept, gaps
+    before, after = _numbered(*parts.values())
+    return _joined(_stacked(before), _stacked(after)), kept, gaps
 
 
-def _cached(folder: Path, path: str, shared: dict[str, Table | UserError]) -> Table:
+def _numbered(before: list[Table], after: list[Table]) -> tuple[list[Table], list[Table]]:
+    """The tables of both sides with a `layer_id`, which those of `weightscape spectra` get by name."""
+    with_numbers = ["layer_id" in table for table in (*after, *before)]
+    if all(with_numbers):
+        return before, after
+    if any(with_numbers):
+        raise UserError(
+            "some tables are WeightWatcher's and some are of weightscape spectra, whose layers have no common number: "
+            "measure all with one"
+        )
+    tables = own_tables.numbered([*after, *before])
+    return tables[len(after) :], tables[: len(after)]
+
+
+def _cached(folder: Path, run: Run, role: str, shared: dict[tuple[str, str], Table | UserError]) -> Table:
     """A table, read once: several runs may share the one before training."""
-    if path not in shared:
+    path: str = getattr(run, role)
+    if (path, role) not in shared:
         try:
-            shared[path] = read_one(folder, path)
+            shared[path, role] = read_one(folder, path, role, run.before == run.after)
         except UserError as error:
-            shared[path] = error
-    found = shared[path]
+            shared[path, role] = error
+    found = shared[path, role]
     if isinstance(found, UserError):
         raise found
     return found
 
 
-def read_one(folder: Path, path: str) -> Table:
-    """The columns of one table that are used, checked; a `UserError` names file and column."""
+def read_one(folder: Path, path: str, side: str = "after", both: bool = False) -> Table:
+    """The columns of one table that are used, checked; a `UserError` names file and column.
+
+    `side` is the one that is wanted of a table of `weightscape spectra`, and `both` tells whether it must hold both.
+    """
     try:
         table = pd.read_csv(folder / path, usecols=lambda name: name in COLUMNS)
     except (OSError, EOFError, ValueError, pd.errors.ParserError, zlib.error) as error:
         raise UserError(f"{path} is not a whole csv table ({' '.join(str(error).split())})") from None
-    missing = [name for name in NEEDED if name not in table]
+    own = own_tables.is_own(table)
+    needed = METRICS if own else NEEDED
+    missing = [name for name in needed if name not in table]
     if missing:
         raise UserError(f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}")
     if table.empty:
         raise UserError(f"{path} has no rows")
-    for name in NEEDED:
+    if both and not own:
+        raise UserError(f"{path} tells no rows before training: name the tables before training in the conditions file")
+    for name in needed:
         if table[name].dtype.kind not in "fi":
             table[name] = _numbers(path, table[name])
-    ids = table["layer_id"].to_numpy(dtype=float)
+    if own:
+        return own_tables.of_side(path, table, side, both).drop(columns="layer_id", errors="ignore")
+    _check_ids(path, table["layer_id"].to_numpy(dtype=float))
+    return table
+
+
+def _check_ids(path: str, ids: np.ndarray) -> None:
+    """Refuse numbers of layers that are not whole, or not different."""
     if not np.isfinite(ids).all() or (ids != ids.round()).any():
         raise UserError(f"{path} has a layer_id that is no whole number")
     values, counts = np.unique(ids, return_counts=True)
     if len(values) < len(ids):
         raise UserError(f"{path} has the layer_id {values[counts > 1][0]:.0f} twice")
-    return table
 
 
 def _numbers(path: str, column: Column) -> Column:

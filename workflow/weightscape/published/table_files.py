@@ -80,6 +80,7 @@ def match(paths: Iterable[str], conditions: Conditions) -> tuple[dict[str, Found
     )
     matchers = [(role, expression(pattern, conditions.names)) for role, pattern in patterns]
     found: dict[str, Found] = {"after": [], "before": []}
+    shared = conditions.after == conditions.before
     strangers = []
     for path in paths:
         hits = ((role, hit) for role, matcher in matchers if (hit := matcher.fullmatch(path)))
@@ -87,7 +88,8 @@ def match(paths: Iterable[str], conditions: Conditions) -> tuple[dict[str, Found
         if role is None or hit is None:
             strangers.append(path)
         else:
-            found[role].append((path, hit.groupdict()))
+            for each in found if shared else (role,):
+                found[each].append((path, hit.groupdict()))
     return found, strangers
 
 

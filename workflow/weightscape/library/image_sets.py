@@ -1,0 +1,186 @@
+"""Diversity of a set of images or embeddings: `ws.vendi` and `ws.diversity`."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.library.pictures import ImageSet, Loaded, loaded
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from weightscape.diversity.rows import Record
+    from weightscape.diversity.settings import DiversitySettings
+
+Kernel = Callable[[Any, Any], float] | Literal["precomputed"]
+FEWEST = 4
+"""Rows of a set of `diversity`: the score is taken of half of them at a time."""
+
+
+@overload
+def vendi(x: ImageSet, q: float = 1.0, kernel: Kernel | None = None) -> float: ...
+@overload
+def vendi(x: ImageSet, q: Sequence[float], kernel: Kernel | None = None) -> dict[float, float]: ...
+def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None = None) -> float | dict[float, float]:
+    """Computes the Vendi score: the effective number of different rows, from 1 to n (Friedman & Dieng 2023, eq. 1).
+
+    x       embeddings [n, d]; or images as an array, list of pictures or paths, folder or file, compared by
+            their pixels (larger ones at 32 px); or with `kernel` a list of anything
+    q       order of the score, 0 to infinity (Pasarkar & Dieng 2024); several give a dict by order
+    kernel  similarity of two items, 1 for an item with itself; or "precomputed", where x is their matrix [n, n]. By
+            default the cosine of rows
+
+    Scores grow with n: compare sets of equal size, as `diversity` does.
+
+    >>> import numpy as np
+    >>> round(vendi(np.eye(5)), 6)
+    5.0
+    >>> {order: round(score, 3) for order, score in vendi(np.eye(3)[[0, 0, 1]], q=[1, 2]).items()}
+    {1: 1.89, 2: 1.8}
+    >>> round(vendi(["aa", "ab"], kernel=lambda one, other: float(one == other)), 6)
+    2.0
+    """
+    from weightscape.diversity import vendi as scores
+
+    values = scores.spectrum(_rows(loaded(x, "x"))) if kernel is None else scores.kernel_spectrum(_matrix(x, kernel))
+    orders = [q] if isinstance(q, int | float) else list(q)
+    wrong = [order for order in orders if not order >= 0]
+    if wrong:
+        raise UserError(f"q = {wrong[0]} is no order: give a number from 0 to infinity")
+    found: dict[float, float] = {order: scores.score(values, order) for order in orders}
+    return found[q] if isinstance(q, int | float) else found
+
+
+def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
+    """The similarities [n, n] of all pairs."""
+    if isinstance(kernel, str):
+        if kernel != "precomputed":
+            raise UserError(f"kernel = {kernel!r} is unknown: give a function of two items, or 'precomputed'")
+        matrix = np.asarray(loaded(x, "x").rows, np.float64)
+    else:
+        items = list(x)
+        matrix = np.array([[kernel(one, other) for other in items] for one in items], np.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
+        raise UserError(f"the kernel matrix has the shape {list(matrix.shape)}: it must be [n, n]")
+    if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, atol=1e-6):
+        raise UserError("the kernel matrix is not symmetric and finite: a similarity must not depend on the order")
+    if not np.allclose(np.diagonal(matrix), 1, atol=1e-6):
+        raise UserError("the kernel matrix has no ones on its diagonal: an item must be 1 like itself")
+    values = np.linalg.eigvalsh(matrix)
+    if values[0] < -1e-6 * len(matrix):
+        raise UserError(f"the kernel matrix has the eigenvalue {values[0]:.3g}: a kernel has none below 0")
+    return matrix
+
+
+def _rows(given: Loaded) -> "np.ndarray":
+    """Rows of an embedding, or pixels in [0, 1], of larger images at 32 px (METHODS 5)."""
+    if given.rows is not None:
+        return given.rows
+    from PIL import Image
+
+    from weightscape.diversity.rows import LARGEST
+
+    images = given.images
+    assert images is not None
+    if max(images.shape[2:]) > LARGEST:
+        size, bilinear = (LARGEST, LARGEST), Image.Resampling.BILINEAR
+        planes = (Image.fromarray(plane.astype(np.float32)).resize(size, bilinear) for each in images for plane in each)
+        images = np.stack([np.asarray(plane) for plane in planes]).reshape(*images.shape[:2], *size)
+    return np.divide(images, 255, dtype=np.float32).reshape(len(images), -1)
+
+
+def diversity(
+    x: ImageSet,
+    against: ImageSet | None = None,
+    *,
+    labels: "ArrayLike | None" = None,
+    backbone: str | None = None,
+    rows: int | None = None,
+    seed: int = 0,
+) -> "Record":
+    """Measures how diverse a set of images or embeddings is, alone or against real ones.
+
+    x         embeddings [n, d] or images, as `vendi` takes them; at least four
+    against   real held-out images or embeddings: adds coverage, precision, recall, KID and distances (`reference`)
+    labels    class of each row, whole numbers [n]: adds scores by class
+    backbone  a network of timm, in whose embedding images are measured, with its own weights
+    rows      number of rows at which scores are taken, at most half of the set (default: 500); compare records only at
+              equal settings
+    seed      of the draws
+
+    Gives a nested dict of plain numbers, ready for JSON: `vendi` (whole, at the common number of rows, of noise, of
+    random directions, by size), `geometry` (mean cosine, spanning tree, clusters) and `reference`; a value that is not
+    defined is None. Scores are numbers of rows, from 1 to their count. Definitions: workflow/report/methods.md.
+
+    >>> import numpy as np
+    >>> record = diversity(np.random.default_rng(0).standard_normal((40, 8)))
+    >>> record["vendi"]["common"]["rows"], record["reference"]
+    (20, None)
+    """
+    from weightscape.diversity.measure import Comparisons, measure
+    from weightscape.seeds import generator
+
+    given, other = loaded(x, "x"), None if against is None else loaded(against, "against")
+    _check_alike(given, other)
+    settings = _settings(rows)
+    rng = generator("weightscape diversity", seed)
+    turned = _embedder(given, backbone)
+    noise = None
+    if given.images is not None:
+        shape = (min(settings.common_rows, len(given)), *given.images.shape[1:])
+        noise = turned(Loaded(images=rng.integers(0, 256, shape, np.uint8)))
+    real = None if other is None else turned(other)
+    return measure(turned(given), _labels(labels, len(given)), Comparisons(real, None, noise), settings, rng)
+
+
+def _check_alike(given: Loaded, other: Loaded | None) -> None:
+    """Refuse a set of too few rows, and two sets of different kinds or sizes."""
+    for name, each in (("x", given), ("against", other)):
+        if each is not None and len(each) < FEWEST:
+            raise UserError(f"{name} holds {len(each)} rows: at least {FEWEST} are needed; add some")
+    shapes = [
+        (each.rows if each.images is None else each.images).shape[1:]  # pyright: ignore[reportOptionalMemberAccess]
+        for each in (given, other)
+        if each is not None
+    ]
+    if other is not None and ((given.images is None) != (other.images is None) or shapes[0] != shapes[1]):
+        raise UserError(f"x are {list(shapes[0])} a row and against {list(shapes[1])}: bring both to one form and size")
+
+
+def _embedder(given: Loaded, backbone: str | None) -> Callable[[Loaded], "np.ndarray"]:
+    """Rows of a set: pixels or embeddings as they are, or images as a network sees them."""
+    if backbone is None:
+        return _rows
+    if given.images is None:
+        raise UserError(f"x are embeddings already: leave out backbone = {backbone!r}, or give images")
+    from weightscape.diversity.own_images import embedder
+
+    embed = embedder(backbone, "hub")
+    return lambda each: embed(each.images)  # pyright: ignore[reportArgumentType]
+
+
+def _settings(rows: int | None) -> "DiversitySettings":
+    """The settings of config.yaml, with another common number of rows if one is given."""
+    import dataclasses
+
+    from weightscape.diversity.settings import DiversitySettings
+    from weightscape.formats.json_yaml import read_yaml
+    from weightscape.formats.typed import from_json
+    from weightscape.project import DEFAULT_CONFIG
+
+    if rows is not None and rows < 2:
+        raise UserError(f"rows = {rows} must be a whole number of at least 2: raise it")
+    block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
+    settings = from_json(DiversitySettings, block, "diversity")
+    return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
+
+
+def _labels(labels: "ArrayLike | Iterable[int] | None", count: int) -> "np.ndarray | None":
+    if labels is None:
+        return None
+    found = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)  # pyright: ignore
+    if found.dtype.kind not in "iu" or found.shape != (count,):
+        raise UserError(f"labels are {found.dtype} {list(found.shape)}: give a whole number for each of {count} rows")
+    return found

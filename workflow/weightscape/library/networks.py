@@ -1,0 +1,153 @@
+"""Spectra of a network's weights, as a table and as eigenvalues: `ws.spectra` and `ws.esd`.
+
+>>> import numpy as np
+>>> import weightscape as ws
+>>> rng = np.random.default_rng(0)
+>>> before = {"layer.weight": rng.standard_normal((200, 100)) / 10}
+>>> after = {"layer.weight": before["layer.weight"] + np.outer(rng.standard_normal(200), rng.standard_normal(100)) / 9}
+>>> table = ws.spectra(after, before)
+>>> table[["longname", "matrix", "N", "M", "num_outliers"]].to_dict("records")[1]
+{'longname': 'layer', 'matrix': 'after', 'N': 200.0, 'M': 100.0, 'num_outliers': 1.0}
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from weightscape.errors import UserError
+from weightscape.library.tensors import Network, tensors_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from weightscape.formats.tables import Table
+    from weightscape.spectra.settings import SpectraSettings
+
+EXTRAS = ("null", "interval", "goodness", "alternatives", "farms")
+"""Groups of columns that cost time."""
+
+
+def spectra(
+    network: Network,
+    before: Network | None = None,
+    *,
+    head: str | Iterable[str] = (),
+    add: Iterable[str] = (),
+    seed: int = 0,
+    device: str | None = None,
+) -> "pd.DataFrame":
+    """Measures the spectrum of every weight matrix of a network, and of what training did to it.
+
+    network  a path (.safetensors, .pt, .pth), a torch module or state dict on any device, a mapping of names to
+             arrays, or one matrix
+    before   the same before training: adds the rows `before` and `delta` (after minus before)
+    head     name or names of the new classifier's layers, whose `role` is then `head`
+    add      columns that cost time: `null`, `interval`, `goodness`, `alternatives`, `farms`
+    seed     names the random streams of these
+    device   let torch decompose there, as "cuda"; by default numpy does
+
+    One row per layer, part (q, k, v of a fused weight) and matrix. Columns have WeightWatcher's names where the
+    quantity is (alpha, D, log_norm, stable_rank, ...), `layer_id` and `longname` included; definitions and units of
+    all: workflow/docs/spectra.md. Eigenvalues have the unit of a squared weight. What is not defined is NaN, and
+    `status` and `alpha_status` say why. `weightscape reanalyse` and `ws.reanalyse` read the table, written by
+    `to_csv`.
+
+    Raises `UserError` where nothing can be measured, or where both networks share no weight.
+
+    >>> spectra([[1.0]])
+    Traceback (most recent call last):
+    weightscape.errors.UserError: a network cannot be a list: give a path, a torch module, a state dict, or one matrix
+    """
+    from weightscape.spectra.parallel import cores
+    from weightscape.spectra.row import Weights
+    from weightscape.spectra.table import Resources, measure, parts_of
+
+    after, start = tensors_of(network), None if before is None else tensors_of(before)
+    parts = parts_of(after)
+    if not parts:
+        raise UserError(
+            "the network has no weight matrices: give tensors of two to five axes whose names end in `weight`"
+        )
+    if start is not None and not any(part.key in start for part in parts):
+        raise UserError(
+            f"network and before share no weight (the first are {parts[0].key} and {next(iter(start), 'none')}): give "
+            "the weights that training started from, under the same names"
+        )
+    heads = frozenset([head] if isinstance(head, str) else head)
+    unknown = {name.removesuffix(".weight") for name in heads} - {part.layer for part in parts}
+    if unknown:
+        raise UserError(f"head {min(unknown)!r} is no layer of the network; one of them is {parts[-1].layer!r}")
+    table, _ = measure(
+        Weights(after, start, heads),
+        _settings(add, seed),
+        ("after",) if start is None else ("before", "after", "delta"),
+        Resources(cores(), device),
+    )
+    return named(table)
+
+
+def named(table: "Table") -> "Table":
+    """The table with WeightWatcher's `layer_id` and `longname` in front: the place of a part, and its layer's name."""
+    longname = table["layer"].where(table["part"] == "weight", table["layer"] + "." + table["part"])
+    places = {name: place for place, name in enumerate(dict.fromkeys(longname))}
+    whole = table.copy()
+    whole.insert(0, "layer_id", longname.map(places).astype(int))
+    whole.insert(1, "longname", longname)
+    return whole
+
+
+def _settings(add: Iterable[str], seed: int) -> "SpectraSettings":
+    """The settings of config.yaml, with the groups of columns that are asked for."""
+    from weightscape.formats.json_yaml import read_yaml
+    from weightscape.formats.typed import from_json
+    from weightscape.project import DEFAULT_CONFIG
+    from weightscape.spectra.settings import SpectraSettings
+
+    wanted = [add] if isinstance(add, str) else list(add)
+    unknown = [name for name in wanted if name not in EXTRAS]
+    if unknown:
+        raise UserError(f"add = {unknown[0]!r} is unknown: choose from {', '.join(EXTRAS)}")
+    switches = {name: name in wanted for name in EXTRAS}
+    return from_json(SpectraSettings, read_yaml(DEFAULT_CONFIG)["spectra"] | switches | {"seed": seed}, "spectra")
+
+
+def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping[str, np.ndarray]":
+    """Computes the empirical spectral density of each weight matrix: its eigenvalues by `longname`.
+
+    network  as `spectra` takes it
+    layers   name or names of the layers that are wanted; by default all
+
+    Eigenvalues are those of W^T W, the squared singular values: float64, ascending, undivided, of all kernel positions
+    of a convolution pooled. Matrices that cannot be measured are left out; `spectra` says why.
+
+    >>> import numpy as np
+    >>> esd({"a.weight": np.diag([1.0, 2.0, 3.0])})
+    {'a': array([1., 4., 9.])}
+    """
+    import numpy as np
+
+    from weightscape.spectra.eigenvalues import squared_singular_values
+    from weightscape.spectra.row import Unmeasurable, Weights, load
+    from weightscape.spectra.table import parts_of
+
+    weights = Weights(tensors_of(network))
+    parts = parts_of(weights.after)
+    wanted = None if layers is None else {layers} if isinstance(layers, str) else set(layers)
+    unknown = (wanted or set()) - {name for part in parts for name in (part.layer, _longname(part.layer, part.part))}
+    if unknown:
+        raise UserError(f"layers holds {min(unknown)!r}, which is no layer of the network; ws.spectra lists them")
+    limit = _settings((), 0).memory_limit
+    values = {}
+    for part in parts:
+        name = _longname(part.layer, part.part)
+        if wanted is None or wanted & {name, part.layer}:
+            try:
+                slices = load(part, "after", weights, limit)
+            except Unmeasurable:
+                continue
+            values[name] = np.sort(squared_singular_values(slices).ravel())
+    return values
+
+
+def _longname(layer: str, part: str) -> str:
+    return layer if part == "weight" else f"{layer}.{part}"
