@@ -8,7 +8,7 @@ from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, m
 
 from unit.metrics import simulated_studies as simulate
 from weightscape.families import BASELINE, COMPARED, DIVERSITY_FAMILIES
-from weightscape.metrics.analysis import analyse, prediction
+from weightscape.metrics.analysis import destructive, prediction
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.table import overall
 from weightscape.metrics.analysis.setups import Setup
@@ -88,7 +88,7 @@ def destroyed(number: int, seeds: int) -> Found:
     at = made.design.rows["augment", "d2"]
     made.outcomes["val"][at] -= 0.2
     made.metrics["log_norm"].hidden[at] += 20
-    conditions = analyse.drops(made, OPTIONS).query("destructive")[["family", "dose"]]
+    conditions = destructive.drops(made, OPTIONS).query("destructive")[["family", "dose"]]
     gone = tuple(conditions.itertuples(index=False, name=None))
     rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
     found: Found = {f"verdict {row.claim}": float(row.verdict != "undecided") for row in rows}

@@ -10,7 +10,10 @@ METRICS = {
     "log_spectral_norm": "log10 spectral norm",
     "alpha": "tail exponent \u03b1",
     "entropy": "spectral entropy",
-    "stable_rank": "stable rank",
+    "log_stable_rank": "log10 stable rank",
+    "log_free_norm": "log10 norm without shrinkage",
+    "val": "validation accuracy",
+    "val_loss": "validation loss",
     "vendi_1": "Vendi score",
     "esd": "spectral density",
     "test": "test accuracy",
@@ -22,6 +25,7 @@ METRICS = {
     "train_loss": "loss on the training images",
 }
 CONTROLS = {
+    "regime": "regime",
     "a_a": "A/A",
     "strongest_decay": "strongest weight decay",
     "noise_reference": "noise reference",

@@ -31,8 +31,8 @@ POOL = 2
 STRENGTH = {"augment": 0.0008, "dropout": -0.002, "weight_decay": -0.12, "label_noise": 0.004}
 SPLITS = ("val", "test", "ood-uci-digits", "ood-uci-digits-full", "ood-noise-3", "ood-blur-3")
 LEVEL = 0.95
-METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "stable_rank")
-SCALE = {"log_norm": 1.0, "log_spectral_norm": 2.0, "alpha": 8.0, "entropy": 0.2, "stable_rank": 30.0}
+METRICS = ("log_norm", "log_spectral_norm", "alpha", "entropy", "log_stable_rank")
+SCALE = {"log_norm": 1.0, "log_spectral_norm": 2.0, "alpha": 8.0, "entropy": 0.2, "log_stable_rank": 1.0}
 
 
 Setups = tuple[tuple[str, str], ...]

@@ -57,6 +57,7 @@ class Truth:
     head_noise: float = 5.0
     unequal: float = 1.0  # standard deviation of the strongest dose over that of the baseline
     change: float = 5.0  # of the baseline runs
+    limited: float = 0.05  # validation accuracy gained by the strongest real_add: data limits training
 
 
 def runs_of(truth: Truth) -> Table:
@@ -98,6 +99,7 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     for outcome, base in {"test": 0.9, "val": 0.9, "ood": 0.5, "ece": 0.05, "weighted_trace": 3.0}.items():
         effect = np.array([truth.outcomes.get((outcome, name), 0.0) for name in family]) * strength
         found[outcome] = base + effect + 0.005 * scale * rng.normal(size=len(runs))
+    found["val"] = found["val"] + truth.limited * (family == "real_add") * strength
     found["gap"] = 0.95 - found["test"]
     wrong = np.array([truth.outcomes.get(("judge", name), 0.0) for name in family]) * strength
     found["judge"] = np.where(np.isin(family, MEASURED), 0.98 + wrong, np.nan)

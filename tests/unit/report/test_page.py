@@ -171,16 +171,29 @@ def test_data_set_and_backbone_are_columns_where_there_are_several(tables):
 
 def test_the_summary_names_families_that_move_and_those_that_do_not(tables):
     effects = tables["condition_effects"].query("scope == 'hidden'")
-    differs, alike = summary.moved(effects).split("cannot be told")
+    conditions = tables["conditions"]
+    differs, alike = summary.moved(effects, conditions).split("cannot be told")
     assert "weight decay (\N{MINUS SIGN}0." in differs and "augment" in alike
     moving = effects.assign(p_holm=np.where(effects["family"] == "augment", 0.01, effects["p_holm"]))
-    assert "augment (" in summary.moved(moving).split("cannot be told")[0]
+    assert "augment (" in summary.moved(moving, conditions).split("cannot be told")[0]
 
 
 def test_the_summary_claims_nothing_of_what_holm_or_the_destroyed_accuracy_forbids(tables):
     effects = tables["condition_effects"].query("scope == 'hidden'").assign(low=1.0, high=2.0, p_holm=0.2)
-    assert "differs from zero for no family" in summary.moved(effects)
-    assert "every dose of label noise destroys accuracy" in summary.moved(effects)
+    told = summary.moved(effects, tables["conditions"])
+    assert "differs from zero for no family" in told
+    assert "every dose is destructive of label noise (validation accuracy 6.1 points below baseline)" in told
+
+
+def test_the_summary_tells_of_a_judge_that_knows_too_little_and_of_drops_that_may_be_chance(tables):
+    conditions = tables["conditions"].assign(judge_accuracy=0.9, borderline=False)
+    assert summary.left_out(conditions) == []
+    poor = conditions.assign(judge_accuracy=0.43)
+    near = (poor["family"] == "augment") & (poor["dose"] == "weak")
+    poor = poor.assign(borderline=near, reason=np.where(near, "validation accuracy 5.2 points below baseline", ""))
+    first, second = summary.left_out(poor)
+    assert first.startswith("the judge recognises 43.0 % of the unchanged training images, too few")
+    assert "augment, weak (validation accuracy 5.2 points below baseline)" in second
 
 
 def test_numbers_have_the_digits_that_their_interval_bears(tables):

@@ -304,3 +304,41 @@ def test_torch_gives_the_same_numbers(device, limit):
     pd.testing.assert_frame_equal(by_numpy, by_torch, rtol=1e-8, atol=1e-12)
     for name, array in values.items():
         np.testing.assert_allclose(others[name], array, rtol=1e-9)
+
+
+def test_an_update_is_split_into_shrinkage_and_the_rest():
+    random = np.random.default_rng(3)
+    before = random.standard_normal((40, 30))
+    other = random.standard_normal((40, 30))
+    other -= before * np.vdot(other, before) / np.vdot(before, before)  # nothing along the start
+    table, _ = measure({"w.weight": 0.9 * before + 0.1 * other}, {"w.weight": before}, matrices=("delta",))
+    (row,) = table.to_dict("records")
+    assert row["kept_share"] == pytest.approx(0.9)
+    assert row["log_free_norm"] == pytest.approx(np.log10(0.01 * np.vdot(other, other)))
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.5])
+def test_weights_that_only_shrink_have_no_free_update(factor: float):
+    before = np.random.default_rng(4).standard_normal((20, 10))
+    table, _ = measure({"w.weight": factor * before}, {"w.weight": before}, matrices=("after", "delta"))
+    row = table.set_index("matrix").loc["delta"]
+    assert row["kept_share"] == pytest.approx(factor) or factor == 1.0  # an update of zeros is no spectrum
+    assert not row["log_free_norm"] > -20
+
+
+def test_the_free_update_of_a_start_of_zeros_is_unknown_and_scales_with_the_weights():
+    random = np.random.default_rng(5)
+    before, after = random.standard_normal((2, 20, 10))
+    table, _ = measure({"w.weight": after}, {"w.weight": np.zeros((20, 10))}, matrices=("delta",))
+    assert table[["kept_share", "log_free_norm"]].isna().all(axis=None)
+    rows = [
+        measure({"w.weight": scale * after}, {"w.weight": scale * before}, matrices=("delta",))[0].iloc[0]
+        for scale in (1.0, 10.0)
+    ]
+    assert rows[1]["kept_share"] == pytest.approx(rows[0]["kept_share"])
+    assert rows[1]["log_free_norm"] == pytest.approx(rows[0]["log_free_norm"] + 2)
+
+
+def test_the_log_stable_rank_is_that_of_the_stable_rank():
+    row, _ = one(np.random.default_rng(6).standard_normal((30, 20)))
+    assert row["log_stable_rank"] == pytest.approx(np.log10(row["stable_rank"]))

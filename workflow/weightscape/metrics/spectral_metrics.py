@@ -10,13 +10,13 @@ METRICS = {
     "log_spectral_norm": "log10",
     "alpha": "exponent",
     "entropy": "share of its maximum",
-    "stable_rank": "rank",
+    "log_stable_rank": "log10",
 }
 """The unit of each metric's effects."""
 PRIMARY = "log_norm"
 """The metric of the figures and sheets of one metric."""
 NORMS = ("log_norm", "log_spectral_norm")
-IN_FIGURES = tuple(name for name in METRICS if name != "stable_rank")
+IN_FIGURES = tuple(name for name in METRICS if name != "log_stable_rank")
 PUBLISHED = ("alpha", "entropy", "log_norm", "log_spectral_norm")
 """The metrics of the published study, in its order."""
 

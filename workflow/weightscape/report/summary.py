@@ -4,6 +4,7 @@ import numpy as np
 
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
+from weightscape.metrics.analysis.destructive import LEAST_JUDGED
 from weightscape.metrics.outcomes import measured, unseen
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.metrics.summaries import CONDITION, SETUP, strongest
@@ -12,7 +13,7 @@ from weightscape.report.claims import rounded
 
 USUAL = 0.95
 """The level of a study whose config is not known."""
-TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity")
+TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity", "conditions")
 
 
 def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
@@ -30,7 +31,9 @@ def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
         found += [where + missing for missing in unfinished(tables, dataset, backbone)]
         effects = _of(tables["condition_effects"], dataset, backbone)
         effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == PRIMARY)]
-        found += [where + moved(effects, USUAL if level is None else level)] if len(effects) else []
+        conditions = _of(tables["conditions"], dataset, backbone)
+        found += [where + moved(effects, conditions, USUAL if level is None else level)] if len(effects) else []
+        found += [where + told for told in left_out(conditions)]
     return [*found, *recognised(tables["quality"])]
 
 
@@ -86,7 +89,21 @@ def baseline(evaluation: style.Table) -> str:
     )
 
 
-def moved(effects: style.Table, level: float = USUAL) -> str:
+def left_out(conditions: style.Table) -> list[str]:
+    """A judge that tells nothing, and the conditions that may have been left out by chance or are kept by it."""
+    found = []
+    judge = conditions.loc[conditions["dose"] == BASELINE, "judge_accuracy"].max()
+    if judge < LEAST_JUDGED:
+        found.append(
+            f"the judge recognises {100 * judge:.1f} % of the unchanged training images, too few to tell whether "
+            "a dose spoils images, so that none is left out by it."
+        )
+    near = conditions[conditions["borderline"].astype(bool)]
+    named = [f"{style.look(row['family']).title}, {row['dose']} ({row['reason']})" for row in near.to_dict("records")]
+    return [*found, f"near the line of what is destructive: {'; '.join(named)}."] if named else found
+
+
+def moved(effects: style.Table, conditions: style.Table, level: float = USUAL) -> str:
     """Which families move the hidden log norm, by Holm's p of the analysis, and of which that cannot be told."""
     kept = effects[~effects["destructive"].astype(bool)]
     if not np.isfinite(kept["p_holm"].astype(float)).any():
@@ -96,14 +113,21 @@ def moved(effects: style.Table, level: float = USUAL) -> str:
     clear = [name for name in families if top["p_holm"][name] < 1 - level]
     found = ", ".join(f"{style.look(name).title} ({_rounded(top.loc[name])})" for name in clear) or "no family"
     rest = ", ".join(style.look(name).title for name in families if name not in clear)
-    out = ", ".join(style.look(name).title for name in style.ordered(set(effects["family"]) - set(families)))
+    out = "; ".join(_destroyed(name, conditions) for name in style.ordered(set(effects["family"]) - set(families)))
     return (
-        "at each family's strongest dose that does not destroy accuracy, the mean effect on the hidden layers' "
+        "at each family's strongest dose that is not destructive, the mean effect on the hidden layers' "
         f"log10 norm differs from zero for {found} (p < {1 - level:.2g} after Holm over all conditions)"
         + (f"; it cannot be told from zero for {rest}" if rest else "")
-        + (f"; every dose of {out} destroys accuracy" if out else "")
+        + (f"; every dose is destructive of {out}" if out else "")
         + "."
     )
+
+
+def _destroyed(family: str, conditions: style.Table) -> str:
+    """A family and why its strongest dose is destructive."""
+    own = conditions[(conditions["family"] == family) & conditions["destructive"].astype(bool)]
+    reasons = strongest(own)["reason"].tolist()
+    return style.look(family).title + (f" ({reasons[0]})" if reasons else "")
 
 
 def _rounded(row: style.Table) -> str:

@@ -50,6 +50,7 @@ WATCHER = {
 }
 
 OURS = {
+    "log_stable_rank": "log10 of `stable_rank`",
     "rounding": "largest singular value that rounding the weights may give, by the rule below",
     "rank": "number of singular values above `rounding` and above numerical rank, all slices",
     "num_outliers": "eigenvalues above the 95 % Tracy-Widom edge of noise like the bulk, summed over slices; in an "
@@ -89,6 +90,8 @@ OURS = {
 
 DELTA = {
     "relative_norm": "Frobenius norm of delta over that of before",
+    "kept_share": "c = <after, before> / <before, before>, what shrinkage alone has left of before",
+    "log_free_norm": "log10 of the squared Frobenius norm of after - c before, the update without shrinkage",
     "overlap_vectors": "number k of leading singular vectors per slice",
     "overlap_before_left": "||U_k(delta)^T U_k(before)||_F^2 / k, left vectors, mean over slices",
     "overlap_before_right": "the same, right vectors",

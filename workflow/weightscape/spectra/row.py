@@ -109,6 +109,7 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     if values[-1] > 0:
         row |= estimators.columns(found, part.larger, settings, name, floor)
         row["phase"] = estimators.phase(row)
+        row["log_stable_rank"] = float(np.log10(values.sum() / values[-1]))
         if matrix == "delta" and not estimators.rest_is_noise(found.per_slice, part.larger, floor):
             row |= dict.fromkeys(("num_outliers", "outlier_energy"), float("nan"))
     return row

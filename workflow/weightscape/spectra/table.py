@@ -4,7 +4,7 @@ Columns and units: `columns.COLUMNS`. Eigenvalues are lambda, the squared singul
 of all slices pooled and sorted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MATRICES = ("before", "after", "delta")
 CLEAR = 4.0  # times the rounding, from which on the direction of a singular vector is kept
+ROWS = 32  # of a slice, widened at a time
 Result = TypeVar("Result")
 
 
@@ -160,6 +161,7 @@ def _update_columns(
     """Columns of `delta` that compare it with `before` and `after`."""
     update = spectra["delta"].per_slice
     columns: Row = {"relative_norm": _relative_norm(update, slices_of(part, weights.start))}
+    columns |= _free_columns(slices_of(part, weights.after), slices_of(part, weights.start))
     if not (vectors and update.any()):
         return columns
     bases = {name: found.leading for name, found in spectra.items()}
@@ -188,6 +190,27 @@ def _relative_norm(values: np.ndarray, before: np.ndarray) -> float:
     with np.errstate(over="ignore"):
         size = float(np.linalg.norm(before.astype(np.float64)))
     return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")
+
+
+def _free_columns(after: np.ndarray, before: np.ndarray) -> Row:
+    """c = <after, before> / <before, before>, and log10 of |after - c before|^2; NaN where they are no numbers.
+
+    Decoupled weight decay multiplies weights by a factor at every step: an update is compared without its share of c.
+    Row by row in float64, as whole slices would need two further matrices.
+    """
+
+    def updates() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for ours, theirs in zip(after, before, strict=True):
+            for first in range(0, len(ours), ROWS):
+                start = theirs[first : first + ROWS].astype(np.float64)
+                yield np.subtract(ours[first : first + ROWS], start, dtype=np.float64), start
+
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        along, size = np.sum([(np.vdot(update, start), np.vdot(start, start)) for update, start in updates()], axis=0)
+        shrunk = along / size
+        free = sum(float(np.square(update - shrunk * start).sum()) for update, start in updates())
+        found = {"kept_share": 1 + shrunk, "log_free_norm": np.log10(free)}
+    return {name: float(value) if np.isfinite(value) else float("nan") for name, value in found.items()}
 
 
 def _decomposed(slices: np.ndarray, vectors: int, name: str, share: Share) -> Spectrum:

@@ -26,6 +26,18 @@ LOGARITHMS, PLAIN = ("weighted_trace", "trace", "largest_eigenvalue"), ("batch_l
 """Columns of the table `curvature` by how they enter; those of LOGARITHMS with the errors of probes, or Lanczos."""
 
 
+OF_SPLITS = {
+    "test": ("test", "accuracy"),
+    "val": ("val", "accuracy"),
+    "val_loss": ("val", "nll"),
+    "ece": ("test", "ece"),
+    "train_loss": ("train", "nll"),
+}
+"""Outcomes that are columns of the table `evaluation`: split and column."""
+OF_UPDATES = {"relative_change": "relative_norm", "log_free_norm": "log_free_norm", "kept_share": "kept_share"}
+"""Outcomes that are means over the updates of the hidden layers, and their columns of the table `layers`."""
+
+
 @dataclass(frozen=True)
 class Layers:
     """Values of one metric: hidden [runs, layers] with each layer's kind, head [runs]; number of layers left out."""
@@ -82,6 +94,19 @@ class Setup:
                 return f"every dose of {of_family(family)} is destructive"
             return f"the study has no family {of_family(family)}"
         return "" if self.design.reference(family) else f"{of_family(family)} has no baseline runs"
+
+    def stands(self, family: str) -> str | None:
+        """The dose that stands for a family in a control: of its kept ones, or where none is kept of all."""
+        return self.design.strongest(family) or self.all_conditions.strongest(family)
+
+    def effect(self, family: str) -> dict[Condition, float]:
+        """The weights of the effect of that dose, which may be a destructive one."""
+        return self.all_conditions.effect(family, str(self.stands(family)))
+
+    def lacks(self, families: Iterable[str]) -> str:
+        """States what the first of these families lacks that has no dose, destructive or not; empty if all have one."""
+        every = replace(self, design=self.all_conditions)
+        return next((every.missing(family) for family in families if self.stands(family) is None), "")
 
     def absent(self, families: Iterable[str]) -> str:
         """States what the first of these families that cannot be compared lacks; empty if all can."""
@@ -175,23 +200,22 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
     if evaluation is not None and len(evaluation):
         splits = {str(name): part for name, part in evaluation.groupby("split", sort=False)}
         away = list(evaluation.loc[unseen(evaluation), "split"].unique())
-        for name, split, column in (("test", "test", "accuracy"), ("val", "val", "accuracy"), ("ece", "test", "ece")):
-            if split in splits:
+        for name, (split, column) in OF_SPLITS.items():
+            if split in splits and column in splits[split]:
                 found[name] = _aligned(splits[split], column, index)
         if away:
             found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
-        if "train" in splits:
-            found["train_loss"] = _aligned(splits["train"], "nll", index)
-            if "test" in found:
-                found["gap"] = _aligned(splits["train"], "accuracy", index) - found["test"]
+        if {"train", "test"} <= set(splits):
+            found["gap"] = _aligned(splits["train"], "accuracy", index) - found["test"]
     runs = tables.get("runs")
     if runs is not None and "judge_accuracy" in runs:
         found["judge"] = _aligned(runs, "judge_accuracy", index)
     layers = tables.get("layers")
-    if layers is not None and "relative_norm" in layers:
+    if layers is not None:
         rows = layers[(layers["matrix"] == "delta") & (layers["role"] == "hidden") & (layers["status"] == "ok")]
-        means = rows.groupby(["family", "dose", "seed"], as_index=False)["relative_norm"].mean()
-        found["relative_change"] = _aligned(means, "relative_norm", index)
+        names = {name: column for name, column in OF_UPDATES.items() if column in layers and rows[column].notna().any()}
+        means = rows.groupby(["family", "dose", "seed"], as_index=False)[list(names.values())].mean()
+        found |= {name: _aligned(means, column, index) for name, column in names.items()}
     curvature = tables.get("curvature")
     if curvature is not None and len(curvature):
         found |= _curvature(curvature, index)

@@ -1,8 +1,12 @@
 """The tests and controls of a claim, and how they become its verdict.
 
-supported     Holm's p below alpha, with the sign that the claim states (or: the effect differs from zero)
+supported     p below alpha, with the sign that the claim states (or: the effect differs from zero)
 contradicted  Holm's p below alpha, with the opposite sign
 undecided     everything else; the reason tells why
+
+A claim that needs all of its parts tests each at alpha (intersection-union test, Berger 1982), while any one of them
+may contradict it, which Holm corrects for. Tests that do not decide are a family of their own, corrected for whatever
+they find.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -99,9 +103,13 @@ def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, str]:
     if not np.isfinite(test.p_holm):
         lacks = NO_REPLICATES if np.isfinite(estimate) else "no usable value in every run"
         return Verdict.UNDECIDED, test.note or lacks
-    if test.p_holm >= alpha:
-        verdict, text = Verdict.UNDECIDED, f"p = {number(test.p_holm, 2)} after Holm"
-    elif test.expects and np.sign(estimate) != test.expects:
+    against = bool(test.expects) and np.sign(estimate) != test.expects
+    corrected = against or not test.decides
+    p = test.p_holm if corrected else test.numbers.p
+    if p >= alpha:
+        sign = "the sign is not as stated, " if against and test.numbers.p < alpha else ""
+        verdict, text = Verdict.UNDECIDED, f"{sign}p = {number(p, 2)}{' after Holm' if corrected else ''}"
+    elif against:
         verdict, text = Verdict.CONTRADICTED, "the sign is not as stated"
     else:
         stated = "the sign is as stated" if test.expects else "differs from zero"
@@ -113,7 +121,7 @@ def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, str]:
 class Decision:
     """The verdict of one claim in one setup, the test that its estimate is taken from, and all its tests.
 
-    `p` is the largest (Holm's) of the tests that the verdict rests on.
+    `p` is the largest of the tests that the verdict rests on, or Holm's of the one that contradicts.
     """
 
     verdict: Verdict
@@ -139,7 +147,7 @@ def all_of(tests: list[ClaimTest], parts: Sequence[ClaimTest], leading: ClaimTes
     if unclear:
         return undecided(f"{unclear[0].described()}: {unclear[0].reason}", tests, unclear[0])
     reason = f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated"
-    return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.p_holm for test in parts))
+    return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.numbers.p for test in parts))
 
 
 class Status(Enum):
@@ -150,6 +158,7 @@ class Status(Enum):
     FAILED = auto()
     NOT_SHOWN = auto()
     NOT_SPECIFIC = auto()
+    NOT_LIMITED = auto()
     MISSING = auto()
 
 

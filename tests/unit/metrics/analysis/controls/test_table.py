@@ -11,17 +11,19 @@ from statsmodels.stats import multivariate
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options, tables, truth
+from weightscape import words
 from weightscape.families import POOL
 from weightscape.formats.schema import fault_in
 from weightscape.metrics import effects
 from weightscape.metrics.analysis.claims import table as claims
 from weightscape.metrics.analysis.controls.images import noise_reference
-from weightscape.metrics.analysis.controls.table import a_a, hidden, hotelling
+from weightscape.metrics.analysis.controls.table import CONTROLS, a_a, hidden, hotelling
 from weightscape.metrics.analysis.setups import setups
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 
 SCHEMA = SCHEMAS / "config.schema.yaml"
 OPTIONS = options(metrics=["log_norm"], draws=99)
+ALL = options(metrics=["log_norm", "entropy"], draws=199)
 
 
 @pytest.mark.parametrize("claim", [f"C{k}" for k in range(1, 10)])
@@ -87,3 +89,53 @@ def test_the_noise_reference_tells_what_it_lacks(lost: str, why: str) -> None:
     if "family" in lost:
         made["effects"] = made["effects"].query(lost)
     assert noise_reference(next(setups(made, OPTIONS.metrics)), OPTIONS).outcome == f"missing: {why}"
+
+
+REGIME = "further real images (d0) change validation accuracy by"
+
+
+@pytest.mark.parametrize(
+    ("gain", "loss", "passes"),
+    [(0.05, 0.0, True), (0.0, -0.5, True), (-0.05, 0.0, False), (0.0, 0.0, False), (0.0, 0.5, False)],
+)
+def test_training_is_limited_by_data_where_real_images_improve_accuracy_or_loss(gain, loss, passes) -> None:
+    truth = simulate.Truth(seeds=3, layers=4, limited=gain)
+    made = simulate.setup(truth, np.random.default_rng(1))
+    values = 0.3 + 0.01 * np.random.default_rng(2).normal(size=len(made.outcomes["val"]))
+    values[made.design.rows["real_add", "d0"]] += loss
+    found = CONTROLS["regime"](replace(made, outcomes={**made.outcomes, "val_loss": values}), OPTIONS)
+    assert found.allows_verdict == passes and REGIME in found.outcome
+    assert found.outcome.startswith("passed" if passes else "not limited by data")
+
+
+def test_the_regime_fails_in_nineteen_of_twenty_studies_where_real_images_do_nothing() -> None:
+    truth = simulate.Truth(seeds=3, layers=2, limited=0.0)
+    runs = simulate.runs_of(truth)
+    made = [simulate.setup(truth, np.random.default_rng(k), runs) for k in range(400)]
+    passed = sum(CONTROLS["regime"](each, OPTIONS).allows_verdict for each in made)
+    assert stats.binomtest(passed, 400).proportion_ci(0.99).low <= 0.05
+
+
+def test_a_study_that_data_do_not_limit_says_so_in_every_claim_that_needs_it() -> None:
+    made = tables(truth("dropout", limited=0.0))
+    rows = {row.claim: row for row in claims.of_setup(next(setups(made, ALL.metrics)), ALL)[0]}
+    for name in ("C1", "C2", "C7"):
+        assert rows[name].verdict == "undecided" and rows[name].reason.startswith("not limited by data: "), name
+    assert rows["C3"].verdict == "supported"
+
+
+def test_duplicates_and_the_regime_are_seen_in_destructive_conditions_too() -> None:
+    made = next(setups(tables(truth("dropout")), OPTIONS.metrics))
+    gone = [("duplicate", "d0"), ("real_add", "d0"), ("label_noise", "d0"), *(("augment", f"d{k}") for k in range(3))]
+    kept = replace(made, destructive=tuple(gone)).only_kept()
+    for name in ("duplicate", "regime", "label_noise", "noise_reference", "strongest_decay"):
+        assert CONTROLS[name](kept, ALL).allows_verdict, CONTROLS[name](kept, ALL).outcome
+
+
+@pytest.mark.parametrize("control", ["duplicate", "label_noise", "steps", "real_add", "regime"])
+def test_a_control_that_the_study_lacks_is_named_whatever_is_destructive(control: str) -> None:
+    family = {"regime": "real_add"}.get(control, control)
+    less = replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != family))
+    made = next(setups(tables(less), OPTIONS.metrics))
+    kept = replace(made, destructive=tuple(("augment", f"d{k}") for k in range(3))).only_kept()
+    assert CONTROLS[control](kept, ALL).outcome == f"missing: the study has no family {words.family(family)}"

@@ -36,7 +36,7 @@ def decide(setup: Setup, options: Options) -> Decision:
         for test in (*_effects(setup, metric, family, options), *_mixed(setup, metric, family, options))
     ]
     judge(tests, options.alpha)
-    deciding = {test.family: test for test in tests if test.decides and test.metric == options.primary}
+    deciding = {test.family: test for test in tests if test.decides}
     leading, primary = deciding[DIVERSITY], of_metric(options.primary)
     unclear = [test for test in deciding.values() if test.verdict is Verdict.UNDECIDED]
     if unclear:
@@ -46,7 +46,7 @@ def decide(setup: Setup, options: Options) -> Decision:
         return undecided(f"dropout and weight decay move {primary} in opposite directions", tests, leading)
     same = signs[DIVERSITY] == signs[DROPOUT]
     text = f"diversity moves {primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
-    p = max(test.p_holm for test in deciding.values())
+    p = max(test.numbers.p for test in deciding.values())
     return Decision(Verdict.SUPPORTED if same else Verdict.CONTRADICTED, text, leading, tests, p)
 
 
@@ -58,7 +58,7 @@ def _unclear(test: ClaimTest) -> str:
 
 
 def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[ClaimTest]:
-    """The effect of a family's strongest dose on the hidden layers (which decides), the head and each type of layer."""
+    """The effect of a family's strongest dose on hidden layers (decides on the primary metric), head and each type."""
     layers, design = setup.metrics[metric], setup.design
     scopes = {"hidden": layers.mean(), "head": layers.head}
     scopes |= {str(kind): layers.mean(str(kind)) for kind in np.unique(layers.kinds)}
@@ -73,7 +73,7 @@ def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[C
             family,
             str(design.strongest(family)),
             scope,
-            decides=scope == "hidden",
+            decides=scope == "hidden" and metric == options.primary,
             note=layers.lacking(metric) if scope != "head" else "",
         )
         for place, scope in enumerate(scopes)

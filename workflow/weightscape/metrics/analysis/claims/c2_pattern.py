@@ -51,7 +51,8 @@ def decide(setup: Setup, options: Options) -> Decision:
     if why:
         return undecided(why, tests, leading)
     nearer = primary.nearer[_near(leading.verdict)]
-    p = [leading.p_holm, *(test.p_holm for test in primary.nonzero), nearer.numbers.p]
+    of_difference = leading.p_holm if leading.verdict is Verdict.CONTRADICTED else leading.numbers.p
+    p = [of_difference, *(test.numbers.p for test in primary.nonzero), nearer.numbers.p]
     return Decision(leading.verdict, difference.cosines, leading, tests, max(p))
 
 

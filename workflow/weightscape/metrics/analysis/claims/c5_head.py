@@ -21,9 +21,8 @@ from weightscape.words import metric as of_metric
 
 STATEMENT = "The head carries the largest change under diversity and dropout."
 RULE = (
-    "supported if under the most diverse augment and the strongest dropout the head's |effect| on the primary metric "
-    "(the log10 norm, if that is alpha) exceeds every hidden layer's; contradicted if under one of them some hidden "
-    "layer's exceeds the head's"
+    "supported if under the most diverse augment and the strongest dropout the head's |effect| on the log10 norm "
+    "exceeds every hidden layer's; contradicted if under one of them some hidden layer's exceeds the head's"
 )
 COUNTS = "runs"
 NEEDS = (DIVERSITY, DROPOUT)
@@ -35,10 +34,9 @@ def decide(setup: Setup, options: Options) -> Decision:
     metrics = [metric for metric in options.metrics if metric != "alpha"]
     tests = [_largest(setup, metric, family, options) for metric in metrics for family in NEEDS]
     judge(tests, options.alpha)
-    primary = options.primary if options.primary != "alpha" else PRIMARY
-    deciding = [test for test in tests if test.metric == primary]
+    deciding = [test for test in tests if test.decides]
     if not deciding:
-        return undecided(f"{of_metric(primary)} is not among the metrics", tests)
+        return undecided(f"{of_metric(PRIMARY)} is not among the metrics", tests)
     return all_of(tests, deciding, deciding[0])
 
 
@@ -53,6 +51,7 @@ def _largest(setup: Setup, metric: str, family: str, options: Options) -> ClaimT
         dose=str(design.strongest(family)),
         scope="head",
         expects=1,
+        decides=metric == PRIMARY,
     )
     test.note = layers.lacking(metric) or (
         "" if np.isfinite(layers.head).all() else "the head was not measured in every run"

@@ -75,12 +75,15 @@ def claim_row(
 ) -> ClaimRow:
     """The row of a claim in one setup: its verdict stands only if each of its controls was there and passed."""
     verdict, reason = decision.verdict, decision.reason
+    unlimited = next((control for control in controls.values() if control.status is Status.NOT_LIMITED), None)
     failed = next((name for name, control in controls.items() if not control.allows_verdict), None)
     if verdict is not Verdict.UNDECIDED and failed is not None:
         first = controls[failed]
-        is_own_sentence = first.status is Status.NOT_SPECIFIC
+        is_own_sentence = first.status in (Status.NOT_SPECIFIC, Status.NOT_LIMITED)
         why = first.outcome if is_own_sentence else f"control {in_words(failed)}: {first.outcome}"
         verdict, reason = Verdict.UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
+    elif verdict is Verdict.UNDECIDED and unlimited is not None:
+        reason = f"{unlimited.outcome}; {reason}"
     leading = decision.leading or ClaimTest("", "", "")
     return ClaimRow(
         claim=name,

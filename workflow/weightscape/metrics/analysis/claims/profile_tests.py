@@ -98,7 +98,7 @@ def profile_tests(families: Placed, options: Options) -> ProfileTests:
     alone = _difference(families, "similarity at strongest doses", strongest, options)
     alone.test.dose, alone.test.decides = "strongest", False
     return ProfileTests(
-        nonzero=_nonzero(families),
+        nonzero=_nonzero(families, options),
         strongest=alone,
         matched=matched,
         nearer=_nearer(families, comparison, options),
@@ -106,7 +106,7 @@ def profile_tests(families: Placed, options: Options) -> ProfileTests:
     )
 
 
-def _nonzero(families: Placed) -> list[ClaimTest]:
+def _nonzero(families: Placed, options: Options) -> list[ClaimTest]:
     """Does the profile of each family differ from zero?"""
     design = families.setup.design
     weights = {family: design.strongest_effect(family) for family in COMPARED}
@@ -122,7 +122,9 @@ def _nonzero(families: Placed) -> list[ClaimTest]:
     for family in COMPARED:
         statistic, df, p = similarity.differs(design, families.scaled, weights[family])
         numbers = Numbers(statistic, df=df, statistic=statistic, p=p, n=design.runs_of(weights[family]))
-        tests.append(ClaimTest("profile differs from zero", families.metric, "F", numbers, family, families.where))
+        test = ClaimTest("profile differs from zero", families.metric, "F", numbers, family, families.where)
+        test.decides = families.metric == options.primary
+        tests.append(test)
     return tests
 
 
@@ -130,6 +132,7 @@ def _difference(families: Placed, question: str, comparison: Jackknifed | None, 
     """cos(diversity, dropout) - cos(diversity, weight decay)."""
     numbers = Numbers(n=families.runs())
     test = ClaimTest(question, families.metric, "cosine", numbers, DIVERSITY, families.where, expects=1)
+    test.decides = families.metric == options.primary
     if comparison is None or not np.isfinite(comparison.values[0]):
         lacks_direction = "an effect is not larger than its noise, so that it has no direction"
         test.note = "no overlap" if comparison is None else lacks_direction

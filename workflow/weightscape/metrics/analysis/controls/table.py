@@ -1,5 +1,6 @@
 """Controls: what must come out as known before a verdict stands (the config names those of each claim).
 
+regime           further real images improve validation accuracy or loss: training is limited by its data
 a_a              random halves of the baseline runs, where nothing differs, show no difference
 strongest_decay  the strongest weight decay is detected
 duplicate        fewer unique images move the primary metric opposite to diversity
@@ -10,7 +11,7 @@ real_add         further real images help at least as much as synthetic ones
 judge_excess     if replacing real by synthetic images hurts, then more than wrong labels at the judge's excess error
 resolution       and more than real images at the generator's resolution, where that is lower
 
-A control that the study lacks is not passed.
+A control that the study lacks is not passed. All look at all conditions, destructive ones too.
 """
 
 import functools
@@ -32,6 +33,7 @@ LEAST_POOL = 4
 """Baseline runs that have halves with a spread."""
 
 CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
+    "regime": images.regime,
     "strongest_decay": weights.strongest_decay,
     "duplicate": weights.duplicate,
     "label_noise": functools.partial(weights.specific, "label_noise"),

@@ -13,6 +13,7 @@ from weightscape.metrics.analysis.dose_curves import Curve
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
+from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
 from weightscape.words import number, signed
@@ -21,11 +22,11 @@ UNTOLD = "an effect lies within its noise, or has fewer than three runs"
 
 
 def strongest_decay(setup: Setup, options: Options) -> Control:
-    """The strongest weight decay against its baseline, on the primary metric."""
+    """The strongest weight decay against the baseline, on the log norm, which no decay can fail to move."""
     design = setup.all_conditions
     if design.strongest(DECAY) is None:
-        return lacking(setup.missing(DECAY))
-    values = setup.metrics[options.primary].mean()
+        return lacking(setup.lacks([DECAY]))
+    values = setup.metrics[PRIMARY if PRIMARY in setup.metrics else options.primary].mean()
     effect = contrast(design, values, design.strongest_effect(DECAY), options.level)
     passed = bool(effect.p < options.alpha)
     text = f"effect {number(effect.value, 3)} (p = {number(effect.p, 2)})"
@@ -33,13 +34,13 @@ def strongest_decay(setup: Setup, options: Options) -> Control:
 
 
 def duplicate(setup: Setup, options: Options) -> Control:
-    """Duplicates against diversity."""
+    """Duplicates, whatever they destroy, against diversity."""
     families = (DIVERSITY, "duplicate")
-    why = setup.absent(families)
+    why = setup.lacks(families)
     if why:
         return lacking(why)
-    values, design = setup.metrics[options.primary].mean(), setup.design
-    effects = [contrast(design, values, design.strongest_effect(family), options.level) for family in families]
+    values, design = setup.metrics[options.primary].mean(), setup.all_conditions
+    effects = [contrast(design, values, setup.effect(family), options.level) for family in families]
     sizes = f"({number(effects[0].value, 3)} and {number(effects[1].value, 3)})"
     if not all(effect.p < options.alpha for effect in effects):
         return Control(Status.NOT_SHOWN, f"not shown, an effect does not differ from zero {sizes}")
@@ -56,13 +57,12 @@ def specific(family: str, setup: Setup, options: Options) -> Control:
     why = _incomparable(setup, family)
     if why:
         return lacking(why)
-    profiles = similarity.scaled(setup.design, setup.metrics[options.primary].hidden)
+    profiles = similarity.scaled(setup.all_conditions, setup.metrics[options.primary].hidden)
     if not profiles.shape[1]:
         return lacking(f"no hidden layer has a usable {of_metric(options.primary)} that varies")
     none = np.zeros(len(profiles))
     curves = {
-        name: Curve.of(setup.design, name, profiles, none).single(str(setup.design.strongest(name)))
-        for name in COMPARED
+        name: Curve.of(setup.all_conditions, name, profiles, none).single(str(setup.stands(name))) for name in COMPARED
     }
     comparison = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
     near = DECAY if comparison is not None and comparison.values[0] < 0 else DROPOUT
@@ -89,15 +89,12 @@ def specific(family: str, setup: Setup, options: Options) -> Control:
 
 def _incomparable(setup: Setup, family: str) -> str:
     """Why diversity cannot be compared with a family; empty if it can."""
-    why = setup.absent(COMPARED)
-    if not why and setup.all_conditions.strongest(family) is None:
-        return setup.missing(family)
-    return why
+    return setup.lacks((family, *COMPARED))
 
 
 def _acting(setup: Setup, profiles: Values, family: str, options: Options) -> list[str]:
     """The doses (of other families than steps: the strongest) whose profile differs from zero."""
     design = setup.all_conditions
-    doses = design.doses(family) if family == "steps" else [str(design.strongest(family))]
+    doses = design.doses(family) if family == "steps" else [str(setup.stands(family))]
     p = {dose: similarity.differs(design, profiles, design.effect(family, dose))[2] for dose in doses}
     return [dose for dose in doses if p[dose] < options.alpha]
