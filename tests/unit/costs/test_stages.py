@@ -19,7 +19,7 @@ from weightscape.study.config import load
 from weightscape.study.jobs import BY_RULE
 from weightscape.study.settings import settings
 
-RUNS = 36 * 5 + 15  # of a data set and backbone: 36 conditions and the pool
+RUNS = 42 * 5 + 15  # of a data set and backbone: 42 conditions and the pool
 ASSUMED = cost.assumptions(ROOT / "workflow" / "docs" / "cost.yaml")
 
 
@@ -47,7 +47,7 @@ def test_the_seconds_of_spectra_follow_the_formula() -> None:
 
 def test_splits_that_say_all_are_filled_from_what_is_known(config: dict[str, Any]) -> None:
     size = sizes_of(config, "cifar10", ASSUMED.images)
-    assert size.splits["train"] == 45_000 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
+    assert size.splits["train"] == 22_500 and size.splits["test"] == 10_000 and size.splits["ood-blur-3"] == 2000
     domain = sizes_of(config, "domainnet", ASSUMED.images)
     assert domain.classes == 34 and domain.splits["ood-sketch"] == round(69128 * 34 / 345)
     with pytest.raises(UserError, match=r"images of data.cifar10 is not known: add it to images in cost.yaml"):
@@ -66,7 +66,7 @@ def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: di
     assert once["finetune"].gpu_hours == pytest.approx(expected)
     assert tenfold["finetune"].gpu_hours == pytest.approx(10 * once["finetune"].gpu_hours)
     assert tenfold["data"] == once["data"] and tenfold["generate"] == once["generate"]
-    assert work.weight_bytes / 1e9 == pytest.approx(RUNS / 37 * once["finetune"].disk_gb)
+    assert work.weight_bytes / 1e9 == pytest.approx(RUNS / 43 * once["finetune"].disk_gb)
 
 
 def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
@@ -100,7 +100,8 @@ def test_images_of_ones_own_are_counted(config: dict[str, Any], tmp_path: Path) 
 
 def test_a_cap_per_class_lowers_both_parts(config: dict[str, Any]) -> None:
     capped = copy.deepcopy(config)
-    capped["data"]["cifar10"]["per_class"] = 600
+    capped["data"]["cifar10"] |= {"per_class": 600}
+    capped["data"]["cifar10"]["splits"] |= {"train": "all", "extra": 2500}
     size = sizes_of(capped, "cifar10", ASSUMED.images)
     assert size.splits["train"] == 6000 - 2500 - 2500 and size.splits["test"] == 6000
     assert "Classes are equally large where `per_class` caps them (data.cifar10)." in cost.notes(capped, ASSUMED)

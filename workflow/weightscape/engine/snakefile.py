@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import shlex
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import packed, read_json, write_json
 from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
-from weightscape.study import Config, jobs
+from weightscape.study import Config, jobs, undecidable
 from weightscape.study import settings as stage_settings
 from weightscape.study.checks import networks, own_files
 from weightscape.study.config import check_named, checked, results_folder
@@ -118,6 +119,9 @@ def plan(config: Config, workflow: Any) -> Plan:
         check_named(ROOT / "config.yaml", map(Path, workflow.overwrite_configfiles))
         networks.check(config)
         owner.check(_results(config), Path.cwd(), config)
+        lacks = undecidable.told(config) if config["study"]["start"] == "data" else ""
+        if lacks:
+            print(lacks, file=sys.stderr)
     return Plan(config, _results(config))
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from weightscape.families import POOL
 from weightscape.metrics.analysis.claims import (
     c1_sign,
     c2_pattern,
@@ -34,6 +35,7 @@ from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Verdict, 
 from weightscape.words import condition, number
 
 ALL = "all"
+LEAST_POOL = 12
 TESTED: dict[str, Claim] = {
     "C1": c1_sign,
     "C2": c2_pattern,
@@ -66,9 +68,22 @@ def of_setup(
     return [rows[name] for name in sorted(rows)], tests
 
 
+def least_pool(runs: int) -> int:
+    """The baseline runs that claims need: 12, or three times the runs of a condition if these are fewer."""
+    return min(LEAST_POOL, 3 * runs)
+
+
+def _few(setup: Setup) -> str:
+    """Why the pool of baseline runs is too small for a verdict; empty if it is not, or if families have their own."""
+    sizes = {condition: len(at) for condition, at in setup.all_conditions.rows.items()}
+    pool = sizes.pop(POOL, None)
+    least = least_pool(max(sizes.values(), default=1))
+    return f"n: the baseline has {pool} runs, and claims need {least}" if pool is not None and pool < least else ""
+
+
 def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decision]:
     claim = TESTED[name]
-    why = setup.absent(claim.NEEDS)
+    why = setup.absent(claim.NEEDS) or _few(setup)
     decision = undecided(why) if why else claim.decide(setup, options)
     shown = controls(setup, options.controls[name], claim.compared(setup, options), options)
     return claim_row(setup, name, claim, decision, shown), decision

@@ -16,6 +16,7 @@ SATURATED = 0.9
 """Share of the score of pure noise from which a score can hardly rise."""
 REPLACE, WRONG, COARSE, REAL = "synthetic_replace", "label_noise", "resolution", "real_add"
 
+ADDED = REAL, "synthetic_add"
 GAINS = {"val": 1, "val_loss": -1}
 """Outcomes that must improve where data limits training, and the sign of an improvement."""
 
@@ -67,11 +68,10 @@ def _change(name: str, value: float) -> str:
 
 def real_add(setup: Setup, options: Options) -> Control:
     """Adding real images helps test accuracy no less than adding synthetic ones."""
-    families = ("real_add", "synthetic_add")
-    why = setup.lacks(families) if "test" in setup.outcomes else "no test accuracy"
+    why = setup.lacks(ADDED) if "test" in setup.outcomes else "no test accuracy"
     if why:
         return lacking(why)
-    weights = difference(*map(setup.effect, families))
+    weights = difference(*map(setup.effect, ADDED))
     gain = contrast(setup.all_conditions, setup.outcomes["test"], weights, options.level)
     if not np.isfinite(gain.p):
         return Control(Status.NOT_SHOWN, NO_REPLICATES)

@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.special import fdtrc
 
+from weightscape.families import COMPARED, DECAY, DIVERSITY
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls import images, weights
 from weightscape.metrics.analysis.settings import Options
@@ -43,6 +44,21 @@ CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
     "judge_excess": images.judge_excess,
     "resolution": images.resolution,
 }
+
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "regime": (images.REAL,),
+    "a_a": (),
+    "strongest_decay": (DECAY,),
+    "duplicate": weights.AGAINST,
+    "label_noise": ("label_noise", *COMPARED),
+    "steps": ("steps", *COMPARED),
+    "noise_reference": (DIVERSITY,),
+    "real_add": images.ADDED,
+    "judge_excess": (images.REPLACE, images.WRONG),
+    "resolution": (images.REPLACE, images.COARSE),
+}
+"""The families without which a control is missing."""
 
 
 def controls(

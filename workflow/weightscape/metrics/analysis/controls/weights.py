@@ -18,6 +18,8 @@ from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
 from weightscape.words import number, signed
 
+AGAINST = DIVERSITY, "duplicate"
+"""The families that must act in opposite directions."""
 UNTOLD = "an effect lies within its noise, or has fewer than three runs"
 
 
@@ -35,12 +37,11 @@ def strongest_decay(setup: Setup, options: Options) -> Control:
 
 def duplicate(setup: Setup, options: Options) -> Control:
     """Duplicates, whatever they destroy, against diversity."""
-    families = (DIVERSITY, "duplicate")
-    why = setup.lacks(families)
+    why = setup.lacks(AGAINST)
     if why:
         return lacking(why)
     values, design = setup.metrics[options.primary].mean(), setup.all_conditions
-    effects = [contrast(design, values, setup.effect(family), options.level) for family in families]
+    effects = [contrast(design, values, setup.effect(family), options.level) for family in AGAINST]
     sizes = f"({number(effects[0].value, 3)} and {number(effects[1].value, 3)})"
     if not all(effect.p < options.alpha for effect in effects):
         return Control(Status.NOT_SHOWN, f"not shown, an effect does not differ from zero {sizes}")

@@ -1,0 +1,112 @@
+"""The plan tells which claims a study cannot decide, and what to add; with that added it tells no more."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import options, tables, truth
+from weightscape.metrics.analysis.claims import table
+from weightscape.metrics.analysis.controls.table import CONTROLS, NEEDS
+from weightscape.metrics.analysis.setups import setups
+from weightscape.project import ROOT
+from weightscape.study import Config, undecidable
+from weightscape.study.config import load
+
+CLAIMS = tuple(f"C{k}" for k in range(1, 10))
+
+
+@pytest.fixture
+def whole() -> Config:
+    """The embedded study with what all claims need."""
+    config = copy.deepcopy(dict(load(ROOT / "config.yaml", None)))
+    config["backbones"]["small"] = config["backbones"]["efficientnet-lite0"] | {"weights": "none"}
+    config["study"] |= {"backbones": ["efficientnet-lite0", "small"], "baseline_runs": 12}
+    config["curvature"] |= {"families": ["augment"], "probes": 16}
+    assert undecidable.told(config) == ""
+    return config
+
+
+def without(config: Config, *families: str) -> Config:
+    config["study"]["families"] = [name for name in config["study"]["families"] if name not in families]
+    return config
+
+
+@pytest.mark.parametrize(
+    ("family", "claims"),
+    [
+        ("label_noise", {"C2", "C4", "C7"}),
+        ("duplicate", {"C1", "C2", "C4", "C8"}),
+        ("real_add", {"C1", "C2", "C4", "C7", "C8"}),
+        ("steps", {"C2", "C4"}),
+        ("weight_decay", {"C1", "C2", "C3", "C4", "C5"}),
+        ("augment", {"C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9"}),
+        ("dropout", {"C1", "C2", "C3", "C4", "C5"}),
+        ("synthetic_add", {"C7", "C8"}),
+    ],
+)
+def test_a_family_that_is_left_out_is_asked_for_by_each_claim_that_needs_it(whole: Config, family, claims) -> None:
+    found = undecidable.claims(without(whole, family))
+    asked = {name for name, things in found.items() if any(thing.startswith(f"{family} to ") for thing in things)}
+    assert claims - {"C4", "C8"} <= asked and set(found) - {"C8"} == claims - {"C8"}
+
+
+CHANGES: list[tuple[str, Any, set[str], str]] = [
+    ("study/seeds", [0], set(CLAIMS) - {"C8"}, "seeds to study.seeds (it has 1, 2 are needed)"),
+    ("study/seeds", [0, 1], {"C2", "C4"}, "seeds to study.seeds (it has 2, 3 are needed)"),
+    ("study/baseline_runs", 8, set(CLAIMS), "runs to study.baseline_runs (it is 8, 9 are needed)"),
+    ("study/backbones", ["small"], {"C4"}, "a pre-trained backbone to study.backbones"),
+    ("study/backbones", ["efficientnet-lite0"], {"C4"}, "a backbone from scratch (weights: none) to study.backbones"),
+    ("curvature/families", ["dropout"], {"C9"}, "augment to curvature.families"),
+    ("curvature/probes", 4, {"C9"}, "probes to curvature.probes (it is 4, 16 are needed)"),
+    ("diversity/orders", [1, 2], {"C6"}, "0.5 to diversity.orders"),
+    ("analyse/match", "diversity", {"C2", "C4"}, "another level to analyse.match"),
+    ("data/digits/ood", {}, {"C7", "C8"}, "a set to data.digits.ood that no condition trains on"),
+    ("families/synthetic_replace/doses", {"half": {"share": 0.5, "recipe": "guided"}}, {"C7"}, "a dose of share 1"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "claims", "thing"), CHANGES)
+def test_what_a_claim_needs_besides_is_asked_for(
+    whole: Config, key: str, value: Any, claims: set[str], thing: str
+) -> None:
+    *parents, last = key.split("/")
+    block = whole
+    for parent in parents:
+        block = block[parent]
+    block[last] = value
+    found = undecidable.claims(whole)
+    assert set(found) - {"C4", "C8"} == claims - {"C4", "C8"} and claims <= set(found) | {"C8"}
+    assert any(each.startswith(thing) for things in found.values() for each in things), found
+    assert f"{min(claims)} cannot be decided: add " in undecidable.told(whole)
+
+
+def test_a_control_that_a_claim_does_not_name_is_not_asked_for(whole: Config) -> None:
+    whole["analyse"]["controls"] |= {"C2": ["a_a", "strongest_decay"]}
+    assert "C2" not in undecidable.claims(without(whole, "steps"))
+
+
+def test_every_control_tells_its_families_and_is_missing_without_them() -> None:
+    assert set(NEEDS) == {*CONTROLS, "a_a"}
+    wanted = options(metrics=["log_norm"], draws=99, coarse=["fake"])
+    for name, families in NEEDS.items():
+        for family in families:
+            less = simulate.Truth(families=tuple(each for each in simulate.DOSES if each != family), layers=3)
+            setup = next(setups(tables(less), wanted.metrics))
+            assert CONTROLS[name](setup, wanted).outcome.startswith("missing: "), (name, family)
+
+
+@pytest.mark.parametrize(("pool", "decided"), [(8, False), (9, True), (12, True)])
+def test_a_small_baseline_leaves_claims_undecided_for_n(pool: int, decided: bool) -> None:
+    made = next(setups(tables(truth("dropout", seeds=3, pool=pool)), ("log_norm", "entropy")))
+    row = table.of_setup(made, options(metrics=["log_norm", "entropy"], draws=99), ["C3"])[0][0]
+    few = f"n: the baseline has {pool} runs, and claims need 9."
+    assert (row.reason == few) != decided and (row.verdict != "undecided") == decided
+    assert table.least_pool(20) == 12
+
+
+@pytest.mark.parametrize("name", ["paper"])
+def test_a_study_that_asks_claims_has_what_they_need(name: str) -> None:
+    config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml")
+    assert undecidable.told(config) == ""

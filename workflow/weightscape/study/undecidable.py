@@ -1,0 +1,139 @@
+"""Which claims a study cannot decide, whatever its runs show, and what to add so that it can.
+
+The analysis tells the same after the runs, in the reasons of its verdicts; here it costs none. What only the runs can
+show, such as doses that turn out destructive, stays open.
+"""
+
+from collections.abc import Iterator
+
+from weightscape.families import DIVERSITY, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES
+from weightscape.study import Config, corruptions, doses, study
+
+LEAST_SEEDS = {"C2": 3, "C8": 1}
+"""Runs of a condition, if not two: C2 leaves out one run at a time; of C8 the conditions are the samples."""
+
+PARTS_OF = {"C7": (DIVERSITY,)}
+"""Families without which a part of a claim stays open."""
+
+
+def claims(config: Config) -> dict[str, list[str]]:
+    """What each claim lacks, as things to add; claims that may be decided are left out."""
+    from weightscape.metrics.analysis.claims.c4_architectures import NAME, PARTS
+    from weightscape.metrics.analysis.claims.table import TESTED
+
+    lacks = {name: [*_of_families(config, name), *_of_runs(config, name), *_of_claim(config, name)] for name in TESTED}
+    parts = [name for name in PARTS if lacks[name]]
+    lacks[NAME] = [*_backbones(config), *([f"what {', '.join(parts)} lack"] if parts else [])]
+    return {name: things for name, things in sorted(lacks.items()) if things}
+
+
+def told(config: Config) -> str:
+    """One sentence for each claim that the study cannot decide; empty if it may decide all."""
+    found = claims(config)
+    lines = [f"{name} cannot be decided: add {'; '.join(things)}" for name, things in found.items()]
+    return "\n".join(["What this study lacks for its claims:", *lines]) if lines else ""
+
+
+def _of_families(config: Config, claim: str) -> Iterator[str]:
+    """The families that a claim and its controls need, as one thing to add."""
+    from weightscape.metrics.analysis.claims.table import TESTED
+    from weightscape.metrics.analysis.controls.table import NEEDS
+
+    needed = [*TESTED[claim].NEEDS, *PARTS_OF.get(claim, ())]
+    for control in config["analyse"]["controls"][claim]:
+        needed += () if control == "resolution" and not study.coarsely_generated(config) else NEEDS[control]
+    lost = [name for name in dict.fromkeys(needed) if not _has_doses(config, name)]
+    if lost:
+        yield f"{', '.join(lost)} to study.families"
+
+
+def _has_doses(config: Config, family: str) -> bool:
+    return family in config["study"]["families"] and bool(doses.doses(config, family))
+
+
+def _of_runs(config: Config, claim: str) -> Iterator[str]:
+    """Replicates, of conditions and of the baseline."""
+    from weightscape.metrics.analysis.claims.table import least_pool
+
+    seeds, pool = len(config["study"]["seeds"]), config["study"]["baseline_runs"]
+    least = LEAST_SEEDS.get(claim, 2)
+    if seeds < least:
+        yield f"seeds to study.seeds (it has {seeds}, {least} are needed)"
+    if pool < least_pool(max(seeds, least)):
+        yield f"runs to study.baseline_runs (it is {pool}, {least_pool(max(seeds, least))} are needed)"
+
+
+def _of_claim(config: Config, claim: str) -> Iterator[str]:
+    """What single claims need besides."""
+    match claim:
+        case "C2" if config["analyse"]["match"] == "diversity":
+            yield "another level to analyse.match, as diversity matches data families only"
+        case "C3" | "C5" if "log_norm" not in config["analyse"]["metrics"]:
+            yield "log_norm to analyse.metrics"
+        case "C6":
+            lost = [order for order in (0.5, 1, 2) if order not in config["diversity"]["orders"]]
+            if lost:
+                yield f"{', '.join(f'{order:g}' for order in lost)} to diversity.orders"
+        case "C7":
+            yield from _synthetic(config)
+            yield from _ood(config)
+        case "C8":
+            yield from _conditions(config)
+            yield from _ood(config)
+        case "C9":
+            yield from _curvature(config)
+
+
+def _synthetic(config: Config) -> Iterator[str]:
+    """A share that is both added and replaced, and a dose that replaces all real images."""
+    shares = [
+        {doses.numbers(config, name, dose)["share"] for dose in doses.doses(config, name)}
+        for name in SYNTHETIC_FAMILIES
+        if _has_doses(config, name)
+    ]
+    if len(shares) < len(SYNTHETIC_FAMILIES):
+        return
+    if not set.intersection(*shares):
+        yield f"a dose of one share to both {' and '.join(SYNTHETIC_FAMILIES)}"
+    if max(shares[1]) < 1:
+        yield f"a dose of share 1 to {SYNTHETIC_FAMILIES[1]}"
+
+
+def _ood(config: Config) -> Iterator[str]:
+    """A set, in each data set, that no condition trains on."""
+    for dataset in config["study"]["datasets"]:
+        seen = {split for splits in corruptions.seen_corruptions(config, dataset).values() for split in splits}
+        if not {f"ood-{name}" for name in config["data"][dataset]["ood"]} - seen:
+            yield f"a set to data.{dataset}.ood that no condition trains on"
+
+
+def _conditions(config: Config) -> Iterator[str]:
+    """Families and conditions whose diversity is measured."""
+    from weightscape.metrics.analysis.prediction import LEAST_CONDITIONS, LEAST_FAMILIES
+
+    families = [name for name in DIVERSITY_FAMILIES if _has_doses(config, name)]
+    conditions = sum(len(doses.doses(config, name)) for name in families)
+    if len(families) < LEAST_FAMILIES or conditions < LEAST_CONDITIONS:
+        yield (
+            f"families or doses that change the images (it has {conditions} conditions of {len(families)} families, "
+            f"{LEAST_CONDITIONS} of {LEAST_FAMILIES} are needed)"
+        )
+
+
+def _curvature(config: Config) -> Iterator[str]:
+    from weightscape.metrics.analysis.claims.c9_calibration import LEAST_PROBES
+
+    if DIVERSITY not in config["curvature"]["families"]:
+        yield f"{DIVERSITY} to curvature.families"
+    if config["curvature"]["probes"] < LEAST_PROBES:
+        yield f"probes to curvature.probes (it is {config['curvature']['probes']}, {LEAST_PROBES} are needed)"
+
+
+def _backbones(config: Config) -> Iterator[str]:
+    """Two backbones, of which one is pre-trained and one from scratch."""
+    chosen = config["study"]["backbones"]
+    scratch = [name for name in chosen if config["backbones"][name]["weights"] == "none"]
+    if not scratch:
+        yield "a backbone from scratch (weights: none) to study.backbones"
+    if len(scratch) == len(chosen):
+        yield "a pre-trained backbone to study.backbones"
