@@ -120,9 +120,13 @@ def test_names_of_jobs_are_as_the_executor_wants_them() -> None:
 
 
 def rules() -> dict[str, str]:
-    """The text of every rule, by its name."""
+    """The text of every rule, by its name; one that uses another has the other's text too."""
     texts = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-    return {part.split(":")[0]: part for part in re.split(r"^rule ", texts, flags=re.MULTILINE)[1:]}
+    found: dict[str, str] = {}
+    for part in re.split(r"^(?:use )?rule ", texts, flags=re.MULTILINE)[1:]:
+        base, _, name = part.split(":")[0].removesuffix(" with").partition(" as ")
+        found[name or base] = part + (found[base] if name else "")
+    return found
 
 
 def test_the_profile_asks_a_gpu_for_each_rule_that_uses_one_and_bundles_no_others_with_it() -> None:

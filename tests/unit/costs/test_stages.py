@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +197,26 @@ def test_a_folder_without_finished_jobs_measures_nothing(tmp_path: Path) -> None
     finished(tmp_path / "4_finetune/d/b/f/w/seed0/manifest.json", "finetune", {}, {}, 1.0)
     with pytest.raises(UserError, match="holds records that this project did not write: name another folder"):
         measured.calibrated(ASSUMED, tmp_path)
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(10, 0), (0.25, None), (0, 70)])
+def test_checkpoints_are_counted_by_the_time_that_a_run_takes(
+    config: dict[str, Any], minutes: float, count: int | None
+) -> None:
+    asked = copy.deepcopy(config)
+    asked["finetune"] |= {"checkpoint_minutes": minutes, "steps": 7001, "history_every": 100, "optimizer": "adam"}
+    work = stages.work_of(asked, ASSUMED)
+    (net,) = work.networks.values()
+    seconds = 7001 * 32 * 3 * net.operations / (312e12 * ASSUMED.gpu.training_use)
+    expected = int(seconds / 60 / minutes) if count is None else count
+    assert work.checkpoint_bytes == RUNS * expected * 12 * net.parameters
+    assert f"{work.checkpoint_bytes / 1e9:.0f} GB written in all" in cost.page(asked, ASSUMED, 1)
+
+
+def test_evaluation_and_curvature_take_the_rate_of_float32(config: dict[str, Any]) -> None:
+    faster = dataclasses.replace(ASSUMED, gpu=dataclasses.replace(ASSUMED.gpu, float32_tflops=39.0))
+    plain, fast = (stages.costs(stages.work_of(config, rates)) for rates in (ASSUMED, faster))
+    for rule in ("evaluate", "curvature", "measure_diversity"):
+        starts = 0 if rule == "measure_diversity" else plain[rule].jobs * ASSUMED.start_seconds / 3600
+        assert plain[rule].gpu_hours - starts == pytest.approx(2 * (fast[rule].gpu_hours - starts)), rule
+    assert plain["finetune"] == fast["finetune"] and plain["generate"] == fast["generate"]

@@ -103,6 +103,8 @@ def page(config: Config, assumed: Assumptions, times: int) -> str:
         f"## {costs['finetune'].jobs} runs ({seeds} seeds)\n\n{head}\n" + "\n".join(lines) + "\n\n"
         f"Weights: keep_weights = {config['study']['keep_weights']}; "
         f"those of all runs would take {work.weight_bytes / 1e9:.0f} GB.\n"
+        f"Checkpoints: every {config['finetune']['checkpoint_minutes']:g} minutes of a run, and where one is stopped; "
+        f"{work.checkpoint_bytes / 1e9:.0f} GB written in all, removed when a run ends.\n"
     )
 
 
@@ -110,8 +112,9 @@ def notes(config: Config, assumed: Assumptions, measured: Sequence[str] = ()) ->
     """The assumptions, as a list, and what was measured instead."""
     gpu, cpu = assumed.gpu, assumed.cpu
     lines = [
-        f"GPU: {gpu.peak_tflops:g} TFLOP/s peak, of which training reaches {gpu.training_use:.2g}, inference "
-        f"{gpu.inference_use:.2g}, sampling {gpu.sampling_use:.2g}. A training step is three forward passes.",
+        f"GPU: {gpu.peak_tflops:g} TFLOP/s peak, of which training reaches {gpu.training_use:.2g}, sampling "
+        f"{gpu.sampling_use:.2g}; {gpu.float32_tflops:g} in float32, of which evaluation, embeddings and curvature reach "
+        f"{gpu.inference_use:.2g}. A training step is three forward passes.",
         f"CPU core: {cpu.gflops:.3g} GFLOP/s in products, {cpu.eigen_gflops:.3g} in eigenvalues; "
         f"{cpu.decoded:g} decoded images/s at 64 px and less, {cpu.decoded_large:g} of larger files.",
         f"Each job starts for {assumed.start_seconds:g} s, in which it holds what it asked for.",

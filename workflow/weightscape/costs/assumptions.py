@@ -24,9 +24,14 @@ Images = Mapping[str, Mapping[str, int] | int]
 
 @dataclass(frozen=True)
 class Gpu:
-    """Peak of a GPU in TFLOP/s, and the shares of it that training, inference and sampling reach."""
+    """Peaks of a GPU in TFLOP/s, and the shares that training, inference and sampling reach.
+
+    Training and sampling compute in the narrow precision of `peak_tflops`; evaluation, embeddings and curvature in
+    float32, without TF32.
+    """
 
     peak_tflops: float
+    float32_tflops: float
     training_use: float
     inference_use: float
     sampling_use: float
@@ -41,8 +46,8 @@ class Gpu:
         return operations / (self.peak * self.training_use) / HOUR
 
     def inference_hours(self, operations: float) -> float:
-        """Hours of forward passes."""
-        return operations / (self.peak * self.inference_use) / HOUR
+        """Hours of passes in float32."""
+        return operations / (self.float32_tflops * 1e12 * self.inference_use) / HOUR
 
     def sampling_hours(self, operations: float) -> float:
         """Hours of making images."""

@@ -75,6 +75,24 @@ class Work:
         """Bytes of the weights of all runs, in float32."""
         return sum(self.runs_each * 4 * net.parameters for net in self.networks.values())
 
+    @property
+    def checkpoint_bytes(self) -> float:
+        """Bytes that the checkpoints of all runs write, most of which a later one replaces.
+
+        One has the weights and the optimiser's moments, in float32. It is due after `checkpoint_minutes`, at the end
+        of a block of the history that is not the last.
+        """
+        training = self.config["finetune"]
+        shown, period = training["steps"] * training["batch_size"], training["checkpoint_minutes"] / 60
+        blocks = (training["steps"] - 1) // training["history_every"]
+        arrays = 2 if training["optimizer"] == "sgd" else 3
+        total = 0.0
+        for net in self.networks.values():
+            hours = self.assumed.gpu.training_hours(shown * BACKWARD * net.operations)
+            count = min(blocks, hours // period) if period else blocks
+            total += self.runs_each * count * arrays * 4 * net.parameters
+        return total
+
     def evaluated(self, dataset: str) -> int:
         """How many images a run is evaluated on."""
         return sum(self.sizes[dataset].splits[split] for split in study.evaluated_splits(self.config, dataset))
@@ -224,7 +242,7 @@ def _curvature(work: Work) -> Cost:
     jobs = len(measured) * len(work.networks)
     return Cost(
         jobs,
-        gpu_hours=work.assumed.gpu.training_hours(operations) + work.assumed.start_hours(jobs),
+        gpu_hours=work.assumed.gpu.inference_hours(operations) + work.assumed.start_hours(jobs),
         memory_gb=24 * work.largest / GB + 3,
         gpu_memory_gb=12.0,
     )
