@@ -113,8 +113,8 @@ def notes(config: Config, assumed: Assumptions, measured: Sequence[str] = ()) ->
     gpu, cpu = assumed.gpu, assumed.cpu
     lines = [
         f"GPU: {gpu.peak_tflops:g} TFLOP/s peak, of which training reaches {gpu.training_use:.2g}, sampling "
-        f"{gpu.sampling_use:.2g}; {gpu.float32_tflops:g} in float32, of which evaluation, embeddings and curvature reach "
-        f"{gpu.inference_use:.2g}. A training step is three forward passes.",
+        f"{gpu.sampling_use:.2g}; {gpu.float32_tflops:g} in float32, of which evaluation, embeddings and curvature "
+        f"reach {gpu.inference_use:.2g}. A training step is three forward passes.",
         f"CPU core: {cpu.gflops:.3g} GFLOP/s in products, {cpu.eigen_gflops:.3g} in eigenvalues; "
         f"{cpu.decoded:g} decoded images/s at 64 px and less, {cpu.decoded_large:g} of larger files.",
         f"Each job starts for {assumed.start_seconds:g} s, in which it holds what it asked for.",
