@@ -50,6 +50,22 @@ def test_a_constant_in_a_lazily_imported_module_counts(package: Path) -> None:
     assert edited(package / "shared.py", "LIMIT = 3", "LIMIT = 4") != first
 
 
+def test_a_c_source_counts_that_lies_beside_the_module_and_is_named(package: Path) -> None:
+    source = package / "shared.c"
+    source.write_text('/* why\n three */\nint f(void) {\n    return 3; // three\n}\nconst char *g = "/* a */";\n')
+    unnamed = code_digest.code_digest("one")
+    assert edited(source, "return 3", "return 4") == unnamed
+    first = edited(package / "shared.py", "LIMIT = 3", 'LIMIT = 3\nSOURCE = "shared.c"')
+    assert first != unnamed
+    assert edited(source, "why\n three", "in other words") == first
+    assert edited(source, "    return 4; // three", "\n  return  4;") == first
+    assert edited(source, "/* a */", "/* b */") != first
+    second = edited(source, "return  4", "return  5")
+    assert second != first
+    source.unlink()
+    assert edited(package / "alien.py", "1", "2") != second
+
+
 def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
     edited(package / "shared.py", "LIMIT = 3", 'NAME = "a"')
     first = code_digest.code_digest("one")

@@ -29,8 +29,9 @@ def measure(
     matrices: tuple[str, ...] = ("after",),
     workers: int = 1,
     device: str | None = None,
+    lanes: int | None = None,
     **more: Any,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """The table and the eigenvalues; `more` are `head` and `leading`."""
     weights = row.Weights(after, before, **more)
-    return table.measure(weights, settings, matrices, table.Resources(workers, device))
+    return table.measure(weights, settings, matrices, table.Resources(workers, device, lanes=lanes))

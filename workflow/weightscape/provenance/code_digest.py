@@ -2,7 +2,8 @@
 
 The digest covers the stage's module and every module of this package that it imports, found statically and
 transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings,
-formatting and the texts of messages, with the content of the schemas that a module names. A comment or a reworded error
+formatting and the texts of messages, with the content of the schemas and of the C source beside it that a module names
+(compilers and their flags are not: `provenance.json` names the route that was taken). A comment or a reworded error
 makes nothing stale; a changed constant does.
 """
 
@@ -11,6 +12,7 @@ import functools
 import hashlib
 import importlib.util
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -35,6 +37,8 @@ def code_digest(stage: str, *further: str) -> str:
     lines = [f"{name} {_module(path).meaning}" for name, path in sorted(found.items())]
     schemas = {name for path in found.values() for name in _module(path).schemas}
     lines += [f"{name} {_module(SCHEMAS / name).meaning}" for name in sorted(schemas)]
+    sources = {path.with_name(name) for path in found.values() for name in _module(path).sources}
+    lines += [f"{path.name} {_module(path).meaning}" for path in sorted(sources) if path.is_file()]
     if len(_parsed_before().answers) > before and not sys.dont_write_bytecode:
         _parsed_before().keep()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -92,7 +96,7 @@ def _imports(name: str, path: Path) -> list[str]:
 
 
 class Module(NamedTuple):
-    """A parsed file: imports as (base, level, members), its meaning, and the files of workflow/schemas that it names.
+    """A parsed file: imports as (base, level, members), its meaning, and the schemas and C sources that it names.
 
     The meaning is a digest of the syntax tree without docstrings, positions and the texts of messages.
     """
@@ -100,6 +104,7 @@ class Module(NamedTuple):
     imports: list[tuple[str, int, list[str]]]
     meaning: str
     schemas: list[str]
+    sources: list[str]
 
 
 def _module(path: Path) -> Module:
@@ -112,7 +117,8 @@ def _read(path: Path, _modified: int) -> Module:
     key = hashlib.sha256(source).hexdigest()
     answers = _parsed_before().answers
     if key not in answers:
-        answers[key] = _parsed(source) if path.suffix == ".py" else _parsed_schema(path)
+        parse = {".py": _parsed, ".c": _parsed_c}.get(path.suffix)
+        answers[key] = parse(source) if parse else _parsed_schema(path)
     return Module(*answers[key])
 
 
@@ -127,7 +133,8 @@ def _parsed(source: bytes) -> Module:
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     tree = _WithoutMessages(tree).visit(tree)
     schemas = sorted(text for text in texts if text.endswith(".schema.yaml") and (SCHEMAS / text).is_file())
-    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas)
+    sources = sorted(text for text in texts if re.fullmatch(r"\w+\.c", text))
+    return Module(imports, hashlib.sha256(_text(tree).encode()).hexdigest(), schemas, sources)
 
 
 MESSAGES = ("print", "warn", "exit", "error")
@@ -225,7 +232,15 @@ class _EmptyTexts(ast.NodeTransformer):
 
 def _parsed_schema(path: Path) -> Module:
     """The order of keys has a meaning: that of the columns of a table."""
-    return Module([], hashlib.sha256(json.dumps(json_yaml.read_yaml(path), default=str).encode()).hexdigest(), [])
+    text = json.dumps(json_yaml.read_yaml(path), default=str)
+    return Module([], hashlib.sha256(text.encode()).hexdigest(), [], [])
+
+
+def _parsed_c(source: bytes) -> Module:
+    """A C source without comments, and with one blank or the end of a line for several."""
+    bare = re.sub(rb'("(?:\\.|[^"\\\n])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or b" ", source, flags=re.DOTALL)
+    lines = (b" ".join(line.split()) for line in bare.splitlines())
+    return Module([], hashlib.sha256(b"\n".join(filter(None, lines))).hexdigest(), [], [])
 
 
 def _text(part: Any) -> str:

@@ -30,14 +30,14 @@ class Lowest:
     """The smallest eigenvalue of all slices so far, by its Gram matrix; threads share it."""
 
     def __init__(self) -> None:
-        self._value = np.inf
+        self.value = np.inf
         self._lock = threading.Lock()
 
     def reached_by(self, value: float) -> bool:
         """Whether no earlier slice has a smaller one."""
         with self._lock:
-            lowest = value <= self._value
-            self._value = min(self._value, value)
+            lowest = value <= self.value
+            self.value = min(self.value, value)
         return lowest
 
 
@@ -62,7 +62,7 @@ def joined(solved: Iterable[Solved]) -> np.ndarray:
 
 def _of_batch(slices: np.ndarray, lowest: Lowest) -> list[Solved]:
     wide = np.ascontiguousarray(slices, dtype=np.float64)
-    full = _full_sides(wide)
+    full = full_sides(wide)
     if full is None:
         return [_scaled(matrix, lowest) for matrix in wide]
     if not all(side.all() for side in full):
@@ -73,7 +73,7 @@ def _of_batch(slices: np.ndarray, lowest: Lowest) -> list[Solved]:
     return [settled(matrix, row, product, lowest) for matrix, row, product in zip(wide, values, products, strict=True)]
 
 
-def _full_sides(wide: np.ndarray) -> list[np.ndarray] | None:
+def full_sides(wide: np.ndarray) -> list[np.ndarray] | None:
     """Which rows [slices, n] and columns [slices, m] are not empty; None if squared entries leave float64."""
     with np.errstate(over="ignore"):
         squares = [np.einsum(f"sij,sij->s{side}", wide, wide) for side in "ij"]
@@ -122,19 +122,20 @@ def settled(matrix: np.ndarray, values: np.ndarray, product: np.ndarray | None, 
     """
     values = np.maximum(values, 0.0)
     if values[0] < RANK_DOUBT * values[-1]:
-        if product is None and not all(side.all() for side in _full_sides(matrix[None]) or ()):
+        if product is None and not all(side.all() for side in full_sides(matrix[None]) or ()):
             return _of_batch(matrix[None], lowest)[0]
-        values = _by_svd(matrix)
+        values = by_svd(matrix)
         lowest.reached_by(float(values[0]))
         return values, np.nan
     if not lowest.reached_by(float(values[0])) or values[0] >= GRAM_SAFE * values[-1]:
         return values, np.nan
     smallest = smallest_squared(matrix, product)
-    return values, smallest if smallest <= values[1] else float(_by_svd(matrix)[0])
+    return values, smallest if smallest <= values[1] else float(by_svd(matrix)[0])
 
 
-def _by_svd(matrix: np.ndarray) -> np.ndarray:
-    return np.sort(np.linalg.svd(matrix, compute_uv=False) ** 2)
+def by_svd(matrix: np.ndarray) -> np.ndarray:
+    """Squared singular values, ascending, each as exact as the largest."""
+    return np.sort(np.linalg.svd(matrix.astype(np.float64, copy=False), compute_uv=False) ** 2)
 
 
 def smallest_squared(

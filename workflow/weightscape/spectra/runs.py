@@ -27,6 +27,10 @@ class Spectra:
         """Counts for the record."""
         return {"rows": len(self.table), "without_spectrum": sum(status != "ok" for status in self.table["status"])}
 
+    def route(self) -> dict[str, str]:
+        """For provenance: how the eigenvalues were found, which may move their last digits."""
+        return {"eigenvalues": self.table.attrs["eigenvalues"]}
+
     def write(self, folder: Path) -> list[Path]:
         """Write the files of the stage; their paths."""
         write_table(folder / "layers.parquet", self.table)
@@ -62,4 +66,9 @@ def of_run(
     weights = Weights(after, {**backbone, **initial}, layers, known)
     table, values = measure(weights, settings, ("after", "delta"))
     first, first_values = measure(Weights(initial, initial, layers), settings, ("before",))
-    return Spectra(pd.concat([first, table], ignore_index=True), {**values, **first_values})
+    joined = pd.concat([first, table], ignore_index=True)
+    routes = {"before": first.attrs["eigenvalues"], "after and delta": table.attrs["eigenvalues"]}
+    same = len(set(routes.values())) == 1
+    named = routes["before"] if same else "; ".join(f"{matrix}: {route}" for matrix, route in routes.items())
+    joined.attrs["eigenvalues"] = named
+    return Spectra(joined, {**values, **first_values})

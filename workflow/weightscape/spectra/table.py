@@ -20,6 +20,8 @@ from weightscape.spectra.parallel import Share, Workers
 from weightscape.spectra.rounding import rounding_of_update, rounding_of_weights
 from weightscape.spectra.row import Row, Tensors, Unmeasurable, Weights, identity, load, measured, shape_of, slices_of
 from weightscape.spectra.settings import SpectraSettings
+from weightscape.spectra.together import eigenvalues
+from weightscape.spectra.two_stage import two_stage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,10 +42,18 @@ class Measured:
 
 @dataclass(frozen=True)
 class Source:
-    """Where spectra come from: those that are ready by (matrix, name of the part), and threads for slices of others."""
+    """Where spectra come from: those that are ready and eigenvalues by (matrix, name of the part), and threads."""
 
     ready: Mapping[tuple[str, str], Spectrum]
+    values: Mapping[tuple[str, str], np.ndarray]
     share: Share
+
+    def spectrum(self, matrix: str, part: Part, slices: np.ndarray, vectors: int) -> Spectrum:
+        """The spectrum of loaded slices."""
+        values = self.values.get((matrix, part.name))
+        if values is not None:
+            return Spectrum(slices, values, [])
+        return _decomposed(slices, vectors, f"{part.key} ({matrix})", self.share)
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class Resources:
     workers: int = 1
     device: str | None = None
     progress: Progress | None = None
+    lanes: int | None = None  # doubles in a vector of the native routines: as the processor has; 0 for LAPACK
 
 
 def measure(
@@ -74,12 +85,25 @@ def measure(
 
         ready = spectra(measurable, matrices, weights, settings, resources.device)
 
-    def work(part: Part, share: Share) -> Measured:
-        return _measure_part(part, weights, settings, matrices, Source(ready, share))
+    def read(part: Part, matrix: str) -> np.ndarray:
+        return load(part, matrix, weights, settings.memory_limit)
 
-    results = _of_parts(work, measurable, resources)
+    native = None if resources.device or vectors_wanted(settings, matrices) else two_stage(resources.lanes)
+    with Workers(resources.workers) as workers:
+        known: dict[tuple[str, str], np.ndarray] = {}
+        if native:
+            tasks = [(matrix, _there(part, matrix, weights)) for part in measurable for matrix in matrices]
+            known = eigenvalues(native, tasks, read, workers)
+        source = Source(ready, known, workers.share)
+
+        def work(part: Part) -> Measured:
+            return _measure_part(part, weights, settings, matrices, source)
+
+        results = _of_parts(work, measurable, workers, resources.progress)
     values = {name: array for result in results for name, array in result.values.items()}
-    return _table([row for result in results for row in result.rows.values()], weights.head), values
+    table = _table([row for result in results for row in result.rows.values()], weights.head)
+    table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
+    return table, values
 
 
 def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np.ndarray]:
@@ -87,14 +111,15 @@ def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np
     if not settings.overlaps:
         return {}
 
-    def work(part: Part, share: Share) -> dict[str, np.ndarray]:
+    def work(part: Part) -> dict[str, np.ndarray]:
         try:
             slices = load(part, "after", Weights(tensors), settings.memory_limit)
         except Unmeasurable:
             return {}
-        return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller), share).leading)
+        return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller)).leading)
 
-    results = _of_parts(work, parts_of(tensors), Resources())
+    with Workers(1) as workers:
+        results = _of_parts(work, parts_of(tensors), workers)
     return {name: array for result in results for name, array in result.items()}
 
 
@@ -105,19 +130,31 @@ def parts_of(tensors: Tensors) -> list[Part]:
     return [part for part in every if part.key not in repeated]
 
 
-def _of_parts(work: Callable[[Part, Share], Result], items: Sequence[Part], resources: Resources) -> list[Result]:
+def _of_parts(
+    work: Callable[[Part], Result], items: Sequence[Part], workers: Workers, progress: Progress | None = None
+) -> list[Result]:
     """`work` of every part, the costliest first; the results in the order of the parts."""
-    with Workers(resources.workers) as workers:
 
-        def advance(part: Part) -> Result:
-            result = work(part, workers.share)
-            if resources.progress is not None:
-                resources.progress.advance()
-            return result
+    def advance(part: Part) -> Result:
+        result = work(part)
+        if progress is not None:
+            progress.advance()
+        return result
 
-        order = sorted(items, key=lambda part: -part.cost)
-        done = dict(zip(order, workers.each(advance, order), strict=True))
+    order = sorted(items, key=lambda part: -part.cost)
+    done = dict(zip(order, workers.each(advance, order), strict=True))
     return [done[part] for part in items]
+
+
+def vectors_wanted(settings: SpectraSettings, matrices: Sequence[str]) -> int:
+    """How many leading vectors of each matrix the table needs."""
+    return settings.overlap_vectors if settings.overlaps and "delta" in matrices else 0
+
+
+def _there(part: Part, matrix: str, weights: Weights) -> Part:
+    """The part as it is in a matrix: that before may have another shape."""
+    before = weights.start
+    return part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
 
 
 def _measure_part(
@@ -131,15 +168,15 @@ def _measure_part(
     after, before = weights.after, weights.start
     result = Measured()
     spectra: dict[str, Spectrum] = {}
-    vectors = min(settings.overlap_vectors, part.smaller) if settings.overlaps and "delta" in matrices else 0
+    vectors = min(vectors_wanted(settings, matrices), part.smaller)
     floors: dict[str, float] = {}
     for matrix in matrices:
-        there = part.at(shape_of(before, part.key)) if matrix == "before" and part.key in before else part
+        there = _there(part, matrix, weights)
         try:
             found = source.ready.get((matrix, part.name))
             if found is None:
                 slices = load(there, matrix, weights, settings.memory_limit)
-                found = _decomposed(slices, min(vectors, there.smaller), f"{part.key} ({matrix})", source.share)
+                found = source.spectrum(matrix, there, slices, min(vectors, there.smaller))
         except Unmeasurable as reason:
             result.rows[matrix] = identity(there, matrix) | {"status": str(reason)}
             continue

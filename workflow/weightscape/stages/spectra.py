@@ -41,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
         inputs=filter(None, [arguments.weights, arguments.initial, arguments.after, arguments.vectors]),
         outputs=found.write(arguments.out),
         facts=found.facts(),
+        volatile=found.route(),
     )
     print("{rows} rows, {without_spectrum} of them without a spectrum".format(**found.facts()))
 

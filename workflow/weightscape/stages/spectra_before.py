@@ -22,7 +22,13 @@ def main(argv: list[str] | None = None) -> None:
 
     found = of_backbone(read_tensors(arguments.weights), arguments.settings)
     program.check()
-    program.record(arguments.out, inputs=[arguments.weights], outputs=found.write(arguments.out), facts=found.facts())
+    program.record(
+        arguments.out,
+        inputs=[arguments.weights],
+        outputs=found.write(arguments.out),
+        facts=found.facts(),
+        volatile=found.route(),
+    )
     print("{rows} rows, {without_spectrum} of them without a spectrum".format(**found.facts()))
 
 
