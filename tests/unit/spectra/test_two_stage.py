@@ -1,11 +1,15 @@
 """The native route to eigenvalues, beside singular values and beside LAPACK."""
 
+import io
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unit.spectra.measuring import chosen, measure
+from weightscape.progress import Progress
+from weightscape.spectra import row, table
 from weightscape.spectra.compiled import widest
 from weightscape.spectra.eigenvalues import squared_singular_values
 from weightscape.spectra.parallel import Workers, alone
@@ -219,6 +223,16 @@ def test_the_table_names_the_route(native):
     weights = {"a.weight": np.eye(20)}
     assert measure(weights, lanes=native.lanes)[0].attrs == {"eigenvalues": f"two-stage, {native.lanes} lanes"}
     assert measure(weights, lanes=0)[0].attrs == {"eigenvalues": "LAPACK"}
+
+
+@pytest.mark.parametrize("lanes", [None, 0])
+@pytest.mark.parametrize("matrices", [("after",), MATRICES])
+def test_progress_counts_every_part_once(lanes, matrices):
+    after, before = network()
+    progress = Progress("spectra", len(after), stream=io.StringIO())
+    resources = table.Resources(2, progress=progress, lanes=lanes)
+    table.measure(row.Weights(after, before), BARE, matrices, resources)
+    assert progress.done == progress.total
 
 
 def test_without_a_compiler_the_table_comes_from_lapack(monkeypatch):

@@ -88,18 +88,25 @@ def measure(
     def read(part: Part, matrix: str) -> np.ndarray:
         return load(part, matrix, weights, settings.memory_limit)
 
+    def count(matrix: str) -> None:
+        if resources.progress and matrix == matrices[0]:
+            resources.progress.advance()
+
     native = None if resources.device or vectors_wanted(settings, matrices) else two_stage(resources.lanes)
     with Workers(resources.workers) as workers:
         known: dict[tuple[str, str], np.ndarray] = {}
         if native:
             tasks = [(matrix, _there(part, matrix, weights)) for part in measurable for matrix in matrices]
-            known = eigenvalues(native, tasks, read, workers)
+            known = eigenvalues(native, tasks, read, workers, count)
         source = Source(ready, known, workers.share)
 
         def work(part: Part) -> Measured:
-            return _measure_part(part, weights, settings, matrices, source)
+            result = _measure_part(part, weights, settings, matrices, source)
+            if not native:
+                count(matrices[0])
+            return result
 
-        results = _of_parts(work, measurable, workers, resources.progress)
+        results = _of_parts(work, measurable, workers)
     values = {name: array for result in results for name, array in result.values.items()}
     table = _table([row for result in results for row in result.rows.values()], weights.head)
     table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
@@ -130,19 +137,10 @@ def parts_of(tensors: Tensors) -> list[Part]:
     return [part for part in every if part.key not in repeated]
 
 
-def _of_parts(
-    work: Callable[[Part], Result], items: Sequence[Part], workers: Workers, progress: Progress | None = None
-) -> list[Result]:
+def _of_parts(work: Callable[[Part], Result], items: Sequence[Part], workers: Workers) -> list[Result]:
     """`work` of every part, the costliest first; the results in the order of the parts."""
-
-    def advance(part: Part) -> Result:
-        result = work(part)
-        if progress is not None:
-            progress.advance()
-        return result
-
     order = sorted(items, key=lambda part: -part.cost)
-    done = dict(zip(order, workers.each(advance, order), strict=True))
+    done = dict(zip(order, workers.each(work, order), strict=True))
     return [done[part] for part in items]
 
 

@@ -14,11 +14,16 @@ Name = tuple[str, str]
 
 
 def eigenvalues(
-    native: TwoStage, tasks: Sequence[tuple[str, Part]], read: Callable[[Part, str], np.ndarray], workers: Workers
+    native: TwoStage,
+    tasks: Sequence[tuple[str, Part]],
+    read: Callable[[Part, str], np.ndarray],
+    workers: Workers,
+    done: Callable[[str], None],
 ) -> dict[Name, np.ndarray]:
     """[slices, M] eigenvalues of each part and matrix that can be read; the costliest come first.
 
-    Between the two stages a matrix of side M takes M x (lanes + 1) numbers: one in a thousand of a large one.
+    `done` is called with the matrix after each task. Between the two stages a matrix of side M takes M x (lanes + 1)
+    numbers, one in a thousand of a large one.
     """
 
     def reduce(task: tuple[str, Part]) -> list[Slice]:
@@ -27,6 +32,8 @@ def eigenvalues(
             return native.reduced(read(part, matrix), workers.share)
         except Unmeasurable:
             return []
+        finally:
+            done(matrix)
 
     order = sorted(tasks, key=lambda task: -task[1].cost)
     reduced = dict(zip(order, workers.each(reduce, order), strict=True))

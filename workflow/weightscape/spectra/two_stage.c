@@ -123,11 +123,41 @@ static void add_gram(int first, long n, long deep, const vec *panels, vec *A) {
 
 /* ---- full to band ---- */
 
+#ifdef __clang__
+#define MIX(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define MIX(a, b, ...) __builtin_shuffle(a, b, (mask){__VA_ARGS__})
+#endif
+/* exchanges blocks of `step` rows and columns */
+#define SWAP(step, low, high)                                                                                         \
+    UNROLL for (int r = 0; r < L; r++) if (!(r & step)) {                                                             \
+        vec a = x[r], b = x[r + step];                                                                                \
+        x[r] = low(a, b);                                                                                             \
+        x[r + step] = high(a, b);                                                                                     \
+    }
+#if L == 8
+#define LOW_1(a, b) MIX(a, b, 0, 8, 2, 10, 4, 12, 6, 14)
+#define HIGH_1(a, b) MIX(a, b, 1, 9, 3, 11, 5, 13, 7, 15)
+#define LOW_2(a, b) MIX(a, b, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HIGH_2(a, b) MIX(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
+#define LOW_4(a, b) MIX(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define HIGH_4(a, b) MIX(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#else
+#define LOW_1(a, b) MIX(a, b, 0, 4, 2, 6)
+#define HIGH_1(a, b) MIX(a, b, 1, 5, 3, 7)
+#define LOW_2(a, b) MIX(a, b, 0, 1, 4, 5)
+#define HIGH_2(a, b) MIX(a, b, 2, 3, 6, 7)
+#endif
+
 INLINE void transpose(const vec *from, vec *to) {
-    const double *f = (const double *)from;
-    double *t = (double *)to;
-    UNROLL for (int r = 0; r < L; r++)
-        UNROLL for (int c = 0; c < L; c++) t[c * L + r] = f[r * L + c];
+    vec x[L];
+    UNROLL for (int r = 0; r < L; r++) x[r] = from[r];
+    SWAP(1, LOW_1, HIGH_1)
+    SWAP(2, LOW_2, HIGH_2)
+#if L == 8
+    SWAP(4, LOW_4, HIGH_4)
+#endif
+    UNROLL for (int r = 0; r < L; r++) to[r] = x[r];
 }
 
 /* P = (H_1 ... H_L) R of `rows` rows of L columns: R above the diagonal, vectors v below it, H = I - V T V^T */

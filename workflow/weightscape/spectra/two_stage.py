@@ -64,6 +64,8 @@ class TwoStage:
         """The bands of [slices, n, m]; eigenvalues where the rank is in doubt."""
         smaller = min(slices.shape[1:])
         step = max(1, BATCH**2 // smaller**2)
+        if slices.itemsize not in slices.strides[1:]:  # kernel positions lie between: nine times the memory is read
+            slices = np.ascontiguousarray(slices)
         lowest = Lowest()
         batches = [slices[start : start + step] for start in range(0, len(slices), step)]
         return [item for batch in share(lambda batch: self._of_batch(batch, lowest), batches) for item in batch]
