@@ -4,139 +4,62 @@ Writes results/bench/spectra.md.
 
     python tests/benchmarks/spectra.py [--quick]
 
-CPU times are the least of the repetitions with one BLAS thread; wall times use weightwatcher's defaults (all
-BLAS threads) and our two workers. Timings on a shared machine are noisy: read the ratios.
+All times are the least of repetitions that take turns, after a warm-up, with one BLAS thread; weightwatcher's columns
+and ours are computed from the same weights. CPU times are of one worker, wall times of two. The first sections are
+measured twice, in processes with and without OPENBLAS_CORETYPE=Haswell, which keeps BLAS at AVX2; it does not concern
+our native routines, of which both widths are shown. Timings on a shared machine are noisy: read the ratios.
 """
 
 import argparse
-import contextlib
-import io
+import json
 import logging
+import os
 import subprocess
 import sys
 import time
 import tracemalloc
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-import torchvision
+from safetensors.torch import save_file
 from threadpoolctl import threadpool_limits
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests"), str(ROOT / "tests" / "benchmarks")]
+
+from spectra_networks import BARE, gemm_rate, network, state, timed, watch, worst_difference  # noqa: E402
 
 from unit.spectra.measuring import chosen, measure  # noqa: E402
 from weightscape.spectra import marchenko_pastur  # noqa: E402
-from weightscape.spectra.columns import WATCHER  # noqa: E402
-from weightscape.spectra.matrices import Part  # noqa: E402
 from weightscape.spectra.table import MATRICES, parts_of  # noqa: E402
 
-BARE = chosen(mp_fit=False, overlaps=False, spacing=False)
-NOT_COMPARED = {"ww_scale", "rand_distance", "max_rand_eval", "ww_softrank"}
-FITTED = {"sigma_mp", "bulk_min", "bulk_max", "num_spikes", "mp_softrank"}
 UPDATES = chosen(mp_fit=False, spacing=False)
 SMALL = "squeezenet1_1"
 MODELS = ("resnet18", "resnet50", "vit_b_16")
-State = dict[str, np.ndarray]
+KERNELS = {"Default metrics": "", "Default metrics with OPENBLAS_CORETYPE=Haswell": "Haswell"}
+DECODER = {
+    "self_attn.q_proj": (2048, 2048),
+    "self_attn.k_proj": (512, 2048),
+    "self_attn.v_proj": (512, 2048),
+    "self_attn.o_proj": (2048, 2048),
+    "mlp.gate_proj": (8192, 2048),
+    "mlp.up_proj": (8192, 2048),
+    "mlp.down_proj": (2048, 8192),
+}
+"""Shapes of a layer; a decoder of 1.2 billion weights has sixteen, and an embedding of 128256 x 2048."""
 Timed = Sequence[float] | np.ndarray
 
 
-def network(name: str, seed: int = 0) -> torch.nn.Module:
-    """A randomly initialised torchvision network."""
-    torch.manual_seed(seed)
-    return getattr(torchvision.models, name)(weights=None)
-
-
-def state(model: torch.nn.Module) -> State:
-    """Its state dict as arrays."""
-    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-
-
-def watch(model: torch.nn.Module, **options: object) -> pd.DataFrame:
-    """weightwatcher's table, silently."""
-    import weightwatcher
-
-    silence = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-    with warnings.catch_warnings(), silence[0], silence[1]:
-        warnings.simplefilter("ignore")
-        return weightwatcher.WeightWatcher(model=model).analyze(**options)
-
-
-def timed(work: Callable[[], object], repeat: int = 1) -> tuple[float, float]:
-    """Least CPU and wall time of the repetitions, in seconds."""
-    best = (np.inf, np.inf)
-    for _ in range(repeat):
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        best = (min(best[0], time.process_time() - cpu), min(best[1], time.perf_counter() - wall))
-    return best
-
-
-def gemm_rate() -> float:
-    """Floating-point operations per second of a 1024-square float64 product on one thread."""
-    matrix = np.random.default_rng(0).standard_normal((1024, 1024))
-    with threadpool_limits(1):
-        return 2 * 1024**3 / timed(lambda: matrix @ matrix, 8)[0]
-
-
-def operations(parts: list[Part]) -> float:
-    """Of the Gram matrices (2 N M^2) and tridiagonalisations (4/3 M^3), were all of it matrix products."""
-    return sum(
-        part.slices * (2 * part.larger * part.smaller**2 + 4 / 3 * part.smaller**3)
-        for part in parts
-        if part.status == "ok"
-    )
-
-
-def seen(arrays: State, table: pd.DataFrame) -> State:
-    """The weights that weightwatcher measured."""
-    names = set(table["longname"])
-    return {key: array for key, array in arrays.items() if key.removesuffix(".weight") in names}
-
-
-def worst_difference(theirs: pd.DataFrame, mine: pd.DataFrame, fitted: bool) -> float:
-    """Largest relative difference over shared columns and layers (sv_min of single matrices only)."""
-    left, right = theirs.set_index("longname"), mine.set_index("layer")
-    names = left.index.intersection(right.index[right["status"] == "ok"])
-    worst = 0.0
-    for column in set(WATCHER) - NOT_COMPARED - (set() if fitted else FITTED):
-        chosen = names[left.loc[names, "rf"] == 1] if column == "sv_min" else names
-        expected = left.loc[chosen, column].to_numpy(float)
-        difference = np.abs(right.loc[chosen, column].to_numpy(float) - expected)
-        worst = max(worst, float((difference / np.maximum(np.abs(expected), 1e-300)).max(initial=0.0)))
-    return worst
-
-
-def compare_model(name: str, rate: float, repeat: int) -> dict[str, object]:
-    """One line of the first table."""
-    model = network(name)
-    with threadpool_limits(1):
-        tables: list[pd.DataFrame] = []
-        their_cpu, _ = timed(lambda: tables.append(watch(model)))
-        table = tables[0]
-        weights = seen(state(model), table)
-        mine, _ = measure(weights, settings=BARE)
-        our_cpu, _ = timed(lambda: measure(weights, settings=BARE), repeat)
-    _, their_wall = timed(lambda: watch(model))
-    _, our_wall = timed(lambda: measure(weights, settings=BARE, workers=2), repeat)
-    bound = operations(parts_of(weights)) / rate
-    return {
-        "network": name,
-        "layers": len(table),
-        "weightwatcher CPU s": their_cpu,
-        "ours CPU s": our_cpu,
-        "CPU ratio": their_cpu / our_cpu,
-        "weightwatcher wall s": their_wall,
-        "ours wall s (2 workers)": our_wall,
-        "wall ratio": their_wall / our_wall,
-        "GEMM bound CPU s": bound,
-        "share of bound": bound / our_cpu,
-        "worst relative difference": worst_difference(table, mine, fitted=False),
-    }
+def under(kernel: str, models: Sequence[str]) -> list[dict[str, object]]:
+    """The lines of these networks, from a process with OPENBLAS_CORETYPE, or without it if that is empty."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    environment |= {"OPENBLAS_CORETYPE": kernel} if kernel else {}
+    command = [sys.executable, str(Path(__file__).with_name("spectra_networks.py")), *models]
+    said = subprocess.run(command, check=True, capture_output=True, env=environment, text=True).stdout
+    return json.loads(said.splitlines()[-1])
 
 
 def compare_fit(layers: int) -> dict[str, object]:
@@ -237,7 +160,7 @@ def where(name: str, rate: float) -> dict[str, object]:
     grams = [(part.slices, rng_gram(part.smaller)) for part in found]
     products = [np.random.default_rng(0).standard_normal((part.larger, part.smaller)) for part in found]
     with threadpool_limits(1):
-        whole, _ = timed(lambda: measure(weights, settings=BARE), 3)
+        whole, _ = timed(lambda: measure(weights, settings=BARE, lanes=0), 3)
         lapack, _ = timed(lambda: [np.linalg.eigvalsh(gram) for slices, gram in grams for _ in range(slices)], 3)
         blas, _ = timed(
             lambda: [each.T @ each for each, part in zip(products, found, strict=True) for _ in range(part.slices)], 3
@@ -258,6 +181,74 @@ def rng_gram(side: int) -> np.ndarray:
     """A Gram matrix of noise."""
     matrix = np.random.default_rng(side).standard_normal((2 * side, side))
     return matrix.T @ matrix
+
+
+PEAK = """
+import resource, sys, time
+from unit.spectra.measuring import chosen, measure
+from weightscape.formats.state_dicts import open_checkpoint
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+settings = chosen(mp_fit=False, overlaps=False, spacing=False)
+measure({"a.weight": __import__("numpy").eye(40)}, settings=settings)
+weights = open_checkpoint(sys.argv[1])
+before, cpu = peak(), time.process_time()
+table, _ = measure(weights, settings=settings)
+print((peak() - before) / 1024, time.process_time() - cpu, list(table["status"]).count("ok"))
+"""
+
+
+def decoder(folder: Path, layers: int) -> dict[str, object]:
+    """Layers of a decoder from a file, in a process of its own, beside weightwatcher on the same weights."""
+    path = folder / "decoder.safetensors"
+    model = torch.nn.ModuleDict()
+    for layer in range(layers):
+        for name, (rows, columns) in DECODER.items():
+            module = torch.nn.Linear(columns, rows, bias=False)
+            module.weight.data = module.weight.data.bfloat16().float()
+            model[f"{layer}.{name}".replace(".", "_")] = module
+    save_file({name: tensor.bfloat16() for name, tensor in model.state_dict().items()}, path)
+    environment = {"PYTHONPATH": f"{ROOT / 'workflow'}:{ROOT / 'tests'}", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", PEAK, str(path)]
+    said = subprocess.run(command, check=True, capture_output=True, env=os.environ | environment, text=True).stdout
+    megabytes, cpu, matrices = map(float, said.split())
+    path.unlink()
+    with threadpool_limits(1):
+        theirs, _ = timed(lambda: watch(model))
+    largest = 8 * 8192 * 2048 / 2**20
+    return {
+        "layers": layers,
+        "matrices": int(matrices),
+        "weightwatcher CPU s": theirs,
+        "ours CPU s": cpu,
+        "CPU ratio": theirs / cpu,
+        "peak MB, with the mapped file": megabytes,
+        "over the largest matrix in float64": megabytes / largest,
+    }
+
+
+def threads(path: Path) -> dict[str, object]:
+    """CPU time of the command without any limit of threads in the shell over that with OMP_NUM_THREADS=1."""
+    random = np.random.default_rng(0)
+    arrays = {f"layers.{i}.weight": torch.from_numpy(random.standard_normal((700, 700), np.float32)) for i in range(12)}
+    save_file(arrays, path)
+    command = [sys.executable, "-m", "weightscape.cli", "spectra", str(path), "--out", str(path.with_suffix(".csv"))]
+    bare = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    bare["PYTHONPATH"] = str(ROOT / "workflow")
+
+    def spent(environment: Mapping[str, str]) -> float:
+        before = os.times()
+        subprocess.run(command, check=True, capture_output=True, env=dict(environment))
+        after = os.times()
+        return after.children_user + after.children_system - before.children_user - before.children_system
+
+    took = [[spent(bare), spent(bare | {"OMP_NUM_THREADS": "1"})] for _ in range(4)]
+    without, limited = np.min(took, axis=0)
+    return {
+        "command": "weightscape spectra, 12 layers of 700 x 700",
+        "CPU s": without,
+        "with OMP_NUM_THREADS=1": limited,
+        "ratio": without / limited,
+    }
 
 
 FIRST_ROW = """
@@ -292,10 +283,11 @@ def first_row(path: Path) -> dict[str, object]:
 
 def start(path: Path) -> dict[str, object]:
     """Wall time of the whole command on a file, in a process of its own."""
-    from safetensors.numpy import save_file
-
     random = np.random.default_rng(0)
-    save_file({f"layers.{i}.weight": random.standard_normal((128, 64), np.float32) for i in range(50)}, path)
+    shape = (128, 64)
+    save_file(
+        {f"layers.{i}.weight": torch.from_numpy(random.standard_normal(shape, np.float32)) for i in range(50)}, path
+    )
     command = [
         sys.executable,
         "-m",
@@ -340,15 +332,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "bench" / "spectra.md")
     arguments = parser.parse_args()
     logging.disable(logging.CRITICAL)
+    models = MODELS[:1] if arguments.quick else MODELS
+    sections = {title: text(under(kernel, models)) for title, kernel in KERNELS.items()}
     watch(torch.nn.ModuleDict({"warm": torch.nn.Linear(30, 30)}))
-    models, repeat = (MODELS[:1], 1) if arguments.quick else (MODELS, 3)
     rate = gemm_rate()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     begin = arguments.out.with_name("start.safetensors")
-    sections = {
-        f"Default metrics (dgemm {rate / 1e9:.0f} GFlop/s)": text(
-            [compare_model(name, rate, repeat) for name in models]
-        ),
+    sections |= {
+        "A decoder with the shapes of one billion weights, bfloat16": text([decoder(arguments.out.parent, 1)]),
+        "Threads of BLAS": text([threads(begin)]),
         "Phases": text(
             [
                 compare_fit(2 if arguments.quick else 5),
@@ -357,7 +349,7 @@ def main() -> None:
             ]
         ),
         "Memory": text([memory(name) for name in (*models, SMALL)]),
-        "Where our time goes": text([where(name, rate) for name in models]),
+        "Where our time goes by LAPACK": text([where(name, rate) for name in models]),
         "Start": text([start(begin), first_row(begin)]),
     }
     arguments.out.write_text(report(sections))
