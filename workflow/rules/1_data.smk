@@ -31,6 +31,8 @@ rule data:
     """One split of a data set."""
     input:
         fetched=fetched_data,
+        among=ancient(compared_shards),
+        compared=compared_records,
     output:
         shards=shards("{dataset}", "{split}"),
         manifest="<results>/1_data/{dataset}/{split}/manifest.json",
@@ -45,12 +47,13 @@ rule data:
     params:
         settings=settings("data"),
         code=PLAN.chosen_code_digest("data"),
+        copies=copies_limit,
         out=subpath(output.manifest, parent=True),
     message:
         "Data: {wildcards.dataset}, split {wildcards.split}"
     shell:
         "python -m weightscape.stages data --settings {params.settings:q} --code {params.code:q}"
-        " --workers {threads} --out {params.out:q} > {log:q} 2>&1"
+        " --among {input.among:q} --copies {params.copies} --workers {threads} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule corrupt:

@@ -16,10 +16,7 @@ rule aggregate:
         before=records("spectra_before"),
         diversity=records("measure_diversity"),
         quality=qualities(),
-        train=expand(
-            "<results>/1_data/{dataset}/train/manifest.json",
-            dataset=config["study"]["datasets"],
-        ),
+        splits=evaluated_records(),
     output:
         expand("<results>/6_metrics/{file}", file=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",

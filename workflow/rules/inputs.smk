@@ -59,6 +59,35 @@ def decoding_threads(wildcards):
     return 1 if config["data"][wildcards.dataset]["source"] == digits.PACKAGED else 4
 
 
+def compared_shards(wildcards):
+    """The shards of the splits in which a split's images must have no copies."""
+    splits = study.compared_splits(wildcards.split)
+    return [path for split in splits for path in shards(wildcards.dataset, split)]
+
+
+def compared_records(wildcards):
+    """The records of these splits."""
+    splits = study.compared_splits(wildcards.split)
+    return [
+        f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json"
+        for split in splits
+    ]
+
+
+def evaluated_records():
+    """The records of all splits that runs are evaluated on."""
+    return [
+        f"<results>/1_data/{dataset}/{split}/manifest.json"
+        for dataset in config["study"]["datasets"]
+        for split in study.evaluated_splits(config, dataset)
+    ]
+
+
+def copies_limit(wildcards):
+    """The share of a split that may be copies."""
+    return config["data"][wildcards.dataset]["copies"]
+
+
 def shards(dataset, split):
     """The files of a split."""
     names = shard_files.shard_names(config["study"]["shards"])

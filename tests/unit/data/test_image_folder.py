@@ -1,11 +1,16 @@
 """An image folder: splits, classes, unreadable files."""
 
 import re
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 
 from unit.data.source_miniatures import SPLITS, block, run
 from weightscape.data import image_folder, pools, sources
@@ -251,3 +256,82 @@ def test_what_a_folder_lacks_is_said_before_the_first_job(folder: Path, change: 
     )
     with pytest.raises(UserError, match="^config: data.mine: .*" + re.escape(sentence)):
         own_files.counted({"data": {"mine": source | change}}, "mine")
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    names=st.lists(
+        st.sampled_from(
+            ["a.png", "b.JPG", "c.gif", "d.txt", ".hidden", "e", "f.tga", "g.ppm", "sub", "h.heic", "i.jp2", ".git"]
+        ),
+        max_size=12,
+        unique=True,
+    ),
+)
+def test_every_file_of_a_class_is_read_or_counted(seed: int, names: list[str]) -> None:
+    rng = np.random.default_rng(seed)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
+        folder = root / "train" / "cat"
+        folder.mkdir(parents=True)
+        (folder / "first.png").touch()
+        files = 1
+        for name in names:
+            place = folder / ("deep/deeper" if rng.random() < 0.4 else "")
+            place.mkdir(parents=True, exist_ok=True)
+            if name in ("sub", ".git"):
+                (place / name).mkdir()
+                files += name == ".git"
+            else:
+                (place / name).touch()
+                files += 1
+        pool = image_folder.part(root, "train")
+        assert len(pool.labels) + sum(pool.left_out.values()) == files
+        assert len({pool.name(row) for row in range(len(pool.labels))}) == len(pool.labels)
+
+
+def test_the_endings_are_those_of_the_formats_that_pillow_reads() -> None:
+    Image.init()
+    stubs = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF"}
+    read = {
+        ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN and kind not in stubs
+    }
+    assert read <= set(image_folder.ENDINGS)
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_validation_folder_is_the_split_val(folder: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(folder / "test", folder / name)
+    images, _, record = run(tmp_path, block("image_folder", root=str(folder)), "val", splits=SPLITS | {"val": "all"})
+    assert sorted(images[:, 0, 0, 0]) == list(range(60, 75)) and record["facts"]["images"] == 15
+    shutil.copytree(folder / "test", folder / ("val" if name != "val" else "valid"))
+    with pytest.raises(UserError, match="has both val"):
+        run(tmp_path / "again", block("image_folder", root=str(folder)), "val")
+
+
+def test_what_is_left_out_stands_in_the_manifest_and_the_log(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "train" / "a" / "notes.txt").touch()
+    (folder / "train" / "readme").touch()
+    (folder / "unlabeled").mkdir()
+    _, _, record = run(tmp_path, block("image_folder", root=str(folder)), "train")
+    assert record["facts"]["left_out"] == {"ending .txt": 1, "in no class": 1, "beside train/: unlabeled/": 1}
+    assert "left out: 1 of ending .txt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_only_image_of_a_class_is_trained_on(tmp_path: Path, seed: int) -> None:
+    for name, count in (("a", 12), ("b", 1), ("c", 1)):
+        (tmp_path / "images" / "train" / name).mkdir(parents=True)
+        for number in range(count):
+            Image.fromarray(np.full((16, 16), 10 * number + ord(name), np.uint8)).save(
+                tmp_path / "images" / "train" / name / f"{number}.png"
+            )
+    source = block("image_folder", root=str(tmp_path / "images"))
+    splits = {"train": 4, "val": 4, "test": 4, "extra": 2}
+    seen = [run(tmp_path, source, split, splits=splits, seed=seed) for split in splits]
+    assert seen[0][2]["facts"]["per_class"] == [2, 1, 1]
+    assert sorted(np.concatenate([images[:, 0, 0, 0] for images, _, _ in seen])) == sorted(
+        [10 * number + ord("a") for number in range(12)] + [ord("b"), ord("c")]
+    )

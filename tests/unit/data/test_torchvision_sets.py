@@ -107,9 +107,9 @@ def test_the_parts_of_a_set_that_has_options_are_told_apart(emnist: Path) -> Non
 def test_the_empty_class_of_a_set_is_none(emnist: Path) -> None:
     source = block("torchvision", name="EMNIST", root=str(emnist), parts={"train": "train", "test": "test"})
     source |= {"options": {"split": "letters"}, "classes": 3}
-    train, test = sources._chosen(source_of(source), 0)
-    assert train.classes == ["a", "b", "c"] and train.labels.tolist() == [0, 1, 2]
-    assert test is not None and test.labels.tolist() == [0, 1, 2]
+    parts = sources._chosen(source_of(source), 0)
+    assert parts["train"].classes == ["a", "b", "c"] and parts["train"].labels.tolist() == [0, 1, 2]
+    assert parts["test"].labels.tolist() == [0, 1, 2]
 
 
 class Told(list[tuple[None, Any]]):

@@ -1,4 +1,4 @@
-"""Images that are decoded already, as numpy files: {train,test,ood-NAME}.images.npy and .labels.npy in one folder.
+"""Images that are decoded already, as numpy files: {train,val,test,ood-NAME}.images.npy and .labels.npy in one folder.
 
 Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes.txt`, if it is there, names the
 classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
@@ -17,9 +17,9 @@ CHANNELS = 4  # red, green, blue and transparency
 
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
-    """The part `train` or `test` of a data set; None where there is no test part."""
+    """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
     root = Path(source.root)
-    return part(root, name, classes) if name == "train" or (root / "test.images.npy").is_file() else None
+    return part(root, name, classes) if name == "train" or (root / f"{name}.images.npy").is_file() else None
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:

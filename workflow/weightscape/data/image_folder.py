@@ -1,11 +1,14 @@
-"""A folder of image files: {train,test,ood/NAME}/CLASS/*.{png,jpg,jpeg,webp,bmp,tif,tiff}; only `train` must be there.
+"""A folder of image files: {train,val,test,ood/NAME}/CLASS/**/FILE; only `train` must be there.
 
 Classes are the sorted names of the folders below `train`, letters with accents as one character (Unicode's NFC), as
-which they count wherever they were packed. Files are taken in the order of their names.
+which they count wherever they were packed. A class has the images in its folder and in those below it, in the order of
+their names. `val` may also be called `valid` or `validation`. Every other file is counted by the reason why it is none.
 """
 
 import os
 import unicodedata
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +17,35 @@ from weightscape.data.pools import Pool
 from weightscape.data.settings import Folder
 from weightscape.errors import UserError
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+_READ = (
+    "apng avif avifs blp bmp bw cur dcx dds dib eps fit fits flc fli ftc ftu gbr gif icb icns ico iim im j2c j2k jfif "
+    "jp2 jpc jpe jpeg jpf jpg jpx mpo msp pbm pcd pcx pfm pgm png pnm ppm ps psd pxr qoi ras rgb rgba sgi tga tif tiff "
+    "vda vst webp xbm xpm"
+)
+ENDINGS = tuple(f".{ending}" for ending in _READ.split())
+"""The endings of the formats that Pillow reads; of BUFR, GRIB, HDF5, MPEG and WMF it has but the names here."""
+
+VALIDATION = ("val", "valid", "validation")
 
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
-    """The part `train` or `test` of a data set; None where there is no test part."""
+    """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
     root = Path(source.root)
-    return part(root, name, classes) if name == "train" or (root / "test").is_dir() else None
+    there = [folder for folder in (VALIDATION if name == "val" else (name,)) if (root / folder).is_dir()]
+    if len(there) > 1:
+        raise UserError(f"image folder {root} has both {there[0]}/ and {there[1]}/: leave one of them there")
+    if name != "train":
+        return part(root, there[0], classes) if there else None
+    opened = part(root, name, classes)
+    beside = _beside(root)
+    return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
+
+
+def _beside(root: Path) -> str:
+    """The folders of a data set that are none of its parts, in a few words."""
+    known = {"train", "test", "ood", *VALIDATION}
+    folders = [name for name in classes_in(root) if name not in known]
+    return ", ".join(f"{name}/" for name in folders[:5]) + (", ..." if len(folders) > 5 else "")
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:
@@ -33,9 +58,34 @@ def classes_in(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def is_image(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a file with the ending of an image; hidden ones (macOS's ._NAME) are none."""
-    return entry.name.lower().endswith(ENDINGS) and not entry.name.startswith(".") and entry.is_file()
+def files_of(folder: str, left_out: Counter[str]) -> list[str]:
+    """The sorted paths of the images in a folder and below it; every other file is counted in `left_out` by reason."""
+    images: list[str] = []
+    with os.scandir(folder) as entries:
+        inside = sorted(entries, key=lambda entry: entry.name)
+    for entry in inside:
+        reason = _no_image(entry)
+        if reason:
+            left_out[reason] += 1
+        elif entry.is_dir():
+            images += files_of(entry.path, left_out)
+        else:
+            images.append(entry.path)
+    return images
+
+
+def _no_image(entry: os.DirEntry[str]) -> str | None:
+    """Why an entry of a folder of images is not read; None for a folder and for an image."""
+    if entry.name.startswith("."):  # such as macOS's ._NAME
+        return "hidden folder" if entry.is_dir() else "hidden file"
+    if entry.is_dir():
+        return "link to a folder" if entry.is_symlink() else None
+    if not entry.is_file():
+        return "broken link" if entry.is_symlink() else "no file"
+    if entry.name.lower().endswith(ENDINGS):
+        return None
+    ending = Path(entry.name).suffix.lower()
+    return f"ending {ending}" if ending else "no ending"
 
 
 def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
@@ -63,24 +113,38 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     paths: list[str] = []
     labels: list[int] = []
     empty: list[str] = []
+    left_out = _outside_of_classes(folder)
     for name_of_class in sorted(folders):
-        with os.scandir(folder / folders[name_of_class]) as entries:
-            files = sorted(entry.path for entry in entries if is_image(entry))
+        files = files_of(str(folder / folders[name_of_class]), left_out)
         if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
             empty.append(name_of_class)
         paths += files
         labels += [names.index(name_of_class)] * len(files)
     if not paths:
-        raise UserError(f"image folder {folder} holds no images; known endings are {', '.join(ENDINGS)}")
+        raise UserError(f"image folder {folder} holds no images; {_known(left_out)}")
     if empty:
         first = folder / folders[empty[0]]
         raise UserError(
             f"image folder {first} holds no images ({len(empty)} of {len(folders)} classes): fill it, or remove it; "
-            f"known endings are {', '.join(ENDINGS)}"
+            f"{_known(left_out)}"
         )
     return Pool(
         np.array(labels, np.int64),
         names,
         name=lambda row: str(Path(paths[row]).relative_to(root)),
         encoded=lambda rows: [paths[row] for row in rows],
+        left_out=dict(sorted(left_out.items())),
     )
+
+
+def _outside_of_classes(folder: Path) -> Counter[str]:
+    """Counts the files that lie beside the folders of classes."""
+    with os.scandir(folder) as entries:
+        hidden = [entry.is_dir() for entry in entries if not entry.is_dir() or entry.name.startswith(".")]
+    return Counter("hidden folder" if is_folder else "in no class" for is_folder in hidden)
+
+
+def _known(left_out: Counter[str]) -> str:
+    """Says which files a folder without images holds instead, and which would be read."""
+    there = ", ".join(f"{count} of {reason}" for reason, count in left_out.most_common(5))
+    return f"{f'it holds {there}; ' if there else ''}known endings are {', '.join(ENDINGS)}"

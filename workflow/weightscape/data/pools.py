@@ -6,7 +6,7 @@ splits, reading, shards) is the same for all. A pool gives its images in one of 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +37,7 @@ class Pool:
     pixels: Callable[[np.ndarray], np.ndarray] | None = None  # uint8 [n, h, w] or [n, h, w, channels]
     picture: Callable[[int], Any] | None = None  # a PIL image
     whole: int = 0  # images of the set that the pool is drawn from; 0 means the pool itself
+    left_out: Mapping[str, int] = field(default_factory=dict)  # files that are not read, by reason
 
     def __post_init__(self) -> None:
         without = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
@@ -106,21 +107,37 @@ def counted(wanted: Mapping[str, int | str], available: int) -> dict[str, int]:
     return {name: shares.get(name, count) for name, count in wanted.items()}  # pyright: ignore[reportReturnType]
 
 
-def split(train: Pool, test: Pool | None, wanted: Mapping[str, int | str], name: str, rng: np.random.Generator) -> Pool:
+def split(parts: Mapping[str, Pool], wanted: Mapping[str, int | str], name: str, rng: np.random.Generator) -> Pool:
     """The split `name`, disjoint from the others and stratified by class.
 
-    Where the source has a test part, the split `test` is drawn from that and all others from the training part.
+    Where the source has a part `test` or `val`, that split is drawn from it, and all others from the part `train`.
     """
-    whole = len(train.labels) + (0 if test is None else len(test.labels))
-    if test is not None and name == "test":
-        pool, wanted = test, {"test": wanted["test"]}
+    whole = sum(len(part.labels) for part in parts.values())
+    if name in parts and name != "train":
+        pool, wanted = parts[name], {name: wanted[name]}
     else:
-        pool = train
-        wanted = {key: count for key, count in wanted.items() if test is None or key != "test"}
+        pool = parts["train"]
+        wanted = {key: count for key, count in wanted.items() if key == "train" or key not in parts}
     rows = split_rows(pool.labels, counted(wanted, len(pool.labels)), rng)
     if "train" in rows:
+        rows = _with_every_class(pool.labels, rows)
         _check_every_class(pool, rows["train"])
     return replace(pool.take(rows[name]), whole=whole)
+
+
+def _with_every_class(labels: np.ndarray, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows of splits, where a class that the training split lacks has changed places with one that it has twice."""
+    changed = {name: of_split.copy() for name, of_split in rows.items()}
+    train = changed["train"]
+    for label in np.setdiff1d(labels, labels[train]):
+        counts = np.bincount(labels[train], minlength=int(labels.max()) + 1)
+        places = np.flatnonzero(counts[labels[train]] == counts.max(initial=0)) if counts.max(initial=0) > 1 else []
+        holders = [name for name in changed if name != "train" and (labels[changed[name]] == label).any()]
+        if len(places) and holders:
+            other = changed[holders[0]]
+            place = int(np.flatnonzero(labels[other] == label)[0])
+            other[place], train[places[0]] = train[places[0]], other[place]
+    return changed
 
 
 def _check_every_class(pool: Pool, train: np.ndarray) -> None:
@@ -149,7 +166,9 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
         raise UserError(f"no class of the set ({', '.join(missing[:5])}, ...) is one of the training set's: check it")
     if missing:
         print(f"left out: {len(missing)} classes that the training set does not have ({', '.join(missing[:20])})")
-    return aligned(pool, classes, every=False)
+    kept = aligned(pool, classes, every=False)
+    lost = len(pool.labels) - len(kept.labels)
+    return replace(kept, left_out={**kept.left_out, "another class": lost}) if lost else kept
 
 
 def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:

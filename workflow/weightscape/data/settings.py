@@ -32,7 +32,7 @@ class Parts:
 
     def of(self, name: str) -> str | None:
         """The source's name of the part `train` or `test`; None where there is no such part."""
-        return self.train if name == "train" else self.test
+        return {"train": self.train, "test": self.test}.get(name)
 
     def there(self) -> list[str]:
         """The parts that there are, each once."""
@@ -180,7 +180,7 @@ class CorruptSettings(SplitSettings):
 
 def source_of(block: Mapping[str, Any]) -> Source:
     """The source of a data set from its block of the config."""
-    rest = {key: value for key, value in block.items() if key not in ("source", "splits", "ood")}
+    rest = {key: value for key, value in block.items() if key not in ("source", "splits", "ood", "copies")}
     kinds: Any = Source
     return from_json(kinds, {"kind": block["source"], **rest})
 

@@ -27,32 +27,35 @@ def form_of(source: Source) -> Form:
 
 def pool_of(source: Source, name: str, wanted: Mapping[str, Count], seed: int) -> Pool:
     """The split `name` of a data set, of which `wanted` counts the splits."""
-    return split(*_chosen(source, seed), wanted, name, np.random.default_rng(seed))
+    return split(_chosen(source, seed), wanted, name, np.random.default_rng(seed))
 
 
 def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Mapping[str, Any]]) -> Counted:
     """Counts the images of the splits and of the shifts of a data set: reads none, but finds every fault of them."""
-    train, test = _chosen(source, 0)
+    parts = _chosen(source, 0)
     rng = np.random.default_rng(0)
-    labels = {name: split(train, test, wanted, name, rng).labels for name in wanted}
+    labels = {name: split(parts, wanted, name, rng).labels for name in wanted}
     counts = {name: len(of_split) for name, of_split in labels.items()}
     for name, ood in shifts.items():
         try:
             counts[f"ood-{name}"] = len(shifted(source, shift_of(ood), 0).labels)
         except UserError as fault:
             raise UserError(f"ood.{name}: {fault}") from None
-    per_class = np.bincount(labels["train"], minlength=len(train.classes))
-    return Counted(counts, train.classes, per_class.tolist())
+    classes = parts["train"].classes
+    return Counted(counts, classes, np.bincount(labels["train"], minlength=len(classes)).tolist())
 
 
-def _chosen(source: Source, seed: int) -> tuple[Pool, Pool | None]:
-    """The training and the test part, of the classes that are asked for, capped."""
+def _chosen(source: Source, seed: int) -> dict[str, Pool]:
+    """The training part, and the validation and test parts if there are any, of the classes asked for, capped."""
     reader = readers.module(source.kind)
-    train = reader.pool(source, "train")
-    test = reader.pool(source, "test", train.classes)
-    train = of_classes(present(train), source.classes)
-    test = test and aligned(test, train.classes, every=source.classes == ALL)
-    return _capped(train, source, "train", seed), test and _capped(test, source, "test", seed)
+    whole = reader.pool(source, "train")
+    train = of_classes(present(whole), source.classes)
+    chosen = {"train": train}
+    for name in ("val", "test"):
+        part = reader.pool(source, name, whole.classes)
+        if part is not None:
+            chosen[name] = aligned(part, train.classes, every=source.classes == ALL)
+    return {name: _capped(part, source, name, seed) for name, part in chosen.items()}
 
 
 def shifted(source: Source, shift: Domain | OtherFolder, seed: int) -> Pool:

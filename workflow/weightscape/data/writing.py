@@ -173,7 +173,12 @@ def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[P
         pool = sources.pool_of(source, settings.split, images.splits, settings.seed)
     paths, reading = write_pool(out, pool, form, settings.shards, limit=source.unreadable, workers=workers)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
-    facts = splits.facts(labels, form.shape, pool.classes) | {"unreadable": reading.facts()}
+    for reason, count in pool.left_out.items():
+        print(f"left out: {count} of {reason}", flush=True)
+    facts = splits.facts(labels, form.shape, pool.classes) | {
+        "unreadable": reading.facts(),
+        "left_out": dict(pool.left_out),
+    }
     lost = [name for label, name in enumerate(pool.classes) if not (labels == label).any()]
     if settings.split == "train" and lost:
         raise UserError(

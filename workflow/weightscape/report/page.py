@@ -197,7 +197,11 @@ def picture(name: str, png: Path, caption: Path) -> Picture:
 def chapters(tables: style.Tables, pictures: Sequence[Picture], interval: str) -> list[Chapter]:
     """Figures where CHAPTERS has them, others at the end, each chapter with its tables."""
     own = {
-        "What the networks saw": [sheets.quality(tables["quality"]), sheets.action(tables["runs"])],
+        "What the networks saw": [
+            *([sheets.splits(tables["splits"])] if len(tables["splits"]) else []),
+            sheets.quality(tables["quality"]),
+            sheets.action(tables["runs"]),
+        ],
         "Accuracy and calibration": [
             sheets.accuracy(tables["evaluation"]),
             sheets.accuracy_by_set(tables["evaluation"]),

@@ -101,6 +101,18 @@ def quality(table: style.Table) -> Sheet:
     return Sheet("quality", "Quality of the generator", note, head, rows, 3, _csv(table))
 
 
+def splits(table: style.Table) -> Sheet:
+    """Files that are not read, and copies, by set of images."""
+    head = ["data set", "images of", "images", "unreadable", "no images of it", "equal to a training image"]
+    head += ["nearly equal to one", "equal within", "under two classes"]
+    rows = [[str(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    note = (
+        "Equal images agree in every pixel; nearly equal ones differ as after JPEG or a resize by half, by a hash of "
+        "their lowest frequencies. Copies of training images make an accuracy higher than it is on new images."
+    )
+    return Sheet("splits", "Files that are no images, and copies", note, head, rows, 2, _csv(table))
+
+
 def effect(intervals: style.Table, interval: str) -> Sheet:
     """Mean effect on the hidden layers' log norm of each condition, from the table `effect_intervals`.
 

@@ -13,7 +13,9 @@ from weightscape.report.claims import rounded
 
 USUAL = 0.95
 """The level of a study whose config is not known."""
-TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity", "conditions")
+TABLES = ("runs", "evaluation", "condition_effects", "quality", "diversity", "conditions", "splits")
+CHANCE = 0.005
+"""Share of a set above which near copies are told: of different digits, 0.002 pass for copies."""
 
 
 def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
@@ -34,7 +36,24 @@ def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
         conditions = _of(tables["conditions"], dataset, backbone)
         found += [where + moved(effects, conditions, USUAL if level is None else level)] if len(effects) else []
         found += [where + told for told in left_out(conditions)]
-    return [*found, *recognised(tables["quality"])]
+    return [*found, *recognised(tables["quality"]), *copied(tables["splits"])]
+
+
+def copied(splits: style.Table) -> list[str]:
+    """The sets that hold copies of training images, files that could not be read, or images under two classes."""
+    found = []
+    for row in splits.to_dict("records"):
+        where, images = f"{row['dataset']}, {row['split']}: ", row["images"]
+        if row["equal"] or row["near"] > CHANCE * images:
+            found.append(
+                f"{where}{row['equal']} of {images} images equal a training image and {row['near']} nearly do, so that "
+                "accuracy there is partly that on training images."
+            )
+        if row["other_class"]:
+            found.append(f"{where}{row['other_class']} of {images} images stand under another class as well.")
+        if row["unreadable"]:
+            found.append(f"{where}{row['unreadable']} image files could not be read.")
+    return found
 
 
 def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:

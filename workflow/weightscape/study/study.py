@@ -44,6 +44,11 @@ def splits(config: Config, dataset: str) -> list[str]:
     return [*block["splits"], *(f"ood-{name}" for name in block["ood"])]
 
 
+def compared_splits(split: str) -> list[str]:
+    """The splits in which the images of a split must have no copies: none may be learnt from before a test."""
+    return {"train": [], "extra": ["train", "val", "test"]}.get(split, ["train"])
+
+
 def is_corruption(config: Config, dataset: str, split: str) -> bool:
     """Whether a split is made from the clean test images."""
     ood = config["data"][dataset]["ood"].get(split.removeprefix("ood-"), {})

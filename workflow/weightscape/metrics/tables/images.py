@@ -63,6 +63,27 @@ def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
             yield SHORT.get(start, "") + path.removeprefix(start), float(value)
 
 
+def splits(results: Path, outline: Outline) -> Table:
+    """One row per split that runs are evaluated on: its images, the files that are none, and its copies."""
+    rows: list[dict[str, str | int]] = []
+    for dataset, names in outline.splits.items():
+        for name in names:
+            facts = read_record(folder(results, "split", dataset=dataset, split=name) / "manifest.json")["facts"]
+            copies = facts.get("copies", {"within": {}, "across": {}})
+            across = copies["across"].get("train", {})
+            counts = {key: across.get(key, 0) for key in ("equal", "near")}
+            two = copies["within"].get("other_class", 0) + across.get("other_class", 0)
+            unread = {
+                "unreadable": facts.get("unreadable", {}).get("skipped", 0),
+                "left_out": sum(facts.get("left_out", {}).values()),
+            }
+            key = {"dataset": dataset, "split": name, "images": facts["images"]}
+            rows.append(
+                {**key, **unread, **counts, "equal_within": copies["within"].get("equal", 0), "other_class": two}
+            )
+    return pd.DataFrame(rows)
+
+
 def quality(results: Path, outline: Outline) -> Table:
     """One row per data set, generator and recipe."""
     if not outline.generator:

@@ -94,7 +94,7 @@ def sources(results: Path, outline: Outline) -> list[Path]:
     read += [folder(results, kind, **vars(run)) for run in outline.runs() for kind in ("run", "evaluation", "spectra")]
     read += [folder(results, "curvature", **vars(run)) for run in outline.curved_runs()]
     for dataset in outline.datasets:
-        read.append(folder(results, "split", dataset=dataset, split="train"))
+        read += [folder(results, "split", dataset=dataset, split=split) for split in outline.splits[dataset]]
         read += [folder(results, "diversity", dataset=dataset, **vars(condition)) for condition in outline.measured]
         if outline.generator:
             read.append(folder(results, "generator", dataset=dataset, generator=outline.generator))

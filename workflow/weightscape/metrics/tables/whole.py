@@ -17,6 +17,7 @@ def tables(results: Path, outline: Outline) -> dict[str, Table]:
         "class_accuracy": evaluation.class_accuracy(results, outline),
         "layers": layers,
         "diversity": images.diversity(results, outline),
+        "splits": images.splits(results, outline),
         "quality": images.quality(results, outline),
         "samples": images.samples(results, outline),
         "curvature": evaluation.curvature(results, outline),
