@@ -16,7 +16,7 @@ from typing import Any
 
 from weightscape.engine import owner
 from weightscape.errors import UserError
-from weightscape.formats.json_yaml import packed, read_json, write_json
+from weightscape.formats.json_yaml import packed, read_json, read_users_yaml, write_json
 from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
 from weightscape.study import Config, jobs, undecidable
@@ -113,7 +113,11 @@ def plan(config: Config, workflow: Any) -> Plan:
     if workflow.remote_exec and PLANNED in os.environ:
         planned = read_json(Path(os.environ[PLANNED]))
         return Plan(planned["config"], _results(planned["config"]), planned["code"])
-    config = checked(config)
+    if workflow.is_main_process:
+        for path in map(Path, workflow.overwrite_configfiles):
+            read_users_yaml(path, "the study's config")
+    settings = getattr(workflow, "config_settings", None)
+    config = checked(config, settings and settings.config)
     own_files.check_tables(config)
     if workflow.is_main_process:
         check_named(ROOT / "config.yaml", map(Path, workflow.overwrite_configfiles))

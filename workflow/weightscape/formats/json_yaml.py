@@ -43,11 +43,49 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
     import yaml
 
     try:
-        return yaml.load(path.read_text(), loader or yaml.SafeLoader)
+        text = path.read_text(encoding="utf-8-sig")
+        content = yaml.load(text, loader or yaml.SafeLoader)
+        _check_keys(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), path, "", loader is None)
+        return content
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
+
+
+def _check_keys(node: Any, path: Path, place: str, typed: bool) -> None:
+    """Refuses keys that stand twice in one block of YAML, and with `typed` keys that YAML reads as something else."""
+    if node is None or node.id == "scalar":
+        return
+    if node.id == "sequence":
+        for number, item in enumerate(node.value):
+            _check_keys(item, path, f"{place}[{number}]", typed)
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        if key.id != "scalar" or key.tag.endswith(":merge"):
+            continue
+        name, line, where = key.value, key.start_mark.line + 1, f" in {place}" if place else ""
+        if name in lines:
+            raise UserError(
+                f"{path} has the key {name!r}{where} twice, on the lines {lines[name]} and {line}: only the last would "
+                "count; put both into one block, or take one out"
+            )
+        if typed and not _stays(key):
+            raise UserError(
+                f"{path} has the key {name}{where} on line {line}, which YAML does not read as text "
+                f"({key.tag.rpartition(':')[2]}): write it in quotes, as '{name}'"
+            )
+        lines[name] = line
+        _check_keys(value, path, f"{place}.{name}" if place else name, typed)
+
+
+def _stays(key: Any) -> bool:
+    """Whether a key becomes the text that it is, as 0.3 does; off becomes False, 010 becomes 8 and 1_0 becomes 10."""
+    import yaml
+
+    kind = key.tag.rpartition(":")[2]
+    return kind == "str" or (kind in ("int", "float") and str(yaml.safe_load(key.value)) == key.value)
 
 
 class Remembered:

@@ -10,24 +10,31 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml, read_yaml
 from weightscape.formats.schema import fault_in
+from weightscape.formats.schema_values import completed, typed
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
 from weightscape.study import Config, recipes
 from weightscape.study.checks import amounts, names, own_files
 from weightscape.study.checks import doses as dose_checks
 
+SCHEMA = SCHEMAS / "config.schema.yaml"
 
-def checked(config: Config) -> Config:
+
+def checked(config: Config, overrides: Config | None = None) -> Config:
     """The config if it fits the schema and refers only to what it defines; else a `UserError` of one sentence.
 
-    A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise.
+    A dose or OOD set that is null is left out: a study cannot drop a key of config.yaml otherwise. Keys that are
+    missing take the schema's default, if they have one. `overrides` are the settings of Snakemake's `--config`, all of
+    which are text; they count as what the schema asks for. A `~` at the start of a path is the home folder.
     """
     whole = _without_nulls(config)
+    whole = completed(typed(whole, overrides, SCHEMA) if overrides else whole, SCHEMA)
+    _expand_home(whole)
     if "allow_retraining" in whole:
         raise UserError(
             "config: allow_retraining is no setting of a study: take it out, and give the leave for one start by "
             "`weightscape resume --allow-retraining` or WEIGHTSCAPE_ALLOW_RETRAINING=1 in the environment"
         )
-    fault = fault_in(whole, SCHEMAS / "config.schema.yaml")
+    fault = fault_in(whole, SCHEMA)
     if fault:
         raise UserError(f"config: {fault}")
     _check_references(whole)
@@ -48,6 +55,19 @@ def _check_references(config: Config) -> None:
     counted = {dataset: own_files.counted(config, dataset) for dataset in study["datasets"]}
     recipes.check_words(config, [amounts.classes(block, counted.get(name)) for name, block in config["data"].items()])
     amounts.check(config, counted)
+
+
+PATHS = ("root", "path", "weights", "model", "lora", "tables", "conditions")
+"""Keys whose values name the user's files."""
+
+
+def _expand_home(block: dict[str, Any]) -> None:
+    """Puts the home folder in place of a ~ at the start of the paths in a block."""
+    for key, value in block.items():
+        if isinstance(value, dict):
+            _expand_home(value)
+        elif key in PATHS and isinstance(value, str) and value.startswith("~"):
+            block[key] = str(Path(value).expanduser())
 
 
 def _without_nulls(config: Config) -> Config:

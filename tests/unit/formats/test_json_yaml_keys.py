@@ -1,0 +1,58 @@
+"""Keys of a person's YAML: each once in a block, and each the text that it looks like."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_users_yaml
+
+NAMES = [
+    "a",
+    "b",
+    "off",
+    "010",
+    "1_0",
+    "no",
+    "yes",
+    "0.3",
+    "5",
+    "null",
+    "2024-01-01",
+    "1e3",
+    "~",
+    "0x1f",
+    "weak",
+    "1.50",
+]
+
+
+@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3\n", "x: {a: 1, a: 2}\n", "x:\n  - {b: 1, 'b': 2}\n"])
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "study.yaml").write_text(text)
+    with pytest.raises(UserError, match="twice, on the lines"):
+        read_users_yaml(tmp_path / "study.yaml", "the config")
+
+
+@given(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True))
+def test_every_key_that_is_accepted_is_the_text_in_the_file(
+    names: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("yaml") / "study.yaml"
+    path.write_text("block:\n" + "".join(f"  {name}: 1\n" for name in names))
+    try:
+        read = read_users_yaml(path, "the config")
+    except UserError as fault:
+        assert "write it in quotes" in str(fault)
+        keys = [next(iter(yaml.safe_load(f"{name}: 1"))) for name in names]
+        assert any(type(key) is not str for key in keys)
+    else:
+        assert [str(key) for key in read["block"]] == names
+
+
+def test_anchors_and_merged_blocks_are_no_keys_twice(tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text("x: &x {a: 1}\ny: {<<: *x, a: 2}\n")
+    assert read_users_yaml(tmp_path / "study.yaml", "the config")["y"] == {"a": 2}
