@@ -34,7 +34,7 @@ from analysis_studies import (
 )
 
 from unit.metrics import simulated_studies as simulate
-from weightscape.families import COMPARED
+from weightscape.families import COMPARED, POOL
 from weightscape.metrics.analysis import contrasts, mixed_model, similarity
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.design import difference
@@ -62,13 +62,14 @@ def single_tests(made: Any) -> Found:
     design, values = made.design, made.metrics["log_norm"].hidden
     weights = design.effect("augment", "d2")
     mean = values.mean(axis=1)
-    found: Found = {"t, wider of both": float(contrasts.contrast(design, mean, weights).p < 0.05)}
-    for name, (variance, df) in {
-        "t, pooled variance alone": contrasts._pooled(design, mean, weights)[0],
-        "t, own variances alone (Welch)": contrasts._own(design, mean, weights),
-    }.items():
-        value = sum(w * mean[design.rows[c]].mean() for c, w in weights.items())
-        found[name] = float(2 * stats.t.sf(abs(value) / np.sqrt(variance), df) < 0.05)
+    estimate = contrasts.contrast(design, mean, weights)
+    found: Found = {"t, moderated variances": float(estimate.p < 0.05)}
+    spread, df = contrasts.within(design, mean)
+    error = np.sqrt(spread * sum(w**2 / len(design.rows[c]) for c, w in weights.items()))
+    found["t, pooled variance alone"] = float(2 * stats.t.sf(abs(estimate.value) / error, df) < 0.05)
+    found["t, own variances alone (Welch)"] = float(estimate.welch_p < 0.05)
+    both = difference(weights, design.effect("dropout", "d2"))
+    found["t, difference of two families"] = float(contrasts.contrast(design, mean, both).p < 0.05)
     fit = mixed_model.fit(design, values, "augment", "d2")
     found["mixed model is singular"] = float(bool(fit.why))
     if not fit.why:
@@ -77,7 +78,7 @@ def single_tests(made: Any) -> Found:
     profiles = similarity.scaled(design, values)
     found["profile differs from zero (F)"] = float(similarity.differs(design, profiles, weights)[2] < 0.05)
     # What layers and a seed label without a random run effect amount to: layers as replicates.
-    gap = values[design.rows["augment", "d2"]].mean(axis=0) - values[design.rows["augment", "baseline"]].mean(axis=0)
+    gap = values[design.rows["augment", "d2"]].mean(axis=0) - values[design.rows[POOL]].mean(axis=0)
     found["layers as replicates, one t over layers"] = float(stats.ttest_1samp(gap, 0).pvalue < 0.05)
     return found
 
@@ -85,7 +86,7 @@ def single_tests(made: Any) -> Found:
 def published(made: Any) -> Found:
     """The published procedure: one run per condition, one shared baseline, mean over doses, tests over layers."""
     design, values = made.design, made.metrics["log_norm"].hidden
-    base = values[design.rows["augment", "baseline"][0]]
+    base = values[design.rows[POOL][0]]
     family = {
         name: np.mean([values[design.rows[name, dose][0]] - base for dose in design.doses(name)], axis=0)
         for name in COMPARED
@@ -210,7 +211,7 @@ POWER = ("power", "outcomes", "setups")
 def judgement(part: str, name: str, values: np.ndarray) -> str:
     """Whether METHODS 8 holds for a row; empty where it asks nothing."""
     low, high = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE)
-    rates = part == "null" and not name.startswith(("published", "layers as", "mixed model is", "t, pooled"))
+    rates = part == "null" and not name.startswith(("published", "layers as", "mixed model", "t, pooled", "t, own"))
     false = (part, name.startswith("verdict")) == ("destructive", True) or name.endswith("in two of four setups")
     if rates or false or (part == "margins" and "at the margin" in name) or name.startswith("rejects equal"):
         return "exceeds 5 %" if low > 0.05 else ("conservative" if high < 0.05 else "holds")

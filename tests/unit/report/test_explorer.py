@@ -47,3 +47,11 @@ def test_a_condition_without_a_finished_run_is_shown_and_named():
 def test_no_interval_of_a_share_leaves_it(blocks):
     values = blocks["outcomes-0"]["values"]
     assert values["test"]["limits"] == [0, 100] and "limits" not in values["vendi-pixels"]
+
+
+def test_a_study_of_baseline_runs_alone_has_no_explorer():
+    tables = made_tables.study(layers=2, families=FAMILIES)
+    alone = {
+        name: table[table["family"] == "baseline"] if "family" in table else table for name, table in tables.items()
+    }
+    assert explorer.blocks(alone) == {}

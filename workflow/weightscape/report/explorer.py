@@ -40,12 +40,12 @@ HISTOGRAMS = 60_000
 def blocks(
     tables: Mapping[str, Table], recipes: Mapping[str, str] | None = None, level: float | None = None
 ) -> dict[str, Block]:
-    """All blocks by name; `recipes` are those of the synthetic conditions, as family/dose. None without runs.
+    """All blocks by name; `recipes` are those of the synthetic conditions, as family/dose. None without families.
 
     `level` is that of the intervals, if it is known.
     """
     conditions = _conditions(tables)
-    if conditions.empty:
+    if (conditions["family"] == BASELINE).all():
         return {}
     at = {row[:2]: place for place, row in enumerate(conditions.itertuples(index=False, name=None))}
     setups = setups_of(*(tables[name] for name in OF_RUNS))

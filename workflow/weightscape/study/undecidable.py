@@ -64,7 +64,7 @@ def _of_runs(config: Config, claim: str) -> Iterator[str]:
 
 
 def _of_claim(config: Config, claim: str) -> Iterator[str]:
-    """What single claims need besides."""
+    """The further things that single claims need."""
     match claim:
         case "C2" if config["analyse"]["match"] == "diversity":
             yield "another level to analyse.match, as diversity matches data families only"

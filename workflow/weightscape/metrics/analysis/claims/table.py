@@ -78,7 +78,9 @@ def _few(setup: Setup) -> str:
     sizes = {condition: len(at) for condition, at in setup.all_conditions.rows.items()}
     pool = sizes.pop(POOL, None)
     least = least_pool(max(sizes.values(), default=1))
-    return f"n: the baseline has {pool} runs, and claims need {least}" if pool is not None and pool < least else ""
+    if pool is None or pool >= least:
+        return ""
+    return f"n: the baseline has {pool} {'run' if pool == 1 else 'runs'}, and claims need {least}"
 
 
 def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decision]:
