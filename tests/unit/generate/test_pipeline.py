@@ -21,7 +21,7 @@ from weightscape.data.fetch_settings import ModelAsset
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_indices, read_shard, write_shard
 from weightscape.formats.typed import to_json
-from weightscape.generate import pipeline, quality
+from weightscape.generate import load_pipeline, pipeline, quality
 from weightscape.generate.settings import GenerateSettings, PipelineSettings, ZeroShotGate
 from weightscape.provenance.records import Origin, write_record
 from weightscape.stages import generate
@@ -217,7 +217,7 @@ def test_lora_weights_change_the_images(folder: Path, tmp_path: Path) -> None:
     StableDiffusionPipeline.save_lora_weights(tmp_path, unet_lora_layers=get_peft_model_state_dict(unet))
     plain, tuned = made(folder, MEMBERS[:2]), made(folder, MEMBERS[:2], lora=str(tmp_path))
     assert np.abs(plain.astype(int) - tuned).max() > 1
-    assert len(pipeline.lora_digests(str(tmp_path))) == 1
+    assert len(load_pipeline.lora_digests(str(tmp_path))) == 1
 
 
 class Flagging:

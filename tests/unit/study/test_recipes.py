@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import settings as settings_of
+from hypothesis import strategies as st
 
 from weightscape.errors import UserError
 from weightscape.project import ROOT
@@ -119,4 +122,78 @@ def test_more_shards_than_images_of_a_class_are_refused() -> None:
     checked(config)
     config["generate"]["shards"] = 101
     with pytest.raises(UserError, match=r"'plain' has 100 images per class, .* generate.shards = 101: lower that to"):
+        checked(config)
+
+
+@settings_of(max_examples=40, deadline=None)
+@given(st.integers(2, 60), st.floats(0.05, 1), st.floats(0.05, 1))
+def test_strengths_that_come_to_the_same_steps_are_no_two_recipes(steps: int, first: float, second: float) -> None:
+    """Against the slices of the steps that Stable Diffusion and FLUX of diffusers take."""
+    rows = list(range(steps))
+
+    def taken(strength: float) -> tuple[list[int], list[int]]:
+        sd, flux = min(int(steps * strength), steps), min(steps * strength, steps)
+        return rows[max(steps - sd, 0) :], rows[int(max(steps - flux, 0)) :]
+
+    recipes = [PLAIN | {"name": name, "strength": value} for name, value in (("a", first), ("b", second))]
+    same = any(one == other for one, other in zip(taken(first), taken(second), strict=True))
+    config = study("image_to_image", *recipes, steps=steps)
+    if min(int(steps * first), int(steps * second)) < 1:
+        same = True  # refused as doing nothing, or as equal
+    if same:
+        with pytest.raises(UserError, match=r"generate.recipes: .*(same steps|leaves none of)"):
+            checked(config)
+    else:
+        checked(config)
+
+
+EQUAL = {
+    "one guidance twice": ("ddpm", {}, {"images_per_class": 5}),
+    "a negative prompt without guidance": ("text_to_image", {"guidance": 1.0}, {"negative_prompt": "text"}),
+    "guidance below 1": ("text_to_image", {"guidance": 0.0}, {"guidance": 1.0}),
+    "one prompt twice": ("text_to_image", {"prompts": ["a {class}"]}, {"prompts": ["a {class}", "a {class}"]}),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_recipes_of_the_same_images_are_refused(case: str) -> None:
+    kind, common, other = EQUAL[case]
+    with pytest.raises(UserError, match=r"generate.recipes: 'a' and 'b' give the same images: remove one, or change"):
+        checked(study(kind, PLAIN | common | {"name": "a"}, PLAIN | common | other | {"name": "b"}))
+
+
+DIFFERENT = {
+    "guidance": ("ddpm", {"guidance": 1.0}, {"guidance": 0.0}),
+    "a negative prompt": ("text_to_image", {}, {"negative_prompt": "text"}),
+    "a style": ("text_to_image", {}, {"styles": ["noir"]}),
+    "strength": ("image_to_image", {"strength": 0.5}, {"strength": 0.6}),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_recipes_that_differ_are_taken(case: str) -> None:
+    kind, first, other = DIFFERENT[case]
+    checked(study(kind, PLAIN | first | {"name": "a"}, PLAIN | other | {"name": "b"}))
+
+
+def test_guidance_without_hidden_labels_is_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["generate"]["training"]["label_drop"] = 0.0
+    with pytest.raises(UserError, match=r"'plain' has guidance 2.0, but generate.training.label_drop = 0 hides no"):
+        checked(config)
+
+
+@pytest.mark.parametrize(
+    ("family", "doses"),
+    [
+        ("steps", {"a": {"factor": 0.5}, "b": {"factor": 0.5001}}),
+        ("synthetic_replace", {"a": {"share": 0.5, "recipe": "plain"}, "b": {"share": 0.5001, "recipe": "plain"}}),
+        ("weight_decay", {"a": {"decay": 0.1, "coupled": True}, "b": {"decay": 0.1, "coupled": True}}),
+    ],
+)
+def test_doses_that_do_the_same_are_refused(family: str, doses: dict[str, Any]) -> None:
+    config = study("ddpm", PLAIN)
+    config["study"]["families"] = [family]
+    config["families"][family]["doses"] = doses
+    with pytest.raises(UserError, match=rf"families.{family}.doses: 'a' and 'b' do the same to digits: remove one"):
         checked(config)

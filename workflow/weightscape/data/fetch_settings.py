@@ -14,11 +14,22 @@ class BackboneAsset:
 
 @dataclass(frozen=True)
 class ModelAsset:
-    """A pipeline of diffusers or a model of transformers, of the hub or in a folder."""
+    """A model of transformers, of the hub or in a folder."""
 
     kind: Literal["model"]
     model: str
     revision: str | None
 
 
-FetchSettings = TorchvisionSet | HubSet | BackboneAsset | ModelAsset
+@dataclass(frozen=True)
+class PipelineAsset:
+    """A pipeline of diffusers, of the hub or in a folder."""
+
+    kind: Literal["pipeline"]
+    model: str
+    revision: str | None
+    variant: str | None  # of the files, such as fp16
+    safety_checker: bool  # whether it is used
+
+
+FetchSettings = TorchvisionSet | HubSet | BackboneAsset | ModelAsset | PipelineAsset

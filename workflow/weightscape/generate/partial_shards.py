@@ -6,8 +6,8 @@ job. A part of another identity (settings, code, inputs, kind of device) or one 
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,14 @@ class Batch:
 
 @dataclass(frozen=True)
 class Work:
-    """How many members a shard has, and the function from a member's number to the batches from there on."""
+    """How many members a shard has, and the function from a member's number to the batches from there on.
+
+    `acts` tells how much each setting of the recipe changes an image, in grey levels; it is empty if that is not asked.
+    """
 
     total: int
     batches: Callable[[int], Iterator[Batch]]
+    acts: Mapping[str, int] = field(default_factory=dict)
 
 
 def joined(batches: list[Batch]) -> Batch:

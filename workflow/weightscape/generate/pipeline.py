@@ -7,7 +7,6 @@ checker is on or off as the settings say, and images that it blackens are left o
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,11 @@ import torch
 
 from weightscape.data.decoding import Form, from_picture
 from weightscape.errors import UserError
-from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
-from weightscape.formats.writing import digests
-from weightscape.generate.settings import Pipeline, PipelineSettings, in_words
+from weightscape.generate.load_pipeline import load as load
+from weightscape.generate.pipeline_arguments import of_recipe, of_variation
+from weightscape.generate.settings import PipelineSettings, in_words
 from weightscape.seeds import seed as named_seed
-
-SPECIAL = 8  # words that a tokenizer without vocabulary may have: those for start, end, padding and the unknown
 
 TEXT, VARIATION = "text_to_image", "image_to_image"
 
@@ -36,60 +33,13 @@ class Asked:
     real: ImageSet | None = None
 
 
-def load(source: Pipeline, device: torch.device) -> Any:
-    """The pipeline on its device. float16 is for devices that compute in it: on a CPU float32 takes its place."""
-    cache.set_up()
-    import diffusers
-
-    settings = source.pipeline
-    name = {TEXT: "AutoPipelineForText2Image", VARIATION: "AutoPipelineForImage2Image"}[source.kind]
-    dtype = torch.float32 if device.type == "cpu" else getattr(torch, settings.dtype)
-    unchecked = {} if settings.safety_checker else {"safety_checker": None, "requires_safety_checker": False}
-    try:
-        pipe = getattr(diffusers, name).from_pretrained(
-            settings.model,
-            revision=settings.revision,
-            variant=settings.variant,
-            torch_dtype=dtype,
-            use_safetensors=True,
-            **unchecked,
-        )
-        if settings.scheduler != "default":
-            pipe.scheduler = getattr(diffusers, settings.scheduler).from_config(pipe.scheduler.config)
-    except Exception as error:  # the loaders raise errors of many kinds at broken folders
-        raise UserError(
-            f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers with "
-            "safetensors weights, and let the rule `fetch` download it"
-        ) from None
-    _add_lora(pipe, settings.lora)
-    # transformers makes one of two special tokens, without a word, where the files are missing
-    if not any("tokenizer" in name and part and len(part) > SPECIAL for name, part in pipe.components.items()):
-        raise UserError(f"pipeline {settings.model} has no tokenizer for its prompts: name a whole one")
-    if settings.safety_checker and getattr(pipe, "safety_checker", None) is None:
-        raise UserError(f"pipeline {settings.model} has no safety checker: set pipeline.safety_checker to false")
-    pipe.set_progress_bar_config(disable=True)
-    return pipe.to(device)
-
-
-def _add_lora(pipe: Any, folder: str | None) -> None:
-    if folder is None:
-        return
-    try:
-        pipe.load_lora_weights(folder, use_safetensors=True)
-    except Exception as error:  # weights of another network raise errors of many kinds
-        raise UserError(
-            f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({error!s:.300}): name a folder "
-            "that save_lora_weights wrote for this pipeline"
-        ) from None
-
-
 def sample(
     pipe: Any, settings: PipelineSettings, asked: Asked, members: Sequence[tuple[int, int]], form: Form
 ) -> Iterator[tuple[ImageSet, np.ndarray, int]]:
     """Batch by batch: the images of the asked (label, index), their indices, and how many the checker refused."""
     for start in range(0, len(members), settings.batch_size):
         batch = members[start : start + settings.batch_size]
-        pictures, refused = _made(pipe, settings, asked, batch)
+        pictures, refused = made(pipe, settings, asked, batch)
         kept = [place for place in range(len(batch)) if not refused[place]]
         images = [from_picture(pictures[place], form) for place in kept]
         labels, indices = (np.array([batch[place][k] for place in kept], np.int64) for k in (0, 1))
@@ -100,18 +50,16 @@ def sample(
         )
 
 
-def _made(
+def made(
     pipe: Any, settings: PipelineSettings, asked: Asked, batch: Sequence[tuple[int, int]]
 ) -> tuple[list[Any], list[bool]]:
     """PIL images of one batch, and which of them the safety checker refused."""
-    options: dict[str, Any] = {"height": settings.size, "width": settings.size}
+    options = of_recipe(pipe, settings, asked.guidance, len(batch))
     if asked.real is not None:
-        options = {"image": _sources(asked, batch, settings.size), "strength": settings.strength}
+        options |= of_variation(pipe, settings, _sources(asked, batch, settings.size))
     try:
         answer = pipe(
             prompt=[prompt(settings, asked.classes[label], asked.seed, label, index) for label, index in batch],
-            negative_prompt=[settings.negative_prompt] * len(batch),
-            guidance_scale=asked.guidance,
             num_inference_steps=settings.steps,
             generator=[torch.Generator().manual_seed(noise_seed(asked.seed, *member)) for member in batch],
             output_type="pil",
@@ -123,6 +71,12 @@ def _made(
             f"{type(pipe.scheduler).__name__} at {settings.size} px ({error!s:.200}): change "
             "generate.pipeline.steps, scheduler or size"
         ) from None
+    side = answer.images[0].size
+    if side != (settings.size, settings.size):
+        raise UserError(
+            f"pipeline {settings.model} makes images of {side[1]} x {side[0]} px if asked for {settings.size}: set "
+            "generate.pipeline.size to a size that it makes"
+        )
     flagged = getattr(answer, "nsfw_content_detected", None)
     return answer.images, [bool(flag) for flag in flagged] if flagged else [False] * len(batch)
 
@@ -142,11 +96,6 @@ def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[
         picture = Image.fromarray(np.ascontiguousarray(colour.transpose(1, 2, 0)))
         pictures.append(picture.resize((size, size), Image.Resampling.BICUBIC))
     return pictures
-
-
-def lora_digests(folder: str | None) -> dict[str, str]:
-    """sha256 of the LoRA weights by file name."""
-    return {} if folder is None else digests(Path(folder), Path(folder).glob("*.safetensors"))
 
 
 def members(classes: int, per_class: int, shard: int, shards: int) -> list[tuple[int, int]]:

@@ -39,6 +39,7 @@ class PipelineSettings:
     scheduler: str  # `default`, or a class of diffusers
     dtype: str
     lora: str | None  # folder
+    offload: Literal["none", "model", "sequential"]  # parts that wait in the CPU's memory
     safety_checker: bool
     strength: float  # of variations
     batch_size: int

@@ -10,6 +10,7 @@ training set (--train) for the names of its classes and the form of its images; 
 """
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         else:
             work = shard.by_pipeline(source, settings, shard.training_set(arguments.train), device)
         made = collected(work, kept, stopped)
-    passed, facts = made, _facts(settings, made.refused)
+    passed, facts = made, _facts(settings, made.refused, work.acts)
     if gate is not None:
         judge = read_tensors(arguments.judge[0]) if arguments.judge else None
         passed, facts["gate"] = shard.gated(made, gate, shard.training_set(arguments.train), judge, device)
@@ -76,15 +77,15 @@ def _identity(arguments: argparse.Namespace, code: str, device: str) -> str:
     return digest([to_json(replace(arguments.settings, gate=None)), code, inputs, device])
 
 
-def _facts(settings: GenerateSettings, refused: int) -> dict[str, object]:
+def _facts(settings: GenerateSettings, refused: int, acts: Mapping[str, int]) -> dict[str, object]:
     """Facts of a shard but for its counts and its gate."""
     facts = {"generator": settings.generator, "recipe": settings.recipe, "guidance": settings.guidance}
     if isinstance(settings.source, Ddpm):
         return {**facts, "first": settings.source.first}
-    from weightscape.generate.pipeline import lora_digests
+    from weightscape.generate.load_pipeline import lora_digests
 
     lora = lora_digests(settings.source.pipeline.lora)
-    return {**facts, "first": 0, "refused_by_safety_checker": refused, "lora": lora}
+    return {**facts, "first": 0, "refused_by_safety_checker": refused, "lora": lora, "acts": dict(acts)}
 
 
 if __name__ == "__main__":

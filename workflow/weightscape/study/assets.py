@@ -7,7 +7,7 @@ The user's files (a folder of images, a file of weights) are no assets: they are
 from dataclasses import fields
 from pathlib import Path
 
-from weightscape.data.fetch_settings import BackboneAsset, FetchSettings, ModelAsset
+from weightscape.data.fetch_settings import BackboneAsset, FetchSettings, ModelAsset, PipelineAsset
 from weightscape.data.settings import HubSet, TorchvisionSet
 from weightscape.formats.typed import from_json
 from weightscape.study import Config
@@ -23,8 +23,11 @@ def settings(config: Config, asset: str) -> FetchSettings:
         return from_json(chosen, {field.name: block[field.name] for field in fields(chosen)})
     if kind == "backbone":
         return BackboneAsset("backbone", config["backbones"][name]["model"])
-    part = config["generate"]["pipeline"] if asset == "generator" else config["generate"]["gate"]
-    return ModelAsset("model", part["model"], part["revision"])
+    if asset == "generator":
+        part = config["generate"]["pipeline"]
+        return PipelineAsset("pipeline", *(part[key] for key in ("model", "revision", "variant", "safety_checker")))
+    gate = config["generate"]["gate"]
+    return ModelAsset("model", gate["model"], gate["revision"])
 
 
 def of_data(config: Config, dataset: str) -> list[str]:

@@ -3,6 +3,7 @@ styles, a negative prompt or a strength of its own, in place of the pipeline's.
 """
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 
 from weightscape.errors import UserError
@@ -48,6 +49,8 @@ def check(config: Config) -> None:
     twice = next((name for name in known if known.count(name) > 1), None)
     if twice is not None:
         raise UserError(f"config: generate.recipes has the name {twice!r} twice; rename one")
+    _check_guidance(config)
+    _check_equal(config)
     for own in block["recipes"]:
         key = f"config: generate.recipes: {own['name']!r}"
         needs = {**dict.fromkeys(ASKED, ("text_to_image", VARIES)), "strength": (VARIES,)}
@@ -71,6 +74,51 @@ def check(config: Config) -> None:
                     f"{key} has {each} images per class, which cannot fill generate.shards = {block['shards']}: lower "
                     f"that to {each} or less"
                 )
+
+
+def _check_guidance(config: Config) -> None:
+    """The model that is trained here learns images without a label only if labels are hidden from it."""
+    if config["generate"]["kind"] != "ddpm" or config["generate"]["training"]["label_drop"]:
+        return
+    for own in config["generate"]["recipes"]:
+        if own["guidance"] != 1:
+            raise UserError(
+                f"config: generate.recipes: {own['name']!r} has guidance {own['guidance']}, but "
+                "generate.training.label_drop = 0 hides no label: raise that above 0, or set the guidance to 1"
+            )
+
+
+def _check_equal(config: Config) -> None:
+    """No two recipes may ask for the same images under two names."""
+    for first, second in itertools.combinations(names(config), 2):
+        if _asked(config, first) != _asked(config, second):
+            continue
+        steps, text = config["generate"]["pipeline"]["steps"], ""
+        if config["generate"]["kind"] == VARIES:
+            strengths = [recipe(config, name)["strength"] for name in (first, second)]
+            low, high = (steps_done(steps, strength) for strength in strengths)
+            if low[0] != high[0] and low[1] != high[1]:
+                continue
+            text = f", as strengths {strengths[0]} and {strengths[1]} of {steps} steps are the same steps"
+        raise UserError(
+            f"config: generate.recipes: {first!r} and {second!r} give the same images{text}: remove one, or change its "
+            "guidance (one of 1 or less is none), prompts, negative prompt or strength"
+        )
+
+
+def steps_done(steps: int, strength: float) -> tuple[int, int]:
+    """The steps that a variation takes: most pipelines round down, those of flow matching up."""
+    return int(steps * strength), steps - int(steps - min(steps * strength, steps))
+
+
+def _asked(config: Config, name: str) -> tuple[object, ...]:
+    """Everything that decides a recipe's images, but for its strength."""
+    asked = recipe(config, name)
+    guidance = float(asked["guidance"])
+    if config["generate"]["kind"] == "ddpm":
+        return (guidance,)
+    texts = [tuple(asked[key] if len(set(asked[key])) > 1 else asked[key][:1]) for key in ("prompts", "styles")]
+    return max(guidance, 1.0), *texts, asked["negative_prompt"] if guidance > 1 else ""
 
 
 def check_words(config: Config, classes: Iterable[Sequence[str] | None]) -> None:

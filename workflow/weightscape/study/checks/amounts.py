@@ -1,5 +1,6 @@
 """Checks, before the first job, that the data sets hold as many images as doses, splits and measures ask for."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -44,6 +45,8 @@ def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
             for dataset, sizes in known.items():
                 if "share" in values and isinstance(sizes.splits["train"], int):
                     _check_share(config, dataset, sizes, family, dose)
+        for dataset, sizes in known.items():
+            _check_equal(config, dataset, sizes, family)
 
 
 def _known(block: Config, counted: Counted | None) -> Known:
@@ -150,6 +153,25 @@ def _check_resolutions(config: Config, operations: Sequence[Operation], key: str
                 raise UserError(
                     f"{key}: resample to {passed} px is no lower than the {size} px of {dataset}: lower size"
                 )
+
+
+def _check_equal(config: Config, dataset: str, known: Known, family: str) -> None:
+    """No two doses of a family may come to the same number of images or steps under two names."""
+    train, seen = known.splits["train"], dict[str, str]()
+    for dose, values in config["families"][family]["doses"].items():
+        rounded = dict(values)
+        if "share" in values and isinstance(train, int):
+            rounded["share"] = round(values["share"] * train)
+        if family == "steps":
+            rounded["factor"] = round(values["factor"] * config["finetune"]["steps"])
+        if family == "augment":
+            rounded.pop("strength")  # a number that orders the doses
+        other = seen.setdefault(json.dumps(rounded, sort_keys=True, default=str), dose)
+        if other != dose:
+            raise UserError(
+                f"config: families.{family}.doses: {other!r} and {dose!r} do the same to {dataset}: remove one, or "
+                "change it by at least one image or step"
+            )
 
 
 def _check_share(config: Config, dataset: str, known: Known, family: str, dose: str) -> None:

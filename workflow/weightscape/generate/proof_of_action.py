@@ -1,0 +1,58 @@
+"""Proves on one image, before a shard is made, that what a recipe asks of a pipeline acts (METHODS 7).
+
+The image is made again with another prompt, another guidance, without the negative prompt, at another strength and
+without LoRA weights; each must change it by more than a mere repetition does.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.generate.pipeline import Asked, made
+from weightscape.generate.settings import PipelineSettings
+
+OTHER = "a blue circle on a white wall"
+Member = tuple[int, int]
+
+
+def prove(pipe: Any, settings: PipelineSettings, asked: Asked, member: Member) -> dict[str, int]:
+    """The largest change in grey levels, 0 to 255, that each setting makes; a `UserError` names one that makes none."""
+
+    def image(settings: PipelineSettings = settings, asked: Asked = asked) -> np.ndarray:
+        pictures, _ = made(pipe, settings, asked, [member])
+        return np.asarray(pictures[0].convert("RGB"), np.int16)
+
+    first = image()
+    if not first.any():  # refused by the safety checker, which shows a black image
+        return {}
+    again = image()
+    changed = {name: image(*variant) for name, variant in variants(settings, asked).items()}
+    if settings.lora is not None:
+        pipe.disable_lora()
+        changed["lora"] = image()
+        pipe.enable_lora()
+    found = {name: int(np.abs(other - first).max()) for name, other in changed.items()}
+    idle = [name for name, change in found.items() if change <= np.abs(again - first).max()]
+    if idle:
+        raise UserError(
+            f"pipeline {settings.model} ({type(pipe).__name__}) gives the same image whatever the {idle[0]}: recipes "
+            f"and doses that differ by it would be the same images; leave {idle[0]} as the pipeline has it (guidance "
+            "1, negative_prompt '', lora null), or choose another pipeline"
+        )
+    return found
+
+
+def variants(settings: PipelineSettings, asked: Asked) -> dict[str, tuple[PipelineSettings, Asked]]:
+    """The recipe with one setting changed at a time, where that setting has a meaning."""
+    found = {"prompt": (replace(settings, prompts=(OTHER,), styles=("",)), asked)}
+    if asked.guidance > 1:
+        found["guidance"] = settings, replace(asked, guidance=2 * asked.guidance)
+        if settings.negative_prompt:
+            found["negative_prompt"] = replace(settings, negative_prompt=""), asked
+    done = int(settings.steps * settings.strength)
+    other = done + 2 if done + 2 <= settings.steps else done - 1  # differs however a pipeline rounds
+    if asked.real is not None and other >= 1:
+        found["strength"] = replace(settings, strength=other / settings.steps), asked
+    return found
