@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-faults test-browser fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench lock clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -91,6 +91,13 @@ test-fast: .venv/.dev
 ## test-slurm: the workflow on a real Slurm on this machine (needs root, slurm-wlm and munge)
 test-slurm: .venv/.dev
 	pytest tests/slurm
+
+# The Python of a machine with a GPU, which may have other versions than ours: make test-gpu GPU_PYTHON=python3
+GPU_PYTHON ?= $(shell [ -x .venv/bin/python ] && echo .venv/bin/python || echo $(PYTHON))
+
+## test-gpu: a GPU gives what the CPU gives, the same bytes twice, and how fast; writes workflow/docs/gpu.md
+test-gpu:
+	CUBLAS_WORKSPACE_CONFIG=:4096:8 PYTHONPATH=workflow:tests $(GPU_PYTHON) -m pytest -p no:cacheprovider -W default --confcutdir=tests/gpu tests/gpu
 
 # A share of the rows and kills, drawn by a fixed seed: make test-faults SHARE=0.1
 SHARE ?= 1
