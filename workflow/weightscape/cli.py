@@ -21,6 +21,7 @@ COMMANDS = {
     "restore": "make missing intermediate files again",
     "resume": "continue a study after a crash, when nobody works on it any more",
     "cost": "GPU and CPU hours, disk and memory that a study is expected to take",
+    "export": "a run as a folder that timm loads, with model.safetensors and config.json",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
     "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
