@@ -19,8 +19,10 @@ munge -n >/dev/null 2>&1 || {
   runuser -u munge -- /usr/sbin/munged
   cp /run/munge/munged.pid "$dir/munged.pid" # so that stop.sh ends it
 }
-mem=200000 # MB, more than there is: jobs ask for what they need at full scale
-sed -e "s|@HOST@|$host|g" -e "s|@CPUS@|$(getconf _NPROCESSORS_ONLN)|g" -e "s|@MEM@|$mem|g" -e "s|@DIR@|$dir|g" \
+mem=200000 # MB, more than there is, as the cores are: jobs ask for what they need at full scale
+cpus=$(getconf _NPROCESSORS_ONLN)
+[ "$cpus" -ge 8 ] || cpus=8
+sed -e "s|@HOST@|$host|g" -e "s|@CPUS@|$cpus|g" -e "s|@MEM@|$mem|g" -e "s|@DIR@|$dir|g" \
   "$here/slurm.conf.in" >"$dir/slurm.conf"
 # gres/gpu needs File=; plain files do as long as no cgroup device constraint is on
 touch "$dir/fakegpu0" "$dir/fakegpu1"

@@ -32,7 +32,7 @@ def comment(number: str) -> str:
 
 
 def test_a_job_gets_the_gpus_that_it_asks_for(finished: Path) -> None:
-    assert [run["gpus"] for run in runs(finished)] == ["1", "1", "1"]
+    assert [(run["gpus"], run["cpus"]) for run in runs(finished)] == [("1", "4")] * 3
     assert (finished / "gpus").read_text() == "gpus=none\n"
 
 
