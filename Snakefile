@@ -5,6 +5,15 @@ The stages in order; each reads only from lower numbers. `snakemake --cores 2` r
 `--configfile workflow/studies/NAME.yaml` another one.
 """
 
+import sys
+from pathlib import Path
+
+if not Path.cwd().samefile(workflow.basedir):
+    sys.exit(
+        f"error: Snakemake runs in {Path.cwd()}, but the study's files lie in {workflow.basedir}: run it there, or add "
+        f"--directory {workflow.basedir}"
+    )
+
 
 configfile: "config.yaml"
 

@@ -6,6 +6,7 @@ only when it is called.
 
 import argparse
 import importlib
+import io
 import sys
 
 from weightscape import __version__
@@ -31,6 +32,9 @@ COMMANDS = {
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; a user's error is printed as one sentence and gives exit code 1."""
     arguments = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8
     parser = argparse.ArgumentParser(prog="weightscape", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")

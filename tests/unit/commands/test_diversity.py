@@ -123,9 +123,9 @@ def test_appended_rows_are_named(write, images, tmp_path, capsys):
 
 
 FAULTS = {
-    "floats as images": ({"images": np.ones((4, 1, 2, 2), np.float32)}, [], "they must be uint8"),
+    "floats of another range": ({"images": np.full((4, 1, 2, 2), 2, np.float32)}, [], "floats must lie in [0, 1]"),
     "one image": ({"images": np.ones((1, 1, 2, 2), np.uint8)}, [], "n of at least 2"),
-    "no axis of channels": ({"images": np.ones((4, 2, 2), np.uint8)}, [], "[n, channels, height, width]"),
+    "no axis of height": ({"images": np.ones((4, 2), np.uint8)}, [], "[n, channels, height, width]"),
     "neither": ({"pictures": np.ones((4, 2), np.uint8)}, [], "holds pictures: it must hold either"),
     "both": (
         {"images": np.ones((4, 1, 2, 2), np.uint8), "embeddings": np.ones((4, 2))},
@@ -236,7 +236,7 @@ def test_images_of_two_channels_are_refused_by_a_network(write, network, tmp_pat
     made = write("made", images=np.zeros((4, 2, 8, 8), np.uint8))
     options = ("--backbone", "test_resnet", "--weights", network[1], "--out", tmp_path / "o.json")
     code, said = run(capsys, made, *options)
-    assert code == 1 and "test_resnet takes images of 1 or 3 channels, not 2: convert them" in said.err
+    assert code == 1 and "of 2 channels: they must be uint8 [n, channels, height, width] of 1 or 3 channels" in said.err
 
 
 @pytest.mark.process

@@ -188,3 +188,16 @@ def test_sliced_distance_of_a_shift_is_its_length_over_the_root_of_the_dimension
 
 def test_real_rows_that_do_not_vary_have_no_bandwidth(rng):
     assert gaussian_mmd(squares(np.ones((5, 2)), rng.standard_normal((5, 2))))["value"] is None
+
+
+def test_copies_of_all_real_rows_change_neither_density_nor_coverage() -> None:
+    rng = np.random.default_rng(0)
+    real, rows = rng.normal(size=(60, 5)), rng.normal(size=(40, 5))
+
+    def scores(real: np.ndarray, rows: np.ndarray) -> dict[str, float | None]:
+        return manifold_scores(squared_distances_of(inner_products(real, rows)), 3)
+
+    plain, copied = scores(real, rows), scores(np.repeat(real, 6, axis=0), rows)
+    assert copied["density"] == pytest.approx(plain["density"]) and copied["coverage"] == plain["coverage"]
+    assert scores(np.repeat(real, 6, axis=0), np.repeat(real, 6, axis=0))["coverage"] == 1
+    assert scores(np.ones((20, 5)), rows)["density"] is None

