@@ -39,6 +39,7 @@ rule assemble:
         manifest="<results>/1_data/{dataset}/train/manifest.json",
         synthetic=ancient(synthetic("safetensors")),
         records=synthetic("json"),
+        quality=ancient(synthetic_quality),
         extra=ancient(extra("safetensors")),
         extra_record=extra("json"),
     output:
@@ -58,7 +59,7 @@ rule assemble:
     shell:
         "python -m weightscape.stages assemble --settings {params.settings:q} --code {params.code:q}"
         " --train {input.train:q} --synthetic {input.synthetic:q} --extra {input.extra:q}"
-        " --out {params.out:q} > {log:q} 2>&1"
+        " --quality {input.quality:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule measure_diversity:

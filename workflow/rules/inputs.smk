@@ -154,6 +154,14 @@ def synthetic(ending):
     return paths
 
 
+def synthetic_quality(wildcards):
+    """The record of the quality of the images that a condition draws from, which must have passed its floor."""
+    if wildcards.family not in SYNTHETIC_FAMILIES:
+        return []
+    generator = config["generate"]["name"]
+    return [f"<results>/2_generate/{wildcards.dataset}/{generator}/manifest.json"]
+
+
 def extra(ending):
     """The further real images that a condition draws from, or their record; nothing for conditions without."""
 

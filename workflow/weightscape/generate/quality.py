@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,8 @@ class MeasureQualitySettings:
     compared_images: int  # of each side, at most
     neighbours: int  # of precision, recall, density and coverage
     shown_per_class: int  # images kept for the figures
+    floor: float  # least accuracy of the judge on synthetic images, over that on real test images
+    below_floor: Literal["stop", "train"]  # whether conditions of a failed recipe are refused
     seed: int
 
 
@@ -64,6 +67,19 @@ def quality(
         "kid": kid if math.isfinite(kid) else None,
         **{name: scores.get(name) for name in reference.MANIFOLD},
     }
+
+
+def failed(recognised: float, trusted: float, floor: float) -> str:
+    """Why a recipe has failed, by the judge's accuracies on its images and on real ones; empty if it has not.
+
+    A judge that knows no real image (`trusted` is 0) lets none pass.
+    """
+    if recognised >= floor * trusted and (trusted > 0 or floor == 0):
+        return ""
+    return (
+        f"the judge recognises {100 * recognised:.1f} % of its images and {100 * trusted:.1f} % of real ones, which is "
+        f"below generate.quality.floor = {floor:g}"
+    )
 
 
 def chosen(images: ImageSet, per_class: int) -> ImageSet:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weightscape.families import BASELINE
+from weightscape.families import BASELINE, SYNTHETIC_FAMILIES
 from weightscape.figures.parts import style
 from weightscape.metrics.analysis.destructive import LEAST_JUDGED
 from weightscape.metrics.outcomes import measured, unseen
@@ -25,7 +25,7 @@ def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
     """
     if tables["runs"].empty:
         return ["No run of this study is finished."]
-    found = [size(tables["runs"])]
+    found = [*failures(tables), size(tables["runs"])]
     setups = tables["runs"][list(SETUP)].drop_duplicates().sort_values(list(SETUP))
     for dataset, backbone in setups.itertuples(index=False, name=None):
         where = f"{dataset}, {backbone}: "
@@ -54,6 +54,19 @@ def copied(splits: style.Table) -> list[str]:
         if row["unreadable"]:
             found.append(f"{where}{row['unreadable']} image files could not be read.")
     return found
+
+
+def failures(tables: style.Tables) -> list[str]:
+    """Names the recipes of synthetic images that have failed, and the families that drew from the generator."""
+    table, trained = tables["quality"], set(tables["runs"]["family"]) & set(SYNTHETIC_FAMILIES)
+    if "failed" not in table:
+        return []
+    names = ", ".join(style.look(family).title for family in style.ordered(trained)) or "no family"
+    return [
+        f"FAILED, {row['dataset']}: recipe {row['recipe']} of generator {row['generator']}, from which {names} may draw"
+        f": {row['failed']}."
+        for row in table[table["failed"].fillna("") != ""].to_dict("records")
+    ]
 
 
 def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:

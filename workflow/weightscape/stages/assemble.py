@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.assemble.items import assemble, real_items, summary, synthetic_items
+from weightscape.assemble.passed_recipe import check_generator
 from weightscape.assemble.settings import AssembleSettings
 from weightscape.formats.tables import write_table
 from weightscape.provenance.records import read_record
@@ -22,9 +23,12 @@ def main(argv: list[str] | None = None) -> None:
     program.add_argument("--train", type=Path, nargs="+", required=True, help="shards of the real training set")
     program.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
     program.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
+    program.add_argument("--quality", type=Path, nargs="*", default=[], help="record of the generator's quality")
     program.add_argument("--out", type=Path, required=True)
     arguments = program.start(argv)
     settings: AssembleSettings = arguments.settings
+    for record in arguments.quality:
+        check_generator(record, settings.change.recipe)
     real = real_items(arguments.train)
     assert real is not None
     extra = real_items(arguments.extra, "extra")

@@ -13,7 +13,7 @@ from pathlib import Path
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, quality
+from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, failed, quality
 from weightscape.provenance.records import read_record
 from weightscape.stages import _program
 
@@ -37,12 +37,22 @@ def main(argv: list[str] | None = None) -> None:
     rows, samples = [], {}
     for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
         row = quality(images, real, weights, settings)
+        fault = failed(float(str(row["judge_accuracy"])), trusted, settings.floor)
         rows.append(
-            {"generator": generator, "recipe": recipe, "guidance": guidance, "judge_test_accuracy": trusted, **row}
+            {
+                "generator": generator,
+                "recipe": recipe,
+                "guidance": guidance,
+                "judge_test_accuracy": trusted,
+                **row,
+                "failed": fault,
+            }
         )
         shown = chosen(images, settings.shown_per_class)
         samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
         print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
+        if fault:
+            print(f"recipe {recipe} has failed, and with it what is trained on it: {fault}", flush=True)
     program.check()
     write_json(arguments.out / "quality.json", rows)
     write_tensors(arguments.out / "samples.safetensors", samples)

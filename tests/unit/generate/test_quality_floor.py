@@ -1,0 +1,64 @@
+"""The floor of a generator's quality: what lies below has failed, before networks are trained on it."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weightscape.assemble.passed_recipe import check_generator
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import write_json
+from weightscape.generate.quality import failed
+from weightscape.provenance.records import Origin, write_record
+from weightscape.report import summary
+
+SHARES = st.floats(0, 1)
+
+
+@given(SHARES, st.floats(0.01, 1), SHARES)
+def test_a_recipe_fails_if_its_share_of_the_real_accuracy_lies_below_the_floor(
+    recognised: float, trusted: float, floor: float
+) -> None:
+    if abs(recognised / trusted - floor) > 1e-9:
+        assert bool(failed(recognised, trusted, floor)) == (recognised / trusted < floor)
+
+
+@given(SHARES, SHARES)
+def test_a_floor_of_0_lets_all_pass(recognised: float, trusted: float) -> None:
+    assert not failed(recognised, trusted, 0.0)
+
+
+def test_a_judge_that_knows_nothing_lets_none_pass() -> None:
+    assert failed(0.0, 0.0, 0.5)
+
+
+def measured(folder: Path, below: str) -> Path:
+    rows = [
+        {"generator": "ddpm", "recipe": "good", "failed": ""},
+        {"generator": "ddpm", "recipe": "bad", "failed": failed(0.2, 0.9, 0.8)},
+    ]
+    write_json(folder / "quality.json", rows)
+    write_record(folder, Origin("measure_quality", {"below_floor": below}, ""), [folder / "quality.json"], {})
+    return folder / "manifest.json"
+
+
+def test_images_of_a_failed_recipe_are_refused_before_training(tmp_path: Path) -> None:
+    record = measured(tmp_path, "stop")
+    check_generator(record, "good")
+    with pytest.raises(UserError, match=r"recipe bad .* has failed: the judge recognises 20.0 % .*floor = 0.8; train"):
+        check_generator(record, "bad")
+
+
+def test_a_study_may_train_on_them_all_the_same(tmp_path: Path) -> None:
+    check_generator(measured(tmp_path, "train"), "bad")
+
+
+def test_the_report_names_what_failed() -> None:
+    rows = pd.DataFrame([{"dataset": "cats", "generator": "ddpm", "recipe": name, "failed": why} for name, why in ()])
+    runs = pd.DataFrame({"family": ["baseline", "noise", "synthetic_add"]})
+    assert summary.failures({"quality": rows, "runs": runs}) == []
+    rows = pd.DataFrame([{"dataset": "cats", "generator": "ddpm", "recipe": "a", "failed": failed(0.2, 0.9, 0.8)}])
+    (sentence,) = summary.failures({"quality": rows, "runs": runs})
+    assert sentence.startswith("FAILED, cats: recipe a of generator ddpm") and "20.0 % of its images" in sentence

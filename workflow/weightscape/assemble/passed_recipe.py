@@ -1,0 +1,20 @@
+"""Refuses the images of a recipe below the floor of quality, before networks are trained on them."""
+
+from pathlib import Path
+
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json
+from weightscape.provenance.records import read_record
+
+
+def check_generator(record: Path, recipe: str | None) -> None:
+    """A `UserError` if the recipe has failed by the record of `measure_quality`, unless its study trains on it."""
+    if read_record(record)["settings"]["below_floor"] == "train":
+        return
+    for row in read_json(record.with_name("quality.json")):
+        if row["recipe"] == recipe and row["failed"]:
+            raise UserError(
+                f"recipe {recipe} of generator {row['generator']} has failed: {row['failed']}; train the generator for "
+                "more steps or choose another, take the families that draw from it out of study.families, or set "
+                "generate.quality.below_floor to train"
+            )
