@@ -10,6 +10,8 @@ Writes quality.json (a row per recipe) and samples.safetensors (some images of e
 
 from pathlib import Path
 
+import numpy as np
+
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
@@ -33,6 +35,8 @@ def main(argv: list[str] | None = None) -> None:
     prepare("cpu", arguments.threads)
     weights, real = read_tensors(arguments.judge), read_shards(arguments.test)
     trusted = read_record(arguments.judge.parent / "manifest.json")["facts"]["test_accuracy"]
+    if trusted < 1.5 / len(np.unique(real.labels)):
+        print(f"the judge knows {trusted:.3f} of the real test images, hardly more than chance: its floor says little")
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]
     rows, samples = [], {}
     for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
