@@ -28,6 +28,13 @@ COMMANDS = {
     "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
+EXTRAS = (
+    dict.fromkeys(("psutil", "pyarrow", "vl_convert"), "report")
+    | dict.fromkeys(("timm", "torch", "torchvision"), "torch")
+    | dict.fromkeys(("datasets", "diffusers", "mlxtend", "snakemake", "sklearn", "transformers"), "workflow")
+)
+"""The extra of pyproject.toml that brings a library in."""
+
 
 def main(argv: list[str] | None = None) -> int:
     """Run one sub-command; a user's error is printed as one sentence and gives exit code 1."""
@@ -39,16 +46,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in arguments if word in COMMANDS), None)
-    for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-        if name == chosen:
-            module = importlib.import_module(f"weightscape.commands.{name}")
-            module.configure(command)
-    parsed = parser.parse_args(arguments)
     try:
-        return importlib.import_module(f"weightscape.commands.{parsed.command}").run(parsed) or 0
+        for name, text in COMMANDS.items():
+            command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+            if name == chosen:
+                module = importlib.import_module(f"weightscape.commands.{name}")
+                module.configure(command)
+        parsed = parser.parse_args(arguments)
+        chosen = parsed.command
+        return importlib.import_module(f"weightscape.commands.{chosen}").run(parsed) or 0
     except UserError as error:
-        print(f"weightscape {parsed.command}: {error}", file=sys.stderr)
+        print(f"weightscape {chosen}: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        extra = EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(f"weightscape {chosen}: needs {error.name}: pip install 'weightscape[{extra}]'", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 1

@@ -1,15 +1,18 @@
-"""Paths of the project's own files, beside the package or in the checkout that holds it, and of a run in results."""
+"""Paths of the project's own files, in the checkout or in the installed package, and of a run in results."""
 
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 """The package itself."""
 
-WORKFLOW = PACKAGE.parent
-"""The folder of the package, the rules, schemas, studies and the page's parts."""
+CARRIED = PACKAGE / "_project"
+"""The files of the checkout that an installed package carries along."""
 
-ROOT = WORKFLOW.parent
-"""The top of the checkout."""
+ROOT = CARRIED if CARRIED.is_dir() else PACKAGE.parent.parent
+"""The top of the checkout, or of the files that are carried along."""
+
+WORKFLOW = ROOT / "workflow"
+"""The folder of the rules, schemas, studies and the page's parts."""
 
 SCHEMAS = WORKFLOW / "schemas"
 REPORT = WORKFLOW / "report"

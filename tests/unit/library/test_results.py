@@ -85,6 +85,8 @@ def test_a_study_has_its_tables_figures_and_page(tmp_path: Path) -> None:
     (tmp_path / "7_figures" / "esd.png").touch()
     (tmp_path / "8_report" / "report.html").touch()
     study = ws.load_study(tmp_path)
+    table.to_csv(tmp_path / "6_metrics" / "tests.csv", index=False)
+    assert ws.load_study(tmp_path).tests.equals(table)
     assert study.runs.equals(table) and list(study.tables) == ["runs"]
     assert list(study.figures) == ["esd"] and study.report == tmp_path / "8_report" / "report.html"
     with pytest.raises(ws.UserError, match="no table 'claims'; those there are runs"):

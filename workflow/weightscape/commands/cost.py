@@ -11,11 +11,11 @@ from weightscape.formats.json_yaml import read_users_yaml
 from weightscape.formats.schema import fault_in
 from weightscape.formats.typed import from_json
 from weightscape.formats.writing import replacing
-from weightscape.project import SCHEMAS
+from weightscape.project import SCHEMAS, WORKFLOW
 from weightscape.study import Config
 from weightscape.study.config import load
 
-ASSUMED = Path("workflow/docs/cost.yaml")
+ASSUMED = WORKFLOW / "docs" / "cost.yaml"
 SCHEMA = SCHEMAS / "cost.schema.yaml"
 
 

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from weightscape.errors import UserError
+from weightscape.project import DEFAULT_CONFIG
 from weightscape.study import settings
 from weightscape.study.config import load
 
@@ -20,8 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which study is meant: config.yaml, or its difference in a file of workflow/studies."""
-    parser.add_argument("--config", type=Path, default=Path("config.yaml"), help="the full config")
+    """Which study is meant: this folder's config.yaml, else that of the package, or a study's difference from it."""
+    here = Path("config.yaml")
+    default = here if here.is_file() else DEFAULT_CONFIG
+    parser.add_argument("--config", type=Path, default=default, help="the full config")
     parser.add_argument("--configfile", type=Path, help="a study's difference from it")
 
 

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Read, measure, write."""
     from weightscape.errors import UserError
     from weightscape.formats.state_dicts import open_checkpoint
-    from weightscape.formats.tables import write_table
+    from weightscape.formats.tables import check_parquet, write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
     from weightscape.spectra.parallel import cores
@@ -43,6 +43,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
+    if arguments.out.suffix == ".parquet":
+        check_parquet()
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
     if arguments.esd and arguments.esd.suffix != ".safetensors":

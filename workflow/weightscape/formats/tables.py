@@ -28,11 +28,17 @@ def write_table(path: Path | str, table: Any) -> None:
     path = Path(path)
     with replacing(path) as temporary:
         if path.suffix == ".parquet":
+            check_parquet()
             table.to_parquet(temporary, index=False)
         elif path.suffix == ".csv":
             table.to_csv(temporary, index=False)
         else:
             raise UserError(f"{path} must end in .parquet or .csv, not in {path.suffix!r}")
+
+
+def check_parquet() -> None:
+    """Import what reads and writes parquet; pandas tells of its absence in a paragraph without its name."""
+    import pyarrow  # noqa: F401
 
 
 def read_columns(path: Path | str) -> "dict[str, np.ndarray]":
@@ -75,6 +81,7 @@ def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
     """Read a parquet table."""
     import pandas as pd
 
+    check_parquet()
     try:
         return pd.read_parquet(path, columns=columns)
     except FileNotFoundError:

@@ -21,16 +21,23 @@ class Tables(Mapping[str, "pd.DataFrame"]):
     """Tables of a folder by name; each is read when it is first asked for."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = {path.stem: path for path in sorted(folder.glob("*.parquet"))}
+        found = [
+            *sorted(folder.glob("*.csv")),
+            *sorted(folder.glob("*.parquet")),
+        ]  # of both, parquet, which keeps types
+        self._paths = {path.stem: path for path in found}
         self._read: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> "pd.DataFrame":
+        import pandas as pd
+
         from weightscape.formats.tables import read_table
 
         if name not in self._paths:
             raise UserError(f"there is no table {name!r}; those there are {', '.join(self._paths)}")
         if name not in self._read:
-            self._read[name] = read_table(self._paths[name])
+            path = self._paths[name]
+            self._read[name] = read_table(path) if path.suffix == ".parquet" else pd.read_csv(path)
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -91,12 +98,12 @@ def load_study(results: str | os.PathLike[str]) -> Study:
 
     >>> load_study("nowhere")
     Traceback (most recent call last):
-    weightscape.errors.UserError: nowhere has no tables (*.parquet): name a results folder or its folder of tables
+    weightscape.errors.UserError: nowhere has no tables (parquet, csv): name a results folder or its folder of tables
     """
     folder = Path(results).expanduser()
     tables = Tables(folder / TABLES if (folder / TABLES).is_dir() else folder)
     if not tables:
-        raise UserError(f"{results} has no tables (*.parquet): name a results folder or its folder of tables")
+        raise UserError(f"{results} has no tables (parquet, csv): name a results folder or its folder of tables")
     figures = {path.stem: path for path in sorted((folder / FIGURES).glob("*.png"))}
     report = folder / REPORT
     return Study(folder, tables, figures, report if report.is_file() else None)

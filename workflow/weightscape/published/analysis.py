@@ -1,5 +1,6 @@
 """From a folder of tables to all result tables: by the published procedure and by ours."""
 
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pandas as pd
 
 from weightscape.errors import UserError
 from weightscape.families import BASELINE, COMPARED
-from weightscape.formats.tables import Table
+from weightscape.formats.tables import Table, write_table
 from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
@@ -34,9 +35,17 @@ class Results:
     gaps: Table
 
     def write(self, folder: Path) -> list[Path]:
-        """Write each table, checked against its schema, as parquet and csv; the paths of the files."""
+        """Write each table, checked against its schema, as parquet and csv; the paths of the files.
+
+        Where pyarrow is not installed, all of them are written as csv alone.
+        """
         for name, rule in table_schema.of("reanalyse").items():
             table_schema.check(rule, getattr(self, name))
+        if importlib.util.find_spec("pyarrow") is None:
+            paths = {folder / f"{name}.csv": getattr(self, name) for name in table_schema.of("reanalyse")}
+            for path, table in paths.items():
+                write_table(path, table)
+            return list(paths)
         return table_schema.write(folder, "reanalyse", vars(self))
 
 

@@ -1,0 +1,98 @@
+"""The wheel in a clean environment: commands that need no checkout run there, and the others say one sentence."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import weightscape
+from weightscape.project import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CARRIED = "lib/python3.*/site-packages/weightscape/_project"
+
+
+def said(*words: object, folder: Path = ROOT) -> tuple[int, str]:
+    """Exit code and output of a program that sees neither the checkout nor this environment."""
+    path = "/usr/bin:/bin"
+    found = subprocess.run(list(map(str, words)), cwd=folder, capture_output=True, text=True, env={"PATH": path})
+    return found.returncode, found.stdout + found.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `bin` of a new environment with the wheel and its core dependencies."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+    built = subprocess.run([*pip, "wheel", "--no-deps", "-w", folder, ROOT], capture_output=True, text=True)
+    if "No matching distribution" in built.stderr or "Could not find a version" in built.stderr:
+        pytest.skip("no registry of packages can be reached")
+    assert built.returncode == 0, built.stderr
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    (wheel,) = folder.glob("*.whl")
+    subprocess.run([folder / "venv/bin/python", "-m", "pip", "install", "-q", wheel], check=True, capture_output=True)
+    return folder / "venv" / "bin"
+
+
+@pytest.fixture
+def carried(installed: Path) -> Path:
+    """The files of the checkout that the package carries along."""
+    (found,) = installed.parent.glob(CARRIED)
+    return found
+
+
+def test_it_has_the_version_of_the_package_and_no_torch(installed: Path, tmp_path: Path) -> None:
+    assert said(installed / "weightscape", "--version", folder=tmp_path) == (0, f"{weightscape.__version__}\n")
+    assert said(installed / "python", "-c", "import torch", folder=tmp_path)[0] == 1
+
+
+def test_the_library_measures_and_draws(installed: Path, tmp_path: Path) -> None:
+    program = (
+        "import numpy as np, weightscape as ws; x = np.random.default_rng(0).standard_normal((40, 30));"
+        "print(ws.summary(ws.spectra(x)).loc[('after', 'alpha'), 'n'], ws.plot_esd(x), ws.diversity(x)['rows'],"
+        "ws.vendi(np.zeros((4, 8, 8, 3), np.uint8)))"
+    )
+    code, text = said(installed / "python", "-W", "error", "-c", program, folder=tmp_path)
+    assert code == 0, text
+    assert text.split()[0] == "1"
+
+
+def test_published_tables_are_analysed_up_to_the_page(installed: Path, carried: Path, tmp_path: Path) -> None:
+    published = carried / "workflow" / "studies" / "published"
+    words = ["reanalyse", published / "toy", "--conditions", published / "conditions.yaml", "--out", tmp_path / "out"]
+    code, text = said(installed / "weightscape", *words, folder=tmp_path)
+    assert code == 0, text
+    assert (tmp_path / "out" / "index.html").is_file() and (tmp_path / "out" / "effects.csv").is_file()
+
+
+@pytest.mark.parametrize("command", ["status", "settings finetune --dataset digits --backbone efficientnet-lite0"])
+def test_the_default_study_is_known(installed: Path, command: str, tmp_path: Path) -> None:
+    assert "Traceback" not in said(installed / "weightscape", *command.split(), folder=tmp_path)[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("adopt", "has no Snakefile"),
+        ("restore", "has no Snakefile"),
+        ("resume", "has no Snakefile"),
+        ("cluster", "start in the project's folder"),
+        ("cost", "pip install 'weightscape[torch]'"),
+        ("report nowhere --out x", "nowhere has no tables"),
+        ("verify nowhere", "nowhere cannot be read"),
+        ("spectra x.safetensors --out x.parquet", "pip install 'weightscape[report]'"),
+    ],
+)
+def test_what_cannot_run_says_one_sentence(installed: Path, command: str, words: str, tmp_path: Path) -> None:
+    code, text = said(installed / "weightscape", *command.split(), folder=tmp_path)
+    assert code == 1 and words in text and "Traceback" not in text
+
+
+def test_the_files_that_the_package_reads_are_those_of_the_checkout(carried: Path) -> None:
+    for folder in ("workflow/schemas", "workflow/report", "workflow/studies"):
+        theirs, ours = (sorted(p.relative_to(at) for p in (at / folder).rglob("*.*")) for at in (carried, ROOT))
+        assert theirs == ours
+    assert (carried / "config.yaml").read_bytes() == (ROOT / "config.yaml").read_bytes()
