@@ -28,11 +28,12 @@ COMMANDS = {
     "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 
-EXTRAS = (
-    dict.fromkeys(("psutil", "pyarrow", "vl_convert"), "report")
-    | dict.fromkeys(("timm", "torch", "torchvision"), "torch")
-    | dict.fromkeys(("datasets", "diffusers", "mlxtend", "snakemake", "sklearn", "transformers"), "workflow")
-)
+_BROUGHT = {
+    "report": "psutil pyarrow vl_convert",
+    "torch": "timm torch torchvision",
+    "workflow": "datasets diffusers mlxtend snakemake sklearn transformers",
+}
+EXTRAS = {library: extra for extra, libraries in _BROUGHT.items() for library in libraries.split()}
 """The extra of pyproject.toml that brings a library in."""
 
 

@@ -61,13 +61,13 @@ def loaded(given: ImageSet, name: str = "images") -> Loaded:
 
 def _image_files(folder: Path) -> list[str]:
     """All image files below a folder; hidden ones are none."""
-    from weightscape.data.image_folder import is_image
+    from weightscape.data.image_folder import ENDINGS
 
     found = []
-    for at, folders, _ in os.walk(folder):
+    for at, folders, files in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        with os.scandir(at) as entries:
-            found += [entry.path for entry in entries if is_image(entry)]
+        images = [name for name in files if name.lower().endswith(ENDINGS) and not name.startswith(".")]
+        found += [os.path.join(at, name) for name in images]  # noqa: PTH118
     if not found:
         raise UserError(f"{folder} holds no image files: name the folder that holds them, or that of their classes")
     return found
