@@ -17,7 +17,7 @@ PARTS_OF = {"C7": (DIVERSITY,)}
 
 
 def claims(config: Config) -> dict[str, list[str]]:
-    """What each claim lacks, as things to add; claims that may be decided are left out."""
+    """The things to add for each claim that lacks some; claims that may be decided are left out."""
     from weightscape.metrics.analysis.claims.c4_architectures import NAME, PARTS
     from weightscape.metrics.analysis.claims.table import TESTED
 

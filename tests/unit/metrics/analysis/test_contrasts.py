@@ -30,7 +30,7 @@ def literal(design: Design, values: np.ndarray, weights: dict, level: float = 0.
     e = [np.log(own[c]) - special.digamma(df[c] / 2) + np.log(df[c] / 2) for c in own]
     excess = np.var(e, ddof=1) - np.mean([special.polygamma(1, d / 2) for d in df.values()])
     prior = np.inf if excess <= 0 else 2 * optimize.brentq(lambda y: special.polygamma(1, y) - excess, 1e-6, 1e6)
-    prior = min(prior, 4)
+    prior = min(prior, 4, len(own) / 6)
     drawn = {c: max(own[c], (prior * pooled + df[c] * own[c]) / (prior + df[c])) for c in own}
     parts = {c: w**2 * drawn[c] / len(design.rows[c]) for c, w in weights.items() if w}
     freedom = min(sum(parts.values()) ** 2 / sum(v**2 / (prior + df[c]) for c, v in parts.items()), total)

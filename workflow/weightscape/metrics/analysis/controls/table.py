@@ -91,8 +91,8 @@ def outcomes(first: str, *further: str) -> Callable[[Setup, Options], dict[str, 
 def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Control:
     """Random halves of the baseline runs against each other in all measures [runs] at once, by Hotelling's T^2.
 
-    The covariance is pooled within the halves and all other conditions. The first measure must be there in every
-    baseline run; a further one that is not there, or never varies, is left out.
+    The covariance is pooled within the halves, and where these are few within all other conditions, too. The first
+    measure must be there in every baseline run; a further one that is not there, or never varies, is left out.
     """
     if not measures:
         return lacking("its measure is not there")
@@ -110,7 +110,8 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/A/A".encode())
     order = np.random.default_rng([options.seed, stream]).permutation(pool)
     halves = order[: len(pool) // 2], order[len(pool) // 2 :]
-    others = [at for condition, at in design.rows.items() if condition not in references]
+    enough = len(pool) - 2 >= 2 * len(used)
+    others = [] if enough else [at for condition, at in design.rows.items() if condition not in references]
     p = hotelling(np.stack(list(used.values()), axis=1), halves, others)
     if not np.isfinite(p):
         return Control(Status.NOT_SHOWN, f"not shown, too few runs for {len(used)} measures")
