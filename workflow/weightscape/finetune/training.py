@@ -67,8 +67,9 @@ def train(
     settings: FinetuneSettings,
     checkpoint: Checkpoint | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    send: Callable[[Mapping[str, float]], None] = lambda _: None,
 ) -> tuple[History, Seen]:
-    """Train the network in place; returns the history and what the witness saw."""
+    """Train the network in place, sending each row of the history; returns it and what the witness saw."""
     loop, action, form = settings.training, settings.action, settings.network.input
     precision = precision_on(items.device, settings.precision)
     witness = Witness(model, form, int(items.sources.max()) + 1, items.real)
@@ -104,6 +105,7 @@ def train(
         sums += torch.stack([loss.detach(), (logits.detach().argmax(1) == labels).float().mean(), norm])
         if (step + 1) % loop.history_every == 0 or step + 1 == loop.steps:
             history.append(_block(step, history, sums, rate))
+            send(history[-1])
             sums.zero_()
             if step + 1 < loop.steps:  # a signal at the last step stops nothing
                 _save_if_due(checkpoint, step + 1, state, stopped())

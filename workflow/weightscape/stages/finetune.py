@@ -10,6 +10,7 @@ Writes initial.safetensors (what differs from the backbone's file), after.safete
 with the proof that the intervention acted, and provenance.json.
 """
 
+import os
 import time
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def main(argv: list[str] | None = None) -> None:
     settings: FinetuneSettings = arguments.settings
 
     from weightscape.assemble.loaded import load_items
-    from weightscape.finetune import proof, training
+    from weightscape.finetune import live_metrics, proof, training
     from weightscape.finetune.optimiser import precision_on
     from weightscape.networks import building
     from weightscape.networks.checkpoint import Checkpoint
@@ -59,8 +60,10 @@ def main(argv: list[str] | None = None) -> None:
     identity = digest([*made_by, {str(path): content_digest(path) for path in inputs}])
     checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, minutes=settings.training.checkpoint_minutes)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
+    run = "/".join(map(str, vars(settings.condition).values()))
+    send = live_metrics.sender(os.environ.get(live_metrics.VARIABLE, ""), run)
     with _program.stop_signal() as stopped:
-        history, seen = training.train(model, items, settings, checkpoint, stopped)
+        history, seen = training.train(model, items, settings, checkpoint, stopped, send)
     rate = {} if resumed else {"images_per_second": round(seen.items_drawn / (time.perf_counter() - begun), 1)}
     proof.verdict(seen, settings.action, items.description(), settings.training.steps)
     program.check()
