@@ -111,3 +111,21 @@ def test_no_images_pass_without_a_look_at_them() -> None:
     empty = ImageSet(np.empty((0, 1, 4, 4), np.uint8), np.empty(0, np.int64))
     passed, counts = gate.checked(empty, np.zeros((3, 1, 4, 4), np.uint8), gate.Classifier(np.ravel, np.ravel), 0.1)
     assert len(passed) == counts["images"] == counts["passed"] == 0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_clip_looks_at_each_image_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import CLIPModel
+
+    looked: list[int] = []
+    given = CLIPModel.get_image_features
+    monkeypatch.setattr(
+        CLIPModel,
+        "get_image_features",
+        lambda self, pixel_values: looked.append(len(pixel_values)) or given(self, pixel_values=pixel_values),
+    )
+    known = gate.zero_shot(zero_shot(model=str(clip(tmp_path / "clip"))), ["cat", "dog"], torch.device("cpu"))
+    rng = np.random.default_rng(0)
+    real, made = (rng.integers(0, 256, (count, 3, 32, 32), np.uint8) for count in (7, 5))
+    gate.checked(ImageSet(made, np.arange(5) % 2), real, known, 0.05)
+    assert sorted(looked) == [5, 7]
