@@ -16,7 +16,7 @@ from weightscape.study.config import load, results_folder
 from weightscape.study.jobs import BY_RULE, expected, job_of, jobs_of, records
 
 STUDIES = ROOT / "workflow" / "studies"
-PROGRAM = re.compile(r"python -m weightscape\.stages\.(\w+) ")
+PROGRAM = re.compile(r"python -m weightscape\.stages (\w+) ")
 FETCHED = {
     "datasets": ["cifar10"],
     "backbones": ["resnet18"],
