@@ -78,9 +78,7 @@ def train(
     sums = torch.zeros(3, device=items.device)
     first = checkpoint.resume(vars(state), items.device) if checkpoint else 0
     if settings.compile:
-        warn = torch.get_deterministic_debug_mode() == WARNS
-        torch.use_deterministic_algorithms(True, warn_only=warn)  # tells the compiler too
-        model.compile()
+        _compile(model)
     decay_looks = {loop.steps * quarter // 4 for quarter in (1, 2, 3)}
     progress = Progress("finetune", loop.steps)
     progress.resume(first)
@@ -112,6 +110,13 @@ def train(
         progress.advance()
     check_finite(model, loop.steps)
     return history, witness.report()
+
+
+def _compile(model: nn.Module) -> None:
+    """Compiles the network, with the compiler told that results are to repeat."""
+    warn = torch.get_deterministic_debug_mode() == WARNS
+    torch.use_deterministic_algorithms(True, warn_only=warn)
+    model.compile()
 
 
 def _save_if_due(checkpoint: Checkpoint | None, steps: int, state: State, stop: bool) -> None:
