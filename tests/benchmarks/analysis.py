@@ -7,7 +7,9 @@ layers, and the strongest dose of each family has twice the standard deviation o
 """
 
 import argparse
+import dataclasses
 import functools
+import itertools
 import multiprocessing
 import sys
 import time
@@ -22,23 +24,23 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from analysis_power import destroyed, overall_power, power, power_of_outcomes, predicted
 from analysis_studies import (
+    EXPLAINED,
     LAYERS,
     METRICS,
     OPTIONS,
     ROOT,
     Found,
-    compared,
-    directions,
     drawn,
-    matched_truth,
+    planted,
+    regressed,
 )
 
 from unit.metrics import simulated_studies as simulate
 from weightscape.families import COMPARED, POOL
-from weightscape.metrics.analysis import contrasts, mixed_model, similarity
+from weightscape.metrics.analysis import contrasts, features, mixed_model
 from weightscape.metrics.analysis.claims import table
-from weightscape.metrics.analysis.design import difference
-from weightscape.metrics.analysis.dose_curves import Curve
+from weightscape.metrics.analysis.claims.equivalence import equivalence
+from weightscape.metrics.analysis.design import difference as difference_of
 
 SEEDS = (3, 5)
 CONFIDENCE = 0.99
@@ -68,15 +70,15 @@ def single_tests(made: Any) -> Found:
     error = np.sqrt(spread * sum(w**2 / len(design.rows[c]) for c, w in weights.items()))
     found["t, pooled variance alone"] = float(2 * stats.t.sf(abs(estimate.value) / error, df) < 0.05)
     found["t, own variances alone (Welch)"] = float(estimate.welch_p < 0.05)
-    both = difference(weights, design.effect("dropout", "d2"))
+    both = difference_of(weights, design.effect("dropout", "d2"))
     found["t, difference of two families"] = float(contrasts.contrast(design, mean, both).p < 0.05)
     fit = mixed_model.fit(design, values, "augment", "d2")
     found["mixed model is singular"] = float(bool(fit.why))
     if not fit.why:
         found["mixed model"] = float(fit.p < 0.05)
     found["mixed model, singular counted as no rejection"] = float(not fit.why and fit.p < 0.05)
-    profiles = similarity.scaled(design, values)
-    found["profile differs from zero (F)"] = float(similarity.differs(design, profiles, weights)[2] < 0.05)
+    scope = regressed(made)
+    found["effect on all features differs from zero (T2)"] = float(scope.p.get("augment", 1.0) < 0.05)
     # What layers and a seed label without a random run effect amount to: layers as replicates.
     gap = values[design.rows["augment", "d2"]].mean(axis=0) - values[design.rows[POOL]].mean(axis=0)
     found["layers as replicates, one t over layers"] = float(stats.ttest_1samp(gap, 0).pvalue < 0.05)
@@ -100,61 +102,91 @@ def published(made: Any) -> Found:
     }
 
 
+PARTLY = {
+    "like dropout": (1.0,),
+    "like both": (1.0, 1.0),
+    "its own": (0.0,) * 5 + (1.0,),
+    "half its own": (1.0, 0, 0, 0, 0, 1.0),
+}
+
+
+def exact(made_truth: simulate.Truth) -> np.ndarray:
+    """The values of the regression without any noise, from many runs of the same study."""
+    many = dataclasses.replace(made_truth, seeds=400)
+    found = regressed(simulate.setup(many, np.random.default_rng(0))).regression
+    assert found is not None
+    return found.values
+
+
 def coverage(number: int, seeds: int) -> Found:
     """Intervals of quantities that are not zero."""
     found: Found = {}
-    for name, cosines, unequal in (
-        ("cosines .8 and .2", (0.8, 0.2), 1.0),
-        ("cosines equal", (0.5, 0.5), 1.0),
-        ("cosines equal, unequal variances", (0.5, 0.5), 2.0),
-    ):
-        made = drawn(matched_truth(seeds, cosines, number, 12.0, unequal=unequal), number, 11)
-        result = compared(made)
-        truth = cosines[0] - cosines[1]
-        low, high = result.interval(0.95) if result is not None else (np.full(5, np.nan),) * 2
-        if np.isfinite(low[0]):
-            found[f"difference of cosines, {name}"] = float(low[0] <= truth <= high[0])
-        else:
-            found[f"no interval, {name}"] = 1.0
-        if name == "cosines equal":
-            found["rejects equal cosines"] = float(np.isfinite(low[0]) and not low[0] <= 0 <= high[0])
-    made = drawn(matched_truth(seeds, (0.8, 0.2), number, 12.0, unequal=2.0), number, 12)
+    for name, like in PARTLY.items():
+        truth = planted(like, number % 40, seeds, 12.0)
+        scope, true = regressed(drawn(truth, number, 11)), known(like, number % 40)
+        if scope.regression is None:
+            found[f"no regression, {name}"] = 1.0
+            continue
+        difference, cosine = scope.regression.contrast({0: 1.0, 1: -1.0}, 0.95), scope.regression.cosine(0, 0.95)
+        k = len(EXPLAINED)
+        found[f"difference of coefficients, {name}"] = float(difference.low <= true[0] - true[1] <= difference.high)
+        found[f"cosine with dropout, {name}"] = float(cosine.low <= true[k] <= cosine.high)
+    truth = planted((0.8, 0.2, 0, 0, 0, 0.5), number, seeds, 12.0, unequal=2.0)
+    made = drawn(truth, number, 12)
     design, mean = made.design, made.metrics["log_norm"].mean()
-    truth = directions((0.8, 0.2), np.random.default_rng([number, 7]), 12.0)
+    profiles = {family: np.asarray(profile).mean() for family, profile in truth.profiles.items()}
     estimate = contrasts.contrast(design, mean, design.effect("augment", "d2"))
-    found["effect of a family"] = float(estimate.low <= truth["augment"].mean() <= estimate.high)
-    both = difference(design.effect("weight_decay", "d2"), design.effect("augment", "d2"))
+    found["effect of a family"] = float(estimate.low <= profiles["augment"] <= estimate.high)
+    both = difference_of(design.effect("weight_decay", "d2"), design.effect("augment", "d2"))
     estimate = contrasts.contrast(design, mean, both)
-    gap = truth["weight_decay"].mean() - truth["augment"].mean()
+    gap = profiles["weight_decay"] - profiles["augment"]
     found["difference of two families"] = float(estimate.low <= gap <= estimate.high)
     return found
+
+
+@functools.cache
+def known(like: tuple[float, ...], number: int) -> np.ndarray:
+    """The exact values of a planted study, made once."""
+    return exact(planted(like, number, 5, 12.0))
 
 
 def margins(number: int, seeds: int) -> Found:
     """Equivalence where the true difference is at the margin (must rarely pass), and where it is zero."""
     found: Found = {}
-    margin = 4.0
-    for name, gap in (("at the margin", margin), ("of no difference", 0.0)):
-        profiles = {"augment": np.full(LAYERS, 20.0 + gap), "dropout": np.full(LAYERS, 20.0)}
-        truth = simulate.Truth(
-            seeds=seeds,
-            layers=LAYERS,
-            metrics=("log_norm",),
-            families=("augment", "dropout"),
-            profiles=profiles,
-            unequal=1.0,
-        )
-        made = drawn(truth, number, 13)
-        curves = [
-            Curve.of(made.design, f, made.metrics["log_norm"].hidden, made.outcomes["level"]).single("d2")
-            for f in ("augment", "dropout")
-        ]
-        result = similarity.jackknife(curves, similarity.last, similarity.layer_difference)
-        assert result is not None
-        args = [(float(result.values[k]), float(result.errors[k]), float(result.df[k])) for k in (0, 1)]
-        found[f"means pass {name}"] = float(contrasts.two_one_sided(*args[0], margin, 0.05).p < 0.05)
-        found[f"layers (RMS) pass {name}"] = float(contrasts.upper_bound(*args[1], margin, 0.05, args[0][1]).p < 0.05)
+    for name, ratio in (("at the margin", 1.5), ("of no difference", 1.0)):
+        profiles = {"augment": np.full(LAYERS, ratio * 8.0), "dropout": np.full(LAYERS, 8.0)}
+        truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles, unequal=1.0)
+        found[f"means pass {name}"] = float(equivalence(drawn(truth, number, 13), OPTIONS)[0].numbers.p < 0.05)
     return found
+
+
+KINDS = {"dropout": (1.0,), "weight_decay": (0.0, 1.0), "label_noise": (0.0, 0.0, 0.0, 1.0), "own": (0.0,) * 5 + (1.0,)}
+EXPECTED = {"dropout": "supported", "weight_decay": "contradicted"}
+
+
+def recognised(number: int, seeds: int) -> Found:
+    """Planted studies, by what diversity is like: named rightly, wrongly, and C2's verdict likewise."""
+    found: Found = {}
+    for (kind, like), (size, unequal) in itertools.product(KINDS.items(), ((6.0, 1.0), (12.0, 1.0), (12.0, 2.0))):
+        made = drawn(planted(like, number, seeds, size, unequal=unequal), number, 21)
+        row = table.of_setup(made, OPTIONS, ["C2"])[0][0]
+        right = EXPECTED.get(kind, "undecided")
+        where = f"like {kind}, effects of {size:g} s.d., strongest doses {unequal:g} times as variable"
+        scopes = [scope.nearest(0.95) for scope in features.scopes(made, OPTIONS) if scope.name != "head"]
+        answer = [kind] if kind != "own" else []
+        found[f"named, {where}"] = float(all(scope == answer for scope in scopes))
+        found[f"named wrongly, {where}"] = float(
+            any(scope is not None and kind not in scope and scope != answer for scope in scopes)
+        )
+        found[f"C2 {right}, {where}"] = float(verdict_without_controls(row) == right)
+        found[f"C2 wrong, {where}"] = float(verdict_without_controls(row) not in (right, "undecided"))
+    return found
+
+
+def verdict_without_controls(row: Any) -> str:
+    """The verdict that the tests alone give, as controls have rows of their own."""
+    words = row.reason.split("(without its controls: ")
+    return words[1].split(";")[0] if len(words) > 1 else str(row.verdict)
 
 
 PARTS: dict[str, Callable[[int, int], Found]] = {
@@ -162,6 +194,7 @@ PARTS: dict[str, Callable[[int, int], Found]] = {
     "coverage": coverage,
     "predictions": predicted,
     "margins": margins,
+    "recognised": recognised,
     "destructive": destroyed,
     "power": power,
     "outcomes": power_of_outcomes,
@@ -200,6 +233,10 @@ TITLES = {
         "The strongest augmentation loses 20 points and moves every layer by 20 s.d.; nothing else acts.",
     ),
     "margins": ("Equivalence (%)", "At the margin the test must pass in at most 5 %; with no difference, its power."),
+    "recognised": (
+        "Planted studies: what diversity is nearest to (%)",
+        "In the change and in the update; effects in standard deviations of a layer, sixteen layers, two metrics.",
+    ),
     "power": ("Power: weights (%)", "3 and 5 seeds; layers correlate by shared shocks."),
     "outcomes": ("Power: head, data and outcomes (%)", "Effects in standard deviations of a run."),
     "setups": ("Four setups (%)", "How often C3 is supported overall; it asks for more than half of the setups."),
@@ -213,9 +250,9 @@ def judgement(part: str, name: str, values: np.ndarray) -> str:
     low, high = stats.binomtest(int(values.sum()), len(values)).proportion_ci(CONFIDENCE)
     rates = part == "null" and not name.startswith(("published", "layers as", "mixed model", "t, pooled", "t, own"))
     false = (part, name.startswith("verdict")) == ("destructive", True) or name.endswith("in two of four setups")
-    if rates or false or (part == "margins" and "at the margin" in name) or name.startswith("rejects equal"):
+    if rates or false or "at the margin" in name or " wrong" in name or name.startswith("rejects equal"):
         return "exceeds 5 %" if low > 0.05 else ("conservative" if high < 0.05 else "holds")
-    if part in ("coverage", "predictions") and not name.startswith("no interval"):
+    if part in ("coverage", "predictions") and not name.startswith("no "):
         return "below 95 %" if high < 0.95 else ("conservative" if low > 0.95 else "holds")
     return ""
 

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 
 import numpy as np
-from analysis_studies import LAYERS, METRICS, OPTIONS, Found, compared, drawn, matched_truth
+from analysis_studies import LAYERS, METRICS, OPTIONS, Found, drawn
 
 from unit.metrics import simulated_studies as simulate
 from weightscape.families import BASELINE, COMPARED, DIVERSITY_FAMILIES
@@ -19,7 +19,7 @@ SIZES = (3.0, 6.0, 12.0)
 
 
 def power(number: int, seeds: int) -> Found:
-    """Verdicts of C1 and C2 at stated effects, in units of a run's standard deviation of the mean over layers."""
+    """Verdicts of C1 at stated effects, in units of a run's standard deviation of the mean over layers."""
     found: Found = {}
     sd = np.sqrt(0.7**2 + 1 / LAYERS)
     for effect in (3.0, 6.0, 12.0):
@@ -28,11 +28,6 @@ def power(number: int, seeds: int) -> Found:
         truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
         rows, _ = table.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
         found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0].verdict == "supported")
-    for size in (6.0, 12.0, 24.0):
-        result = compared(drawn(matched_truth(seeds, (0.8, 0.2), number, size), number, 15))
-        low = result.interval(0.95)[0][0] if result is not None else np.nan
-        name = f"cosines .8 and .2 told apart, profiles of length {size:g}"
-        found[name] = float(low > 0)
     return found
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 from unit.metrics import simulated_studies as simulate  # noqa: E402
 from unit.metrics.planted import options  # noqa: E402
-from weightscape.families import COMPARED  # noqa: E402
-from weightscape.metrics.analysis import similarity  # noqa: E402
-from weightscape.metrics.analysis.dose_curves import Curve  # noqa: E402
+from weightscape.families import DECAY, DIVERSITY, DROPOUT  # noqa: E402
+from weightscape.metrics.analysis import features  # noqa: E402
 
 LAYERS = 16
 METRICS = ("log_norm", "entropy")
@@ -34,35 +34,23 @@ def drawn(truth: simulate.Truth, number: int, *stream: int) -> Any:
     return simulate.setup(truth, rng, runs((truth.seeds, truth.families)))
 
 
-def directions(cosines: tuple[float, float], rng: np.random.Generator, size: float) -> dict[str, np.ndarray]:
-    """Profiles of given length and cosines of augment with dropout and with weight decay (themselves orthogonal)."""
-    basis = np.linalg.qr(rng.normal(size=(LAYERS, 3)))[0]
-    left, right = cosines
-    rest = np.sqrt(1 - left**2 - right**2)
-    own = left * basis[:, 0] + right * basis[:, 1] + rest * basis[:, 2]
-    return {"augment": size * own, "dropout": size * basis[:, 0], "weight_decay": size * basis[:, 1]}
+EXPLAINED = (DROPOUT, DECAY, "steps", "label_noise", "duplicate")
 
 
-LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
+def planted(like: Sequence[float], number: int, seeds: int, size: float, **more: Any) -> simulate.Truth:
+    """A study whose diversity has these parts of five orthogonal interventions, and of a direction of its own.
+
+    All effects have the length `size` in standard deviations of a layer; those of duplicates and of fewer steps, which
+    is their strongest dose here, are opposite to the axis.
+    """
+    axes = np.linalg.qr(np.random.default_rng([number, 7]).normal(size=(LAYERS, LAYERS)))[0]
+    profiles = {name: size * axes[:, k] for k, name in enumerate(EXPLAINED)}
+    profiles["duplicate"] = -profiles["duplicate"]
+    parts = np.asarray(like, float) / np.linalg.norm(like)
+    profiles[DIVERSITY] = size * axes[:, : len(parts)] @ parts
+    return simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles, **more)
 
 
-def matched_truth(seeds: int, cosines: tuple[float, float], number: int, size: float, **more: Any) -> simulate.Truth:
-    """A study of the three central families with known cosines and overlapping levels."""
-    rng = np.random.default_rng([number, 7])
-    profiles = directions(cosines, rng, size)
-    return simulate.Truth(
-        seeds=seeds,
-        layers=LAYERS,
-        metrics=("log_norm",),
-        families=COMPARED,
-        profiles=profiles,
-        levels=LEVELS,
-        **more,
-    )
-
-
-def compared(made: Any) -> Any:
-    """cos(diversity, dropout) - cos(diversity, weight decay) at matched dose."""
-    profiles = similarity.scaled(made.design, made.metrics["log_norm"].hidden)
-    curves = [Curve.of(made.design, f, profiles, made.outcomes["level"]) for f in COMPARED]
-    return similarity.jackknife(curves, similarity.matched, similarity.comparison)
+def regressed(made: Any) -> features.Scope:
+    """The regression of diversity in the scope `hidden`."""
+    return next(features.scopes(made, OPTIONS))

@@ -62,6 +62,11 @@ def condition(of: str, dose: str) -> str:
     return f"{family(of)}, {dose}"
 
 
+def scope(name: str) -> str:
+    """A scope of features in words."""
+    return {"hidden": "hidden layers", "update": "update of the hidden layers"}.get(name, name)
+
+
 def layer(name: str) -> str:
     """The name of a layer's part; the weight, if it is the only part, is not named."""
     return name.removesuffix("/weight").replace("/", ", ")

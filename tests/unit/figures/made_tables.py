@@ -79,9 +79,10 @@ def study(
         "reliability": _reliability(runs, rng),
         "weight_change": _weight_change(runs, rng),
         "similarity": _similarity(runs, rng),
+        "signature": _signature(runs, rng),
         "condition_effects": _condition_effects(runs, rng),
         "conditions": _conditions(runs),
-        "slopes": _of_setups(setups, family="dropout", metric="log_norm", scope="hidden", per="dose", slope=0.1, n=9),
+        "slopes": _of_setups(setups, family="dropout", metric="log_norm", scope="hidden", slope=0.1, n=9),
         "predictions": _of_setups(setups, outcome="ood", predictor="vendi_1", r=0.3, n=9),
         "curvature": runs.assign(largest_eigenvalue=9.0, trace=30.0),
     }
@@ -319,6 +320,7 @@ STATEMENTS = (
     "the weighted Vendi score explains accuracy for augmentation and synthetic data alike",
     "calibration improves with diversity and curvature falls",
 )
+SCOPES = ("hidden", "update", "head")
 VERDICTS = ("supported", "contradicted", "undecided")
 
 
@@ -333,6 +335,24 @@ def _similarity(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
             row = {"dataset": dataset, "backbone": backbone, "metric": metric, "family": family, "other": other}
             row |= {"cosine": cosine, "corrected": 1.1 * cosine, "low": cosine - half, "high": cosine + half}
             rows.append({**row, "layers": 48, "n": 4 * part["seed"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def _signature(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """In hidden layers diversity is nearest to label noise, in the update its own, and in the head not told."""
+    rows = []
+    names = ("dropout", "weight_decay", "steps", "label_noise", "duplicate", "own")
+    for (dataset, backbone), scope in itertools.product(runs.groupby(["dataset", "backbone"]).groups, SCOPES):
+        for name in names:
+            nearest = (scope, name) in (("hidden", "label_noise"), ("update", "own"))
+            cosine = rng.uniform(-0.5, 0.5) if not nearest else 0.9
+            key = {"dataset": dataset, "backbone": backbone, "scope": scope, "explanation": name, "nearest": nearest}
+            known = name != "own" and scope != "head"
+            values = (cosine, cosine - 0.1, cosine + 0.1) if known else (np.nan,) * 3
+            key |= dict(zip(("cosine", "cosine_low", "cosine_high"), values, strict=True)) | {
+                "opposite": name == "duplicate"
+            }
+            rows.append(key | {"reason": "" if scope != "head" else "no replicates", "claim": scope != "head"})
     return pd.DataFrame(rows)
 
 

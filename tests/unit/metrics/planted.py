@@ -33,7 +33,6 @@ def claim_row(backbone: str, verdict: str, estimate: float = 1.0, p: float = 0.0
 OPTIONS = options(metrics=["log_norm", "entropy"], draws=199)
 AT = np.arange(16)
 RISING, WAVE, OTHER = np.linspace(1, 5, 16), np.cos(AT), np.sin(1.7 * AT)
-LEVELS = {"augment": 0.05, "dropout": 0.05, "weight_decay": 0.1}
 
 
 def truth(like: str, seeds: int = 5, **more) -> simulate.Truth:
@@ -41,7 +40,7 @@ def truth(like: str, seeds: int = 5, **more) -> simulate.Truth:
     profiles = {"dropout": 4 * RISING, "weight_decay": 12 * (WAVE - 1), "label_noise": 12 * OTHER, "steps": 9 * WAVE}
     profiles["augment"] = 0.8 * profiles[like]
     profiles["duplicate"] = -profiles["augment"]
-    return simulate.Truth(seeds=seeds, profiles=profiles, levels=LEVELS, **more)
+    return simulate.Truth(seeds=seeds, profiles=profiles, **more)
 
 
 def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:

@@ -6,10 +6,11 @@ The value of a metric in layer l of run r of condition c is
 
 z and e standard normal: `shared` is the part of a run's shock that its layers have in common (the layers' correlation
 is shared^2 / (1 + shared^2)). `strength` rises from 0 at the baseline to 1 at a family's strongest dose. All in units
-of the layers' own noise. All are measured against one pool of baseline runs. The level for matching is
-`level_f strength_c` with noise of 1 %.
+of the layers' own noise. All are measured against one pool of baseline runs.
+The change and the update of a metric have one profile and noise of their own.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -50,7 +51,6 @@ class Truth:
     metrics: tuple[str, ...] = ("log_norm", "entropy")
     profiles: Mapping[str, Values] = field(default_factory=dict)  # [layers]
     heads: Mapping[str, float] = field(default_factory=dict)
-    levels: Mapping[str, float] = field(default_factory=dict)
     outcomes: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (outcome, family)
     vendi: Mapping[str, float] = field(default_factory=dict)  # by space: change of ln Vendi at the strongest dose
     shared: float = 0.7
@@ -86,16 +86,15 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     head = np.array([truth.heads.get(name, 0.0) for name in family]) * strength
     kinds = np.where(np.arange(truth.layers) % 2, "conv2d", "linear")
     names = np.array([f"layer{k:02d}" for k in range(truth.layers)])
-    metrics = {}
-    for metric in truth.metrics:
+    sources: dict[str, dict[str, Layers]] = {"change": {}, "update": {}}
+    for source, metric in itertools.product(sources, truth.metrics):
         shock = rng.normal(size=(len(runs), 1))
         noise = truth.shared * shock + rng.normal(size=(len(runs), truth.layers))
         top_noise = truth.head_noise * rng.normal(size=len(runs))
-        metrics[metric] = Layers(
+        sources[source][metric] = Layers(
             truth.change + mean + scale[:, None] * noise, truth.change + head + scale * top_noise, kinds, names, 0
         )
-    level = np.array([truth.levels.get(name, 0.0) for name in family]) * strength
-    found = {"level": 0.1 + level + 0.001 * scale * rng.normal(size=len(runs))}
+    found = {"relative_change": 0.1 + 0.001 * scale * rng.normal(size=len(runs))}
     for outcome, base in {"test": 0.9, "val": 0.9, "ood": 0.5, "ece": 0.05, "weighted_trace": 3.0}.items():
         effect = np.array([truth.outcomes.get((outcome, name), 0.0) for name in family]) * strength
         found[outcome] = base + effect + 0.005 * scale * rng.normal(size=len(runs))
@@ -103,7 +102,9 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     found["gap"] = 0.95 - found["test"]
     wrong = np.array([truth.outcomes.get(("judge", name), 0.0) for name in family]) * strength
     found["judge"] = np.where(np.isin(family, MEASURED), 0.98 + wrong, np.nan)
-    return Setup("fake", BACKBONE, Design.of(runs), metrics, found, _diversity(truth, family, strength, rng))
+    scores = _diversity(truth, family, strength, rng)
+    design, updates = Design.of(runs), sources["update"]
+    return Setup("fake", BACKBONE, design, sources["change"], found, scores, updates=updates)
 
 
 def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.random.Generator) -> dict:
@@ -131,16 +132,17 @@ def tables(truth: Truth, rng: np.random.Generator) -> dict[str, Table]:
     runs = runs_of(truth)
     made = setup(truth, rng, runs)
     layer_rows, effect_rows = [], []
-    for metric, layers in made.metrics.items():
+    every = [("change", *item) for item in made.metrics.items()] + [("delta", *item) for item in made.updates.items()]
+    for source, metric, layers in every:
         for k, name in enumerate([*layers.names, "head"]):
             hidden = k < len(layers.names)
             values = layers.hidden[:, k] if hidden else layers.head
             columns = {"layer": name, "part": "weight", "role": "hidden" if hidden else "head"}
-            columns |= {"kind": layers.kinds[k] if hidden else "linear", "metric": metric, "source": "change"}
+            columns |= {"kind": layers.kinds[k] if hidden else "linear", "metric": metric, "source": source}
             effect_rows.append(runs.assign(**columns, value=values))
     for matrix in ("delta",):
         columns = {"layer": "layer00", "part": "weight", "role": "hidden", "kind": "linear", "matrix": matrix}
-        layer_rows.append(runs.assign(**columns, status="ok", relative_norm=made.outcomes["level"]))
+        layer_rows.append(runs.assign(**columns, status="ok", relative_norm=made.outcomes["relative_change"]))
     out = made.outcomes
     splits = [
         runs.assign(split="test", accuracy=out["test"], ece=out["ece"], nll=0.3),

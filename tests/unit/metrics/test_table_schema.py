@@ -94,7 +94,7 @@ def test_what_the_analysis_makes_fits_its_schema():
 def test_standardised_effects_are_in_pooled_deviations_with_hedges_factor():
     made = simulate.tables(simulate.Truth(seeds=4, layers=2, families=("dropout",)), np.random.default_rng(1))
     table = effects.against_baseline(made["effects"].assign(usable=True))
-    one = table[(table["layer"] == "layer01") & (table["metric"] == "entropy")]
+    one = table[(table["layer"] == "layer01") & (table["metric"] == "entropy") & (table["source"] == "change")]
     conditions = [part["value"] for _, part in one.groupby(["family", "dose"])]
     df = sum(len(part) - 1 for part in conditions)
     spread = np.sqrt(sum((len(part) - 1) * part.var(ddof=1) for part in conditions) / df)

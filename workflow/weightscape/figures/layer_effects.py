@@ -9,6 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.marks import dagger, marked, note
+from weightscape.metrics.layer_order import in_depth
 from weightscape.metrics.spectral_metrics import PRIMARY, title
 from weightscape.metrics.summaries import in_each_family, strongest, summarise
 
@@ -35,7 +36,7 @@ def draw(tables: style.Tables) -> Figure:
 def profile(rows: style.Table) -> style.Table:
     """Mean and sd over seeds for each layer and part, from input to output."""
     table = summarise(rows.assign(name=labels(rows)), ["name"], "effect").set_index("name")
-    return table.reindex(style.in_depth(labels(rows)))
+    return table.reindex(in_depth(labels(rows)))
 
 
 def labels(rows: style.Table) -> style.Column:
@@ -79,7 +80,7 @@ def _title(family: str, rows: style.Table) -> str:
 
 def _curve(axis: Axes, rows: style.Table, own: style.Table, family: str) -> None:
     """Mean and sd over seeds; behind them the sd of the baseline runs around zero."""
-    order = style.in_depth(labels(own))
+    order = in_depth(labels(own))
     at = np.arange(len(order))
     noise = profile(own[own["dose"] == BASELINE]).reindex(order)["sd"].fillna(0.0)
     axis.axhline(0, color=style.REFERENCE, lw=0.5)

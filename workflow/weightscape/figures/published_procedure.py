@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.figures.parts.marks import legend
+from weightscape.metrics.layer_order import in_depth
 from weightscape.metrics.spectral_metrics import PUBLISHED, title
 
 TABLES = ("effects",)
@@ -58,7 +59,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             _bars(left, bars(own), (place - (len(families) - 1) / 2) * 0.26, style.look(family).color)
             hidden = own[own["role"] == "hidden"]
             means = hidden.groupby(hidden["layer"] + "/" + hidden["part"].astype(str))["effect"].mean()
-            means = means[style.in_depth(means.index)].to_numpy(float)
+            means = means[in_depth(means.index)].to_numpy(float)
             right.plot(np.arange(1, len(means) + 1), means, color=style.look(family).color, lw=0.9)
         for axis in (left, right):
             axis.axhline(0, color=style.REFERENCE, lw=0.5)

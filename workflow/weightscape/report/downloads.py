@@ -23,6 +23,7 @@ TABLES = (
     "conditions",
     "slopes",
     "similarity",
+    "signature",
     "predictions",
     "curvature",
     "weight_change",

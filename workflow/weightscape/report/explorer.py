@@ -13,6 +13,7 @@ from weightscape import words
 from weightscape.families import BASELINE, baseline_number
 from weightscape.figures.parts import style
 from weightscape.formats.tables import Table
+from weightscape.metrics.layer_order import in_depth
 from weightscape.metrics.outcomes import of_all_runs
 from weightscape.metrics.spectral_metrics import METRICS
 from weightscape.metrics.summaries import SETUP, setups_of, strongest
@@ -132,6 +133,6 @@ def _layer_names(intervals: Table) -> dict[tuple, list[str]]:
     named = rows.assign(name=rows["layer"] + "/" + rows["part"], last=rows["role"] == "head")
     groups = named.groupby(list(SETUP), sort=False)
     return {
-        key: [name for last in (False, True) for name in style.in_depth(part["name"][part["last"] == last])]
+        key: [name for last in (False, True) for name in in_depth(part["name"][part["last"] == last])]
         for key, part in groups
     }

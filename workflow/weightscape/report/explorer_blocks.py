@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.figures.parts import pictures, style
+from weightscape.figures.parts import pictures
 from weightscape.formats.tables import Table
+from weightscape.metrics.layer_order import in_depth
 from weightscape.report import sheets
 
 PERCENT = [0, 100]
@@ -101,7 +102,7 @@ def spectra(esd: Table, key: int, at: Places, budget: int) -> dict[str, Block]:
     """One block per layer: `before` once, `after` and `delta` with counts and laws by condition."""
     made: dict[str, Block] = {}
     esd = esd.assign(name=esd["layer"] + "/" + esd["part"])
-    names = style.in_depth(esd["name"])
+    names = in_depth(esd["name"])
     kept = max(1, budget // max(1, 2 * len(at)))
     if len(names) > kept:
         names = [names[place] for place in np.unique(np.linspace(0, len(names) - 1, kept).round().astype(int))]

@@ -21,6 +21,7 @@ CHAPTERS = {
         "synthetic_share",
     ),
     "The weights": (
+        "diversity_signature",
         "effect_by_dose",
         "layer_effects",
         "family_similarity",

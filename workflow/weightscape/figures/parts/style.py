@@ -8,7 +8,6 @@ mean at 1 - `analyse.alpha` of the config.
 """
 
 import functools
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,9 +87,6 @@ COLORS = {
 }
 """Colour and marker of each family."""
 LOGARITHMIC = ("weight_decay",)
-EARLY = ("conv_stem", "stem", "patch_embed", "conv1", "downsample", "qkv", "in_proj_weight")
-LATE = ("conv_head", "head", "fc", "classifier")
-"""Parts of layers' names that stand before and after all others."""
 
 LOOKS = {name: Look(family.title, *COLORS[name], family.axis, name in LOGARITHMIC) for name, family in FAMILIES.items()}
 
@@ -122,21 +118,6 @@ def ordered(families: Iterable[str]) -> list[str]:
     """The baseline's pool, families in the order of FAMILIES, others after them by name."""
     order = [BASELINE, *FAMILIES]
     return sorted(set(families), key=lambda name: (order.index(name) if name in order else len(order), name))
-
-
-def in_depth(names: Iterable[str]) -> list[str]:
-    """Names such as `blocks.10.attn.qkv/weight`, each once, from the network's input to its output.
-
-    Stored weights are ordered by name, where `conv_stem` stands last and block 10 before block 2. The parts of a name,
-    of timm or torchvision, are compared in turn: numbers as numbers, and a few words early or late.
-    """
-    return sorted(dict.fromkeys(names), key=lambda name: [_depth(part) for part in re.split(r"[./]", name)])
-
-
-def _depth(part: str) -> tuple[int, list[tuple[int, str]]]:
-    """Orders one part of a layer's name: below zero if it stands early, above zero if late, then by its pieces."""
-    rank = -1 if part in EARLY else LATE.index(part) + 1 if part in LATE else 0
-    return rank, [(int(piece), "") if piece.isdigit() else (-1, piece) for piece in re.split(r"(\d+)", part)]
 
 
 def span(counts: Column) -> str:

@@ -9,7 +9,7 @@ from weightscape.families import BASELINE, DIVERSITY_FAMILIES
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import dose_curves, prediction, similarity
 from weightscape.metrics.analysis.contrasts import NAN, Values, contrast, holm, homogeneity, standardised
-from weightscape.metrics.analysis.dose_curves import Curve, overlap
+from weightscape.metrics.analysis.design import Condition, Design
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.verdicts import Numbers
@@ -54,7 +54,8 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             excluded_layers=[setup.metrics[metric].excluded for metric, _ in columns],
             destructive=(family, dose) in setup.destructive,
         )
-        parts.append(table)
+        less = [_without_a_layer(setup.metrics[metric], scope, design, (family, dose)) for metric, scope in columns]
+        parts.append(pd.concat([table, pd.DataFrame(less)], axis=1))
     if not parts:
         return pd.DataFrame()
     result = pd.concat(parts, ignore_index=True)
@@ -68,23 +69,35 @@ def _count(layers: Layers, scope: str) -> int:
     return layers.hidden.shape[1] if scope == "hidden" else int((layers.kinds == scope).sum())
 
 
+def _without_a_layer(layers: Layers, scope: str, design: Design, condition: Condition) -> dict[str, float | str]:
+    """The least and the largest mean effect without any one layer of a scope, and the layer that moves it most.
+
+    NaN for the head, and for a single layer.
+    """
+    chosen = np.flatnonzero((layers.kinds == scope) | (scope == "hidden"))
+    weights = design.effect(*condition)
+    if scope == "head" or len(chosen) < 2:
+        return {"least_without": NAN, "most_without": NAN, "heaviest_layer": ""}
+    means = [weight * layers.hidden[design.rows[c]][:, chosen].mean(axis=0) for c, weight in weights.items()]
+    effects = np.sum(means, axis=0)
+    without = (effects.sum() - effects) / (len(effects) - 1)
+    heaviest = chosen[int(np.argmax(np.abs(without - effects.mean())))]
+    name = str(layers.names[heaviest])
+    return {"least_without": float(without.min()), "most_without": float(without.max()), "heaviest_layer": name}
+
+
 def slopes(setup: Setup, options: Options) -> Table:
-    """How fast each family's effect grows: per unit of its dose, and per unit of the matched level."""
+    """How fast each family's effect grows, per unit of its dose."""
     kept = setup.only_kept()
     design, rows = kept.design, []
-    levels = kept.outcomes.get("level")
-    for family in _comparable(kept):
-        axes = {"dose": dose_curves.by_number(design, family)}
-        if levels is not None and not overlap(design, levels, [family], options.alpha):
-            axes[options.match] = dose_curves.by_level(design, family, levels)
-        for metric, (axis, x) in itertools.product(options.metrics, axes.items()):
-            values = kept.metrics[metric].mean()
-            found = dose_curves.slope(design, values, family, x, options.level)
-            if found is not None:
-                key = {"family": family, "metric": metric, "scope": "hidden", "per": axis, "doses": len(x) - 1}
-                unit = f"{unit_of(metric)} per {'unit of dose' if axis == 'dose' else axis}"
-                fit = dose_curves.lack_of_fit(design, values, family, x)
-                rows.append(key | vars(Numbers.of(found)) | {"lack_of_fit_p": fit, "unit": unit})
+    for family, metric in itertools.product(_comparable(kept), options.metrics):
+        x, values = dose_curves.by_number(design, family), kept.metrics[metric].mean()
+        found = dose_curves.slope(design, values, family, x, options.level)
+        if found is not None:
+            key = {"family": family, "metric": metric, "scope": "hidden", "doses": len(x) - 1}
+            fit = dose_curves.lack_of_fit(design, values, family, x)
+            unit = f"{unit_of(metric)} per unit of dose"
+            rows.append(key | vars(Numbers.of(found)) | {"lack_of_fit_p": fit, "unit": unit})
     return pd.DataFrame(rows).rename(columns={"estimate": "slope"}).drop(columns="statistic", errors="ignore")
 
 
@@ -93,87 +106,51 @@ def _comparable(setup: Setup) -> list[str]:
 
 
 def similarities(setup: Setup, options: Options) -> Table:
-    """Cosines and distances between the effects of all pairs of families at their strongest doses.
+    """Cosines and distances between the effects of all pairs of families, at the doses that stand for them.
 
-    `cosine` is that of the mean profiles, layers as they are; `corrected` that of the scaled profiles without noise in
-    their norms, with its interval; `matched` the same at the largest common level (`match`) of both, interpolated
-    between doses. `distance` is the root mean square difference over layers without noise (for the metric `esd`: the
-    Wasserstein-2 distance of log10 eigenvalues). A family with itself: the mean cosine between its
-    runs, which is what agreement the spread of runs allows.
+    `cosine` is that of the mean profiles, layers as they are; `corrected` that of the scaled profiles without noise,
+    with its interval; NaN if a profile has no direction. `distance` is the root mean square difference over layers
+    without noise (for the metric `esd`: the Wasserstein-2 distance of log10 eigenvalues). A family with itself: the
+    mean cosine between its runs, which is what agreement the spread of runs allows.
     """
     kept = setup.only_kept()
-    design, rows = kept.design, []
     families = _comparable(kept)
     metrics = {metric: kept.metrics[metric] for metric in options.metrics}
     if kept.esd is not None:
         metrics["esd"] = kept.esd
-    levels = kept.outcomes.get("level")
-    matching = set() if levels is None else _overlapping(kept, levels, families, options)
+    rows = []
     for metric, layers in metrics.items():
         if not layers.hidden.shape[1]:
             continue
-        sets = similarity.scaled(design, layers.hidden), layers.hidden
-        none = np.zeros(len(layers.hidden))
-        curves = {
-            f: [Curve.of(design, f, each, none).single(str(design.strongest(f))) for each in sets] for f in families
-        }
-        full = {f: Curve.of(design, f, sets[0], none if levels is None else levels) for f in families}
+        scaled = similarity.scaled(kept.design, layers.hidden)
         for one, other in itertools.combinations_with_replacement(families, 2):
-            key = {
-                "metric": metric,
-                "family": one,
-                "other": other,
-                "dose": str(design.strongest(one)),
-                "other_dose": str(design.strongest(other)),
-                "layers": layers.hidden.shape[1],
-            }
-            at_level = _matched([full[one], full[other]] if (one, other) in matching else [], options)
-            rows.append(key | _pair(curves[one], curves[other], one == other, options) | at_level)
+            key = {"metric": metric, "family": one, "other": other, "layers": layers.hidden.shape[1]}
+            doses = {"dose": kept.design.strongest(one), "other_dose": kept.design.strongest(other)}
+            rows.append(key | doses | _pair(kept.design, layers.hidden, scaled, (one, other), options))
     return pd.DataFrame(rows)
 
 
-def _overlapping(kept: Setup, levels: Values, families: list[str], options: Options) -> set[tuple[str, str]]:
-    """The pairs of families that share a level beyond the spread of runs; a level that was not measured is none."""
-    rows = kept.design.rows
-    known = [f for f in families if all(np.isfinite(levels[rows[c]]).all() for c in kept.design.curve(f))]
-    pairs = itertools.combinations(known, 2)
-    return {pair for pair in pairs if not overlap(kept.design, levels, pair, options.alpha)}
-
-
-def _matched(curves: list[Curve], options: Options) -> dict[str, float]:
-    """The corrected cosine of two families at their common level, with its interval; NaN without curves."""
-    names = ("matched", "matched_low", "matched_high")
-    found = similarity.jackknife(curves, similarity.matched, _corrected) if curves else None
-    if found is None:
-        return dict.fromkeys(names, NAN)
-    low, high = found.interval(options.level)
-    return dict(zip(names, (float(found.values[0]), float(low[0]), float(high[0])), strict=True))
-
-
-def _pair(left: list[Curve], right: list[Curve], same: bool, options: Options) -> dict[str, float]:
-    runs = {c: len(own) for curve in (left[0], right[0]) for c, own in zip(curve.conditions, curve.levels, strict=True)}
-    n = sum(runs.values())
-    unknown = dict.fromkeys(("cosine", "corrected", "low", "high", "distance"), NAN)
-    if same:
-        return unknown | {"n": n, "cosine": _agreement(left[1])}
-    x, y = (curve.profiles[-1].mean(axis=0) - curve.profiles[0].mean(axis=0) for curve in (left[1], right[1]))
-    raw = float(similarity.cosines(x[None], y[None])[0])
-    scaled = similarity.jackknife([left[0], right[0]], similarity.last, _corrected)
-    square = similarity.layer_difference(similarity.last(similarity.means_of([left[1], right[1]])))[1]
-    found = unknown | {"n": n, "cosine": raw, "distance": float(np.sqrt(max(square, 0.0)))}
-    if scaled is None:
+def _pair(design: Design, plain: Values, scaled: Values, pair: tuple[str, str], options: Options) -> dict[str, float]:
+    contrasts = [design.strongest_effect(family) for family in pair]
+    conditions = dict.fromkeys(condition for weights in contrasts for condition in weights)
+    raw, runs = ({c: values[design.rows[c]] for c in conditions} for values in (plain, scaled))
+    names = ("cosine", "corrected", "low", "high", "distance")
+    unknown: dict[str, float] = dict.fromkeys(names, NAN) | {"n": sum(map(len, raw.values()))}
+    if pair[0] == pair[1]:
+        return unknown | {"cosine": _agreement(*(raw[c] for c in contrasts[0]))}
+    x, y = similarity.profiles_of(raw, contrasts)
+    angle = float(similarity.cosines(x.values[None], y.values[None])[0])
+    found = unknown | {"cosine": angle, "distance": similarity.distance(x, y)}
+    corrected = similarity.jackknife(runs, contrasts, similarity.cosine_and_squares)
+    if not similarity.have_directions(corrected):
         return found
-    low, high = scaled.interval(options.level)
-    return found | {"corrected": float(scaled.values[0]), "low": float(low[0]), "high": float(high[0])}
+    low, high = corrected.interval(options.level)
+    return found | {"corrected": float(corrected.values[0]), "low": float(low[0]), "high": float(high[0])}
 
 
-def _corrected(profiles: list[similarity.Profile]) -> Values:
-    return np.array([similarity.cosine(*profiles)])
-
-
-def _agreement(curve: Curve) -> float:
+def _agreement(dosed: Values, reference: Values) -> float:
     """Mean cosine over pairs of a condition's runs; NaN for one run."""
-    runs = curve.profiles[-1] - curve.profiles[0].mean(axis=0)
+    runs = dosed - reference.mean(axis=0)
     pairs = [
         similarity.cosines(runs[i : i + 1], runs[j : j + 1])[0] for i, j in itertools.combinations(range(len(runs)), 2)
     ]

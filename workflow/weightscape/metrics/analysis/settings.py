@@ -30,6 +30,18 @@ NOISE_SCORES = ("vendi.noise.mean.1", "vendi.random_directions.mean.1")
 
 
 @dataclass(frozen=True)
+class SignatureOptions:
+    """By scope (`hidden`, `update`, `head`) the metrics that make its features, and the scopes that claim C2 names.
+
+    Hidden layers are cut into so many groups from first to last, each with a mean of its own.
+    """
+
+    groups: int
+    features: Mapping[str, tuple[str, ...]]
+    claim: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Options:
     """`config.yaml`, block `analyse`, tells what each means; the last three come from the rest of the study."""
 
@@ -38,7 +50,7 @@ class Options:
     alpha: float
     max_drop: float
     judge_floor: float
-    match: str
+    signature: SignatureOptions
     margin: float
     margins: Mapping[str, float]
     draws: int

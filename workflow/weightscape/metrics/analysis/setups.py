@@ -62,7 +62,10 @@ class Layers:
 
 @dataclass(frozen=True)
 class Setup:
-    """All that was measured of the runs of one data set and backbone; arrays follow the positions of `design`."""
+    """All that was measured of the runs of one data set and backbone; arrays follow the positions of `design`.
+
+    `metrics` are of the change from before to after, `updates` of the update's own spectrum.
+    """
 
     dataset: str
     backbone: str
@@ -74,6 +77,7 @@ class Setup:
     destructive: tuple[Condition, ...] = ()
     whole: Design | None = None
     excluded: tuple[usable_layers.Row, ...] = ()
+    updates: dict[str, Layers] = field(default_factory=dict)
 
     @property
     def all_conditions(self) -> Design:
@@ -113,7 +117,7 @@ class Setup:
         return next(filter(None, map(self.missing, families)), "")
 
 
-def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "relative_change") -> Iterator[Setup]:
+def setups(tables: Mapping[str, Table], metrics: tuple[str, ...]) -> Iterator[Setup]:
     """The setups of a study from the table `effects`, and from `evaluation`, `runs`, `layers`, `diversity` and
     `curvature` if they are there."""
     effects = tables["effects"]
@@ -129,20 +133,18 @@ def setups(tables: Mapping[str, Table], metrics: tuple[str, ...], match: str = "
         own = {name: table[table["dataset"] == dataset] for name, table in tables.items() if "dataset" in table}
         own = {name: t[t["backbone"] == backbone] if "backbone" in t else t for name, t in own.items()}
         scores = _diversity(own.get("diversity"), index)
-        found = outcomes(own, index)
-        if match == "diversity" and ("pixels", "vendi_1") in scores:
-            level = np.log(scores["pixels", "vendi_1"])
-        else:
-            level = found.get(match)
+        deltas = effects[(effects["source"] == "delta") & (effects["dataset"] == dataset)]
+        deltas = deltas[deltas["backbone"] == backbone]
         yield Setup(
             str(dataset),
             str(backbone),
             replace(design, measured=_measured(design, scores.get((str(backbone), "vendi_1")))),
             {name: _layers(part[part["metric"] == name], index) for name in metrics},
-            found | ({} if level is None else {"level": level}),
+            outcomes(own, index),
             scores,
             _esd(own.get("quantiles"), index),
             excluded=tuple(usable_layers.excluded(part, own, broken, metrics)),
+            updates={name: _layers(deltas[deltas["metric"] == name], index) for name in metrics if len(deltas)},
         )
 
 

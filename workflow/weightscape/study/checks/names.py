@@ -60,6 +60,11 @@ def _check_metrics(analyse: Config) -> None:
             near = difflib.get_close_matches(name, MEASURED, 1, 0.6)
             hint = f"did you mean {near[0]!r}?" if near else "workflow/docs/spectra.md lists them"
             raise UserError(f"config: analyse.metrics names {name!r}, which is no column of the spectra; {hint}")
+    for scope, names in analyse["signature"]["features"].items():
+        for name in names:
+            if name not in metrics:
+                where = f"analyse.signature.features.{scope}"
+                raise UserError(f"config: {where} names {name!r}, which is not in analyse.metrics; add it there")
     for name in analyse["margins"]:
         if name not in metrics:
             raise UserError(f"config: analyse.margins names {name!r}, which is not in analyse.metrics; remove it")

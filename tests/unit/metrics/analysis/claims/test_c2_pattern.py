@@ -1,4 +1,4 @@
-"""C2: patterns over layers, and the controls of their specificity."""
+"""C2: diversity in terms of the signatures of other interventions."""
 
 from dataclasses import replace
 
@@ -9,16 +9,24 @@ import pytest
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, RISING, tables, truth, verdicts
 from weightscape import words
-from weightscape.families import DIVERSITY_FAMILIES
-from weightscape.metrics.analysis import estimates
-from weightscape.metrics.analysis.claims import table as claims
+from weightscape.metrics.analysis import features
+from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.claims import c2_pattern
 from weightscape.metrics.analysis.setups import setups
+
+
+def nearest(of: simulate.Truth) -> dict[str, set[str]]:
+    """The interventions that diversity is nearest to, by scope."""
+    table = analysed(tables(of), OPTIONS)["signature"]
+    return {
+        str(name): set(rows.loc[rows["nearest"].astype(bool), "explanation"]) for name, rows in table.groupby("scope")
+    }
 
 
 def test_diversity_that_equals_dropout_supports_c2():
     found = verdicts(truth("dropout")).loc["C2"]
     assert found["verdict"] == "supported", found["reason"]
-    assert found["low"] > 0 and found["n"] == 60
+    assert found["low"] > 0 and found["n"] == 30
     for control in OPTIONS.controls["C2"]:
         assert f"{words.control(control)}: passed" in found["controls"]
 
@@ -29,19 +37,37 @@ def test_diversity_that_equals_weight_decay_contradicts_c2():
     assert found["high"] < 0
 
 
-def test_diversity_that_equals_label_noise_is_not_specific():
+@pytest.mark.parametrize("like", ["dropout", "weight_decay", "label_noise"])
+def test_what_diversity_is_nearest_to_is_named_in_every_scope_that_shows_it(like: str):
+    found = nearest(truth(like))
+    assert found["hidden"] == found["update"] == {like}
+
+
+def test_an_effect_of_diversity_alone_is_its_own():
     planted = truth("dropout")
-    both = replace(planted, profiles={**planted.profiles, "label_noise": 4.2 * RISING})
-    found = verdicts(both).loc["C2"]
+    alone = replace(
+        planted, profiles={**planted.profiles, "augment": 9 * np.cos(2.9 * np.arange(16)), "duplicate": 0 * RISING}
+    )
+    assert nearest(alone)["hidden"] == {"own"}
+    assert verdicts(alone).loc["C2", "verdict"] == "undecided"
+
+
+def test_scopes_that_disagree_leave_c2_undecided():
+    planted = truth("dropout")
+    made = tables(planted)
+    other = tables(truth("weight_decay"))["effects"].query("source == 'delta'")
+    made["effects"] = pd.concat([made["effects"].query("source == 'change'"), other])
+    claims = analysed(made, OPTIONS)["claims"].set_index(["claim", "backbone"])
+    assert claims.loc[("C2", "all"), "verdict"] == "undecided"
+    assert "the scopes disagree" in claims.loc[("C2", "all"), "reason"]
+
+
+@pytest.mark.parametrize("family", ["label_noise", "steps"])
+def test_what_explains_diversity_as_well_as_dropout_does_takes_the_verdict(family: str):
+    planted = truth("dropout")
+    found = verdicts(replace(planted, profiles={**planted.profiles, family: 4.2 * RISING})).loc["C2"]
     assert found["verdict"] == "undecided"
-    assert found["reason"].startswith("not specific: diversity resembles dropout no more than label noise")
-    assert "without its controls: supported" in found["reason"]
-
-
-def test_diversity_that_acts_as_longer_training_is_not_specific():
-    planted = truth("dropout")
-    found = verdicts(replace(planted, profiles={**planted.profiles, "steps": 4 * RISING})).loc["C2"]
-    assert found["verdict"] == "undecided" and "no more than steps" in found["reason"]
+    assert f"{words.family(family)} explains as much as dropout" in found["reason"]
 
 
 @pytest.mark.parametrize("control", ["duplicate", "label_noise", "steps"])
@@ -53,31 +79,24 @@ def test_a_missing_control_takes_the_verdict_and_is_named(control: str):
     assert f"{words.control(control)}: missing" in found["controls"]
 
 
-def test_a_diversity_without_direction_is_not_called_unspecific():
+def test_a_diversity_without_effect_has_no_signature():
     still = truth("dropout")
-    still = replace(still, profiles={**still.profiles, "augment": np.zeros(16)})
-    found = verdicts(still).loc["C2"]
+    found = verdicts(replace(still, profiles={**still.profiles, "augment": np.zeros(16)})).loc["C2"]
     assert found["verdict"] == "undecided"
-    for control in ("label_noise", "steps"):
-        assert f"{words.control(control)}: not shown, an effect lies within its noise" in found["controls"]
-    assert "nan" not in found["controls"]
+    assert "the effect of augment does not differ from zero" in found["reason"] and "nan" not in found["reason"]
 
 
-def test_doses_matched_on_diversity_have_slopes_for_data_families_and_leave_c2_undecided():
-    made = tables(truth("dropout", vendi={"pixels": 0.5}))
-    options = replace(OPTIONS, match="diversity")
-    setup = next(setups(made, OPTIONS.metrics, "diversity"))
-    slopes = estimates.slopes(setup, options).query("per == 'diversity'")
-    assert "augment" in set(slopes["family"]) and set(slopes["family"]) <= {*DIVERSITY_FAMILIES}
-    reason = claims.of_setup(setup, options, ["C2"])[0][0].reason
-    assert reason.startswith("match: diversity matches data families only")
+def test_a_verdict_that_hangs_on_one_feature_is_none(monkeypatch: pytest.MonkeyPatch):
+    setup = next(setups(tables(truth("dropout")), OPTIONS.metrics))
+    assert c2_pattern.decide(setup, OPTIONS).verdict == "supported"
+    whole = features.Scope.differences
+    turned = features.Interval(-0.1, -0.2, -0.01, 0.03)
+    monkeypatch.setattr(features.Scope, "differences", lambda self, level: [*whole(self, level)[:-1], turned])
+    decision = c2_pattern.decide(setup, OPTIONS)
+    assert decision.verdict == "undecided" and "not told apart" in decision.reason
 
 
-def test_doses_matched_on_the_loss_on_training_images_are_compared():
-    made = tables(truth("dropout"))
-    level = made["layers"]["relative_norm"].to_numpy()
-    loss = made["evaluation"].query("split == 'test'").assign(split="train", nll=0.5 - level)
-    made["evaluation"] = pd.concat([made["evaluation"].query("split != 'train'"), loss])
-    setup = next(setups(made, OPTIONS.metrics, "train_loss"))
-    found = claims.of_setup(setup, replace(OPTIONS, match="train_loss"), ["C2"])[0][0]
-    assert found.verdict == "supported", found.reason
+def test_few_runs_and_single_ones_leave_c2_undecided_and_say_so():
+    assert "no replicates" in verdicts(truth("dropout", seeds=1)).loc["C2", "reason"]
+    few = truth("dropout", seeds=2, families=("augment", "dropout", "weight_decay"))
+    assert "n: too few repeated runs" in verdicts(few).loc["C2", "reason"]

@@ -1,95 +1,123 @@
 """C2: the pattern of diversity is nearer to dropout's than to weight decay's.
 
-Profiles over the hidden layers at matched dose are compared by cosine and by distance, and by tests of equivalence. A
-family stands for its doses that are not destructive.
+The effect of diversity on a vector of features is regressed on the signatures of dropout and weight decay, beside those
+of steps, label noise and (negated) duplicates, which may explain it as well (`signature`, `features`). Doses need not
+match: signatures have unit length.
 """
 
-from collections.abc import Iterator
+import numpy as np
 
-from weightscape.families import COMPARED, DECAY, DROPOUT
-from weightscape.metrics.analysis.claims.profile_tests import ProfileTests, placed, profile_tests
+from weightscape.families import COMPARED, DIVERSITY
+from weightscape.metrics.analysis.claims.equivalence import equivalence
 from weightscape.metrics.analysis.controls import table as controls
-from weightscape.metrics.analysis.dose_curves import overlap
+from weightscape.metrics.analysis.features import Scope, scopes
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import NO_REPLICATES, Decision, Verdict, judge, undecided
+from weightscape.metrics.analysis.signature import Interval
+from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
 from weightscape.words import family as of_family
-from weightscape.words import metric as of_metric
+from weightscape.words import scope, signed
 
 STATEMENT = "The pattern of diversity is nearer to dropout's than to weight decay's."
 RULE = (
-    "supported if, at matched dose, the cosine of augment's profile of the primary metric over the hidden layers with "
-    "dropout's exceeds that with weight decay's, all three profiles differ from zero, and augment is nearer to dropout "
-    "than to zero; contradicted if the cosine with weight decay's exceeds and augment is nearer to weight decay than "
-    "to zero"
+    "supported if in every scope that the config names the coefficient of dropout's signature in diversity's exceeds "
+    "weight decay's, beside those of steps, label noise and negated duplicates, also without any one feature; "
+    "contradicted if in every such scope weight decay's exceeds; neither if steps or label noise explain as much"
 )
 COUNTS = "runs"
 NEEDS = COMPARED
 compared = controls.hidden
+COMPETING = ("steps", "label_noise")
+"""They take the verdict if they explain diversity as well as its winner; duplicates are its opposite by design."""
+QUESTION = "dropout's coefficient less weight decay's"
 
 
 def decide(setup: Setup, options: Options) -> Decision:
-    """The verdict from the difference of two cosines of profiles of the primary metric."""
-    unmatched = _unmatched(setup, options)
-    layers = {metric: setup.metrics[metric] for metric in options.metrics}
-    if setup.esd is not None:
-        layers["esd"] = setup.esd
-    of_metrics = {
-        metric: profile_tests(placed(setup, metric, values, matched=not unmatched), options)
-        for metric, values in layers.items()
-        if values.hidden.shape[1]
-    }
-    tests = [test for group in of_metrics.values() for test in group.in_order()]
+    """The verdict from the difference of two coefficients in each scope that the claim names."""
+    found = {each.name: each for each in scopes(setup, options)}
+    differences = {name: _difference(setup, each, options) for name, each in found.items()}
+    tests = [*differences.values(), *(test for each in found.values() for test in _beside(each, options))]
+    tests += equivalence(setup, options)
     judge(tests, options.alpha)
-    primary = of_metrics.get(options.primary)
-    if primary is None:
-        return undecided(setup.metrics[options.primary].lacking(options.primary), tests)
-    replicated = _replicated(setup)
-    difference = primary.matched if replicated and primary.matched else primary.strongest
-    leading = difference.test
-    why = next(_obstacles(primary, "" if replicated else NO_REPLICATES, unmatched, options), "")
+    deciding = [differences[name] for name in options.signature.claim]
+    unclear = next((test for test in deciding if not test.numbers.p < options.alpha), None)
+    if unclear is not None:
+        general = len({_unclear(test) for test in deciding}) == 1
+        where = "" if general else f"{scope(unclear.scope)}: "
+        return undecided(f"{where}{_unclear(unclear)}", tests, unclear)
+    sides = {float(np.sign(test.numbers.estimate)) for test in deciding}
+    texts = "; ".join(f"{scope(test.scope)}: {test.note}" for test in deciding)
+    if len(sides) > 1:
+        return undecided(f"the scopes disagree ({texts})", tests, deciding[0])
+    verdict = Verdict.SUPPORTED if sides == {1.0} else Verdict.CONTRADICTED
+    named = (found[name] for name in options.signature.claim)
+    why = next(filter(None, (_unspecific(each, int(verdict is Verdict.CONTRADICTED), options) for each in named)), "")
     if why:
-        return undecided(why, tests, leading)
-    nearer = primary.nearer[_near(leading.verdict)]
-    of_difference = leading.p_holm if leading.verdict is Verdict.CONTRADICTED else leading.numbers.p
-    p = [of_difference, *(test.numbers.p for test in primary.nonzero), nearer.numbers.p]
-    return Decision(leading.verdict, difference.cosines, leading, tests, max(p))
+        return undecided(f"{why} ({texts})", tests, deciding[0])
+    return Decision(verdict, texts, deciding[0], tests, max(test.numbers.p for test in deciding))
 
 
-def _unmatched(setup: Setup, options: Options) -> str:
-    """Why the three families have no common level; empty if they have one."""
-    if options.match == "diversity":
-        return "match: diversity matches data families only, and dropout and weight decay leave the images alone"
-    if "level" not in setup.outcomes:
-        return f"{of_metric(options.match)} was not measured, so that doses cannot be matched"
-    return overlap(setup.design, setup.outcomes["level"], COMPARED, options.alpha)
+def _unspecific(found: Scope, winner: int, options: Options) -> str:
+    """One clause if steps or label noise explain diversity as well as the winner does; else empty."""
+    for at, family in enumerate(found.used):
+        if found.regression is None or family not in COMPETING:
+            continue
+        if not found.regression.contrast({winner: 1.0, at: -1.0}, options.level).low > 0:
+            like = of_family(found.used[winner])
+            return f"not specific: in the {scope(found.name)} {of_family(family)} explains as much as {like}"
+    return ""
 
 
-def _replicated(setup: Setup) -> bool:
-    """Whether the baseline and the strongest dose of each family have two runs."""
-    design = setup.design
-    conditions = [condition for family in COMPARED for condition in design.strongest_effect(family)]
-    return min(len(design.rows[condition]) for condition in conditions) > 1
+def _unclear(test: ClaimTest) -> str:
+    if not np.isfinite(test.numbers.estimate):
+        return test.note
+    return f"the coefficients of dropout and weight decay are not told apart ({test.note})"
 
 
-def _near(verdict: Verdict) -> str:
-    """The family that diversity resembles, if the difference of cosines has this verdict."""
-    return DROPOUT if verdict is Verdict.SUPPORTED else DECAY
+def _difference(setup: Setup, found: Scope, options: Options) -> ClaimTest:
+    """Dropout's coefficient less weight decay's; its p is the largest of all features and each one left out."""
+    runs = setup.design.runs_of({c: 1.0 for family in COMPARED for c in setup.design.strongest_effect(family)})
+    test = ClaimTest(QUESTION, "signature", "shares of length", Numbers(n=runs), DIVERSITY, "", found.name, expects=1)
+    test.decides = found.name in options.signature.claim
+    if found.regression is None:
+        test.note = found.why
+        return test
+    whole, *without = found.differences(options.level)
+    p = _largest([whole, *without])
+    test.numbers = Numbers(whole.value, whole.low, whole.high, found.regression.df, p=p, n=runs)
+    dropout, decay = (found.regression.coefficient(at, options.level) for at in (0, 1))
+    values = [each.value for each in without]
+    test.note = (
+        f"coefficient of dropout {_text(dropout)}, of weight decay {_text(decay)}; their difference without one "
+        f"feature {signed(np.min(values), 2)} to {signed(np.max(values), 2)}"
+    )
+    return test
 
 
-def _obstacles(tests: ProfileTests, no_replicates: str, unmatched: str, options: Options) -> Iterator[str]:
-    """Yields the obstacles to a verdict, the first one first."""
-    if no_replicates:
-        yield no_replicates
-    if unmatched or tests.matched is None:
-        yield f"{unmatched} (at the strongest doses: {tests.strongest.cosines})"
-        return
-    for test in tests.nonzero:
-        if test.verdict is Verdict.UNDECIDED:
-            yield f"the profile of {of_family(test.family)} does not differ from zero ({test.reason})"
-    difference = tests.matched.test
-    if difference.verdict is Verdict.UNDECIDED:
-        yield f"the difference of cosines may be zero ({tests.matched.cosines}; {difference.reason})"
-    near = _near(difference.verdict)
-    if not tests.nearer[near].numbers.low > 0:
-        yield f"diversity is not shown to be nearer to {of_family(near)} than to zero"
+def _largest(differences: list[Interval]) -> float:
+    """The largest p of the difference, with and without each feature; 1 if its sign depends on one."""
+    same = len({float(np.sign(each.value)) for each in differences}) == 1
+    return max(each.p for each in differences) if same else 1.0
+
+
+def _text(value: Interval) -> str:
+    return f"{signed(value.value, 2)} ({signed(value.low, 2)} to {signed(value.high, 2)})"
+
+
+def _beside(found: Scope, options: Options) -> list[ClaimTest]:
+    """Tests that decide nothing: is each effect there, each coefficient, and a part of diversity's own."""
+    where = {"scope": found.name, "decides": False}
+    tests = [
+        ClaimTest("signature differs from zero", "signature", "", Numbers(p=p), family, **where)
+        for family, p in found.p.items()
+    ]
+    if found.regression is None:
+        return tests
+    for at, family in enumerate(found.used):
+        value = found.regression.coefficient(at, options.level)
+        numbers = Numbers(value.value, value.low, value.high, found.regression.df, p=value.p)
+        tests.append(ClaimTest("coefficient", "signature", "shares of length", numbers, family, **where))
+    own = found.regression.own(options.level)
+    numbers = Numbers(own.value, own.low, own.high, found.regression.df, p=found.regression.own_p)
+    tests.append(ClaimTest("part of its own", "signature", "share of squared length", numbers, DIVERSITY, **where))
+    return tests

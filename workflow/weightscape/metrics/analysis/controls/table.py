@@ -4,7 +4,7 @@ regime           further real images improve validation accuracy or loss: traini
 a_a              random halves of the baseline runs, where nothing differs, show no difference
 strongest_decay  the strongest weight decay is detected
 duplicate        fewer unique images move the primary metric opposite to diversity
-label_noise      diversity resembles dropout (or weight decay, if that is nearer) more than it resembles label noise
+label_noise      explains what diversity does, beside dropout and weight decay
 steps            the same for longer and shorter training
 noise_reference  pixel diversity stays below that of pure noise, so that it is not saturated
 real_add         further real images help at least as much as synthetic ones
@@ -37,8 +37,8 @@ CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
     "regime": images.regime,
     "strongest_decay": weights.strongest_decay,
     "duplicate": weights.duplicate,
-    "label_noise": functools.partial(weights.specific, "label_noise"),
-    "steps": functools.partial(weights.specific, "steps"),
+    "label_noise": functools.partial(weights.explains, "label_noise"),
+    "steps": functools.partial(weights.explains, "steps"),
     "noise_reference": images.noise_reference,
     "real_add": images.real_add,
     "judge_excess": images.judge_excess,

@@ -1,26 +1,21 @@
 """Controls of weights.
 
-Weight decay is detected, duplicates act against diversity, and diversity resembles its regulariser more than it
-resembles wrong labels or other steps.
+Weight decay is detected, duplicates act against diversity, and wrong labels and other steps are there to explain what
+diversity does.
 """
 
 import numpy as np
 
-from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
-from weightscape.metrics.analysis import similarity
-from weightscape.metrics.analysis.contrasts import Values, contrast
-from weightscape.metrics.analysis.dose_curves import Curve
+from weightscape.families import DECAY, DIVERSITY
+from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
 from weightscape.metrics.spectral_metrics import PRIMARY
-from weightscape.words import family as of_family
-from weightscape.words import metric as of_metric
-from weightscape.words import number, signed
+from weightscape.words import number
 
 AGAINST = DIVERSITY, "duplicate"
 """The families that must act in opposite directions."""
-UNTOLD = "an effect lies within its noise, or has fewer than three runs"
 
 
 def strongest_decay(setup: Setup, options: Options) -> Control:
@@ -50,52 +45,7 @@ def duplicate(setup: Setup, options: Options) -> Control:
     return judged(passed, f"{text} {sizes}")
 
 
-def specific(family: str, setup: Setup, options: Options) -> Control:
-    """Does diversity resemble dropout (or weight decay, if it is nearer to that) more than every dose of a family?
-
-    Wrong labels destroy accuracy, and are compared all the same.
-    """
-    why = _incomparable(setup, family)
-    if why:
-        return lacking(why)
-    profiles = similarity.scaled(setup.all_conditions, setup.metrics[options.primary].hidden)
-    if not profiles.shape[1]:
-        return lacking(f"no hidden layer has a usable {of_metric(options.primary)} that varies")
-    none = np.zeros(len(profiles))
-    curves = {
-        name: Curve.of(setup.all_conditions, name, profiles, none).single(str(setup.stands(name))) for name in COMPARED
-    }
-    comparison = similarity.jackknife(list(curves.values()), similarity.last, similarity.comparison)
-    near = DECAY if comparison is not None and comparison.values[0] < 0 else DROPOUT
-    other, like = of_family(family), of_family(near)
-    failed, passed = [], []
-    for dose in _acting(setup, profiles, family, options):
-        three = [curves[DIVERSITY], curves[near], Curve.of(setup.all_conditions, family, profiles, none).single(dose)]
-        comparison = similarity.jackknife(three, similarity.last, similarity.comparison)
-        assert comparison is not None  # every family has a last dose
-        low = comparison.interval(options.level)[0][0]
-        if not np.isfinite(low):  # a profile within its noise has no direction; two runs have no jackknife
-            names = f"{of_family(DIVERSITY)}, {like}, {other} {dose}"
-            return Control(Status.NOT_SHOWN, f"not shown, {UNTOLD} ({names})")
-        values = f"{signed(comparison.values[0], 2)}, from {signed(low, 2)}"
-        text = f"{dose}: cosine with {like} less that with {other} {values}"
-        (passed if low > 0 else failed).append(text)
-    if failed:
-        text = f"not specific: diversity resembles {like} no more than {other} ({failed[0]})"
-        return Control(Status.NOT_SPECIFIC, text)
-    if not passed:
-        return Control(Status.NOT_SHOWN, f"not shown, {other} has no effect that diversity could resemble")
-    return Control(Status.PASSED, f"passed, {'; '.join(passed)}")
-
-
-def _incomparable(setup: Setup, family: str) -> str:
-    """Why diversity cannot be compared with a family; empty if it can."""
-    return setup.lacks((family, *COMPARED))
-
-
-def _acting(setup: Setup, profiles: Values, family: str, options: Options) -> list[str]:
-    """The doses (of other families than steps: the strongest) whose profile differs from zero."""
-    design = setup.all_conditions
-    doses = design.doses(family) if family == "steps" else [str(setup.stands(family))]
-    p = {dose: similarity.differs(design, profiles, design.effect(family, dose))[2] for dose in doses}
-    return [dose for dose in doses if p[dose] < options.alpha]
+def explains(family: str, setup: Setup, options: Options) -> Control:
+    """A competing explanation is there, so that C2's regression takes it into account, destructive or not."""
+    why = setup.lacks((family,))
+    return lacking(why) if why else judged(True, "passed, an explanation beside dropout and weight decay")

@@ -5,7 +5,7 @@ import pytest
 
 from unit.figures import made_tables
 from weightscape.figures import layer_effects
-from weightscape.figures.parts.style import in_depth
+from weightscape.metrics.layer_order import in_depth
 from weightscape.report import explorer
 
 NETWORKS = {

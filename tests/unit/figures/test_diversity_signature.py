@@ -1,0 +1,43 @@
+"""The figure of what diversity is nearest to, and its answer in words."""
+
+import pandas as pd
+from matplotlib.patches import Rectangle
+
+from unit.figures import made_tables
+from weightscape.figures import diversity_signature
+from weightscape.metrics import signature_words
+
+
+def signature() -> pd.DataFrame:
+    table = made_tables.study()["signature"]
+    return table[table["dataset"] == table["dataset"].iloc[0]]
+
+
+def test_each_panel_states_its_answer_and_only_the_nearest_bar_has_full_colour():
+    figure = diversity_signature.draw({"signature": signature()})
+    hidden, update, head = figure.subfigs[0].axes
+    assert hidden.get_title() == "hidden layers:\nnearest to label noise"
+    assert update.get_title().endswith("nearest to none") and head.get_title() == "head:\nnot known"
+    full = [bar for bar in hidden.findobj(Rectangle) if bar.get_alpha() == 1.0]
+    assert len(full) == 1 and full[0].get_y() < 3 < full[0].get_y() + full[0].get_height()
+    assert not [bar for bar in update.findobj(Rectangle) if bar.get_alpha() == 1.0]
+
+
+def test_the_sentence_names_the_nearest_with_its_cosine_and_why_there_is_none():
+    text = signature_words.sentence(signature())
+    assert text.startswith(
+        "Diversity's effect is, in the hidden layers nearest to label noise (cosine 0.90, 0.80 to 1.00)"
+    )
+    assert (
+        "nearest to none: no intervention explains half of it" in text
+        and "in the head not known (no replicates)" in text
+    )
+
+
+def test_the_opposite_of_an_intervention_and_several_are_named():
+    rows = signature().query("scope == 'hidden'")
+    rows = rows.assign(
+        nearest=rows["explanation"].isin(["steps", "duplicate"]), opposite=rows["explanation"] != "dropout"
+    )
+    assert signature_words.answer(rows) == "nearest to opposite of steps or fewer duplicates"
+    assert signature_words.answer(rows.assign(nearest=False, reason="")) == "not told"

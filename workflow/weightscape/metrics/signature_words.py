@@ -1,0 +1,48 @@
+"""The answer of the table `signature` in words: what diversity is nearest to."""
+
+from weightscape.formats.tables import Table
+from weightscape.words import family, scope, signed
+
+OWN = "own"
+"""The row of what no intervention explains."""
+
+
+def is_told(rows: Table) -> bool:
+    """Whether the rows of one scope name anything."""
+    return bool(rows["nearest"].astype(bool).any())
+
+
+def title(rows: Table, name: str) -> str:
+    """An explanation in words, as the opposite of an intervention where that is meant."""
+    opposite = bool(rows.loc[rows["explanation"] == name, "opposite"].astype(bool).any())
+    return {"duplicate": "fewer duplicates"}.get(name, f"opposite of {family(name)}") if opposite else family(name)
+
+
+def answer(rows: Table) -> str:
+    """Names the interventions that diversity is nearest to in one scope, in a few words."""
+    near = rows.loc[rows["nearest"].astype(bool), "explanation"].to_list()
+    if near == [OWN]:
+        return "nearest to none"
+    if near:
+        return f"nearest to {' or '.join(title(rows, name) for name in near)}"
+    reason = next(filter(None, rows["reason"].astype(str)), "")
+    return "not known" if reason else "not told"
+
+
+def sentence(rows: Table) -> str:
+    """One sentence on the scopes of one data set and backbone."""
+    parts = [f"in the {scope(name)} {_clause(own)}" for name, own in rows.groupby("scope", sort=False)]
+    return f"Diversity's effect is, {'; '.join(parts)}."
+
+
+def _clause(rows: Table) -> str:
+    """The answer in one scope with its cosine, or why there is none."""
+    found = rows[rows["nearest"].astype(bool) & (rows["explanation"] != OWN)]
+    if len(found):
+        best = found.sort_values("cosine", ascending=False).iloc[0]
+        limits = f"{signed(best['cosine'], 2)}, {signed(best['cosine_low'], 2)} to {signed(best['cosine_high'], 2)}"
+        return f"{answer(rows)} (cosine {limits})"
+    reason = next(filter(None, rows["reason"].astype(str)), "")
+    if reason:
+        return f"not known ({reason})"
+    return "nearest to none: no intervention explains half of it" if is_told(rows) else "not told from several"
