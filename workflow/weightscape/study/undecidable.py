@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from weightscape.families import DIVERSITY, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES
 from weightscape.study import Config, corruptions, doses, study
 
-LEAST_SEEDS = {"C2": 3, "C8": 1}
-"""Runs of a condition, if not two: C2 leaves out one run at a time; of C8 the conditions are the samples."""
+LEAST_SEEDS = {"C8": 1}
+"""Runs of a condition, if not two: of C8 the conditions are the samples."""
 
 PARTS_OF = {"C7": (DIVERSITY,)}
 """Families without which a part of a claim stays open."""
@@ -66,8 +66,6 @@ def _of_runs(config: Config, claim: str) -> Iterator[str]:
 def _of_claim(config: Config, claim: str) -> Iterator[str]:
     """The further things that single claims need."""
     match claim:
-        case "C2" if config["analyse"]["match"] == "diversity":
-            yield "another level to analyse.match, as diversity matches data families only"
         case "C3" | "C5" if "log_norm" not in config["analyse"]["metrics"]:
             yield "log_norm to analyse.metrics"
         case "C6":
