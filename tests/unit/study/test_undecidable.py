@@ -54,14 +54,12 @@ def test_a_family_that_is_left_out_is_asked_for_by_each_claim_that_needs_it(whol
 
 CHANGES: list[tuple[str, Any, set[str], str]] = [
     ("study/seeds", [0], set(CLAIMS) - {"C8"}, "seeds to study.seeds (it has 1, 2 are needed)"),
-    ("study/seeds", [0, 1], {"C2", "C4"}, "seeds to study.seeds (it has 2, 3 are needed)"),
     ("study/baseline_runs", 8, set(CLAIMS), "runs to study.baseline_runs (it is 8, 9 are needed)"),
     ("study/backbones", ["small"], {"C4"}, "a pre-trained backbone to study.backbones"),
     ("study/backbones", ["efficientnet-lite0"], {"C4"}, "a backbone from scratch (weights: none) to study.backbones"),
     ("curvature/families", ["dropout"], {"C9"}, "augment to curvature.families"),
     ("curvature/probes", 4, {"C9"}, "probes to curvature.probes (it is 4, 16 are needed)"),
     ("diversity/orders", [1, 2], {"C6"}, "0.5 to diversity.orders"),
-    ("analyse/match", "diversity", {"C2", "C4"}, "another level to analyse.match"),
     ("data/digits/ood", {}, {"C7", "C8"}, "a set to data.digits.ood that no condition trains on"),
     ("families/synthetic_replace/doses", {"half": {"share": 0.5, "recipe": "guided"}}, {"C7"}, "a dose of share 1"),
 ]

@@ -6,7 +6,7 @@ diversity does.
 
 import numpy as np
 
-from weightscape.families import DECAY, DIVERSITY
+from weightscape.families import COMPARED, DECAY, DIVERSITY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -47,5 +47,5 @@ def duplicate(setup: Setup, options: Options) -> Control:
 
 def explains(family: str, setup: Setup, options: Options) -> Control:
     """A competing explanation is there, so that C2's regression takes it into account, destructive or not."""
-    why = setup.lacks((family,))
+    why = setup.lacks((family, *COMPARED))
     return lacking(why) if why else judged(True, "passed, an explanation beside dropout and weight decay")
