@@ -1,10 +1,15 @@
 """`weightscape spectra`: the spectra of a checkpoint, or of what training did to it."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from weightscape.spectra.inputs import Inputs
+    from weightscape.spectra.resuming import Partial
     from weightscape.spectra.settings import SpectraSettings
 
 SWITCHES = {
@@ -14,14 +19,26 @@ SWITCHES = {
     "alternatives": "truncated power law, lognormal and exponential",
     "farms": "the fixed-aspect exponent",
 }
+SUMMARY = ("alpha", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm", "stable_rank")
+"""Columns of which the summary line gives means, as WeightWatcher's does."""
+PLOTS = (".png", ".pdf", ".svg")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    parser.add_argument("after", type=Path, help="state dict: .safetensors, .pt or .pth")
+    forms = ".safetensors, .pt, .pth, .bin, .ckpt, an index of shards, or a folder of Hugging Face"
+    parser.add_argument("after", type=Path, help=f"state dict: {forms}")
     parser.add_argument("--before", type=Path, help="state dict before training; adds the rows before and delta")
     parser.add_argument("--out", type=Path, required=True, help="table to write: .parquet or .csv")
     parser.add_argument("--esd", type=Path, help="also write all eigenvalues, as .safetensors")
+    parser.add_argument("--key", help="the state dict to read where a file holds several, as state_dict_ema")
+    parser.add_argument(
+        "--layers", action="append", default=[], metavar="PATTERN", help="measure these alone, as 'blocks.0.*'"
+    )
+    parser.add_argument("--plot", type=Path, help="also draw eigenvalues: .png, .pdf or .svg")
+    parser.add_argument(
+        "--plot-layers", action="append", default=[], metavar="PATTERN", help="draw these (by default the first 24)"
+    )
     parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
     parser.add_argument("--workers", type=int, help="threads (default: as many as cores)")
     parser.add_argument("--device", help="let torch decompose there, as cuda (by default numpy does)")
@@ -32,14 +49,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, measure, write."""
-    from weightscape.errors import UserError
-    from weightscape.formats.state_dicts import open_checkpoint
-    from weightscape.formats.tables import check_parquet, write_table
+    from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
+    from weightscape.spectra.inputs import opened
     from weightscape.spectra.parallel import cores
-    from weightscape.spectra.row import Weights
-    from weightscape.spectra.table import Resources, measure, parts_of
+    from weightscape.spectra.table import Resources, measure
+
+    _check_arguments(arguments)
+    inputs = opened(arguments.after, arguments.before, arguments.key, arguments.head)
+    parts = _chosen(arguments, inputs)
+    for note in inputs.notes:
+        print(note)
+    matrices = ("after",) if arguments.before is None else ("before", "after", "delta")
+    settings = _settings(arguments)
+    partial = _partial(arguments, settings)
+    progress = Progress("spectra", len(parts), "matrices")
+    if partial.count:
+        progress.resume(sum(partial.get(part.name) is not None for part in parts))
+        print(f"resumed: {progress.done} of {len(parts)} matrices were measured before")
+    resources = Resources(arguments.workers or cores(), arguments.device, progress, partial)
+    table, values = measure(inputs.weights, settings, matrices, resources, parts)
+    table.loc[table["layer"].isin(inputs.updates), "matrix"] = "delta"
+    values = {_renamed(name, inputs.updates): array for name, array in values.items()}
+    write_table(arguments.out, table)
+    if arguments.esd:
+        write_tensors(arguments.esd, values)
+    if arguments.plot:
+        _plot(arguments, table, values)
+    partial.remove()
+    _summarise(table, arguments.out)
+
+
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is read."""
+    from weightscape.errors import UserError
+    from weightscape.formats.tables import check_parquet
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
@@ -49,37 +94,99 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
     if arguments.esd and arguments.esd.suffix != ".safetensors":
         raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
+    if arguments.plot and arguments.plot.suffix not in PLOTS:
+        raise UserError(f"--plot {arguments.plot} must end in {', '.join(PLOTS)}: rename it")
     inputs = [path for path in (arguments.after, arguments.before) if path and path.exists()]
-    for out in filter(None, (arguments.out, arguments.esd)):
+    for out in filter(None, (arguments.out, arguments.esd, arguments.plot)):
         if any(out.exists() and out.samefile(path) for path in inputs):
             raise UserError(f"{out} is an input, which it would overwrite: choose another name")
-    if arguments.device:
+    if arguments.device is not None:
         _check_device(arguments.device)
-    after = open_checkpoint(arguments.after)
-    before = open_checkpoint(arguments.before) if arguments.before else None
-    found = parts_of(after)
-    if not found:
+
+
+def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> list:
+    """The parts to measure; refuses checkpoints that share no weight, and names that are no layer."""
+    import difflib
+
+    from weightscape.errors import UserError
+    from weightscape.spectra.inputs import matching
+    from weightscape.spectra.row import shape_of
+
+    parts, before = list(inputs.parts), inputs.weights.before
+    if not parts:
         raise UserError(f"{arguments.after} has no weight matrices: give the state dict of a network")
-    if before is not None and not any(part.key in before for part in found):
+    if before is not None and not any(
+        part.key in before and shape_of(before, part.key) == part.shape for part in parts
+    ):
         raise UserError(
-            f"{arguments.after} and {arguments.before} share no weight (the first are {found[0].key} and"
-            f" {next(iter(before), 'none')}): give the weights that training started from, under the same names"
+            f"{arguments.after} and {arguments.before} share no weight (the first are {parts[0].key} and"
+            f" {inputs.first_before}): give the weights that training started from, under the same names"
         )
-    layers = {part.layer for part in found}
+    layers = list(dict.fromkeys(part.layer for part in parts))
     for head in arguments.head:
         if head.removesuffix(".weight") not in layers:
-            raise UserError(f"--head {head} is no layer of {arguments.after}; the last one is {found[-1].layer}")
-    table, values = measure(
-        Weights(after, before, frozenset(arguments.head)),
-        _settings(arguments),
-        ("after",) if before is None else ("before", "after", "delta"),
-        Resources(arguments.workers or cores(), arguments.device, Progress("spectra", len(found), "matrices")),
-    )
-    write_table(arguments.out, table)
-    if arguments.esd:
-        write_tensors(arguments.esd, values)
-    measured = list(table["status"]).count("ok")
-    print(f"{len(table)} matrices, {measured} measured: {arguments.out}")
+            near = difflib.get_close_matches(head, layers, 3, 0.5) or [
+                name for name in layers if any(word in name for word in ("head", "fc", "classifier"))
+            ]
+            raise UserError(
+                f"--head {head} is no layer of {arguments.after}; choose {' or '.join(near[:3] or layers[-1:])}"
+            )
+    if arguments.layers:
+        wanted = matching(arguments.layers)
+        parts = [part for part in parts if wanted(part.layer)]
+        if not parts:
+            raise UserError(
+                f"--layers {' '.join(arguments.layers)} names no layer of {arguments.after}, as {layers[0]}"
+            )
+    return parts
+
+
+def _partial(arguments: argparse.Namespace, settings: "SpectraSettings") -> "Partial":
+    """The rows that an earlier run of the same inputs, settings and code left."""
+    from weightscape.formats.model_folders import files_of
+    from weightscape.formats.typed import to_json
+    from weightscape.formats.writing import digest
+    from weightscape.provenance.code_digest import code_digest
+    from weightscape.spectra.resuming import Partial
+
+    states = []
+    for path in filter(None, (arguments.after, arguments.before)):
+        folder = path if path.is_dir() else path.parent
+        beside = [folder / name for name in ("config.json", "adapter_config.json")]
+        for file in (*files_of(path).paths, *(name for name in beside if name.is_file())):
+            state = file.stat()
+            states.append([str(file.resolve()), state.st_size, state.st_mtime_ns])
+    facts = [states, to_json(settings), arguments.key, sorted(arguments.head), arguments.device]
+    return Partial(arguments.out, digest([*facts, code_digest("spectra")]))
+
+
+def _renamed(name: str, updates: frozenset[str]) -> str:
+    matrix, layer = name.split("/")[:2]
+    return name.replace(f"{matrix}/", "delta/", 1) if layer in updates else name
+
+
+def _plot(arguments: argparse.Namespace, table: "pd.DataFrame", values: dict) -> None:
+    from weightscape.errors import UserError
+    from weightscape.spectra.inputs import matching
+    from weightscape.spectra.plotting import draw
+
+    patterns = arguments.plot_layers
+    rows = table[table["layer"].map(matching(patterns))] if patterns else table
+    if rows.empty:
+        raise UserError(f"--plot-layers {' '.join(patterns)} names no layer that was measured: correct it")
+    print(f"{draw(arguments.plot, rows, values)} spectra drawn: {arguments.plot}")
+
+
+def _summarise(table: "pd.DataFrame", out: Path) -> None:
+    """Print means over the measured matrices, and how many there are."""
+    matrix = "after" if (table["matrix"] == "after").any() else "delta"
+    good = table[(table["matrix"] == matrix) & (table["status"] == "ok")]
+    means = [f"{name} {mean:.4g}" for name in SUMMARY if not math.isnan(mean := float(good[name].mean()))]
+    if means:
+        print(f"means over {len(good)} matrices ({matrix}): {', '.join(means)}")
+    remarked = int(table["status"].str.startswith(("whole", "unscaled")).sum())
+    also = f" ({remarked} more with a remark in status)" if remarked else ""
+    print(f"{len(table)} matrices, {int((table['status'] == 'ok').sum())} measured{also}: {out}")
 
 
 def _settings(arguments: argparse.Namespace) -> "SpectraSettings":
@@ -94,12 +201,13 @@ def _settings(arguments: argparse.Namespace) -> "SpectraSettings":
 
 
 def _check_device(name: str) -> None:
-    """Say in one sentence that torch cannot compute there."""
+    """Say in one sentence that torch cannot decompose there."""
     import torch
 
     from weightscape.errors import UserError
 
     try:
-        torch.zeros(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {name} cannot be used ({str(error).splitlines()[0]}): leave it out") from None
+        torch.linalg.eigvalsh(torch.eye(2, dtype=torch.float64, device=name)).cpu().numpy()
+    except Exception as error:  # torch and the drivers below it raise errors of many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"--device {name} cannot be used ({reason}): leave it out") from None

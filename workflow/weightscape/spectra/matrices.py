@@ -1,52 +1,88 @@
-"""The matrices inside a state dict, inferred from names and shapes alone.
+"""The matrices inside a state dict, inferred from names and shapes, and from what is known of the network.
 
-Conventions: Linear [out, in], Embedding [items, width], convolutions [out, in, *kernel] as one matrix [out,
-in] for each kernel position, fused attention weights [q; k; v] along their first axis (GPT-2's `c_attn` along
-its second). A layer is named by its key without the ending `.weight`.
+Conventions: Linear [out, in], Embedding [items, width], convolutions [out, in / groups, *kernel] as one matrix [out /
+groups, in / groups] for each kernel position and group, experts [experts, rows, columns] as one matrix each, fused
+attention weights cut as `attention` knows them. A layer is named by its key without the ending `.weight`.
 """
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from weightscape.formats.layouts import Layout, Piece, Structure
+from weightscape.spectra import attention, convolutions
+from weightscape.spectra.names import Kind, kind_of
 
 WHOLE = "weight"  # the part of a tensor that holds one matrix
 DEPTHWISE = "depthwise: slices of one row have no spectrum"
 ONE_ROW = "one row: no spectrum"
 FACTOR = "reparametrised: what is stored is a factor, not the weight"
 NOT_FLOAT = "not floating-point: quantised weights are not measured"
+QUANTISED = "quantised weights are not measured: their scales are stored apart"
+STACKED = "whole: experts stand in one matrix, and their number is not known"
+LONG_KERNEL = "whole: three axes, read as a convolution of kernel {length}; experts and bilinear weights look alike"
 
-_FACTORS = (".weight_orig", ".weight_v", ".parametrizations.weight.original", ".parametrizations.weight.original1")
-"""Endings of keys under spectral norm, weight norm, pruning and torch's parametrizations."""
-
-_FUSED_QKV = {"qkv", "in_proj", "in_proj_weight", "qkv_proj", "Wqkv"}
-_ALWAYS_THIRDS = {"qkv", "in_proj_weight"}
-_FUSED_KV = {"kv", "kv_proj"}
 _EMBEDDING_WORDS = ("embed", "embedding", "embeddings", "wte", "wpe")
 _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
+_LONGEST = 16  # kernel of a convolution of one dimension that is not doubted
+_MIXERS = "routing_fn.weight"  # beside the flattened experts of a conditional convolution
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Facts about a network beyond its state dict: structure, heads of attention, and number of experts.
+
+    `remarks` are what rows of a tensor say instead of "ok", by key.
+    """
+
+    structure: Structure = field(default_factory=Structure)
+    heads: attention.Heads | None = None
+    experts: int | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The place of a matrix in its tensor: `start:stop` of each of `repeats` equal ranges along `axis`."""
+
+    axis: int = 0
+    start: int = 0
+    stop: int | None = None
+    repeats: int = 1
+
+    def index(self, shape: Shape) -> tuple[slice | np.ndarray, ...]:
+        """The same as numpy takes it, for a tensor of this shape."""
+        before = [slice(None)] * self.axis
+        if self.repeats == 1:
+            return (*before, slice(self.start, self.stop))
+        places = np.arange(shape[self.axis]).reshape(self.repeats, -1)
+        return (*before, places[:, self.start : self.stop].ravel())
 
 
 @dataclass(frozen=True)
 class Part:
     """One matrix of a weight tensor, or the pooled slices of a convolution.
 
-    `start:stop` is its range along `axis` of the tensor of this `shape`; `rows` x `columns` the shape of one
-    slice, `slices` their number; `status` is "ok" or why no spectrum is taken.
+    `cut` is its place in the tensor of this `shape`; `rows` x `columns` the shape of one slice, `slices` their number,
+    `groups` those of a convolution; `status` is "ok" or why no spectrum is taken, `remark` what a measured row says
+    instead of "ok".
     """
 
     key: str
-    shape: tuple[int, ...]
+    shape: Shape
     layer: str
     part: str
     kind: str
-    axis: int
-    start: int
-    stop: int
+    cut: Cut
     rows: int
     columns: int
     slices: int
+    groups: int = 1
     status: str = "ok"
+    remark: str = ""
 
     @property
     def name(self) -> str:
@@ -68,31 +104,43 @@ class Part:
         """Work of its spectrum, up to a constant: slices x N x M^2."""
         return self.slices * self.larger * self.smaller**2
 
-    def at(self, shape: tuple[int, ...]) -> "Part":
+    def at(self, shape: Shape) -> "Part":
         """The same part of a tensor of another shape; itself if that has no such part."""
         others = parts({self.key: shape}) if shape != self.shape else []
-        return next((other for other in others if other.part == self.part), self)
+        return next((other for other in others if other.part == self.part), self._scaled(shape))
+
+    def _scaled(self, shape: Shape) -> "Part":
+        """The same part where the whole tensor is longer or shorter along the axis of the cut alone."""
+        axis, stop = self.cut.axis, self.cut.stop
+        sides = [(new, old) for at, (new, old) in enumerate(zip(shape, self.shape, strict=False)) if at != axis]
+        if stop is None or len(shape) != len(self.shape) or any(new != old for new, old in sides):
+            return self
+        start, end, length = (edge * shape[axis] for edge in (self.cut.start, stop, stop - self.cut.start))
+        if any(edge % self.shape[axis] for edge in (start, end)):
+            return self
+        size = self.cut.repeats * length // self.shape[axis]
+        cut = replace(self.cut, start=start // self.shape[axis], stop=end // self.shape[axis])
+        rows, columns = (size, self.columns) if axis == 0 else (self.rows, size)
+        return replace(self, shape=shape, cut=cut, rows=rows, columns=columns)
 
     @property
-    def index(self) -> tuple[slice, ...]:
+    def index(self) -> tuple[slice | np.ndarray, ...]:
         """Where it is in the tensor."""
-        return (*[slice(None)] * self.axis, slice(self.start, self.stop))
+        return self.cut.index(self.shape)
 
-    @staticmethod
-    def stacked(selected: np.ndarray) -> np.ndarray:
+    def stacked(self, selected: np.ndarray) -> np.ndarray:
         """The slices [slices, rows, columns] of what stands at `index`, as a view where possible."""
         if selected.ndim == 2:
             return selected[None]
-        flat = selected.reshape(*selected.shape[:2], -1)
-        return np.moveaxis(flat, 2, 0)
+        if self.part.startswith("expert"):
+            return selected
+        flat = selected.reshape(self.groups, -1, selected.shape[1], math.prod(selected.shape[2:]))
+        return np.moveaxis(flat, 3, 0).reshape(self.slices, self.rows, self.columns)
 
 
-def is_weight(key: str, shape: tuple[int, ...]) -> bool:
-    """Whether a tensor is a weight matrix: called a weight, with two to five axes and something in it."""
-    word = key.rpartition(".")[2]
-    named = word == "weight" or word.endswith("_weight") or word.startswith(("weight_ih", "weight_hh"))
-    named = named or key.endswith(_FACTORS)
-    return named and 2 <= len(shape) <= 5 and math.prod(shape) > 0
+def is_weight(key: str, shape: Shape) -> bool:
+    """Whether a tensor has a row: called a weight, with two to five axes and something in it."""
+    return kind_of(key, {key: shape}) is not Kind.OTHER
 
 
 def layer_name(key: str) -> str:
@@ -100,61 +148,108 @@ def layer_name(key: str) -> str:
     return key.removesuffix(".weight")
 
 
-def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
+def parts(shapes: Mapping[str, Shape], known: Known = Known()) -> list[Part]:
     """All parts of all weights, in the order of the state dict."""
-    return [part for key, shape in shapes.items() if is_weight(key, shape) for part in _parts_of(key, tuple(shape))]
+    every = [part for key in shapes for part in _parts_of(key, shapes, known)]
+    return [replace(part, remark=known.remarks.get(part.key, part.remark)) for part in every]
 
 
-def _parts_of(key: str, shape: tuple[int, ...]) -> list[Part]:
+def without_row(shapes: Mapping[str, Shape], known: Known = Known()) -> dict[str, int]:
+    """Tensors that hold values and have no row, with their number of values."""
+    sizes = {key: math.prod(shape) for key, shape in shapes.items()}
+    return {key: size for key, size in sizes.items() if size and kind_of(key, shapes, known.experts) is Kind.OTHER}
+
+
+def _parts_of(key: str, shapes: Mapping[str, Shape], known: Known) -> list[Part]:
+    kind, shape = kind_of(key, shapes, known.experts), tuple(shapes[key])
+    if kind is Kind.OTHER:
+        return []
+    if kind in (Kind.QUANTISED, Kind.FACTOR):
+        return [_unmeasured(key, shape, QUANTISED if kind is Kind.QUANTISED else FACTOR)]
+    if kind is Kind.EXPERTS:
+        return [_matrix(key, shape, f"expert{at}", Cut(0, at, at + 1), shape[1:]) for at in range(shape[0])]
+    if kind is Kind.STACKED:
+        return _stacked_experts(key, shape, known.experts)
     layer = layer_name(key)
-    word = layer.rpartition(".")[2]
-    axes = len(shape)
-    head_first = axes > 2 or ".attn_block." in layer or ".attn_grid." in layer  # so timm orders these rows
-    thirds = shape[0] == 3 * shape[1] or (word in _ALWAYS_THIRDS and shape[0] % 3 == 0)
-    if (
-        word in _FUSED_QKV and thirds and not head_first
-    ):  # grouped queries have fewer keys: which rows are whose is not in the file
-        return [_part(key, shape, name, 0, index, 3) for index, name in enumerate("qkv")]
-    if word in _FUSED_KV and shape[0] % 2 == 0:
-        return [_part(key, shape, name, 0, index, 2) for index, name in enumerate("kv")]
-    if word == "c_attn" and len(shape) == 2 and shape[1] == 3 * shape[0]:
-        return [_part(key, shape, name, 1, index, 3) for index, name in enumerate("qkv")]
-    return [_part(key, shape, WHOLE, 0, 0, 1)]
-
-
-def _part(key: str, shape: tuple[int, ...], name: str, axis: int, index: int, count: int) -> Part:
-    size = shape[axis] // count
-    sides = [size if at == axis else shape[at] for at in (0, 1)]
-    slices = math.prod(shape[2:])
-    kind, status = _kind(key, shape, min(sides), slices)
-    status = FACTOR if key.endswith(_FACTORS) else status
-    start, stop = index * size, (index + 1) * size
-    return Part(key, shape, layer_name(key), name, kind, axis, start, stop, sides[0], sides[1], slices, status)
-
-
-def _kind(key: str, shape: tuple[int, ...], smaller: int, slices: int) -> tuple[str, str]:
-    if len(shape) > 2 and shape[1] == 1 and slices > 1:
-        return "depthwise", DEPTHWISE
+    layout = known.structure.layouts.get(key) or attention.layout_of(layer, shape, shapes, known.heads)
+    if layout is not None and layout.fits(shape):
+        return list(_pieces(key, shape, layout))
     if len(shape) > 2:
-        kind = _CONVOLUTIONS[len(shape)]
-    else:
-        modules = layer_name(key).lower().replace("_", ".").split(".")
-        embeds = any(word in _EMBEDDING_WORDS for word in modules[-2:])
-        kind = "embedding" if embeds else "linear"
-    return kind, ONE_ROW if smaller == 1 else "ok"
+        return [_convolution(key, shapes, known)]
+    remark = attention.UNKNOWN if attention.is_fused(layer) else ""
+    if f"{layer.rpartition('.')[0]}.{_MIXERS}".lstrip(".") in shapes and ".conv" in f".{layer}":
+        remark = STACKED
+    return [_matrix(key, shape, WHOLE, Cut(), shape, remark)]
 
 
-def tied(tensors: Mapping[str, np.ndarray], keys: Iterable[str]) -> dict[str, str]:
-    """Keys whose tensor is stored under an earlier key too, with that key.
+def _pieces(key: str, shape: Shape, layout: Layout) -> Iterable[Part]:
+    start = 0
+    for piece in layout.pieces:
+        cut = Cut(layout.axis, start, start + piece.length, layout.repeats)
+        sides = [layout.repeats * piece.length if at == layout.axis else shape[at] for at in (0, 1)]
+        yield _matrix(key, shape, piece.name, cut, tuple(sides))
+        start += piece.length
+
+
+def _stacked_experts(key: str, shape: Shape, experts: int | None) -> list[Part]:
+    """Experts below each other in one matrix [experts x rows, columns]."""
+    if experts is None or shape[0] % experts:
+        return [_matrix(key, shape, WHOLE, Cut(), shape, STACKED)]
+    rows = shape[0] // experts
+    pieces = Layout(0, 1, tuple(Piece(f"expert{at}", rows) for at in range(experts)))
+    return list(_pieces(key, shape, pieces))
+
+
+def _matrix(key: str, shape: Shape, name: str, cut: Cut, sides: Shape, remark: str = "") -> Part:
+    """One matrix with these sides; a fused 1 x 1 convolution keeps its name as such."""
+    kind = "linear" if len(shape) == 2 or name.startswith("expert") else _CONVOLUTIONS[len(shape)]
+    modules = layer_name(key).lower().replace("_", ".").split(".")
+    if kind == "linear" and any(word in _EMBEDDING_WORDS for word in modules[-2:]):
+        kind = "embedding"
+    slices = math.prod(shape[2:]) if kind in _CONVOLUTIONS.values() else 1
+    status = ONE_ROW if min(sides) == 1 else "ok"
+    return Part(key, shape, layer_name(key), name, kind, cut, *sides[:2], slices, 1, status, remark)
+
+
+def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
+    shape = tuple(shapes[key])
+    groups, remark = known.structure.groups.get(key), ""
+    if groups is None or shape[0] % groups:
+        groups = 1
+        if shape[1] > 1 and convolutions.may_be_grouped(key, shapes):
+            remark = convolutions.UNKNOWN.format(count=shape[1])
+        if len(shape) == 3 and shape[2] > _LONGEST and "conv" not in key:
+            remark = LONG_KERNEL.format(length=shape[2])
+    rows, columns, positions = shape[0] // groups, shape[1], math.prod(shape[2:])
+    kind, status = _CONVOLUTIONS[len(shape)], "ok"
+    if columns == 1 and positions > 1:
+        kind, status, groups = "depthwise", DEPTHWISE, 1
+        rows = shape[0]
+    elif min(rows, columns) == 1:
+        status = ONE_ROW
+    layer, slices = layer_name(key), groups * positions
+    return Part(key, shape, layer, WHOLE, kind, Cut(), rows, columns, slices, groups, status, remark)
+
+
+def _unmeasured(key: str, shape: Shape, status: str) -> Part:
+    """The row of a tensor that is no weight by itself; its sides are those that are stored."""
+    rows, columns = (*shape[:2], 1, 1)[:2]
+    kind = _CONVOLUTIONS.get(len(shape), "linear")
+    slices = math.prod(shape[2:]) if len(shape) > 2 else 1
+    return Part(key, shape, layer_name(key), WHOLE, kind, Cut(), rows, columns, slices, 1, status)
+
+
+def tied(tensors: Mapping[str, np.ndarray], keys: Iterable[str], first: Iterable[str] = ()) -> dict[str, str]:
+    """Keys whose tensor is stored under an earlier key too, with that key; those of `first` come before all others.
 
     Constant tensors (zero-initialised, say) are tied only if they are the same memory.
     """
     seen: dict[tuple, list[str]] = {}  # names alone: a tensor may be widened each time that it is read
     repeated: dict[str, str] = {}
-    for key in keys:
-        tensor = tensors[key]
-        group = seen.setdefault(_fingerprint(tensor), [])
-        twin = next((name for name in group if _same(tensor, tensors[name])), None)
+    preferred = set(first)
+    for key in sorted(keys, key=lambda key: key not in preferred):
+        group = seen.setdefault(_fingerprint(tensors, key), [])
+        twin = next((name for name in group if _same(tensors[key], tensors[name])), None)
         if twin is None:
             group.append(key)
         else:
@@ -162,8 +257,12 @@ def tied(tensors: Mapping[str, np.ndarray], keys: Iterable[str]) -> dict[str, st
     return repeated
 
 
-def _fingerprint(tensor: np.ndarray) -> tuple:
-    return tensor.shape, tensor.dtype.str, tensor.reshape(-1)[:16].tobytes()
+def _fingerprint(tensors: Mapping[str, np.ndarray], key: str) -> tuple:
+    """Shape and first entries, of which no more is read where the mapping can cut."""
+    cut = getattr(tensors, "cut", None)
+    tensor = tensors[key] if cut is None else cut(key, slice(0, 1))
+    shape = tensor.shape if cut is None else tensors.shapes[key]  # pyright: ignore[reportAttributeAccessIssue]
+    return shape, tensor.dtype.str, tensor[:1].reshape(-1)[:16].tobytes()
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

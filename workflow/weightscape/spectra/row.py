@@ -7,7 +7,7 @@ import numpy as np
 
 from weightscape.seeds import generator
 from weightscape.spectra import estimators, weightwatcher
-from weightscape.spectra.matrices import NOT_FLOAT, Part
+from weightscape.spectra.matrices import NOT_FLOAT, ONE_ROW, Known, Part
 from weightscape.spectra.overlaps import Spectrum
 from weightscape.spectra.settings import SpectraSettings
 
@@ -24,13 +24,14 @@ class Weights:
     """A network's tensors after training and, if they are there, before it.
 
     `head` names the layers of the new classifier; `leading` are the leading vectors of `before` (see
-    `table.leading_vectors`) as far as they are known.
+    `table.leading_vectors`) as far as they are there, and `known` is what is known of the network.
     """
 
     after: Tensors
     before: Tensors | None = None
     head: frozenset[str] = frozenset()
     leading: Tensors = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
 
     @property
     def start(self) -> Tensors:
@@ -53,7 +54,8 @@ def slices_of(part: Part, tensors: Tensors) -> np.ndarray:
 def load(part: Part, matrix: str, weights: Weights, limit: int) -> np.ndarray:
     """The slices [slices, rows, columns] of a matrix: a view, or float64 for `delta`."""
     if part.status != "ok":
-        raise Unmeasurable(part.status)
+        whole = part.status == ONE_ROW and part.key in weights.after
+        raise Unmeasurable(NOT_FLOAT if whole and slices_of(part, weights.after).dtype.kind in "iub" else part.status)
     needed = 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)  # bytes of float64 work space
     if needed > limit:
         raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
@@ -66,6 +68,10 @@ def load(part: Part, matrix: str, weights: Weights, limit: int) -> np.ndarray:
         raise Unmeasurable(f"shape {part.shape} was {earlier} before")
     if matrix == "before":
         return _finite(part, "before", weights.start)
+    difference = getattr(weights.after, "difference", None)  # of an adapter, without the rounding of its sum
+    update = None if difference is None else difference(part.key, part.index)
+    if update is not None:
+        return part.stacked(update)
     after = _finite(part, "after", weights.after)
     return np.subtract(after, _finite(part, "before", weights.start), dtype=np.float64)
 
@@ -103,7 +109,11 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     """The row of one matrix; our columns leave out singular values up to `floor`, the rounding of stored weights."""
     values = found.values
     name = f"{matrix}/{part.name}"
-    row = identity(part, matrix) | {"status": _status(found.slices, values), "num_evals": len(values)}
+    status = _status(found.slices, values)
+    row = identity(part, matrix) | {
+        "status": part.remark or "ok" if status == "ok" else status,
+        "num_evals": len(values),
+    }
     row["rounding"] = floor
     row |= _watcher_columns(part, found, values, settings, name)
     if values[-1] > 0:

@@ -1,12 +1,15 @@
 """Spectra of a backbone before fine-tuning, and of a run that starts from it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from weightscape.formats.layouts import Structure
 from weightscape.formats.tables import write_table
 from weightscape.formats.tensors import write_tensors
+from weightscape.formats.typed import from_json
+from weightscape.spectra.matrices import Known
 from weightscape.spectra.row import Tensors, Weights
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.spectra.table import leading_vectors, measure
@@ -41,31 +44,28 @@ class Spectra:
         return [folder / name for name in ("layers.parquet", "esd.safetensors", "vectors.safetensors")]
 
 
-def of_backbone(tensors: Tensors, settings: SpectraSettings) -> Spectra:
+def known_of(backbone: Mapping[str, Any]) -> Known:
+    """The structure of a network by the record of its backbone."""
+    return Known(from_json(Structure, backbone["facts"]["structure"], "structure"))
+
+
+def of_backbone(tensors: Tensors, settings: SpectraSettings, known: Known) -> Spectra:
     """The rows `before` of a backbone, and its leading vectors."""
-    table, values = measure(Weights(tensors, tensors), settings, ("before",))
-    return Spectra(table, values, leading_vectors(tensors, settings))
+    table, values = measure(Weights(tensors, tensors, known=known), settings, ("before",))
+    return Spectra(table, values, leading_vectors(tensors, settings, known))
 
 
-def of_run(
-    backbone: Tensors,
-    initial: Tensors,
-    after: Tensors,
-    head: Sequence[str],
-    vectors: Tensors,
-    settings: SpectraSettings,
-) -> Spectra:
+def of_run(run: Weights, backbone: Tensors, initial: Tensors, settings: SpectraSettings) -> Spectra:
     """The rows `after` and `delta` of a run, and the rows `before` of what it does not share with its backbone.
 
-    `initial` holds those tensors, and `vectors` the leading vectors of the backbone.
+    `initial` holds those tensors; `leading` of the run are the leading vectors of the backbone.
     """
     import pandas as pd
 
-    layers = frozenset(head)
-    known = {name: array for name, array in vectors.items() if name.split("/")[1] not in layers}
-    weights = Weights(after, {**backbone, **initial}, layers, known)
+    shared = {name: array for name, array in run.leading.items() if name.split("/")[1] not in run.head}
+    weights = replace(run, before={**backbone, **initial}, leading=shared)
     table, values = measure(weights, settings, ("after", "delta"))
-    first, first_values = measure(Weights(initial, initial, layers), settings, ("before",))
+    first, first_values = measure(Weights(initial, initial, run.head, known=run.known), settings, ("before",))
     joined = pd.concat([first, table], ignore_index=True)
     routes = {"before": first.attrs["eigenvalues"], "after and delta": table.attrs["eigenvalues"]}
     same = len(set(routes.values())) == 1

@@ -5,16 +5,17 @@ of all slices pooled and sorted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from weightscape.errors import UserError
+from weightscape.formats.lazy_tensors import with_arrays
 from weightscape.progress import Progress
 from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.eigenvalues import ranks
-from weightscape.spectra.matrices import Part, parts, tied
+from weightscape.spectra.matrices import Known, Part, parts, tied
 from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
 from weightscape.spectra.parallel import Share, Workers
 from weightscape.spectra.rounding import rounding_of_update, rounding_of_weights
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
 
 MATRICES = ("before", "after", "delta")
 CLEAR = 4.0  # times the rounding, from which on the direction of a singular vector is kept
+AT_ONCE = 32  # parts that a run which is stopped may lose
 ROWS = 32  # of a slice, widened at a time
+SMALLEST = 1e-140  # largest entry from which on the squares of all singular values above rounding keep their digits
+VANISHING = 1e-163  # entries up to it have squares of zero
 Result = TypeVar("Result")
 
 
@@ -56,14 +60,22 @@ class Source:
         return _decomposed(slices, vectors, f"{part.key} ({matrix})", self.share)
 
 
+class Store(Protocol):
+    """Keeps the parts that are measured, so that an interrupted run goes on from there."""
+
+    def get(self, part: str) -> Measured | None: ...
+    def put(self, part: str, measured: Measured) -> None: ...
+
+
 @dataclass(frozen=True)
 class Resources:
-    """The resources of the engine: threads, a device on which torch decomposes, and a count of the parts done."""
+    """The resources of the engine: threads, a device on which torch decomposes, a count and a store of parts done."""
 
     workers: int = 1
     device: str | None = None
     progress: Progress | None = None
     lanes: int | None = None  # doubles in a vector of the native routines: as the processor has; 0 for LAPACK
+    store: Store | None = None
 
 
 def measure(
@@ -71,19 +83,24 @@ def measure(
     settings: SpectraSettings,
     matrices: Sequence[str] = ("after",),
     resources: Resources = Resources(),
+    chosen: Sequence[Part] | None = None,
 ) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
-    """The table, and eigenvalues by "{matrix}/{layer}/{part}"."""
+    """The table, and eigenvalues by "{matrix}/{layer}/{part}"; of the `chosen` parts alone if there are any."""
     for matrix in matrices:
         if matrix not in MATRICES:
             raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
         if matrix != "after" and weights.before is None:
             raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
-    measurable = parts_of(weights.after)
+    before = None if weights.before is None else with_arrays(weights.before)
+    weights = replace(weights, after=with_arrays(weights.after), before=before)
+    measurable = parts_of(weights.after, weights.start, weights.known) if chosen is None else list(chosen)
+    store = resources.store
     ready: dict[tuple[str, str], Spectrum] = {}
     if resources.device:
         from weightscape.spectra.gpu import spectra
 
-        ready = spectra(measurable, matrices, weights, settings, resources.device)
+        left = [part for part in measurable if store is None or store.get(part.name) is None]
+        ready = spectra(left, matrices, weights, settings, resources.device)
 
     def read(part: Part, matrix: str) -> np.ndarray:
         return load(part, matrix, weights, settings.memory_limit)
@@ -93,27 +110,38 @@ def measure(
             resources.progress.advance()
 
     native = None if resources.device or vectors_wanted(settings, matrices) else two_stage(resources.lanes)
+    done = {} if store is None else {part: kept for part in measurable if (kept := store.get(part.name)) is not None}
     with Workers(resources.workers) as workers:
-        known: dict[tuple[str, str], np.ndarray] = {}
-        if native:
-            tasks = [(matrix, _there(part, matrix, weights)) for part in measurable for matrix in matrices]
-            known = eigenvalues(native, tasks, read, workers, count)
-        source = Source(ready, known, workers.share)
+        for batch in _batches([part for part in measurable if part not in done], store):
+            known: dict[tuple[str, str], np.ndarray] = {}
+            if native:
+                tasks = [(matrix, _there(part, matrix, weights)) for part in batch for matrix in matrices]
+                known = eigenvalues(native, tasks, read, workers, count)
+            source = Source(ready, known, workers.share)
 
-        def work(part: Part) -> Measured:
-            result = _measure_part(part, weights, settings, matrices, source)
-            if not native:
-                count(matrices[0])
-            return result
+            def work(part: Part, source: Source = source) -> Measured:
+                result = _measure_part(part, weights, settings, matrices, source)
+                if store is not None:
+                    store.put(part.name, result)
+                if not native:
+                    count(matrices[0])
+                return result
 
-        results = _of_parts(work, measurable, workers)
+            done |= zip(batch, _of_parts(work, batch, workers), strict=True)
+    results = [done[part] for part in measurable]
     values = {name: array for result in results for name, array in result.values.items()}
     table = _table([row for result in results for row in result.rows.values()], weights.head)
     table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
     return table, values
 
 
-def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np.ndarray]:
+def _batches(items: Sequence[Part], store: Store | None) -> Iterator[Sequence[Part]]:
+    """All parts at once, which fills the lanes of the native routines best; a few at a time where they are kept."""
+    step = max(1, len(items) if store is None else AT_ONCE)
+    return (items[first : first + step] for first in range(0, len(items), step))
+
+
+def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = Known()) -> dict[str, np.ndarray]:
     """Leading singular vectors of every measurable part, for all runs that start from these weights."""
     if not settings.overlaps:
         return {}
@@ -126,14 +154,14 @@ def leading_vectors(tensors: Tensors, settings: SpectraSettings) -> dict[str, np
         return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller)).leading)
 
     with Workers(1) as workers:
-        results = _of_parts(work, parts_of(tensors), workers)
+        results = _of_parts(work, parts_of(tensors, known=known), workers)
     return {name: array for result in results for name, array in result.items()}
 
 
-def parts_of(tensors: Tensors) -> list[Part]:
-    """The parts of a state dict; a weight stored under two names comes once, under the first."""
-    every = parts({key: shape_of(tensors, key) for key in tensors})
-    repeated = tied(tensors, dict.fromkeys(part.key for part in every))
+def parts_of(tensors: Tensors, before: Tensors = {}, known: Known = Known()) -> list[Part]:
+    """The parts of a state dict; a weight stored under two names comes once, under one of `before` or the first."""
+    every = parts({key: shape_of(tensors, key) for key in tensors}, known)
+    repeated = tied(tensors, dict.fromkeys(part.key for part in every), before)
     return [part for part in every if part.key not in repeated]
 
 
@@ -249,7 +277,9 @@ def _free_columns(after: np.ndarray, before: np.ndarray) -> Row:
 
 
 def _decomposed(slices: np.ndarray, vectors: int, name: str, share: Share) -> Spectrum:
-    """The spectrum; refuses entries whose squares are no numbers of float64."""
+    """The spectrum; refuses entries whose squares are no numbers of float64, or have lost digits."""
+    if VANISHING < np.abs(slices).max() < SMALLEST:
+        raise Unmeasurable("too small for float64: squares of the entries lose their digits")
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             found = spectrum(slices, vectors, share)

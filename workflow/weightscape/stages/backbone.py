@@ -8,7 +8,9 @@
 from pathlib import Path
 
 from weightscape.formats.tensors import write_tensors
-from weightscape.networks.pretrained import BackboneSettings, pretrained
+from weightscape.formats.typed import to_json
+from weightscape.networks.pretrained import BackboneSettings, choices, pretrained
+from weightscape.networks.structure import structure_of
 from weightscape.stages import _program
 
 
@@ -26,7 +28,12 @@ def main(argv: list[str] | None = None) -> None:
         arguments.out,
         inputs=[],
         outputs=[path],
-        facts={"tensors": len(tensors), "parameters": int(sum(tensor.size for tensor in tensors.values()))},
+        facts={
+            "tensors": len(tensors),
+            "parameters": int(sum(tensor.size for tensor in tensors.values())),
+            "read": choices(settings.weights),
+            "structure": to_json(structure_of(settings.model)),
+        },
     )
     print(f"{len(tensors)} tensors of {settings.model}")
 

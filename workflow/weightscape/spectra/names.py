@@ -1,0 +1,70 @@
+"""Tells from its name and shape what a tensor is: weight, experts, quantised numbers, a factor of a weight, or other."""
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from enum import Enum, auto
+
+Shape = tuple[int, ...]
+
+
+class Kind(Enum):
+    """The kind of a tensor of a state dict."""
+
+    WEIGHT = auto()
+    EXPERTS = auto()  # several matrices of one shape [experts, rows, columns]
+    STACKED = auto()  # experts in one matrix, their number unknown
+    FACTOR = auto()
+    QUANTISED = auto()
+    OTHER = auto()  # biases, norms, tokens and whatever else has no spectrum
+
+
+_FACTORS = re.compile(
+    r"\.(weight_orig|weight_v|parametrizations\.weight\.original[01]?|"
+    r"lora_(A|B|down|up)(\.\w+)?\.weight|lora_embedding_[AB](\.\w+)?|lora\.(down|up)\.weight|"
+    r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|vera_lambda_[bd](\.\w+)?)$"
+)
+"""Endings under spectral norm, weight norm, pruning, torch's parametrizations, and of adapters."""
+_PACKED = re.compile(r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized)$|proj_blocks$")
+_SCALES = (
+    "{key}.absmax", "{key}.quant_map", "{layer}.SCB", "{layer}.weight_scale", "{layer}.weight_scale_inv",
+    "{layer}.weight_scales", "{layer}.scales", "{layer}.scale_weight", "{key}_scale", "{key}_scale_inv",
+)  # fmt: skip
+"""Tensors that stand beside a quantised weight: of bitsandbytes, fp8, EETQ and others."""
+_EXPERTS = re.compile(r"expert|moe(?![a-z])|(^|\.)(input_linear|output_linear)\.weight$", re.IGNORECASE)
+_ONE_EXPERT = re.compile(r"expert\w*\.\d+\.|shared|router|gate\.weight$|gating", re.IGNORECASE)
+_BARE = re.compile(r"proj(ection)?$|^[wW]_?(\d|in|out|up|down|gate|q|k|v|o)$")
+_NORM = re.compile(r"norm\d*$|^(ln|bn)_?\w?\d*$", re.IGNORECASE)
+
+
+def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -> Kind:
+    """The kind of the tensor `key`; `experts` is their number where `config.json` states it."""
+    shape = shapes[key]
+    word = key.rpartition(".")[2]
+    if math.prod(shape) == 0:
+        return Kind.OTHER
+    if _PACKED.search(f".{key}") or (shape and word == "weight" and is_quantised(key, shapes)):
+        return Kind.QUANTISED
+    if not 2 <= len(shape) <= 5 or "bias" in word:
+        return Kind.OTHER
+    if _FACTORS.search(f".{key}"):
+        return Kind.FACTOR
+    named = word == "weight" or word.endswith("_weight") or word.startswith(("weight_ih", "weight_hh"))
+    if word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else ""):
+        return Kind.OTHER
+    if _EXPERTS.search(key) and not _ONE_EXPERT.search(key):
+        plain = named or not re.search(r"scale|zero|norm|absmax|amax|token|embed", word)
+        if len(shape) == 3 and plain:
+            return Kind.EXPERTS
+        if len(shape) == 2 and not named and plain:
+            return Kind.STACKED
+    if named and len(shape) == 3 and shape[0] == experts and "conv" not in key:
+        return Kind.EXPERTS
+    bare = len(shape) == 2 and min(shape) > 1 and (_BARE.search(word) or (_EXPERTS.search(key) and not named))
+    return Kind.WEIGHT if named or bare else Kind.OTHER
+
+
+def is_quantised(key: str, names: Collection[str]) -> bool:
+    """Whether scales stand beside a weight."""
+    layer = key.removesuffix(".weight")
+    return any(pattern.format(key=key, layer=layer) in names for pattern in _SCALES)
