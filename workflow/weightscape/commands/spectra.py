@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import numpy as np
 
+    from weightscape.formats.tables import Table
     from weightscape.spectra.inputs import Inputs
+    from weightscape.spectra.matrices import Part
     from weightscape.spectra.resuming import Partial
     from weightscape.spectra.settings import SpectraSettings
 
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"resumed: {progress.done} of {len(parts)} matrices were measured before")
     resources = Resources(arguments.workers or cores(), arguments.device, progress, partial)
     table, values = measure(inputs.weights, settings, matrices, resources, parts)
-    table.loc[table["layer"].isin(inputs.updates), "matrix"] = "delta"
+    table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
     values = {_renamed(name, inputs.updates): array for name, array in values.items()}
     write_table(arguments.out, table)
     if arguments.esd:
@@ -104,7 +106,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         _check_device(arguments.device)
 
 
-def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> list:
+def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> "list[Part]":
     """The parts to measure; refuses checkpoints that share no weight, and names that are no layer."""
     import difflib
 
@@ -125,19 +127,15 @@ def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> list:
     layers = list(dict.fromkeys(part.layer for part in parts))
     for head in arguments.head:
         if head.removesuffix(".weight") not in layers:
-            near = difflib.get_close_matches(head, layers, 3, 0.5) or [
-                name for name in layers if any(word in name for word in ("head", "fc", "classifier"))
-            ]
-            raise UserError(
-                f"--head {head} is no layer of {arguments.after}; choose {' or '.join(near[:3] or layers[-1:])}"
-            )
+            usual = [name for name in layers if any(word in name for word in ("head", "fc", "classifier"))]
+            near = [*difflib.get_close_matches(head, layers, 3, 0.5), *usual, layers[-1]]
+            raise UserError(f"--head {head} is no layer of {arguments.after}: choose one, as {near[0]}")
     if arguments.layers:
         wanted = matching(arguments.layers)
         parts = [part for part in parts if wanted(part.layer)]
         if not parts:
-            raise UserError(
-                f"--layers {' '.join(arguments.layers)} names no layer of {arguments.after}, as {layers[0]}"
-            )
+            named = " ".join(arguments.layers)
+            raise UserError(f"--layers {named} names no layer of {arguments.after}: one is {layers[0]}")
     return parts
 
 
@@ -161,11 +159,13 @@ def _partial(arguments: argparse.Namespace, settings: "SpectraSettings") -> "Par
 
 
 def _renamed(name: str, updates: frozenset[str]) -> str:
+    """The name of eigenvalues; those of an adapter's update are of `delta`."""
     matrix, layer = name.split("/")[:2]
     return name.replace(f"{matrix}/", "delta/", 1) if layer in updates else name
 
 
-def _plot(arguments: argparse.Namespace, table: "pd.DataFrame", values: dict) -> None:
+def _plot(arguments: argparse.Namespace, table: "Table", values: "dict[str, np.ndarray]") -> None:
+    """Draw the chosen spectra, and say how many."""
     from weightscape.errors import UserError
     from weightscape.spectra.inputs import matching
     from weightscape.spectra.plotting import draw
@@ -177,16 +177,17 @@ def _plot(arguments: argparse.Namespace, table: "pd.DataFrame", values: dict) ->
     print(f"{draw(arguments.plot, rows, values)} spectra drawn: {arguments.plot}")
 
 
-def _summarise(table: "pd.DataFrame", out: Path) -> None:
+def _summarise(table: "Table", out: Path) -> None:
     """Print means over the measured matrices, and how many there are."""
-    matrix = "after" if (table["matrix"] == "after").any() else "delta"
+    statuses = [str(status) for status in table["status"]]
+    matrix = "after" if "after" in set(table["matrix"]) else "delta"
     good = table[(table["matrix"] == matrix) & (table["status"] == "ok")]
     means = [f"{name} {mean:.4g}" for name in SUMMARY if not math.isnan(mean := float(good[name].mean()))]
     if means:
         print(f"means over {len(good)} matrices ({matrix}): {', '.join(means)}")
-    remarked = int(table["status"].str.startswith(("whole", "unscaled")).sum())
+    remarked = sum(status.startswith(("whole", "unscaled")) for status in statuses)
     also = f" ({remarked} more with a remark in status)" if remarked else ""
-    print(f"{len(table)} matrices, {int((table['status'] == 'ok').sum())} measured{also}: {out}")
+    print(f"{len(table)} matrices, {statuses.count('ok')} measured{also}: {out}")
 
 
 def _settings(arguments: argparse.Namespace) -> "SpectraSettings":

@@ -59,7 +59,7 @@ def _loaded(path: Path) -> Any:
 
     import torch
 
-    inert = [argparse.Namespace, np.dtype, np._core.multiarray.scalar, *map(type, map(np.dtype, "?bBhHiIlLefd"))]
+    inert = [argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0], *map(type, map(np.dtype, "?bBhHiIlLefd"))]
     try:
         with torch.serialization.safe_globals(inert):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))

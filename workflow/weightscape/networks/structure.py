@@ -27,7 +27,9 @@ def _layouts(net: nn.Module) -> Iterator[tuple[str, Layout]]:
             for inner in ("", ".linear", ".c"):
                 key = f"{name}.{word}{inner}".lstrip(".")
                 layer = _module(net, key)
-                layout = _layout(module, word, layer) if isinstance(layer, nn.Linear | nn.Conv2d) else None
+                if not isinstance(layer, nn.Linear | nn.Conv2d):
+                    continue
+                layout = _layout(module, word, layer)
                 if layout is not None and layout.fits(tuple(layer.weight.shape)):
                     yield f"{key}.weight", layout
 

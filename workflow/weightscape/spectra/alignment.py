@@ -1,7 +1,7 @@
 """The weights before training under the names and in the orientation of those after it.
 
-Names may differ by a wrapper in front (`model.`); a Linear [out, in] and GPT-2's Conv1D [in, out] are transposes of each
-other, which reversed shapes tell, and of square weights their distance.
+Names may differ by a wrapper in front (`model.`); a Linear [out, in] and GPT-2's Conv1D [in, out] are transposes of
+each other, which reversed shapes tell, and of square weights their distance.
 """
 
 import math
@@ -97,6 +97,7 @@ def _names(after: Tensors, before: Tensors, keys: Sequence[str]) -> tuple[dict[s
     if not lacking:
         return names, []
     best: dict[str, str] = {}
+    chosen = ("", "")
     for more, less in _prefixes(after, before):
         found = {key: less + key.removeprefix(more) for key in after if key not in names and key.startswith(more)}
         found = {key: name for key, name in found.items() if name in before and name not in names}
@@ -113,11 +114,10 @@ def _names(after: Tensors, before: Tensors, keys: Sequence[str]) -> tuple[dict[s
 def _prefixes(after: Tensors, before: Tensors) -> Iterator[tuple[str, str]]:
     """Pairs of openings, one of which is empty: of one or two words of a name."""
     for side, tensors in enumerate((after, before)):
-        openings = {
-            ".".join(name.split(".")[:count]) + "." for name in tensors for count in (1, 2) if name.count(".") > count
-        }
+        words = [name.split(".") for name in tensors]
+        openings = {".".join(name[:count]) for name in words for count in (1, 2) if len(name) > count + 1}
         for opening in sorted(openings):
-            yield (opening, "") if side == 0 else ("", opening)
+            yield (f"{opening}.", "") if side == 0 else ("", f"{opening}.")
 
 
 def _alike(after: Tensors, before: Tensors, key: str, name: str) -> bool:
@@ -126,7 +126,7 @@ def _alike(after: Tensors, before: Tensors, key: str, name: str) -> bool:
 
 
 def _ratio(after: Tensors, before: Tensors, key: str, name: str) -> float:
-    """Distance of a square weight from the transpose of that before over the distance from itself; infinite for none."""
+    """Distance of a square weight from the transpose of that before over that from itself; infinite for none."""
     straight = turned = 0.0
     for start in range(0, shape_of(after, key)[0], BLOCK):
         rows = slice(start, start + BLOCK)

@@ -1,7 +1,8 @@
 """Fused attention weights by the names and configurations of public networks: where q, k and v stand in them.
 
-A weight is cut only where its name has one convention and its shape agrees, or where `config.json` of Hugging Face tells
-network and number of heads. Sources: the forward passes of the networks named below, in transformers and their own code.
+A weight is cut only where its name has one convention and its shape agrees, or where `config.json` of Hugging Face
+tells network and number of heads. Sources: the forward passes of the networks named below, in transformers and in their
+own repositories.
 """
 
 import re

@@ -6,7 +6,7 @@ lambda.
 
 IDENTITY = {
     "layer": "name in the state dict, without `.weight`",
-    "part": "`weight`, or `q`, `k`, `v` of a fused attention weight",
+    "part": "`weight`, `q`, `k`, `v` of a fused attention weight, or `expert0` and so on",
     "matrix": "`before`, `after` or `delta` (after minus before)",
     "role": "`head` (the new classifier) or `hidden`",
     "kind": "`linear`, `embedding`, `conv1d`, `conv2d`, `conv3d` or `depthwise`",

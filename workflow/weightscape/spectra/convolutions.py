@@ -1,8 +1,8 @@
 """Whether a convolution of a state dict is grouped: its tensor [out, in / groups, *kernel] does not tell.
 
-A convolution of all channels is one where another tensor makes as many channels as it takes, or that takes an image. It
-may be grouped where its predecessor makes a multiple of what it takes, or where nothing makes just that and groups would
-fit channels that there are.
+A convolution takes all channels where another tensor makes as many as it takes, or where it takes an image. It may be
+grouped where its predecessor makes a multiple of what it takes, or where nothing makes just that and groups would fit
+channels that there are.
 """
 
 import itertools
@@ -22,20 +22,24 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     if re.search(r"transpose|deconv|(^|\.)up\d*\.", key, re.IGNORECASE):
         return False
     positions = math.prod(shapes[key][2:])
-    earlier = _before(key, shapes) if positions > 1 else None
+    block = key.removesuffix(".weight").removesuffix(".conv").rpartition(".")[0]
+    earlier = _before(key, shapes, len(block))
+    inside = [name for name in shapes if block and name.startswith(f"{block}.") and name != key]
+    if earlier is None and any(shapes[name][0] == taken for name in inside if len(shapes[name]) > 1):
+        return False
+    if earlier is None and positions > 1:
+        earlier = _before(key, shapes, 0)
     if earlier is not None:
         made = shapes[earlier][0]
         if made == taken or _is_turned(shapes[earlier], shapes[key]):
             return False
         if made % taken == 0 and made > taken and out % (made // taken) == 0:
             return True
-    block = key.removesuffix(".weight").removesuffix(".conv").rpartition(".")[0]
-    beside = [name for name in shapes if positions == 1 and block and name.startswith(f"{block}.")]
-    wide = [name for name in beside if len(shapes[name]) > 3 and math.prod(shapes[name][2:]) > 1]
+    wide = [name for name in inside if positions == 1 and math.prod(shapes[name][2:]) > 1]
     if any(shapes[name][:2] == (out, taken) and may_be_grouped(name, shapes) for name in wide):  # RepVGG
         return True
     makers = {shape[0] for name, shape in shapes.items() if len(shape) in (1, 3, 4, 5) and name != key}
-    if taken in makers or taken == IMAGE or out in (taken, 2 * taken):
+    if taken in makers or taken == IMAGE:
         return False
     return any(out % groups == 0 and groups * taken in makers | {out} for groups in range(2, out + 1))
 
@@ -45,9 +49,12 @@ def _is_turned(earlier: Shape, shape: Shape) -> bool:
     return earlier[1] == shape[0] and earlier[2:] == shape[2:] and all(side % 2 == 0 for side in shape[2:])
 
 
-def _before(key: str, shapes: Mapping[str, Shape]) -> str | None:
-    """The weight whose name counts one less: `conv1` before `conv2`, `f.a.0` before `f.b.0`, `0` before `3`."""
-    for match in reversed(list(_COUNTED.finditer(key))):
+def _before(key: str, shapes: Mapping[str, Shape], first: int) -> str | None:
+    """The weight whose name counts one less: `conv1` before `conv2`, `f.a.0` before `f.b.0`, `0` before `3`.
+
+    Counts before the letter `first` of the name stay as they are.
+    """
+    for match in reversed(list(_COUNTED.finditer(key, first))):
         text, opening, rest = match.group(), key[: match.start()], key[match.end() :]
         lower = range(int(text) - 1, max(int(text) - 9, -1), -1) if text.isdigit() else [chr(ord(text) - 1), ""]
         for word, ending in itertools.product(lower, dict.fromkeys((rest, ".weight", ".conv.weight"))):

@@ -1,4 +1,4 @@
-"""Opens what a person gives to `weightscape spectra`: checkpoints in any form, adapters, and configurations beside them."""
+"""Opens checkpoints in any form, adapters, and the configurations beside them for `weightscape spectra`."""
 
 import fnmatch
 import re
@@ -46,9 +46,7 @@ def opened(after: Path, before: Path | None, key: str | None, head: Sequence[str
         read, updates = _with_adapter(tensors, pairs, start)
         known = replace(known, remarks=dict.fromkeys(_unscaled(read, pairs), adapters.UNSCALED))
         if updates:
-            notes.append(
-                f"{len(pairs)} pairs of factors are an adapter without its base: rows of the updates B A alone"
-            )
+            notes.append(f"{len(updates)} layers of an adapter without its base: rows of their updates B A")
     first = "none" if start is None else next((start.origin(name) for name in start), "none")
     if start is not None:
         keys = [part.key for part in parts_of(read, start, known)]
@@ -134,8 +132,8 @@ def _uncounted(tensors: Tensors, known: Known) -> list[str]:
 def matching(patterns: Sequence[str]) -> Callable[[str], bool]:
     """Whether a layer is one of those that the patterns name.
 
-    A pattern with one of `\\\\ ( | ^ $ + {` is a regular expression that is searched in the name; others are a shell's, and
-    one without `* ? [` means the layer and all below it.
+    A pattern with a backslash or one of `( | ^ $ + {` is a regular expression that is searched in the name; others are
+    a shell's, and one without `* ? [` means the layer and all below it.
     """
     tests = [_test(pattern) for pattern in patterns]
     return lambda layer: any(test.search(layer) for test in tests)

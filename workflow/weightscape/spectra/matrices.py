@@ -44,6 +44,9 @@ class Known:
     remarks: Mapping[str, str] = field(default_factory=dict)
 
 
+NOTHING_MORE = Known()
+
+
 @dataclass(frozen=True)
 class Cut:
     """The place of a matrix in its tensor: `start:stop` of each of `repeats` equal ranges along `axis`."""
@@ -148,13 +151,13 @@ def layer_name(key: str) -> str:
     return key.removesuffix(".weight")
 
 
-def parts(shapes: Mapping[str, Shape], known: Known = Known()) -> list[Part]:
+def parts(shapes: Mapping[str, Shape], known: Known = NOTHING_MORE) -> list[Part]:
     """All parts of all weights, in the order of the state dict."""
     every = [part for key in shapes for part in _parts_of(key, shapes, known)]
     return [replace(part, remark=known.remarks.get(part.key, part.remark)) for part in every]
 
 
-def without_row(shapes: Mapping[str, Shape], known: Known = Known()) -> dict[str, int]:
+def without_row(shapes: Mapping[str, Shape], known: Known = NOTHING_MORE) -> dict[str, int]:
     """Tensors that hold values and have no row, with their number of values."""
     sizes = {key: math.prod(shape) for key, shape in shapes.items()}
     return {key: size for key, size in sizes.items() if size and kind_of(key, shapes, known.experts) is Kind.OTHER}
@@ -208,7 +211,7 @@ def _matrix(key: str, shape: Shape, name: str, cut: Cut, sides: Shape, remark: s
         kind = "embedding"
     slices = math.prod(shape[2:]) if kind in _CONVOLUTIONS.values() else 1
     status = ONE_ROW if min(sides) == 1 else "ok"
-    return Part(key, shape, layer_name(key), name, kind, cut, *sides[:2], slices, 1, status, remark)
+    return Part(key, shape, layer_name(key), name, kind, cut, sides[0], sides[1], slices, 1, status, remark)
 
 
 def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:

@@ -1,4 +1,4 @@
-"""Tells from its name and shape what a tensor is: weight, experts, quantised numbers, a factor of a weight, or other."""
+"""Tells from name and shape what a tensor is: weight, experts, quantised numbers, a factor of a weight, or other."""
 
 import math
 import re

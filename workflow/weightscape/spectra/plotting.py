@@ -9,14 +9,14 @@ import numpy as np
 from weightscape.formats.writing import replacing
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from weightscape.formats.tables import Table
 
 MOST = 24  # panels that can still be read
 COLUMNS = 4
 ENDINGS = (".png", ".pdf", ".svg")
 
 
-def draw(path: Path, table: "pd.DataFrame", values: Mapping[str, np.ndarray]) -> int:
+def draw(path: Path, table: "Table", values: Mapping[str, np.ndarray]) -> int:
     """Draw the spectra of the rows of a table that have one, the first 24; returns their number.
 
     Histogram of log10 lambda; dashed: where the power law begins (`xmin` over `ww_scale`), dotted: `mp_upper`.

@@ -77,7 +77,7 @@ class Partial:
 def _line(part: str, measured: Measured) -> str:
     rows = {matrix: {name: _plain(value) for name, value in row.items()} for matrix, row in measured.rows.items()}
     values = {
-        name: base64.b64encode(np.ascontiguousarray(array, np.float64)).decode()
+        name: base64.b64encode(np.ascontiguousarray(array, np.float64).tobytes()).decode()
         for name, array in measured.values.items()
     }
     return json.dumps({"part": part, "rows": rows, "values": values})

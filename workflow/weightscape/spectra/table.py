@@ -15,7 +15,7 @@ from weightscape.formats.lazy_tensors import with_arrays
 from weightscape.progress import Progress
 from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.eigenvalues import ranks
-from weightscape.spectra.matrices import Known, Part, parts, tied
+from weightscape.spectra.matrices import NOTHING_MORE, Known, Part, parts, tied
 from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
 from weightscape.spectra.parallel import Share, Workers
 from weightscape.spectra.rounding import rounding_of_update, rounding_of_weights
@@ -141,7 +141,7 @@ def _batches(items: Sequence[Part], store: Store | None) -> Iterator[Sequence[Pa
     return (items[first : first + step] for first in range(0, len(items), step))
 
 
-def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = Known()) -> dict[str, np.ndarray]:
+def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = NOTHING_MORE) -> dict[str, np.ndarray]:
     """Leading singular vectors of every measurable part, for all runs that start from these weights."""
     if not settings.overlaps:
         return {}
@@ -158,10 +158,10 @@ def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = 
     return {name: array for result in results for name, array in result.items()}
 
 
-def parts_of(tensors: Tensors, before: Tensors = {}, known: Known = Known()) -> list[Part]:
+def parts_of(tensors: Tensors, before: Tensors | None = None, known: Known = NOTHING_MORE) -> list[Part]:
     """The parts of a state dict; a weight stored under two names comes once, under one of `before` or the first."""
     every = parts({key: shape_of(tensors, key) for key in tensors}, known)
-    repeated = tied(tensors, dict.fromkeys(part.key for part in every), before)
+    repeated = tied(tensors, dict.fromkeys(part.key for part in every), before or ())
     return [part for part in every if part.key not in repeated]
 
 
