@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     if partial.count:
         progress.resume(sum(partial.get(part.name) is not None for part in parts))
         print(f"resumed: {progress.done} of {len(parts)} matrices were measured before")
-    resources = Resources(arguments.workers or cores(), arguments.device, progress, partial)
+    resources = Resources(arguments.workers or cores(), arguments.device, progress, store=partial)
     table, values = measure(inputs.weights, settings, matrices, resources, parts)
     table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
     values = {_renamed(name, inputs.updates): array for name, array in values.items()}

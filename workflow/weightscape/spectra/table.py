@@ -54,6 +54,8 @@ class Source:
 
     def spectrum(self, matrix: str, part: Part, slices: np.ndarray, vectors: int) -> Spectrum:
         """The spectrum of loaded slices."""
+        if VANISHING < np.abs(slices).max() < SMALLEST:
+            raise Unmeasurable("too small for float64: squares of the entries lose their digits")
         values = self.values.get((matrix, part.name))
         if values is not None:
             return Spectrum(slices, values, [])
@@ -277,9 +279,7 @@ def _free_columns(after: np.ndarray, before: np.ndarray) -> Row:
 
 
 def _decomposed(slices: np.ndarray, vectors: int, name: str, share: Share) -> Spectrum:
-    """The spectrum; refuses entries whose squares are no numbers of float64, or have lost digits."""
-    if VANISHING < np.abs(slices).max() < SMALLEST:
-        raise Unmeasurable("too small for float64: squares of the entries lose their digits")
+    """The spectrum; refuses entries whose squares are no numbers of float64."""
     with np.errstate(over="ignore", invalid="ignore"):
         try:
             found = spectrum(slices, vectors, share)
