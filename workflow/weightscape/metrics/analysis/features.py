@@ -76,8 +76,21 @@ class Scope:
 def scopes(setup: Setup, options: Options) -> Iterator[Scope]:
     """The scopes of the config; `setup` is without destructive conditions, signatures may be of these too."""
     for name, metrics in options.signature.features.items():
-        names, columns = _features(setup, name, metrics, options.signature.groups)
-        yield _scope(setup, name, names, columns, options)
+        asked = tuple(metric for metric in metrics if metric in setup.metrics)
+        names, columns = _features(setup, name, asked, options.signature.groups)
+        why = _unmeasured(setup, name, asked, columns)
+        yield Scope(name, tuple(names), why=why) if why else _scope(setup, name, names, columns, options)
+
+
+def _unmeasured(setup: Setup, scope: str, metrics: tuple[str, ...], columns: list[Values]) -> str:
+    """Why a feature of the config has no value, as the others alone would be another vector; empty if all have one."""
+    source = setup.updates if scope == "update" else setup.metrics
+    if not set(metrics) <= set(source):
+        return "the spectra of the updates were not measured"
+    if scope != "head":
+        return next(filter(None, (source[metric].lacking(metric) for metric in metrics)), "")
+    whole = all(np.isfinite(column).all() for column in columns)
+    return "" if whole else "the head was not measured in every run"
 
 
 def _features(setup: Setup, scope: str, metrics: tuple[str, ...], groups: int) -> tuple[list[str], list[Values]]:
@@ -90,8 +103,7 @@ def _features(setup: Setup, scope: str, metrics: tuple[str, ...], groups: int) -
                 found.append((label, source[metric].head))
             elif scope == ("update" if kind == "update" else "hidden"):
                 found += _grouped(source[metric], label, groups)
-    whole = [(name, column) for name, column in found if np.isfinite(column).all()]
-    return [name for name, _ in whole], [column for _, column in whole]
+    return [name for name, _ in found], [column for _, column in found]
 
 
 def _grouped(layers: Layers, label: str, groups: int) -> Iterator[tuple[str, Values]]:

@@ -100,3 +100,13 @@ def test_few_runs_and_single_ones_leave_c2_undecided_and_say_so():
     assert "no replicates" in verdicts(truth("dropout", seeds=1)).loc["C2", "reason"]
     few = truth("dropout", seeds=2, families=("augment", "dropout", "weight_decay"))
     assert "n: too few repeated runs" in verdicts(few).loc["C2", "reason"]
+
+
+def test_a_feature_that_was_not_measured_leaves_its_scope_without_a_regression():
+    made = tables(truth("dropout"))
+    made["effects"] = made["effects"].query("source == 'change'")
+    setup = next(setups(made, OPTIONS.metrics))
+    found = {scope.name: scope for scope in features.scopes(setup, OPTIONS)}
+    assert found["hidden"].regression is not None and found["update"].regression is None
+    reason = c2_pattern.decide(setup, OPTIONS).reason
+    assert reason == "update of the hidden layers: the spectra of the updates were not measured"
