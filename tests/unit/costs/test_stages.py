@@ -132,7 +132,10 @@ def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> 
     [
         ("gpu: 3", "gpu"),
         ("[1", "not valid YAML"),
-        ((ROOT / "workflow" / "docs" / "cost.yaml").read_text().replace("312", "-1"), "gpu.peak_tflops = -1 is less"),
+        (
+            (ROOT / "workflow" / "docs" / "cost.yaml").read_text().replace("312", "-1"),
+            "gpu.peak_tflops = -1 must be above 0",
+        ),
         ((ROOT / "workflow" / "docs" / "cost.yaml").read_text().replace("start_seconds", "start"), "'start'"),
     ],
 )

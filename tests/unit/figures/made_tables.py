@@ -73,6 +73,7 @@ def study(
         "run_effects": _run_effects(effects),
         "diversity": _diversity(runs, rng),
         "quality": _quality(),
+        "splits": table_schema.empty("splits"),
         "samples": _samples(families, rng),
         "spectra_examples": _spectra(families, rng),
         "esd": _esd(runs, effects, rng),

@@ -18,7 +18,7 @@ MAY = {
     "measure_diversity": "assemble augmentations diversity generate networks",
     "finetune": "assemble augmentations finetune networks",
     "evaluate": "finetune networks",
-    "curvature": "finetune networks",
+    "curvature": "augmentations finetune networks",
     "drop_weights": "finetune",
     "spectra_before": "spectra",
     "spectra": "spectra",

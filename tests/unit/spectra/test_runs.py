@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 
 from unit.spectra.measuring import chosen
+from weightscape.spectra.matrices import Known
+from weightscape.spectra.row import Weights
 from weightscape.spectra.runs import of_backbone, of_run
 from weightscape.spectra.two_stage import two_stage
 
@@ -17,7 +19,7 @@ def weights(seed):
 
 
 def test_the_route_of_a_backbone_is_in_its_table_and_for_provenance(tmp_path):
-    found = of_backbone(weights(0), chosen())
+    found = of_backbone(weights(0), chosen(), Known())
     assert found.route() == {"eigenvalues": HERE}
     found.write(tmp_path)
     assert pd.read_parquet(tmp_path / "layers.parquet").attrs == {"eigenvalues": HERE}
@@ -26,8 +28,7 @@ def test_the_route_of_a_backbone_is_in_its_table_and_for_provenance(tmp_path):
 def test_a_run_names_the_routes_of_its_rows():
     before, after = weights(0), weights(1)
     initial = {"head.weight": before["head.weight"]}
-    plain = of_run(before, initial, after, ["head"], {}, chosen(overlaps=False))
-    assert plain.route() == {"eigenvalues": HERE}
-    with_vectors = of_run(before, initial, after, ["head"], {}, chosen())
+    run = Weights(after, head=frozenset({"head"}))
+    assert of_run(run, before, initial, chosen(overlaps=False)).route() == {"eigenvalues": HERE}
     routes = "LAPACK" if NATIVE is None else f"before: {HERE}; after and delta: LAPACK"
-    assert with_vectors.route() == {"eigenvalues": routes}
+    assert of_run(run, before, initial, chosen()).route() == {"eigenvalues": routes}

@@ -21,7 +21,9 @@ INTERVALS = ("effect_intervals", "outcome_intervals", "baseline_differences")
 @pytest.mark.process
 def test_the_intervals_of_conditions_are_at_the_studys_level(tmp_path: Path) -> None:
     study = simulate.tables(simulate.Truth(seeds=3), np.random.default_rng(0))
-    changes = study["effects"].query("metric == 'log_norm'").rename(columns={"value": "log_norm"})
+    changes = (
+        study["effects"].query("metric == 'log_norm' and source == 'change'").rename(columns={"value": "log_norm"})
+    )
     layers = [changes.assign(matrix=m, status="ok", log_norm=changes["log_norm"] * (m != "before")) for m in MATRICES]
     study["layers"] = pd.concat([*layers, study["layers"]])
     study["quantiles"] = table_schema.empty("quantiles")

@@ -19,7 +19,7 @@ SETTINGS = {
     "training": {
         "steps": 120, "batch_size": 8, "optimizer": "adam",
         "learning_rate": 1e-3, "schedule": "one_cycle", "rise": 0.2, "betas": [0.9, 0.95],
-        "witness_every": 1, "history_every": 2, "checkpoint_minutes": 10.0,
+        "witness_every": 1, "history_every": 2, "checkpoint_minutes": 0.0,
     },
     "action": {
         "operations": [], "noise": 0.1, "dropout": {"head": 0.0, "path": 0.0},

@@ -37,8 +37,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     axes[0].set_yticks(range(len(names)), [signature_words.title(part, name) for name in names])
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     block.supxlabel(
-        "cosine of diversity's effect with that of each intervention (1: alike, 0: unlike, \N{MINUS SIGN}1: opposite)",
-        fontsize=7,
+        "diversity's effect with that of each intervention (1: alike, 0: unlike, \N{MINUS SIGN}1: opposite)"
     )
     half = Line2D([], [], color=style.REFERENCE, lw=0.8, ls=(0, (3, 2)), label="explains half of the effect")
     block.legend(handles=[half], loc="outside lower right", fontsize=6)
@@ -59,5 +58,6 @@ def _bars(axis: Axes, rows: style.Table, names: list[str]) -> None:
             look, nearest = style.look(name), bool(rows.loc[name, "nearest"])
             axis.barh(place, value, height=0.62, color=look.color, alpha=1.0 if nearest else PALE, lw=0)
             axis.plot(np.clip([low, high], -1.05, 1.05), [place, place], color="black", lw=0.8)
+    axis.set_xlabel("cosine")
     axis.set_xlim(-1.08, 1.08)
     axis.set_xticks([-1, 0, 1], ["\N{MINUS SIGN}1", "0", "1"])

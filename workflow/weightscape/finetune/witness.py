@@ -35,7 +35,8 @@ class Witness:
         """The stored images as they would enter the network without augmentation."""
         first = next(model.parameters())
         self.device = first.device
-        self.spread = normalisation(form, first.device)[1].flatten()
+        self.spread: Tensor | None = None
+        """By it a change of the input is one of the stored pixels: noise on these, as it arrives in the input."""
         self.counts: dict[str, Tensor | float] = {}
         self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
         self.evaluating = False
@@ -67,6 +68,8 @@ class Witness:
         """Compare the next forward pass with these stored uint8 images; None looks away."""
         self.stored = stored
         self.plain = None if stored is None else as_input(as_unit(stored), self.form)
+        if stored is not None:
+            self.spread = _spread_of_noise(self.form, stored)
         if stored is not None and origins is not None:
             for image, origin in zip(stored.cpu().numpy(), origins.tolist(), strict=True):
                 self.pictures["others" if origin else "real"].add(picture(image))
@@ -207,6 +210,16 @@ class Witness:
         """The share of the synthetic and further images, as they were trained on, that are real training images."""
         others = self.pictures["others"]
         return len(others & (self.real | self.pictures["real"])) / len(others) if others else 0.0
+
+
+def _spread_of_noise(form: InputSettings, stored: Tensor) -> Tensor:
+    """By channel, the change of a stored image over that of the network's input, for noise that is new in every pixel.
+
+    An image that shrinks by the factor s is averaged with triangular weights of 2 s pixels on each axis, which leave
+    noise the share (2 / 3) / s.
+    """
+    shrinks = max(stored.shape[-2:]) / form.size
+    return normalisation(form, stored.device)[1].flatten() * (1.5 * shrinks if shrinks > 1 else 1.0)
 
 
 def _place(name: str) -> str:

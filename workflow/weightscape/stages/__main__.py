@@ -109,7 +109,10 @@ def in_fork(connection: socket.socket, argv: list[str]) -> int | None:
             socket.send_fds(connection, [len(request).to_bytes(8, "big")], [0, 1, 2])
             connection.sendall(request)
             process = int.from_bytes(received(connection, 8), "big")
-            fork = os.pidfd_open(process)
+            try:
+                fork = os.pidfd_open(process)
+            except ProcessLookupError:  # it has ended already
+                return int.from_bytes(received(connection, 8), "big")
         except OSError:
             return None
         with contextlib.ExitStack() as stack:

@@ -38,7 +38,7 @@ STILL = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
         ("families/real_add/doses/equal/share", 1.0, ""),
         ("families/steps/doses/fewer/factor", 0.001, "leaves none of 72 steps"),
         ("families/weight_decay/doses/strong/decay", 1e9, "is greater than the maximum of 1000"),
-        ("analyse/metrics", ["log_norm", "log_nrm"], "did you mean 'log_norm'?"),
+        ("analyse/metrics", ["log_norm", "log_stable_rank", "log_nrm"], "did you mean 'log_norm'?"),
         ("analyse/margins", {"foo": 1.0}, "which is not in analyse.metrics"),
         ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: weak, medium"),
         ("figures", ["sheets"], "names 'sheets', which figures/ does not define; known: aa_null"),
