@@ -36,9 +36,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
         _bars(axis, rows.set_index("explanation"), names)
     axes[0].set_yticks(range(len(names)), [signature_words.title(part, name) for name in names])
     axes[0].set_ylim(len(names) - 0.4, -0.6)
-    block.supxlabel(
-        "diversity's effect with that of each intervention (1: alike, 0: unlike, \N{MINUS SIGN}1: opposite)"
-    )
+    block.supxlabel("of the effects of diversity and an intervention; 1: alike, \N{MINUS SIGN}1: opposite", fontsize=6)
     half = Line2D([], [], color=style.REFERENCE, lw=0.8, ls=(0, (3, 2)), label="explains half of the effect")
     block.legend(handles=[half], loc="outside lower right", fontsize=6)
 
