@@ -35,7 +35,7 @@ class Witness:
         """The stored images as they would enter the network without augmentation."""
         first = next(model.parameters())
         self.device = first.device
-        self.spread: Tensor | None = None
+        self.spread = normalisation(form, first.device)[1].flatten()
         """By it a change of the input is one of the stored pixels: noise on these, as it arrives in the input."""
         self.counts: dict[str, Tensor | float] = {}
         self.drawn = torch.zeros(sources, dtype=torch.bool, device=self.device)
