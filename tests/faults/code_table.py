@@ -9,7 +9,7 @@ from weightscape.provenance import code_digest
 
 READS = {
     "fetch": (),
-    "data": ("fetch",),
+    "data": ("data", "fetch"),
     "corrupt": ("data",),
     "backbone": ("fetch",),
     "spectra_before": ("backbone",),

@@ -42,7 +42,7 @@ def commands(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     project = linked_copy(smoke, tmp_path_factory.mktemp("broken"))
     done = project.snakemake("-n", "--forceall", "--printshellcmds")
     assert done.returncode == 0, done.stderr
-    found = re.findall(r"(python -m weightscape\.stages\..*?) > \S*?/logs/(\S+)\.log 2>&1", done.stdout + done.stderr)
+    found = re.findall(r"(python -m weightscape\.stages .*?) > \S*?/logs/(\S+)\.log 2>&1", done.stdout + done.stderr)
     return project, {log: command for command, log in found}
 
 

@@ -30,6 +30,10 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
         "dropout": 6,
         "dropout_inside": 2,
         "weight_decay": 6,
+        "duplicate": 2,
+        "label_noise": 1,
+        "real_add": 1,
+        "steps": 2,
     }
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--cores", "4"]

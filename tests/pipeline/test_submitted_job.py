@@ -14,8 +14,8 @@ from weightscape.engine.snakefile import PLANNED
 from weightscape.project import ROOT
 from weightscape.study import settings
 
-TARGET = "results/1_data/digits/val/manifest.json"
-LOG = "results/logs/data/digits.val.log"
+TARGET = "results/1_data/digits/train/manifest.json"
+LOG = "results/logs/data/digits.train.log"
 pytestmark = pytest.mark.slow
 
 

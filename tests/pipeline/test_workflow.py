@@ -188,7 +188,7 @@ def test_an_evaluation_keeps_what_an_earlier_one_found(project: Project) -> None
         ("  steps: 72", "  stepz: 72", "unknown key 'stepz' in finetune; did you mean 'steps'"),
         ("{sigma: 0.02}", "{sigma: 7}", "sigma = 7 is greater than the maximum of 1"),
         ("    - augment #", "    - augmemt #", "unknown key|names 'augmemt'"),
-        ("guidance: 2.0,", "guidance: two,", "guidance = 'two' is not of type 'number'"),
+        ("guidance: 2.0,", "guidance: two,", "guidance = 'two' must be a number"),
     ],
 )
 def test_a_broken_config_is_one_sentence_before_the_first_job(
