@@ -24,10 +24,10 @@ families: {dropout: {doses: {weak: null, medium: null}}}
 """
 
 PROGRAM = '''#!%s
-"""Stands for `python -m weightscape.stages.NAME`: makes the files that the stage declares."""
+"""Stands for `python -m weightscape.stages NAME`: makes the files that the stage declares."""
 import json, os, pathlib, re, sys
 arguments = sys.argv[1:]
-stage = arguments[1].rpartition(".")[2]
+stage = arguments[2]
 values = lambda name: arguments[arguments.index(name) + 1] if name in arguments else None
 folders = []
 if stage == "drop_weights":
