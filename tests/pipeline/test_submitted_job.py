@@ -7,12 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from weightscape.data import readers
 from weightscape.engine.snakefile import PLANNED
 from weightscape.project import ROOT
 from weightscape.study import settings
-from weightscape.study.config import load
+from weightscape.study.config import checked
 
 TARGET = "results/1_data/digits/train/manifest.json"
 LOG = "results/logs/data/digits.train.log"
@@ -24,7 +25,7 @@ def test_only_a_submitted_job_is_held_to_what_its_head_planned(tmp_path: Path, m
     for name in ("config.yaml", "workflow", "envs"):
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "Snakefile", tmp_path)
-    config = load(ROOT / "config.yaml")
+    config = checked(yaml.safe_load((ROOT / "config.yaml").read_text()))
     config["data"]["digits"]["splits"]["val"] = 12
     asked = settings.settings(config, "data", {"dataset": "digits", "split": "train"})
     planned = {"config": config, "code": {" ".join(["data", *readers.of_split(asked)]): "0123456789abcdef"}}
