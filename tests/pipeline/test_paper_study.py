@@ -43,7 +43,7 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     assert done.returncode == 0, text[-3000:]
     jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
     assert jobs["finetune"] == jobs["spectra"] == len(runs)
-    assert jobs["evaluate"] == len(runs) // 5
+    assert jobs["evaluate"] == 4 * 3 * 42
     assert jobs["generate"] == 4 * config["generate"]["shards"]
     assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
     assert jobs["measure_diversity"] == 4 * sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
