@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import timm
 import torch
 from safetensors.numpy import save_file
 
 import weightscape as ws
+from weightscape.cli import main
 from weightscape.library import networks
 from weightscape.spectra.columns import COLUMNS
 
@@ -134,3 +136,29 @@ def test_names_of_the_face_win_over_packages_which_stay_importable() -> None:
     assert callable(ws.spectra) and callable(ws.diversity) and callable(table.measure) and vendi.score
     assert set(ws.FACE) <= set(dir(ws))
     assert all(getattr(ws, name).__doc__ for name in ws.FACE)
+
+
+def test_a_training_state_is_read_alike_from_memory_from_its_file_and_by_the_command(tmp_path: Path) -> None:
+    state = network().state_dict()
+    averaged = {name: value + 1 for name, value in state.items()}
+    both = {"state_dict": state, "state_dict_ema": averaged, "optimizer": {"state": {}}, "epoch": 3}
+    torch.save(both, tmp_path / "last.pth")
+    expected = ws.spectra(averaged)
+    main(["spectra", str(tmp_path / "last.pth"), "--out", str(tmp_path / "t.csv")])
+    command = pd.read_csv(tmp_path / "t.csv")
+    for found in (ws.spectra(both), ws.spectra(tmp_path / "last.pth"), command):
+        by_name = found.set_index("layer")["norm"]
+        pd.testing.assert_series_equal(by_name, expected.set_index("layer")["norm"].loc[by_name.index])
+
+
+def test_fused_attention_of_a_network_of_timm_is_cut_as_the_network_does() -> None:
+    module = timm.create_model("tiny_vit_5m_224", pretrained=False, num_classes=3).eval()
+    name = next(name for name in module.state_dict() if name.endswith("attn.qkv.weight"))
+    attention = module.get_submodule(name.removesuffix(".qkv.weight"))
+    rows = module.state_dict()[name].reshape(attention.num_heads, -1, module.state_dict()[name].shape[1])
+    key, value = attention.key_dim, attention.val_dim
+    pieces = {"q": rows[:, :key], "k": rows[:, key : 2 * key], "v": rows[:, 2 * key : 2 * key + value]}
+    table = ws.spectra(module).set_index("longname")
+    for part, piece in pieces.items():
+        row = table.loc[f"{name.removesuffix('.weight')}.{part}"]
+        assert row["norm"] == pytest.approx(float(piece.double().square().sum())) and row["status"] == "ok"

@@ -1,19 +1,16 @@
-"""Tensors by name that are read when they are asked for, as numpy arrays: of safetensors, of torch, and chosen ones.
+"""Tensors by name that are read when they are asked for, as numpy arrays: of safetensors, in memory, and chosen ones.
 
 Arrays of safetensors are read-only views of the file; bfloat16 is widened to float32, exactly, when it is asked for.
 """
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from weightscape.errors import UserError
 from weightscape.formats.tensors import TYPES, Entry, header
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Lazy(Protocol):
@@ -69,10 +66,10 @@ def _check_apart(path: Path, entries: Mapping[str, Entry]) -> None:
             end, before = entry.last, name
 
 
-class TorchState(Mapping[str, np.ndarray]):
-    """Tensors of torch as arrays; each is converted when it is asked for."""
+class LiveTensors(Mapping[str, np.ndarray]):
+    """Arrays and tensors of torch in memory, on any device, as numpy arrays; each is converted when it is asked for."""
 
-    def __init__(self, tensors: "Mapping[str, torch.Tensor]") -> None:
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
         self._tensors = tensors
         self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
@@ -81,7 +78,11 @@ class TorchState(Mapping[str, np.ndarray]):
 
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
-        return _array(self._tensors[name], index)
+        tensor = self._tensors[name]
+        if hasattr(tensor, "detach"):
+            return _of_torch(name, tensor, index)
+        array = np.asarray(tensor)[index]
+        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
     def __contains__(self, name: object) -> bool:
         return name in self._tensors
@@ -93,15 +94,16 @@ class TorchState(Mapping[str, np.ndarray]):
         return len(self._tensors)
 
 
-def _array(tensor: Any, index: Any) -> np.ndarray:
+def _of_torch(name: str, tensor: Any, index: Any) -> np.ndarray:
+    """The entries on the CPU; bfloat16 is widened to float32, exactly."""
     import torch
 
-    try:
-        if tensor.dtype == torch.bfloat16:
-            return _widened(tensor.detach().view(torch.int16).numpy()[index])
-        return tensor.detach().numpy()[index]
-    except (TypeError, RuntimeError):  # float8, sparse and the like: measured as what is no plain number
-        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]
+    if tensor.is_meta:
+        raise UserError(f"the tensor {name!r} is on the device `meta` and has no values: load the weights first")
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype.itemsize < 2:
+        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]  # measured as what is no plain number
+    chosen = tensor.detach()[index].cpu()
+    return (chosen.float() if chosen.dtype == torch.bfloat16 else chosen.resolve_conj().resolve_neg()).numpy()
 
 
 def _widened(halves: np.ndarray) -> np.ndarray:
@@ -144,4 +146,4 @@ class Chosen(Mapping[str, np.ndarray]):
 def with_arrays(tensors: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
     """The same as arrays, where it is a live state dict of torch."""
     is_torch = isinstance(tensors, dict) and any(hasattr(tensor, "detach") for tensor in tensors.values())
-    return TorchState(tensors) if is_torch else tensors
+    return LiveTensors(tensors) if is_torch else tensors

@@ -6,13 +6,14 @@ Wrappers that frameworks put around a network (`module.`, `_orig_mod.`) are left
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.formats.lazy_tensors import Chosen, Lazy, Safetensors, TorchState
+from weightscape.formats.lazy_tensors import Chosen, Lazy, LiveTensors, Safetensors
 from weightscape.formats.model_folders import check_pointer, files_of
-from weightscape.formats.torch_files import chosen_key, state_dicts_in
+from weightscape.formats.torch_files import chosen_key, state_dicts, state_dicts_in
 
-__all__ = ["Chosen", "Safetensors", "TorchState", "open_checkpoint"]
+__all__ = ["Chosen", "Safetensors", "open_checkpoint", "open_mapping"]
 
 _ANYWHERE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _AROUND_ALL = "module."
@@ -45,6 +46,18 @@ def open_checkpoint(path: Path | str, key: str | None = None) -> Chosen:
     if lacking and key is None:
         notes.append(f"{len(lacking)} tensors of the index are in no shard, as {lacking[0]}: they are not measured")
     return Chosen(_unwrapped(sources), tuple(notes))
+
+
+def open_mapping(content: Mapping[str, Any]) -> Chosen:
+    """The state dict in nested dictionaries in memory, chosen and named as that of a file is."""
+    found = state_dicts(content, lambda value: hasattr(value, "shape") and hasattr(value, "dtype"))
+    if not found:
+        raise UserError("the mapping holds no arrays by name: give model.state_dict(), or arrays by their names")
+    chosen = chosen_key(list(found), None, "the mapping")
+    others = ", ".join(name or "its own arrays" for name in found if name != chosen)
+    notes = (f"read under {chosen or 'its own arrays'}; there are also {others}",) if others else ()
+    tensors = LiveTensors(found[chosen])
+    return Chosen(_unwrapped({name: (tensors, name) for name in tensors}), notes)
 
 
 def _tensors(file: Path, key: str | None) -> tuple[Lazy, list[str]]:

@@ -2,14 +2,14 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.formats.lazy_tensors import TorchState
+from weightscape.formats.lazy_tensors import LiveTensors
 from weightscape.formats.tensors import is_text
 
 if TYPE_CHECKING:
@@ -22,19 +22,28 @@ _USUAL = ("state_dict", "model_state_dict", "model", "module", "network", "net",
 """Keys of a network beside others, in the order in which they are taken."""
 
 
-def state_dicts_in(path: Path) -> dict[str, TorchState]:
+def state_dicts_in(path: Path) -> dict[str, LiveTensors]:
     """Every state dict in a file by its keys, joined by dots; "" is the file's own."""
-    found = dict(_state_dicts(_loaded(path), "", 0))
-    matrices = {key: state for key, state in found.items() if any(tensor.ndim > 1 for tensor in state.values())}
+    import torch
+
+    found = state_dicts(_loaded(path), lambda value: isinstance(value, torch.Tensor))
     if not found:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
     for state in found.values():
         for name, tensor in state.items():
             _check_stored(path, name, tensor)
-    return {key: TorchState(state) for key, state in (matrices or found).items()}
+    return {key: LiveTensors(state) for key, state in found.items()}
 
 
-def chosen_key(keys: list[str], wanted: str | None, path: Path) -> str:
+def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dict[str, Any]]:
+    """Every dictionary of tensors by name in nested dictionaries, by its keys joined by dots; those without a matrix
+    only if no other is there.
+    """
+    found = dict(_state_dicts(content, is_tensor, "", 0))
+    return {key: state for key, state in found.items() if any(len(t.shape) > 1 for t in state.values())} or found
+
+
+def chosen_key(keys: list[str], wanted: str | None, path: Path | str) -> str:
     """The state dict to read: the one that is wanted, the only one, averaged weights (EMA), or one of a usual name."""
     if wanted is not None:
         if wanted not in keys:
@@ -72,19 +81,19 @@ def _loaded(path: Path) -> Any:
         raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
 
 
-def _state_dicts(content: Any, at: str, depth: int) -> "Iterator[tuple[str, dict[str, torch.Tensor]]]":
+def _state_dicts(
+    content: Any, is_tensor: Callable[[Any], bool], at: str, depth: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """The dictionaries of tensors by name in `content`, which stands under the keys `at`."""
-    import torch
-
     if not isinstance(content, Mapping) or depth > _DEEPEST:
         return
     named = {name: value for name, value in content.items() if is_text(name)}
-    tensors = {name: value for name, value in named.items() if isinstance(value, torch.Tensor)}
+    tensors = {name: value for name, value in named.items() if is_tensor(value)}
     if tensors:
         yield at, tensors
     for name, value in named.items():
         if isinstance(value, Mapping) and not name.startswith(_NO_WEIGHTS):
-            yield from _state_dicts(value, f"{at}.{name}".lstrip("."), depth + 1)
+            yield from _state_dicts(value, is_tensor, f"{at}.{name}".lstrip("."), depth + 1)
 
 
 def _check_stored(path: Path, name: str, tensor: "torch.Tensor") -> None:

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
-from weightscape.library.tensors import Network, tensors_of
+from weightscape.library.tensors import Network, known_of, tensors_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from weightscape.formats.tables import Table
+    from weightscape.spectra.inputs import Inputs
     from weightscape.spectra.settings import SpectraSettings
 
 EXTRAS = ("null", "interval", "goodness", "alternatives", "farms")
@@ -59,31 +60,36 @@ def spectra(
     weightscape.errors.UserError: a network cannot be a list: give a path, a torch module, a state dict, or one matrix
     """
     from weightscape.spectra.parallel import cores
-    from weightscape.spectra.row import Weights
-    from weightscape.spectra.table import Resources, measure, parts_of
+    from weightscape.spectra.table import Resources, measure
 
-    after, start = tensors_of(network), None if before is None else tensors_of(before)
-    parts = parts_of(after)
+    heads = [head] if isinstance(head, str) else list(head)
+    inputs = _inputs(network, before, heads)
+    matrices = ("after",) if before is None else ("before", "after", "delta")
+    table, _ = measure(inputs.weights, _settings(add, seed), matrices, Resources(cores(), device), inputs.parts)
+    table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
+    return named(table)
+
+
+def _inputs(network: Network, before: Network | None, heads: list[str]) -> "Inputs":
+    """The weights to measure, read as `weightscape spectra` reads them."""
+    from weightscape.spectra.inputs import inputs_of
+
+    start = None if before is None else tensors_of(before)
+    inputs = inputs_of(tensors_of(network), start, heads, *known_of(network, before))
+    parts = inputs.parts
     if not parts:
         raise UserError(
             "the network has no weight matrices: give tensors of two to five axes whose names end in `weight`"
         )
-    if start is not None and not any(part.key in start for part in parts):
+    if start is not None and not any(part.key in (inputs.weights.before or ()) for part in parts):
         raise UserError(
             f"network and before share no weight (the first are {parts[0].key} and {next(iter(start), 'none')}): give "
             "the weights that training started from, under the same names"
         )
-    heads = frozenset([head] if isinstance(head, str) else head)
     unknown = {name.removesuffix(".weight") for name in heads} - {part.layer for part in parts}
     if unknown:
         raise UserError(f"head {min(unknown)!r} is no layer of the network; one of them is {parts[-1].layer!r}")
-    table, _ = measure(
-        Weights(after, start, heads),
-        _settings(add, seed),
-        ("after",) if start is None else ("before", "after", "delta"),
-        Resources(cores(), device),
-    )
-    return named(table)
+    return inputs
 
 
 def named(table: "Table") -> "Table":
@@ -127,11 +133,10 @@ def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping
     import numpy as np
 
     from weightscape.spectra.eigenvalues import squared_singular_values
-    from weightscape.spectra.row import Unmeasurable, Weights, load
-    from weightscape.spectra.table import parts_of
+    from weightscape.spectra.row import Unmeasurable, load
 
-    weights = Weights(tensors_of(network))
-    parts = parts_of(weights.after)
+    inputs = _inputs(network, None, [])
+    weights, parts = inputs.weights, inputs.parts
     wanted = None if layers is None else {layers} if isinstance(layers, str) else set(layers)
     unknown = (wanted or set()) - {name for part in parts for name in (part.layer, _longname(part.layer, part.part))}
     if unknown:

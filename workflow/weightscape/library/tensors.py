@@ -1,85 +1,48 @@
 """A network in any form that people have as named arrays: a path, a module or state dict of torch, arrays by name."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from weightscape.errors import UserError
-
-PREFIXES = ("module.", "_orig_mod.")
-"""What DataParallel and torch.compile put before every name."""
-NESTS = ("state_dict", "model_state_dict", "model", "module")
-"""Keys below which checkpoints keep a state dict."""
+from weightscape.formats.lazy_tensors import Chosen
+from weightscape.formats.model_folders import config_of
+from weightscape.formats.state_dicts import open_checkpoint, open_mapping
+from weightscape.spectra import inputs
+from weightscape.spectra.matrices import NOTHING_MORE, Known
 
 Network = Any
 """A path, a torch module (on any device), a mapping of names to arrays or tensors, or one matrix."""
 
 
-def tensors_of(network: Network) -> Mapping[str, np.ndarray]:
+def tensors_of(network: Network) -> Chosen:
     """The named arrays of a network; tensors of torch are read, and brought from their device, one by one."""
     if isinstance(network, str | os.PathLike):
-        from weightscape.formats.state_dicts import open_checkpoint
-
         return open_checkpoint(Path(network).expanduser())
     if callable(getattr(network, "state_dict", None)):
         network = network.state_dict()
-    if not isinstance(network, Mapping) and _is_array(network) and len(network.shape) >= 2:
+    if not isinstance(network, Mapping) and hasattr(network, "dtype") and len(getattr(network, "shape", ())) >= 2:
         network = {"weight": network}
     if not isinstance(network, Mapping):
         raise UserError(
             f"a network cannot be a {type(network).__name__}: give a path, a torch module, a state dict, or one matrix"
         )
-    for key in NESTS:
-        if isinstance(network.get(key), Mapping):
-            network = network[key]
-    arrays = {name: value for name, value in network.items() if isinstance(name, str) and _is_array(value)}
-    if not arrays:
-        raise UserError("the mapping holds no arrays by name: give model.state_dict(), or arrays by their names")
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in arrays):
-            arrays = {name.removeprefix(prefix): value for name, value in arrays.items()}
-    return LiveTensors(arrays)
+    return open_mapping(network)
 
 
-def _is_array(value: object) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")
+def known_of(network: Network, before: Network | None = None) -> tuple[Known, Any]:
+    """The facts that stand beside a network: its `config.json`, or timm's module itself; and its `adapter_config.json`.
 
+    Those of `before` serve where `network` has none.
+    """
+    if hasattr(network, "pretrained_cfg") and hasattr(network, "state_dict"):
+        from weightscape.networks.structure import structure_in
 
-class LiveTensors(Mapping[str, np.ndarray]):
-    """Arrays and tensors in memory as numpy arrays; each is converted when it is asked for."""
-
-    def __init__(self, tensors: Mapping[str, Any]) -> None:
-        self._tensors = tensors
-        self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
-
-    def cut(self, name: str, index: Any) -> np.ndarray:
-        """The entries of a tensor at `index`, without widening the others."""
-        tensor = self._tensors[name]
-        if type(tensor).__module__.partition(".")[0] == "torch":
-            return _of_torch(name, tensor, index)
-        array = np.asarray(tensor)[index]
-        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
-
-
-def _of_torch(name: str, tensor: Any, index: Any) -> np.ndarray:
-    """The entries on the CPU; bfloat16 is widened to float32, exactly."""
-    import torch
-
-    if tensor.is_meta:
-        raise UserError(f"the tensor {name!r} is on the device `meta` and has no values: load the weights first")
-    if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype.itemsize < 2:
-        return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]  # measured as what is no plain number
-    chosen = tensor.detach()[index].cpu()
-    return (chosen.float() if chosen.dtype == torch.bfloat16 else chosen.resolve_conj().resolve_neg()).numpy()
+        return Known(structure_in(network)), None
+    if not isinstance(network, str | os.PathLike):
+        return (NOTHING_MORE, None) if before is None else (known_of(before)[0], None)
+    path = Path(network).expanduser()
+    config = config_of(path)
+    known = inputs.known_of(config) if config is not None or before is None else known_of(before)[0]
+    return known, config_of(path, "adapter_config.json")

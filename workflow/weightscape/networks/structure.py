@@ -12,7 +12,11 @@ from weightscape.networks.building import built
 def structure_of(model: str) -> Structure:
     """The structure of timm's `model`; weights that this cannot tell are left out."""
     with torch.device("meta"):
-        net = built(model, classes=2)
+        return structure_in(built(model, classes=2))
+
+
+def structure_in(net: nn.Module) -> Structure:
+    """The structure of a network of timm."""
     groups = {
         f"{name}.weight": module.groups
         for name, module in net.named_modules()

@@ -15,7 +15,7 @@ from weightscape.formats.state_dicts import open_checkpoint
 from weightscape.spectra import adapters
 from weightscape.spectra.alignment import aligned, with_layouts
 from weightscape.spectra.attention import heads_of
-from weightscape.spectra.matrices import Known, Part, layer_name, without_row
+from weightscape.spectra.matrices import NOTHING_MORE, Known, Part, layer_name, without_row
 from weightscape.spectra.row import Tensors, Weights, shape_of
 from weightscape.spectra.table import parts_of
 
@@ -35,11 +35,17 @@ class Inputs:
 
 def opened(after: Path, before: Path | None, key: str | None, head: Sequence[str]) -> Inputs:
     """The weights of a checkpoint, and those that it started from."""
-    tensors = open_checkpoint(after, key)
-    start = None if before is None else _start(before, key)
-    notes = [f"after: {note}" for note in tensors.notes] + [f"before: {note}" for note in getattr(start, "notes", ())]
     known = known_of(config_of(after) or (None if before is None else config_of(before)))
-    pairs = adapters.pairs_of(tensors, config_of(after, "adapter_config.json"))
+    start = None if before is None else _start(before, key)
+    return inputs_of(open_checkpoint(after, key), start, head, known, config_of(after, "adapter_config.json"))
+
+
+def inputs_of(
+    tensors: Chosen, start: Chosen | None, head: Sequence[str], known: Known = NOTHING_MORE, adapter: Any = None
+) -> Inputs:
+    """The same of tensors that are read; `adapter` is the content of an `adapter_config.json`."""
+    notes = [f"after: {note}" for note in tensors.notes] + [f"before: {note}" for note in getattr(start, "notes", ())]
+    pairs = adapters.pairs_of(tensors, adapter)
     read: Tensors = tensors
     updates: frozenset[str] = frozenset()
     if pairs:
@@ -48,12 +54,13 @@ def opened(after: Path, before: Path | None, key: str | None, head: Sequence[str
         if updates:
             notes.append(f"{len(updates)} layers of an adapter without its base: rows of their updates B A")
     first = "none" if start is None else next((start.origin(name) for name in start), "none")
+    before: Tensors | None = None
     if start is not None:
         keys = [part.key for part in parts_of(read, start, known)]
-        start, changes = aligned(read, start, keys)
-        known = with_layouts(known, read, start)
+        before, changes = aligned(read, start, keys)
+        known = with_layouts(known, read, before)
         notes += changes
-    weights = Weights(read, start, frozenset(head), known=known)
+    weights = Weights(read, before, frozenset(head), known=known)
     parts = parts_of(read, weights.start, known)
     return Inputs(weights, parts, [*notes, *_uncounted(read, known)], updates, first)
 

@@ -88,11 +88,7 @@ def measure(
     chosen: Sequence[Part] | None = None,
 ) -> "tuple[pd.DataFrame, dict[str, np.ndarray]]":
     """The table, and eigenvalues by "{matrix}/{layer}/{part}"; of the `chosen` parts alone if there are any."""
-    for matrix in matrices:
-        if matrix not in MATRICES:
-            raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
-        if matrix != "after" and weights.before is None:
-            raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
+    _check_matrices(matrices, weights)
     before = None if weights.before is None else with_arrays(weights.before)
     weights = replace(weights, after=with_arrays(weights.after), before=before)
     measurable = parts_of(weights.after, weights.start, weights.known) if chosen is None else list(chosen)
@@ -135,6 +131,14 @@ def measure(
     table = _table([row for result in results for row in result.rows.values()], weights.head)
     table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
     return table, values
+
+
+def _check_matrices(matrices: Sequence[str], weights: Weights) -> None:
+    for matrix in matrices:
+        if matrix not in MATRICES:
+            raise UserError(f"matrix {matrix!r} is not known: use {', '.join(MATRICES)}")
+        if matrix != "after" and weights.before is None:
+            raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
 
 
 def _batches(items: Sequence[Part], store: Store | None) -> Iterator[Sequence[Part]]:
