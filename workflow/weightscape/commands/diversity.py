@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightscape.diversity.own_images import Embed
-    from weightscape.diversity.settings import DiversitySettings
 
 EMBEDDED = 224
 """Side in pixels to which image files are brought before a network embeds them."""
@@ -62,9 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     from weightscape.diversity.measure import Comparisons, measure
     from weightscape.formats import json_yaml
+    from weightscape.library.image_sets import measure_settings
     from weightscape.seeds import generator
 
-    settings = _settings(arguments.rows)
+    settings = measure_settings(arguments.rows, "--rows")
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
     for path in filter(None, paths.values()):
         if arguments.out.exists() and arguments.out.samefile(path):
@@ -99,31 +99,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(rows: int | None) -> "DiversitySettings":
-    """The settings of config.yaml, with another common number of rows if one is given."""
-    import dataclasses
-
-    from weightscape.diversity.settings import DiversitySettings
-    from weightscape.formats.json_yaml import read_yaml
-    from weightscape.formats.typed import from_json
-    from weightscape.project import DEFAULT_CONFIG
-
-    if rows is not None and rows < 2:
-        raise UserError(f"--rows = {rows}, but common_rows must be a whole number of at least 2: raise it")
-    block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
-    settings = from_json(DiversitySettings, block, "diversity")
-    return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
-
-
 def _noise(rng: "np.random.Generator", rows: int, shape: tuple[int, ...], embed: "Embed | None") -> "np.ndarray":
     import numpy as np
 
+    from weightscape.diversity.own_images import pixel_rows
     from weightscape.diversity.vendi import uniform_noise
 
     images = (uniform_noise(rng, 1, math.prod(shape)).reshape(1, *shape) for _ in range(rows))
     if embed:
         return embed(np.concatenate([(255 * image).round().astype(np.uint8) for image in images]))
-    return np.concatenate([_rows_of(image, 1) for image in images])
+    return np.concatenate([pixel_rows(image, 1) for image in images])
 
 
 def _embedder(arguments: argparse.Namespace) -> "Embed | None":
@@ -189,31 +174,14 @@ def _read(path: Path, embed: "Embed | None" = None) -> _Set:
 def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndarray":
     import numpy as np
 
+    from weightscape.diversity.own_images import pixel_rows
+
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] < 2 or 0 in images.shape:
         raise UserError(
             f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
             " [n, channels, height, width] with n of at least 2; convert them so"
         )
-    return embed(images) if embed else _rows_of(images, 255)
-
-
-def _rows_of(images: "np.ndarray", full_scale: float) -> "np.ndarray":
-    """float32 [n, numbers] in [0, 1]; larger images at 32 px, as the workflow measures them (METHODS 5).
-
-    They are brought there one by one, by area, channel for channel: wide floats of one image alone are held.
-    """
-    import numpy as np
-    from PIL import Image
-
-    from weightscape.diversity.rows import LARGEST
-
-    if max(images.shape[2:]) <= LARGEST:
-        return np.divide(images, full_scale, dtype=np.float32).reshape(len(images), -1)
-    rows = np.empty((len(images), images.shape[1], LARGEST, LARGEST), np.float32)
-    for image, row in zip(images, rows, strict=True):
-        for plane, small in zip(np.divide(image, full_scale, dtype=np.float32), row, strict=True):
-            small[...] = Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR)
-    return rows.reshape(len(images), -1)
+    return embed(images) if embed else pixel_rows(images)
 
 
 def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":

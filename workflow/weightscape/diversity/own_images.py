@@ -1,8 +1,9 @@
-"""Images as a network of timm sees them, for commands on anyone's images."""
+"""Rows of anyone's images: their pixels, or as a network of timm sees them."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from weightscape.diversity.rows import LARGEST
 from weightscape.errors import UserError
 from weightscape.networks.settings import InputSettings, NetworkSettings
 
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
     import numpy as np
 
     Embed = Callable[[np.ndarray], np.ndarray]
+
+
+def pixel_rows(images: "np.ndarray", full_scale: float = 255) -> "np.ndarray":
+    """float32 [n, numbers] in [0, 1] of images [n, c, h, w]; larger ones at 32 px, as in the workflow (METHODS 5).
+
+    They are brought there one by one, by area, channel for channel: wide floats of one image alone are held.
+    """
+    import numpy as np
+    from PIL import Image
+
+    if max(images.shape[2:]) <= LARGEST:
+        return np.divide(images, full_scale, dtype=np.float32).reshape(len(images), -1)
+    rows = np.empty((len(images), images.shape[1], LARGEST, LARGEST), np.float32)
+    for image, row in zip(images, rows, strict=True):
+        for plane, small in zip(np.divide(image, full_scale, dtype=np.float32), row, strict=True):
+            small[...] = Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR)
+    return rows.reshape(len(images), -1)
 
 
 def embedder(model: str, weights: str) -> "Embed":

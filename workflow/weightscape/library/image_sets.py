@@ -78,17 +78,10 @@ def _rows(given: Loaded) -> "np.ndarray":
     """Rows of an embedding, or pixels in [0, 1], of larger images at 32 px (METHODS 5)."""
     if given.rows is not None:
         return given.rows
-    from PIL import Image
+    from weightscape.diversity.own_images import pixel_rows
 
-    from weightscape.diversity.rows import LARGEST
-
-    images = given.images
-    assert images is not None
-    if max(images.shape[2:]) > LARGEST:
-        size, bilinear = (LARGEST, LARGEST), Image.Resampling.BILINEAR
-        planes = (Image.fromarray(plane.astype(np.float32)).resize(size, bilinear) for each in images for plane in each)
-        images = np.stack([np.asarray(plane) for plane in planes]).reshape(*images.shape[:2], *size)
-    return np.divide(images, 255, dtype=np.float32).reshape(len(images), -1)
+    assert given.images is not None
+    return pixel_rows(given.images)
 
 
 def diversity(
@@ -124,7 +117,7 @@ def diversity(
 
     given, other = loaded(x, "x"), None if against is None else loaded(against, "against")
     _check_alike(given, other)
-    settings = _settings(rows)
+    settings = measure_settings(rows)
     rng = generator("weightscape diversity", seed)
     turned = _embedder(given, backbone)
     noise = None
@@ -161,8 +154,8 @@ def _embedder(given: Loaded, backbone: str | None) -> Callable[[Loaded], "np.nda
     return lambda each: embed(each.images)  # pyright: ignore[reportArgumentType]
 
 
-def _settings(rows: int | None) -> "DiversitySettings":
-    """The settings of config.yaml, with another common number of rows if one is given."""
+def measure_settings(rows: int | None, name: str = "rows") -> "DiversitySettings":
+    """The settings of config.yaml, with another common number of rows if one is given; `name` is for messages."""
     import dataclasses
 
     from weightscape.diversity.settings import DiversitySettings
@@ -171,7 +164,7 @@ def _settings(rows: int | None) -> "DiversitySettings":
     from weightscape.project import DEFAULT_CONFIG
 
     if rows is not None and rows < 2:
-        raise UserError(f"rows = {rows} must be a whole number of at least 2: raise it")
+        raise UserError(f"{name} = {rows}, but common_rows must be a whole number of at least 2: raise it")
     block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
     settings = from_json(DiversitySettings, block, "diversity")
     return settings if rows is None else dataclasses.replace(settings, common_rows=rows)

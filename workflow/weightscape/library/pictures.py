@@ -7,6 +7,8 @@ second. Floats are pixels in [0, 1]; other ranges are refused, because normalise
 
 import contextlib
 import os
+import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,16 +62,15 @@ def loaded(given: ImageSet, name: str = "images") -> Loaded:
 
 
 def _image_files(folder: Path) -> list[str]:
-    """All image files below a folder; hidden ones are none."""
-    from weightscape.data.image_folder import ENDINGS
+    """All image files below a folder, as the workflow finds them; a warning counts the others by reason."""
+    from weightscape.data.image_folder import files_of
 
-    found = []
-    for at, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if not each.startswith("."))
-        images = [name for name in files if name.lower().endswith(ENDINGS) and not name.startswith(".")]
-        found += [os.path.join(at, name) for name in images]  # noqa: PTH118
+    left_out: Counter[str] = Counter()
+    found = list(files_of(str(folder), left_out))
     if not found:
         raise UserError(f"{folder} holds no image files: name the folder that holds them, or that of their classes")
+    for reason, count in left_out.items():
+        warnings.warn(f"{folder}: left out: {count} of {reason}", stacklevel=2)
     return found
 
 
