@@ -1,5 +1,6 @@
 """Proof of action: what acts is seen, and what does not act as configured fails the run."""
 
+import math
 import re
 from dataclasses import replace
 from typing import Any
@@ -268,3 +269,13 @@ def test_a_run_whose_evaluation_mode_was_not_looked_at_fails(monkeypatch: Any) -
     _, seen, _ = trained()
     with pytest.raises(UserError, match="evaluation mode was never looked at"):
         proof.verdict(seen, NEUTRAL, items().description(), STEPS)
+
+
+@pytest.mark.parametrize("side", [28, 32, 48, 96])
+def test_noise_is_measured_as_that_of_the_stored_pixels_whatever_the_network_makes_of_their_size(side: int) -> None:
+    """The mean of |N(0, sigma)| is .8 sigma; a network of 32 px averages the noise of larger images."""
+    content = items(32)
+    grey = torch.full((32, 1, side, side), 128, dtype=torch.uint8)
+    seen = trained(acting(noise=0.05), replace(content, images=grey))[1]
+    expected = 0.05 * (2 / math.pi) ** 0.5
+    assert seen.mean_pixel_change == pytest.approx(expected, rel=0.15 if side >= 32 else 0.5)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from weightscape.project import WORKFLOW
+from weightscape.stages.__main__ import in_fork
 
 pytestmark = [
     pytest.mark.process,
@@ -251,3 +253,12 @@ def test_other_threads_of_a_library_are_another_process(jobs):
     for _ in range(2):
         assert jobs.run("ok", OMP_NUM_THREADS="2")[0] == 0
     assert len([path for path in jobs.folder.iterdir() if path.is_socket()]) == 2
+
+
+def test_a_fork_that_has_ended_before_its_client_looks_is_not_run_again() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(ended.pid.to_bytes(8, "big") + (3 << 8).to_bytes(8, "big"))
+        assert os.waitstatus_to_exitcode(in_fork(ours, ["a"]) or 0) == 3
