@@ -126,9 +126,8 @@ def measure(
                 return result
 
             done |= zip(batch, _of_parts(work, batch, workers), strict=True)
-    results = [done[part] for part in measurable]
-    values = {name: array for result in results for name, array in result.values.items()}
-    table = _table([row for result in results for row in result.rows.values()], weights.head)
+    values = {name: array for part in measurable for name, array in done[part].values.items()}
+    table = _table([row for part in measurable for row in done[part].rows.values()], weights.head)
     table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
     return table, values
 
