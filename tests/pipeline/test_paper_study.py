@@ -46,7 +46,8 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     assert jobs["evaluate"] == 4 * 3 * 42
     assert jobs["generate"] == 4 * config["generate"]["shards"]
     assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
-    assert jobs["measure_diversity"] == 4 * sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
+    measured = sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)
+    assert jobs["measure_diversity"] == 4 * (measured + 1)  # and of the baseline
     assert jobs["data"] + jobs["corrupt"] == sum(
         len(study.splits(config, name)) for name in config["study"]["datasets"]
     )

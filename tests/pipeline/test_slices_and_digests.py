@@ -55,7 +55,7 @@ _OFF = {"seed", "interval_draws", "interval_level", "goodness_draws", "farms_sid
 SWITCHED_OFF = {
     "spectra_before": _OFF,
     "spectra": _OFF,
-    "analyse": {"draws", "margin", "margins", "seed"},
+    "analyse": {"draws", "judge_floor", "margin", "margins", "seed"},  # the smoke study's judge is too poor to be asked
 }  # of parts of the engine that the study leaves out, and of tests that need more runs than the smoke study has
 OPTIONAL = {
     "aggregate": ("seen/", "severity/"),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from weightscape.assemble.passed_recipe import check_generator
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
-from weightscape.generate.quality import failed
+from weightscape.generate.quality import failed, refused
 from weightscape.provenance.records import Origin, write_record
 from weightscape.report import summary
 
@@ -40,7 +40,8 @@ def measured(folder: Path, below: str) -> Path:
         {"generator": "ddpm", "recipe": "bad", "failed": failed(0.2, 0.9, 0.8)},
     ]
     write_json(folder / "quality.json", rows)
-    write_record(folder, Origin("measure_quality", {"below_floor": below}, ""), [folder / "quality.json"], {})
+    facts = {"refused": refused(rows, below)}
+    write_record(folder, Origin("measure_quality", {}, ""), [folder / "quality.json"], facts)
     return folder / "manifest.json"
 
 

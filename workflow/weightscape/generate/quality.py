@@ -82,6 +82,11 @@ def failed(recognised: float, trusted: float, floor: float) -> str:
     )
 
 
+def refused(rows: Sequence[Mapping[str, object]], below_floor: str) -> list[str]:
+    """The recipes whose images no network is to be trained on, from the rows of all recipes."""
+    return [str(row["recipe"]) for row in rows if row["failed"]] if below_floor == "stop" else []
+
+
 def chosen(images: ImageSet, per_class: int) -> ImageSet:
     """The first images of every class, class by class."""
     rows = [np.flatnonzero(images.labels == label)[:per_class] for label in np.unique(images.labels)]

@@ -15,7 +15,7 @@ import numpy as np
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, failed, quality
+from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, failed, quality, refused
 from weightscape.provenance.records import read_record
 from weightscape.stages import _program
 
@@ -56,7 +56,8 @@ def main(argv: list[str] | None = None) -> None:
         samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
         print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
         if fault:
-            print(f"recipe {recipe} has failed, and with it what is trained on it: {fault}", flush=True)
+            fate = "is refused" if settings.below_floor == "stop" else "is trained on all the same"
+            print(f"recipe {recipe} has failed and {fate}: {fault}", flush=True)
     program.check()
     write_json(arguments.out / "quality.json", rows)
     write_tensors(arguments.out / "samples.safetensors", samples)
@@ -64,6 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.out,
         inputs=[*arguments.synthetic, arguments.judge, *arguments.test],
         outputs=[arguments.out / "quality.json", arguments.out / "samples.safetensors"],
+        facts={"refused": refused(rows, settings.below_floor)},
     )
 
 
