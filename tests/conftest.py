@@ -46,6 +46,14 @@ def pytest_collection_modifyitems(items: list[Any]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
 
 
+@pytest.fixture(autouse=True)
+def _numbers_as_python_has_them() -> Iterator[None]:
+    """Gives denormal numbers back after a test whose stage has switched them off for the whole process."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
+
+
 STARTED: list[str] = []
 """Programs that were started since the running test began."""
 LEFT_OUT = {"git", "ldconfig", "gcc", "ld"}
