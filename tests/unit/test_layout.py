@@ -25,7 +25,8 @@ ALLOWED["study"] = LIBRARIES | set(STAGES) | {"study"}
 ALLOWED |= {name: ALLOWED["study"] | {name} for name in ("costs", "verification")}
 ALLOWED["engine"] = ALLOWED["verification"] | {"engine"}
 ALLOWED["library"] = ALLOWED["study"] | {"library"}
-ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "stages", "library", "commands"}
+ALLOWED["starter"] = ALLOWED["costs"] | {"starter"}
+ALLOWED["commands"] = ALLOWED["engine"] | {"costs", "stages", "library", "starter", "commands"}
 ALLOWED["cli"] = ALLOWED["commands"]
 
 

@@ -13,6 +13,7 @@ from weightscape import __version__
 from weightscape.errors import UserError
 
 COMMANDS = {
+    "init": "look at your images and write a study of them that can run as it is",
     "cluster": "start or resume a study on a Slurm cluster",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
     "report": "draw every figure and the page again from a results folder, of which the tables are enough",

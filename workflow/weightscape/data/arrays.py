@@ -1,6 +1,7 @@
 """Images that are decoded already, as numpy files: {train,val,test,ood-NAME}.images.npy and .labels.npy in one folder.
 
-Images are uint8 [n, h, w] or [n, h, w, channels], labels integers [n]; `classes.txt`, if it is there, names the
+`parts` may give `train` and `test` other names. Images are uint8 [n, h, w] or [n, h, w, channels], labels integers
+[n]; `classes.txt`, if it is there, names the
 classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
 """
 
@@ -18,8 +19,10 @@ CHANNELS = 4  # red, green, blue and transparency
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
     """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
-    root = Path(source.root)
-    return part(root, name, classes) if name == "train" or (root / f"{name}.images.npy").is_file() else None
+    root, there = Path(source.root), name if name == "val" else source.parts.of(name)
+    if there is None or (name != "train" and not (root / f"{there}.images.npy").is_file()):
+        return None
+    return part(root, there, classes)
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:

@@ -2,7 +2,9 @@
 
 Classes are the sorted names of the folders below `train`, letters with accents as one character (Unicode's NFC), as
 which they count wherever they were packed. A class has the images in its folder and in those below it, in the order of
-their names. `val` may also be called `valid` or `validation`. Every other file is counted by the reason why it is none.
+their names. `parts` may give `train` and `test` other names, and the name `.` if the classes lie in the folder itself;
+`val` may also be called `valid` or `validation`. Where classes are named, others may be empty. Every other file is
+counted by the reason why it is none.
 """
 
 import os
@@ -26,31 +28,45 @@ ENDINGS = tuple(f".{ending}" for ending in _READ.split())
 """The endings of the formats that Pillow reads; of BUFR, GRIB, HDF5, MPEG and WMF it has but the names here."""
 
 VALIDATION = ("val", "valid", "validation")
+HERE = "."
+"""The name of a part whose classes lie in the folder of the data set itself."""
 
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
     """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
-    root = Path(source.root)
-    there = [folder for folder in (VALIDATION if name == "val" else (name,)) if (root / folder).is_dir()]
+    root, chosen = Path(source.root), _named(source)
+    if name == "train":
+        opened = part(root, source.parts.train, classes, chosen)
+        beside = _beside(source)
+        return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
+    there = validation(root) if name == "val" else [source.parts.test] if source.parts.test else []
+    there = [folder for folder in there if (root / folder).is_dir()]
     if len(there) > 1:
         raise UserError(f"image folder {root} has both {there[0]}/ and {there[1]}/: leave one of them there")
-    if name != "train":
-        return part(root, there[0], classes) if there else None
-    opened = part(root, name, classes)
-    beside = _beside(root)
-    return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
+    return part(root, there[0], classes, chosen) if there else None
 
 
-def _beside(root: Path) -> str:
-    """The folders of a data set that are none of its parts, in a few words."""
-    known = {"train", "test", "ood", *VALIDATION}
-    folders = [name for name in classes_in(root) if name not in known]
+def _named(source: Folder) -> frozenset[str]:
+    """The classes that a study names; empty if it takes all, or the first so many."""
+    named = source.classes if isinstance(source.classes, tuple) else ()
+    return frozenset(unicodedata.normalize("NFC", name) for name in named)
+
+
+def validation(root: Path) -> list[str]:
+    """The folders of validation images in a data set, by their name in any capitals."""
+    return [name for name in classes_in(root) if name.lower() in VALIDATION] if root.is_dir() else []
+
+
+def _beside(source: Folder) -> str:
+    """The folders of a data set that are none of its parts, in a few words; none if they are its classes."""
+    known = {source.parts.train, source.parts.test, "ood", *validation(Path(source.root))}
+    folders = [name for name in classes_in(Path(source.root)) if name not in known and source.parts.train != HERE]
     return ", ".join(f"{name}/" for name in folders[:5]) + (", ..." if len(folders) > 5 else "")
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
-    return part(Path(source.root) / "ood", name, classes)
+    return part(Path(source.root) / "ood", name, classes, _named(source))
 
 
 def classes_in(folder: Path) -> list[str]:
@@ -88,27 +104,23 @@ def _no_image(entry: os.DirEntry[str]) -> str | None:
     return f"ending {ending}" if ending else "no ending"
 
 
-def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
-    """The images of `root/name`; `classes` are those of the training part, and None reads them off the folders."""
+def part(root: Path, name: str, classes: list[str] | None = None, chosen: frozenset[str] = frozenset()) -> Pool:
+    """The images of `root/name`; `classes` are those of the training part, and None reads them off the folders.
+
+    If some classes are `chosen`, others may be empty, and those that are not trained on are passed over.
+    """
     folder = root / name if name else root
     if not folder.is_dir():
         raise UserError(
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
             "are any test/ and ood/NAME/, each with a folder per class)"
         )
-    folders: dict[str, str] = {}
-    for name_on_disk in classes_in(folder):
-        normal = unicodedata.normalize("NFC", name_on_disk)
-        if folders.setdefault(normal, name_on_disk) != name_on_disk:
-            raise UserError(
-                f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
-                "the images into one folder"
-            )
-    if not folders:
-        raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
+    folders = _folders_of_classes(folder)
     names = sorted(folders) if classes is None else classes
     unknown = sorted(set(folders) - set(names))
-    if unknown:
+    if chosen:
+        folders = {name_of_class: place for name_of_class, place in folders.items() if name_of_class in names}
+    elif unknown:
         raise UserError(f"image folder {folder} has the class {unknown[0]!r}, which the training set does not have")
     paths: list[str] = []
     labels: list[int] = []
@@ -116,7 +128,9 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     left_out = _outside_of_classes(folder)
     for name_of_class in sorted(folders):
         files = files_of(str(folder / folders[name_of_class]), left_out)
-        if not files and name and classes is None:  # without a name it is an OOD folder, which may lack classes
+        if (
+            not files and name and classes is None and (not chosen or name_of_class in chosen)
+        ):  # without a name it is an OOD folder, which may lack classes
             empty.append(name_of_class)
         paths += files
         labels += [names.index(name_of_class)] * len(files)
@@ -135,6 +149,21 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
         encoded=lambda rows: [paths[row] for row in rows],
         left_out=dict(sorted(left_out.items())),
     )
+
+
+def _folders_of_classes(folder: Path) -> dict[str, str]:
+    """The folder of each class, by the normal form of its name."""
+    folders: dict[str, str] = {}
+    for name_on_disk in classes_in(folder):
+        normal = unicodedata.normalize("NFC", name_on_disk)
+        if folders.setdefault(normal, name_on_disk) != name_on_disk:
+            raise UserError(
+                f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
+                "the images into one folder"
+            )
+    if not folders:
+        raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
+    return folders
 
 
 def _outside_of_classes(folder: Path) -> Counter[str]:

@@ -81,6 +81,7 @@ class Folder(Chosen):
 
     kind: Literal["image_folder", "arrays"]
     root: str
+    parts: Parts
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,9 @@ class CorruptSettings(SplitSettings):
 def source_of(block: Mapping[str, Any]) -> Source:
     """The source of a data set from its block of the config."""
     rest = {key: value for key, value in block.items() if key not in ("source", "splits", "ood", "copies")}
+    named = {"parts": {"train": "train", "test": "test"}} if block["source"] in ("image_folder", "arrays") else {}
     kinds: Any = Source
-    return from_json(kinds, {"kind": block["source"], **rest})
+    return from_json(kinds, {"kind": block["source"], **named, **rest})
 
 
 def shift_of(ood: Mapping[str, Any]) -> Domain | OtherFolder:

@@ -45,6 +45,11 @@ def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Ma
     return Counted(counts, classes, np.bincount(labels["train"], minlength=len(classes)).tolist())
 
 
+def opened(source: Source) -> dict[str, Pool]:
+    """The parts of a data set, of the classes asked for, before any image is read."""
+    return _chosen(source, 0)
+
+
 def _chosen(source: Source, seed: int) -> dict[str, Pool]:
     """The training part, and the validation and test parts if there are any, of the classes asked for, capped."""
     reader = readers.module(source.kind)

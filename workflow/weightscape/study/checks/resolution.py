@@ -6,18 +6,20 @@ ACCURACY = 0.9
 """An accuracy at which most studies work; at a lower one still more images are needed."""
 
 
-def notes(config: Config) -> list[str]:
-    """One sentence for each data set whose validation split does not resolve `analyse.max_drop`.
+def resolved(images: int) -> float:
+    """The least drop of accuracy that some images tell from none: twice the standard error sqrt(2 p (1 - p) / n)."""
+    return 2 * (2 * ACCURACY * (1 - ACCURACY) / images) ** 0.5
 
-    The standard error of the difference of two accuracies of n images each is sqrt(2 p (1 - p) / n).
-    """
+
+def notes(config: Config) -> list[str]:
+    """One sentence for each data set whose validation split does not resolve `analyse.max_drop`."""
     drop = config["analyse"]["max_drop"]
     found = []
     for dataset in config["study"]["datasets"]:
         images = config["data"][dataset]["splits"]["val"]
         if not isinstance(images, int):
             continue
-        error = (2 * ACCURACY * (1 - ACCURACY) / images) ** 0.5
+        error = resolved(images) / 2
         if 2 * error > drop:
             enough = round(8 * ACCURACY * (1 - ACCURACY) / drop**2)
             found.append(

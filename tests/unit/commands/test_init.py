@@ -1,0 +1,118 @@
+"""`weightscape init` on folders and files as people have them: the study is accepted without an edit."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from unit.made_images import folder
+from weightscape.cli import main
+from weightscape.commands import init
+from weightscape.project import DEFAULT_CONFIG
+from weightscape.starter import machine
+from weightscape.study.config import load
+
+
+@pytest.fixture(autouse=True)
+def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine of two slow cores, whatever this one is."""
+    monkeypatch.setattr(machine, "measured", lambda *_: machine.Machine(2, "cpu", 3e10, 3e10))
+
+
+def started(what: str, out: Path, *flags: str) -> dict:
+    """The study that init writes, once the config accepts it."""
+    assert main(["init", what, "--out", str(out), "--yes", *flags]) == 0
+    load(DEFAULT_CONFIG, out)
+    return yaml.safe_load(out.read_text())
+
+
+def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = folder(tmp_path / "My Photos", {"train": {"cat": 40, "dog": 40}, "test": {"cat": 9, "dog": 9}})
+    study = started(str(root), tmp_path / "study.yaml")
+    said = capsys.readouterr().out
+    assert study["study"]["name"] == "my-photos" and study["data"]["my-photos"]["image"]["channels"] == 3
+    assert "2 classes; images: 80 in train, 18 in test" in said and "C1" in said and "minutes here" in said
+    assert re.search(r"snakemake -n --configfile \S+study.yaml", said)
+
+
+def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    classes = {"cat": 30, "dog": 30}
+    root = folder(tmp_path / "set", {"in/Training": {**classes, "one": 1, "none": 0}, "in/val": {**classes, "new": 1}})
+    (root / "in/Training/cat/bad.png").write_bytes(b"no image")
+    (root / "in/Training/cat/notes.txt").write_text("x")
+    study = started(str(root), tmp_path / "study.yaml")
+    block = study["data"]["set"]
+    assert block["classes"] == ["cat", "dog", "one"] and 0 < block["unreadable"] < 0.1
+    assert block["parts"] == {"train": "Training", "test": None} and block["root"].endswith("/in")
+    assert "bad.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["cifar10", "Fashion-MNIST", "Food101", "eurosat", "OWNER/set", "flwrlabs/office-home"]
+)
+def test_a_name_is_a_study_before_it_is_downloaded(name: str, tmp_path: Path) -> None:
+    study = started(name, tmp_path / "study.yaml")
+    assert next(iter(study["data"].values()))["source"] in ("torchvision", "huggingface")
+
+
+@pytest.mark.parametrize("generator", ["ddpm", "text_to_image"])
+def test_a_file_of_arrays_is_a_study_with_a_generator(generator: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (90, 20, 20), np.uint8), np.arange(90) % 3
+    np.savez(tmp_path / "boxes.npz", images=x, labels=y)
+    study = started(str(tmp_path / "boxes.npz"), tmp_path / "study.yaml", "--generator", generator)
+    assert "synthetic_add" in study["study"]["families"] and (tmp_path / "boxes-arrays/train.images.npy").is_file()
+
+
+def test_a_study_of_digits_is_not_that_of_config_yaml(tmp_path: Path) -> None:
+    root = folder(tmp_path / "digits", {".": {"0": 30, "1": 30}}, "drawing")
+    study = started(str(root), tmp_path / "study.yaml")
+    assert study["study"]["name"] != "digits" and "digits" not in study["data"]
+
+
+def test_at_a_terminal_it_asks_for_what_is_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = folder(tmp_path / "set", {"train": {"cat": 30, "dog": 30}})
+    asked: list[str] = []
+    answers = iter(["mine", "", "ddpm"])
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return next(answers)
+
+    monkeypatch.setattr("builtins.input", answer)
+    monkeypatch.setattr(init.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(init.sys.stdout, "isatty", lambda: True, raising=False)
+    out = tmp_path / "study.yaml"
+    assert main(["init", str(root), "--out", str(out), "--minutes", "20"]) == 0
+    study = yaml.safe_load(out.read_text())
+    assert study["study"]["name"] == "mine" and "synthetic_add" in study["study"]["families"] and len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--minutes", "soon"], "no number above 0"),
+        (["--minutes", "-3"], "no number above 0"),
+        (["--kind", "films"], "choose photographs, drawings"),
+        (["--generator", "gan"], "choose none, ddpm"),
+        (["--model", "resnet5o"], "unknown to timm"),
+        (["--model", "resnet18", "--weights", "wheel"], "wheel"),
+    ],
+)
+def test_wishes_that_cannot_be_are_refused_in_a_sentence(
+    flags: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "set", {"train": {"cat": 30, "dog": 30}})
+    out = tmp_path / "study.yaml"
+    assert main(["init", str(root), "--out", str(out), "--yes", *flags]) == 1
+    assert sentence in capsys.readouterr().err and not out.exists()
+
+
+def test_what_is_nothing_and_a_study_that_is_there_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(tmp_path / "nowhere"), "--yes"]) == 1
+    assert "no folder, no file and no data set" in capsys.readouterr().err
+    (tmp_path / "study.yaml").write_text("mine")
+    assert main(["init", str(tmp_path), "--out", str(tmp_path / "study.yaml")]) == 1
+    assert "is there already" in capsys.readouterr().err and (tmp_path / "study.yaml").read_text() == "mine"

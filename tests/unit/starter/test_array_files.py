@@ -1,0 +1,116 @@
+"""Arrays as people save them become the files of the source `arrays`, whatever their names, axes, types and labels."""
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from weightscape.errors import UserError
+from weightscape.starter import array_files
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, (30, 12, 14, 3), np.uint8)
+GREY = RNG.integers(0, 256, (30, 12, 12), np.uint8)
+LABELS = np.repeat(np.arange(3), 10)
+
+
+def read(out: Path, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
+    """The images and the names of the classes of one part."""
+    names = (out / "classes.txt").read_text().splitlines()
+    labels = np.load(out / f"{part}.labels.npy")
+    return np.load(out / f"{part}.images.npy"), np.array(names)[labels]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x,
+        lambda x: x.transpose(0, 3, 1, 2),
+        lambda x: (x / 255).astype(np.float32),
+        lambda x: x.astype(np.float64),
+        lambda x: x.astype(np.int64),
+        lambda x: x.astype(np.uint16) * 257,
+    ],
+)
+def test_axes_and_types_of_colour_images_make_no_difference(change: Callable, tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=change(IMAGES), labels=LABELS)
+    images, _ = read(array_files.saved(tmp_path / "set.npz", tmp_path / "out"))
+    assert images.dtype == np.uint8 and np.array_equal(images, IMAGES)
+
+
+def test_rows_of_numbers_are_square_images(tmp_path: Path) -> None:
+    np.savez(tmp_path / "grey.npz", X=GREY.reshape(30, -1), y=LABELS)
+    assert np.array_equal(read(array_files.saved(tmp_path / "grey.npz", tmp_path / "a"))[0], GREY)
+    square = RNG.integers(0, 256, (30, 10, 10, 3), np.uint8)
+    np.savez(tmp_path / "rgb.npz", data=square.transpose(0, 3, 1, 2).reshape(30, -1), labels=LABELS)
+    assert np.array_equal(read(array_files.saved(tmp_path / "rgb.npz", tmp_path / "b"))[0], square)
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (LABELS, ["0", "1", "2"]),
+        (LABELS[:, None], ["0", "1", "2"]),
+        (np.eye(3)[LABELS], ["0", "1", "2"]),
+        (LABELS.astype(float), ["0", "1", "2"]),
+        (LABELS * 5 + 8, ["8", "13", "18"]),
+        (np.array(["cat", "ant", "bee"])[LABELS], ["cat", "ant", "bee"]),
+    ],
+)
+def test_labels_are_counts_with_names(labels: np.ndarray, names: list[str], tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", arr_0=GREY, arr_1=labels)
+    _, found = read(array_files.saved(tmp_path / "set.npz", tmp_path / "out"))
+    assert found.tolist() == np.repeat(names, 10).tolist()
+
+
+@pytest.mark.parametrize(
+    "names", ["x_train y_train x_test y_test", "train_images train_labels test_images test_labels",
+              "XTrain YTrain XTest YTest", "images.train targets.train images.testing targets.testing"],
+)  # fmt: skip
+def test_parts_are_told_by_the_names_of_arrays(names: str, tmp_path: Path) -> None:
+    keys = names.split()
+    np.savez(tmp_path / "set.npz", **dict(zip(keys, (GREY, LABELS, GREY[:6], LABELS[:6]), strict=True)))
+    out = array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+    assert len(read(out)[0]) == 30 and len(read(out, "test")[0]) == 6
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None:
+    for part, count in (("train", 30), ("t10k", 9)):
+        for kind, array in (("images-idx3", GREY[:count]), ("labels-idx1", LABELS[:count].astype(np.uint8))):
+            head = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}i", *array.shape)
+            data = head + array.tobytes()
+            path = tmp_path / f"{part}-{kind}-ubyte{'.gz' if compressed else ''}"
+            path.write_bytes(gzip.compress(data) if compressed else data)
+    out = array_files.saved(tmp_path, tmp_path / "out")
+    assert np.array_equal(read(out)[0], GREY) and read(out, "test")[1].tolist() == ["0"] * 9
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": GREY}, "has no labels of the part train"),
+        ({"images": GREY, "labels": LABELS[:5]}, "30 images and 5 labels"),
+        ({"x_test": GREY, "y_test": LABELS}, "has no part train"),
+        ({"images": GREY, "x": GREY, "labels": LABELS}, "two arrays of images"),
+        ({"images": GREY * -1.5, "labels": LABELS}, "scale them"),
+        ({"images": GREY.reshape(30, -1)[:, :-1], "labels": LABELS}, "no square image"),
+        ({"images": GREY, "labels": LABELS + 0.5}, "one number or name per image"),
+    ],
+)
+def test_what_cannot_be_told_is_refused_in_a_sentence(
+    arrays: dict[str, np.ndarray], message: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)
+    with pytest.raises(UserError, match=message):
+        array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+
+
+def test_a_broken_file_is_said(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npy", "c-idx3-ubyte"):
+        (tmp_path / name).write_bytes(b"xy")
+        with pytest.raises(UserError, match="no whole numpy or IDX file"):
+            array_files.saved(tmp_path / name, tmp_path / "out")

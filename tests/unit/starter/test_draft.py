@@ -1,0 +1,87 @@
+"""Every study that init may write is accepted as it is, and holds nothing that config.yaml made for digits."""
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weightscape.errors import UserError
+from weightscape.starter import draft, estimate, page, scale
+from weightscape.starter.data_set import DataSet
+from weightscape.starter.pictures import Looked
+from weightscape.study.config import default_config
+
+BLOCK = {"source": "torchvision", "name": "CIFAR10", "parts": {"train": "train", "test": "test"}}
+
+
+@st.composite
+def data_sets(drawn: st.DrawFn) -> DataSet:
+    """A data set of any size; a test part and a validation part may be there."""
+    classes = drawn(st.integers(2, 60))
+    counts = {"train": drawn(st.integers(max(classes + 3, 80), 60_000))}
+    for part in ("val", "test"):
+        if drawn(st.booleans()):
+            counts[part] = drawn(st.integers(1, 9000))
+    return DataSet("set", BLOCK, classes, counts, drawn(st.floats(1 / classes, 0.95)))
+
+
+def wishes(is_drawn: bool, generator: draft.Generator) -> draft.Wishes:
+    """The user's choices."""
+    half = [0.5] * 3
+    return draft.Wishes("mine", is_drawn, generator, draft.WHEEL, "wheel", half, half, True, False)
+
+
+@given(data_sets(), st.integers(8, 900), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]), st.data())
+@settings(max_examples=60, deadline=None)
+def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, generator, more: st.DataObject) -> None:
+    size = more.draw(st.sampled_from(list(scale.sizes(data, side))))
+    looked = (
+        Looked(9, 9, side, (side, side), 1, is_drawn, (("a", "b"),), 0.4, (), ()) if more.draw(st.booleans()) else None
+    )
+    difference = draft.config_of(data, looked, wishes(is_drawn, generator), size)
+    assert yaml.safe_load(page.text(difference, ["a head"])) == difference
+    config = estimate.merged(difference)
+    splits = config["data"]["set"]["splits"]
+    drawn = [name for name in splits if name not in data.counts or name == "train"]
+    assert min(splits.values()) >= 1 and sum(splits[name] for name in drawn) <= data.counts["train"]
+    assert all(splits[name] <= data.counts[name] for name in ("val", "test") if name in data.counts)
+    assert splits["train"] >= data.classes
+
+
+@given(data_sets(), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]))
+@settings(max_examples=20, deadline=None)
+def test_nothing_made_for_digits_is_left(data: DataSet, is_drawn: bool, generator: draft.Generator) -> None:
+    """Of each family that is used the doses are the draft's own, and so are data, networks, recipes and sizes."""
+    size = next(iter(scale.sizes(data, 64)))
+    difference = draft.config_of(data, None, wishes(is_drawn, generator), size)
+    config, digits = estimate.merged(difference), default_config() or {}
+    for name in config["study"]["families"]:
+        assert config["families"][name]["doses"] == difference["families"][name]["doses"]
+        assert name not in ("dropout_inside", "resolution")
+    augment = config["families"]["augment"]["doses"]
+    assert all(augment[dose] != digits["families"]["augment"]["doses"][dose] for dose in augment)
+    assert config["study"]["datasets"] == ["set"] and "uci-digits" not in str(config["data"]["set"])
+    if generator != "none":
+        assert [recipe["name"] for recipe in config["generate"]["recipes"]] == ["guided"]
+        assert "digit" not in str(config["generate"])
+    flips = {operation["name"] for dose in augment.values() for operation in dose["operations"]} & {
+        "flip",
+        "randaugment",
+    }
+    assert bool(flips) is not is_drawn
+
+
+def test_a_handful_of_images_is_no_study() -> None:
+    for classes, images, message in ((2, 30, "at least 20"), (40, 41, "one of each class")):
+        with pytest.raises(UserError, match=message):
+            list(scale.sizes(DataSet("set", BLOCK, classes, {"train": images}, 0.5), 64))
+
+
+def test_without_time_the_smallest_study_that_decides_a_claim_is_chosen() -> None:
+    data = DataSet("set", BLOCK, 4, {"train": 5000}, 0.25)
+    drafted = lambda size: draft.config_of(data, None, wishes(False, "none"), size)  # noqa: E731
+    costs = iter(range(100, 0, -1))
+    difference, took = estimate.chosen(scale.sizes(data, 64), drafted, 0.5, lambda _: float(next(costs)))
+    assert difference == drafted(list(scale.sizes(data, 64))[-1]) and took > 0.5
+    first, took = estimate.chosen(scale.sizes(data, 64), drafted, 1e9, lambda _: 1.0)
+    assert first == drafted(next(iter(scale.sizes(data, 64)))) and took == 1.0

@@ -1,0 +1,65 @@
+"""The parts and classes of image folders are found by their names, in the layouts that people have."""
+
+from pathlib import Path
+
+import pytest
+
+from unit.made_images import folder
+from weightscape.errors import UserError
+from weightscape.starter import folders
+from weightscape.starter.data_set import DataSet
+
+CLASSES = {"a": 6, "b": 6}
+
+
+def found(root: Path) -> DataSet:
+    """The data set in a folder."""
+    return folders.found(root, str(root), root.parent / "arrays")
+
+
+@pytest.mark.parametrize(
+    ("parts", "there"),
+    [
+        (("train", "test"), {"train": 12, "test": 12}),
+        (("train", "val"), {"train": 12, "val": 12}),
+        (("Training", "Testing", "Validation"), {"train": 12, "test": 12, "val": 12}),
+        (("TRAIN", "valid"), {"train": 12, "val": 12}),
+        ((".",), {"train": 12}),
+        (("archive/train", "archive/test"), {"train": 12, "test": 12}),
+        (("one/two/.",), {"train": 12}),
+    ],
+)
+def test_parts_are_found_by_their_names(parts: tuple[str, ...], there: dict[str, int], tmp_path: Path) -> None:
+    data = found(folder(tmp_path / "set", dict.fromkeys(parts, CLASSES)))
+    assert data.counts == there and data.classes == 2
+
+
+def test_classes_without_images_or_without_training_images_are_left_out_and_told(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", {"train": {**CLASSES, "empty": 0}, "test": {**CLASSES, "new": 2}})
+    data = found(root)
+    assert data.chosen == ("a", "b") and data.counts == {"train": 12, "test": 12}
+    assert "empty" in data.notes[0] and "new" in data.notes[1]
+
+
+def test_shifted_test_sets_are_taken_along_and_are_no_class_of_a_flat_folder(tmp_path: Path) -> None:
+    data = found(folder(tmp_path / "set", {".": CLASSES, "ood/sketch": {"a": 3}, "ood/new": {"a": 1, "z": 1}}))
+    assert data.domains == ("new", "sketch") and data.chosen == ("a", "b") and data.counts == {"train": 12}
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"test": CLASSES}, "no train/"),
+        ({"train": {"a": 5}}, "two classes or more"),
+        ({".": {"a": 5, "b": 0}}, "two classes or more"),
+        ({"train": CLASSES, "Training": CLASSES}, "has both"),
+        ({"train/.": {}}, "holds no folders"),
+    ],
+)
+def test_what_is_no_set_of_classes_is_refused_in_a_sentence(
+    parts: dict[str, dict[str, int]], message: str, tmp_path: Path
+) -> None:
+    root = folder(tmp_path / "set", parts)
+    (root / "train" if "train/." in parts else root).mkdir(parents=True, exist_ok=True)
+    with pytest.raises(UserError, match=message):
+        found(root)

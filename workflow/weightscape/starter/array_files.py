@@ -1,0 +1,170 @@
+"""Reads images and labels from numpy and IDX files as people save them; saves them as the source `arrays` reads them.
+
+A part (train, val, test) and a kind (images, labels) are told by the words of an array's name (`x_train`,
+`train_images`, `t10k-labels-idx1-ubyte`), the kind else by its form. Images become uint8 [n, h, w(, c)], labels counts
+from 0 with their names in `classes.txt`.
+"""
+
+import gzip
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from weightscape.errors import UserError
+from weightscape.formats.writing import replacing
+
+Arrays = Mapping[str, np.ndarray]
+PARTS = {
+    "train": ("train", "training", "tr"),
+    "test": ("test", "testing", "te", "t10k"),
+    "val": ("val", "valid", "validation", "dev"),
+}
+KINDS = {
+    "images": ("images", "image", "imgs", "img", "x", "data", "pixels", "features"),
+    "labels": ("labels", "label", "y", "targets", "target", "classes", "class"),
+}
+CAPITALS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of arrays in a folder."""
+    return sorted(path for path in folder.iterdir() if path.is_file() and is_file_of_arrays(path))
+
+
+def is_file_of_arrays(path: Path) -> bool:
+    """Whether a file's name is that of a numpy or IDX file."""
+    return path.suffix in (".npy", ".npz") or bool(re.search(r"[.-]idx\d(-ubyte)?(\.gz)?$", path.name))
+
+
+def saved(path: Path, out: Path) -> Path:
+    """Saves the arrays of a file, or of all files in a folder, in the form of the source `arrays` below `out`."""
+    arrays = {name: array for file in (files_in(path) if path.is_dir() else [path]) for name, array in _read(file)}
+    parts = _parts(arrays, path)
+    names = np.unique(np.concatenate([_as_labels(labels, path).astype(str) for _, labels in parts.values()]))
+    if all(re.fullmatch(r"-?\d+", name) for name in names):
+        names = names[np.argsort(names.astype(np.int64))]
+    order = np.argsort(names)
+    out.mkdir(parents=True, exist_ok=True)
+    for part, (images, labels) in parts.items():
+        texts = _as_labels(labels, path).astype(str)
+        _save(out / f"{part}.images.npy", _as_images(images, f"{path}, {part}"))
+        _save(out / f"{part}.labels.npy", order[np.searchsorted(names, texts, sorter=order)])
+    with replacing(out / "classes.txt") as temporary:
+        temporary.write_text("\n".join(names) + "\n", encoding="utf-8")
+    return out
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, array)
+
+
+def _read(path: Path) -> list[tuple[str, np.ndarray]]:
+    """The arrays of one file, with names."""
+    try:
+        if path.suffix not in (".npy", ".npz"):
+            return [(path.name, _idx(path))]
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return [(path.stem, content)]
+        return [(name, content[name]) for name in content.files]
+    except (ValueError, OSError, EOFError, LookupError) as error:
+        raise UserError(f"{path} is no whole numpy or IDX file of numbers or texts ({error}): save it again") from None
+
+
+def _idx(path: Path) -> np.ndarray:
+    """An IDX file, as MNIST has them (Y. LeCun's page), also compressed."""
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    kind, axes = data[2], data[3]
+    shape = np.frombuffer(data, ">i4", axes, 4)
+    return np.frombuffer(data, IDX_TYPES[kind], offset=4 + 4 * axes).reshape(shape)
+
+
+def _parts(arrays: Arrays, path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Images and labels of each part."""
+    table: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        words = [word for word in re.split(r"[^a-z0-9]+", CAPITALS.sub("_", name).lower()) if word]
+        part = next((part for part, known in PARTS.items() if set(known) & set(words)), "train")
+        kind = next((kind for kind, known in KINDS.items() if set(known) & set(words)), _kind(array))
+        if kind in table.setdefault(part, {}):
+            raise UserError(
+                f"{path} has two arrays of {kind} of the part {part} ({', '.join(arrays)}): leave one there"
+            )
+        table[part][kind] = array
+    for part, kinds in table.items():
+        if set(kinds) != set(KINDS):
+            held = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+            lacks = "labels" if "images" in kinds else "images"
+            raise UserError(
+                f"{path} has no {lacks} of the part {part} (it holds {held}): name the arrays {part}_images and "
+                f"{part}_labels, in one .npz or as .npy files in one folder"
+            )
+        if len(kinds["images"]) != len(kinds["labels"]):
+            raise UserError(
+                f"{path} has {len(kinds['images'])} images and {len(kinds['labels'])} labels of the part {part}: "
+                "they must be as many"
+            )
+    if "train" not in table:
+        raise UserError(f"{path} has no part train, but {', '.join(table)}: name its training images train_images")
+    return {part: (kinds["images"], kinds["labels"]) for part, kinds in table.items()}
+
+
+def _kind(array: np.ndarray) -> str:
+    """Labels have one number or text per row, or a one among zeros."""
+    return "labels" if array.ndim < 2 or array.shape[1:] == (1,) or _is_one_hot(array) else "images"
+
+
+def _is_one_hot(array: np.ndarray) -> bool:
+    """Whether each row has a single one, and zeros."""
+    if array.ndim != 2 or array.shape[1] < 2 or array.dtype.kind not in "iufb":
+        return False
+    return bool((array.sum(axis=1) == 1).all() and ((array == 0) | (array == 1)).all())
+
+
+def _as_labels(labels: np.ndarray, path: Path) -> np.ndarray:
+    """One whole number or text per image; a row of zeros and a one is the place of the one."""
+    if (
+        labels.ndim == 2
+        and labels.shape[1] > 1
+        and (labels.sum(axis=1) == 1).all()
+        and set(np.unique(labels)) <= {0, 1}
+    ):
+        return labels.argmax(axis=1)
+    flat = labels.reshape(len(labels), -1)
+    whole = flat.dtype.kind in "iuUb" or (flat.dtype.kind == "f" and (flat == np.round(flat)).all())
+    if flat.shape[1:] != (1,) or not whole:
+        raise UserError(f"{path} has labels {labels.dtype} {list(labels.shape)}: save one number or name per image")
+    return flat[:, 0].astype(np.int64) if flat.dtype.kind in "fb" else flat[:, 0]
+
+
+def _as_images(images: np.ndarray, where: str) -> np.ndarray:
+    """Images as uint8 [n, h, w] or [n, h, w, channels]."""
+    if images.ndim == 2:
+        images = _unrolled(images, where)
+    if images.ndim == 4 and images.shape[1] in (1, 3, 4) and images.shape[3] not in (1, 3, 4):
+        images = images.transpose(0, 2, 3, 1)
+    if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
+        raise UserError(f"{where} has images of the shape {list(images.shape)}: save [n, h, w] or [n, h, w, channels]")
+    if images.dtype == np.uint8:
+        return np.ascontiguousarray(images)
+    low, high = float(images.min()), float(images.max())
+    if images.dtype == bool or (images.dtype.kind == "f" and low >= 0 and high <= 1):
+        return (images.astype(np.float32) * 255).round().astype(np.uint8)
+    if low >= 0 and high <= 255:
+        return images.round().astype(np.uint8)
+    if images.dtype == np.uint16:
+        return (images / 257).round().astype(np.uint8)
+    raise UserError(f"{where} has images {images.dtype} from {low:g} to {high:g}: scale them to 0 to 1, or to 0 to 255")
+
+
+def _unrolled(images: np.ndarray, where: str) -> np.ndarray:
+    """Rows of numbers as square images: grey, or three channels one after the other as in CIFAR's files."""
+    for channels in (1, 3):
+        side = round((images.shape[1] / channels) ** 0.5)
+        if side >= 8 and channels * side**2 == images.shape[1]:
+            return images.reshape(len(images), channels, side, side) if channels > 1 else images.reshape(-1, side, side)
+    raise UserError(f"{where} has rows of {images.shape[1]} numbers, which are no square image: save [n, h, w]")

@@ -1,0 +1,214 @@
+"""Writes the config of a new study: neutral values for its kind of images, and none that were made for other ones."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from weightscape.metrics.analysis.claims.table import least_pool
+from weightscape.starter.data_set import DataSet
+from weightscape.starter.pictures import Looked
+from weightscape.starter.scale import SYNTHETIC, Size
+from weightscape.study import Config
+from weightscape.study.checks import resolution
+
+Generator = Literal["none", "ddpm", "text_to_image"]
+WHEEL = "tf_efficientnet_lite0"
+CAUSED_DECAY = {"weak": 0.01, "medium": 0.08, "strong": 0.3}
+"""Shares by which weight decay shrinks the weights in a run, if nothing else moves them."""
+PEAK = 2.0e-3
+"""Peak of the learning rate."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The choices of the user: a name, kind of images, generator, network and its weights."""
+
+    name: str
+    is_drawn: bool
+    generator: Generator
+    model: str
+    weights: str
+    mean: Sequence[float]
+    std: Sequence[float]
+    drops_paths: bool
+    on_gpu: bool
+
+
+def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) -> Config:
+    """The study's difference from config.yaml."""
+    families = _families(size, wishes)
+    backbone = "efficientnet-lite0" if wishes.weights == "wheel" else _plain(wishes.model)
+    return {
+        "study": {
+            "name": wishes.name,
+            "datasets": [data.name],
+            "backbones": [backbone],
+            "families": list(families),
+            "seeds": list(range(size.seeds)),
+            "baseline_runs": least_pool(size.seeds),
+        },
+        "data": {data.name: _data(data, looked, size)},
+        "backbones": {backbone: _backbone(wishes, size)},
+        **_generate(data, wishes, size),
+        "families": {name: {"doses": doses} for name, doses in _doses(wishes, size).items() if name in families},
+        "diversity": _diversity(size),
+        "finetune": _finetune(size),
+        "curvature": {"families": ["augment"], "images": min(64, size.splits["val"]), "batch_size": 32},
+        **_analyse(size),
+        **({} if wishes.generator != "none" else {"figures": _figures()}),
+    }
+
+
+def _plain(model: str) -> str:
+    return "".join(letter if letter.isalnum() or letter == "." else "-" for letter in model.lower()).strip("-.")
+
+
+def _families(size: Size, wishes: Wishes) -> tuple[str, ...]:
+    at = 2 if "noise" in size.families else 1
+    synthetic = SYNTHETIC if wishes.generator != "none" else ()
+    return (*size.families[:at], *synthetic, *size.families[at:])
+
+
+def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
+    test = min(size.splits["test"], 1000)
+    corruptions = ("noise", "blur", "contrast", "rotation", "occlusion")
+    block: dict[str, object] = {
+        **data.block,
+        "image": {"size": size.pixels, "channels": looked.channels if looked else data.channels},
+        "splits": dict(size.splits),
+    }
+    lost = looked.lost if looked else ()
+    if data.chosen or lost:
+        names = data.chosen or data.pools["train"].classes
+        block["classes"] = [name for name in names if name not in lost]
+    if looked and looked.unreadable:
+        block["unreadable"] = _rounded_up(len(looked.unreadable) / looked.looked, looked.looked < looked.total)
+    if looked and looked.copied > 0.05:
+        block["copies"] = min(1.0, math.ceil(30 * looked.copied) / 20)
+    own = {_plain(name): {"source": "domain", "domain": name, "images": "all"} for name in data.domains}
+    made = {f"{kind}-3": {"source": "corruption", "kind": kind, "severity": 3, "images": test} for kind in corruptions}
+    return {**block, "ood": {**own, **made}}
+
+
+def _rounded_up(share: float, is_sample: bool) -> float:
+    """A limit above a share of unreadable files; further above where only a sample was looked at."""
+    return min(0.9, math.ceil((2 if is_sample else 1.05) * share * 1000) / 1000)
+
+
+def _backbone(wishes: Wishes, size: Size) -> Config:
+    return {
+        "model": wishes.model,
+        "weights": wishes.weights,
+        "input": {"size": size.input, "mean": list(wishes.mean), "std": list(wishes.std)},
+        "batch_norm_momentum": 0.1 if wishes.weights == "wheel" else None,
+        "precision": "auto" if wishes.on_gpu else "float32",
+        "compile": False,
+    }
+
+
+def _generate(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
+    """The judge, and the generator if there is one: a recipe makes images for share 1 of the largest class."""
+    steps_per_epoch = max(1, size.splits["extra"] // 50)
+    shift = max(1, size.pixels // 14)
+    judge = {"epochs": max(8, min(60, math.ceil(400 / steps_per_epoch))), "shift": shift}
+    if wishes.generator == "none":
+        return {"generate": {"judge": judge}}
+    each = math.ceil(1.1 * data.largest * size.splits["train"]) + 1
+    if wishes.generator == "ddpm":
+        kind = {"training": {"steps": 3000}, "sampling": {"sampler_steps": 25}}
+        recipe = {"name": "guided", "guidance": 2.0, "images_per_class": each}
+    else:
+        prompt = "a drawing of {class}" if wishes.is_drawn else "a photo of a {class}"
+        kind = {"name": "stable-diffusion", "kind": "text_to_image", "pipeline": {"prompts": [prompt]}}
+        recipe = {"name": "guided", "guidance": 7.5, "images_per_class": each}
+    return {"generate": {**kind, "recipes": [recipe], "judge": judge}}
+
+
+def _doses(wishes: Wishes, size: Size) -> Mapping[str, Config]:
+    """The doses of every family that a new study may have."""
+    path = (0.1, 0.3, 0.4) if wishes.drops_paths else (0.0, 0.0, 0.0)
+    rates = zip(("weak", "medium", "strong"), (0.2, 0.5, 0.7), path, strict=True)
+    moved = size.steps * PEAK / 2  # the sum of the learning rates of a cycle
+    extra = min(1.0, math.floor(100 * size.splits["extra"] / size.splits["train"]) / 100) or 0.01
+    return {
+        "augment": _policies(wishes.is_drawn),
+        "noise": {"weak": {"sigma": 0.02}, "strong": {"sigma": 0.06}},
+        "synthetic_add": {
+            name: {"share": share, "recipe": "guided"} for name, share in (("half", 0.5), ("equal", 1.0))
+        },
+        "synthetic_replace": {
+            name: {"share": share, "recipe": "guided"} for name, share in (("half", 0.5), ("all", 1.0))
+        },
+        "dropout": {name: {"head": head, "path": of_path} for name, head, of_path in rates},
+        "weight_decay": {
+            name: {"decay": float(f"{share / moved:.2g}"), "coupled": False} for name, share in CAUSED_DECAY.items()
+        },
+        "label_noise": {"fifth": {"share": 0.2}},
+        "duplicate": {"half": {"share": 0.5}, "most": {"share": 0.9}},
+        "real_add": {"equal": {"share": extra}},
+        "steps": {"fewer": {"factor": 0.5}, "more": {"factor": 1.5}},
+    }
+
+
+def _policies(is_drawn: bool) -> Mapping[str, Config]:
+    """Label-keeping augmentations: signs are not mirrored, photographs are."""
+    if is_drawn:
+        weak = {"name": "affine", "degrees": 5, "translate": 0.05, "scale": 0.05, "shear": 3}
+        medium = {"name": "affine", "degrees": 10, "translate": 0.08, "scale": 0.1, "shear": 6}
+        further = {"name": "erasing", "probability": 0.25, "area": 0.03}
+        return _strengths([weak], [medium], [medium, further])
+    mirrored = {"name": "flip", "horizontal": 0.5, "vertical": 0.0}
+    shifted = {"name": "affine", "degrees": 5, "translate": 0.08, "scale": 0.1, "shear": 0}
+    automatic = {"name": "randaugment", "operations": 2, "magnitude": 9}
+    return _strengths([mirrored], [mirrored, shifted], [mirrored, automatic])
+
+
+def _strengths(*policies: Sequence[Config]) -> Mapping[str, Config]:
+    names = ("weak", "medium", "strong")
+    return {
+        name: {"strength": place, "operations": list(policy)}
+        for place, (name, policy) in enumerate(zip(names, policies, strict=True), 1)
+    }
+
+
+def _diversity(size: Size) -> Config:
+    """Rows of the measures, at most two fifths of the training images, as some may be unreadable."""
+    train, extra = size.splits["train"], size.splits["extra"]
+    rows = max(2, min(500, 2 * train // 5))
+    curve = sorted({max(2, round(rows * share)) for share in (0.1, 0.25, 0.5, 1.0)})
+    return {
+        "common_rows": rows,
+        "rarefaction_rows": curve,
+        "class_rows": max(2, min(50, rows // 2)),
+        "clusters": max(2, min(20, rows // 5)),
+        "cluster_rows": min(1000, train),
+        "reference_rows": min(1000, extra),
+        "kid_block_rows": max(2, min(100, rows // 2)),
+        "assigned_rows": max(2, min(300, rows)),
+    }
+
+
+def _finetune(size: Size) -> Config:
+    every = max(4, size.steps // 10)
+    return {
+        "steps": size.steps,
+        "learning_rate": PEAK,
+        "betas": [0.9, 0.95 if size.steps < 300 else 0.999],
+        "witness_every": every,
+        "history_every": every,
+    }
+
+
+def _analyse(size: Size) -> Mapping[str, Config]:
+    """The drop of accuracy that the validation images resolve, where config.yaml's is smaller."""
+    resolved = math.ceil(100 * resolution.resolved(size.splits["val"])) / 100
+    return {"analyse": {"max_drop": min(1.0, resolved)}} if resolved > 0.05 else {}
+
+
+def _figures() -> list[str]:
+    """The figures of config.yaml that need no synthetic images."""
+    from weightscape.study.config import default_config
+
+    shown = (default_config() or {}).get("figures", [])
+    return [name for name in shown if not name.startswith("synthetic")]

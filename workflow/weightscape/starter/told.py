@@ -1,0 +1,54 @@
+"""Tells in sentences what `init` has seen of a data set, and what a study of it costs and can decide."""
+
+from weightscape.starter.data_set import DataSet
+from weightscape.starter.pictures import Looked
+from weightscape.study import Config, undecidable
+from weightscape.study import study as of_study
+from weightscape.study.checks import resolution
+from weightscape.study.doses import seeds
+
+SHOWN = 3
+"""Unreadable files that are named."""
+
+
+def seen(data: DataSet, looked: Looked | None) -> list[str]:
+    """Sentences on the data set: classes, images, files that are none, and what the images show."""
+    counts = ", ".join(f"{count} in {part}" for part, count in data.counts.items())
+    lines = [f"{data.classes} classes; images: {counts}"]
+    if data.domains:
+        lines.append(f"shifted test sets: {', '.join(data.domains)}")
+    lines += data.notes
+    for part, pool in data.pools.items():
+        lines += [f"{part}: not read: {count} of {reason}" for reason, count in pool.left_out.items()]
+    return lines + (_of_images(looked) if looked else [])
+
+
+def _of_images(looked: Looked) -> list[str]:
+    lines = [f"looked at {looked.looked} of {looked.total} images"] if looked.looked < looked.total else []
+    low, high = looked.sides
+    sides = f"{low} px" if low == high else f"{low} to {high} px, mostly about {looked.side}"
+    kind = "something on a plain ground" if looked.is_drawn else "photographs, or alike"
+    lines.append(f"{'grey' if looked.channels == 1 else 'colour'}, shorter side {sides}; they show {kind}")
+    if looked.unreadable:
+        some = "; ".join(f"{name}: {reason}" for name, reason in looked.unreadable[:SHOWN])
+        more = "; ..." if len(looked.unreadable) > SHOWN else ""
+        lines.append(f"unreadable: {len(looked.unreadable)} of {looked.looked} ({some}{more})")
+    if looked.lost:
+        lines.append(f"no class of the study, as nothing there can be read: {', '.join(looked.lost)}")
+    return lines + [f"copies: {sentence}" for sentence in looked.copies]
+
+
+def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list[str]:
+    """Sentences on the cost of a study, and on the claims that can get a verdict."""
+    from weightscape.metrics.analysis.claims.table import CLAIMS
+
+    conditions = of_study.conditions(config)
+    runs = sum(len(seeds(config, family)) for family, _ in conditions)
+    lacks = undecidable.claims(config)
+    more = f"; no smaller study decides a claim, so it is more than {wanted:g}" if minutes > wanted else ""
+    return [
+        f"{runs} runs of {len(conditions)} conditions, about {max(1, round(minutes))} minutes here ({machine}){more}",
+        f"claims that can get a verdict: {', '.join(name for name in CLAIMS if name not in lacks) or 'none'}",
+        *(f"{name} cannot be decided: add {'; '.join(things)}" for name, things in lacks.items()),
+        *(f"note: {note}" for note in resolution.notes(config)),
+    ]
