@@ -132,10 +132,10 @@ FAULTS = {
         [],
         "either `images` or `embeddings`",
     ),
-    "whole embeddings": (
-        {"embeddings": np.ones((4, 2), np.int64)},
+    "embeddings of three axes": (
+        {"embeddings": np.ones((4, 2, 2))},
         [],
-        "they must be floats [n, dimensions]",
+        "they must be numbers [n, dimensions]",
     ),
     "NaN": ({"embeddings": np.array([[1.0], [np.nan]])}, [], "with NaN or infinity"),
     "labels too few": (

@@ -1,8 +1,8 @@
 """`weightscape diversity`: the diversity record of anyone's images or embeddings.
 
 A set is safetensors or .npz with either uint8 `images` [n, c, h, w], read as pixels in [0, 1], or float `embeddings`
-[n, d] and, if wanted, int64 `labels` [n]; or a .npy, a folder of images, or a .txt of their paths
-(`own_sets`). With `--backbone` images are measured as a network of timm embeds them.
+[n, d] and, if wanted, int64 `labels` [n]; or a .npy, a folder of images, or a .txt of their paths, in any of the forms
+that the library reads (`library.pictures`). With `--backbone` images are measured as a network of timm embeds them.
 Records are comparable at equal settings only.
 """
 
@@ -11,7 +11,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from weightscape.commands import own_sets
 from weightscape.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,12 +18,8 @@ if TYPE_CHECKING:
 
     from weightscape.diversity.own_images import Embed
 
-EMBEDDED = 224
-"""Side in pixels to which image files are brought before a network embeds them."""
 FEWEST = 4
 """Images of a set; of a single one, half of the least set, every score is 1."""
-MAGNITUDE = 1e100
-"""Of an embedding's values, at most: larger ones have no squares."""
 
 
 _SPACES = {"images": "pixels", "embeddings": "embeddings"}
@@ -155,47 +150,30 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path, embed: "Embed | None" = None) -> _Set:
     """A set; rows of images are pixels, or what `embed` makes of them."""
-    from weightscape.diversity.rows import LARGEST
+    from weightscape.diversity.own_images import pixel_rows
+    from weightscape.library.pictures import loaded
 
-    tensors = own_sets.read(path, EMBEDDED if embed else LARGEST)
-    kind = "images" if "images" in tensors else "embeddings"
+    found = loaded(path, str(path))
+    for note in found.notes:
+        print(f"note: {path}: {note}")
+    for reason in (*found.left_out, *found.broken):
+        print(f"note: {path}: left out: {reason}")
+    kind = "embeddings" if found.images is None else "images"
+    if len(found) < 2:
+        raise UserError(f"{path} holds {len(found)} of {kind}: there must be n of at least 2; add some")
     if embed and kind == "embeddings":
         raise UserError(f"{path} holds embeddings already: leave out --backbone, or name a file of images")
-    rows = _images(path, tensors[kind], embed) if kind == "images" else _embeddings(path, tensors[kind])
-    labels = tensors.get("labels")
+    rows = found.rows
+    if found.images is not None:
+        rows = embed(found.images) if embed else pixel_rows(found.images)
+    assert rows is not None
+    labels = found.labels
     if labels is not None and (labels.dtype.kind not in "iu" or labels.shape != (len(rows),)):
         raise UserError(
             f"{path} has labels {labels.dtype} {list(labels.shape)}: they must be whole numbers"
             f" [{len(rows)}], one per row; mend them or leave them out"
         )
-    return _Set(kind, rows, labels, tensors["images"].shape[1:] if kind == "images" else ())
-
-
-def _images(path: Path, images: "np.ndarray", embed: "Embed | None") -> "np.ndarray":
-    import numpy as np
-
-    from weightscape.diversity.own_images import pixel_rows
-
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[0] < 2 or 0 in images.shape:
-        raise UserError(
-            f"{path} has images {images.dtype} {list(images.shape)}: they must be uint8"
-            " [n, channels, height, width] with n of at least 2; convert them so"
-        )
-    return embed(images) if embed else pixel_rows(images)
-
-
-def _embeddings(path: Path, embeddings: "np.ndarray") -> "np.ndarray":
-    import numpy as np
-
-    if embeddings.dtype.kind != "f" or embeddings.ndim != 2 or len(embeddings) < 2 or 0 in embeddings.shape:
-        shape = f"{embeddings.dtype} {list(embeddings.shape)}"
-        wanted = "they must be floats [n, dimensions] with n of at least 2; convert them so"
-        raise UserError(f"{path} has embeddings {shape}: {wanted}")
-    if not np.isfinite(embeddings).all():
-        raise UserError(f"{path} has embeddings with NaN or infinity: all must be finite; remove those rows")
-    if float(np.abs(embeddings).max()) > MAGNITUDE:
-        raise UserError(f"{path} has embeddings beyond {MAGNITUDE:g}, which have no squares: scale them down")
-    return embeddings if embeddings.dtype.itemsize >= 4 else embeddings.astype(np.float32)
+    return _Set(kind, rows, labels, () if found.images is None else found.images.shape[1:])
 
 
 def _check_fit(arguments: argparse.Namespace, sets: dict[str, _Set]) -> None:

@@ -52,7 +52,7 @@ def embedder(model: str, weights: str) -> "Embed":
 
         if images.shape[1] not in (1, 3):
             raise UserError(f"--backbone {model} takes images of 1 or 3 channels, not {images.shape[1]}: convert them")
-        parts = [embed(as_unit(torch.from_numpy(images[at : at + BATCH]))) for at in range(0, len(images), BATCH)]
+        parts = [embed(as_unit(torch.tensor(images[at : at + BATCH]))) for at in range(0, len(images), BATCH)]
         return np.concatenate(parts)
 
     return rows

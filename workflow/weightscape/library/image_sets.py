@@ -1,12 +1,14 @@
 """Diversity of a set of images or embeddings: `ws.vendi` and `ws.diversity`."""
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.library.pictures import ImageSet, Loaded, loaded
+from weightscape.library.pictures import ImageSet, Loaded
+from weightscape.library.pictures import loaded as read_set
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -44,7 +46,7 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
     """
     from weightscape.diversity import vendi as scores
 
-    values = scores.spectrum(_rows(loaded(x, "x"))) if kernel is None else scores.kernel_spectrum(_matrix(x, kernel))
+    values = scores.spectrum(_rows(_loaded(x, "x"))) if kernel is None else scores.kernel_spectrum(_matrix(x, kernel))
     orders = [q] if isinstance(q, int | float) else list(q)
     wrong = [order for order in orders if not order >= 0]
     if wrong:
@@ -58,7 +60,7 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     if isinstance(kernel, str):
         if kernel != "precomputed":
             raise UserError(f"kernel = {kernel!r} is unknown: give a function of two items, or 'precomputed'")
-        matrix = np.asarray(loaded(x, "x").rows, np.float64)
+        matrix = np.asarray(_loaded(x, "x").rows, np.float64)
     else:
         items = list(x)
         matrix = np.array([[kernel(one, other) for other in items] for one in items], np.float64)
@@ -72,6 +74,16 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     if values[0] < -1e-6 * len(matrix):
         raise UserError(f"the kernel matrix has the eigenvalue {values[0]:.3g}: a kernel has none below 0")
     return matrix
+
+
+def _loaded(given: ImageSet, name: str) -> Loaded:
+    """The set in one form; warns of files that are no images, and refuses images that cannot be read."""
+    found = read_set(given, name)
+    if found.broken:
+        raise UserError(f"{found.broken[0]}: mend or remove it")
+    for reason in found.left_out:
+        warnings.warn(f"{given}: left out: {reason}", stacklevel=3)
+    return found
 
 
 def _rows(given: Loaded) -> "np.ndarray":
@@ -115,7 +127,7 @@ def diversity(
     from weightscape.diversity.measure import Comparisons, measure
     from weightscape.seeds import generator
 
-    given, other = loaded(x, "x"), None if against is None else loaded(against, "against")
+    given, other = _loaded(x, "x"), None if against is None else _loaded(against, "against")
     _check_alike(given, other)
     settings = measure_settings(rows)
     rng = generator("weightscape diversity", seed)

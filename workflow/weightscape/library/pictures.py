@@ -1,32 +1,32 @@
 """Images and embeddings in any form that people have as one set: pixels uint8 [n, c, h, w], or rows [n, d].
 
-A set is an array or tensor, a list of pictures (PIL), arrays or paths, a folder of image files, or a file (.npy, .npz,
-.safetensors). Two axes are rows of an embedding, three are grey images, four are images with their channels last or
-second. Floats are pixels in [0, 1]; other ranges are refused, because normalised images have no pixels.
+A set is an array or tensor, a list of pictures (PIL), arrays or paths, a folder of image files, a .txt of their paths,
+or a file of arrays (.npy, .npz, .safetensors). The library and the command `diversity` read all of them here.
+Pictures that are not square, or of several sizes, count by their middle square.
 """
 
 import contextlib
 import os
-import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from weightscape.errors import UserError
+from weightscape.library.image_arrays import as_images, as_rows, in_memory
 
 Result = TypeVar("Result")
-CHANNELS = (1, 3)
 GREY = ("1", "L", "I;16", "I")
 """Modes of pictures without colour."""
-PIXEL_LIMIT = 10**8
-LARGEST_SIDE = 224  # px; to which pictures of several sizes are brought
-ARRAYS = (".npy", ".npz", ".safetensors")
-NAMES = ("images", "embeddings", "x", "features", "arr_0")
-"""Names of the array in a file that holds several, in the order in which they are tried."""
+PIXEL_LIMIT = 178_956_970  # as Pillow's own
+LARGEST_SIDE = 224  # px; to which pictures of several sizes, or larger ones, are brought
+KINDS = ("images", "embeddings")
+UNNAMED = ("x", "features", "data", "arr_0", "")
+"""Names of an array that is images or embeddings by its form."""
+FORMS = "a safetensors, .npz or .npy file, a folder of images, or a .txt of their paths"
 
 ImageSet = Any
 """An array, a tensor, a list of pictures, arrays or paths, a folder, or a file."""
@@ -34,10 +34,18 @@ ImageSet = Any
 
 @dataclass(frozen=True)
 class Loaded:
-    """A set in one form: `images` uint8 [n, c, h, w], or `rows` float [n, d]; the other is None."""
+    """A set in one form: `images` uint8 [n, c, h, w], or `rows` float [n, d]; the other is None.
+
+    `labels` are those of the file, or of a folder of class folders. `notes` tell what was converted, `left_out` what of
+    a folder is no image, and `broken` its images that cannot be read.
+    """
 
     images: np.ndarray | None = None
     rows: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows if self.images is None else self.images)  # pyright: ignore[reportArgumentType]
@@ -48,120 +56,116 @@ def loaded(given: ImageSet, name: str = "images") -> Loaded:
     if isinstance(given, Loaded):
         return given
     if isinstance(given, str | os.PathLike):
-        path = Path(given).expanduser()
-        given = sorted(_image_files(path)) if path.is_dir() else _of_file(path)
+        return _of_path(Path(given).expanduser())
     if hasattr(given, "shape"):
-        return _of_array(_numpy(given), name)
+        return _of_array(in_memory(given), name)
     if not isinstance(given, Sequence):
         given = list(given) if hasattr(given, "__iter__") else given
     if not isinstance(given, Sequence) or not given:
         raise UserError(f"{name} holds no images: give an array, a list of pictures or paths, a folder or a file")
     if all(hasattr(item, "shape") for item in given):
-        return _of_arrays([_numpy(item) for item in given], name)
+        return _of_arrays([in_memory(item) for item in given], name)
     return Loaded(images=_of_pictures(given, name))
 
 
-def _image_files(folder: Path) -> list[str]:
-    """All image files below a folder, as the workflow finds them; a warning counts the others by reason."""
+def _of_path(path: Path) -> Loaded:
+    """The set in a folder, a file of arrays, a list of paths, or one image file."""
+    if path.is_dir():
+        return _of_folder(path)
+    if not path.exists():
+        raise UserError(f"{path} does not exist: name {FORMS}")
+    if path.suffix == ".txt":
+        return _of_list(path)
+    if path.suffix == ".safetensors":
+        return _of_tensors(path)
+    if path.suffix in (".npy", ".npz"):
+        return _of_numpy(path)
+    from weightscape.data.image_folder import ENDINGS
+
+    if path.suffix.lower() not in ENDINGS:
+        raise UserError(f"{path} is no set of images: name {FORMS}")
+    return Loaded(images=_of_pictures([path], str(path)))
+
+
+def _of_folder(folder: Path) -> Loaded:
+    """All images below a folder, as the workflow finds them; labels by its folders if all images lie in some."""
     from weightscape.data.image_folder import files_of
 
-    left_out: Counter[str] = Counter()
-    found = list(files_of(str(folder), left_out))
-    if not found:
-        raise UserError(f"{folder} holds no image files: name the folder that holds them, or that of their classes")
-    for reason, count in left_out.items():
-        warnings.warn(f"{folder}: left out: {count} of {reason}", stacklevel=2)
-    return found
+    others: Counter[str] = Counter()
+    broken: dict[int, str] = {}
+    files = files_of(str(folder), others)
+    images = _of_pictures(files, str(folder), broken)
+    parts = [Path(file).relative_to(folder).parts for place, file in enumerate(files) if place not in broken]
+    classes = sorted({part[0] for part in parts})
+    labels = np.array([classes.index(part[0]) for part in parts], np.int64)
+    return Loaded(
+        images=images,
+        labels=None if any(len(part) == 1 for part in parts) else labels,
+        notes=(f"{len(images)} images of {images.shape[1]} channels and {images.shape[2]} px",),
+        left_out=tuple(f"{count} of {reason}" for reason, count in others.items()),
+        broken=tuple(broken.values()),
+    )
 
 
-def _of_file(path: Path) -> np.ndarray | list[str]:
-    """The array in a file; an image file is a list of one."""
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: name a folder of images or a file ({', '.join(ARRAYS)})")
-    if path.suffix == ".safetensors":
-        from weightscape.formats.state_dicts import Safetensors
-
-        return _chosen(path, Safetensors(path))
-    if path.suffix not in (".npy", ".npz"):
-        return [str(path)]
+def _of_list(path: Path) -> Loaded:
+    """The images whose paths a text names by line, from its own folder; all must be there, as rows may be pairs."""
     try:
-        found = np.load(path, allow_pickle=False)
-        return found if isinstance(found, np.ndarray) else _chosen(path, found)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path} is not a whole file of plain arrays ({error}): save it again with numpy") from None
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
+    if not lines:
+        raise UserError(f"{path} names no images: write one path a line")
+    return Loaded(images=_of_pictures([path.parent / Path(line).expanduser() for line in lines], str(path)))
 
 
-def _chosen(path: Path, arrays: Any) -> np.ndarray:
-    """The array of images or embeddings among those of a file."""
-    names = list(arrays)
-    name = next((each for each in NAMES if each in names), names[0] if len(names) == 1 else None)
-    if name is None:
-        raise UserError(f"{path} holds {', '.join(names[:5]) or 'nothing'}: call one `images` or `embeddings`")
-    return np.asarray(arrays[name])
+def _of_tensors(path: Path) -> Loaded:
+    from weightscape.formats.lazy_tensors import Safetensors
+
+    try:
+        return _of_named(path, Safetensors(path))
+    except UserError as fault:
+        text, found, _ = str(fault).partition(": delete it")
+        raise UserError(f"{text}: name {FORMS}" if found else text) from None
 
 
-def _numpy(array: Any) -> np.ndarray:
-    """An array or tensor, on any device, as a numpy array; half precisions widened."""
-    if hasattr(array, "detach"):
-        array = array.detach().cpu()
-        array = array.float() if array.is_floating_point() and array.dtype.itemsize < 4 else array
-    array = np.asarray(array)
-    narrow = array.dtype.kind == "f" and array.dtype.itemsize < 4
-    return array.astype(np.float32) if narrow or array.dtype.name == "bfloat16" else array
+def _of_numpy(path: Path) -> Loaded:
+    """The arrays of a numpy file; several without names are a list of images."""
+    try:
+        content = np.load(path, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return _of_named(path, {"": content})
+        arrays = {name: content[name] for name in content.files}
+    except (ValueError, OSError, EOFError) as error:
+        raise UserError(f"{path} cannot be read ({error}): save an array of numbers by numpy.save") from None
+    if len(arrays) > 1 and all(name.startswith("arr_") for name in arrays):
+        return _of_arrays(list(arrays.values()), str(path))
+    return _of_named(path, arrays)
 
 
-def _of_array(array: np.ndarray, name: str) -> Loaded:
-    if array.ndim == 2:
-        if array.dtype.kind not in "fiu":
-            raise UserError(f"{name} are {array.dtype} {list(array.shape)}: embeddings are numbers [n, dimensions]")
-        rows = array if array.dtype.kind == "f" else array.astype(np.float64)
-        if not np.isfinite(rows).all():
-            raise UserError(f"{name} hold NaN or infinity: remove those rows")
-        return Loaded(rows=rows)
-    if array.ndim not in (3, 4) or 0 in array.shape:
-        raise UserError(
-            f"{name} have the shape {list(array.shape)}: embeddings are [n, dimensions], images [n, height, width], "
-            "[n, height, width, channels] or [n, channels, height, width]"
-        )
-    return Loaded(images=_bytes(_planes(array, name), name))
+def _of_named(path: Path, arrays: Mapping[str, np.ndarray]) -> Loaded:
+    """The array of images or embeddings among those of a file, and its labels."""
+    others = [name for name in arrays if name != "labels"]
+    kinds = [name for name in KINDS if name in arrays] or [name for name in UNNAMED if name in others]
+    if len(kinds) != 1:
+        held = ", ".join(sorted(arrays)[:9]) or "nothing"
+        raise UserError(f"{path} holds {held}: it must hold either `images` or `embeddings`; name one of them so")
+    found = _of_array(in_memory(arrays[kinds[0]]), str(path), kinds[0])
+    labels = np.asarray(arrays["labels"]) if "labels" in arrays else None
+    ignored = sorted(set(others) - set(kinds))
+    notes = (f"{', '.join(ignored[:9])} of the file are not read",) if ignored else ()
+    return replace(found, labels=labels, notes=found.notes + notes)
 
 
-def _planes(array: np.ndarray, name: str) -> np.ndarray:
-    """Images as [n, channels, height, width]."""
-    if array.ndim == 3:
-        return array[:, None]
-    first, last = array.shape[1] in CHANNELS, array.shape[3] in CHANNELS
-    if first and last:
-        raise UserError(
-            f"{name} have the shape {list(array.shape)}, of which axis 1 or 3 may be the channels: give pictures of "
-            "more than 3 pixels a side"
-        )
-    if not first and not last:
-        raise UserError(
-            f"{name} have the shape {list(array.shape)}, of which neither axis 1 nor 3 is 1 or 3 channels: bring them "
-            "to grey or RGB"
-        )
-    return array if first else array.transpose(0, 3, 1, 2)
-
-
-def _bytes(images: np.ndarray, name: str) -> np.ndarray:
-    """Pixels as uint8: floats are of [0, 1], whole numbers of 0 to 255."""
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    if images.dtype.kind not in "fiub":
-        raise UserError(f"{name} are {images.dtype}: pixels are uint8, or floats in [0, 1]")
-    full = 1.0 if images.dtype.kind in "fb" else 255.0
-    low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= full):
-        raise UserError(
-            f"{name} are {images.dtype} of {low:.3g} to {high:.3g}: pixels are uint8, or floats in [0, 1]; undo their "
-            "normalisation"
-        )
-    return np.round(images * (255.0 / full)).astype(np.uint8)
+def _of_array(array: np.ndarray, name: str, kind: str = "") -> Loaded:
+    """Rows of an array of two axes, or images; `kind` is the array's name, which may say what it is."""
+    if kind == "embeddings" or (kind != "images" and array.ndim == 2):
+        return Loaded(rows=as_rows(array, name))
+    images, notes = as_images(array, name)
+    return Loaded(images=images, notes=tuple(notes))
 
 
 def _of_arrays(arrays: list[np.ndarray], name: str) -> Loaded:
-    """A list of arrays of one shape; vectors are rows."""
+    """A list of arrays of one shape, each an image or a vector."""
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1:
         one, other = sorted(shapes)[:2]
@@ -169,30 +173,43 @@ def _of_arrays(arrays: list[np.ndarray], name: str) -> Loaded:
     return _of_array(np.stack(arrays), name)
 
 
-def _of_pictures(items: Sequence[Any], name: str) -> np.ndarray:
-    """Pictures or paths as uint8 [n, c, h, w]; of several sizes, or not square, as their middle square."""
+def _of_pictures(items: Sequence[Any], name: str, broken: dict[int, str] | None = None) -> np.ndarray:
+    """Pictures or paths as uint8 [n, c, h, w]; those that cannot be read go into `broken` by their place, if given."""
     from weightscape.data import decoding
 
-    known = {_with(item, name, lambda picture: (picture.size, picture.mode)) for item in items}
-    sizes = {size for size, _ in known}
-    side = min(min(size) for size in sizes)
-    side = min(side, LARGEST_SIDE) if len(sizes) > 1 else side
-    form = decoding.Form(side, 1 if all(mode in GREY for _, mode in known) else 3, PIXEL_LIMIT)
-    return np.stack([_with(item, name, lambda picture: decoding.from_picture(picture, form)) for item in items])
+    faults: dict[int, str] = {}
+    known = _each(items, name, lambda picture: (picture.size, picture.mode), faults)
+    if known:
+        side = min(min(size) for size, _ in known.values())
+        channels = 1 if all(mode in GREY for _, mode in known.values()) else 3
+        form = decoding.Form(min(side, LARGEST_SIDE), channels, PIXEL_LIMIT)
+        kept = {place: items[place] for place in known}
+        known = _each(kept, name, lambda picture: decoding.from_picture(picture, form), faults)
+    if faults and broken is None:
+        raise UserError(f"{faults[min(faults)]}: mend or remove it")
+    if not known:
+        raise UserError(f"{name} holds no image files that can be read: name {FORMS}")
+    if broken is not None:
+        broken.update(faults)
+    return np.stack(list(known.values()))
 
 
-def _with(item: Any, name: str, work: Callable[[Any], Result]) -> Result:
-    """`work` of a picture, or of that at a path, which is open only meanwhile."""
+def _each(
+    items: Sequence[Any] | Mapping[int, Any], name: str, work: Callable[[Any], Result], faults: dict[int, str]
+) -> dict[int, Result]:
+    """`work` of each picture, or of that at a path, by its place; a picture is open only meanwhile."""
     from PIL import Image
 
     from weightscape.data.decoding import Unreadable
 
-    path: Any = item if isinstance(item, str | os.PathLike) else None
-    if path is None and not isinstance(item, Image.Image):
-        raise UserError(f"{name} hold a {type(item).__name__}: give pictures (PIL), arrays or paths")
-    try:
-        with Image.open(path) if path else contextlib.nullcontext(item) as picture:
-            return work(picture)
-    except (Unreadable, OSError, SyntaxError, ValueError) as error:
-        what = path or f"a picture of {name}"
-        raise UserError(f"{what} cannot be read as an image ({error}): mend or remove it") from None
+    found: dict[int, Result] = {}
+    for place, item in items.items() if isinstance(items, Mapping) else enumerate(items):
+        path: Any = item if isinstance(item, str | os.PathLike) else None
+        if path is None and not isinstance(item, Image.Image):
+            raise UserError(f"{name} hold a {type(item).__name__}: give pictures (PIL), arrays or paths")
+        try:
+            with Image.open(path) if path else contextlib.nullcontext(item) as picture:
+                found[place] = work(picture)
+        except (Unreadable, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            faults[place] = f"{path or f'a picture of {name}'} cannot be read as an image ({error})"
+    return found

@@ -1,0 +1,125 @@
+"""Sets of images in the forms that people have: any order of axes, floats, numpy files, folders, lists."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from safetensors.numpy import save_file
+
+from weightscape.errors import UserError
+from weightscape.library.image_arrays import as_images
+from weightscape.library.pictures import loaded
+
+
+@given(
+    seed=st.integers(0, 1000),
+    channels=st.sampled_from([1, 3]),
+    height=st.integers(5, 20),
+    width=st.integers(5, 20),
+    last=st.booleans(),
+    dtype=st.sampled_from(["uint8", "int64", "uint16", "float16", "float32", "float64"]),
+)
+def test_every_order_of_axes_and_type_gives_the_same_images(
+    seed: int, channels: int, height: int, width: int, last: bool, dtype: str
+) -> None:
+    images = np.random.default_rng(seed).integers(0, 256, (3, channels, height, width), np.uint8)
+    other = images.transpose(0, 2, 3, 1) if last else images
+    other = (other / 255).astype(dtype) if dtype.startswith("float") else other.astype(dtype)
+    found, notes = as_images(other, "x")
+    assert np.array_equal(found, images)
+    assert len(notes) == last + (dtype != "uint8")
+
+
+@given(shape=st.lists(st.integers(0, 6), min_size=1, max_size=5), kind=st.sampled_from("?bBhfdcUO"), low=st.floats())
+def test_an_array_of_any_form_is_a_set_or_a_users_error(shape: list[int], kind: str, low: float) -> None:
+    array = np.zeros(shape, kind)
+    if kind in "fd":
+        array += low
+    try:
+        found = loaded(array, "x")
+    except UserError as fault:
+        assert "\n" not in str(fault) and str(fault).startswith("x ")
+        return
+    assert len(found) == shape[0]
+    if found.images is not None:
+        assert found.images.dtype == np.uint8 and found.images.ndim == 4 and found.images.shape[1] in (1, 3)
+    else:
+        assert found.rows is not None and np.isfinite(found.rows).all()
+
+
+def test_transparency_is_laid_on_white() -> None:
+    clear = np.zeros((2, 8, 8, 4), np.uint8)
+    found, notes = as_images(clear, "x")
+    assert (found == 255).all() and found.shape == (2, 3, 8, 8) and "transparency" in notes[-1]
+
+
+def test_of_two_axes_that_may_be_channels_that_counts_which_leaves_square_pictures() -> None:
+    assert as_images(np.zeros((9, 1, 4, 4), np.uint8), "x")[0].shape == (9, 1, 4, 4)
+    assert as_images(np.zeros((9, 1, 1, 3), np.uint8), "x")[0].shape == (9, 3, 1, 1)
+    with pytest.raises(UserError, match="axis 1 or 3 may be the channels"):
+        as_images(np.zeros((9, 3, 3, 3), np.uint8), "x")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 64, 64, 5), np.uint8), "64 channels"),
+        (np.zeros((4, 2, 8, 8), np.uint8), "2 channels"),
+        (np.full((4, 3, 8, 8), -1.0), r"floats must lie in \[0, 1\]"),
+        (np.full((4, 3, 8, 8), np.nan), r"floats must lie in \[0, 1\]"),
+        (np.full((4, 3, 8, 8), 256), r"whole numbers must lie in \[0, 255\]"),
+        (np.zeros((4, 3, 8, 8), complex), "must be uint8"),
+        (np.zeros((4, 8), np.uint8), "must be uint8"),
+    ],
+)
+def test_images_of_another_form_are_refused(images: np.ndarray, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        as_images(images, "x")
+
+
+def test_npy_npz_lists_and_safetensors_hold_the_same(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+    np.save(tmp_path / "a.npy", images)
+    np.savez(tmp_path / "b.npz", images=images, labels=np.arange(5))
+    np.savez(tmp_path / "c.npz", *images)
+    save_file({"images": images}, tmp_path / "d.safetensors")
+    for path in sorted(tmp_path.iterdir()):
+        assert np.array_equal(loaded(path).images, images.transpose(0, 3, 1, 2))
+    assert loaded(tmp_path / "b.npz").labels.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_arrays_of_a_file_that_are_not_read_are_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((5, 1, 8, 8), np.uint8), ids=np.arange(5))
+    assert loaded(tmp_path / "a.npz").notes == ("ids of the file are not read",)
+
+
+def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
+    for name, value in (("cat", 10), ("dog", 200)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(2):
+            Image.new("RGB", (40, 30), (value,) * 3).save(tmp_path / "set" / name / f"{number}.gif")
+    (tmp_path / "set" / "cat" / "half.gif").write_bytes(b"GIF89a")
+    (tmp_path / "set" / "notes.txt").write_text("no image")
+    found = loaded(tmp_path / "set")
+    assert found.images.shape == (4, 3, 30, 30) and found.labels.tolist() == [0, 0, 1, 1]
+    assert len(found.broken) == 1 and "half.gif" in found.broken[0] and found.left_out == ("1 of ending .txt",)
+    (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/1.gif\n")
+    assert loaded(tmp_path / "list.txt").images[:, 0, 0, 0].tolist() == [200, 10]
+    (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/half.gif\n")
+    with pytest.raises(UserError, match=r"half\.gif cannot be read"):
+        loaded(tmp_path / "list.txt")
+
+
+def test_large_pictures_are_brought_to_a_side_that_memory_holds() -> None:
+    assert loaded([Image.new("L", (500, 400))] * 2).images.shape == (2, 1, 224, 224)
+
+
+def test_the_users_file_is_never_to_be_deleted(tmp_path: Path) -> None:
+    for name in ("a.safetensors", "b.npz", "c.npy", "d.bin"):
+        (tmp_path / name).write_bytes(b"no such file")
+        with pytest.raises(UserError) as fault:
+            loaded(tmp_path / name)
+        assert "delete" not in str(fault.value)
