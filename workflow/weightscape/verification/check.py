@@ -8,7 +8,7 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.writing import sha256
-from weightscape.provenance.records import is_file_name, provenance_of, read_provenance
+from weightscape.provenance.records import STAGE_FOLDER, is_file_name, provenance_of, read_provenance
 from weightscape.published.table_files import csv_files
 from weightscape.study import Config
 from weightscape.study.config import load
@@ -21,6 +21,18 @@ def check(root: Path, full: Path, difference: Path | None) -> tuple[Results, lis
     """The results below `root` and what is wrong with them, if they are of the study that the files describe."""
     results, config = read_results(root), load(full, difference)
     return results, [*verify(results, config, expected(config)), *changed_tables(results, config)]
+
+
+def outdated(root: Path, config: Config) -> set[str]:
+    """Places of the records that the study of `config` would make anew: by settings, code and what they read from.
+
+    Files are taken to be as their records have them, which `check` reads to see.
+    """
+    if not any(STAGE_FOLDER.match(path.name) for path in root.glob("*/")):
+        return set()
+    results = read_results(root, hashed=False)
+    findings = [*verify(results, config, expected(config)), *changed_tables(results, config)]
+    return {finding.place for finding in findings if finding.kind in (Kind.STALE, Kind.TAMPERED)}
 
 
 def changed_tables(results: Results, config: Config) -> list[Finding]:

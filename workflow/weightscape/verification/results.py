@@ -42,8 +42,11 @@ class Results:
         return [*(self.root / output for output in outputs), provenance_of(record), record]
 
 
-def read_results(root: Path) -> Results:
-    """Read every record below `root` and the sha256 of every file that a record names, on all cores."""
+def read_results(root: Path, hashed: bool = True) -> Results:
+    """Read every record below `root` and the sha256 of every file that a record names, on all cores.
+
+    Without `hashed` the files count as their records have them.
+    """
     places = _places(root)
     if not places:
         raise UserError(f"{root} holds no results (numbered folders of stages): name a results folder")
@@ -59,8 +62,12 @@ def read_results(root: Path) -> Results:
         for output in results.outputs_of(place):
             results.owner[output] = place
     present = [output for output in results.owner if output in places]
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results.contents = dict(zip(present, pool.map(lambda place: sha256(root / place), present), strict=True))
+    if hashed:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            results.contents = dict(zip(present, pool.map(lambda place: sha256(root / place), present), strict=True))
+    else:
+        outputs = {output: results.records[place]["outputs"] for output, place in results.owner.items()}
+        results.contents = {output: outputs[output][output.rpartition("/")[2]] for output in present}
     known = {str(path.relative_to(root)) for place in places if job_of(place) for path in results.files_of(place)}
     results.others = sorted({*(places - known), *_strangers(root)})
     return results
