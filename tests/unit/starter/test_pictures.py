@@ -1,4 +1,4 @@
-"""What init sees in images: colours, grounds, faults and copies, against images that were made to have them."""
+"""init sees colours, grounds, faults and copies, in images that were made to have them."""
 
 import shutil
 from pathlib import Path
