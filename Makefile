@@ -78,7 +78,7 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest -n $(CORES) --dist loadfile tests/pipeline tests/faults tests/unit
+	pytest -n $(CORES) --dist loadfile tests/pipeline tests/faults tests/pages tests/unit
 
 ## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
 test-kernels: .venv/.dev
