@@ -19,16 +19,16 @@ class Family:
     """One family of interventions.
 
     `changes` names what a dose changes: the stored `images` on their way to the network, the list of training `items`,
-    the `network`, the `optimiser` or the number of `steps`. `items` is what becomes of the item list. `draws_from` is
-    where further images come from: the generator or the split `extra`. `neutral` is the number of the baseline on the
-    family's axis; it is NaN if the baseline has none, since the full size of images differs between data sets and is
-    larger than every dose.
+    the `batches` whose images and labels are mixed, the `network`, the `optimiser` or the number of `steps`. `items` is
+    what becomes of the item list. `draws_from` is where further images come from: the generator or the split `extra`.
+    `neutral` is the number of the baseline on the family's axis; it is NaN if the baseline has none, since the full
+    size of images differs between data sets and is larger than every dose.
     """
 
     name: str
     title: str
     axis: str
-    changes: tuple[Literal["images", "items", "network", "optimiser", "steps"], ...]
+    changes: tuple[Literal["images", "items", "batches", "network", "optimiser", "steps"], ...]
     items: Literal["mislabel", "duplicate", "add", "replace"] | None = None
     draws_from: Literal["generator", "extra"] | None = None
     is_control: bool = False
@@ -49,6 +49,7 @@ _ROWS = (
     Family("real_add", "real added", "share added", ("items",), "add", "extra", is_control=True),
     Family("steps", "steps", "multiple of steps", ("steps",), is_control=True, neutral=1.0),
     Family("resolution", "resolution", "size (px)", ("images",), is_control=True, neutral=math.nan),
+    Family("mixup", "mixup", "mixup's alpha", ("batches",)),
 )
 FAMILIES = {family.name: family for family in _ROWS}
 UNCHANGED = Family(BASELINE, BASELINE, "", ())

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from weightscape.augmentations.operations import Operation, changed_share, surely_changed_share
 from weightscape.errors import UserError
+from weightscape.finetune import mixing
 from weightscape.finetune.optimiser import ROUNDING
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.finetune.settings import Action, ItemShares, WeightDecay
@@ -33,7 +34,10 @@ def verdict(seen: Seen, action: Action, items: Mapping[str, float], steps: int) 
     """
     _check_steps(seen, steps)
     _check_list(items, action.items)
-    _check_changed(seen, action)
+    if action.mixing:
+        mixing.check(seen.mixing, action.mixing, seen.images_watched, round(seen.items_drawn / max(seen.updates, 1)))
+    else:
+        _check_changed(seen, action)
     for place, place_seen in seen.places.items():
         _check_place(place, place_seen, action.dropout.get(place, 0.0))
     for name, module in seen.dropout_modules.items():

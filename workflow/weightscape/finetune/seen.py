@@ -44,7 +44,8 @@ class Seen:
     """Counts and shares of what reached the network.
 
     `places` has the dropout places; `dropout_modules` each module that should drop; `operations` the share of the
-    images that each operation of a policy of several changed, by its position and name.
+    images that each operation of a policy of several changed, by its position and name; `mixing` has means over images
+    that were mixed with others.
     """
 
     updates: float
@@ -64,9 +65,10 @@ class Seen:
     decay: DecaySeen
     dropout_modules: Mapping[str, ModuleSeen]
     operations: Mapping[str, float]
+    mixing: Mapping[str, float]
 
     def facts(self) -> dict[str, object]:
-        """The report as the run's record and the tables have it: one flat level but for modules and operations."""
+        """The report as a record and the tables have it: one flat level but for modules, operations and mixing."""
         flat = asdict(self)
         places, decay = flat.pop("places"), flat.pop("decay")
         return {

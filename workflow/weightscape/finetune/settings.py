@@ -58,6 +58,14 @@ class ItemShares:
 
 
 @dataclass(frozen=True)
+class Mixing:
+    """The family that mixes the images of a batch, and the numbers of its dose."""
+
+    name: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Action:
     """The changes that a condition makes to the training, with neutral values for all that it leaves alone."""
 
@@ -66,6 +74,7 @@ class Action:
     dropout: Mapping[str, float]  # rate of each place
     weight_decay: WeightDecay
     items: ItemShares
+    mixing: Mixing | None = None
 
 
 @dataclass(frozen=True)

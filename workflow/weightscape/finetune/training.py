@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from weightscape.assemble.loaded import Items
@@ -22,6 +21,7 @@ from weightscape.augmentations.draws import Draws
 from weightscape.augmentations.operations import Operation
 from weightscape.augmentations.policy import augmented
 from weightscape.errors import Stopped, UserError
+from weightscape.finetune import mixing
 from weightscape.finetune.optimiser import arithmetic, learning_rate, optimiser, precision_on, step_seen
 from weightscape.finetune.seen import Seen
 from weightscape.finetune.settings import FinetuneSettings, WeightDecay
@@ -92,10 +92,14 @@ def train(
         _watch(witness, items, rows, stored if looks else None)
         if looks and len(action.operations) > 1:
             witness.count_operations(seen, without_each(as_unit(stored), draws, action.operations))
+        pairs = mixing.mixed(seen, action.mixing, settings.seed, step)
+        entered = as_input(pairs.images if pairs else seen, form)
+        if pairs:
+            witness.count_mixing(entered, labels, pairs)
         torch.manual_seed(seed("dropout", settings.seed, step))
         with arithmetic(items.device, precision):
-            logits = model(as_input(seen, form))
-            loss = F.cross_entropy(logits, labels)
+            logits = model(entered)
+            loss = mixing.loss(logits, labels, pairs)
         rate = learning_rate(step, loop)
         norm = _update(state, loss, rate, action.weight_decay if step in decay_looks else None)
         if step == loop.steps - 1:

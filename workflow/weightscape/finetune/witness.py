@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from weightscape.finetune import mixing
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.formats.shards import picture
 from weightscape.networks.building import as_input, as_unit, head_name, normalisation
@@ -79,6 +80,12 @@ class Witness:
         for name, other in without.items():
             change = (as_input(seen, self.form) - as_input(other, self.form)).abs().mean(dim=(1, 2, 3))
             self.count(**{f"operation {name}": (change > CHANGED).sum(), f"operation {name} of": len(change)})
+
+    def count_mixing(self, entered: Tensor, labels: Tensor, pairs: mixing.Pairs) -> None:
+        """Compare the mixed images that entered the network with the stored ones, and their labels with these."""
+        if self.plain is not None:
+            with torch.no_grad():
+                self.count(**mixing.seen(self.plain, entered, labels, pairs))
 
     def count_decay(self, seen: DecaySeen) -> None:
         """Add what one step showed of the weight decay."""
@@ -204,6 +211,7 @@ class Witness:
                 for name, rate in self.modules.items()
             },
             operations={name: share(f"operation {name}", f"operation {name} of") for name in operations},
+            mixing={name: share(f"mixed_{name}", "mixed") for name in mixing.COUNTS if "mixed" in counts},
         )
 
     def _copied(self) -> float:

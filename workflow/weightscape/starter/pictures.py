@@ -46,7 +46,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class _Part:
-    """What was seen in one part: images uint8 [n, 3, 32, 32] with labels, sides in px, faults."""
+    """One part as it was seen: images uint8 [n, 3, 32, 32] with labels, sides in px, faults."""
 
     images: np.ndarray
     labels: np.ndarray

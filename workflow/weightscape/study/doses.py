@@ -6,7 +6,7 @@ from typing import Any
 from weightscape.assemble.settings import UNCHANGED, ItemChange
 from weightscape.augmentations.operations import Operation, operation
 from weightscape.families import BASELINE, named
-from weightscape.finetune.settings import Action, ItemShares, TrainingSettings, WeightDecay
+from weightscape.finetune.settings import Action, ItemShares, Mixing, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
 from weightscape.networks.settings import DROPOUTS
 from weightscape.study import Config, recipes
@@ -61,6 +61,7 @@ def action(config: Config, family: str, dose: str, backbone: str | None = None) 
             norms=values.get("decay_norms", False),
         ),
         items=_shares(item_change(config, family, dose)),
+        mixing=Mixing(family, numbers(config, family, dose)) if "batches" in named(family).changes else None,
     )
 
 

@@ -8,6 +8,7 @@ mean at 1 - `analyse.alpha` of the config.
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,9 @@ COLORS = {
     "steps": ("#9079e6", "h"),
     "resolution": ("#5a3cd2", ">"),
 }
-"""Colour and marker of each family."""
+FURTHER = (("#7a8a00", "8"), ("#a3424f", "H"), ("#4a7d8c", "1"), ("#6b6b6b", "2"))
+COLORS |= dict(zip([name for name in FAMILIES if name not in COLORS], itertools.cycle(FURTHER), strict=False))
+"""Colour and marker of each family; later families take further ones in their order."""
 LOGARITHMIC = ("weight_decay",)
 
 LOOKS = {name: Look(family.title, *COLORS[name], family.axis, name in LOGARITHMIC) for name, family in FAMILIES.items()}
