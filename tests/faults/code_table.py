@@ -18,7 +18,8 @@ READS = {
     "generate": ("data", "fetch", "train_generator", "train_judge"),
     "measure_quality": ("data", "generate", "train_judge"),
     "assemble": ("data", "generate"),
-    "measure_diversity": ("assemble", "backbone", "data", "generate", "train_judge"),
+    "embed": ("backbone", "data"),
+    "measure_diversity": ("assemble", "backbone", "data", "embed", "generate", "train_judge"),
     "finetune": ("assemble", "backbone", "data", "generate"),
     "evaluate": ("corrupt", "data", "finetune"),
     "curvature": ("data", "finetune"),
@@ -44,7 +45,7 @@ READS = {
 
 TOGETHER = {
     "stage 2": ("train_generator", "train_judge", "generate", "measure_quality"),
-    "stages 3 to 5": ("assemble", "measure_diversity", "finetune", "evaluate", "curvature", "spectra"),
+    "stages 3 to 5": ("assemble", "embed", "measure_diversity", "finetune", "evaluate", "curvature", "spectra"),
     "stages 6 to 8": ("aggregate", "analyse", "figure", "report"),
 }
 """Short words for stages that are stale together."""

@@ -19,6 +19,7 @@ TABLES = ("aggregate", *EFFECTS)
 SPECTRA = ("spectra/*", *TABLES)
 TRAINING = ("finetune/*", "evaluate/*", "curvature/*", *SPECTRA)
 DIVERSITY = ("measure_diversity/*", *TABLES)
+EMBEDDED = ("embed/*", *DIVERSITY)
 SYNTHETIC_RUNS = (
     "assemble/*.synthetic_add.*",
     "measure_diversity/*.synthetic_add.half",
@@ -29,7 +30,7 @@ SYNTHETIC_RUNS = (
 )
 SAMPLING = ("generate/*", "measure_quality/*", *SYNTHETIC_RUNS)
 GENERATOR = ("train_generator/*", *SAMPLING)
-TRAINING_SET = (*GENERATOR, "assemble/*", "measure_diversity/*", *TRAINING)
+TRAINING_SET = (*GENERATOR, "assemble/*", "embed/*", "measure_diversity/*", *TRAINING)
 OF_CONDITIONS = (
     "evaluate/digits.efficientnet-lite0",
     "curvature/digits.efficientnet-lite0",
@@ -116,8 +117,8 @@ ROWS = [
     key("data/digits/splits/val", 60, *IMAGES),
     key("data/digits/ood/uci-digits/images", 60, "data/digits.ood-uci-digits", "evaluate/*", *TABLES),
     key("data/digits/ood/blur-3/severity", 4, "corrupt/digits.ood-blur-3", "evaluate/*", *TABLES),
-    key("backbones/efficientnet-lite0/weights", "none", "backbone/*", "spectra_before/*", *DIVERSITY, *TRAINING),
-    key("backbones/efficientnet-lite0/input/size", 28, "measure_diversity/*", *TRAINING),
+    key("backbones/efficientnet-lite0/weights", "none", "backbone/*", "spectra_before/*", *EMBEDDED, *TRAINING),
+    key("backbones/efficientnet-lite0/input/size", 28, *EMBEDDED, *TRAINING),
     key("backbones/efficientnet-lite0/batch_norm_momentum", 0.2, *TRAINING),
     key("generate/model/layers", 2, *GENERATOR),
     key("generate/training/steps", 21, *GENERATOR),
@@ -128,7 +129,7 @@ ROWS = [
     key("families/synthetic_add/doses/half/share", 0.4, *of_condition("synthetic_add.half")),
     key("families/label_noise/doses/fifth/share", 0.3, *of_condition("label_noise.fifth")),
     key("families/dropout/doses/weak/head", 0.25, *REPORT),  # the page shows the whole config
-    key("diversity/common_rows", 30, *DIVERSITY),
+    key("diversity/common_rows", 30, *EMBEDDED),
     key("finetune/learning_rate", 0.003, *TRAINING),
     key("evaluate/calibration_bins", 10, "evaluate/*", *TABLES),
     key("curvature/probes", 3, "curvature/*", *TABLES),
@@ -211,7 +212,7 @@ ROWS = [
     Row(
         "a backbone added",
         edits.new_backbone,
-        ("*/again", "*/*.again.*", "measure_diversity/*", *TABLES),
+        ("*/again", "embed/digits.again", "*/*.again.*", "measure_diversity/*", *TABLES),
         study=True,
     ),
     Row(

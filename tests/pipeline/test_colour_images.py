@@ -10,7 +10,17 @@ import yaml
 from PIL import Image
 
 from weightscape.project import ROOT
-from weightscape.stages import assemble, backbone, corrupt, data, evaluate, finetune, measure_diversity, train_judge
+from weightscape.stages import (
+    assemble,
+    backbone,
+    corrupt,
+    data,
+    embed,
+    evaluate,
+    finetune,
+    measure_diversity,
+    train_judge,
+)
 from weightscape.study import settings as slices
 from weightscape.study.config import checked
 
@@ -80,8 +90,11 @@ def test_colour_images_pass_through_every_stage(size: int, tmp_path: Path) -> No
     items = results / "3_assemble/colours/real"
     plain = {"change": {"kind": "none", "share": 0.0, "recipe": None}, "seed": 0}
     assemble.main(["--settings", json.dumps(plain), "--train", str(shard("train")), "--out", str(items)])
+    embedded = results / "3_assemble/colours/embedded/small"
+    fixed = ["--real", shard("train"), "--reference", shard("extra")]
+    run(embed, *fixed, "--backbone", weights / "weights.safetensors", "--device", "cpu", "--out", embedded)
     out, trained = results / "3_assemble/colours/noise/strong/diversity", {"family": "noise", "dose": "strong"}
-    arguments = ["--items", items / "items.parquet", "--real", shard("train"), "--reference", shard("extra")]
+    arguments = ["--items", items / "items.parquet", *fixed, "--embedded", embedded / "rows.safetensors"]
     arguments += ["--backbones", weights / "weights.safetensors", "--judge", judge / "weights.safetensors"]
     run(measure_diversity, *arguments, "--device", "cpu", "--out", out, **trained)
     measures = json.loads((out / "measures.json").read_text())["0"]

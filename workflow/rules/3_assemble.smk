@@ -4,6 +4,7 @@ Stage 3: what each condition is trained on, and how diverse that is as the netwo
 in:   1_data/{dataset}/train, 2_generate/{dataset}/{generator}
 out:  3_assemble/{dataset}/real/items.parquet                             shared by conditions that leave it alone
       3_assemble/{dataset}/{family}/{dose}/seed{seed}/items.parquet       the others
+      3_assemble/{dataset}/embedded/{backbone}/rows.safetensors           embeddings that all conditions are compared with
       3_assemble/{dataset}/{family}/{dose}/diversity/                     measures per seed and space
 """
 
@@ -62,6 +63,36 @@ rule assemble:
         " --quality {input.quality:q} --out {params.out:q} > {log:q} 2>&1"
 
 
+rule embed:
+    """Embeddings of real, held-out and noise images, which every condition is compared with."""
+    input:
+        train=ancient(shards("{dataset}", "train")),
+        manifest="<results>/1_data/{dataset}/train/manifest.json",
+        reference=ancient(shards("{dataset}", "extra")),
+        held_out="<results>/1_data/{dataset}/extra/manifest.json",
+        backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
+        weights="<results>/1_data/backbones/{backbone}/manifest.json",
+    output:
+        rows="<results>/3_assemble/{dataset}/embedded/{backbone}/rows.safetensors",
+        manifest="<results>/3_assemble/{dataset}/embedded/{backbone}/manifest.json",
+    log:
+        "<results>/logs/embed/{dataset}.{backbone}.log",
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        gpu=1,
+    params:
+        settings=settings("embed"),
+        code=code_digest("embed"),
+        out=subpath(output.manifest, parent=True),
+    message:
+        "Embeddings: {wildcards.backbone} of {wildcards.dataset}"
+    shell:
+        "python -m weightscape.stages embed --settings {params.settings:q} --code {params.code:q}"
+        " --real {input.train:q} --reference {input.reference:q} --backbone {input.backbone:q}"
+        " --out {params.out:q} > {log:q} 2>&1"
+
+
 rule measure_diversity:
     """How diverse a condition's training images are as the network sees them, for every seed."""
     input:
@@ -76,6 +107,16 @@ rule measure_diversity:
         reference=ancient(expand("{shard}", shard=shards("{dataset}", "extra"))),
         judge=ancient("<results>/2_generate/{dataset}/judge/weights.safetensors"),
         judged="<results>/2_generate/{dataset}/judge/manifest.json",
+        rows=ancient(
+            expand(
+                "<results>/3_assemble/{{dataset}}/embedded/{backbone}/rows.safetensors",
+                backbone=study.embeddings(config),
+            )
+        ),
+        embedded=expand(
+            "<results>/3_assemble/{{dataset}}/embedded/{backbone}/manifest.json",
+            backbone=study.embeddings(config),
+        ),
         backbones=expand(
             "<results>/1_data/backbones/{backbone}/manifest.json",
             backbone=study.embeddings(config),
@@ -105,4 +146,5 @@ rule measure_diversity:
     shell:
         "python -m weightscape.stages measure_diversity --settings {params.settings:q} --code {params.code:q}"
         " --items {input.item_lists:q} --real {input.train:q} --reference {input.reference:q}"
-        " --backbones {input.weights:q} --judge {input.judge:q} --out {params.out:q} > {log:q} 2>&1"
+        " --embedded {input.rows:q} --backbones {input.weights:q} --judge {input.judge:q}"
+        " --out {params.out:q} > {log:q} 2>&1"

@@ -18,3 +18,8 @@ class MeasureDiversitySettings:
     measures: DiversitySettings
     spaces: Mapping[str, NetworkSettings]  # the network of each embedding, by name
     seeds: Mapping[str, int]  # of the draws, by the label of the replicate
+
+    @property
+    def acts(self) -> bool:
+        """Whether the network sees other images than those that are stored."""
+        return bool(self.operations) or self.noise > 0

@@ -16,12 +16,8 @@ PIXELS = "pixels"
 CPU = torch.device("cpu")
 BATCH = 250
 
-
-def spaces_of(
-    networks: Mapping[str, NetworkSettings], weights: Mapping[str, Mapping[str, np.ndarray]], device: torch.device = CPU
-) -> dict[str, Callable[[Tensor], np.ndarray]]:
-    """Functions from images [n, c, h, w] in [0, 1] to float32 rows: `pixels` and each backbone's embedding."""
-    return {PIXELS: pixels} | {name: embedding(network, weights[name], device) for name, network in networks.items()}
+Spaces = Mapping[str, Callable[[Tensor], np.ndarray]]
+"""Functions from images [n, c, h, w] in [0, 1] to rows, by the name of the space."""
 
 
 def pixels(images: Tensor) -> np.ndarray:
@@ -50,9 +46,7 @@ def embedding(
     return embed
 
 
-def rows_by_space(
-    spaces: Mapping[str, Callable[[Tensor], np.ndarray]], batches: Iterable[Tensor]
-) -> dict[str, np.ndarray]:
+def rows_by_space(spaces: Spaces, batches: Iterable[Tensor]) -> dict[str, np.ndarray]:
     """The rows of images that come in batches, in every space; only one batch of images is in memory."""
     rows: dict[str, list[np.ndarray]] = {name: [] for name in spaces}
     for batch in batches:

@@ -24,7 +24,7 @@ LIBRARIES = {
 }
 """The libraries that a preloaded process imports, by its kind."""
 KINDS = {
-    **dict.fromkeys(("finetune", "evaluate", "curvature", "measure_diversity", "train_judge"), "torch"),
+    **dict.fromkeys(("finetune", "evaluate", "curvature", "embed", "measure_diversity", "train_judge"), "torch"),
     **dict.fromkeys(("measure_quality", "train_generator", "generate"), "torch"),
     **dict.fromkeys(("data", "corrupt", "assemble", "spectra", "spectra_before", "aggregate", "analyse"), "tables"),
     **dict.fromkeys(("figure", "report"), "figures"),

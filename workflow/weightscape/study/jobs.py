@@ -88,6 +88,7 @@ JOBS = (
     Job("measure_quality", f"{GENERATOR}/manifest.json", "{dataset}.{generator}"),
     Job("assemble_real", "3_assemble/{dataset}/real/manifest.json", "{dataset}.real"),
     Job("assemble", CONDITION + "/seed{seed}/manifest.json", "{dataset}.{family}.{dose}.seed{seed}"),
+    Job("embed", "3_assemble/{dataset}/embedded/{backbone}/manifest.json", "{dataset}.{backbone}"),
     Job("measure_diversity", f"{CONDITION}/diversity/manifest.json", "{dataset}.{family}.{dose}"),
     Job("finetune", f"4_finetune/{RUN}/manifest.json", RUN_LOG),
     Job("evaluate_pool", f"4_finetune/{POOL_RUN}/evaluation/manifest.json", POOL_LOG),
@@ -134,6 +135,8 @@ def _values(config: Config, rule: str, wildcard: str, names: Names) -> Iterable[
             return study.splits(config, names["dataset"])
         case "backbone" if rule == "backbone":
             return study.read_backbones(config)
+        case "backbone" if rule == "embed":
+            return study.embeddings(config)
         case "dose":
             return doses.doses(config, names["family"])
         case "generator":
@@ -167,6 +170,8 @@ def _has(config: Config, rule: str, names: Names) -> bool:
             return study.asks_judge(config)
         case "assemble":
             return names["family"] in ITEM_FAMILIES
+        case "embed":
+            return study.measures_diversity(config, BASELINE)
         case "measure_diversity":
             return study.measures_diversity(config, names["family"])
         case "evaluate":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weightscape.assemble.diversity_settings import MeasureDiversitySettings
+from weightscape.assemble.embed_settings import EmbedSettings
 from weightscape.assemble.settings import UNCHANGED, AssembleSettings
 from weightscape.diversity.settings import DiversitySettings
 from weightscape.errors import UserError
@@ -69,6 +70,11 @@ def _measure_diversity(config: Config, dataset: str, family: str, dose: str) -> 
             for label in doses.seeds(config, family)
         },
     )
+
+
+def _embed(config: Config, backbone: str) -> EmbedSettings:
+    block = config["diversity"]
+    return EmbedSettings(_network(config, backbone), block["reference_rows"], block["common_rows"])
 
 
 def _network(config: Config, backbone: str) -> NetworkSettings:
@@ -183,6 +189,7 @@ STAGES = {
     "measure_quality": image_settings.measure_quality,
     "assemble_real": _assemble_real,
     "assemble": _assemble,
+    "embed": _embed,
     "measure_diversity": _measure_diversity,
     "finetune": _finetune,
     "evaluate": _evaluate,
