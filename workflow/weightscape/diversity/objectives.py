@@ -1,0 +1,224 @@
+"""Gains of adding one row to a set, for greedy choices by diversity.
+
+All compare directions (`rows.unit_rows`) by their cosine kernel K. With `there` the given rows and those chosen:
+
+    log_det            log det(I + K / RIDGE) over the rows that are there. The gain of x is log(1 + v / RIDGE), where
+                       v is the variance of x given these rows (Chen et al. 2018, arXiv 1709.05135, alg. 1, with a
+                       ridge, which keeps rows apart that span no further dimension)
+    least_diverse      the same, least gain first
+    k_centre           1 - (largest cosine to a row that is there): Gonzalez 1985, Sener & Savarese 2018
+    facility_location  sum over the candidates of the largest cosine to a row that is there, at least -1
+    vendi              Vendi score of order 1 of the rows that are there
+
+An objective knows `bounds` [candidates] of its scores: the greatest score is chosen next. A score never rises as rows
+are added, except by the factor that `add` gives, so an old one is a bound (Minoux 1978).
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weightscape.diversity.rows import Indices, Rows
+
+Vector = NDArray[np.float64]
+
+RIDGE = 0.01
+"""Of the log-determinant: a row's own variance is 1, so that distances far below .1 count as noise."""
+LAG = 64  # added rows after which all candidates are brought up to date by one product
+MANY = 8  # the share of the candidates, one in so many, from which on one product for all is cheaper
+PIECE = 4096  # candidates of one product
+NONE = 1e-9  # length of what a row adds to a span, below which it adds no dimension
+
+
+class Objective(Protocol):
+    """Scores of candidates, `gain` is their form for people."""
+
+    bounds: Vector
+
+    def scores(self, rows: Indices) -> Vector:
+        """Scores of these candidates now."""
+        ...
+
+    def add(self, row: int) -> float:
+        """Put a candidate to the rows that are there; gives the factor that bounds have then to be multiplied by."""
+        ...
+
+    def gain(self, row: int) -> float:
+        """Gain of this candidate now, in the form that people read."""
+        ...
+
+
+class _Lagging:
+    """Values that each added row changes by its product with the candidates, brought up to date in blocks."""
+
+    def __init__(self, candidates: Rows, values: Vector) -> None:
+        self.candidates, self.values = candidates, values
+        self.added = np.empty((0, candidates.shape[1]))
+
+    def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
+        """Values after rows were added, from the candidates' products [candidates, added] with them."""
+        raise NotImplementedError
+
+    def now(self, rows: Indices) -> Vector:
+        if len(rows) * MANY > len(self.values):
+            self.bring_up_to_date()
+        if not len(self.added):
+            return self.values[rows]
+        return self.fold(self.values[rows], self.candidates[rows] @ self.added.T)
+
+    def append(self, vector: Vector) -> None:
+        self.added = np.vstack([self.added, vector])
+        if len(self.added) == LAG:
+            self.bring_up_to_date()
+
+    def bring_up_to_date(self) -> None:
+        """Fold what was added into the values of all candidates."""
+        if not len(self.added):
+            return
+        for start in range(0, len(self.values), PIECE):
+            rows = slice(start, start + PIECE)
+            self.values[rows] = self.fold(self.values[rows], self.candidates[rows] @ self.added.T)
+        self.added = self.added[:0]
+
+
+class LogDet(_Lagging):
+    """Variances given the rows that are there; with `least` the smallest is chosen, else the largest."""
+
+    def __init__(self, candidates: Rows, given: Rows, least: bool = False) -> None:
+        if len(given):  # v = RIDGE x' (RIDGE + G'G)^-1 x, so that given rows are a change of coordinates
+            gram = given.T @ given
+            gram[np.diag_indices_from(gram)] += RIDGE
+            candidates = np.linalg.solve(np.linalg.cholesky(gram), candidates.T).T * np.sqrt(RIDGE)
+        super().__init__(np.ascontiguousarray(candidates), np.einsum("ij,ij->i", candidates, candidates))
+        self.sign = -1.0 if least else 1.0
+        self.chosen = np.empty((0, candidates.shape[1]))
+        self.bounds = self.sign * self.values
+
+    def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
+        return values - np.einsum("ij,ij->i", products, products)
+
+    def scores(self, rows: Indices) -> Vector:
+        return self.sign * self.now(rows)
+
+    def add(self, row: int) -> float:
+        variance, direction = float(self.now(np.array([row]))[0]), self.candidates[row]
+        # one row of the Cholesky factor of K + RIDGE: products with it are the factor's next column
+        direction = (direction - (self.chosen @ direction) @ self.chosen) / np.sqrt(variance + RIDGE)
+        self.chosen = np.vstack([self.chosen, direction])
+        self.append(direction)
+        # |cov(x, s)|^2 <= v_x v_s: no variance falls further, which bounds the least
+        return 1.0 if self.sign > 0 else RIDGE / (variance + RIDGE)
+
+    def gain(self, row: int) -> float:
+        return float(np.log1p(max(0.0, self.now(np.array([row]))[0]) / RIDGE))
+
+
+class KCentre(_Lagging):
+    """Distances to the nearest row that is there; 2 if there is none."""
+
+    def __init__(self, candidates: Rows, given: Rows) -> None:
+        super().__init__(candidates, np.full(len(candidates), -1.0))
+        for start in range(0, len(given), LAG):
+            self.values = self.fold(self.values, candidates @ given[start : start + LAG].T)
+        self.bounds = 1 - self.values
+
+    def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
+        return np.maximum(values, products.max(axis=1, initial=-1.0))
+
+    def scores(self, rows: Indices) -> Vector:
+        return 1 - self.now(rows)
+
+    def add(self, row: int) -> float:
+        self.append(self.candidates[row])
+        return 1.0
+
+    def gain(self, row: int) -> float:
+        return max(0.0, float(1 - self.now(np.array([row]))[0]))
+
+
+class FacilityLocation:
+    """Rises of the candidates' largest cosines, summed; the cosines of many candidates are made anew each time."""
+
+    KERNEL_ROWS = 8192  # of the most candidates whose cosines are kept: 512 MB
+
+    def __init__(self, candidates: Rows, given: Rows) -> None:
+        self.candidates = candidates
+        self.covered = KCentre(candidates, given).values
+        self.kernel = candidates @ candidates.T if len(candidates) <= self.KERNEL_ROWS else None
+        starts = range(0, len(candidates), LAG)
+        pieces = (np.arange(start, min(start + LAG, len(candidates))) for start in starts)
+        self.bounds = np.concatenate([self.scores(rows) for rows in pieces])
+
+    def scores(self, rows: Indices) -> Vector:
+        totals = np.zeros(len(rows))
+        for start in range(0, len(self.candidates), PIECE):
+            there = slice(start, start + PIECE)
+            if self.kernel is None:
+                rises = self.candidates[rows] @ self.candidates[there].T
+            else:
+                rises = self.kernel[rows, there]
+            rises -= self.covered[there]
+            totals += np.maximum(rises, 0, out=rises).sum(axis=1)
+        return totals
+
+    def add(self, row: int) -> float:
+        np.maximum(self.covered, self.candidates @ self.candidates[row], out=self.covered)
+        return 1.0
+
+    def gain(self, row: int) -> float:
+        return float(self.scores(np.array([row]))[0])
+
+
+class Vendi:
+    """Rises of the entropy -tr M log M of M = sum x x' over the rows that are there.
+
+    Among sets of one size it orders as the Vendi score does, and it is submodular (Friedland & Gaubert 2013), which
+    the score is not. By log t = integral of 1 / (1 + s) - 1 / (t + s) over s > 0, integrated by parts, x of length 1
+    changes tr M log M by 1 + integral of 1 / (1 + s) - log(1 + x' (M + s)^-1 x): a sum over log-determinants of all
+    ridges. In ln s the trapezoidal rule converges exponentially.
+    """
+
+    STEP, LOWEST, HIGHEST = 0.5, -34.0, 34.0  # of ln s; highest beside that of the trace
+
+    def __init__(self, candidates: Rows, given: Rows) -> None:
+        self.candidates, self.count = candidates, len(given)
+        self.eigenvalues, self.vectors = np.empty(0), np.empty((candidates.shape[1], 0))
+        if len(given):
+            _, lengths, vectors = np.linalg.svd(given, full_matrices=False)
+            kept = lengths > NONE
+            self.eigenvalues, self.vectors = lengths[kept] ** 2, vectors[kept].T
+        pieces = (np.arange(start, min(start + PIECE, len(candidates))) for start in range(0, len(candidates), PIECE))
+        self.bounds = np.concatenate([self.scores(rows) for rows in pieces])
+
+    def scores(self, rows: Indices) -> Vector:
+        top = self.HIGHEST + np.log(1 + self.count)
+        ridges = np.exp(np.arange(self.LOWEST, top, self.STEP))
+        squares = (self.candidates[rows] @ self.vectors) ** 2
+        beyond = np.maximum(0, 1 - squares.sum(axis=1))
+        resolvents = squares @ (1 / (self.eigenvalues[:, None] + ridges)) + beyond[:, None] / ridges
+        integrand = ridges * (1 / (1 + ridges) - np.log1p(resolvents))
+        return -1 - self.STEP * integrand.sum(axis=1)
+
+    def add(self, row: int) -> float:
+        x = self.candidates[row]
+        inside = self.vectors.T @ x
+        beyond = x - self.vectors @ inside
+        beyond -= self.vectors @ (self.vectors.T @ beyond)
+        length, size = float(np.linalg.norm(beyond)), len(inside)
+        if length > NONE:
+            inside, size = np.append(inside, length), size + 1
+            self.vectors = np.column_stack([self.vectors, beyond / length])
+        matrix = np.outer(inside, inside)
+        matrix[np.arange(len(self.eigenvalues)), np.arange(len(self.eigenvalues))] += self.eigenvalues
+        self.eigenvalues, turn = np.linalg.eigh(matrix)
+        self.vectors = self.vectors @ turn
+        self.count += 1
+        return 1.0
+
+    def gain(self, row: int) -> float:
+        """Rise of the Vendi score."""
+        entropy = float(-(self.eigenvalues * np.log(np.maximum(self.eigenvalues, 1e-300))).sum())
+        risen, size = entropy + float(self.scores(np.array([row]))[0]), self.count
+        before = size * np.exp(entropy / size) if size else 0.0
+        return float((size + 1) * np.exp(risen / (size + 1)) - before)
