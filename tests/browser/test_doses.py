@@ -20,11 +20,11 @@ def words(page) -> str:
 
 def test_a_baseline_is_a_reference_and_stands_in_its_place(open_page, file):
     page = open_page("#explore&family=steps&dose=baseline", file=file)
-    assert "all hidden layers (mean): 0 by definition: the reference, n = 3 runs." in words(page)
+    assert "all hidden layers (mean): 0 by definition: the reference, n = 6 runs." in words(page)
     labels = page.locator("#choose-dose option").all_inner_texts()
     assert labels == ["fewer (0.5)", "baseline (1)", "more (1.5)"]
     page = open_page("#explore&family=augment&dose=baseline&layer=classifier%2Fweight", file=file)
-    assert "0 by definition: the reference, n = 3 runs." in words(page)
+    assert "0 by definition: the reference, n = 6 runs." in words(page)
     assert page.locator("#choose-dose option").first.inner_text() == "baseline"
 
 

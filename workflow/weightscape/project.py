@@ -21,5 +21,9 @@ FIGURES = PACKAGE / "figures"
 DEFAULT_CONFIG = ROOT / "config.yaml"
 CITATION = ROOT / "CITATION.cff"
 
+STAGES = ("data", "generate", "assemble", "finetune", "spectra", "metrics", "figures", "report")
+STAGE_FOLDERS = {stage: f"{number}_{stage}" for number, stage in enumerate(STAGES, 1)}
+"""The folder of each stage below the results, in the order of the stages."""
+
 RUN = "{dataset}/{backbone}/{family}/{dose}/seed{seed}"
 """The folder of a run below that of a stage."""

@@ -22,7 +22,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the two files."""
     record = read_record(arguments.run / "manifest.json")
     if record["stage"] != "finetune":
-        raise UserError(f"{arguments.run} is no run, but of the stage {record['stage']}: name a folder of 4_finetune")
+        raise UserError(
+            f"{arguments.run} is no run, but of the stage {record['stage']}: name the folder of a fine-tuned network"
+        )
     settings = from_json(FinetuneSettings, record["settings"])
     description = config(settings, record["facts"]["classes"])
     weights = arguments.run / "after.safetensors"

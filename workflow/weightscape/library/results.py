@@ -5,16 +5,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
+from weightscape.project import STAGE_FOLDERS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-TABLES = "6_metrics"
-FIGURES = "7_figures"
-REPORT = "8_report/report.html"
 
 
 class Tables(Mapping[str, "pd.DataFrame"]):
@@ -26,7 +23,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
             *sorted(folder.glob("*.parquet")),
         ]  # of both, parquet, which keeps types
         self._paths = {path.stem: path for path in found}
-        self._read: dict[str, Any] = {}
+        self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> "pd.DataFrame":
         import pandas as pd
@@ -101,11 +98,12 @@ def load_study(results: str | os.PathLike[str]) -> Study:
     weightscape.errors.UserError: nowhere has no tables (parquet, csv): name a results folder or its folder of tables
     """
     folder = Path(results).expanduser()
-    tables = Tables(folder / TABLES if (folder / TABLES).is_dir() else folder)
+    of_study = folder / STAGE_FOLDERS["metrics"]
+    tables = Tables(of_study if of_study.is_dir() else folder)
     if not tables:
         raise UserError(f"{results} has no tables (parquet, csv): name a results folder or its folder of tables")
-    figures = {path.stem: path for path in sorted((folder / FIGURES).glob("*.png"))}
-    report = folder / REPORT
+    figures = {path.stem: path for path in sorted((folder / STAGE_FOLDERS["figures"]).glob("*.png"))}
+    report = folder / STAGE_FOLDERS["report"] / "report.html"
     return Study(folder, tables, figures, report if report.is_file() else None)
 
 
@@ -120,7 +118,7 @@ class Reanalysis:
 
 def reanalyse(
     tables: str | os.PathLike[str],
-    conditions: str | os.PathLike[str] | Mapping[str, Any],
+    conditions: str | os.PathLike[str] | Mapping[str, object],
     out: str | os.PathLike[str] | None = None,
 ) -> Reanalysis:
     """Analyses tables of spectra, before and after training, by the published procedure and by ours.

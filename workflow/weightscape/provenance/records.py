@@ -64,9 +64,9 @@ def write_record(
     folder: Path,
     origin: Origin,
     outputs: Iterable[Path | str],
-    facts: Mapping[str, Any] | None = None,
+    facts: Mapping[str, object] | None = None,
     *,
-    volatile: Mapping[str, Any] | None = None,
+    volatile: Mapping[str, object] | None = None,
     name: str = "manifest",
 ) -> None:
     """Write `{name}.json` and its provenance into `folder`, after the outputs and so as a sign that they are whole."""
@@ -86,7 +86,7 @@ def write_record(
     write_json(path, {**record, "digest": digest(record)})
 
 
-def is_as_written(record: Mapping[str, Any]) -> bool:
+def is_as_written(record: Mapping[str, object]) -> bool:
     """Whether a record has the digests that it names, of its settings and of all of it."""
     rest = {key: value for key, value in record.items() if key != "digest"}
     try:
@@ -172,7 +172,7 @@ def results_of(path: Path | str) -> Path:
     return Path(*path.parts[:at])
 
 
-def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def provenance(volatile: Mapping[str, object] | None = None) -> dict[str, Any]:
     """Returns the facts that may differ from run to run: host, device, versions, commit and the given ones.
 
     Times and energy are of the work since the last record of this process, so that they add up over records.
@@ -194,7 +194,7 @@ def provenance(volatile: Mapping[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-def _device_facts() -> dict[str, Any]:
+def _device_facts() -> dict[str, object]:
     """The device that torch computes on, where the process has chosen one."""
     device = sys.modules.get("weightscape.networks.device")
     return device.facts() if device else {}

@@ -36,7 +36,7 @@ class Conditions:
     dataset: str | None = None
     network: str | None = None
     head: str | None = None
-    content: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    content: Mapping[str, object] = field(default_factory=dict, compare=False)
 
     @property
     def names(self) -> list[str]:

@@ -59,7 +59,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def origin(costs: Sequence[StageCost], made_of: Iterable[Path]) -> dict[str, Any]:
+def origin(costs: Sequence[StageCost], made_of: Iterable[Path]) -> dict[str, object]:
     """Versions and commits, and the digest of each table and figure."""
     known = provenance()
     return {

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weightscape.families import BASELINE
-from weightscape.project import RUN
+from weightscape.project import RUN, STAGE_FOLDERS
 
 FOLDERS = {
-    "split": "1_data/{dataset}/{split}",
-    "generator": "2_generate/{dataset}/{generator}",
-    "diversity": "3_assemble/{dataset}/{family}/{dose}/diversity",
-    "run": f"4_finetune/{RUN}",
-    "evaluation": f"4_finetune/{RUN}/evaluation",
-    "curvature": f"4_finetune/{RUN}/curvature",
-    "spectra": f"5_spectra/{RUN}",
-    "spectra_before": "5_spectra/before/{backbone}",
+    kind: f"{STAGE_FOLDERS[stage]}/{below}"
+    for kind, stage, below in (
+        ("split", "data", "{dataset}/{split}"),
+        ("generator", "generate", "{dataset}/{generator}"),
+        ("diversity", "assemble", "{dataset}/{family}/{dose}/diversity"),
+        ("run", "finetune", RUN),
+        ("evaluation", "finetune", f"{RUN}/evaluation"),
+        ("curvature", "finetune", f"{RUN}/curvature"),
+        ("spectra", "spectra", RUN),
+        ("spectra_before", "spectra", "before/{backbone}"),
+    )
 }
 """The folders of a study's results that the tables are gathered from."""
 
