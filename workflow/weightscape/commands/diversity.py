@@ -9,7 +9,7 @@ Records are comparable at equal settings only.
 import argparse
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from weightscape.errors import UserError
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from weightscape.diversity.own_images import Embed
+    from weightscape.diversity.rows import Record
 
 FEWEST = 4
 """Images of a set; of a single one, half of the least set, every score is 1."""
@@ -202,7 +203,7 @@ def _check_fit(arguments: argparse.Namespace, sets: dict[str, _Set]) -> None:
         )
 
 
-def _line(record: dict[str, Any], out: Path) -> str:
+def _line(record: "Record", out: Path) -> str:
     common, noise = record["vendi"]["common"], record["vendi"]["noise"]
     spread = "" if common["sd"]["1"] is None else f" (sd {common['sd']['1']:.2g}, {common['draws']} draws)"
     beside = "" if noise is None else f"; uniform noise {noise['mean']['1']:.4g}"

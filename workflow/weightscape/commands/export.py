@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from weightscape.errors import UserError
 from weightscape.finetune.settings import FinetuneSettings
@@ -36,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def config(settings: FinetuneSettings, classes: int) -> dict[str, Any]:
+def config(settings: FinetuneSettings, classes: int) -> dict[str, object]:
     """The description by which timm builds the network and prepares its images."""
     from weightscape.networks import building
 

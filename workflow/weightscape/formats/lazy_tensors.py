@@ -69,7 +69,7 @@ def _check_apart(path: Path, entries: Mapping[str, Entry]) -> None:
 class LiveTensors(Mapping[str, np.ndarray]):
     """Arrays and tensors of torch in memory, on any device, as numpy arrays; each is converted when it is asked for."""
 
-    def __init__(self, tensors: Mapping[str, object]) -> None:
+    def __init__(self, tensors: Mapping[str, Any]) -> None:
         self._tensors = tensors
         self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 

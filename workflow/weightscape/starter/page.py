@@ -41,7 +41,7 @@ def text(config: Config, head: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _lines(block: Mapping[str, Any], path: str, indent: str) -> Iterator[str]:
+def _lines(block: Config, path: str, indent: str) -> Iterator[str]:
     for key, value in block.items():
         here = f"{path}.{key}".lstrip(".")
         comment = COMMENTS.get(here) or COMMENTS.get(_any_name(here), "")
