@@ -3,8 +3,8 @@
     import weightscape as ws
 
 The face of the library, of which each function is imported when it is used: `spectra`, `esd`, `summary`, `plot_esd`,
-`vendi`, `diversity`, `reanalyse`, `load_study`, and `UserError`, which they raise. Two of them bear the name of a
-package; packages are still imported by their path, as in `from weightscape.spectra.table import measure`.
+`vendi`, `diversity`, `choose`, `reanalyse`, `load_study`, and `UserError`, which they raise. Two of them bear the name
+of a package; packages are still imported by their path, as in `from weightscape.spectra.table import measure`.
 """
 
 import importlib
@@ -20,6 +20,7 @@ FACE = {
     "plot_esd": "library.views",
     "vendi": "library.image_sets",
     "diversity": "library.image_sets",
+    "choose": "library.choosing",
     "reanalyse": "library.results",
     "load_study": "library.results",
     "UserError": "errors",

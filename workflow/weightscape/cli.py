@@ -26,6 +26,7 @@ COMMANDS = {
     "export": "a run as a folder that timm loads, with model.safetensors and config.json",
     "spectra": "eigenvalues, tail fits and norms of every weight matrix of a checkpoint",
     "diversity": "how diverse a set of images or embeddings is, alone or against real ones",
+    "choose": "the images or embeddings that add most diversity to those that are there",
     "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
 

@@ -37,7 +37,7 @@ class Loaded:
     """A set in one form: `images` uint8 [n, c, h, w], or `rows` float [n, d]; the other is None.
 
     `labels` are those of the file, or of a folder of class folders. `notes` tell what was converted, `left_out` what of
-    a folder is no image, and `broken` its images that cannot be read.
+    a folder is no image, and `broken` its images that cannot be read. `paths` are those of the files of images.
     """
 
     images: np.ndarray | None = None
@@ -46,6 +46,7 @@ class Loaded:
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows if self.images is None else self.images)  # pyright: ignore[reportArgumentType]
@@ -104,6 +105,7 @@ def _of_folder(folder: Path) -> Loaded:
         notes=(f"{len(images)} images of {images.shape[1]} channels and {images.shape[2]} px",),
         left_out=tuple(f"{count} of {reason}" for reason, count in others.items()),
         broken=tuple(broken.values()),
+        paths=tuple(str(file) for place, file in enumerate(files) if place not in broken),
     )
 
 
@@ -115,7 +117,8 @@ def _of_list(path: Path) -> Loaded:
         raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
     if not lines:
         raise UserError(f"{path} names no images: write one path a line")
-    return Loaded(images=_of_pictures([path.parent / Path(line).expanduser() for line in lines], str(path)))
+    paths = [path.parent / Path(line).expanduser() for line in lines]
+    return Loaded(images=_of_pictures(paths, str(path)), paths=tuple(map(str, paths)))
 
 
 def _of_tensors(path: Path) -> Loaded:

