@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench lock clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench lock docs clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -144,6 +144,11 @@ bench: .venv/.dev
 lock: .venv/.dev
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 envs/requirements.in -o envs/requirements.lock
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
+
+## docs: the page of config keys, and all pages as a site that opens offline: results/docs/index.html
+docs: .venv/.dev
+	PYTHONPATH=tests:workflow python tests/pages/config_page.py
+	mkdocs build --quiet --strict --config-file workflow/docs_site.yml
 
 ## clean: remove all results and Snakemake's metadata (the environment stays)
 clean:

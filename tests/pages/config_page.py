@@ -93,10 +93,15 @@ def allowed(rule: Mapping[str, Any]) -> str:
         return "block of keys"
     bounds = [f"{sign} {rule[name]:g}" for name, sign in BOUNDS.items() if name in rule]
     bounds += [f"multiple of {rule['multipleOf']}"] if "multipleOf" in rule else []
-    bounds += [f"form `{rule['pattern']}`"] if "pattern" in rule else []
+    bounds += [FORMS.get(rule["pattern"], f"form `{rule['pattern']}`")] if "pattern" in rule else []
     return ", ".join([words, *bounds])
 
 
+FORMS = {
+    "^[a-z0-9][a-z0-9.-]*$": "of a-z, 0-9, dots and dashes",
+    "[.](safetensors|pth|pt|bin)$": "a path that ends in .safetensors, .pth, .pt or .bin",
+    "[{]class[}]": "with {class} in it",
+}
 WORDS = {"integer": "whole number", "boolean": "true or false", "string": "text", "null": "null", "array": "list"}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 

@@ -11,8 +11,8 @@ from weightscape.formats.writing import files_below, sha256
 from weightscape.provenance.records import STAGE_FOLDER, provenance_of, read_record
 from weightscape.study.jobs import job_of
 
-ASIDE = ("logs", "studies", "example", "bench", "snakemake.html")
-"""What lies beside the stages and is no result: logs, further studies, pictures and benchmarks."""
+ASIDE = ("logs", "studies", "example", "bench", "docs", "snakemake.html")
+"""What lies beside the stages and is no result: logs, further studies, pictures, benchmarks and pages."""
 
 
 @dataclass
