@@ -123,7 +123,7 @@ def page(commit: str, older: list[Measured], newer: list[Measured]) -> str:
         f"| wall | | | {wall[0]:.1f} | {wall[1]:.1f} | {wall[1] / wall[0]:.2f} |",
         f"| jobs of {commit} | | | {by_means[0]:.1f} | {by_means[1]:.1f} | {by_means[1] / by_means[0]:.2f} |",
     ]
-    head = f"| stage | jobs of {commit} | jobs now | CPU s of {commit} | CPU s now | ratio of means |\n|---|---|---|---|---|---|"
+    head = f"| stage | jobs of {commit} | jobs now | CPU s of {commit} | CPU s now | ratio of means |\n{'|---' * 6}|"
     return f"# CPU seconds of a study, least of {len(older)}\n\n{head}\n" + "\n".join(lines) + "\n"
 
 
