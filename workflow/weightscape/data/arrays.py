@@ -19,7 +19,7 @@ CHANNELS = 4  # red, green, blue and transparency
 
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
     """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
-    root, there = Path(source.root), name if name == "val" else source.parts.of(name)
+    root, there = Path(source.root), source.parts.of(name) or ("val" if name == "val" else None)
     if there is None or (name != "train" and not (root / f"{there}.images.npy").is_file()):
         return None
     return part(root, there, classes)

@@ -20,7 +20,7 @@ ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
 
 
 def pool(source: Huggingface, name: str, _classes: list[str] | None = None) -> Pool | None:
-    """The part `train` or `test` of a data set; None where there is no such part."""
+    """The part `train`, `val` or `test` of a data set; None where `parts` names none."""
     name_there = source.parts.of(name)
     return part(source, name_there, source.columns, source.domain) if name_there is not None else None
 

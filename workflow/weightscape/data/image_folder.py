@@ -39,7 +39,8 @@ def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | 
         opened = part(root, source.parts.train, classes, chosen)
         beside = _beside(source)
         return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
-    there = validation(root) if name == "val" else [source.parts.test] if source.parts.test else []
+    named = source.parts.of(name)
+    there = [named] if named else validation(root) if name == "val" else []
     there = [folder for folder in there if (root / folder).is_dir()]
     if len(there) > 1:
         raise UserError(f"image folder {root} has both {there[0]}/ and {there[1]}/: leave one of them there")
@@ -59,7 +60,7 @@ def validation(root: Path) -> list[str]:
 
 def _beside(source: Folder) -> str:
     """The folders of a data set that are none of its parts, in a few words; none if they are its classes."""
-    known = {source.parts.train, source.parts.test, "ood", *validation(Path(source.root))}
+    known = {*source.parts.there(), "ood", *validation(Path(source.root))}
     folders = [name for name in classes_in(Path(source.root)) if name not in known and source.parts.train != HERE]
     return ", ".join(f"{name}/" for name in folders[:5]) + (", ..." if len(folders) > 5 else "")
 

@@ -31,12 +31,19 @@ class Parts:
     test: str | None
 
     def of(self, name: str) -> str | None:
-        """The source's name of the part `train` or `test`; None where there is no such part."""
-        return {"train": self.train, "test": self.test}.get(name)
+        """The source's name of the part `train`, `val` or `test`; None where there is no such part."""
+        return getattr(self, name, None)
 
     def there(self) -> list[str]:
         """The parts that there are, each once."""
-        return [part for part in dict.fromkeys((self.train, self.test)) if part is not None]
+        return [part for part in dict.fromkeys(map(self.of, ("train", "val", "test"))) if part is not None]
+
+
+@dataclass(frozen=True)
+class ValidatedParts(Parts):
+    """The parts of a source that has validation images of its own."""
+
+    val: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class Columns:
 class TorchvisionSet:
     kind: Literal["torchvision"]
     name: str
-    parts: Parts
+    parts: Parts | ValidatedParts
     options: Options
 
 
@@ -62,7 +69,7 @@ class HubSet:
     path: str
     configuration: str | None
     revision: str | None
-    parts: Parts
+    parts: Parts | ValidatedParts
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Folder(Chosen):
 
     kind: Literal["image_folder", "arrays"]
     root: str
-    parts: Parts
+    parts: Parts | ValidatedParts
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ PAIRS = ("samples", "_samples", "imgs")  # (path, label)
 
 
 def pool(source: Torchvision, name: str, _classes: list[str] | None = None) -> Pool | None:
-    """The part `train` or `test` of a data set; None where there is no such part."""
+    """The part `train`, `val` or `test` of a data set; None where `parts` names none."""
     root = Path(source.root) if source.root else downloaded(source.name)
     name_there = source.parts.of(name)
     return part(source.name, root, name_there, source.options) if name_there is not None else None

@@ -1,8 +1,8 @@
 """Turns frozen dataclasses into JSON values and back, strictly: no key may be missing, none may be unknown.
 
-A union of dataclasses is told apart by the field `kind`, a `Literal` in each of them. Fields may be dataclasses, tuples
-of one type (`tuple[T, ...]`), mappings from text, scalars, `Literal`s, unions with None, and `Any`. JSON has no
-infinite number: it is the text "inf".
+A union of dataclasses is told apart by the field `kind`, a `Literal` in each of them, or by its keys. Fields may be
+dataclasses, tuples of one type (`tuple[T, ...]`), mappings from text, scalars, `Literal`s, unions with None, and `Any`.
+JSON has no infinite number: it is the text "inf".
 """
 
 import contextlib
@@ -80,6 +80,8 @@ def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
         return None
     choices = [kind for kind in kinds if kind is not type(None)]
     if len(choices) > 1 and all(map(dataclasses.is_dataclass, choices)):
+        if "kind" not in _types_of(choices[0]):
+            return _read(_of_keys(choices, value), value, name)
         tagged = {tag: kind for kind in choices for tag in typing.get_args(_types_of(kind)["kind"])}
         tag = value.get("kind") if isinstance(value, Mapping) else _refuse(name, value, "a block of keys")
         return _read(tagged[tag] if tag in tagged else _refuse(f"{name}.kind", tag, " or ".join(tagged)), value, name)
@@ -87,6 +89,12 @@ def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:
         with contextlib.suppress(UserError):
             return _read(kind, value, name)
     return _read(choices[-1], value, name)
+
+
+def _of_keys(kinds: list[Any], value: Any) -> Any:
+    """The class whose fields are the keys of the block, or the first, which then says what is wrong."""
+    keys = set(value) if isinstance(value, Mapping) else set()
+    return next((kind for kind in kinds if set(_types_of(kind)) == keys), kinds[0])
 
 
 def _scalar(kind: Any, value: Any, name: str) -> Any:

@@ -27,13 +27,16 @@ def check_data(config: Config, dataset: str) -> None:
 
 
 def _check_parts(key: str, block: Config) -> None:
-    """Training and test images must come from two parts, and a domain from a column."""
-    parts = block.get("parts") or {}
-    if parts and parts["train"] == parts["test"]:
-        raise UserError(
-            f"config: {key}.parts has {parts['train']!r} for training and for testing: name two parts, or set "
-            "parts.test to null to split one"
-        )
+    """Images to train, validate and test on must come from different parts, and a domain from a column."""
+    purposes: dict[str, str] = {}
+    for name, purpose in (("train", "training"), ("test", "testing"), ("val", "validation")):
+        part = (block.get("parts") or {}).get(name)
+        if part is not None and part in purposes:
+            raise UserError(
+                f"config: {key}.parts has {part!r} for {purposes[part]} and for {purpose}: name two parts, or set "
+                f"parts.{name} to null to split one"
+            )
+        purposes |= {part: purpose} if part is not None else {}
     if block.get("domain") is not None and block["columns"]["domain"] is None:
         raise UserError(f"config: {key}.domain = {block['domain']!r} needs a column: set columns.domain")
 
