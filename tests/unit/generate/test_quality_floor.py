@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from weightscape.assemble.passed_recipe import check_generator
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
-from weightscape.generate.quality import failed, refused
+from weightscape.generate.quality import MeasureQualitySettings, failed, failures, refused, unjudged
 from weightscape.provenance.records import Origin, write_record
 from weightscape.report import summary
 
@@ -63,3 +63,26 @@ def test_the_report_names_what_failed() -> None:
     rows = pd.DataFrame([{"dataset": "cats", "generator": "ddpm", "recipe": "a", "failed": failed(0.2, 0.9, 0.8)}])
     (sentence,) = summary.failures({"quality": rows, "runs": runs})
     assert sentence.startswith("FAILED, cats: recipe a of generator ddpm") and "20.0 % of its images" in sentence
+
+
+SETTINGS = MeasureQualitySettings(1000, 5, 8, 0.8, 0.2, "stop", 0)
+
+
+@given(SHARES, SHARES)
+def test_images_that_are_near_no_real_ones_have_failed_whatever_the_judge_says(
+    accuracy: float, coverage: float
+) -> None:
+    row = {"judge_accuracy": accuracy, "coverage": coverage}
+    fault = failures(row, 1.0, SETTINGS)
+    assert bool(fault) == (accuracy < 0.8 or coverage < 0.2)
+    assert ("quality.coverage" in fault) == (coverage < 0.2)
+    assert not failures(row | {"coverage": None}, 1.0, SETTINGS) or accuracy < 0.8
+
+
+@given(st.integers(2, 1000), SHARES)
+def test_a_judge_at_chance_gets_no_verdict(classes: int, trusted: float) -> None:
+    assert bool(unjudged(trusted, classes)) == (trusted < 1.5 / classes)
+    (sentence,) = summary.failures(
+        {"quality": pd.DataFrame([{"dataset": "a", "generator": "g", "failed": "", "unjudged": "it guesses"}] * 2)}
+    )
+    assert sentence == "NOT JUDGED, a: generator g: it guesses."

@@ -12,6 +12,9 @@ from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet, read_shards
 from weightscape.provenance.records import read_record
 
+GUESSING = 1.5
+"""Accuracy over that by chance, below which a judge tells nothing."""
+
 
 @dataclass(frozen=True)
 class MeasureQualitySettings:
@@ -21,6 +24,7 @@ class MeasureQualitySettings:
     neighbours: int  # of precision, recall, density and coverage
     shown_per_class: int  # images kept for the figures
     floor: float  # least accuracy of the judge on synthetic images, over that on real test images
+    coverage: float  # least share of real test images with a synthetic neighbour
     below_floor: Literal["stop", "train"]  # whether conditions of a failed recipe are refused
     seed: int
 
@@ -79,6 +83,28 @@ def failed(recognised: float, trusted: float, floor: float) -> str:
     return (
         f"the judge recognises {100 * recognised:.1f} % of its images and {100 * trusted:.1f} % of real ones, which is "
         f"below generate.quality.floor = {floor:g}"
+    )
+
+
+def failures(row: Mapping[str, object], trusted: float, settings: MeasureQualitySettings) -> str:
+    """Why a recipe has failed, by the judge or by the distance of its images from real ones; empty if it has not."""
+    faults = [failed(float(str(row["judge_accuracy"])), trusted, settings.floor)]
+    coverage = row["coverage"]
+    if isinstance(coverage, float) and coverage < settings.coverage:
+        faults.append(
+            f"its images lie near {100 * coverage:.1f} % of real ones, which is below generate.quality.coverage = "
+            f"{settings.coverage:g}"
+        )
+    return "; ".join(filter(None, faults))
+
+
+def unjudged(trusted: float, classes: int) -> str:
+    """Why a judge tells nothing of synthetic images, by its accuracy on real ones; empty if it does."""
+    if trusted >= GUESSING / classes:
+        return ""
+    return (
+        f"the judge recognises {100 * trusted:.1f} % of real test images, of {100 / classes:.1f} % by chance, so that "
+        "nobody knows how good the images are: give it more images (`extra`) or epochs"
     )
 
 

@@ -1,8 +1,11 @@
 """Tells in plain words what was run and found; every number is taken from the tables."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 
-from weightscape.families import BASELINE, SYNTHETIC_FAMILIES
+from weightscape.families import BASELINE
 from weightscape.figures.parts import style
 from weightscape.metrics.analysis.destructive import LEAST_JUDGED
 from weightscape.metrics.outcomes import measured, unseen
@@ -57,16 +60,28 @@ def copied(splits: style.Table) -> list[str]:
 
 
 def failures(tables: style.Tables) -> list[str]:
-    """Names the recipes of synthetic images that have failed, and the families that drew from the generator."""
-    table, trained = tables["quality"], set(tables["runs"]["family"]) & set(SYNTHETIC_FAMILIES)
+    """Names the recipes of synthetic images that have failed, and the conditions that drew from them."""
+    table = tables["quality"]
     if "failed" not in table:
         return []
-    names = ", ".join(style.look(family).title for family in style.ordered(trained)) or "no family"
+    unknown = table.loc[table["unjudged"].fillna("") != ""] if "unjudged" in table else table.iloc[:0]
     return [
-        f"FAILED, {row['dataset']}: recipe {row['recipe']} of generator {row['generator']}, from which {names} may draw"
-        f": {row['failed']}."
+        f"NOT JUDGED, {row['dataset']}: generator {row['generator']}: {row['unjudged']}."
+        for row in unknown.drop_duplicates(["dataset", "generator"]).to_dict("records")
+    ] + [
+        f"FAILED, {row['dataset']}: recipe {row['recipe']} of generator {row['generator']}, from which {_drew(row)}: "
+        f"{row['failed']}."
         for row in table[table["failed"].fillna("") != ""].to_dict("records")
     ]
+
+
+def _drew(row: Mapping[Hashable, Any]) -> str:
+    """The conditions that drew from a recipe."""
+    if "conditions" not in row:
+        return "no condition is known to draw"
+    pairs = [str(name).split("/") for name in row["conditions"]]
+    names = "; ".join(f"{style.look(family).title}, {dose}" for family, dose in pairs)
+    return f"{names} drew (no verdict counts them)" if names else "no condition drew"
 
 
 def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:

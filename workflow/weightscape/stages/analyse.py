@@ -15,7 +15,7 @@ from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
 from weightscape.stages import _program
 
-READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
+READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature", "quality")
 
 
 def main(argv: list[str] | None = None) -> None:

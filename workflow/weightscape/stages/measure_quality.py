@@ -15,7 +15,7 @@ import numpy as np
 from weightscape.formats.json_yaml import write_json
 from weightscape.formats.shards import read_shards
 from weightscape.formats.tensors import read_tensors, write_tensors
-from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, failed, quality, refused
+from weightscape.generate.quality import MeasureQualitySettings, by_recipe, chosen, failures, quality, refused, unjudged
 from weightscape.provenance.records import read_record
 from weightscape.stages import _program
 
@@ -35,13 +35,14 @@ def main(argv: list[str] | None = None) -> None:
     prepare("cpu", arguments.threads)
     weights, real = read_tensors(arguments.judge), read_shards(arguments.test)
     trusted = read_record(arguments.judge.parent / "manifest.json")["facts"]["test_accuracy"]
-    if trusted < 1.5 / len(np.unique(real.labels)):
-        print(f"the judge knows {trusted:.3f} of the real test images, hardly more than chance: its floor says little")
+    unknown = unjudged(trusted, len(np.unique(real.labels)))
+    if unknown:
+        print(f"no recipe is judged: {unknown}")
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]
     rows, samples = [], {}
     for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
         row = quality(images, real, weights, settings)
-        fault = failed(float(str(row["judge_accuracy"])), trusted, settings.floor)
+        fault = "" if unknown else failures(row, trusted, settings)
         rows.append(
             {
                 "generator": generator,
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> None:
                 "judge_test_accuracy": trusted,
                 **row,
                 "failed": fault,
+                "unjudged": unknown,
             }
         )
         shown = chosen(images, settings.shown_per_class)

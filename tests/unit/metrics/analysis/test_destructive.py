@@ -10,7 +10,7 @@ from scipy import stats
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, options
 from weightscape.metrics.analysis.contrasts import contrast
-from weightscape.metrics.analysis.destructive import drops
+from weightscape.metrics.analysis.destructive import drops, failed_generators
 from weightscape.metrics.analysis.setups import Setup
 
 DOSE = "augment", "d2"
@@ -95,3 +95,28 @@ def test_a_true_drop_on_the_line_is_called_destructive_no_more_than_half_of_the_
         found[drop] = [sum(bool(row[name]) for row in flags) for name in ("destructive", "borderline")]
     assert found[0.0] == [0, 0]
     assert stats.binomtest(found[0.05][0], 150, 0.5).pvalue > 0.001
+
+
+def test_a_condition_that_draws_from_a_failed_recipe_is_left_out_whatever_its_accuracy() -> None:
+    quality = pd.DataFrame(
+        {
+            "dataset": ["fake", "fake", "other"],
+            "recipe": ["bad", "good", "bad"],
+            "failed": ["the judge recognises 20.0 %", "", "no"],
+            "conditions": [["augment/d2"], ["augment/d1"], ["augment/d3"]],
+        }
+    )
+    failed = failed_generators(quality, "fake")
+    assert list(failed) == [DOSE]
+    rows = drops(study(3), OPTIONS, failed).set_index(["family", "dose"])
+    assert rows["destructive"].sum() == 1 and rows.loc[DOSE, "destructive"]
+    assert rows.loc[DOSE, "reason"] == "FAILED: recipe bad: the judge recognises 20.0 %"
+    assert failed_generators(quality.drop(columns="conditions"), "fake") == {}
+
+
+def test_a_family_of_failed_conditions_alone_is_missing_because_its_generator_failed() -> None:
+    setup = study(3)
+    every = tuple(("augment", dose) for dose in setup.design.doses("augment"))
+    kept = replace(setup, destructive=every, failed=every).only_kept()
+    assert kept.missing("augment").startswith("the generator of every dose of ")
+    assert replace(setup, destructive=every).only_kept().missing("augment").endswith("is destructive")

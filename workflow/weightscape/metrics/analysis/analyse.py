@@ -21,15 +21,16 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     """The tables excluded, conditions, condition_effects, slopes, similarity, signature, predictions, tests and claims.
 
     `tables` has `effects` (columns of `metrics.effects.against_baseline`) and, where they are there, evaluation, runs,
-    layers, diversity, quantiles and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
+    layers, diversity, quantiles, quality and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
     What is not there leaves its claims undecided.
     """
     parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in APART}
     claims: list[ClaimRow] = []
     for setup in setups(tables, options.metrics):
-        conditions = destructive.drops(setup, options)
+        failed = destructive.failed_generators(tables.get("quality", pd.DataFrame()), setup.dataset)
+        conditions = destructive.drops(setup, options, failed)
         gone = conditions.loc[conditions["destructive"], ["family", "dose"]]
-        setup = replace(setup, destructive=tuple(gone.itertuples(index=False, name=None)))
+        setup = replace(setup, destructive=tuple(gone.itertuples(index=False, name=None)), failed=tuple(failed))
         rows, tests = table.of_setup(setup, options)
         claims += rows
         kept = setup.only_kept().design

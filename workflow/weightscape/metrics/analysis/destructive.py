@@ -4,8 +4,11 @@ A condition is destructive if its validation accuracy lies more than `max_drop` 
 that drop lies above zero; or if a judge recognises less of its images, as the network sees them, than `judge_floor`
 times what it recognises of the unchanged ones. A drop beyond `max_drop` that may be chance is `borderline`, and its
 condition is kept. A judge that recognises less than half of the unchanged images tells nothing of changed ones, and
-leaves none out.
+leaves none out. A condition whose synthetic images a failed generator made (`generate.quality.floor`) counts as
+destructive too, whatever its accuracy.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -22,12 +25,24 @@ ROUNDING = 1e-9
 """Of accuracies: what lies this near to a limit lies on it."""
 
 
-def drops(setup: Setup, options: Options) -> Table:
+def failed_generators(quality: Table, dataset: str) -> dict[Condition, str]:
+    """The faults of the generator by the conditions that draw from it, where its recipe has failed."""
+    if not {"failed", "conditions"} <= set(quality.columns):
+        return {}
+    rows = quality[(quality["dataset"] == dataset) & (quality["failed"].fillna("") != "")].to_dict("records")
+    return {
+        (str(name).partition("/")[0], str(name).partition("/")[2]): f"FAILED: recipe {row['recipe']}: {row['failed']}"
+        for row in rows
+        for name in row["conditions"]
+    }
+
+
+def drops(setup: Setup, options: Options, failed: Mapping[Condition, str] | None = None) -> Table:
     """One row per condition: its accuracies and drop with its interval, `destructive`, `borderline` and why."""
-    return pd.DataFrame([_row(setup, condition, options) for condition in setup.design.rows])
+    return pd.DataFrame([_row(setup, name, options, (failed or {}).get(name, "")) for name in setup.design.rows])
 
 
-def _row(setup: Setup, condition: Condition, options: Options) -> dict[str, str | float | bool]:
+def _row(setup: Setup, condition: Condition, options: Options, failed: str) -> dict[str, str | float | bool]:
     family, dose = condition
     design = setup.design
     reference = design.reference(family) or condition
@@ -39,8 +54,8 @@ def _row(setup: Setup, condition: Condition, options: Options) -> dict[str, str 
         drop, low, high = -float(found.value), -float(found.high), -float(found.low)
     beyond = drop > options.max_drop + ROUNDING
     unseen = condition != reference and _unrecognised(row["judge_accuracy"], _mean(setup, "judge", reference), options)
-    borderline = beyond and not low > 0 and not unseen
-    why = []
+    borderline = beyond and not low > 0 and not unseen and not failed
+    why = [failed] if failed else []
     if beyond:
         span = f" ({100 * low:.1f} to {100 * high:.1f})" if np.isfinite(low) else ""
         chance = ", which may be chance: kept" if borderline else ""

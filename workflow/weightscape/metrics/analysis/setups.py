@@ -64,7 +64,8 @@ class Layers:
 class Setup:
     """All that was measured of the runs of one data set and backbone; arrays follow the positions of `design`.
 
-    `metrics` are of the change from before to after, `updates` of the update's own spectrum.
+    `metrics` are of the change from before to after, `updates` of the update's own spectrum. `destructive` are left out
+    of verdicts, among them the `failed`, whose images a failed generator made.
     """
 
     dataset: str
@@ -75,6 +76,7 @@ class Setup:
     diversity: dict[tuple[str, str], Values] = field(default_factory=dict)
     esd: Layers | None = None
     destructive: tuple[Condition, ...] = ()
+    failed: tuple[Condition, ...] = ()
     whole: Design | None = None
     excluded: tuple[usable_layers.Row, ...] = ()
     updates: dict[str, Layers] = field(default_factory=dict)
@@ -95,6 +97,8 @@ class Setup:
             if self.all_conditions.unnumbered(family):
                 return f"the doses of {of_family(family)} have no numbers"
             if self.all_conditions.doses(family):
+                if all((family, dose) in self.failed for dose in self.all_conditions.doses(family)):
+                    return f"the generator of every dose of {of_family(family)} has failed"
                 return f"every dose of {of_family(family)} is destructive"
             return f"the study has no family {of_family(family)}"
         return "" if self.design.reference(family) else f"{of_family(family)} has no baseline runs"

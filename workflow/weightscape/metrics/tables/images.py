@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from weightscape.families import SYNTHETIC_FAMILIES
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tables import Table
@@ -85,12 +86,29 @@ def splits(results: Path, outline: Outline) -> Table:
 
 
 def quality(results: Path, outline: Outline) -> Table:
-    """One row per data set, generator and recipe."""
+    """One row per data set, generator and recipe, with the conditions whose items it made."""
     if not outline.generator:
         return pd.DataFrame()
     paths = {name: folder(results, "generator", dataset=name, generator=outline.generator) for name in outline.datasets}
-    rows = [{"dataset": name, **row} for name, path in paths.items() for row in read_json(path / "quality.json")]
+    rows = []
+    for name, path in paths.items():
+        drawn = _drawn(results, outline, name)
+        for row in read_json(path / "quality.json"):
+            rows.append({"dataset": name, **row, "conditions": drawn.get(row["recipe"], [])})
     return pd.DataFrame(rows)
+
+
+def _drawn(results: Path, outline: Outline, dataset: str) -> dict[str, list[str]]:
+    """The conditions that draw from each recipe, as `family/dose`, by the records of their items."""
+    found: dict[str, list[str]] = {}
+    for run in outline.runs():
+        path = folder(results, "diversity", **vars(run)).parent / f"seed{run.seed}" / "manifest.json"  # of its items
+        name = f"{run.family}/{run.dose}"
+        if run.dataset == dataset and run.family in SYNTHETIC_FAMILIES and path.is_file():
+            conditions = found.setdefault(read_record(path)["settings"]["change"]["recipe"], [])
+            if name not in conditions:
+                conditions.append(name)
+    return found
 
 
 def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int = 6) -> Table:
