@@ -1,4 +1,4 @@
-"""What of a study is done by the config that is given, and the time that it has left."""
+"""A job is done if the given config would make the same; the time left is told from what finished jobs took."""
 
 import argparse
 import os

@@ -118,7 +118,9 @@ def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) 
 
 
 def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
-    digits = load(ROOT / "config.yaml", None)
+    digits: Any = load(ROOT / "config.yaml", None)
+    digits["generate"]["model"] |= {"patch": 2, "channels": [24, 48]}
+    digits["generate"]["training"] |= {"steps": 450, "batch_size": 32}
     sizes = {"digits": sizes_of(digits, "digits", ASSUMED.images)}
     once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)

@@ -15,7 +15,7 @@ GENERATE = read_yaml(DEFAULT_CONFIG)["generate"]
 
 def training(**changes: Any) -> TrainingSettings:
     """Of the diffusion model."""
-    return replace(from_json(TrainingSettings, GENERATE["training"]), **changes)
+    return replace(from_json(TrainingSettings, GENERATE["training"] | {"steps": 1}), **changes)
 
 
 def judge(**changes: Any) -> TrainJudgeSettings:

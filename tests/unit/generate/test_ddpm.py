@@ -175,8 +175,8 @@ def test_guidance_0_and_1_are_limits_of_the_formula(learnt):
     grid, time, labels = torch.ones(2, 4, 2, 2), torch.tensor(500), torch.tensor([0, 1])
     with torch.no_grad():
         for limit in (0.0, 1.0):
-            exact = sampler.Guided(model, 2, limit).velocity(grid, time, labels)
-            near = sampler.Guided(model, 2, limit + 1e-6).velocity(grid, time, labels)
+            exact = sampler.Guided(model, 2, limit).estimate(grid, time, labels)
+            near = sampler.Guided(model, 2, limit + 1e-6).estimate(grid, time, labels)
             torch.testing.assert_close(exact, near, atol=1e-4, rtol=1e-4)
 
 
@@ -201,7 +201,7 @@ def test_bfloat16_answers_stay_near_those_of_float32(learnt):
     grid = torch.randn(8, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     time, labels = torch.tensor(500), torch.zeros(8, dtype=torch.int64)
     with torch.no_grad():
-        exact, rough = (denoiser.velocity(model, grid, time, labels, name) for name in ("float32", "bfloat16"))
+        exact, rough = (denoiser.estimate(model, grid, time, labels, name) for name in ("float32", "bfloat16"))
     assert 0 < (exact - rough).abs().mean() < 0.05
 
 
@@ -215,3 +215,44 @@ def test_a_training_that_diverges_is_a_users_error():
 def test_images_that_cannot_be_halved_are_a_users_error():
     with pytest.raises(UserError, match=r"images are 6 x 6 pixels.*multiples of 4"):
         ddpm.train(halves(4, size=6), 2, replace(TINY, model=replace(MODEL, channels=(8, 8))))
+
+
+@pytest.mark.parametrize("schedule", ["flow", "squaredcos_cap_v2", "linear"])
+def test_times_have_the_noise_that_was_asked_for(schedule):
+    noising = ddpm.Noising(*denoiser.scales(replace(MODEL, schedule=schedule)))
+    fractions = (torch.arange(2000) + 0.5) / 2000
+    times = noising.times(fractions, training(noise_mean=0.5, noise_spread=0.8))
+    logs = (noising.noise / noising.image)[times].log()
+    assert float(logs.mean()) == pytest.approx(0.5, abs=0.03)
+    assert float(logs.std()) == pytest.approx(0.8, abs=0.03)
+
+
+@pytest.mark.parametrize("schedule", ["flow", "squaredcos_cap_v2", "linear"])
+def test_the_solver_ends_at_the_image_that_a_model_is_sure_of(schedule):
+    sure = torch.rand(2, 4, 2, 2, generator=torch.Generator().manual_seed(1)) * 2 - 1
+
+    class Sure(sampler.Guided):
+        def estimate(self, grid, time, labels):
+            return sure
+
+    noise = torch.randn(2, 4, 2, 2, generator=torch.Generator().manual_seed(0))
+    model = denoiser.network(MODEL, 2, 1, "cpu")
+    end = sampler._denoised(
+        Sure(model, 2, 1.0),
+        noise,
+        torch.tensor([0, 1]),
+        sampler._solver(replace(DRAWN, model=replace(MODEL, schedule=schedule))),
+    )
+    torch.testing.assert_close(end, sure, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("schedule", ["flow", "squaredcos_cap_v2", "linear"])
+def test_the_solver_starts_at_noise_alone_and_takes_the_times_of_training(schedule):
+    model = replace(MODEL, schedule=schedule)
+    image, noise = denoiser.scales(model)
+    solver = sampler._solver(replace(DRAWN, model=model))
+    assert float(image[-1]) < 0.1 and float(noise[-1]) > 0.99
+    for time, sigma in zip(solver.timesteps, solver.sigmas, strict=False):
+        share, of_noise = solver._sigma_to_alpha_sigma_t(sigma)
+        assert float(share) == pytest.approx(float(image[int(time)]), abs=0.01)
+        assert float(of_noise) == pytest.approx(float(noise[int(time)]), abs=0.01)

@@ -102,7 +102,7 @@ def test_a_filter_without_a_classifier_is_refused() -> None:
 
 def test_sizes_that_the_diffusion_model_cannot_take_are_refused_where_it_is_trained() -> None:
     config = study("ddpm", PLAIN)
-    config["generate"]["model"]["patch"] = 3
+    config["generate"]["model"] |= {"patch": 3, "channels": [24, 48]}
     with pytest.raises(UserError, match=r"data.digits: images are 28 x 28 pixels, .* need multiples of 6: lower one"):
         checked(config)
     config["study"]["families"] = ["noise"]

@@ -11,9 +11,8 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from weightscape.costs.assumptions import Sizes
-from weightscape.formats.typed import from_json
 from weightscape.generate.model_settings import ModelSettings
-from weightscape.study import Config, recipes
+from weightscape.study import Config, generator_sizes, recipes
 
 BACKWARD = 3
 """Operations of a training step over those of the forward pass (the backward pass takes twice as many)."""
@@ -34,7 +33,7 @@ def images_of(config: Config, recipe: str, sizes: Mapping[str, Sizes]) -> dict[s
 def sampling(config: Config, sizes: Mapping[str, Sizes]) -> float:
     """Operations of sampling all images of all recipes."""
     return sum(
-        count * _image(config, recipes.recipe(config, name), sizes[dataset])
+        count * _image(config, recipes.recipe(config, name), dataset, sizes[dataset])
         for name in recipes.names(config)
         for dataset, count in images_of(config, name, sizes).items()
     )
@@ -45,23 +44,25 @@ def training(config: Config, sizes: Mapping[str, Sizes]) -> float:
     block = config["generate"]
     if block["kind"] != "ddpm":
         return 0.0
-    shown = block["training"]["steps"] * block["training"]["batch_size"]
-    return sum(shown * BACKWARD * _step(config, size) for size in sizes.values())
+    shown = {name: generator_sizes.training(config, name) for name in sizes}
+    return sum(
+        shown[name].steps * shown[name].batch_size * BACKWARD * _step(config, name, size)
+        for name, size in sizes.items()
+    )
 
 
-def _image(config: Config, recipe: Config, size: Sizes) -> float:
+def _image(config: Config, recipe: Config, dataset: str, size: Sizes) -> float:
     """One image by one recipe."""
     block, guidance = config["generate"], float(recipe["guidance"])
     if block["kind"] == "ddpm":
-        return _step(config, size) * block["sampling"]["sampler_steps"] * (1 if guidance in (0, 1) else 2)
+        return _step(config, dataset, size) * block["sampling"]["sampler_steps"] * (1 if guidance in (0, 1) else 2)
     pipeline = block["pipeline"]
     steps = pipeline["steps"] * (recipe["strength"] if block["kind"] == "image_to_image" else 1.0)
     return pipeline_operations(pipeline["size"], round(steps), guidance > 1)
 
 
-def _step(config: Config, size: Sizes) -> float:
-    model = from_json(ModelSettings, config["generate"]["model"])
-    return ddpm_operations(model, size.shape, size.classes)
+def _step(config: Config, dataset: str, size: Sizes) -> float:
+    return ddpm_operations(generator_sizes.model(config, dataset), size.shape, size.classes)
 
 
 @functools.cache

@@ -1,7 +1,9 @@
 """DDPM: training of a class-conditional diffusion model; `sampler` draws its images.
 
-Training minimises the mean squared error of the velocity (`denoiser`) at random times (Ho, Jain and Abbeel 2020), with
-the label hidden in a share of the batch for classifier-free guidance (Ho and Salimans 2022). A step draws from a stream
+Training minimises the squared error of the clean image (`denoiser`) over s_t^2, which is that of the velocity
+e - x_0 of a rectified flow (Liu et al. 2022), at times whose s_t / a_t is lognormal (Karras et al. 2022), with
+the label hidden in a share of the batch for classifier-free guidance (Ho and Salimans 2022). Weights between layers are
+trained by `muon`, the embeddings, norms and biases by AdamW. A step draws from a stream
 named by (seed, step): on a CPU a resumed training is bit-identical to an uninterrupted one.
 """
 
@@ -17,24 +19,28 @@ from weightscape.formats.shards import ImageSet
 from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
 from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings, check_size
+from weightscape.generate.muon import Muon
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
-    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
     from diffusers.training_utils import EMAModel
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
+OUTER = ("conv_in", "conv_out", "time_embedding", "class_embedding")
+"""Layers that meet pixels, times or labels, which are no maps between features of one scale."""
 LARGEST_GRADIENT = 1.0  # Euclidean norm
+LEAST_NOISE = 0.1  # s_t below which errors weigh no more: they no longer show
 
 
 @dataclass
 class State:
-    """The state that a step changes: the model, its optimiser, and the moving average of its weights."""
+    """The state that a step changes: the model, its two optimisers, and the moving average of its weights."""
 
     model: "UNet2DModel"
     optimizer: torch.optim.AdamW
+    matrices: Muon
     average: "EMAModel"
 
 
@@ -45,6 +51,24 @@ class Examples:
     grids: torch.Tensor
     labels: torch.Tensor
     hidden: int
+
+
+@dataclass(frozen=True)
+class Noising:
+    """The shares of image and noise at every time."""
+
+    image: torch.Tensor
+    noise: torch.Tensor
+
+    def times(self, fractions: torch.Tensor, settings: TrainingSettings) -> torch.Tensor:
+        """The times at which log(s_t / a_t) is normal, from uniform fractions."""
+        wanted = settings.noise_mean + settings.noise_spread * torch.special.ndtri(fractions.double())
+        logs = (self.noise.double() / self.image.double()).log()
+        return torch.searchsorted(logs, wanted.to(logs.device)).clamp(max=TIMES - 1)
+
+    def at(self, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Both shares at the time of each image, to be multiplied with grids."""
+        return self.image[times].view(-1, 1, 1, 1), self.noise[times].view(-1, 1, 1, 1)
 
 
 def train(
@@ -58,25 +82,25 @@ def train(
 
     The caller removes the checkpoint; a training that is asked to stop saves its state and raises `Stopped`.
     """
-    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-
     training, shape = settings.training, content.images.shape[1:]
     check_size(settings.model.patch, settings.model.channels, *shape[1:])
     grids = denoiser.to_grid(content.images, settings.model).to(device)
     examples = Examples(grids, torch.from_numpy(content.labels).to(device), classes)
     state = _start(settings, classes, shape[0], device)
-    noising = DDPMScheduler(**denoiser.schedule(settings.model))
+    noising = Noising(*(table.to(device) for table in denoiser.scales(settings.model)))
     first = checkpoint.resume(vars(state), device) if checkpoint else 0
     progress = Progress("train generator", training.steps)
     progress.resume(first)
     for step in range(first, training.steps):
-        for group in state.optimizer.param_groups:
-            group["lr"] = training.learning_rate * rate(training, step)
+        for optimizer, peak in ((state.optimizer, training.learning_rate), (state.matrices, training.matrix_rate)):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * rate(training, step)
         loss = _loss(state.model, noising, examples, training, seeds.seed(settings.seed, "ddpm", "step", step))
-        state.optimizer.zero_grad()
+        state.model.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), LARGEST_GRADIENT)
         state.optimizer.step()
+        state.matrices.step()
         state.average.step(state.model.parameters())
         if checkpoint is not None:
             stop = checkpoint.stopped() and step + 1 < training.steps
@@ -103,38 +127,47 @@ def _start(settings: TrainGeneratorSettings, classes: int, channels: int, device
         torch.manual_seed(seeds.seed(settings.seed, "ddpm", "weights"))
         model = denoiser.network(settings.model, classes, channels, device)
     training = settings.training
+    named = dict(model.named_parameters())
+    inner = [name for name, weight in named.items() if weight.ndim > 1 and not name.startswith(OUTER)]
     optimizer = torch.optim.AdamW(
-        model.parameters(), training.learning_rate, betas=BETAS, weight_decay=training.weight_decay, fused=True
+        [weight for name, weight in named.items() if name not in inner],
+        training.learning_rate,
+        betas=BETAS,
+        weight_decay=training.weight_decay,
+        fused=True,
     )
+    matrices = Muon((named[name] for name in inner), training.matrix_rate)
     average = EMAModel(
         model.parameters(), decay=training.ema_decay, use_ema_warmup=True, power=training.ema_power, foreach=True
     )
-    return State(model, optimizer, average)
+    return State(model, optimizer, matrices, average)
 
 
 def _loss(
-    model: "UNet2DModel", noising: "DDPMScheduler", examples: Examples, settings: TrainingSettings, seed: int
+    model: "UNet2DModel", noising: Noising, examples: Examples, settings: TrainingSettings, seed: int
 ) -> torch.Tensor:
-    """Mean squared error of v on one batch, drawn on the CPU so that every device sees the same."""
+    """Weighted squared error on one batch, drawn on the CPU so that every device sees the same."""
     stream = torch.Generator().manual_seed(seed)
     size, device = settings.batch_size, examples.grids.device
     chosen = torch.randint(len(examples.grids), (size,), generator=stream).to(device)
     # One time from each of `size` equal intervals: the mean over the batch is less noisy than of free draws.
     fractions = (torch.randperm(size, generator=stream) + torch.rand(size, generator=stream)) / size
-    times = (fractions * TIMES).long().clamp(max=TIMES - 1).to(device)
+    times = noising.times(fractions, settings)
     hidden = (torch.rand(size, generator=stream) < settings.label_drop).to(device)
     clean = examples.grids[chosen]
     noise = torch.randn(clean.shape, generator=stream).to(device)
     shown = torch.where(hidden, examples.hidden, examples.labels[chosen])
-    noisy = noising.add_noise(clean, noise, times)  # pyright: ignore[reportArgumentType]
-    answer = denoiser.velocity(model, noisy, times, shown, settings.precision)
-    truth = noising.get_velocity(clean, noise, times)  # pyright: ignore[reportArgumentType]
-    return torch.nn.functional.mse_loss(answer, truth)
+    of_image, of_noise = noising.at(times)
+    noisy = of_image * clean + of_noise * noise
+    error = denoiser.estimate(model, noisy, times, shown, settings.precision) - clean
+    return (error / of_noise.clamp(min=LEAST_NOISE)).square().mean()
 
 
 def _exported(model: "UNet2DModel", shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
     for name, array in weights.items():
         if not np.isfinite(array).all():
-            raise UserError(f"training the generator diverged ({name} is not finite): lower its learning_rate")
+            raise UserError(
+                f"training the generator diverged ({name} is not finite): lower its learning_rate and matrix_rate"
+            )
     return weights | {SHAPE: np.array(shape, np.int64)}

@@ -4,8 +4,9 @@ An image becomes float32 in [-1, 1], and each `patch` x `patch` block of its pix
 one position (pixel unshuffle): the convolutions then work on a grid `patch` times coarser in each
 direction, at a cost `patch`^2 times lower, while the model still makes images of the data set's own size.
 
-The noise schedule is x_t = a_t x_0 + s_t e with a_t^2 + s_t^2 = 1; the network predicts v = a_t e - s_t x_0
-(Salimans and Ho 2022, eq. 11 and appendix D), whose scale is the same at every t.
+The noise schedule is x_t = a_t x_0 + s_t e with a_t + s_t = 1 (`flow`: rectified flow, Liu et al. 2022) or with
+a_t^2 + s_t^2 = 1 (those of diffusers' betas). The network predicts the clean x_0: images lie near
+few dimensions, so that a network narrower than a block has pixels can tell them, but not the noise (Li and He 2025).
 """
 
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d import UNet2DModel
 
 TIMES = 1000
+FLOW = "flow"
 SHAPE = "image_shape"  # the one entry of the weights that is no weight: c, h, w of an image
 
 
@@ -42,23 +44,35 @@ def network(settings: ModelSettings, classes: int, image_channels: int, device: 
         num_class_embeds=classes + 1,
         resnet_time_scale_shift="scale_shift",  # adding the embedding of time and class alone learns far slower
     )
-    init.zeros_(model.conv_out.weight)  # v = 0 at first: no layer has to unlearn an arbitrary answer
+    init.zeros_(model.conv_out.weight)  # grey at first: no layer has to unlearn an arbitrary answer
     nn.Module.to(model, device)  # the method itself, which diffusers wraps without its types
     return model
 
 
-def velocity(
+def estimate(
     model: "UNet2DModel", noisy: torch.Tensor, times: torch.Tensor, labels: torch.Tensor, precision: str = "float32"
 ) -> torch.Tensor:
-    """The network's answer, in float32; weights and answer stay float32 at either precision, float32 or bfloat16."""
+    """The network's estimate of the clean grid; it and the weights stay float32, whatever the precision of products."""
     half = precision == "bfloat16"
     with torch.autocast(noisy.device.type, torch.bfloat16, enabled=half):
         return model(noisy, times, labels, return_dict=False)[0].float()
 
 
 def schedule(settings: ModelSettings) -> dict[str, Any]:
-    """The noise schedule as diffusers' schedulers take it, the same in training and sampling."""
-    return {"num_train_timesteps": TIMES, "beta_schedule": settings.schedule, "prediction_type": "v_prediction"}
+    """The noise schedule as diffusers' solver takes it."""
+    named = {"use_flow_sigmas": True} if settings.schedule == FLOW else {"beta_schedule": settings.schedule}
+    return {"num_train_timesteps": TIMES, "prediction_type": "sample", **named}
+
+
+def scales(settings: ModelSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    """The shares a_t of the image and s_t of the noise at every time, float32 [1000] each."""
+    if settings.schedule == FLOW:
+        noise = torch.arange(TIMES) / TIMES
+        return 1 - noise, noise
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+    kept = DDPMScheduler(num_train_timesteps=TIMES, beta_schedule=settings.schedule).alphas_cumprod
+    return kept.sqrt(), (1 - kept).sqrt()
 
 
 def to_grid(images: np.ndarray, settings: ModelSettings) -> torch.Tensor:

@@ -18,10 +18,13 @@ class ModelSettings:
 class TrainingSettings:
     steps: int
     batch_size: int
-    learning_rate: float
+    learning_rate: float  # peak, of AdamW
+    matrix_rate: float  # peak, of Muon
     warmup: float  # share of the steps in which the rate rises from 0
     decay: float  # last share of the steps, in which the rate falls to 0
     weight_decay: float
+    noise_mean: float  # of the logarithm of noise over signal at the times of training
+    noise_spread: float  # its standard deviation
     label_drop: float  # share of labels hidden, so that guidance has a model without labels
     ema_decay: float
     ema_power: float  # the decay after n steps is 1 - (1 + n)^-power, at most ema_decay

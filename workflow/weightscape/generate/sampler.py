@@ -1,9 +1,10 @@
 """Sampler: images from a trained diffusion model, by classifier-free guidance and a deterministic solver.
 
-Guidance g answers v_0 + g (v_c - v_0), with v_c the velocity for the label and v_0 that for a hidden label (Ho and
-Salimans 2022, whose w is g - 1). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022), which draws
-nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever the guidance: images
-do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs across guidance scales.
+Guidance g answers x_0 + g (x_c - x_0), with x_c the clean image estimated for the label and x_0 that for a hidden
+label (Ho and Salimans 2022, whose w is g - 1). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022),
+which draws nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever the
+guidance: images do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs across
+guidance scales.
 """
 
 import warnings
@@ -34,12 +35,12 @@ class Guided:
     hidden: int
     guidance: float
 
-    def velocity(self, grid: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """v_0 + g (v_c - v_0); guidance 0 and 1 need one pass instead of two."""
+    def estimate(self, grid: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """x_0 + g (x_c - x_0); guidance 0 and 1 need one pass instead of two."""
         hidden = torch.full_like(labels, self.hidden)
         if self.guidance in (0, 1):
-            return denoiser.velocity(self.model, grid, time, labels if self.guidance == 1 else hidden)
-        both = denoiser.velocity(self.model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]))
+            return denoiser.estimate(self.model, grid, time, labels if self.guidance == 1 else hidden)
+        both = denoiser.estimate(self.model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]))
         conditional, free = both.chunk(2)
         return free + self.guidance * (conditional - free)
 
@@ -94,6 +95,6 @@ def _denoised(
     """The end of the probability flow that starts at `noise`."""
     grid = noise
     for time in solver.timesteps:
-        velocity = guided.velocity(grid, time.to(grid.device), labels)
-        grid = solver.step(velocity, time, grid, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
+        clean = guided.estimate(grid, time.to(grid.device), labels)
+        grid = solver.step(clean, time, grid, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
     return grid

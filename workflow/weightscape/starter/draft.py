@@ -116,7 +116,7 @@ def _generate(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]
         return {"generate": {"judge": judge}}
     each = math.ceil(1.1 * data.largest * size.splits["train"]) + 1
     if wishes.generator == "ddpm":
-        kind = {"training": {"steps": 3000}, "sampling": {"sampler_steps": 25}}
+        kind = {}
         recipe = {"name": "guided", "guidance": 2.0, "images_per_class": each}
     else:
         prompt = "a drawing of {class}" if wishes.is_drawn else "a photo of a {class}"

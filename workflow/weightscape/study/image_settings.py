@@ -15,7 +15,7 @@ from weightscape.data.settings import (
 )
 from weightscape.formats.typed import from_json
 from weightscape.generate.judge_settings import TrainJudgeSettings
-from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings
+from weightscape.generate.model_settings import TrainGeneratorSettings
 from weightscape.generate.quality import MeasureQualitySettings
 from weightscape.generate.settings import (
     Ddpm,
@@ -28,7 +28,7 @@ from weightscape.generate.settings import (
 )
 from weightscape.networks.pretrained import BackboneSettings
 from weightscape.provenance.file_contents import content
-from weightscape.study import Config, recipes, study
+from weightscape.study import Config, generator_sizes, recipes, study
 from weightscape.study.checks.own_files import KEYWORDS
 
 
@@ -79,10 +79,9 @@ def backbone(config: Config, backbone: str) -> BackboneSettings:
 
 def train_generator(config: Config, dataset: str, generator: str) -> TrainGeneratorSettings:
     """The settings of the job that trains a data set's generator."""
-    block = config["generate"]
     return TrainGeneratorSettings(
-        from_json(ModelSettings, block["model"]),
-        from_json(TrainingSettings, block["training"]),
+        generator_sizes.model(config, dataset),
+        generator_sizes.training(config, dataset),
         study.named_seed(config, "train_generator", dataset, generator),
     )
 
@@ -96,16 +95,16 @@ def generate(config: Config, dataset: str, generator: str, recipe: str, shard: s
         generator,
         recipe,
         float(asked["guidance"]),
-        _ddpm(config, per_class, int(shard)) if trained_here else _pipeline(config, asked, per_class, int(shard)),
+        _ddpm(config, dataset, per_class, shard) if trained_here else _pipeline(config, asked, per_class, int(shard)),
         _gate(config),
         study.named_seed(config, "generate", dataset, generator),
     )
 
 
-def _ddpm(config: Config, per_class: int, shard: int) -> Ddpm:
+def _ddpm(config: Config, dataset: str, per_class: int, shard: str) -> Ddpm:
     block = config["generate"]
-    model, sampling = from_json(ModelSettings, block["model"]), from_json(SamplingSettings, block["sampling"])
-    first, last = (round(per_class * (shard + k) / block["shards"]) for k in (0, 1))
+    model, sampling = generator_sizes.model(config, dataset), from_json(SamplingSettings, block["sampling"])
+    first, last = (round(per_class * (int(shard) + k) / block["shards"]) for k in (0, 1))
     return Ddpm("ddpm", model, sampling, first, last)
 
 

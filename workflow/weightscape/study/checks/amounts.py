@@ -10,8 +10,7 @@ from weightscape.data.digits import CLASSES, SIDE, SIZES
 from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
-from weightscape.generate.model_settings import check_size
-from weightscape.study import Config, recipes, study
+from weightscape.study import Config, generator_sizes, recipes, study
 from weightscape.study.doses import INSIDE, action, dose_values
 
 
@@ -73,13 +72,8 @@ def classes(block: Config, counted: Counted | None) -> Sequence[str] | None:
 
 def _check_size(config: Config, dataset: str) -> None:
     """The diffusion model that is trained here takes multiples of its smallest grid."""
-    block, model = config["data"][dataset], config["generate"]["model"]
     if config["generate"]["kind"] == "ddpm" and study.uses_generator(config):
-        side = block["image"]["size"] if "image" in block else SIDE
-        try:
-            check_size(model["patch"], model["channels"], side, side)
-        except UserError as fault:
-            raise UserError(f"config: data.{dataset}: {fault}") from None
+        generator_sizes.model(config, dataset)
 
 
 def _check_shards(config: Config, dataset: str, known: Known) -> None:
