@@ -71,7 +71,7 @@ def scales(settings: ModelSettings) -> tuple[torch.Tensor, torch.Tensor]:
         return 1 - noise, noise
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
-    kept = DDPMScheduler(num_train_timesteps=TIMES, beta_schedule=settings.schedule).alphas_cumprod
+    kept = DDPMScheduler(**schedule(settings)).alphas_cumprod
     return kept.sqrt(), (1 - kept).sqrt()
 
 
