@@ -30,8 +30,12 @@ endef
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check uv || echo "uv cannot be had: using pip"
 
-.venv/.run: envs/requirements.lock | .venv/bin/python
-	$(call install,envs/requirements.lock)
+# For drivers of NVIDIA below 580, in a fresh checkout: make figures CUDA=12
+CUDA ?=
+LOCK = envs/requirements$(if $(CUDA),-cuda$(CUDA)).lock
+
+.venv/.run: $(LOCK) | .venv/bin/python
+	$(call install,$(LOCK))
 	echo "$(CURDIR)/workflow" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/weightscape.pth"
 	printf '#!/bin/sh\nexec "%s/python" -m weightscape.cli "$$@"\n' "$(BIN)" > .venv/bin/weightscape
 	chmod +x .venv/bin/weightscape
@@ -128,6 +132,9 @@ format: .venv/.dev
 	ruff format .
 	snakefmt Snakefile workflow/rules
 
+# An older commit, whose smoke study is measured beside this one's: make bench AGAINST=COMMIT
+AGAINST ?=
+
 ## bench: measure what the README promises (one job at a time, a quiet machine)
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
@@ -137,12 +144,15 @@ bench: .venv/.dev
 	python tests/benchmarks/plan.py
 	python tests/benchmarks/costs.py
 	python tests/benchmarks/training.py
+	if [ -n "$(AGAINST)" ]; then python tests/benchmarks/study.py --against $(AGAINST); fi
 	if command -v chromium > /dev/null; then python tests/benchmarks/page.py; fi
 	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 envs/requirements.in -o envs/requirements.lock
+	grep -oE '^[a-z0-9._-]+==[^ ]+' envs/requirements.lock | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > .venv/pins
+	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c .venv/pins --override envs/cuda12.in envs/requirements.in -o envs/requirements-cuda12.lock
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
 
 ## docs: the page of config keys, and all pages as a site that opens offline: results/docs/index.html

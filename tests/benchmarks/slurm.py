@@ -54,7 +54,7 @@ def timed(command: list[str]) -> tuple[float, float, int]:
             shutil.copy(ROOT / name, folder)
         for name in ("workflow", "envs"):
             shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
-        environment = {**os.environ, "PYTHONPATH": str(Path(folder) / "workflow")}
+        environment = {**os.environ, "PYTHONPATH": str(Path(folder) / "workflow"), "WEIGHTSCAPE_DEVICE": "cpu"}
         load = os.getloadavg()[0]
         start = time.monotonic()
         done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)

@@ -22,7 +22,7 @@ class Project:
         """Start a head; what it says goes to the file `head.log`."""
         package = self.folder / "workflow" if (self.folder / "workflow/weightscape").is_dir() else ROOT / "workflow"
         environment = {k: v for k, v in os.environ.items() if k not in ("PYTEST_CURRENT_TEST",)}
-        environment |= {"PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1"}
+        environment |= {"PYTHONPATH": str(package), "PYTHONUNBUFFERED": "1", "WEIGHTSCAPE_DEVICE": "cpu"}
         command = [sys.executable, "-m", "weightscape.cli", "cluster", *words]
         with (self.folder / "head.log").open("a") as log:
             head = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, text=True, env=environment)

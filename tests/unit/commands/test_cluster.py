@@ -1,6 +1,8 @@
 """`weightscape cluster` checks queue, partitions and profile before it starts; tests/slurm has it on a real Slurm."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -163,3 +165,43 @@ def test_a_job_that_is_still_ending_is_waited_for_before_the_locks_are_removed(
     monkeypatch.setattr(slurm, "processes", lambda _: {7: "snakemake"})
     slurm.unlock([], patience=0.01)
     assert len(ran) == 1 and "process 7 works in it" in capsys.readouterr().out
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("rules", "said", "sentence"),
+    [
+        ("finetune: {gpu: 1}", "gpu: works", None),
+        (
+            "finetune: {gpu: 1}",
+            "gpu: The driver is too old (found version 12080).",
+            r"old \(found version 12080\)\):",
+        ),
+        ("finetune: {gpu: 1}", "srun: error: Unable to allocate resources", None),
+        ("finetune: {gpu: 0}", "gpu: No CUDA GPUs are available", None),
+        ("spectra: {mem_mb: 1}", "gpu: No CUDA GPUs are available", None),
+    ],
+)
+def test_a_gpu_that_torch_cannot_use_is_said_before_the_first_job(
+    tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: str, said: str, sentence: str | None
+) -> None:
+    monkeypatch.delenv("WEIGHTSCAPE_DEVICE", raising=False)
+    tools(srun=f'echo "$@" > {tmp_path}/asked; echo "{said}"')
+    profile = tmp_path / "config.yaml"
+    profile.write_text(f"default-resources: {{slurm_partition: fast}}\nset-resources: {{{rules}}}\n")
+    if sentence is None:
+        slurm.check_gpu(profile)
+    else:
+        with pytest.raises(UserError, match=sentence):
+            slurm.check_gpu(profile)
+        monkeypatch.setenv("WEIGHTSCAPE_DEVICE", "cpu")
+        slurm.check_gpu(profile)
+    asked = tmp_path / "asked"
+    assert asked.is_file() == ("gpu: 1" in rules)
+    assert not asked.is_file() or "--gpus=1 --partition=fast" in asked.read_text()
+
+
+@pytest.mark.process
+def test_the_probe_says_in_one_line_what_torch_says() -> None:
+    done = subprocess.run([sys.executable, "-c", slurm.PROBE], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"gpu: .+\n", done.stdout)

@@ -37,6 +37,7 @@ def start_head(profile: Path, difference: Path | None, left: str, further: list[
     study = ["--configfile", str(difference)] if difference else []
     prefix = job_prefix(name)
     if not {"-n", "--dry-run", "--dryrun"} & set(further):
+        check_gpu(profile / "config.yaml")
         hold_head(Path(".snakemake") / f"head-{name}.lock", name)
         had_jobs = clear_queue(prefix, left)
         unlock(study, patience=ENDING if had_jobs else 0.0)
@@ -74,6 +75,47 @@ def _told_by_sinfo(column: str) -> set[str]:
         return found
     parts = [word.partition("(")[0].split(":") for word in found if word.startswith("gpu:")]
     return {part[1] if len(part) == 3 or not part[1].isdigit() else "" for part in parts}
+
+
+PROBE = """
+try:
+    import torch
+    torch.zeros(1, device="cuda")
+    print("gpu: works")
+except Exception as error:
+    print("gpu:", *(str(error).splitlines() or [repr(error)])[:1])
+"""
+"""Says, on one line, whether torch can compute on the GPU that its job was given, or why not."""
+
+
+def check_gpu(profile: Path) -> None:
+    """The first rule of the profile that asks for a GPU must be able to use it, as a job of a minute tells.
+
+    Nothing is told where no GPU is asked for, none is free at once, or WEIGHTSCAPE_DEVICE names the CPU.
+    """
+    settings = read_yaml(profile)
+    rules = settings.get("set-resources") or {}
+    asked = next((row for row in rules.values() if isinstance(row, dict) and row.get("gpu")), None)
+    if asked is None or os.environ.get("WEIGHTSCAPE_DEVICE") == "cpu" or not shutil.which("srun"):
+        return
+    defaults = settings.get("default-resources")
+    site = (defaults if isinstance(defaults, dict) else {}) | asked
+    names = {"slurm_partition": "partition", "slurm_account": "account"}
+    options = [f"--{option}={site[name]}" for name, option in names.items() if site.get(name)]
+    model = f"{site['gpu_model']}:1" if site.get("gpu_model") else "1"
+    command = ["srun", "--immediate=60", "--ntasks=1", "--time=5", "--mem=4000", f"--gpus={model}", *options]
+    try:
+        done = subprocess.run([*command, sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=400)
+    except subprocess.TimeoutExpired:
+        return
+    found = re.search(r"^gpu: (.+)$", done.stdout, re.MULTILINE)
+    if found is None:
+        print("no GPU could be tried at once: its first job will tell whether torch can use it", flush=True)
+    elif found[1] != "works":
+        raise UserError(
+            f"torch cannot use the GPUs of this cluster ({found[1].rstrip('.')}): mend that (a driver below 580 needs "
+            "the packages of `make cluster CUDA=12`), or set WEIGHTSCAPE_DEVICE=cpu"
+        )
 
 
 def job_prefix(study: str) -> str:
