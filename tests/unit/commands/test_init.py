@@ -49,6 +49,16 @@ def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.Capt
     assert "bad.png" in capsys.readouterr().out
 
 
+def test_a_class_that_cannot_be_read_is_left_out_of_the_counts(tmp_path: Path) -> None:
+    shifted = {"ood/noise-3": {"cat": 3}, "ood/Train": {"dog": 2}}
+    root = folder(tmp_path / "set", {"train": {"cat": 30, "dog": 30, "lost": 2}, **shifted})
+    for path in (root / "train/lost").iterdir():
+        path.write_bytes(b"no image")
+    block = started(str(root), tmp_path / "study.yaml")["data"]["set"]
+    assert block["classes"] == ["cat", "dog"] and sum(block["splits"].values()) == 60
+    assert {shift["domain"] for shift in block["ood"].values() if shift["source"] == "domain"} == {"noise-3", "Train"}
+
+
 @pytest.mark.parametrize(
     "name", ["cifar10", "Fashion-MNIST", "Food101", "eurosat", "OWNER/set", "flwrlabs/office-home"]
 )

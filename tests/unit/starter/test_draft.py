@@ -18,7 +18,7 @@ BLOCK = {"source": "torchvision", "name": "CIFAR10", "parts": {"train": "train",
 def data_sets(drawn: st.DrawFn) -> DataSet:
     """A data set of any size; a test part and a validation part may be there."""
     classes = drawn(st.integers(2, 60))
-    counts = {"train": drawn(st.integers(max(classes + 3, 80), 60_000))}
+    counts = {"train": drawn(st.integers(max(classes + 3, 30), 60_000))}
     for part in ("val", "test"):
         if drawn(st.booleans()):
             counts[part] = drawn(st.integers(1, 9000))
@@ -72,7 +72,7 @@ def test_nothing_made_for_digits_is_left(data: DataSet, is_drawn: bool, generato
 
 
 def test_a_handful_of_images_is_no_study() -> None:
-    for classes, images, message in ((2, 30, "at least 20"), (40, 41, "one of each class")):
+    for classes, images, message in ((2, 18, "at least 10"), (40, 41, "one of each class")):
         with pytest.raises(UserError, match=message):
             list(scale.sizes(DataSet("set", BLOCK, classes, {"train": images}, 0.5), 64))
 

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"{arguments.out} is there already: name another file with --out, or replace it with --force")
     data = data_set(arguments.what, arguments.out)
     looked = pictures.look(data.pools) if data.pools else None
+    data = data.without(looked.lost if looked else ())
     seen = told.seen(data, looked)
     print("\n".join([f"{arguments.what}:", *(f"  {line}" for line in seen)]), flush=True)
     asks = not arguments.yes and sys.stdin.isatty() and sys.stdout.isatty()

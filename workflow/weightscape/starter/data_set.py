@@ -1,10 +1,13 @@
 """A data set that a new study may be about: how its config names it, and its images as far as they can be opened."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from weightscape.data.pools import Pool
+import numpy as np
+
+from weightscape.data.pools import Pool, of_classes
+from weightscape.errors import UserError
 from weightscape.study import Config
 from weightscape.study.checks.names import RESERVED, SPLITS
 from weightscape.study.config import default_config
@@ -34,9 +37,27 @@ class DataSet:
     is_drawn: bool = False
     notes: tuple[str, ...] = ()
 
+    def without(self, lost: Sequence[str]) -> "DataSet":
+        """The data set without some classes, of which nothing can be read."""
+        if not lost:
+            return self
+        kept = [name for name in self.chosen or self.pools["train"].classes if name not in lost]
+        if len(kept) < 2:
+            raise UserError(f"{self.name} has readable images of {len(kept)} classes: a study needs two or more")
+        pools = {part: of_classes(pool, kept) for part, pool in self.pools.items()}
+        sizes = np.bincount(pools["train"].labels)
+        return replace(
+            self,
+            classes=len(kept),
+            counts={part: len(pool.labels) for part, pool in pools.items() if len(pool.labels)},
+            largest=float(sizes.max() / sizes.sum()),
+            pools=pools,
+            chosen=tuple(kept),
+        )
+
 
 def name_of(text: str) -> str:
     """A name for paths from that of a folder, file or set; none that config.yaml or the folders use."""
     name = re.sub(r"[^a-z0-9.-]+", "-", text.lower()).strip("-.") or "study"
-    taken = {*RESERVED, *SPLITS, *(default_config() or {}).get("data", {}), *(default_config() or {}).get("study", {})}
+    taken = {*RESERVED, *SPLITS, *(default_config() or {}).get("data", {}), "digits"}
     return f"{name}-images" if name in taken or name == "judge" else name

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from weightscape.metrics.analysis.claims.table import least_pool
-from weightscape.starter.data_set import DataSet
+from weightscape.starter.data_set import DataSet, name_of
 from weightscape.starter.pictures import Looked
 from weightscape.starter.scale import SYNTHETIC, Size
 from weightscape.study import Config
@@ -78,16 +78,21 @@ def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
         "image": {"size": size.pixels, "channels": looked.channels if looked else data.channels},
         "splits": dict(size.splits),
     }
-    lost = looked.lost if looked else ()
-    if data.chosen or lost:
-        names = data.chosen or data.pools["train"].classes
-        block["classes"] = [name for name in names if name not in lost]
+    if data.chosen:
+        block["classes"] = list(data.chosen)
     if looked and looked.unreadable:
         block["unreadable"] = _rounded_up(len(looked.unreadable) / looked.looked, looked.looked < looked.total)
     if looked and looked.copied > 0.05:
         block["copies"] = min(1.0, math.ceil(30 * looked.copied) / 20)
-    own = {_plain(name): {"source": "domain", "domain": name, "images": "all"} for name in data.domains}
     made = {f"{kind}-3": {"source": "corruption", "kind": kind, "severity": 3, "images": test} for kind in corruptions}
+    own = {
+        name_of(f"{name}-shifted" if _plain(name) in made else name): {
+            "source": "domain",
+            "domain": name,
+            "images": "all",
+        }
+        for name in data.domains
+    }
     return {**block, "ood": {**own, **made}}
 
 
@@ -181,6 +186,7 @@ def _diversity(size: Size) -> Config:
         "common_rows": rows,
         "rarefaction_rows": curve,
         "class_rows": max(2, min(50, rows // 2)),
+        "neighbours": max(1, min(5, rows // 4)),
         "clusters": max(2, min(20, rows // 5)),
         "cluster_rows": min(1000, train),
         "reference_rows": min(1000, extra),
