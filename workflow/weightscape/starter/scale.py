@@ -80,7 +80,7 @@ def _splits(data: DataSet, most: int) -> dict[str, int]:
             f"{data.name} has {there} images of {data.classes} classes to train on: one of each class must be left for "
             "training beside those of the other splits, so add images or name fewer classes"
         )
-    shares = dict.fromkeys(("val", "test"), 0.2 if there >= MANY else 0.15)
+    shares: dict[str, float] = dict.fromkeys(("val", "test"), 0.2 if there >= MANY else 0.15)
     limits = {"val": max(most // 3, min(most, 300)), "test": max(most, 500)}
     room = (there - data.classes - 1) // max(1, len(drawn))  # what leaves an image of each class, and a further one
     splits = {name: max(1, min(limits[name], round(shares[name] * there), room)) for name in drawn}
