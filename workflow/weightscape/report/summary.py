@@ -77,7 +77,7 @@ def failures(tables: style.Tables) -> list[str]:
 
 def _drew(row: Mapping[Hashable, Any]) -> str:
     """The conditions that drew from a recipe."""
-    if "conditions" not in row:
+    if not isinstance(row.get("conditions"), list | np.ndarray):
         return "no condition is known to draw"
     pairs = [str(name).split("/") for name in row["conditions"]]
     names = "; ".join(f"{style.look(family).title}, {dose}" for family, dose in pairs)

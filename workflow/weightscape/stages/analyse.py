@@ -15,7 +15,9 @@ from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
 from weightscape.stages import _program
 
-READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature", "quality")
+READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
+GENERATOR = "quality"
+"""The table of the generator, which a study without one has not."""
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -24,6 +26,8 @@ def main(argv: list[str] | None = None) -> None:
     arguments = program.start(argv)
     options: Options = arguments.settings
     paths = {name: arguments.tables / f"{name}.parquet" for name in READ}
+    if (arguments.tables / f"{GENERATOR}.parquet").is_file():
+        paths[GENERATOR] = arguments.tables / f"{GENERATOR}.parquet"
     tables = {name: read_table(path) for name, path in paths.items()}
     table = effects.against_baseline(effects.changes(tables["layers"], list(options.metrics)))
     seen = usable_layers.common(table, options.metrics)

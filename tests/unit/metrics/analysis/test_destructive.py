@@ -112,6 +112,7 @@ def test_a_condition_that_draws_from_a_failed_recipe_is_left_out_whatever_its_ac
     assert rows["destructive"].sum() == 1 and rows.loc[DOSE, "destructive"]
     assert rows.loc[DOSE, "reason"] == "FAILED: recipe bad: the judge recognises 20.0 %"
     assert failed_generators(quality.drop(columns="conditions"), "fake") == {}
+    assert failed_generators(quality.assign(conditions=None), "fake") == {}
 
 
 def test_a_family_of_failed_conditions_alone_is_missing_because_its_generator_failed() -> None:

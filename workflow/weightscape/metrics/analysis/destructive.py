@@ -33,7 +33,7 @@ def failed_generators(quality: Table, dataset: str) -> dict[Condition, str]:
     return {
         (str(name).partition("/")[0], str(name).partition("/")[2]): f"FAILED: recipe {row['recipe']}: {row['failed']}"
         for row in rows
-        for name in row["conditions"]
+        for name in (row["conditions"] if isinstance(row["conditions"], list | np.ndarray) else ())
     }
 
 
