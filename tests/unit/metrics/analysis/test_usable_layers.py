@@ -69,3 +69,13 @@ def test_no_usable_layer_at_all_is_the_reason():
     found = of_tables(made)["reason"]
     assert "no hidden layer has a usable log10 norm" in found["C1"]
     assert "no hidden layer has a usable log10 norm" in found["C2"]
+
+
+def test_a_run_that_lacks_most_layers_of_one_metric_is_left_out_of_nothing_else():
+    made = tables(truth("dropout"))
+    short = made["effects"].eval("family == 'noise' and seed == 2 and metric == 'entropy' and layer > 'layer04'")
+    made["effects"].loc[short, "usable"] = False
+    found = analysed(made, OPTIONS)
+    effects = found["condition_effects"].query("scope == 'hidden' and family == 'noise'").set_index("metric")
+    assert set(effects["n"]) == {20} and set(found["excluded"]["what"]) == {"layer"}
+    assert set(effects.loc["entropy", "layers"]) < {*range(16)} and set(effects.loc["log_norm", "layers"]) == {16}

@@ -4,7 +4,7 @@ Layers enter an analysis of a metric only if every run has a usable value (finit
 eigenvalues: column `usable`), so that all runs are means over the same layers. What is left out is counted (`usable`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -86,9 +86,9 @@ class Setup:
         """The design with the destructive conditions, to test whether a condition destroys."""
         return self.design if self.whole is None else self.whole
 
-    def only_kept(self) -> "Setup":
-        """The setup without its destructive conditions."""
-        kept = self.design.without(self.destructive)
+    def only_kept(self, whole: Collection[str] = ()) -> "Setup":
+        """The setup without its destructive conditions, but with those of the families in `whole`."""
+        kept = self.design.without(tuple(each for each in self.destructive if each[0] not in whole))
         return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
     def missing(self, family: str) -> str:

@@ -6,6 +6,8 @@ import pytest
 
 from unit.metrics.planted import OPTIONS, tables, truth, verdicts
 from weightscape.metrics.analysis.analyse import analysed
+from weightscape.metrics.analysis.claims import table as claims
+from weightscape.metrics.analysis.setups import setups
 
 
 @pytest.mark.parametrize(
@@ -29,3 +31,12 @@ def test_a_coarse_generator_needs_the_control_of_its_resolution():
     made = tables(truth("dropout", outcomes=outcomes))
     found = analysed(made, replace(OPTIONS, coarse=("fake",)))["claims"].set_index("claim").loc["C7"]
     assert set(found["verdict"]) == {"undecided"} and "the study has no family resolution" in found["controls"].iloc[0]
+
+
+@pytest.mark.parametrize("gone", ["synthetic_replace", "augment"])
+def test_harm_beyond_the_limit_is_the_claims_matter_but_destroyed_diversity_is_not(gone: str):
+    outcomes = {("test", "synthetic_replace"): -0.2, ("test", "real_add"): 0.05, ("ood", "augment"): 0.2}
+    made = next(setups(tables(truth("dropout", outcomes=outcomes)), OPTIONS.metrics))
+    doses = tuple(condition for condition in made.design.rows if condition[0] == gone)
+    (row,) = claims.of_setup(replace(made, destructive=doses), OPTIONS, ("C7",))[0]
+    assert row.verdict == ("supported" if gone == "synthetic_replace" else "undecided"), row.reason

@@ -139,3 +139,12 @@ def test_a_control_that_the_study_lacks_is_named_whatever_is_destructive(control
     made = next(setups(tables(less), OPTIONS.metrics))
     kept = replace(made, destructive=tuple(("augment", f"d{k}") for k in range(3))).only_kept()
     assert CONTROLS[control](kept, ALL).outcome == f"missing: the study has no family {words.family(family)}"
+
+
+def test_a_measure_that_follows_from_others_is_left_out_of_the_a_a_control() -> None:
+    truth = simulate.Truth(seeds=3)
+    made = simulate.setup(truth, np.random.default_rng(0), simulate.runs_of(truth))
+    one, other = np.random.default_rng(1).normal(size=(2, sum(map(len, made.design.rows.values()))))
+    alone = a_a(made, {"log_norm": one, "log_spectral_norm": other}, OPTIONS)
+    beside = {"log_norm": one, "log_spectral_norm": other, "log_stable_rank": 2 * one - 2 * other + 1}
+    assert a_a(made, beside, OPTIONS).outcome == alone.outcome

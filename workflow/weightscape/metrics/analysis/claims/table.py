@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weightscape.families import POOL
+from weightscape.families import POOL, SYNTHETIC_FAMILIES
 from weightscape.metrics.analysis.claims import (
     c1_sign,
     c2_pattern,
@@ -46,6 +46,8 @@ TESTED: dict[str, Claim] = {
     "C8": c8_weighted_vendi,
     "C9": c9_calibration,
 }
+ABOUT_HARM = {"C7": SYNTHETIC_FAMILIES}
+"""Families whose harm a claim is about, so that it looks at their destructive doses too."""
 CLAIMS: dict[str, Wording] = dict(sorted({**TESTED, c4_architectures.NAME: c4_architectures}.items()))
 
 
@@ -54,12 +56,13 @@ def of_setup(
 ) -> tuple[list[ClaimRow], dict[str, list[ClaimTest]]]:
     """The rows of the claims in one setup, and their tests by claim.
 
-    Verdicts are without the destructive conditions; the row's aside tells whether these matter.
+    Verdicts are without the destructive conditions, but for those whose harm the claim is about; the row's aside tells
+    whether the others matter.
     """
     rows: dict[str, ClaimRow] = {}
     tests: dict[str, list[ClaimTest]] = {}
     for name in names:
-        row, decision = _decided(name, setup.only_kept(), options)
+        row, decision = _decided(name, setup.only_kept(ABOUT_HARM.get(name, ())), options)
         if setup.destructive:
             row = replace(row, aside=_aside(row, _decided(name, replace(setup, destructive=()), options)[0], setup))
         rows[name], tests[name] = row, decision.tests

@@ -92,7 +92,8 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     """Random halves of the baseline runs against each other in all measures [runs] at once, by Hotelling's T^2.
 
     The covariance is pooled within the halves, and where these are few within all other conditions, too. The first
-    measure must be there in every baseline run; a further one that is not there, or never varies, is left out.
+    measure must be there in every baseline run; a further one that is not there, never varies, or follows from those
+    before it (a matrix's stable rank from its two norms), is left out.
     """
     if not measures:
         return lacking("its measure is not there")
@@ -104,7 +105,7 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     used = {name: values for name, values in measures.items() if np.isfinite(values[pool]).all()}
     if next(iter(measures)) not in used:
         return lacking("not measured in every baseline run")
-    used = {name: values for name, values in used.items() if np.ptp(values[pool]) > 0}
+    used = independent({name: values for name, values in used.items() if np.ptp(values[pool]) > 0}, pool)
     if not used:
         return lacking("the baseline runs do not vary")
     stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/A/A".encode())
@@ -119,6 +120,20 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     text = f"{'passed' if passed else 'failed'}, random halves of {len(pool)} baseline runs"
     names = ", ".join(map(of_metric, used))
     return judged(passed, f"{text} {'do not differ' if passed else 'differ'} in {names} (p = {number(p, 2)})")
+
+
+def independent(measures: Mapping[str, Values], pool: np.ndarray) -> dict[str, Values]:
+    """The measures [runs] that vary over the pool's runs in another way than all linear combinations of earlier ones.
+
+    Beyond one measure less than there are runs all would be such combinations, and nothing is left out.
+    """
+    kept: dict[str, Values] = {}
+    for name, values in measures.items():
+        rows = np.stack([*(other[pool] for other in kept.values()), values[pool]])
+        rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
+        if len(rows) >= len(pool) or np.linalg.matrix_rank(rows, tol=1e-6 * len(pool) ** 0.5) == len(rows):
+            kept[name] = values
+    return kept
 
 
 def hotelling(features: Values, halves: tuple[np.ndarray, np.ndarray], others: Sequence[np.ndarray]) -> float:
