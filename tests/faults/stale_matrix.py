@@ -44,6 +44,8 @@ IMAGES = (
     "train_judge/*",
     *TRAINING_SET,
 )
+COMPARED = ("data/digits.[!t]*", "data/digits.test", "corrupt/*", "evaluate/*", "train_judge/*")
+"""The splits in which the training set may have no copies, and what is made of them."""
 EVERYTHING = ("*",)
 
 
@@ -161,7 +163,7 @@ ROWS = [
     # files
     Row("every file touched", edits.touch),
     Row("a clock that was set back", edits.backwards),
-    Row("another training set in the same place", edits.other_content, (*TRAINING_SET,)),
+    Row("another training set in the same place", edits.other_content, (*COMPARED, *TRAINING_SET)),
     Row("one bit of a weight file", edits.tampered, verify=f"tampered {RUN}/after.safetensors"),
     Row("a page in `workflow/docs`", lambda p: p.write("workflow/docs/scale.md", "Other words.\n")),
     Row("a caption", lambda p: p.write("workflow/report/captions/esd.md", "Other words.\n"), REPORT),
