@@ -15,7 +15,7 @@ COARSEST = 4
 """Side of the last grid, at least: one that is odd or as small is not halved."""
 WIDTH = 64
 GREY_STEPS = 900
-COLOUR_STEPS = 2000
+COLOUR_STEPS = 1200
 
 
 def shape(config: Config, dataset: str) -> tuple[int, int]:
