@@ -74,6 +74,7 @@ WORDS = {
     "revision": "main",
     "domain": "there",
     "clusters": 7,
+    "by": "further",
 }
 
 
@@ -108,6 +109,9 @@ def _small() -> dict[str, Any]:
             else {key: value for key, value in decayed.items() if ("decay" in key) == (family == "weight_decay")}
         )
         config["families"][family]["doses"][dose] |= taken
+    chosen = {"choose": "log_det", "by": "pixels", "gate": "none", "given": "real", "pool": 0.8}
+    for family, dose in (("synthetic_add", "half"), ("synthetic_replace", "half"), ("real_select", "diverse")):
+        config["families"][family]["doses"][dose] |= chosen
     config["data"]["further"] = copy.deepcopy(config["data"]["digits"])
     config["backbones"]["further"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
     config["families"]["dropout_inside"]["doses"]["weak"]["places"]["further"] = ["block"]

@@ -88,7 +88,7 @@ def test_colour_images_pass_through_every_stage(size: int, tmp_path: Path) -> No
     judge = results / "2_generate/colours/judge"
     run(train_judge, "--train", shard("extra"), "--test", shard("test"), "--out", judge)
     items = results / "3_assemble/colours/real"
-    plain = {"change": {"kind": "none", "share": 0.0, "recipe": None}, "seed": 0}
+    plain = {"change": {"kind": "none", "share": 0.0, "recipe": None, "choice": None}, "seed": 0}
     assemble.main(["--settings", json.dumps(plain), "--train", str(shard("train")), "--out", str(items)])
     embedded = results / "3_assemble/colours/embedded/small"
     fixed = ["--real", shard("train"), "--reference", shard("extra")]

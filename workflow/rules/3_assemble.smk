@@ -43,6 +43,8 @@ rule assemble:
         quality=ancient(synthetic_quality),
         extra=ancient(extra("safetensors")),
         extra_record=extra("json"),
+        weights=ancient(choice_weights("weights.safetensors")),
+        backbone=choice_weights("manifest.json"),
     output:
         item_lists="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/items.parquet",
         manifest="<results>/3_assemble/{dataset}/{family}/{dose}/seed{seed}/manifest.json",
@@ -50,17 +52,17 @@ rule assemble:
         "<results>/logs/assemble/{dataset}.{family}.{dose}.seed{seed}.log",
     localrule: True
     conda:
-        "../../envs/core.yaml"
+        "../../envs/torch.yaml"
     params:
         settings=settings("assemble"),
-        code=code_digest("assemble"),
+        code=PLAN.chosen_code_digest("assemble"),
         out=subpath(output.manifest, parent=True),
     message:
         "Items: {wildcards.family} {wildcards.dose}, seed {wildcards.seed}"
     shell:
         "python -m weightscape.stages assemble --settings {params.settings:q} --code {params.code:q}"
         " --train {input.train:q} --synthetic {input.synthetic:q} --extra {input.extra:q}"
-        " --quality {input.quality:q} --out {params.out:q} > {log:q} 2>&1"
+        " --quality {input.quality:q} --weights {input.weights:q} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule embed:

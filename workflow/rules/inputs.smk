@@ -175,6 +175,16 @@ def extra(ending):
     return paths
 
 
+def choice_weights(name):
+    """A file of the backbone in whose embedding a condition's images are chosen; nothing for others."""
+
+    def paths(wildcards):
+        backbone = doses.chosen_by(config, wildcards.family, wildcards.dose)
+        return [f"<results>/1_data/backbones/{backbone}/{name}"] if backbone else []
+
+    return paths
+
+
 def further(ending):
     """The images that a condition draws from beside the training set: its synthetic shards or further real images."""
     generated, real = synthetic(ending), extra(ending)

@@ -50,6 +50,7 @@ _ROWS = (
     Family("steps", "steps", "multiple of steps", ("steps",), is_control=True, neutral=1.0),
     Family("resolution", "resolution", "size (px)", ("images",), is_control=True, neutral=math.nan),
     Family("mixup", "mixup", "mixup's alpha", ("batches",)),
+    Family("real_select", "real chosen", "share added", ("items",), "add", "extra"),
 )
 FAMILIES = {family.name: family for family in _ROWS}
 UNCHANGED = Family(BASELINE, BASELINE, "", ())
@@ -69,9 +70,9 @@ SYNTHETIC_FAMILIES = tuple(row.name for row in _ROWS if row.draws_from == "gener
 DRAWING_FAMILIES = tuple(row.name for row in _ROWS if row.draws_from is not None)
 """Families that draw on images beside the real training set."""
 REAL_IMAGE_FAMILIES = tuple(
-    row.name for row in _ROWS if row.items in ("add", "duplicate") and row.draws_from != "generator"
+    row.name for row in _ROWS if row.is_control and row.items in ("add", "duplicate") and row.draws_from != "generator"
 )
-"""Families that change the number of different real images, and nothing else."""
+"""Families that change the number of different real images, drawn at random, and nothing else."""
 DIVERSITY, DROPOUT, DECAY = COMPARED = ("augment", "dropout", "weight_decay")
 """The central comparison: diversity in a claim is `augment`; noise and synthetic images stand apart."""
 

@@ -13,7 +13,7 @@ POOL = listed("pool", np.repeat(np.arange(5), 30), "ddpm", 2.0)
 
 
 def change(family: str, share: float) -> ItemChange:
-    return from_json(ItemChange, {"kind": FAMILIES[family].items, "share": share, "recipe": None})
+    return from_json(ItemChange, {"kind": FAMILIES[family].items, "share": share, "recipe": None, "choice": None})
 
 
 def made(family: str, share: float, seed: int = 0) -> pd.DataFrame:

@@ -8,6 +8,7 @@ with.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -37,8 +38,25 @@ def listed(shard: str, labels: np.ndarray, origin: str, recipe: str = "", first:
     )[COLUMNS]
 
 
+class Chooser(Protocol):
+    """Chooses further images, where they are not drawn at random."""
+
+    def offered(self, real: Table, pool: Table, rng: np.random.Generator) -> Table:
+        """The items of the pool that may be chosen."""
+        ...
+
+    def chosen(self, kept: Table, pool: Table, counts: "Counts", rng: np.random.Generator) -> Table:
+        """So many items of each class of the pool in the order of choice, with `order` and `gain`."""
+        ...
+
+
 def assemble(
-    real: Table, pool: Table | None, change: ItemChange, rng: np.random.Generator, classes: Sequence[str] = ()
+    real: Table,
+    pool: Table | None,
+    change: ItemChange,
+    rng: np.random.Generator,
+    classes: Sequence[str] = (),
+    chooser: Chooser | None = None,
 ) -> Table:
     """The item list of a condition; without a change the real list itself.
 
@@ -56,6 +74,12 @@ def assemble(
             f"the change {change.kind!r} needs images to draw from, but none were given: pass --synthetic or --extra"
         )
     adds = change.kind == "add"
+    if chooser is not None:
+        pool = chooser.offered(real, pool, rng)
+        counts = of_each_class(real, round(change.share * len(real)), rng, pool, adds, classes)
+        kept = real if adds else without(real, counts, rng)
+        items = pd.concat([kept, chooser.chosen(kept, pool, counts, rng)], ignore_index=True)
+        return items.assign(order=items["order"].fillna(0).astype(int))
     counts = of_each_class(real, round(change.share * len(real)), rng, pool, adds, classes)
     extra = drawn(pool, counts, rng)
     if adds:

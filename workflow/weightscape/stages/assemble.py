@@ -2,18 +2,21 @@
 
     python -m weightscape.stages.assemble --train results/1_data/digits/train/shard-00000.safetensors \
         --out /tmp/items \
-        --settings '{"change": {"kind": "mislabel", "share": 0.2, "recipe": null}, "seed": 1}'
+        --settings '{"change": {"kind": "mislabel", "share": 0.2, "recipe": null, "choice": null}, \
+        "seed": 1}'
 """
 
+import importlib
 from pathlib import Path
 
 import numpy as np
 
 from weightscape.assemble.items import assemble, real_items, summary, synthetic_items
 from weightscape.assemble.passed_recipe import check_generator
-from weightscape.assemble.settings import AssembleSettings
+from weightscape.assemble.settings import CHOOSER, AssembleSettings
 from weightscape.formats.tables import write_table
-from weightscape.provenance.records import read_record
+from weightscape.formats.tensors import read_tensors
+from weightscape.provenance.records import read_record, results_of
 from weightscape.stages import _program
 
 
@@ -24,29 +27,37 @@ def main(argv: list[str] | None = None) -> None:
     program.add_argument("--synthetic", type=Path, nargs="*", default=[], help="shards of the generator")
     program.add_argument("--extra", type=Path, nargs="*", default=[], help="shards of further real images")
     program.add_argument("--quality", type=Path, nargs="*", default=[], help="record of the generator's quality")
+    program.add_argument("--weights", type=Path, nargs="*", default=[], help="of the network that images are chosen by")
     program.add_argument("--out", type=Path, required=True)
-    arguments = program.start(argv)
+    arguments = program.start(argv, lambda parsed: (CHOOSER,) if parsed.settings.change.choice else ())
     settings: AssembleSettings = arguments.settings
     for record in arguments.quality:
         check_generator(record, settings.change.recipe)
     real = real_items(arguments.train)
     assert real is not None
     extra = real_items(arguments.extra, "extra")
+    classes = read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"]
+    chooser = None
+    if settings.change.choice is not None:
+        module = importlib.import_module(f"weightscape.{CHOOSER}")
+        weights = read_tensors(arguments.weights[0]) if arguments.weights else {}
+        chooser = module.DiversityChooser(settings.change.choice, results_of(arguments.train[0]), weights, len(classes))
     items = assemble(
         real,
         synthetic_items(arguments.synthetic) if extra is None else extra,
         settings.change,
         np.random.default_rng(settings.seed),
-        read_record(arguments.train[0].parent / "manifest.json")["facts"]["classes"],
+        classes,
+        chooser,
     )
     path = arguments.out / "items.parquet"
     write_table(path, items)
     program.check()
     program.record(
         arguments.out,
-        inputs=[*arguments.train, *arguments.synthetic, *arguments.extra],
+        inputs=[*arguments.train, *arguments.synthetic, *arguments.extra, *arguments.weights],
         outputs=[path],
-        facts=summary(items),
+        facts={**summary(items), **(chooser.facts if chooser else {})},
     )
     print(summary(items))
 

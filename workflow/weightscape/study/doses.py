@@ -9,8 +9,11 @@ from weightscape.families import BASELINE, named
 from weightscape.finetune.settings import Action, ItemShares, Mixing, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
 from weightscape.networks.settings import DROPOUTS
+from weightscape.seeds import seed
 from weightscape.study import Config, recipes
 
+PIXELS = "pixels"
+"""The space of the images themselves, among the names of backbones."""
 INSIDE = "dropout_inside"
 """The family whose doses name their places for each backbone."""
 
@@ -71,8 +74,29 @@ def item_change(config: Config, family: str, dose: str) -> ItemChange:
     if kind is None:
         return UNCHANGED
     values = dose_values(config, family, dose)
-    block = {"kind": kind, "share": values["share"], "recipe": values.get("recipe")}
+    asked = _choice(config, values) if "choose" in values else None
+    block = {"kind": kind, "share": values["share"], "recipe": values.get("recipe"), "choice": asked}
     return from_json(ItemChange, block, f"families.{family}.doses.{dose}")
+
+
+def _choice(config: Config, values: Config) -> Config:
+    """How a dose's images are chosen; its gate is a judge of its own, which sees the baseline's images alone."""
+    by = values["by"]
+    network = None if by == PIXELS else {key: config["backbones"][by][key] for key in ("model", "input")}
+    named = {"seed": seed(config["study"]["seed"], "gate of choices")}
+    return {
+        "method": values["choose"],
+        "network": network,
+        "gate": config["generate"]["judge"] | named if values["gate"] == "judge" else None,
+        "given": values.get("given", "real") == "real",
+        "pool": values.get("pool", 1.0),
+    }
+
+
+def chosen_by(config: Config, family: str, dose: str) -> str | None:
+    """The backbone in whose embedding a dose's images are chosen; None for pixels, or where none are chosen."""
+    by = dose_values(config, family, dose).get("by", PIXELS)
+    return None if by == PIXELS else by
 
 
 def _shares(change: ItemChange) -> ItemShares:

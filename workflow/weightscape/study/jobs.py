@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from weightscape.assemble.settings import CHOOSER
 from weightscape.data import readers
 from weightscape.families import BASELINE, ITEM_FAMILIES
 from weightscape.finetune.kept_weights import RECORD
@@ -239,6 +240,8 @@ def modules_of(program: str, names: Names, settings: Mapping[str, Any]) -> tuple
             return readers.of_split(settings)
         case "fetch":
             return readers.of_fetch(settings)
+        case "assemble" if settings["change"]["choice"]:
+            return (CHOOSER,)
     return ()
 
 

@@ -3,7 +3,7 @@
 from weightscape.families import BASELINE, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES, needs_extra
 from weightscape.seeds import seed
 from weightscape.study import Config
-from weightscape.study.doses import doses
+from weightscape.study.doses import chosen_by, doses
 
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
@@ -91,7 +91,9 @@ def embeddings(config: Config) -> list[str]:
 
 def read_backbones(config: Config) -> list[str]:
     """The backbones whose weights are read: the study's, and where diversity is measured those of its embeddings."""
-    return embeddings(config) if measures_diversity(config, BASELINE) else list(config["study"]["backbones"])
+    read = embeddings(config) if measures_diversity(config, BASELINE) else list(config["study"]["backbones"])
+    chosen = [chosen_by(config, family, dose) for family, dose in conditions(config)]
+    return list(dict.fromkeys([*read, *filter(None, chosen)]))
 
 
 def coarsely_generated(config: Config) -> list[str]:

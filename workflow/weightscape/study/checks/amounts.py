@@ -176,14 +176,20 @@ def _check_share(config: Config, dataset: str, known: Known, family: str, dose: 
         raise UserError(f"{text} is less than one of {train} images; raise it")
     if FAMILIES[family].items == "duplicate" and wanted >= train:
         raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
-    if FAMILIES[family].draws_from == "extra" and isinstance(extra, int) and wanted > extra:
-        raise UserError(
-            f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}; raise that, "
-            "or lower the share"
-        )
+    if FAMILIES[family].draws_from == "extra" and isinstance(extra, int):
+        offered = round(values.get("pool", 1.0) * extra)
+        if wanted > offered:
+            drawn = f", of which each seed draws {offered}" if offered < extra else ""
+            raise UserError(
+                f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}{drawn}; raise that, "
+                "or lower the share"
+            )
     if "recipe" in values and known.classes is not None:
         each = recipes.images_per_class(config, values["recipe"], dataset)
         recipe = f"by recipe {values['recipe']!r}, but generate.recipes has {each}"
+        if values.get("pool", 1.0) < 1:
+            each = math.floor(each * values["pool"])
+            recipe += f", of which each seed draws {each},"
         if wanted > each * known.classes:
             raise UserError(
                 f"{text} needs {wanted} images {recipe} for each of {known.classes} classes of {dataset}; raise that, "

@@ -19,6 +19,7 @@ def check(config: Config) -> None:
             _check_decay(config, key, values)
             if family == doses.INSIDE:
                 _check_places(config, f"{key}.places", values["places"])
+            _check_choice(config, key, values)
             if "recipe" in values and values["recipe"] not in recipes.names(config):
                 allowed = ", ".join(recipes.names(config))
                 raise UserError(
@@ -41,6 +42,24 @@ def _check_decay(config: Config, key: str, values: Config) -> None:
         raise UserError(
             f"config: {key}.coupled = false needs finetune.optimizer = 'adam' (AdamW); SGD can only do coupled = true"
         )
+
+
+CHOICE = ("by", "gate")
+"""Keys that a dose needs to choose its images."""
+
+
+def _check_choice(config: Config, key: str, values: Config) -> None:
+    """A dose that chooses its images must say in which space and behind which gate."""
+    if "choose" not in values:
+        idle = next((name for name in (*CHOICE, "given", "pool") if name in values), None)
+        if idle is not None:
+            raise UserError(f"config: {key}.{idle} = {values[idle]!r} is about a choice: add choose, or remove it")
+        return
+    for name in CHOICE:
+        if name not in values:
+            raise UserError(f"config: {key}.choose = {values['choose']!r} lacks {name}: add it")
+    if values["by"] != doses.PIXELS:
+        check_defined(config, f"{key}.by", values["by"], "backbones")
 
 
 def _check_places(config: Config, key: str, places: Config) -> None:
