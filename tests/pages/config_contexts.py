@@ -19,7 +19,7 @@ SHIFTS = {
     "near": {"source": "domain", "domain": "near", "images": 10},
 }
 COMMON = {"image": IMAGE, "classes": "all", "per_class": "all", "unreadable": 0.0, "splits": SPLITS, "copies": 0.1}
-PARTS = {"train": "train", "test": "test"}
+PARTS = {"train": "train", "test": "test", "val": "val"}
 SOURCES = {
     "torchvision": {"name": "CIFAR10", "root": None, "parts": PARTS, "options": {"split": "digits"}},
     "image_folder": {"root": "somewhere", "parts": PARTS},

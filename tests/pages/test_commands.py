@@ -48,6 +48,7 @@ def commands() -> list[tuple[str, list[str]]]:
             words = shlex.split(re.split(r" (?:\||&&|>) ", command)[0], comments=True)
             while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
                 words = words[1:]
+            words = ["3" if word == "N" else word for word in words]
             if words:
                 found.append((page.name, words))
     return found
