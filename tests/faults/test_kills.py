@@ -85,6 +85,14 @@ def strike_once(project: Project, owner: subprocess.Popen[bytes], kind: str, rng
     return False
 
 
+def strike_at(project: Project, owner: subprocess.Popen[bytes], jobs: int, kind: str, rng: random.Random) -> bool:
+    """Strike some seconds after so many jobs have begun, also a study that the strike before did not end."""
+    if not wait_for(project, owner, jobs):
+        return False
+    time.sleep(rng.uniform(0, 4))
+    return strike_once(project, owner, kind, rng)
+
+
 def wait_for(project: Project, owner: subprocess.Popen[bytes], jobs: int) -> bool:
     """Wait until so many jobs have begun; False if the study ended before."""
     limit = time.monotonic() + PATIENCE
@@ -111,15 +119,16 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
     project = new_project(tmp_path / "project")
     jobs = begun(smoke)
     hits = []
+    owner = start(project)
     for moment in sorted(rng.sample(range(1, jobs - 6), KILLS)):  # the last jobs end too soon to be hit
-        owner = start(project)
         kind = rng.choice(KINDS)
-        if wait_for(project, owner, moment):
-            time.sleep(rng.uniform(0, 4))
-            if strike_once(project, owner, kind, rng):
-                hits.append((moment, kind))
-                print(f"{kind} after {moment} jobs had begun", flush=True)
-        wait_until_quiet(project, owner)
+        while not (hit := strike_at(project, owner, moment, kind, rng)) and owner.poll() != 0:
+            wait_until_quiet(project, owner)  # the kill before has ended it
+            owner = start(project)
+        if hit:
+            hits.append((moment, kind))
+            print(f"{kind} after {moment} jobs had begun", flush=True)
+    wait_until_quiet(project, owner)
     assert start(project).wait(PATIENCE) == 0, (project.root / "resume.log").read_text()[-3000:]
     print(f"study {seed}: {len(hits)} of {KILLS} kills hit")
     assert len(hits) == KILLS, hits

@@ -21,7 +21,7 @@ SHIFTS = {
 COMMON = {"image": IMAGE, "classes": "all", "per_class": "all", "unreadable": 0.0, "splits": SPLITS, "copies": 0.1}
 PARTS = {"train": "train", "test": "test", "val": "val"}
 SOURCES = {
-    "torchvision": {"name": "CIFAR10", "root": None, "parts": PARTS, "options": {"split": "digits"}},
+    "torchvision": {"name": "CIFAR10", "root": None, "parts": {**PARTS, "val": "val"}, "options": {"split": "digits"}},
     "image_folder": {"root": "somewhere", "parts": PARTS},
     "arrays": {"root": "somewhere", "parts": PARTS},
     "huggingface": {
