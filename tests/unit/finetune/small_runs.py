@@ -29,6 +29,7 @@ NEUTRAL = Action(
     dropout={"head": 0.0, "path": 0.0},
     weight_decay=WeightDecay(decay=0.0, coupled=False, head=True, norms=False),
     items=ItemShares(synthetic_share=0.0, extra_share=0.0, changed_labels=0.0, copies=0.0),
+    mixing=None,
 )
 DECOUPLED = WeightDecay(decay=0.5, coupled=False, head=True, norms=False)
 COUPLED = replace(DECOUPLED, coupled=True)

@@ -74,7 +74,7 @@ class Action:
     dropout: Mapping[str, float]  # rate of each place
     weight_decay: WeightDecay
     items: ItemShares
-    mixing: Mixing | None = None
+    mixing: Mixing | None
 
 
 @dataclass(frozen=True)
