@@ -10,7 +10,7 @@ from typing import cast
 from weightscape.commands.cost import ASSUMED, assumptions
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
-from weightscape.project import ROOT
+from weightscape.project import ROOT, STAGE_FOLDERS
 from weightscape.starter import draft, estimate, folders, named_sets, page, pictures, scale, told
 from weightscape.starter.array_files import is_file_of_arrays, saved
 from weightscape.starter.data_set import DataSet, name_of
@@ -180,5 +180,5 @@ def _next(out: Path, name: str) -> str:
         f"{out} is written. Next, in the folder of the Snakefile:\n"
         f"  snakemake -n --configfile {out}\n"
         f"  snakemake --cores all --configfile {out}\n"
-        f"The report is then results/studies/{name}/8_report/report.html"
+        f"The report is then results/studies/{name}/{STAGE_FOLDERS['report']}/report.html"
     )

@@ -77,11 +77,9 @@ def train(
     state = State(model, optimiser(model, loop, action.weight_decay), scaler, witness, history := [])
     sums = torch.zeros(3, device=items.device)
     first = checkpoint.resume(vars(state), items.device) if checkpoint else 0
-    if settings.compile:
-        _compile(model)
+    _compile(model, settings)
     decay_looks = {loop.steps * quarter // 4 for quarter in (1, 2, 3)}
-    progress = Progress("finetune", loop.steps)
-    progress.resume(first)
+    (progress := Progress("finetune", loop.steps)).resume(first)
     model.train()
     for step, rows, epochs, stored in batches(items, settings.seed, range(first, loop.steps), loop.batch_size):
         draws = Draws(settings.seed, epochs, rows, items.device)
@@ -94,8 +92,7 @@ def train(
             witness.count_operations(seen, without_each(as_unit(stored), draws, action.operations))
         pairs = mixing.mixed(seen, action.mixing, settings.seed, step)
         entered = as_input(pairs.images if pairs else seen, form)
-        if pairs:
-            witness.count_mixing(entered, labels, pairs)
+        witness.count_mixing(entered, labels, pairs)
         torch.manual_seed(seed("dropout", settings.seed, step))
         with arithmetic(items.device, precision):
             logits = model(entered)
@@ -116,8 +113,10 @@ def train(
     return history, witness.report()
 
 
-def _compile(model: nn.Module) -> None:
-    """Compiles the network, with the compiler told that results are to repeat."""
+def _compile(model: nn.Module, settings: FinetuneSettings) -> None:
+    """Compiles the network if that is asked for, with the compiler told that results are to repeat."""
+    if not settings.compile:
+        return
     warn = torch.get_deterministic_debug_mode() == WARNS
     torch.use_deterministic_algorithms(True, warn_only=warn)
     model.compile()

@@ -81,9 +81,9 @@ class Witness:
             change = (as_input(seen, self.form) - as_input(other, self.form)).abs().mean(dim=(1, 2, 3))
             self.count(**{f"operation {name}": (change > CHANGED).sum(), f"operation {name} of": len(change)})
 
-    def count_mixing(self, entered: Tensor, labels: Tensor, pairs: mixing.Pairs) -> None:
-        """Compare the mixed images that entered the network with the stored ones, and their labels with these."""
-        if self.plain is not None:
+    def count_mixing(self, entered: Tensor, labels: Tensor, pairs: mixing.Pairs | None) -> None:
+        """Compare mixed images that entered the network with the stored ones, and their labels with these."""
+        if pairs and self.plain is not None:
             with torch.no_grad():
                 self.count(**mixing.seen(self.plain, entered, labels, pairs))
 

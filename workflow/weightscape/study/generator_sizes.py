@@ -1,7 +1,5 @@
 """Chooses the sizes of the diffusion model that a config leaves `auto`, from the side and channels of the images."""
 
-from typing import Any
-
 from weightscape.data.digits import SIDE
 from weightscape.errors import UserError
 from weightscape.formats.typed import from_json
@@ -26,7 +24,7 @@ def shape(config: Config, dataset: str) -> tuple[int, int]:
 
 def model(config: Config, dataset: str) -> ModelSettings:
     """The network for a data set's images: the chosen sizes, with a `UserError` where they do not divide the images."""
-    block: dict[str, Any] = dict(config["generate"]["model"])
+    block = dict(config["generate"]["model"])
     side, _ = shape(config, dataset)
     if block["patch"] == AUTO:
         block["patch"] = next(patch for patch in (PATCH, 2, 1) if side % patch == 0 and (side > 16 or patch < PATCH))
@@ -41,7 +39,7 @@ def model(config: Config, dataset: str) -> ModelSettings:
 
 def training(config: Config, dataset: str) -> TrainingSettings:
     """The training for a data set's images."""
-    block: dict[str, Any] = dict(config["generate"]["training"])
+    block = dict(config["generate"]["training"])
     if block["steps"] == AUTO:
         block["steps"] = GREY_STEPS if shape(config, dataset)[1] == 1 else COLOUR_STEPS
     return from_json(TrainingSettings, block, "generate.training")
