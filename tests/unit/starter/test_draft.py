@@ -46,6 +46,8 @@ def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, gener
     assert min(splits.values()) >= 1 and sum(splits[name] for name in drawn) <= data.counts["train"]
     assert all(splits[name] <= data.counts[name] for name in ("val", "test") if name in data.counts)
     assert splits["train"] >= data.classes
+    for dose in config["families"]["duplicate"]["doses"].values() if splits["train"] > 2 * data.classes else ():
+        assert (1 - dose["share"]) * splits["train"] >= data.classes
 
 
 @given(data_sets(), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]))
@@ -56,7 +58,8 @@ def test_nothing_made_for_digits_is_left(data: DataSet, is_drawn: bool, generato
     difference = draft.config_of(data, None, wishes(is_drawn, generator), size)
     config, digits = estimate.merged(difference), default_config() or {}
     for name in config["study"]["families"]:
-        assert config["families"][name]["doses"] == difference["families"][name]["doses"]
+        own = {dose: values for dose, values in difference["families"][name]["doses"].items() if values}
+        assert config["families"][name]["doses"] == own
         assert name not in ("dropout_inside", "resolution")
     augment = config["families"]["augment"]["doses"]
     assert all(augment[dose] != digits["families"]["augment"]["doses"][dose] for dose in augment)

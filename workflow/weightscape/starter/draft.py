@@ -51,7 +51,7 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
         "data": {data.name: _data(data, looked, size)},
         "backbones": {backbone: _backbone(wishes, size)},
         **_generate(data, wishes, size),
-        "families": {name: {"doses": doses} for name, doses in _doses(wishes, size).items() if name in families},
+        "families": {name: {"doses": doses} for name, doses in _doses(data, wishes, size).items() if name in families},
         "diversity": _diversity(size),
         "finetune": _finetune(size),
         "curvature": {"families": ["augment"], "images": min(64, size.splits["val"]), "batch_size": 32},
@@ -130,7 +130,7 @@ def _generate(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]
     return {"generate": {**kind, "recipes": [recipe], "judge": judge}}
 
 
-def _doses(wishes: Wishes, size: Size) -> Mapping[str, Config]:
+def _doses(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
     """The doses of every family that a new study may have."""
     path = (0.1, 0.3, 0.4) if wishes.drops_paths else (0.0, 0.0, 0.0)
     rates = zip(("weak", "medium", "strong"), (0.2, 0.5, 0.7), path, strict=True)
@@ -150,10 +150,17 @@ def _doses(wishes: Wishes, size: Size) -> Mapping[str, Config]:
             name: {"decay": float(f"{share / moved:.2g}"), "coupled": False} for name, share in CAUSED_DECAY.items()
         },
         "label_noise": {"fifth": {"share": 0.2}},
-        "duplicate": {"half": {"share": 0.5}, "most": {"share": 0.9}},
+        "duplicate": _copied(data.classes / size.splits["train"]),
         "real_add": {"equal": {"share": extra}},
         "steps": {"fewer": {"factor": 0.5}, "more": {"factor": 1.5}},
     }
+
+
+def _copied(classes: float) -> Mapping[str, Config | None]:
+    """Shares of copies that leave an image of every class, of which there are so many for each image to train on."""
+    most = max(0.01, math.floor(100 * (1 - 1.5 * classes)) / 100)
+    half = min(0.5, most)
+    return {"half": {"share": half}, "most": {"share": min(0.9, most)} if most > half else None}
 
 
 def _policies(is_drawn: bool) -> Mapping[str, Config]:
