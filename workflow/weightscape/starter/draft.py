@@ -150,17 +150,17 @@ def _doses(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
             name: {"decay": float(f"{share / moved:.2g}"), "coupled": False} for name, share in CAUSED_DECAY.items()
         },
         "label_noise": {"fifth": {"share": 0.2}},
-        "duplicate": _copied(data.classes / size.splits["train"]),
+        "duplicate": _copied(data.classes, size.splits["train"]),
         "real_add": {"equal": {"share": extra}},
         "steps": {"fewer": {"factor": 0.5}, "more": {"factor": 1.5}},
     }
 
 
-def _copied(classes: float) -> Mapping[str, Config | None]:
-    """Shares of copies that leave an image of every class, of which there are so many for each image to train on."""
-    most = max(0.01, math.floor(100 * (1 - 1.5 * classes)) / 100)
+def _copied(classes: int, train: int) -> Mapping[str, Config | None]:
+    """Shares of copies that leave an image of every class; the larger one if it is larger by a tenth."""
+    most = max(math.floor(100 * (1 - 1.5 * classes / train)) / 100, math.ceil(100 / train) / 100)
     half = min(0.5, most)
-    return {"half": {"share": half}, "most": {"share": min(0.9, most)} if most > half else None}
+    return {"half": {"share": half}, "most": {"share": min(0.9, most)} if most >= half + 0.1 else None}
 
 
 def _policies(is_drawn: bool) -> Mapping[str, Config]:
