@@ -52,6 +52,7 @@ SETTINGS = {
         "dropout": {},
         "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
         "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
+        "mixing": None,
     },
     "seed": 1,
 }

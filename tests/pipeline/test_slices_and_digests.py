@@ -27,6 +27,7 @@ JOBS = {  # of each stage the job that reads most
     "train_judge": ["train_judge/digits"],
     "measure_quality": ["measure_quality/digits.ddpm"],
     "assemble": ["assemble/digits.synthetic_add.half.seed0", "assemble/digits.label_noise.fifth.seed0"],
+    "embed": ["embed/digits.efficientnet-lite0"],
     "measure_diversity": ["measure_diversity/digits.noise.weak"],
     "finetune": ["finetune/digits.efficientnet-lite0.noise.weak.seed0"],
     "evaluate": ["evaluate/digits.efficientnet-lite0.noise.weak"],
@@ -53,6 +54,7 @@ TELLS = {
 }  # the class of a block, and the digests of the user's files, which make stale what reads them
 _OFF = {"seed", "interval_draws", "interval_level", "goodness_draws", "farms_side", "farms_aspect", "farms_stride"}
 SWITCHED_OFF = {
+    "measure_quality": {"coverage", "floor"},  # the smoke study's judge is too poor to be asked
     "spectra_before": _OFF,
     "spectra": _OFF,
     "analyse": {"draws", "judge_floor", "margin", "margins", "seed"},  # the smoke study's judge is too poor to be asked

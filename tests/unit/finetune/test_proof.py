@@ -47,8 +47,8 @@ def test_the_witness_sees_nothing_in_a_baseline() -> None:
     facts = seen.facts()
     assert {name: facts[name] for name in counted} == counted
     assert seen.decay.rate > 0
-    assert seen.dropout_modules == seen.operations == {}
-    known = (*counted, "decay_rate", "dropout_modules", "operations", "head_entered")
+    assert seen.dropout_modules == seen.operations == seen.mixing == {}
+    known = (*counted, "decay_rate", "dropout_modules", "operations", "mixing", "head_entered")
     assert {value for name, value in facts.items() if name not in known} == {0.0}
     proof.verdict(seen, NEUTRAL, items().description(), STEPS)
 

@@ -46,6 +46,7 @@ def test_a_compiled_run_learns_what_a_plain_one_does() -> None:
     facts, plain_facts = seen.facts(), plainly_seen.facts()
     assert facts.pop("dropout_modules") == plain_facts.pop("dropout_modules") == {}
     assert facts.pop("operations") == plain_facts.pop("operations")
+    assert facts.pop("mixing") == plain_facts.pop("mixing") == {}
     assert facts == pytest.approx(plain_facts, rel=1e-3, abs=1e-6)
     assert [row["loss"] for row in history] == pytest.approx([row["loss"] for row in plain_history], rel=1e-3)
 

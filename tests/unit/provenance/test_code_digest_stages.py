@@ -14,7 +14,7 @@ MAY = {
     "train_judge": "generate networks",
     "generate": "data generate networks",
     "measure_quality": "diversity generate networks",
-    "assemble": "assemble",
+    "assemble": "assemble generate networks",  # the gate of chosen images, and the space that they are chosen in
     "embed": "assemble diversity networks",
     "measure_diversity": "assemble augmentations diversity generate networks",
     "finetune": "assemble augmentations finetune networks",

@@ -24,7 +24,7 @@ SETTINGS = {
     "action": {
         "operations": [], "noise": 0.1, "dropout": {"head": 0.0, "path": 0.0},
         "weight_decay": {"decay": 0.0, "coupled": False, "head": True, "norms": False},
-        "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0),
+        "items": dict.fromkeys(("synthetic_share", "extra_share", "changed_labels", "copies"), 0.0), "mixing": None,
     },
     "seed": 3,
 }  # fmt: skip

@@ -75,17 +75,17 @@ def state_of(job: PlannedJob) -> tuple[str, str] | None:
 
 
 def remaining(done: list[PlannedJob], open_jobs: list[PlannedJob]) -> str:
-    """An estimate from the median cost of each stage's finished jobs and the speed of the last half hour."""
+    """An estimate from the median cost of each stage's jobs, made once and stale ones too, and those at once so far."""
     seconds: dict[str, list[float]] = {}
     finished = []
-    for job in done:
+    for job in (*done, *open_jobs):
         spent = read_provenance(job.provenance).get("wall_seconds")
         if spent is not None:
             seconds.setdefault(job.rule, []).append(spent)
             finished.append(job.provenance.stat().st_mtime)
     unknown = {job.rule for job in open_jobs} - set(seconds)
     if not seconds.keys() & {job.rule for job in open_jobs}:
-        return "unknown, as no job of these kinds is done"
+        return "unknown, as no job of these kinds was ever done"
     work = sum(median(seconds[job.rule]) for job in open_jobs if job.rule in seconds)
     at_once = _at_once(done, seconds, finished)
     text = f"about {work / at_once / 60:.0f} min with {at_once:.1f} jobs at once"

@@ -1,5 +1,7 @@
 """Runs and layers without a usable value are left out of an analysis, and are named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -71,11 +73,12 @@ def test_no_usable_layer_at_all_is_the_reason():
     assert "no hidden layer has a usable log10 norm" in found["C2"]
 
 
-def test_a_run_that_lacks_most_layers_of_one_metric_is_left_out_of_nothing_else():
+def test_a_run_whose_tails_are_too_short_in_most_layers_is_left_out_of_nothing_else():
     made = tables(truth("dropout"))
-    short = made["effects"].eval("family == 'noise' and seed == 2 and metric == 'entropy' and layer > 'layer04'")
+    made["effects"]["metric"] = made["effects"]["metric"].replace("entropy", "alpha")
+    short = made["effects"].eval("family == 'noise' and seed == 2 and metric == 'alpha' and layer > 'layer04'")
     made["effects"].loc[short, "usable"] = False
-    found = analysed(made, OPTIONS)
+    found = analysed(made, replace(OPTIONS, metrics=("log_norm", "alpha")))
     effects = found["condition_effects"].query("scope == 'hidden' and family == 'noise'").set_index("metric")
     assert set(effects["n"]) == {20} and set(found["excluded"]["what"]) == {"layer"}
-    assert set(effects.loc["entropy", "layers"]) < {*range(16)} and set(effects.loc["log_norm", "layers"]) == {16}
+    assert set(effects.loc["alpha", "layers"]) < {*range(16)} and set(effects.loc["log_norm", "layers"]) == {16}

@@ -86,7 +86,7 @@ COLORS = {
     "steps": ("#9079e6", "h"),
     "resolution": ("#5a3cd2", ">"),
 }
-FURTHER = (("#7a8a00", "8"), ("#a3424f", "H"), ("#4a7d8c", "1"), ("#6b6b6b", "2"))
+FURTHER = (("#989844", "8"), ("#28286e", "H"), ("#2852b4", "1"), ("#282844", "2"))
 COLORS |= dict(zip([name for name in FAMILIES if name not in COLORS], itertools.cycle(FURTHER), strict=False))
 """Colour and marker of each family; later families take further ones in their order."""
 LOGARITHMIC = ("weight_decay",)

@@ -1,9 +1,9 @@
 """Leaves runs without a spectrum and unusable layers out of an analysis before it starts, and states why.
 
 All runs are means over the same layers, so that a layer that one run lacks is left out for all. A run that lacks more
-than half of the hidden layers that most runs have, in every metric, says more about itself than about its layers: it
-is left out instead, or it alone would empty the analysis. A single metric may be unusable in most layers of a sound
-run (too short a tail for alpha): then it loses layers, and the study no run.
+than half of the hidden layers that most runs have says more about itself than about its layers: it is left out
+instead, or it alone would empty the analysis. alpha is no sign of that: the tails of a sound run may be too short in
+most layers, and then alpha loses layers, and the study no run.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,8 @@ RUN = ["family", "dose", "seed"]
 LAYER = ["layer", "part"]
 MOST = 0.5
 """Share of the usual hidden layers beyond which a run that lacks them is left out."""
+TAIL = "alpha"
+"""The metric of a tail, which few layers may be long enough for."""
 SHOWN = 3  # runs in a sentence, at most
 
 
@@ -30,21 +32,17 @@ def there(changes: Table, metric: str) -> Table:
 
 
 def broken(changes: Table, metrics: Sequence[str]) -> dict[tuple[str, str, str], str]:
-    """The runs (family, dose, seed as text) that lack most layers of every metric, and why."""
-    lacking: list[dict[tuple[str, str, str], str]] = []
-    for metric in metrics:
+    """The runs (family, dose, seed as text) that lack most layers of some metric but alpha, and why."""
+    found: dict[tuple[str, str, str], str] = {}
+    for metric in (name for name in metrics if name != TAIL):
         table = there(changes, metric)
         usual = table.loc[:, table.mean() > 0.5] if len(table) else table
         count = usual.to_numpy(bool).sum(axis=1)
-        found: dict[tuple[str, str, str], str] = {}
         for (family, dose, seed), n in zip(table.index, count, strict=True):
             if n < (1 - MOST) * usual.shape[1]:
                 text = f"{metric} is usable in {n} of the {usual.shape[1]} usual layers: left out of all tests"
-                found[family, dose, seed] = text
-        if usual.shape[1]:
-            lacking.append(found)
-    first = lacking[0] if lacking else {}
-    return {run: why for run, why in first.items() if all(run in found for found in lacking)}
+                found.setdefault((family, dose, seed), text)
+    return found
 
 
 def without(changes: Table, runs: Mapping[tuple[str, str, str], str]) -> Table:
