@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from weightscape.data import sources
 from weightscape.data.pools import Pool, of_classes
+from weightscape.data.settings import source_of
 from weightscape.errors import UserError
 from weightscape.study import Config
 from weightscape.study.checks.names import RESERVED, SPLITS
@@ -54,6 +56,27 @@ class DataSet:
             pools=pools,
             chosen=tuple(kept),
         )
+
+
+def opened(name: str, block: Config, as_read: Config, chosen: Sequence[str] = ()) -> DataSet:
+    """Opens and counts the parts of a data set; `as_read` is its block with all that opening needs."""
+    form = {"size": 32, "channels": 3, "pixel_limit": PIXEL_LIMIT}
+    asked = {"image": form, "classes": list(chosen) or "all", "per_class": "all", "unreadable": 0.0}
+    pools = sources.opened(source_of({**as_read, **asked}))
+    pools = {part: pool for part, pool in pools.items() if len(pool.labels)}
+    sizes = np.bincount(pools["train"].labels)
+    if np.count_nonzero(sizes) < 2:
+        place = as_read.get("root") or name
+        raise UserError(f"{place} has images of one class ({pools['train'].classes[0]}): a study needs two or more")
+    return DataSet(
+        name,
+        block,
+        int(np.count_nonzero(sizes)),
+        {part: len(pool.labels) for part, pool in pools.items()},
+        float(sizes.max() / sizes.sum()),
+        pools,
+        tuple(chosen),
+    )
 
 
 def name_of(text: str) -> str:

@@ -3,16 +3,13 @@
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from weightscape.data import sources
 from weightscape.data.image_folder import HERE, VALIDATION, classes_in, files_of, validation
-from weightscape.data.settings import source_of
 from weightscape.errors import UserError
 from weightscape.starter import array_files
-from weightscape.starter.data_set import PIXEL_LIMIT, DataSet, name_of
+from weightscape.starter.data_set import DataSet, name_of, opened
 from weightscape.study import Config
 
 TRAIN = ("train", "training", "train_images", "trainset", "training_set")
@@ -126,23 +123,7 @@ def of_arrays(folder: Path, root: str, name: str) -> DataSet:
 
 
 def _opened(folder: Path, block: Config, name: str, chosen: tuple[str, ...], notes: list[str]) -> DataSet:
-    """Opens and counts the parts of a folder's data set."""
-    form = {"size": 32, "channels": 3, "pixel_limit": PIXEL_LIMIT}
-    asked = {"image": form, "classes": list(chosen) or "all", "per_class": "all", "unreadable": 0.0}
-    pools = sources.opened(source_of({**block, **asked, "root": str(folder)}))
-    pools = {part: pool for part, pool in pools.items() if len(pool.labels)}
-    sizes = np.bincount(pools["train"].labels)
-    if np.count_nonzero(sizes) < 2:
-        raise UserError(f"{folder} has images of one class ({pools['train'].classes[0]}): a study needs two or more")
+    """The folder's data set, with the names of its shifted test sets."""
     shifted = [path.name[4:].removesuffix(".images.npy") for path in sorted(folder.glob("ood-*.images.npy"))]
-    return DataSet(
-        name,
-        block,
-        int(np.count_nonzero(sizes)),
-        {part: len(pool.labels) for part, pool in pools.items()},
-        float(sizes.max() / sizes.sum()),
-        pools,
-        chosen,
-        tuple(shifted if block["source"] == "arrays" else _domains(folder)),
-        notes=tuple(notes),
-    )
+    domains = tuple(shifted if block["source"] == "arrays" else _domains(folder))
+    return replace(opened(name, block, {**block, "root": str(folder)}, chosen), domains=domains, notes=tuple(notes))

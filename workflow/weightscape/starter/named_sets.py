@@ -1,18 +1,15 @@
 """Data sets by name: those of torchvision and of the hub, looked at only if they lie in the cache already."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from weightscape.data import sources, torchvision_names
-from weightscape.data.pools import Pool
-from weightscape.data.settings import source_of
+from weightscape.data import torchvision_names
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json, read_yaml
 from weightscape.project import WORKFLOW
-from weightscape.starter.data_set import PIXEL_LIMIT, DataSet, name_of
+from weightscape.starter.data_set import DataSet, name_of, opened
 from weightscape.study import Config
 
 
@@ -150,18 +147,6 @@ def _of_folder(folder: Path) -> Config:
 
 
 def _opened(name: str, block: Config, note: str) -> DataSet:
-    form = {"size": 32, "channels": 3, "pixel_limit": PIXEL_LIMIT}
-    optional = {"root": None, "options": {}} if block["source"] == "torchvision" else {}
-    optional |= {} if optional else {"configuration": None, "revision": None, "domain": None}
-    asked = {"image": form, "classes": "all", "per_class": "all", "unreadable": 0.0}
-    pools: dict[str, Pool] = sources.opened(source_of({**optional, **block, **asked}))
-    sizes = np.bincount(pools["train"].labels)
-    return DataSet(
-        name,
-        block,
-        int(np.count_nonzero(sizes)),
-        {part: len(pool.labels) for part, pool in pools.items()},
-        float(sizes.max() / sizes.sum()),
-        pools,
-        notes=(note,),
-    )
+    hub = {"configuration": None, "revision": None, "domain": None}
+    further = {"root": None, "options": {}} if block["source"] == "torchvision" else hub
+    return replace(opened(name, block, {**further, **block}), notes=(note,))

@@ -86,9 +86,13 @@ class Setup:
         """The design with the destructive conditions, to test whether a condition destroys."""
         return self.design if self.whole is None else self.whole
 
+    def left_out(self, whole: Collection[str] = ()) -> tuple[Condition, ...]:
+        """The destructive conditions, but for those of the families in `whole` whose generator has not failed."""
+        return tuple(each for each in self.destructive if each[0] not in whole or each in self.failed)
+
     def only_kept(self, whole: Collection[str] = ()) -> "Setup":
-        """The setup without its destructive conditions, but with those of the families in `whole`."""
-        kept = self.design.without(tuple(each for each in self.destructive if each[0] not in whole))
+        """The setup without the conditions that are left out."""
+        kept = self.design.without(self.left_out(whole))
         return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
     def missing(self, family: str) -> str:

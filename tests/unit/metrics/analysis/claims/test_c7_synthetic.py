@@ -40,3 +40,12 @@ def test_harm_beyond_the_limit_is_the_claims_matter_but_destroyed_diversity_is_n
     doses = tuple(condition for condition in made.design.rows if condition[0] == gone)
     (row,) = claims.of_setup(replace(made, destructive=doses), OPTIONS, ("C7",))[0]
     assert row.verdict == ("supported" if gone == "synthetic_replace" else "undecided"), row.reason
+    assert bool(row.aside) == (gone == "augment")
+
+
+def test_the_harm_of_a_failed_generators_images_is_no_harm_of_synthetic_images():
+    outcomes = {("test", "synthetic_replace"): -0.2, ("test", "real_add"): 0.05, ("ood", "augment"): 0.2}
+    made = next(setups(tables(truth("dropout", outcomes=outcomes)), OPTIONS.metrics))
+    doses = tuple(condition for condition in made.design.rows if condition[0].startswith("synthetic"))
+    (row,) = claims.of_setup(replace(made, destructive=doses, failed=doses), OPTIONS, ("C7",))[0]
+    assert row.verdict == "undecided" and "has failed" in row.reason

@@ -29,6 +29,7 @@ from weightscape.metrics.analysis.claims import (
 from weightscape.metrics.analysis.claims.claim import Claim, ClaimRow, Wording, claim_row, sentence
 from weightscape.metrics.analysis.contrasts import NAN
 from weightscape.metrics.analysis.controls.table import controls
+from weightscape.metrics.analysis.design import Condition
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Verdict, undecided
@@ -62,9 +63,11 @@ def of_setup(
     rows: dict[str, ClaimRow] = {}
     tests: dict[str, list[ClaimTest]] = {}
     for name in names:
-        row, decision = _decided(name, setup.only_kept(ABOUT_HARM.get(name, ())), options)
-        if setup.destructive:
-            row = replace(row, aside=_aside(row, _decided(name, replace(setup, destructive=()), options)[0], setup))
+        whole = ABOUT_HARM.get(name, ())
+        row, decision = _decided(name, setup.only_kept(whole), options)
+        if gone := setup.left_out(whole):
+            with_all = _decided(name, replace(setup, destructive=()), options)[0]
+            row = replace(row, aside=_aside(row, with_all, gone))
         rows[name], tests[name] = row, decision.tests
     if set(c4_architectures.PARTS) <= set(rows):
         rows[c4_architectures.NAME] = _joined(setup, [rows[name] for name in c4_architectures.PARTS], options)
@@ -94,9 +97,9 @@ def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decis
     return claim_row(setup, name, claim, decision, shown), decision
 
 
-def _aside(row: ClaimRow, with_all: ClaimRow, setup: Setup) -> str:
-    """One sentence: the verdict with the destructive conditions, which it names."""
-    names = "; ".join(condition(*destructive) for destructive in setup.destructive)
+def _aside(row: ClaimRow, with_all: ClaimRow, gone: Sequence[Condition]) -> str:
+    """One sentence: the verdict with the destructive conditions that were left out, which it names."""
+    names = "; ".join(condition(*destructive) for destructive in gone)
     is_same = with_all.verdict is row.verdict
     outcome = "the same" if is_same else f"{with_all.verdict} ({with_all.reason.rstrip('.')})"
     return f"With the destructive conditions ({names}) included, the verdict is {outcome}."
