@@ -5,7 +5,7 @@ Arrays of safetensors are read-only views of the file; bfloat16 is widened to fl
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -13,16 +13,29 @@ from weightscape.errors import UserError
 from weightscape.formats.tensors import TYPES, Entry, header
 
 
-class Lazy(Protocol):
-    """Tensors by name, whose shapes are known before they are read."""
+class Cut(Mapping[str, np.ndarray]):
+    """Tensors by name in the order of `shapes`; `cut` makes the entries that are asked for."""
 
-    @property
-    def shapes(self) -> Mapping[str, tuple[int, ...]]: ...
-    def cut(self, name: str, index: Any) -> np.ndarray: ...
-    def __iter__(self) -> Iterator[str]: ...
+    shapes: Mapping[str, tuple[int, ...]]
+
+    def cut(self, name: str, index: Any) -> np.ndarray:
+        """The entries of a tensor at `index`, without making the others."""
+        raise NotImplementedError
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.cut(name, ...)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.shapes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.shapes)
+
+    def __len__(self) -> int:
+        return len(self.shapes)
 
 
-class Safetensors(Mapping[str, np.ndarray]):
+class Safetensors(Cut):
     """The tensors of a safetensors file, in their order in it; each is read when it is asked for."""
 
     def __init__(self, path: Path | str) -> None:
@@ -33,9 +46,6 @@ class Safetensors(Mapping[str, np.ndarray]):
         _check_apart(self.path, self._entries)
         self.shapes = {name: entry.shape for name, entry in self._entries.items()}
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
-
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
         entry = self._entries[name]
@@ -45,15 +55,6 @@ class Safetensors(Mapping[str, np.ndarray]):
         if entry.dtype == "BF16":
             return _widened(array)
         return array.view(np.ndarray)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._entries
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._entries)
-
-    def __len__(self) -> int:
-        return len(self._entries)
 
 
 def _check_apart(path: Path, entries: Mapping[str, Entry]) -> None:
@@ -66,15 +67,12 @@ def _check_apart(path: Path, entries: Mapping[str, Entry]) -> None:
             end, before = entry.last, name
 
 
-class LiveTensors(Mapping[str, np.ndarray]):
+class LiveTensors(Cut):
     """Arrays and tensors of torch in memory, on any device, as numpy arrays; each is converted when it is asked for."""
 
     def __init__(self, tensors: Mapping[str, Any]) -> None:
         self._tensors = tensors
         self.shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
 
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
@@ -83,15 +81,6 @@ class LiveTensors(Mapping[str, np.ndarray]):
             return _of_torch(name, tensor, index)
         array = np.asarray(tensor)[index]
         return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._tensors
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._tensors)
-
-    def __len__(self) -> int:
-        return len(self._tensors)
 
 
 def _of_torch(name: str, tensor: Any, index: Any) -> np.ndarray:
@@ -113,16 +102,13 @@ def _widened(halves: np.ndarray) -> np.ndarray:
     return wide.view("<f4")[..., 0]
 
 
-class Chosen(Mapping[str, np.ndarray]):
+class Chosen(Cut):
     """Tensors of several files under names of their own; `notes` are sentences on what was chosen and what lacks."""
 
-    def __init__(self, sources: Mapping[str, tuple[Lazy, str]], notes: tuple[str, ...] = ()) -> None:
+    def __init__(self, sources: Mapping[str, tuple[Cut, str]], notes: tuple[str, ...] = ()) -> None:
         self._sources = sources
         self.notes = notes
         self.shapes = {name: tuple(source.shapes[inner]) for name, (source, inner) in sources.items()}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, ...)
 
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
@@ -132,15 +118,6 @@ class Chosen(Mapping[str, np.ndarray]):
     def origin(self, name: str) -> str:
         """The name of a tensor in its file."""
         return self._sources[name][1]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._sources
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sources)
-
-    def __len__(self) -> int:
-        return len(self._sources)
 
 
 def with_arrays(tensors: Mapping[str, Any]) -> Mapping[str, np.ndarray]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.formats.lazy_tensors import Chosen, Lazy, LiveTensors, Safetensors
+from weightscape.formats.lazy_tensors import Chosen, Cut, LiveTensors, Safetensors
 from weightscape.formats.model_folders import check_pointer, files_of
 from weightscape.formats.torch_files import chosen_key, state_dicts, state_dicts_in
 
@@ -60,7 +60,7 @@ def open_mapping(content: Mapping[str, Any]) -> Chosen:
     return Chosen(_unwrapped({name: (tensors, name) for name in tensors}), notes)
 
 
-def _tensors(file: Path, key: str | None) -> tuple[Lazy, list[str]]:
+def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
     """The tensors of one file, and sentences on which were chosen."""
     if file.suffix == ".safetensors":
         tensors = Safetensors(file)
@@ -78,7 +78,7 @@ def _tensors(file: Path, key: str | None) -> tuple[Lazy, list[str]]:
     return found[chosen], []
 
 
-def _below(tensors: Lazy, key: str, file: Path) -> Chosen:
+def _below(tensors: Cut, key: str, file: Path) -> Chosen:
     """The tensors whose names open with the key, without it."""
     names = {name.removeprefix(f"{key}."): (tensors, name) for name in tensors if name.startswith(f"{key}.")}
     if not names:
@@ -87,7 +87,7 @@ def _below(tensors: Lazy, key: str, file: Path) -> Chosen:
     return Chosen(names)
 
 
-def _unwrapped(sources: dict[str, tuple[Lazy, str]]) -> dict[str, tuple[Lazy, str]]:
+def _unwrapped(sources: dict[str, tuple[Cut, str]]) -> dict[str, tuple[Cut, str]]:
     """The same without the wrappers of compiling, sharding and data parallelism in the names."""
     renamed = _without(sources, {name: _ANYWHERE.sub("", name) for name in sources})
     while all(name.startswith(_AROUND_ALL) for name in renamed):
@@ -95,7 +95,7 @@ def _unwrapped(sources: dict[str, tuple[Lazy, str]]) -> dict[str, tuple[Lazy, st
     return renamed
 
 
-def _without(sources: dict[str, tuple[Lazy, str]], names: Mapping[str, str]) -> dict[str, tuple[Lazy, str]]:
+def _without(sources: dict[str, tuple[Cut, str]], names: Mapping[str, str]) -> dict[str, tuple[Cut, str]]:
     """The sources under new names, unless two would become one."""
     return {names[name]: source for name, source in sources.items()} if _differ(names.values()) else sources
 

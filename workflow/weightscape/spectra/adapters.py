@@ -5,13 +5,14 @@ Names of peft (`lora_A`, `lora_B`), kohya and diffusers (`lora_down`, `lora_up`)
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from weightscape.errors import UserError
+from weightscape.formats.lazy_tensors import Cut
 from weightscape.spectra.alignment import entries
 from weightscape.spectra.row import Tensors, shape_of
 
@@ -58,7 +59,7 @@ def _scale(tensors: Tensors, config: Any, layer: str, rank: int) -> float | None
     return value / rank**0.5 if settings.get("use_rslora") else value / rank
 
 
-class Updates(Mapping[str, np.ndarray]):
+class Updates(Cut):
     """The updates s B A of an adapter in float64, under the keys of the weights that they change."""
 
     def __init__(self, tensors: Tensors, pairs: Mapping[str, Pair]) -> None:
@@ -68,9 +69,6 @@ class Updates(Mapping[str, np.ndarray]):
     def _shape(self, pair: Pair) -> tuple[int, int]:
         return shape_of(self._tensors, pair.up)[0], shape_of(self._tensors, pair.down)[1]
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, (slice(None), slice(None)))
-
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of an update at `index`."""
         pair = self._pairs[name]
@@ -79,25 +77,13 @@ class Updates(Mapping[str, np.ndarray]):
         down = np.asarray(entries(self._tensors, pair.down, (slice(None), columns)), np.float64)
         return (1.0 if pair.scale is None else pair.scale) * (up @ down)
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._pairs
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._pairs)
-
-    def __len__(self) -> int:
-        return len(self._pairs)
-
-
-class Merged(Mapping[str, np.ndarray]):
+class Merged(Cut):
     """A base with the updates of an adapter added to it, in float64; `names` are their keys by those of the base."""
 
     def __init__(self, base: Tensors, updates: Updates, names: Mapping[str, str]) -> None:
         self._base, self._updates, self.names = base, updates, names
         self.shapes = {key: shape_of(base, key) for key in base}
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, (slice(None),) * len(self.shapes[name]))
 
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`."""
@@ -109,15 +95,6 @@ class Merged(Mapping[str, np.ndarray]):
     def difference(self, name: str, index: Any) -> np.ndarray | None:
         """The update alone, without the rounding of the sum; None where there is none."""
         return self._updates.cut(self.names[name], index) if name in self.names else None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.shapes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.shapes)
-
-    def __len__(self) -> int:
-        return len(self.shapes)
 
 
 def merged(base: Tensors, updates: Updates) -> Merged:

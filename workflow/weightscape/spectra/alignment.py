@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.formats.layouts import Layout, Structure
+from weightscape.formats.lazy_tensors import Cut
 from weightscape.spectra.attention import layout_of
 from weightscape.spectra.matrices import Known, layer_name
 from weightscape.spectra.row import Tensors, shape_of
@@ -22,7 +23,7 @@ BLOCK = 256  # rows compared at a time
 Shape = tuple[int, ...]
 
 
-class Aligned(Mapping[str, np.ndarray]):
+class Aligned(Cut):
     """The tensors before under names of those after; `transposed` ones are read as their transposes.
 
     `doubtful` square ones may be transposed, as others are, and are too far from those after to tell.
@@ -35,24 +36,12 @@ class Aligned(Mapping[str, np.ndarray]):
         shapes = {name: shape_of(tensors, inner) for name, inner in names.items()}
         self.shapes = {name: shape[::-1] if name in transposed else shape for name, shape in shapes.items()}
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.cut(name, (slice(None),) * len(self.shapes[name]))
-
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
         if name not in self.transposed:
             return entries(self._tensors, self._names[name], index)
         rows, columns = (*index, slice(None), slice(None))[:2] if isinstance(index, tuple) else (index, slice(None))
         return entries(self._tensors, self._names[name], (columns, rows)).T
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._names
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def entries(tensors: Tensors, name: str, index: Any) -> np.ndarray:
