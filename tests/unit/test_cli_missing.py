@@ -6,7 +6,9 @@ from weightscape import cli
 from weightscape.commands import spectra
 
 
-@pytest.mark.parametrize(("library", "extra"), [("torch.nn", "torch"), ("snakemake.api", "workflow")])
+@pytest.mark.parametrize(
+    ("library", "extra"), [("torch.nn", "torch"), ("snakemake.api", "workflow"), ("matplotlib", "figures")]
+)
 def test_a_library_that_is_missing_is_named_with_its_extra(
     library: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

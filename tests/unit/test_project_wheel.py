@@ -49,10 +49,16 @@ def test_it_has_the_version_of_the_package_and_no_torch(installed: Path, tmp_pat
     assert said(installed / "python", "-c", "import torch", folder=tmp_path)[0] == 1
 
 
-def test_the_library_measures_and_draws(installed: Path, tmp_path: Path) -> None:
+def test_it_takes_at_most_400_mb_with_pip_and_all_that_it_compiles(installed: Path) -> None:
+    (packages,) = installed.parent.glob("lib/python3.*/site-packages")
+    blocks = sum(path.lstat().st_blocks for path in packages.rglob("*"))
+    assert blocks * 512 <= 400 * 2**20
+
+
+def test_the_library_measures(installed: Path, tmp_path: Path) -> None:
     program = (
         "import numpy as np, weightscape as ws; x = np.random.default_rng(0).standard_normal((40, 30));"
-        "print(ws.summary(ws.spectra(x)).loc[('after', 'alpha'), 'n'], ws.plot_esd(x), ws.diversity(x)['rows'],"
+        "print(ws.summary(ws.spectra(x)).loc[('after', 'alpha'), 'n'], ws.diversity(x)['rows'],"
         "ws.vendi(np.zeros((4, 8, 8, 3), np.uint8)))"
     )
     code, text = said(installed / "python", "-W", "error", "-c", program, folder=tmp_path)
@@ -65,7 +71,8 @@ def test_published_tables_are_analysed_up_to_the_page(installed: Path, carried: 
     words = ["reanalyse", published / "toy", "--conditions", published / "conditions.yaml", "--out", tmp_path / "out"]
     code, text = said(installed / "weightscape", *words, folder=tmp_path)
     assert code == 0, text
-    assert (tmp_path / "out" / "index.html").is_file() and (tmp_path / "out" / "effects.csv").is_file()
+    assert (tmp_path / "out" / "effects.csv").is_file()
+    assert "pip install &#39;weightscape[figures]&#39;" in (tmp_path / "out" / "index.html").read_text()
 
 
 @pytest.mark.parametrize("command", ["status", "settings finetune --dataset digits --backbone efficientnet-lite0"])
@@ -81,8 +88,9 @@ def test_the_default_study_is_known(installed: Path, command: str, tmp_path: Pat
         ("resume", "has no Snakefile"),
         ("cluster", "start in the project's folder"),
         ("cost", "pip install 'weightscape[torch]'"),
-        ("report nowhere --out x", "nowhere has no tables"),
+        ("report nowhere --out x", "the page needs vl_convert: pip install 'weightscape[report]'"),
         ("verify nowhere", "nowhere cannot be read"),
+        ("spectra x.safetensors --out x.csv --plot x.png", "--plot needs matplotlib: pip install"),
         ("spectra x.safetensors --out x.parquet", "pip install 'weightscape[report]'"),
     ],
 )

@@ -11,6 +11,7 @@ import sys
 
 from weightscape import __version__
 from weightscape.errors import UserError
+from weightscape.extras import needed
 
 COMMANDS = {
     "init": "look at your images and write a study of them that can run as it is",
@@ -29,14 +30,6 @@ COMMANDS = {
     "choose": "the images or embeddings that add most diversity to those that are there",
     "reanalyse": "WeightWatcher tables before and after training: the published procedure, and ours",
 }
-
-_BROUGHT = {
-    "report": "psutil pyarrow vl_convert",
-    "torch": "timm torch torchvision",
-    "workflow": "datasets diffusers mlxtend snakemake sklearn transformers",
-}
-EXTRAS = {library: extra for extra, libraries in _BROUGHT.items() for library in libraries.split()}
-"""The extra of pyproject.toml that brings a library in."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -62,10 +55,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"weightscape {chosen}: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        sentence = needed(error.name or "")
+        if sentence is None:
             raise
-        print(f"weightscape {chosen}: needs {error.name}: pip install 'weightscape[{extra}]'", file=sys.stderr)
+        print(f"weightscape {chosen}: {sentence}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         return 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
+from weightscape.extras import installed, needed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,9 +59,12 @@ def run(arguments: argparse.Namespace) -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.out / "chosen.csv", index=False)
     curve.to_csv(arguments.out / "curve.csv", index=False)
-    draw_curve(curve, arguments.method, arguments.out / "curve.png")
-    if pair.candidates.images is not None:
-        draw_sheet(pair.candidates.images[found.rows], arguments.out / "sheet.png")
+    if installed("matplotlib"):
+        draw_curve(curve, arguments.method, arguments.out / "curve.png")
+        if pair.candidates.images is not None:
+            draw_sheet(pair.candidates.images[found.rows], arguments.out / "sheet.png")
+    else:
+        print(f"note: no pictures: drawing {needed('matplotlib')}")
     last = curve.iloc[-1]
     print(
         f"{len(table)} of {len(pair.candidates)} chosen by {arguments.method}: Vendi score with those given "

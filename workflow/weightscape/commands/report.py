@@ -22,6 +22,9 @@ def run(arguments: argparse.Namespace) -> None:
     import importlib
 
     from weightscape.errors import UserError
+    from weightscape.extras import require
+
+    require("vl_convert", "the page")
     from weightscape.figures.parts import style
     from weightscape.formats.writing import replacing
     from weightscape.metrics import table_schema

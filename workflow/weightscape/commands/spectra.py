@@ -86,6 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be done before anything is read."""
     from weightscape.errors import UserError
+    from weightscape.extras import require
     from weightscape.formats.tables import check_parquet
 
     if arguments.out.suffix not in (".parquet", ".csv"):
@@ -98,6 +99,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
     if arguments.plot and arguments.plot.suffix not in PLOTS:
         raise UserError(f"--plot {arguments.plot} must end in {', '.join(PLOTS)}: rename it")
+    if arguments.plot:
+        require("matplotlib", "--plot")
     inputs = [path for path in (arguments.after, arguments.before) if path and path.exists()]
     for out in filter(None, (arguments.out, arguments.esd, arguments.plot)):
         if any(out.exists() and out.samefile(path) for path in inputs):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightscape.errors import UserError
+from weightscape.extras import require
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,7 @@ def plot_esd(
     from weightscape.library.networks import esd, spectra
     from weightscape.library.tensors import tensors_of
 
+    require("matplotlib", "plot_esd")
     values = esd(network, layer)
     if len(values) != 1:
         listed = ", ".join(list(values)[:3]) or "none that can be measured"

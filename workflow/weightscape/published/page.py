@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from weightscape.extras import installed, needed
 from weightscape.families import COMPARED
 from weightscape.formats.tables import Table
 from weightscape.formats.writing import replacing
@@ -16,9 +17,8 @@ from weightscape.project import REPORT
 from weightscape.published.analysis import Results, analyse
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED
-from weightscape.published.figures import FIGURES, draw
 from weightscape.published.procedure import ALL
-from weightscape.report.page import picture, render
+from weightscape.report.rendering import picture, render
 from weightscape.words import percent
 
 TEMPLATE = REPORT / "reanalysis.html.j2"
@@ -63,19 +63,31 @@ def reanalyse(folder: Path, conditions: Conditions, options: Options, places: Pl
 
 def write(results: Results, inputs: list[Path], conditions: Conditions, options: Options, places: Places) -> Made:
     """Write tables, figures and page of an analysis of the tables `inputs`."""
-    outputs = [*results.write(places.tables), *draw(results, conditions, places.figures)]
-    html = page(results, conditions, places.figures, len(set(inputs)), options.level)
+    drawn = _drawn(results, conditions, places.figures)
+    outputs = [*results.write(places.tables), *drawn]
+    pictures = [path for path in drawn if path.suffix == ".png"]
+    html = page(results, conditions, pictures, len(set(inputs)), options.level)
     with replacing(places.page) as temporary:
         temporary.write_text(html, encoding="utf-8")
     return Made(sorted(set(inputs)), [*outputs, places.page], list(results.gaps["sentence"]))
 
 
-def page(results: Results, conditions: Conditions, figures: Path, inputs: int, level: float) -> str:
-    """The page as HTML, with the pictures in `figures`; `inputs` is the number of tables read."""
+def _drawn(results: Results, conditions: Conditions, folder: Path) -> list[Path]:
+    """The files of the figures; none where matplotlib is not installed."""
+    if not installed("matplotlib"):
+        return []
+    from weightscape.published.figures import draw
+
+    return draw(results, conditions, folder)
+
+
+def page(results: Results, conditions: Conditions, pictures: list[Path], inputs: int, level: float) -> str:
+    """The page as HTML, with the pictures (PNG); `inputs` is the number of tables read."""
     context = {
         "title": f"Published tables, analysed again: {conditions.network or 'a network'}",
         "summary": summary(results, conditions, inputs),
-        "pictures": [picture(name, figures / f"{name}.png", CAPTIONS / f"{name}.md") for name in FIGURES],
+        "pictures": [picture(path.stem, path, CAPTIONS / f"{path.stem}.md") for path in pictures],
+        "undrawn": needed("matplotlib"),
         "sheets": [
             published(results.published),
             *([claims(results.claims, level)] if len(results.claims) else []),

@@ -1,6 +1,5 @@
 """The report: one self-contained page of findings in words, an explorer, figures with captions, tables, and origin."""
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from weightscape import words
-from weightscape.errors import UserError
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
 from weightscape.metrics import table_schema
 from weightscape.report import claims, downloads, explorer, origin, sheets, summary
+from weightscape.report.rendering import Picture, picture, render
 from weightscape.report.settings import CHAPTERS, FURTHER, ReportSettings
 
 TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
@@ -57,38 +56,12 @@ PANELS = (
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A figure with its caption, whose first paragraph is the statement that the figure supports."""
-
-    name: str
-    statement: str
-    paragraphs: list[str]
-    png: str  # base64
-    width: int  # pixels
-    height: int
-
-
-@dataclass(frozen=True)
 class Chapter:
     """A part of the page."""
 
     title: str
     pictures: list[Picture]
     sheets: list[sheets.Sheet]
-
-
-def render(template: Path, context: Mapping[str, object]) -> str:
-    """The page from its template; a variable that is missing is an error."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template.parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(template.name).render(context)
 
 
 def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> tuple[str, list[Path]]:
@@ -181,17 +154,6 @@ def _yaml(config: Mapping[str, Any] | None) -> str:
     import yaml
 
     return yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True, width=100) if config else ""
-
-
-def picture(name: str, png: Path, caption: Path) -> Picture:
-    """A figure from its files."""
-    for path, remedy in ((png, "run its figure"), (caption, "write its caption")):
-        if not path.is_file():
-            raise UserError(f"{path} does not exist: {remedy}, or take {name!r} out of the config's figures")
-    content = png.read_bytes()
-    statement, *paragraphs = [" ".join(part.split()) for part in caption.read_text().strip().split("\n\n")]
-    width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))  # from the PNG's header
-    return Picture(name, statement, paragraphs, base64.b64encode(content).decode(), width, height)
 
 
 def chapters(tables: style.Tables, pictures: Sequence[Picture], interval: str) -> list[Chapter]:
