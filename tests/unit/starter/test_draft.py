@@ -9,6 +9,7 @@ from weightscape.errors import UserError
 from weightscape.starter import draft, estimate, page, scale
 from weightscape.starter.data_set import DataSet
 from weightscape.starter.pictures import Looked
+from weightscape.study import undecidable
 from weightscape.study.config import default_config
 
 BLOCK = {"source": "torchvision", "name": "CIFAR10", "parts": {"train": "train", "test": "test"}}
@@ -27,8 +28,7 @@ def data_sets(drawn: st.DrawFn) -> DataSet:
 
 def wishes(is_drawn: bool, generator: draft.Generator) -> draft.Wishes:
     """The user's choices."""
-    half = [0.5] * 3
-    return draft.Wishes("mine", is_drawn, generator, draft.WHEEL, "wheel", half, half, True, False)
+    return draft.Wishes("mine", is_drawn, generator, draft.WHEEL, True, False)
 
 
 @given(data_sets(), st.integers(8, 900), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]), st.data())
@@ -88,3 +88,35 @@ def test_without_time_the_smallest_study_that_decides_a_claim_is_chosen() -> Non
     assert difference == drafted(list(scale.sizes(data, 64))[-1]) and took > 0.5
     first, took = estimate.chosen(scale.sizes(data, 64), drafted, 1e9, lambda _: 1.0)
     assert first == drafted(next(iter(scale.sizes(data, 64)))) and took == 1.0
+
+
+@pytest.mark.parametrize(
+    ("chosen", "names"),
+    [
+        (draft.WHEEL, ["efficientnet-lite0", "resnet-small"]),
+        (draft.Network("resnet18", "hub"), ["resnet18", "resnet-small"]),
+        (draft.Network("resnet18", "none"), ["resnet18", "efficientnet-lite0"]),
+        (draft.SMALL, ["resnet-small", "efficientnet-lite0"]),
+    ],
+)
+def test_a_study_with_time_has_a_pretrained_network_and_one_from_scratch(
+    chosen: draft.Network, names: list[str]
+) -> None:
+    data = DataSet("set", BLOCK, 4, {"train": 5000}, 0.25)
+    wished = draft.Wishes("mine", False, "none", chosen, True, False)
+    for size in scale.sizes(data, 64):
+        config = estimate.merged(draft.config_of(data, None, wished, size))
+        assert config["study"]["backbones"] == names[: size.networks]
+        lacks = undecidable.claims(config)
+        assert ("C4" in lacks) is (size.networks == 1)
+
+
+def test_time_for_one_network_gives_one() -> None:
+    data = DataSet("set", BLOCK, 4, {"train": 5000}, 0.25)
+    drafted = lambda size: draft.config_of(data, None, wishes(False, "none"), size)  # noqa: E731
+    cost = lambda config: 20.0 * len(config["study"]["backbones"])  # noqa: E731
+    counts = [
+        len(estimate.chosen(scale.sizes(data, 64), drafted, wanted, cost)[0]["study"]["backbones"])
+        for wanted in (60, 30)
+    ]
+    assert counts == [2, 1]

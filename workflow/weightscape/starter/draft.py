@@ -13,7 +13,6 @@ from weightscape.study import Config
 from weightscape.study.checks import resolution
 
 Generator = Literal["none", "ddpm", "text_to_image"]
-WHEEL = "tf_efficientnet_lite0"
 CAUSED_DECAY = {"weak": 0.01, "medium": 0.08, "strong": 0.3}
 """Shares by which weight decay shrinks the weights in a run, if nothing else moves them."""
 PEAK = 2.0e-3
@@ -21,16 +20,34 @@ PEAK = 2.0e-3
 
 
 @dataclass(frozen=True)
+class Network:
+    """A network by timm's name, the origin of its weights, and the normalisation of its input."""
+
+    model: str
+    weights: str
+    mean: Sequence[float] = (0.5, 0.5, 0.5)
+    std: Sequence[float] = (0.5, 0.5, 0.5)
+
+    @property
+    def name(self) -> str:
+        """The backbone's name in the study."""
+        return NAMES.get((self.model, self.weights)) or _plain(self.model)
+
+
+WHEEL = Network("tf_efficientnet_lite0", "wheel")
+SMALL = Network("test_resnet", "none")
+"""Half a million weights, trained from scratch."""
+NAMES = {(WHEEL.model, WHEEL.weights): "efficientnet-lite0", (SMALL.model, SMALL.weights): "resnet-small"}
+
+
+@dataclass(frozen=True)
 class Wishes:
-    """The choices of the user: a name, kind of images, generator, network and its weights."""
+    """The choices of the user: a name, kind of images, generator and network; `drops_paths`: whether it can."""
 
     name: str
     is_drawn: bool
     generator: Generator
-    model: str
-    weights: str
-    mean: Sequence[float]
-    std: Sequence[float]
+    network: Network
     drops_paths: bool
     on_gpu: bool
 
@@ -38,18 +55,18 @@ class Wishes:
 def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) -> Config:
     """The study's difference from config.yaml."""
     families = _families(size, wishes)
-    backbone = "efficientnet-lite0" if wishes.weights == "wheel" else _plain(wishes.model)
+    backbones = _networks(wishes.network, size)
     return {
         "study": {
             "name": wishes.name,
             "datasets": [data.name],
-            "backbones": [backbone],
+            "backbones": [network.name for network in backbones],
             "families": list(families),
             "seeds": list(range(size.seeds)),
             "baseline_runs": least_pool(size.seeds),
         },
         "data": {data.name: _data(data, looked, size)},
-        "backbones": {backbone: _backbone(wishes, size)},
+        "backbones": {network.name: _backbone(network, wishes, size) for network in backbones},
         **_generate(data, wishes, size),
         "families": {name: {"doses": doses} for name, doses in _doses(data, wishes, size).items() if name in families},
         "diversity": _diversity(size),
@@ -58,6 +75,11 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
         **_analyse(size),
         **({} if wishes.generator != "none" else {"figures": _figures()}),
     }
+
+
+def _networks(chosen: Network, size: Size) -> list[Network]:
+    """The user's network, and where there is time the other kind: of a pre-trained one and one from scratch."""
+    return [chosen, WHEEL if chosen.weights == "none" else SMALL][: size.networks]
 
 
 def _plain(model: str) -> str:
@@ -101,12 +123,12 @@ def _rounded_up(share: float, is_sample: bool) -> float:
     return min(0.9, math.ceil((2 if is_sample else 1.05) * share * 1000) / 1000)
 
 
-def _backbone(wishes: Wishes, size: Size) -> Config:
+def _backbone(network: Network, wishes: Wishes, size: Size) -> Config:
     return {
-        "model": wishes.model,
-        "weights": wishes.weights,
-        "input": {"size": size.input, "mean": list(wishes.mean), "std": list(wishes.std)},
-        "batch_norm_momentum": 0.1 if wishes.weights == "wheel" else None,
+        "model": network.model,
+        "weights": network.weights,
+        "input": {"size": size.input, "mean": list(network.mean), "std": list(network.std)},
+        "batch_norm_momentum": 0.1 if network.weights == "wheel" else None,
         "precision": "auto" if wishes.on_gpu else "float32",
         "compile": False,
     }

@@ -19,6 +19,7 @@ COMMENTS = {
     "data.*.unreadable": "share of the files that may be unreadable; they are left out and counted",
     "data.*.copies": "share of a split that may be copies of other images: remove copies, then lower it",
     "data.*.ood": "test sets that no network is trained on; severities are 1 to 5",
+    "study.backbones": "of two, one is pre-trained and one from scratch: claim C4 is about both",
     "backbones.*.input": "px, and the normalisation of the weights",
     "generate.judge": "a small network on real images, in whose features diversity is measured as well",
     "generate.training": "of the diffusion model; the report says if its images show their classes",

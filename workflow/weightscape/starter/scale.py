@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from weightscape.errors import UserError
 from weightscape.starter.data_set import DataSet
@@ -21,7 +21,7 @@ LEAST_TRAIN = 10
 
 @dataclass(frozen=True)
 class Size:
-    """Side of the stored images and of the network's input in px, images per split, steps of a run, families, seeds."""
+    """The side of stored images and of inputs in px, images per split, steps of a run, families, seeds, networks."""
 
     pixels: int
     input: int
@@ -29,6 +29,7 @@ class Size:
     steps: int
     families: tuple[str, ...]
     seeds: int
+    networks: int = 1
 
 
 STEPS = (
@@ -48,17 +49,18 @@ STEPS = (
 )
 """Side in px, images to train on, and epochs of them, from large to small."""
 SHORT = 4
-"""The last of these, which are tried with fewer seeds as well."""
+"""The last of these, which are tried with one network and with fewer seeds as well."""
 
 
 def sizes(data: DataSet, side: int) -> Iterator[Size]:
     """The sizes that a study of a data set may have, the most telling first.
 
-    `side` is that of the images in px. Three seeds are tried with all families down to small images; then two, and
-    fewer families.
+    `side` is that of the images in px. Two networks, which claim C4 needs, are tried with three seeds and all families
+    down to small images; then one network, then two seeds, and fewer families.
     """
-    yield _size(data, side, STEPS[0], FULL, 5)
-    yield from (_size(data, side, step, FULL, 3) for step in STEPS[:-1])
+    yield replace(_size(data, side, STEPS[0], FULL, 5), networks=2)
+    yield from (replace(_size(data, side, step, FULL, 3), networks=2) for step in STEPS[:-1])
+    yield from (_size(data, side, step, FULL, 3) for step in STEPS[-SHORT:-1])
     yield from (_size(data, side, step, FULL, 2) for step in STEPS[-SHORT:])
     yield from (_size(data, side, STEPS[-1], CORE, seeds) for seeds in (3, 2))
 
