@@ -21,8 +21,10 @@ def block(source: str, **values: Any) -> dict[str, Any]:
 
 
 def picture(code: int, size: int = 16) -> np.ndarray:
-    """An image that tells which it is: all of one grey level."""
-    return np.full((size, size, 3), code, np.uint8)
+    """An image that tells which it is: all of one grey level, but for a white corner."""
+    image = np.full((size, size, 3), code, np.uint8)
+    image[-1, -1] = 255
+    return image
 
 
 def run(

@@ -1,5 +1,6 @@
 """Arrays, and shards that are not whole."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from unit.data.source_miniatures import block, picture, run
 from weightscape.data import arrays
+from weightscape.data.settings import Folder, source_of
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard, read_labels
 
@@ -39,7 +41,7 @@ def test_arrays_of_another_layout_are_said(tmp_path: Path, shape: tuple[int, ...
 
 def test_a_part_of_few_images_may_have_few_of_the_training_parts_classes(tmp_path: Path) -> None:
     for name, labels in (("train", np.arange(60) % 30), ("test", np.array([29, 3])), ("ood-far", np.array([29]))):
-        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.images.npy", np.full((len(labels), 16, 16), 200, np.uint8))
         np.save(tmp_path / f"{name}.labels.npy", labels)
     source = block("arrays", root=str(tmp_path))
     splits = {"train": "all", "val": 1, "test": "all", "extra": 1}
@@ -53,7 +55,7 @@ def test_a_part_of_few_images_may_have_few_of_the_training_parts_classes(tmp_pat
 
 def test_classes_without_an_image_to_train_on_are_none(tmp_path: Path) -> None:
     for name, labels in (("train", [1, 3, 3, 1, 3, 1, 1, 3]), ("test", [3, 1]), ("ood-far", [3])):
-        np.save(tmp_path / f"{name}.images.npy", np.zeros((len(labels), 16, 16), np.uint8))
+        np.save(tmp_path / f"{name}.images.npy", np.full((len(labels), 16, 16), 200, np.uint8))
         np.save(tmp_path / f"{name}.labels.npy", np.array(labels))
     (tmp_path / "classes.txt").write_text("N/A\na\nb\nc\n")
     source = block("arrays", root=str(tmp_path))
@@ -69,6 +71,57 @@ def test_classes_without_an_image_to_train_on_are_none(tmp_path: Path) -> None:
         run(tmp_path, source, "ood-far", ood=ood)
     with pytest.raises(UserError, match=r"class 'b' is not in the data set; it has a, c"):
         run(tmp_path, source | {"classes": ["a", "b"]}, "train", splits=splits)
+
+
+@pytest.mark.parametrize("most", [0, 1, 16])
+def test_pixels_of_another_range_than_their_type_has_are_refused(tmp_path: Path, most: int) -> None:
+    rng = np.random.default_rng(most)
+    np.save(tmp_path / "train.images.npy", rng.integers(0, most + 1, (20, 16, 16), np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.arange(20) % 2)
+    with pytest.raises(UserError, match=rf"split 'train' is brighter than {most} of 255 .*save them from 0 to 255"):
+        run(tmp_path, block("arrays", root=str(tmp_path)), "train")
+
+
+@pytest.mark.parametrize(
+    ("written", "names"),
+    [
+        (b"\xef\xbb\xbfcat\r\ndog\r\n\r\n", ["cat", "dog"]),
+        (b" cat\ndog \n", ["cat", "dog"]),
+        (b"cat\n\ndog\n", "has the class '' twice, or an empty line"),
+        (b"cat\ncat\n", "has the class 'cat' twice"),
+    ],
+)
+def test_the_names_of_classes_are_each_a_line_of_text(tmp_path: Path, written: bytes, names: list[str] | str) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros((4, 8, 8), np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.arange(4) % 2)
+    (tmp_path / "classes.txt").write_bytes(written)
+    if isinstance(names, list):
+        assert arrays.part(tmp_path, "train").classes == names
+    else:
+        with pytest.raises(UserError, match=names):
+            arrays.part(tmp_path, "train")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.eye(4), np.arange(4.0), np.arange(4)[:, None], np.arange(4) - 1, np.array(list("abcd")), np.arange(4) > 1],
+)
+def test_labels_of_another_form_are_said_as_they_are(tmp_path: Path, labels: np.ndarray) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros((4, 8, 8), np.uint8))
+    np.save(tmp_path / "train.labels.npy", labels)
+    form = re.escape(f"got {labels.dtype} {list(labels.shape)}")
+    with pytest.raises(UserError, match=f"{form}.*: save them so, or let `weightscape init"):
+        arrays.part(tmp_path, "train")
+
+
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_a_part_that_is_named_and_not_there_is_said(tmp_path: Path, part: str) -> None:
+    np.save(tmp_path / "train.images.npy", np.zeros((4, 8, 8), np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.arange(4) % 2)
+    source = source_of(block("arrays", root=str(tmp_path), parts={"train": "train", "test": None, part: "far"}))
+    assert isinstance(source, Folder)
+    with pytest.raises(UserError, match=r"far\.images\.npy does not exist"):
+        arrays.pool(source, part)
 
 
 def test_a_truncated_shard_is_said(folder: Path, tmp_path: Path) -> None:

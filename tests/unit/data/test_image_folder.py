@@ -1,5 +1,6 @@
 """An image folder: splits, classes, unreadable files."""
 
+import os
 import re
 import shutil
 import tempfile
@@ -299,14 +300,45 @@ def test_the_endings_are_those_of_the_formats_that_pillow_reads() -> None:
     assert read <= set(image_folder.ENDINGS)
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "Val", "VALID"])
 def test_a_validation_folder_is_the_split_val(folder: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(folder / "test", folder / name)
     images, _, record = run(tmp_path, block("image_folder", root=str(folder)), "val", splits=SPLITS | {"val": "all"})
     assert sorted(images[:, 0, 0, 0]) == list(range(60, 75)) and record["facts"]["images"] == 15
-    shutil.copytree(folder / "test", folder / ("val" if name != "val" else "valid"))
-    with pytest.raises(UserError, match="has both val"):
+    shutil.copytree(folder / "test", folder / ("val" if name.lower() != "val" else "valid"))
+    with pytest.raises(UserError, match=f"has both (val|{name})/"):
         run(tmp_path / "again", block("image_folder", root=str(folder)), "val")
+
+
+def test_capitals_of_parts_do_not_matter_and_a_part_that_is_named_must_be_there(folder: Path) -> None:
+    for part in ("train", "test", "ood"):
+        (folder / part).rename(folder / part.title())
+    source = source_of(block("image_folder", root=str(folder)))
+    shift = {"source": "domain", "domain": "sketch", "images": "all"}
+    found = sources.counted(source, {"train": "all", "test": "all"}, {"far": shift})
+    assert found.splits == {"train": 60, "test": 15, "ood-far": 8}
+    assert sources.opened(source)["train"].left_out == {}
+    for part in ("test", "val"):
+        parts = {"train": "train", "test": None, part: "tset"}
+        with pytest.raises(UserError, match=f"has no tset/, which `parts.{part}` names"):
+            sources.opened(source_of(block("image_folder", root=str(folder), parts=parts)))
+
+
+@pytest.mark.parametrize("name", image_folder.SYSTEMS)
+def test_folders_that_a_system_left_hold_no_images(folder: Path, name: str) -> None:
+    whole = image_folder.part(folder, "train")
+    for place in (folder / "train", folder / "train" / "a", folder):
+        shutil.copytree(folder / "test" / "a", place / name)
+    found = image_folder.part(folder, "train")
+    assert [found.name(row) for row in range(60)] == [whole.name(row) for row in range(60)]
+    assert len(found.labels) == 60 and found.left_out == {"hidden folder": 2}
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"a\nb"])
+def test_a_class_whose_name_cannot_be_written_is_said(folder: Path, name: bytes) -> None:
+    shutil.copytree(folder / "train" / "a", folder / "train" / os.fsdecode(name))
+    with pytest.raises(UserError, match="whose name is no text of UTF-8 or has a line break"):
+        image_folder.part(folder, "train")
 
 
 def test_what_is_left_out_stands_in_the_manifest_and_the_log(

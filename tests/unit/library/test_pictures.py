@@ -53,6 +53,15 @@ def test_an_array_of_any_form_is_a_set_or_a_users_error(shape: list[int], kind: 
         assert found.rows is not None and np.isfinite(found.rows).all()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "bool"])
+def test_zeros_and_ones_are_black_and_white(dtype: str, tmp_path: Path) -> None:
+    masks = np.random.default_rng(0).integers(0, 2, (4, 1, 8, 9))
+    np.save(tmp_path / "masks.npy", masks.astype(dtype))
+    (tmp_path / "masks.npy").rename(tmp_path / "MASKS.NPY")
+    found = loaded(tmp_path / "MASKS.NPY")
+    assert np.array_equal(found.images, 255 * masks) and len(found.notes) == 1
+
+
 def test_transparency_is_laid_on_white() -> None:
     clear = np.zeros((2, 8, 8, 4), np.uint8)
     found, notes = as_images(clear, "x")
@@ -109,7 +118,7 @@ def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
     found = loaded(tmp_path / "set")
     assert found.images.shape == (4, 3, 30, 30) and found.labels.tolist() == [0, 0, 1, 1]
     assert len(found.broken) == 1 and "half.gif" in found.broken[0] and found.left_out == ("1 of ending .txt",)
-    (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/1.gif\n")
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfset/dog/0.gif\r\nset/cat/1.gif\r\n")
     assert loaded(tmp_path / "list.txt").images[:, 0, 0, 0].tolist() == [200, 10]
     (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/half.gif\n")
     with pytest.raises(UserError, match=r"half\.gif cannot be read"):

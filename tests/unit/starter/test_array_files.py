@@ -1,12 +1,17 @@
 """Arrays as people save them become the files of the source `arrays`, whatever their names, axes, types and labels."""
 
+import contextlib
 import gzip
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from weightscape.errors import UserError
 from weightscape.starter import array_files
@@ -58,6 +63,8 @@ def test_rows_of_numbers_are_square_images(tmp_path: Path) -> None:
         (LABELS.astype(float), ["0", "1", "2"]),
         (LABELS * 5 + 8, ["8", "13", "18"]),
         (np.array(["cat", "ant", "bee"])[LABELS], ["cat", "ant", "bee"]),
+        (np.array([b"cat", b"\xc3\xa4nt", b"bee"])[LABELS], ["cat", "änt", "bee"]),
+        (np.array([" cat", "ant  ", "big bee"])[LABELS][:, None], ["cat", "ant", "big bee"]),
     ],
 )
 def test_labels_are_counts_with_names(labels: np.ndarray, names: list[str], tmp_path: Path) -> None:
@@ -99,6 +106,12 @@ def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None
         ({"images": GREY * -1.5, "labels": LABELS}, "scale them"),
         ({"images": GREY.reshape(30, -1)[:, :-1], "labels": LABELS}, "no square image"),
         ({"images": GREY, "labels": LABELS + 0.5}, "one number or name per image"),
+        ({"images": GREY, "labels": np.array([["a", "b"]] * 30)}, "one number or name per image"),
+        ({"images": GREY, "labels": np.array(["big\ncat", "ant"] * 15)}, r"label 'big\\ncat', which cannot name"),
+        ({"images": GREY, "labels": np.array(["", "ant"] * 15)}, "label '', which cannot name"),
+        ({"images": GREY, "labels": np.array([b"\xff", b"ant"] * 15)}, "no texts of UTF-8"),
+        ({"images": GREY, "labels": np.array(3)}, r"holds labels \[\], which has no images or labels"),
+        ({"images": GREY[:0], "labels": LABELS[:0]}, r"holds images \[0, 12, 12\], which has no"),
     ],
 )
 def test_what_cannot_be_told_is_refused_in_a_sentence(
@@ -107,6 +120,33 @@ def test_what_cannot_be_told_is_refused_in_a_sentence(
     np.savez(tmp_path / "set.npz", **arrays)
     with pytest.raises(UserError, match=message):
         array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float64, bool])
+def test_zeros_and_ones_are_black_and_white(kind: type, tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=(GREY > 100).astype(kind), labels=LABELS)
+    images, _ = read(array_files.saved(tmp_path / "set.npz", tmp_path / "out"))
+    assert np.array_equal(images, np.where(GREY > 100, 255, 0))
+
+
+KINDS = arrays.scalar_dtypes() | arrays.unicode_string_dtypes(max_len=3) | arrays.byte_string_dtypes(max_len=3)
+ARRAYS = arrays.arrays(KINDS, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
+PART = st.sampled_from(["", "train_", "test_", "val_"])
+
+
+@given(st.dictionaries(st.tuples(PART, st.sampled_from(["images", "labels", "x"])).map("".join), ARRAYS, max_size=4))
+@settings(max_examples=300)
+def test_any_arrays_are_saved_consistently_or_refused(given_arrays: dict[str, np.ndarray]) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        np.savez(folder / "set.npz", allow_pickle=False, **given_arrays)
+        with contextlib.suppress(UserError):
+            out = array_files.saved(folder / "set.npz", folder / "out")
+            names = (out / "classes.txt").read_text().splitlines()
+            for path in out.glob("*.images.npy"):
+                images, labels = np.load(path), np.load(str(path).replace("images", "labels"))
+                assert images.dtype == np.uint8 and images.ndim in (3, 4) and len(images) == len(labels)
+                assert labels.min() >= 0 and labels.max() < len(names) == len(set(names))
 
 
 def test_a_broken_file_is_said(tmp_path: Path) -> None:

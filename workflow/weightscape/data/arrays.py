@@ -5,6 +5,7 @@
 classes by line. The images are mapped anew for every batch, so that the pages of one batch alone stay in memory.
 """
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ CHANNELS = 4  # red, green, blue and transparency
 def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | None:
     """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
     root, there = Path(source.root), source.parts.of(name) or ("val" if name == "val" else None)
-    if there is None or (name != "train" and not (root / f"{there}.images.npy").is_file()):
+    if there is None or (there == name != "train" and not (root / f"{there}.images.npy").is_file()):
         return None
     return part(root, there, classes)
 
@@ -39,8 +40,12 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
             f"{path} must be uint8 [n, h, w] or [n, h, w, channels] with at most {CHANNELS} channels, got "
             f"{images.dtype} {list(images.shape)}: save it so"
         )
-    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
-        raise UserError(f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.shape}")
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu" or labels.min(initial=0) < 0:
+        low = f" from {labels.min()}" if labels.dtype.kind in "iu" and labels.size else ""
+        raise UserError(
+            f"the labels beside {path} must be {len(images)} whole numbers from 0, got {labels.dtype} "
+            f"{list(labels.shape)}{low}: save them so, or let `weightscape init {root}` do it"
+        )
     if not images.size:
         raise UserError(f"{path} holds no images: save some there")
     listed = root / "classes.txt"
@@ -58,9 +63,13 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
 
 def _names(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        names = [line.strip() for line in path.read_text(encoding="utf-8-sig").rstrip().splitlines()]
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
+    twice = [name for name, count in Counter(names).items() if count > 1 or not name]
+    if twice:
+        raise UserError(f"{path} has the class {twice[0]!r} twice, or an empty line: name each class once, by line")
+    return names
 
 
 def _numbers(labels: np.ndarray, path: Path) -> list[str]:

@@ -35,7 +35,7 @@ class Form:
 
 def decode(data: bytes | str, form: Form) -> np.ndarray:
     """One image file (its content or its path) as uint8 [channels, size, size]."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
@@ -47,6 +47,8 @@ def decode(data: bytes | str, form: Form) -> np.ndarray:
                 return from_picture(picture, form)
     except Unreadable:
         raise
+    except UnidentifiedImageError:  # its text names a place in memory
+        raise Unreadable("is no image of a known format") from None
     except Image.DecompressionBombError:
         raise Unreadable(f"has more pixels than the limit of {form.pixel_limit}") from None
     except Exception as error:  # PIL's readers raise errors of many kinds (OSError, SyntaxError, struct.error, ...)
@@ -78,7 +80,7 @@ def _eight_bits(picture: Any, form: Form) -> Any:
     from PIL import Image
 
     wanted = "L" if form.channels == 1 else "RGB"
-    if picture.mode == wanted:
+    if picture.mode == wanted and "transparency" not in picture.info:
         return picture
     if picture.mode == "F":
         raise Unreadable("holds floating-point values, whose range is not known")
@@ -86,7 +88,10 @@ def _eight_bits(picture: Any, form: Form) -> Any:
         values = np.asarray(picture).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
             raise Unreadable("holds integers outside of 16 bits")
-        picture = Image.fromarray((values / 257).round().astype(np.uint8))
+        clear = values == picture.info.get("transparency", -1)
+        picture = Image.fromarray(np.where(clear, 255, (values / 257).round()).astype(np.uint8))
+    if picture.mode == "LAB":  # Pillow knows no other way from here
+        picture = picture.convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")

@@ -3,8 +3,8 @@
 Classes are the sorted names of the folders below `train`, letters with accents as one character (Unicode's NFC), as
 which they count wherever they were packed. A class has the images in its folder and in those below it, in the order of
 their names. `parts` may give `train` and `test` other names, and the name `.` if the classes lie in the folder itself;
-`val` may also be called `valid` or `validation`. Where classes are named, others may be empty. Every other file is
-counted by the reason why it is none.
+`val` may also be called `valid`, `validation` or `dev`. Capitals do not matter in the names of parts. Where classes are
+named, others may be empty. Every other file is counted by the reason why it is none.
 """
 
 import os
@@ -27,7 +27,9 @@ _READ = (
 ENDINGS = tuple(f".{ending}" for ending in _READ.split())
 """The endings of the formats that Pillow reads; of BUFR, GRIB, HDF5, MPEG and WMF it has but the names here."""
 
-VALIDATION = ("val", "valid", "validation")
+VALIDATION = ("val", "valid", "validation", "dev")
+SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__")
+"""Folders that an operating system, a network disk or Python left; some hold small copies of the images beside them."""
 HERE = "."
 """The name of a part whose classes lie in the folder of the data set itself."""
 
@@ -36,15 +38,25 @@ def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | 
     """The part `train`, `val` or `test` of a data set; None where there is no such part but `train`."""
     root, chosen = Path(source.root), _named(source)
     if name == "train":
-        opened = part(root, source.parts.train, classes, chosen)
+        opened = part(root, _on_disk(root, source.parts.train), classes, chosen)
         beside = _beside(source)
         return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
     named = source.parts.of(name)
-    there = [named] if named else validation(root) if name == "val" else []
+    there = [_on_disk(root, named)] if named else validation(root) if name == "val" else []
+    if named and named != name and not (root / there[0]).is_dir():
+        raise UserError(f"image folder {root} has no {named}/, which `parts.{name}` names: correct it, or make it")
     there = [folder for folder in there if (root / folder).is_dir()]
     if len(there) > 1:
         raise UserError(f"image folder {root} has both {there[0]}/ and {there[1]}/: leave one of them there")
     return part(root, there[0], classes, chosen) if there else None
+
+
+def _on_disk(root: Path, name: str) -> str:
+    """The folder of a part as it is written on disk: by its name, or else by that in other capitals."""
+    if (root / name).is_dir() or not root.is_dir():
+        return name
+    alike = [folder for folder in classes_in(root) if folder.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else name
 
 
 def _named(source: Folder) -> frozenset[str]:
@@ -60,19 +72,26 @@ def validation(root: Path) -> list[str]:
 
 def _beside(source: Folder) -> str:
     """The folders of a data set that are none of its parts, in a few words; none if they are its classes."""
-    known = {*source.parts.there(), "ood", *validation(Path(source.root))}
-    folders = [name for name in classes_in(Path(source.root)) if name not in known and source.parts.train != HERE]
+    root = Path(source.root)
+    known = {*(_on_disk(root, name) for name in (*source.parts.there(), "ood")), *validation(root)}
+    folders = [name for name in classes_in(root) if name not in known and source.parts.train != HERE]
     return ", ".join(f"{name}/" for name in folders[:5]) + (", ..." if len(folders) > 5 else "")
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:
     """The shifted test set `name`."""
-    return part(Path(source.root) / "ood", name, classes, _named(source))
+    root = Path(source.root)
+    return part(root / _on_disk(root, "ood"), name, classes, _named(source))
 
 
 def classes_in(folder: Path) -> list[str]:
-    """The sorted names of the folders in a folder; hidden ones are none."""
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    """The sorted names of the folders in a folder, without hidden ones."""
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not is_hidden(entry.name))
+
+
+def is_hidden(name: str) -> bool:
+    """Whether people did not make the file or folder of this name, as macOS's ._NAME."""
+    return name.startswith(".") or name in SYSTEMS
 
 
 def files_of(folder: str, left_out: Counter[str]) -> list[str]:
@@ -93,7 +112,7 @@ def files_of(folder: str, left_out: Counter[str]) -> list[str]:
 
 def _no_image(entry: os.DirEntry[str]) -> str | None:
     """Why an entry of a folder of images is not read; None for a folder and for an image."""
-    if entry.name.startswith("."):  # such as macOS's ._NAME
+    if is_hidden(entry.name):
         return "hidden folder" if entry.is_dir() else "hidden file"
     if entry.is_dir():
         return "link to a folder" if entry.is_symlink() else None
@@ -114,7 +133,7 @@ def part(root: Path, name: str, classes: list[str] | None = None, chosen: frozen
     if not folder.is_dir():
         raise UserError(
             f"image folder {folder} does not exist: make it, or correct `root` (below it stand train/, and if there "
-            "are any test/ and ood/NAME/, each with a folder per class)"
+            "are any test/ and ood/NAME/, each with a folder per class; `parts` gives other names)"
         )
     folders = _folders_of_classes(folder)
     names = sorted(folders) if classes is None else classes
@@ -157,6 +176,11 @@ def _folders_of_classes(folder: Path) -> dict[str, str]:
     folders: dict[str, str] = {}
     for name_on_disk in classes_in(folder):
         normal = unicodedata.normalize("NFC", name_on_disk)
+        if not normal.isprintable():
+            raise UserError(
+                f"image folder {folder} holds the class {normal!r}, whose name is no text of UTF-8 or has a line break "
+                "in it: give it another name"
+            )
         if folders.setdefault(normal, name_on_disk) != name_on_disk:
             raise UserError(
                 f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
@@ -170,7 +194,7 @@ def _folders_of_classes(folder: Path) -> dict[str, str]:
 def _outside_of_classes(folder: Path) -> Counter[str]:
     """Counts the files that lie beside the folders of classes."""
     with os.scandir(folder) as entries:
-        hidden = [entry.is_dir() for entry in entries if not entry.is_dir() or entry.name.startswith(".")]
+        hidden = [entry.is_dir() for entry in entries if not entry.is_dir() or is_hidden(entry.name)]
     return Counter("hidden folder" if is_folder else "in no class" for is_folder in hidden)
 
 

@@ -22,12 +22,14 @@ from weightscape.data.pools import Pool
 from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit
 from weightscape.errors import UserError
 from weightscape.formats.shard_room import Room, write_shard_in_room
-from weightscape.formats.shards import shard_names
+from weightscape.formats.shards import map_shard, shard_names
 from weightscape.progress import Progress
 
 BATCH_BYTES = 4_000_000  # pixels of one batch; a few batches per process are in memory
 AHEAD = 3  # batches per process that are read before they are written
 WORTH = 1000  # files from which on further processes are worth their start
+DARK = 16  # of 255 grey levels; 12 bits of 16 reach 4095 / 257
+BATCH = 256  # images that are looked at together
 NAMED = 100  # unreadable images whose names are recorded
 
 
@@ -172,6 +174,7 @@ def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[P
     else:
         pool = sources.pool_of(source, settings.split, images.splits, settings.seed)
     paths, reading = write_pool(out, pool, form, settings.shards, limit=source.unreadable, workers=workers)
+    _check_brightness(paths, settings.split)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
     for reason, count in pool.left_out.items():
         print(f"left out: {count} of {reason}", flush=True)
@@ -186,3 +189,18 @@ def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[P
             "its files, or leave it out by `classes`"
         )
     return paths, facts
+
+
+def _check_brightness(shards: list[Path], split: str) -> None:
+    """Stop if no pixel of a split is brighter than `DARK`: its numbers have another range than their type."""
+    brightest = -1
+    for shard in map(map_shard, shards):
+        for first in range(0, len(shard), BATCH):
+            brightest = max(brightest, int(shard.images[first : first + BATCH].max()))
+            if brightest > DARK:
+                return
+    if brightest >= 0:
+        raise UserError(
+            f"no pixel of the split {split!r} is brighter than {brightest} of 255 grey levels: its images hold other "
+            "numbers than their type says, as 0 and 1, or 8 or 12 bits in 16; save them from 0 to 255 (or to 65535)"
+        )

@@ -2,7 +2,8 @@
 
 Two axes are rows of an embedding, three are grey images, four are images with their channels last or second, where a
 fourth channel is transparency and is laid on white. Floats are pixels in [0, 1], whole numbers pixels from 0 to 255;
-other ranges are refused, because normalised images have no pixels. Notes tell each conversion.
+other ranges are refused, because normalised images have no pixels; whole numbers of 0 and 1 alone are black and white.
+Notes tell each conversion.
 """
 
 from typing import Any
@@ -55,8 +56,12 @@ def as_images(images: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     elif _channels_last(images, name):
         images = images.transpose(0, 3, 1, 2)
         notes.append(f"{shape} is read as [n, height, width, channels]")
-    if images.dtype != np.uint8:
+    if images.dtype.kind in "iu" and images.max() == 1 and images.min() == 0:
+        notes.append(f"{images.dtype} of 0 and 1 is read as black and white")
+        images = images.astype(bool)
+    elif images.dtype != np.uint8:
         notes.append(f"{images.dtype} is read as {'' if images.dtype.kind in 'iu' else 'shares of '}255 grey levels")
+    if images.dtype != np.uint8:
         images = _bytes(images, name)
     if images.shape[1] > OPAQUE:
         cover = images[:, OPAQUE:].astype(np.float32) / 255

@@ -75,15 +75,16 @@ def _of_path(path: Path) -> Loaded:
         return _of_folder(path)
     if not path.exists():
         raise UserError(f"{path} does not exist: name {FORMS}")
-    if path.suffix == ".txt":
+    ending = path.suffix.lower()
+    if ending == ".txt":
         return _of_list(path)
-    if path.suffix == ".safetensors":
+    if ending == ".safetensors":
         return _of_tensors(path)
-    if path.suffix in (".npy", ".npz"):
+    if ending in (".npy", ".npz"):
         return _of_numpy(path)
     from weightscape.data.image_folder import ENDINGS
 
-    if path.suffix.lower() not in ENDINGS:
+    if ending not in ENDINGS:
         raise UserError(f"{path} is no set of images: name {FORMS}")
     return Loaded(images=_of_pictures([path], str(path)))
 
@@ -112,7 +113,7 @@ def _of_folder(folder: Path) -> Loaded:
 def _of_list(path: Path) -> Loaded:
     """The images whose paths a text names by line, from its own folder; all must be there, as rows may be pairs."""
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not a text of UTF-8 ({error}): save it as such") from None
     if not lines:

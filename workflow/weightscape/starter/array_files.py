@@ -6,6 +6,7 @@ from 0 with their names in `classes.txt`.
 """
 
 import gzip
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,9 @@ def is_file_of_arrays(path: Path) -> bool:
 def saved(path: Path, out: Path) -> Path:
     """Saves the arrays of a file, or of all files in a folder, in the form of the source `arrays` below `out`."""
     arrays = {name: array for file in (files_in(path) if path.is_dir() else [path]) for name, array in _read(file)}
+    for name, array in arrays.items():
+        if not array.ndim or not array.size:
+            raise UserError(f"{path} holds {name} {list(array.shape)}, which has no images or labels: take it out")
     parts = _parts(arrays, path)
     names = np.unique(np.concatenate([_as_labels(labels, path).astype(str) for _, labels in parts.values()]))
     if all(re.fullmatch(r"-?\d+", name) for name in names):
@@ -127,18 +131,26 @@ def _is_one_hot(array: np.ndarray) -> bool:
 
 def _as_labels(labels: np.ndarray, path: Path) -> np.ndarray:
     """One whole number or text per image; a row of zeros and a one is the place of the one."""
-    if (
-        labels.ndim == 2
-        and labels.shape[1] > 1
-        and (labels.sum(axis=1) == 1).all()
-        and set(np.unique(labels)) <= {0, 1}
-    ):
+    if _is_one_hot(labels):
         return labels.argmax(axis=1)
-    flat = labels.reshape(len(labels), -1)
-    whole = flat.dtype.kind in "iuUb" or (flat.dtype.kind == "f" and (flat == np.round(flat)).all())
-    if flat.shape[1:] != (1,) or not whole:
+    labels = _as_text(labels, path) if labels.dtype.kind in "SU" else labels
+    whole = labels.dtype.kind in "iuUb" or (labels.dtype.kind == "f" and (labels == np.round(labels)).all())
+    if math.prod(labels.shape[1:]) != 1 or not whole:
         raise UserError(f"{path} has labels {labels.dtype} {list(labels.shape)}: save one number or name per image")
-    return flat[:, 0].astype(np.int64) if flat.dtype.kind in "fb" else flat[:, 0]
+    flat = labels.reshape(-1)
+    return flat.astype(np.int64) if flat.dtype.kind in "fb" else flat
+
+
+def _as_text(labels: np.ndarray, path: Path) -> np.ndarray:
+    """Names of classes without the spaces around them; each must be one line of text."""
+    try:
+        texts = np.char.strip(np.char.decode(labels, "utf-8") if labels.dtype.kind == "S" else labels)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} has labels that are no texts of UTF-8 ({error}): save them as such") from None
+    odd = [str(name) for name in np.unique(texts) if not name or not name.isprintable()]
+    if odd:
+        raise UserError(f"{path} has the label {odd[0]!r}, which cannot name a class: save names of one line")
+    return texts
 
 
 def _as_images(images: np.ndarray, where: str) -> np.ndarray:
@@ -149,10 +161,10 @@ def _as_images(images: np.ndarray, where: str) -> np.ndarray:
         images = images.transpose(0, 2, 3, 1)
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] not in (1, 3, 4)):
         raise UserError(f"{where} has images of the shape {list(images.shape)}: save [n, h, w] or [n, h, w, channels]")
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
     low, high = float(images.min()), float(images.max())
-    if images.dtype == bool or (images.dtype.kind == "f" and low >= 0 and high <= 1):
+    if images.dtype == np.uint8 and high > 1:
+        return np.ascontiguousarray(images)
+    if low >= 0 and high <= 1:
         return (images.astype(np.float32) * 255).round().astype(np.uint8)
     if low >= 0 and high <= 255:
         return images.round().astype(np.uint8)

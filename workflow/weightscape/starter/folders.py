@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from weightscape.data.image_folder import HERE, VALIDATION, classes_in, files_of, validation
+from weightscape.data.image_folder import HERE, VALIDATION, classes_in, files_of, is_hidden, validation
 from weightscape.errors import UserError
 from weightscape.starter import array_files
 from weightscape.starter.data_set import DataSet, name_of, opened
@@ -38,7 +38,7 @@ def found(folder: Path, written: str, beside: Path) -> DataSet:
 def _unpacked(folder: Path) -> Path:
     """The folder, or the only one in it, as archives unpack to."""
     for _ in range(DEEPEST):
-        inside = [entry for entry in folder.iterdir() if not entry.name.startswith((".", "__MACOSX"))]
+        inside = [entry for entry in folder.iterdir() if not is_hidden(entry.name)]
         if len(inside) != 1 or not inside[0].is_dir() or inside[0].name.lower() in PARTS:
             break
         folder = inside[0]
