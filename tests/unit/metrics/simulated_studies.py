@@ -7,21 +7,26 @@ The value of a metric in layer l of run r of condition c is
 z and e standard normal: `shared` is the part of a run's shock that its layers have in common (the layers' correlation
 is shared^2 / (1 + shared^2)). `strength` rises from 0 at the baseline to 1 at a family's strongest dose. All in units
 of the layers' own noise. All are measured against one pool of baseline runs.
-The change and the update of a metric have one profile and noise of their own.
+The change and the update of a metric have one profile and noise of their own; the head's stable rank follows from its
+two norms.
 """
 
+import functools
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from weightscape.families import BASELINE, DIVERSITY_FAMILIES
+from weightscape.families import BASELINE, DIVERSITY_FAMILIES, baseline_number
+from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.setups import Layers, Setup
+from weightscape.project import DEFAULT_CONFIG
+from weightscape.study.doses import dose_number, doses
 
 BACKBONE = "net"
 MEASURED = (BASELINE, *DIVERSITY_FAMILIES)
@@ -36,8 +41,16 @@ DOSES = {
     "label_noise": (0.2,),
     "duplicate": (0.5,),
     "real_add": (1.0,),
-    "steps": (-0.5, 0.5),
+    "steps": (0.5, 1.5),
 }
+
+
+@functools.cache
+def of_config() -> Mapping[str, tuple[float, ...]]:
+    """The families of config.yaml's study and the numbers of their doses."""
+    config = read_yaml(DEFAULT_CONFIG)
+    families = config["study"]["families"]
+    return {name: tuple(dose_number(config, name, dose) for dose in doses(config, name)) for name in families}
 
 
 @dataclass(frozen=True)
@@ -47,9 +60,10 @@ class Truth:
     seeds: int = 3
     pool: int = 0  # baseline runs; 0 for 12, or three times the seeds
     families: tuple[str, ...] = tuple(DOSES)
+    doses: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: DOSES)
     layers: int = 16
     metrics: tuple[str, ...] = ("log_norm", "entropy")
-    profiles: Mapping[str, Values] = field(default_factory=dict)  # [layers]
+    profiles: Mapping[str, Values] = field(default_factory=dict)  # [layers], or [metrics, layers]
     heads: Mapping[str, float] = field(default_factory=dict)
     outcomes: Mapping[tuple[str, str], float] = field(default_factory=dict)  # (outcome, family)
     vendi: Mapping[str, float] = field(default_factory=dict)  # by space: change of ln Vendi at the strongest dose
@@ -67,7 +81,7 @@ def runs_of(truth: Truth) -> Table:
     rows += [
         ("fake", BACKBONE, family, f"d{k}", number, seed)
         for family in truth.families
-        for k, number in enumerate(DOSES[family])
+        for k, number in enumerate(truth.doses[family])
         for seed in range(truth.seeds)
     ]
     return pd.DataFrame(rows, columns=["dataset", "backbone", "family", "dose", "number", "seed"])
@@ -78,22 +92,24 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     runs: Table = runs_of(truth) if known is None else known
     number = runs["number"].to_numpy(float)
     family = runs["family"].to_numpy(str)
-    top = {BASELINE: 1.0} | {name: max(abs(x) for x in DOSES[name]) for name in truth.families}
-    strength = number / np.array([top[name] for name in family])
+    neutral = {name: baseline_number(name) for name in (BASELINE, *truth.families)}
+    top = {name: max(abs(x - neutral[name]) for x in truth.doses[name]) for name in truth.families} | {BASELINE: 1.0}
+    strength = np.array([(x - neutral[name]) / top[name] for x, name in zip(number, family, strict=True)])
     scale = 1 + (truth.unequal - 1) * np.abs(strength)
-    zero = np.zeros(truth.layers)
-    mean = np.stack([np.asarray(truth.profiles.get(name, zero), float) for name in family]) * strength[:, None]
+    means = _means(truth, family, strength)
     head = np.array([truth.heads.get(name, 0.0) for name in family]) * strength
     kinds = np.where(np.arange(truth.layers) % 2, "conv2d", "linear")
     names = np.array([f"layer{k:02d}" for k in range(truth.layers)])
     sources: dict[str, dict[str, Layers]] = {"change": {}, "update": {}}
-    for source, metric in itertools.product(sources, truth.metrics):
+    for source, (metric, mean) in itertools.product(sources, zip(truth.metrics, means, strict=True)):
         shock = rng.normal(size=(len(runs), 1))
         noise = truth.shared * shock + rng.normal(size=(len(runs), truth.layers))
         top_noise = truth.head_noise * rng.normal(size=len(runs))
         sources[source][metric] = Layers(
             truth.change + mean + scale[:, None] * noise, truth.change + head + scale * top_noise, kinds, names, 0
         )
+    for of_source in sources.values():
+        _follow(of_source)
     found = {"relative_change": 0.1 + 0.001 * scale * rng.normal(size=len(runs))}
     for outcome, base in {"test": 0.9, "val": 0.9, "ood": 0.5, "ece": 0.05, "weighted_trace": 3.0}.items():
         effect = np.array([truth.outcomes.get((outcome, name), 0.0) for name in family]) * strength
@@ -105,6 +121,21 @@ def setup(truth: Truth, rng: np.random.Generator, known: Table | None = None) ->
     scores = _diversity(truth, family, strength, rng)
     design, updates = Design.of(runs), sources["update"]
     return Setup("fake", BACKBONE, design, sources["change"], found, scores, updates=updates)
+
+
+def _means(truth: Truth, family: np.ndarray, strength: Values) -> Values:
+    """The true effects [metrics, runs, layers]."""
+    shape, profiles = (len(truth.metrics), truth.layers), {}
+    for name in {*family}:
+        profiles[name] = np.broadcast_to(np.asarray(truth.profiles.get(name, 0.0), float), shape)
+    return np.stack([profiles[name] for name in family], axis=1) * strength[:, None]
+
+
+def _follow(layers: dict[str, Layers]) -> None:
+    """Makes the head's log stable rank what its two norms make it."""
+    norms = [layers[name].head for name in ("log_norm", "log_spectral_norm") if name in layers]
+    if len(norms) == 2 and "log_stable_rank" in layers:
+        layers["log_stable_rank"] = replace(layers["log_stable_rank"], head=2 * (norms[0] - norms[1]))
 
 
 def _diversity(truth: Truth, family: np.ndarray, strength: Values, rng: np.random.Generator) -> dict:

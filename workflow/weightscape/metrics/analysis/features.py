@@ -61,7 +61,8 @@ class Scope:
     def nearest(self, level: float) -> list[str] | None:
         """The explanations that diversity is nearest to; empty if to none of them; None if that is not told.
 
-        Duplicates, whose opposite is diversity itself, are named only if no other is.
+        Duplicates, whose opposite is diversity itself, are named only if no other is. Diversity may be like an
+        explanation without a known direction, so that it is nearest to none only where all of them have one.
         """
         if self.regression is None:
             return None
@@ -70,7 +71,23 @@ class Scope:
         if not found and OPPOSITE in self.used:
             opposite = self.regression.nearest([self.used.index(OPPOSITE)], level)
             found = opposite if opposite or found == [] else found
-        return None if found is None else [self.used[at] for at in found]
+        if found is None or (not found and self.unknown):
+            return None
+        return [self.used[at] for at in found]
+
+    @property
+    def unknown(self) -> list[str]:
+        """The explanations whose direction the runs do not tell."""
+        return [family for family in EXPLANATIONS if family not in self.used]
+
+    def unsaid(self, level: float) -> str:
+        """Why nothing is named although there is a regression; empty if something is, or if cosines are too wide."""
+        if self.regression is None or self.nearest(level) is not None or not self.unknown:
+            return ""
+        if self.regression.nearest(range(len(self.used)), level) != []:
+            return ""
+        families = " and ".join(map(of_family, self.unknown))
+        return f"no direction is seen of {families}, and each of the others explains less than half"
 
 
 def scopes(setup: Setup, options: Options) -> Iterator[Scope]:
@@ -183,7 +200,7 @@ def _rows(setup: Setup, scope: Scope, options: Options) -> Iterator[Row]:
     common: Row = {"scope": scope.name, "features": len(scope.features), "claim": scope.name in options.signature.claim}
     common |= {
         "nearest": False,
-        "reason": scope.why,
+        "reason": scope.why or scope.unsaid(level),
         "diversity_length": NAN if found is None else float(found.lengths[0]),
     }
     for family in EXPLANATIONS:

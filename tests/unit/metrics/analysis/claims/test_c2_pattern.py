@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from unit.metrics import simulated_studies as simulate
-from unit.metrics.planted import OPTIONS, RISING, tables, truth, verdicts
+from unit.metrics.planted import OPTIONS, OTHER, RISING, tables, truth, verdicts
 from weightscape import words
+from weightscape.metrics import signature_words
 from weightscape.metrics.analysis import features
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.claims import c2_pattern
@@ -45,11 +46,23 @@ def test_what_diversity_is_nearest_to_is_named_in_every_scope_that_shows_it(like
 
 def test_an_effect_of_diversity_alone_is_its_own():
     planted = truth("dropout")
-    alone = replace(
-        planted, profiles={**planted.profiles, "augment": 9 * np.cos(2.9 * np.arange(16)), "duplicate": 0 * RISING}
-    )
+    own = {"augment": 9 * np.cos(2.9 * np.arange(16)), "duplicate": -9 * OTHER}
+    alone = replace(planted, profiles={**planted.profiles, **own})
     assert nearest(alone)["hidden"] == {"own"}
     assert verdicts(alone).loc["C2", "verdict"] == "undecided"
+
+
+def test_where_an_explanation_has_no_direction_nothing_is_called_diversitys_own():
+    planted = truth("dropout")
+    own = {"augment": 9 * np.cos(2.9 * np.arange(16)), "duplicate": 0 * RISING}
+    table = analysed(tables(replace(planted, profiles={**planted.profiles, **own})), OPTIONS)["signature"]
+    rows = table[table["scope"] == "hidden"]
+    assert not rows["nearest"].astype(bool).any()
+    assert signature_words.answer(rows) == "not known"
+    assert (
+        "no direction is seen of duplicates, and each of the others explains less than half"
+        in signature_words.sentence(rows)
+    )
 
 
 def test_scopes_that_disagree_leave_c2_undecided():

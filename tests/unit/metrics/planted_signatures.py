@@ -1,0 +1,99 @@
+"""Fake studies in the layout of config.yaml whose interventions have known signatures, and what C2 calls them.
+
+Signatures are drawn in whitened units, where the noise of a run is one in every direction of the features of a scope,
+so that lengths and cosines are what the study's table `signature` shows. Those of dropout, weight decay, steps, label
+noise and duplicates are as long as in the embedded study, whose diversity had 4 to 14; they are orthogonal, or share a
+direction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from unit.metrics import simulated_studies as simulate
+from unit.metrics.planted import options
+from weightscape.families import DECAY, DIVERSITY, DROPOUT
+from weightscape.metrics.analysis import features
+from weightscape.metrics.analysis.claims import c2_pattern
+from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import Verdict
+
+LENGTHS = {DROPOUT: 13.0, DECAY: 100.0, "steps": 9.0, "label_noise": 6.0, "duplicate": 14.0}
+OWN = "own"
+PER_GROUP = 2
+"""Layers of each group of the features."""
+VERDICTS = {DROPOUT: Verdict.SUPPORTED, DECAY: Verdict.CONTRADICTED}
+OPTIONS = options(metrics=["log_norm", "log_stable_rank", "entropy"], primary="log_stable_rank")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planted study: what diversity is like, its length, the cosine of any two signatures, and the runs.
+
+    `unequal` is the standard deviation of strongest doses over that of others; it was 1.2 at most in the embedded
+    study.
+    """
+
+    like: str
+    length: float
+    cosine: float = 0.0
+    seeds: int = 5
+    unequal: float = 1.2
+    lengths: Mapping[str, float] | None = None
+
+
+def study(plan: Plan, number: int) -> Setup:
+    """The planted study with this number."""
+    rng = np.random.default_rng([number, plan.seeds, 23])
+    groups, metrics = OPTIONS.signature.groups, OPTIONS.metrics
+    lengths = LENGTHS | dict(plan.lengths or {})
+    axes = np.linalg.qr(rng.normal(size=(groups * len(metrics),) * 2))[0]
+    unit = {
+        name: np.sqrt(1 - plan.cosine) * axes[k] + np.sqrt(plan.cosine) * axes[len(lengths)]
+        for k, name in enumerate(lengths)
+    }
+    unit[OWN] = axes[-1]
+    effects = {name: length * unit[name] for name, length in lengths.items()} | {
+        "duplicate": -lengths["duplicate"] * unit["duplicate"],
+        DIVERSITY: plan.length * unit[plan.like],
+    }
+    truth = simulate.Truth(
+        seeds=plan.seeds,
+        families=tuple(simulate.of_config()),
+        doses=simulate.of_config(),
+        layers=PER_GROUP * groups,
+        metrics=metrics,
+        profiles={name: _profile(effect, groups) for name, effect in effects.items()},
+        unequal=plan.unequal,
+    )
+    return simulate.setup(truth, rng)
+
+
+def _profile(effect: Values, groups: int) -> Values:
+    """The effects of layers [metrics, layers] whose group means are these [metrics x groups] in whitened units."""
+    covariance = simulate.Truth.shared**2 + np.eye(groups) / PER_GROUP
+    means = effect.reshape(-1, groups) @ np.linalg.cholesky(covariance).T
+    return np.repeat(means, PER_GROUP, axis=1)
+
+
+def answers(made: Setup) -> list[list[str] | None]:
+    """The interventions that diversity is nearest to in each scope that C2 names; None where that is not told."""
+    named = OPTIONS.signature.claim
+    return [scope.nearest(OPTIONS.level) for scope in features.scopes(made, OPTIONS) if scope.name in named]
+
+
+def judged(plan: Plan, number: int) -> dict[str, bool]:
+    """Whether a planted study is named rightly in every scope, wrongly in any, and how C2 without controls decides."""
+    made = study(plan, number)
+    right = [] if plan.like == OWN else [plan.like]
+    found = answers(made)
+    verdict, expected = c2_pattern.decide(made, OPTIONS).verdict, VERDICTS.get(plan.like, Verdict.UNDECIDED)
+    return {
+        "named": all(answer == right for answer in found),
+        "named wrongly": any(answer is not None and not set(right) <= set(answer) for answer in found)
+        or (not right and any(found)),
+        "C2": verdict is expected,
+        "C2 wrong": verdict not in (expected, Verdict.UNDECIDED),
+    }
