@@ -19,6 +19,7 @@ METRICS = {
     "test": "test accuracy",
     "ood": "OOD accuracy",
     "ood accuracy": "OOD accuracy",
+    "ood_loss": "OOD loss",
     "ece": "ECE",
     "weighted_trace": "curvature",
     "relative_change": "relative change of the weights",

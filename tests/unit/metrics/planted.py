@@ -18,7 +18,13 @@ from weightscape.project import DEFAULT_CONFIG
 
 def options(**changes: object) -> Options:
     """The settings of config.yaml, with some changed."""
-    block = read_yaml(DEFAULT_CONFIG)["analyse"] | {"primary": "log_norm", "seed": 0, "coarse": [], "scratch": []}
+    block = read_yaml(DEFAULT_CONFIG)["analyse"] | {
+        "primary": "log_norm",
+        "seed": 0,
+        "coarse": [],
+        "scratch": [],
+        "further": [],
+    }
     return from_json(Options, block | changes)
 
 

@@ -25,5 +25,5 @@ class ReanalyseSettings:
 
 def options(analyse: Mapping[str, Any]) -> Options:
     """How repeated runs are tested: as the config's block `analyse` states, on the metrics of published tables."""
-    fixed = {"metrics": METRICS, "primary": PRIMARY, "seed": 0, "coarse": (), "scratch": ()}
+    fixed = {"metrics": METRICS, "primary": PRIMARY, "seed": 0, "coarse": (), "scratch": (), "further": ()}
     return from_json(Options, {**analyse, **fixed}, "analyse")

@@ -25,8 +25,8 @@ LIBRARIES = {
 """The libraries that a preloaded process imports, by its kind."""
 KINDS = {
     **dict.fromkeys(("finetune", "evaluate", "curvature", "embed", "measure_diversity", "train_judge"), "torch"),
-    **dict.fromkeys(("measure_quality", "train_generator", "generate"), "torch"),
-    **dict.fromkeys(("data", "corrupt", "assemble", "spectra", "spectra_before", "aggregate", "analyse"), "tables"),
+    **dict.fromkeys(("measure_quality", "train_generator", "generate", "assemble"), "torch"),
+    **dict.fromkeys(("data", "corrupt", "spectra", "spectra_before", "aggregate", "analyse"), "tables"),
     **dict.fromkeys(("figure", "report"), "figures"),
 }
 """The kind of preloaded process that a stage is forked from; the others are plain processes."""

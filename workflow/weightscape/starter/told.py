@@ -40,15 +40,14 @@ def _of_images(looked: Looked) -> list[str]:
 
 def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list[str]:
     """Sentences on the cost of a study, and on the claims that can get a verdict."""
-    from weightscape.metrics.analysis.claims.table import CLAIMS
-
     conditions = of_study.conditions(config)
     runs = sum(len(seeds(config, family)) for family, _ in conditions)
     lacks = undecidable.claims(config)
+    decided = [name for name in undecidable.asked(config) if name not in lacks]
     more = f"; no smaller study decides a claim, so it is more than {wanted:g}" if minutes > wanted else ""
     return [
         f"{runs} runs of {len(conditions)} conditions, about {max(1, round(minutes))} minutes here ({machine}){more}",
-        f"claims that can get a verdict: {', '.join(name for name in CLAIMS if name not in lacks) or 'none'}",
+        f"claims that can get a verdict: {', '.join(decided) or 'none'}",
         *(f"{name} cannot be decided: add {'; '.join(things)}" for name, things in lacks.items()),
         *(f"note: {note}" for note in resolution.notes(config)),
     ]

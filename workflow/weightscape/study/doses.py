@@ -5,9 +5,10 @@ from typing import Any
 
 from weightscape.assemble.settings import UNCHANGED, ItemChange
 from weightscape.augmentations.operations import Operation, operation
-from weightscape.families import BASELINE, named
+from weightscape.families import BASELINE, DRAWING_FAMILIES, named
 from weightscape.finetune.settings import Action, ItemShares, Mixing, TrainingSettings, WeightDecay
 from weightscape.formats.typed import from_json
+from weightscape.metrics.analysis.settings import FurtherImages
 from weightscape.networks.settings import DROPOUTS
 from weightscape.seeds import seed
 from weightscape.study import Config, recipes
@@ -77,6 +78,26 @@ def item_change(config: Config, family: str, dose: str) -> ItemChange:
     asked = _choice(config, values) if "choose" in values else None
     block = {"kind": kind, "share": values["share"], "recipe": values.get("recipe"), "choice": asked}
     return from_json(ItemChange, block, f"families.{family}.doses.{dose}")
+
+
+def further_images(config: Config) -> tuple[FurtherImages, ...]:
+    """How each condition of the study takes images beside the real ones, of those that do."""
+    drawing = [family for family in config["study"]["families"] if family in DRAWING_FAMILIES]
+    return tuple(
+        FurtherImages(
+            family=family,
+            dose=dose,
+            share=values["share"],
+            recipe=values.get("recipe"),
+            method=values.get("choose"),
+            by=values.get("by", PIXELS),
+            gated=values.get("gate") == "judge",
+            given=values.get("given", "real") == "real",
+            pool=values.get("pool", 1.0),
+        )
+        for family in drawing
+        for dose, values in config["families"][family]["doses"].items()
+    )
 
 
 def _choice(config: Config, values: Config) -> Config:

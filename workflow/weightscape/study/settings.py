@@ -152,6 +152,7 @@ def _analyse(config: Config) -> Options:
         coarse=tuple(study.coarsely_generated(config)),
         scratch=tuple(name for name in backbones if config["backbones"][name]["weights"] == "none"),
         seed=study.named_seed(config, "analyse"),
+        further=doses.further_images(config),
     )
 
 

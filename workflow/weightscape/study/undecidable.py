@@ -19,12 +19,24 @@ PARTS_OF = {"C7": (DIVERSITY,)}
 def claims(config: Config) -> dict[str, list[str]]:
     """The things to add for each claim that lacks some; claims that may be decided are left out."""
     from weightscape.metrics.analysis.claims.c4_architectures import NAME, PARTS
-    from weightscape.metrics.analysis.claims.table import TESTED
+    from weightscape.metrics.analysis.claims.table import in_order
 
-    lacks = {name: [*_of_families(config, name), *_of_runs(config, name), *_of_claim(config, name)] for name in TESTED}
+    lacks = {
+        name: [*_of_families(config, name), *_of_runs(config, name), *_of_claim(config, name)]
+        for name in asked(config)
+        if name != NAME
+    }
     parts = [name for name in PARTS if lacks[name]]
     lacks[NAME] = [*_backbones(config), *([f"what {', '.join(parts)} lack"] if parts else [])]
-    return {name: things for name, things in sorted(lacks.items()) if things}
+    return {name: lacks[name] for name in in_order(lacks) if lacks[name]}
+
+
+def asked(config: Config) -> list[str]:
+    """The claims that the study asks."""
+    from weightscape.metrics.analysis.claims.table import CLAIMS, OF_CHOICES
+
+    has_choices = any(each.is_chosen for each in doses.further_images(config))
+    return [name for name in CLAIMS if has_choices or name not in OF_CHOICES]
 
 
 def told(config: Config) -> str:
@@ -80,6 +92,9 @@ def _of_claim(config: Config, claim: str) -> Iterator[str]:
             yield from _ood(config)
         case "C9":
             yield from _curvature(config)
+        case "C10":
+            yield from _choices(config)
+            yield from _ood(config)
 
 
 def _synthetic(config: Config) -> Iterator[str]:
@@ -125,6 +140,22 @@ def _curvature(config: Config) -> Iterator[str]:
         yield f"{DIVERSITY} to curvature.families"
     if config["curvature"]["probes"] < LEAST_PROBES:
         yield f"probes to curvature.probes (it is {config['curvature']['probes']}, {LEAST_PROBES} are needed)"
+
+
+def _choices(config: Config) -> Iterator[str]:
+    """A budget that is chosen in the three ways which are compared, and the diversity of its sets."""
+    from weightscape.metrics.analysis.choices import COMPARED, budgets
+
+    further = doses.further_images(config)
+    found = budgets(further, {(each.family, each.dose) for each in further})
+    if not found:
+        yield (
+            f"to one family doses that choose by {', '.join(COMPARED[:-1])} and {COMPARED[-1]} and are else equal, of "
+            "a generator's images with gate: judge"
+        )
+    lost = {budget.space for budget in found} - {doses.PIXELS, *study.embeddings(config)}
+    if lost:
+        yield f"{', '.join(sorted(lost))} to diversity.embeddings"
 
 
 def _backbones(config: Config) -> Iterator[str]:

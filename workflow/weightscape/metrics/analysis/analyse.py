@@ -27,6 +27,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in APART}
     claims: list[ClaimRow] = []
     for setup in setups(tables, options.metrics):
+        setup = replace(setup, design=replace(setup.design, chosen=options.chosen))
         failed = destructive.failed_generators(tables.get("quality", pd.DataFrame()), setup.dataset)
         conditions = destructive.drops(setup, options, failed)
         gone = conditions.loc[conditions["destructive"], ["family", "dose"]]

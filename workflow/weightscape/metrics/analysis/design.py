@@ -7,7 +7,7 @@ so that the chance that is common to their effects is carried exactly.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ class Design:
 
     `references` has the families with baseline runs that are not the pool. `fixed` conditions are one value that no
     seed draws: they have no variance. `measured` is the diversity of the conditions that stand for diversity, where it
-    was measured.
+    was measured. `chosen` are those whose further images are chosen by their diversity, at one share in many ways.
     """
 
     rows: dict[Condition, np.ndarray]
@@ -45,6 +45,7 @@ class Design:
     references: Mapping[str, Condition] = field(default_factory=dict)
     fixed: frozenset[Condition] = frozenset()
     measured: Mapping[Condition, Measured] = field(default_factory=dict)
+    chosen: frozenset[Condition] = frozenset()
 
     @classmethod
     def of(cls, runs: Table) -> "Design":
@@ -84,23 +85,28 @@ class Design:
         own = [dose for dose in own if not np.isnan(self.numbers[family, dose])]
         return sorted(own, key=lambda dose: self.numbers[family, dose])
 
+    def plain(self, family: str) -> list[str]:
+        """Its doses that do not choose images by their diversity, in the same order; all if every dose does."""
+        doses = self.doses(family)
+        return [dose for dose in doses if (family, dose) not in self.chosen] or doses
+
     def curve(self, family: str) -> list[Condition]:
-        """The reference of a family, then its doses in the order of their numbers."""
+        """The reference of a family, then its plain doses in the order of their numbers."""
         reference = self.reference(family)
-        return [*([reference] if reference else []), *((family, dose) for dose in self.doses(family))]
+        return [*([reference] if reference else []), *((family, dose) for dose in self.plain(family))]
 
     def unnumbered(self, family: str) -> bool:
         """Whether a family has doses, and none of them a number, so that none is known to be the strongest."""
         return not self.doses(family) and any(name == family and dose != BASELINE for name, dose in self.rows)
 
     def strongest(self, family: str) -> str | None:
-        """The dose that stands for a family; None for a family without a dose or a reference.
+        """The plain dose that stands for a family; None for a family without a dose or a reference.
 
         It is that of the largest measured diversity, where all doses of the family have one; of doses that the runs
         cannot tell from it (two standard errors), and in other families, that whose number is farthest from the
         baseline's.
         """
-        doses = self.doses(family)
+        doses = self.plain(family)
         if not doses or self.reference(family) is None:
             return None
         if all((family, dose) in self.measured for dose in doses):
@@ -146,3 +152,9 @@ class Design:
 def difference(left: Weights, right: Weights) -> dict[Condition, float]:
     """The weights of left minus right."""
     return {key: left.get(key, 0.0) - right.get(key, 0.0) for key in {**left, **right}}
+
+
+def average(contrasts: Sequence[Weights]) -> dict[Condition, float]:
+    """The weights of the mean of contrasts."""
+    conditions = dict.fromkeys(condition for weights in contrasts for condition in weights)
+    return {c: sum(weights.get(c, 0.0) for weights in contrasts) / len(contrasts) for c in conditions}

@@ -37,8 +37,8 @@ def slope(design: Design, values: Values, family: str, x: dict[str, float], leve
 
 
 def by_number(design: Design, family: str) -> dict[str, float]:
-    """The doses' numbers, and the neutral number for the baseline; NaN for a family without one."""
-    return {BASELINE: neutral(family)} | {dose: design.numbers[family, dose] for dose in design.doses(family)}
+    """The plain doses' numbers, and the neutral number for the baseline; NaN for a family without one."""
+    return {BASELINE: neutral(family)} | {dose: design.numbers[family, dose] for dose in design.plain(family)}
 
 
 def lack_of_fit(design: Design, values: Values, family: str, x: dict[str, float]) -> float:

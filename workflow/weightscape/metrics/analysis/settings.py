@@ -42,8 +42,47 @@ class SignatureOptions:
 
 
 @dataclass(frozen=True)
+class Offered:
+    """How many images a condition takes, per real one, and what they are taken from."""
+
+    share: float
+    recipe: str | None = None
+    gated: bool = False
+    pool: float = 1.0
+
+
+@dataclass(frozen=True)
+class FurtherImages:
+    """How a condition takes images beside the real ones: `share` of them, by `method`, None where they are drawn.
+
+    `by` is the space in which they are compared; `gated` tells whether a classifier that knows the baseline's images
+    alone accepts each, `given` whether the real images count as already there, `pool` the share that a seed draws.
+    """
+
+    family: str
+    dose: str
+    share: float
+    recipe: str | None
+    method: str | None
+    by: str
+    gated: bool
+    given: bool
+    pool: float
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether their diversity decides which images these are."""
+        return self.method not in (None, "random")
+
+    @property
+    def offered(self) -> Offered:
+        """Equal for conditions that differ only by the choice."""
+        return Offered(self.share, self.recipe, self.gated, self.pool)
+
+
+@dataclass(frozen=True)
 class Options:
-    """`config.yaml`, block `analyse`, tells what each means; the last three come from the rest of the study."""
+    """`config.yaml`, block `analyse`, tells what each means; the last four come from the rest of the study."""
 
     metrics: tuple[str, ...]
     primary: str
@@ -63,6 +102,14 @@ class Options:
 
     scratch: tuple[str, ...]
     """Backbones that start from random weights; the others are pre-trained."""
+
+    further: tuple[FurtherImages, ...]
+    """The conditions that take further images."""
+
+    @property
+    def chosen(self) -> frozenset[tuple[str, str]]:
+        """The conditions, as (family, dose), whose images are chosen by their diversity."""
+        return frozenset((each.family, each.dose) for each in self.further if each.is_chosen)
 
     @property
     def level(self) -> float:

@@ -34,6 +34,8 @@ OF_SPLITS = {
     "train_loss": ("train", "nll"),
 }
 """Outcomes that are columns of the table `evaluation`: split and column."""
+OF_SHIFTS = {"ood": "accuracy", "ood_loss": "nll"}
+"""Outcomes that are means over OOD sets, and their columns of the table `evaluation`."""
 OF_UPDATES = {"relative_change": "relative_norm", "log_free_norm": "log_free_norm", "kept_share": "kept_share"}
 """Outcomes that are means over the updates of the hidden layers, and their columns of the table `layers`."""
 
@@ -214,7 +216,9 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
             if split in splits and column in splits[split]:
                 found[name] = _aligned(splits[split], column, index)
         if away:
-            found["ood"] = np.mean([_aligned(splits[name], "accuracy", index) for name in away], axis=0)
+            for name, column in OF_SHIFTS.items():
+                if column in evaluation:
+                    found[name] = np.mean([_aligned(splits[split], column, index) for split in away], axis=0)
         if {"train", "test"} <= set(splits):
             found["gap"] = _aligned(splits["train"], "accuracy", index) - found["test"]
     runs = tables.get("runs")

@@ -1,4 +1,4 @@
-"""The claims C1 to C9 in every setup (data set x backbone), each with its controls, and over all setups.
+"""The claims C1 to C10 in every setup (data set x backbone), each with its controls, and over all setups.
 
 A claim is supported (contradicted) overall if it is so in more than half of the setups, no setup has the opposite
 verdict, and the mean over setups does not lie on the other side of zero. That it is so in u of k setups is tested as a
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weightscape.families import POOL, SYNTHETIC_FAMILIES
+from weightscape.families import DRAWING_FAMILIES, POOL, SYNTHETIC_FAMILIES
 from weightscape.metrics.analysis.claims import (
     c1_sign,
     c2_pattern,
@@ -25,6 +25,7 @@ from weightscape.metrics.analysis.claims import (
     c7_synthetic,
     c8_weighted_vendi,
     c9_calibration,
+    c10_choice,
 )
 from weightscape.metrics.analysis.claims.claim import Claim, ClaimRow, Wording, claim_row, sentence
 from weightscape.metrics.analysis.contrasts import NAN
@@ -46,14 +47,31 @@ TESTED: dict[str, Claim] = {
     "C7": c7_synthetic,
     "C8": c8_weighted_vendi,
     "C9": c9_calibration,
+    "C10": c10_choice,
 }
-ABOUT_HARM = {"C7": SYNTHETIC_FAMILIES}
+OF_CHOICES = ("C10",)
+"""Claims that only a study asks in which some condition chooses its images by their diversity."""
+ABOUT_HARM = {"C7": SYNTHETIC_FAMILIES, "C10": DRAWING_FAMILIES}
 """Families whose harm a claim is about, so that it looks at their destructive doses too."""
-CLAIMS: dict[str, Wording] = dict(sorted({**TESTED, c4_architectures.NAME: c4_architectures}.items()))
+CLAIMS: dict[str, Wording] = {
+    name: c4_architectures if name == c4_architectures.NAME else TESTED[name]
+    for name in (f"C{number}" for number in range(1, len(TESTED) + 2))
+}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Names of claims by their numbers."""
+    chosen = set(names)
+    return [name for name in CLAIMS if name in chosen]
+
+
+def asked(has_choices: bool) -> list[str]:
+    """The claims with tests of their own that a study asks, which has conditions of chosen images or has not."""
+    return [name for name in TESTED if has_choices or name not in OF_CHOICES]
 
 
 def of_setup(
-    setup: Setup, options: Options, names: Iterable[str] = TESTED
+    setup: Setup, options: Options, names: Iterable[str] | None = None
 ) -> tuple[list[ClaimRow], dict[str, list[ClaimTest]]]:
     """The rows of the claims in one setup, and their tests by claim.
 
@@ -62,7 +80,7 @@ def of_setup(
     """
     rows: dict[str, ClaimRow] = {}
     tests: dict[str, list[ClaimTest]] = {}
-    for name in names:
+    for name in asked(bool(options.chosen)) if names is None else names:
         whole = ABOUT_HARM.get(name, ())
         row, decision = _decided(name, setup.only_kept(whole), options)
         if gone := setup.left_out(whole):
@@ -71,7 +89,7 @@ def of_setup(
         rows[name], tests[name] = row, decision.tests
     if set(c4_architectures.PARTS) <= set(rows):
         rows[c4_architectures.NAME] = _joined(setup, [rows[name] for name in c4_architectures.PARTS], options)
-    return [rows[name] for name in sorted(rows)], tests
+    return [rows[name] for name in in_order(rows)], tests
 
 
 def least_pool(runs: int) -> int:
@@ -114,7 +132,7 @@ def _joined(setup: Setup, parts: list[ClaimRow], options: Options) -> ClaimRow:
 def overall(rows: Sequence[ClaimRow], options: Options) -> list[ClaimRow]:
     """One row per claim over all setups, data set and backbone `all`."""
     joined = []
-    for name in sorted({row.claim for row in rows}):
+    for name in in_order({row.claim for row in rows}):
         of_setups = [row for row in rows if row.claim == name]
         row = of_setups[0] if len(of_setups) == 1 else together(of_setups, options.alpha)
         row = replace(row, dataset=ALL, backbone=ALL)

@@ -10,6 +10,8 @@ noise_reference  pixel diversity stays below that of pure noise, so that it is n
 real_add         further real images help at least as much as synthetic ones
 judge_excess     if replacing real by synthetic images hurts, then more than wrong labels at the judge's excess error
 resolution       and more than real images at the generator's resolution, where that is lower
+choice           images chosen for their diversity make more diverse sets than random ones, the least diverse less so
+purity           and the judge recognises as many of them, to two points
 
 A control that the study lacks is not passed. All look at all conditions, destructive ones too.
 """
@@ -23,7 +25,7 @@ from scipy.special import fdtrc
 
 from weightscape.families import COMPARED, DECAY, DIVERSITY
 from weightscape.metrics.analysis.contrasts import Values
-from weightscape.metrics.analysis.controls import images, weights
+from weightscape.metrics.analysis.controls import chosen, images, weights
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
@@ -43,6 +45,8 @@ CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
     "real_add": images.real_add,
     "judge_excess": images.judge_excess,
     "resolution": images.resolution,
+    "choice": chosen.choice,
+    "purity": chosen.purity,
 }
 
 
@@ -57,6 +61,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "real_add": images.ADDED,
     "judge_excess": (images.REPLACE, images.WRONG),
     "resolution": (images.REPLACE, images.COARSE),
+    "choice": (),
+    "purity": (),
 }
 """The families without which a control is missing."""
 
