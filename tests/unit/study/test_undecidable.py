@@ -95,6 +95,47 @@ def test_every_control_tells_its_families_and_is_missing_without_them() -> None:
             assert CONTROLS[name](setup, wanted).outcome.startswith("missing: "), (name, family)
 
 
+CHOICES = ROOT / "workflow" / "studies" / "choose.yaml"
+LEAST = "to one family doses that choose by log_det, least_diverse and random"
+
+
+def test_the_study_of_chosen_images_can_decide_the_claim_that_it_is_made_for() -> None:
+    config = load(ROOT / "config.yaml", CHOICES)
+    assert undecidable.asked(config)[-1] == "C10" and "C10" not in undecidable.claims(config)
+
+
+CHOICE_CHANGES: list[tuple[str, Any, str]] = [
+    ("diversity/embeddings", [], "efficientnet-lite0 to diversity.embeddings"),
+    ("study/families", ["synthetic_add"], "real_add to study.families"),
+    ("study/seeds", [0], "seeds to study.seeds"),
+    ("data/digits/ood", {}, "a set to data.digits.ood"),
+    ("families/synthetic_add/doses/*/gate", "none", LEAST),
+    ("families/synthetic_add/doses/*/pool", None, LEAST),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "thing"), CHOICE_CHANGES)
+def test_what_the_claim_of_chosen_images_lacks_is_asked_for(key: str, value: Any, thing: str) -> None:
+    config = copy.deepcopy(dict(load(ROOT / "config.yaml", CHOICES)))
+    *parents, last = key.split("/")
+    if "*" in parents:
+        for name, dose in config["families"]["synthetic_add"]["doses"].items():
+            if value is not None or name.startswith("random"):
+                dose[last] = value or 0.5
+    else:
+        block = config
+        for parent in parents:
+            block = block[parent]
+        block[last] = value
+    found = undecidable.claims(config)
+    assert any(each.startswith(thing) for each in found["C10"]), found["C10"]
+    assert "C10 cannot be decided: add " in undecidable.told(config)
+
+
+def test_a_study_that_chooses_nothing_is_not_asked_what_the_claim_of_chosen_images_needs(whole: Config) -> None:
+    assert undecidable.asked(whole) == list(CLAIMS)
+
+
 @pytest.mark.parametrize(("pool", "decided"), [(8, False), (9, True), (12, True)])
 def test_a_small_baseline_leaves_claims_undecided_for_n(pool: int, decided: bool) -> None:
     made = next(setups(tables(truth("dropout", seeds=3, pool=pool)), ("log_norm", "entropy")))

@@ -64,7 +64,7 @@ def _of_family(budgets: list[Budget], family: str) -> list[Budget]:
 
 
 class _Measured(NamedTuple):
-    """What a contrast is of: values [runs] with their name, unit and scope."""
+    """Values [runs] of which contrasts are taken, with their name, unit and scope."""
 
     values: Values
     metric: str
@@ -104,7 +104,7 @@ def _parts(setup: Setup, budgets: list[Budget], options: Options) -> list[ClaimT
 
 
 def _beside(setup: Setup, budgets: list[Budget], options: Options) -> list[ClaimTest]:
-    """What else differs: each budget, other ways of choosing, other outcomes, and the spectra."""
+    """Tests that do not decide: of each budget, other ways of choosing, other outcomes, and the spectra."""
     methods = [m for m in dict.fromkeys(m for budget in budgets for m in budget.conditions) if m != RANDOM]
     every = {_against(method): choices.less_random(budgets, method) for method in methods}
     every[SLOPE] = choices.slope(setup, budgets)
