@@ -110,7 +110,7 @@ def heads_of(config: Any) -> Heads | None:
         return None
     keys = _first(facts, "num_key_value_heads", "num_kv_heads", "n_head_kv", "kv_n_heads", "multi_query_group_num")
     head = _first(facts, "head_dim", "kv_channels") or width // queries
-    model, mixed = str(facts.get("model_type", "")), True
+    model, mixed = str(block.get("model_type", "")), True
     if model == "falcon":
         mixed = bool(facts.get("new_decoder_architecture")) or not facts.get("multi_query", True)
         keys = (keys or queries) if facts.get("new_decoder_architecture") else queries if mixed else 1
