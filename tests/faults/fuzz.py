@@ -40,6 +40,7 @@ from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.project import ROOT
 from weightscape.provenance.records import read_record
 from weightscape.published import conditions, reading
+from weightscape.study import jobs, settings, undecidable
 from weightscape.study.config import checked, load
 
 LIMIT = 10
@@ -126,7 +127,9 @@ def config_changed(config: dict[str, Any], rng: random.Random) -> dict[str, Any]
                 block = inner
                 continue
             kind = rng.random()
-            if kind < 0.7:
+            if kind < 0.4:
+                block[key] = near(inner, rng)
+            elif kind < 0.7:
                 block[key] = copy.deepcopy(rng.choice(ODD))
             elif kind < 0.85:
                 del block[key]
@@ -134,6 +137,21 @@ def config_changed(config: dict[str, Any], rng: random.Random) -> dict[str, Any]
                 block[rng.choice([*ODD[:13], "new", "../x", "A"])] = copy.deepcopy(rng.choice(ODD))
             break
     return changed
+
+
+def near(value: Any, rng: random.Random) -> Any:
+    """A value of the same type that may be right too, or nearly."""
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, int | float):
+        return rng.choice([0, 1, 2, -value, value * 1.0, value + 1, 2 * value, value / 2, value // 2, 100 * value])
+    if isinstance(value, list):
+        return rng.choice([value[1:], value[:-1], value[::-1], value + value[:1], value[:1]])
+    if isinstance(value, str):
+        return rng.choice(
+            [value.upper(), value[:-1], value + "2", "all", "none", "baseline", "digits", "weak", "noise"]
+        )
+    return {key: inner for key, inner in value.items() if rng.random() < 0.7} if isinstance(value, dict) else value
 
 
 def text_changed(content: bytes, rng: random.Random) -> bytes:
@@ -179,7 +197,7 @@ def readers() -> list[Reader]:
     shard = written(lambda path: write_shard(path, images), ".safetensors")
     rows = written(lambda path: write_table(path, table), ".parquet")
     return [
-        Reader("config", "", [full], config_changed, checked, 0.15),
+        Reader("config", "", [full], config_changed, planned, 0.15),
         Reader("study", ".yaml", [study], text_changed, lambda path: load(ROOT / "config.yaml", path), 0.05),
         Reader("tensors", ".safetensors", [tensors], header_changed, read_tensors, 0.1),
         Reader("checkpoint", ".safetensors", [tensors], header_changed, opened, 0.1),
@@ -197,6 +215,19 @@ def readers() -> list[Reader]:
         Reader("json", ".json", [json.dumps(record).encode()], bytes_changed, read_json, 0.05),
         Reader("record", ".json", [json.dumps(record).encode()], bytes_changed, read_record, 0.05),
     ]
+
+
+def planned(config: dict[str, Any]) -> int:
+    """How many settings of jobs a config leads to: one that is accepted leads to those of all its jobs."""
+    whole = checked(config)
+    undecidable.told(whole)
+    asked = set()
+    for job, names in jobs.records(whole):
+        stage = job.rule if job.rule in settings.STAGES else job.program
+        asked.add((stage, tuple((name, names[name]) for name in settings.wildcards_of(stage))))
+    for stage, names in asked:
+        json.dumps(settings.settings(whole, stage, dict(names)), allow_nan=False)
+    return len(asked)
 
 
 def opened(path: Path) -> list[np.ndarray]:

@@ -1,5 +1,6 @@
 """Keys of a person's YAML: each once in a block, and each the text that it looks like."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,34 @@ def test_every_key_that_is_accepted_is_the_text_in_the_file(
         assert any(type(key) is not str for key in keys)
     else:
         assert [str(key) for key in read["block"]] == names
+
+
+@pytest.mark.parametrize("value", ["010", "1:30", "1:30.5", "-007", "2024-01-01", ".nan", ".inf", "!!binary aaaa"])
+@pytest.mark.parametrize("form", ["block: {{steps: {}}}", "block:\n  steps: [1, {}]", "- {{x: {}}}"])
+def test_a_value_that_yaml_reads_as_another_is_refused(tmp_path: Path, value: str, form: str) -> None:
+    (tmp_path / "study.yaml").write_text(form.format(value))
+    with pytest.raises(UserError, match=r"(steps(\[1\])?|x) = .* on line [12], which YAML reads as .*: write a plain"):
+        read_users_yaml(tmp_path / "study.yaml", "the config")
+    quoted = form.format(f"'{value.removeprefix('!!binary ')}'")
+    (tmp_path / "study.yaml").write_text(quoted)
+    assert read_users_yaml(tmp_path / "study.yaml", "the config") == yaml.safe_load(quoted)
+
+
+@given(
+    st.one_of(
+        st.integers().map(str),
+        st.floats(allow_nan=False, allow_infinity=False).map(str).filter(lambda text: "e" not in text),
+        st.tuples(st.integers(1, 9), st.integers(0, 999)).map("{0[0]}_{0[1]:03d}".format),
+        st.floats(1e-300, 1e300).map("{:.3e}".format),
+        st.integers(0).map(hex),
+        st.sampled_from(["0", "-0", "+5", ".5", "5.", "-.5e-3", "true", "no", "null", "text"]),
+    )
+)
+def test_numbers_as_people_write_them_are_taken(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "study.yaml")
+        path.write_text(f"a: {text}")
+        assert read_users_yaml(path, "the config") == yaml.safe_load(f"a: {text}")
 
 
 def test_anchors_and_merged_blocks_are_no_keys_twice(tmp_path: Path) -> None:

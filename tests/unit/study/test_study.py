@@ -59,6 +59,7 @@ FAULTS = {
     "families/dropout_inside/doses/weak/rate": (0, r"rate = 0 .*drop rate of every place, more than 0"),
     "families/dropout_inside/doses/weak/places/efficientnet-lite0": (["atention"], "'atention' is not one of"),
     "finetune/checkpoint_minutes": (-1, r"checkpoint_minutes = -1"),
+    "finetune/steps": (8.0, r"finetune.steps = 8.0 must be a whole number"),
     "study": (None, "study = None"),
 }
 

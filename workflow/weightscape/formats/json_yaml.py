@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 import zlib
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from weightscape.formats.writing import replacing
 MOST = 60_000
 """Characters of an argument that stays as it is: two of them, and paths, fit into one command (Linux: 128 KiB)."""
 MARK = "zlib:"
+_PLAIN = re.compile(r"[-+]?(0|[1-9][0-9_]*|0x[0-9a-fA-F]+|([0-9][0-9_]*)?\.[0-9_]*([eE][-+][0-9]+)?)")
+"""Numbers that YAML reads as people write them."""
 
 
 def write_json(path: Path | str, value: object) -> None:
@@ -45,7 +48,7 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = yaml.load(text, loader or yaml.SafeLoader)
-        _check_keys(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), path, "", loader is None)
+        _check_node(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), path, "", loader is None)
         return content
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
@@ -53,13 +56,15 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
 
 
-def _check_keys(node: Any, path: Path, place: str, typed: bool) -> None:
-    """Refuses keys that stand twice in one block of YAML, and with `typed` keys that YAML reads as something else."""
+def _check_node(node: Any, path: Path, place: str, typed: bool) -> None:
+    """Refuses keys that stand twice in one block of YAML, and with `typed` what YAML reads as something else."""
     if node is None or node.id == "scalar":
+        if typed and node is not None:
+            _check_value(node, path, place)
         return
     if node.id == "sequence":
         for number, item in enumerate(node.value):
-            _check_keys(item, path, f"{place}[{number}]", typed)
+            _check_node(item, path, f"{place}[{number}]", typed)
         return
     lines: dict[str, int] = {}
     for key, value in node.value:
@@ -77,7 +82,21 @@ def _check_keys(node: Any, path: Path, place: str, typed: bool) -> None:
                 f"({key.tag.rpartition(':')[2]}): write it in quotes, as '{name}'"
             )
         lines[name] = line
-        _check_keys(value, path, f"{place}.{name}" if place else name, typed)
+        _check_node(value, path, f"{place}.{name}" if place else name, typed)
+
+
+def _check_value(node: Any, path: Path, place: str) -> None:
+    """Refuses values that YAML 1.1 reads as nobody means them: 010 is 8, 1:30 is 90, and a date or .nan no number."""
+    import yaml
+
+    kind, text = node.tag.rpartition(":")[2], node.value
+    if kind in ("str", "bool", "null") or (kind in ("int", "float") and _PLAIN.fullmatch(text)):
+        return
+    read = f"{yaml.safe_load(text)}" if kind in ("int", "float") else f"a {kind}"
+    raise UserError(
+        f"{path} has {place} = {text} on line {node.start_mark.line + 1}, which YAML reads as {read}: write a plain "
+        "number, or text in quotes"
+    )
 
 
 def _stays(key: Any) -> bool:

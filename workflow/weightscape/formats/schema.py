@@ -51,9 +51,11 @@ def _missing(errors: list[Any]) -> str:
 
 @functools.cache
 def _validator(schema: Path) -> Any:
-    import jsonschema
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
 
-    return jsonschema.Draft202012Validator(read_yaml(schema))
+    types = Draft202012Validator.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)  # 8.0 is none
+    return extend(Draft202012Validator, type_checker=types)(read_yaml(schema))
 
 
 def _depth(error: Any) -> tuple[int, int]:
