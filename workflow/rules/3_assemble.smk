@@ -138,7 +138,7 @@ rule measure_diversity:
     conda:
         "../../envs/torch.yaml"
     resources:
-        gpu=1,
+        gpu=diversity_gpus,
     params:
         settings=settings("measure_diversity"),
         code=code_digest("measure_diversity"),

@@ -211,6 +211,11 @@ def items_of_seeds(name):
     ]
 
 
+def diversity_gpus(wildcards):
+    """A GPU where images of a condition are embedded."""
+    return int(study.embeds(config, wildcards.family, wildcards.dose))
+
+
 def evaluated_splits(wildcards):
     """The manifests of the splits that runs are evaluated on."""
     names = study.evaluated_splits(config, wildcards.dataset)

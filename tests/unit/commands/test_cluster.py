@@ -136,6 +136,7 @@ def test_the_profile_asks_a_gpu_for_each_rule_that_uses_one_and_bundles_no_other
     users = {name for name, text in rules().items() if "gpu=1" in text}
     asked = {name for name, resources in profile["set-resources"].items() if resources.get("gpu")}
     assert users == asked and "finetune" in users
+    assert "gpu=diversity_gpus" in rules()["measure_diversity"]  # by the condition, which a profile must not override
     assert all(profile["set-resources"][name]["cpus_per_task"] == 4 for name in users)
     for group in set(profile["groups"].values()):
         members = {rule for rule, name in profile["groups"].items() if name == group}

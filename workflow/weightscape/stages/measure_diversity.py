@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 from weightscape.assemble.diversity_settings import MeasureDiversitySettings
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
+from weightscape.formats.tables import read_columns
 from weightscape.formats.tensors import read_tensors, write_tensors
 from weightscape.progress import track
-from weightscape.provenance.records import content_digest
+from weightscape.provenance.records import content_digest, place
 from weightscape.stages import _program
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
     from weightscape.assemble.seen_epoch import measure_seed
     from weightscape.networks.device import prepare
 
-    device = prepare(arguments.device, arguments.threads)
+    device = prepare(arguments.device if embeds(arguments) else "cpu", arguments.threads)
     compared, rows = compared_of(arguments, device), settings.measures.common_rows
     results, samples, shards, done = {}, {}, set(), {}
     pairs = list(zip(arguments.items, settings.seeds.items(), strict=True))
@@ -74,6 +75,13 @@ def main(argv: list[str] | None = None) -> None:
         outputs=[arguments.out / "measures.json", arguments.out / "samples.safetensors"],
         facts={"spaces": list(compared.fixed)},
     )
+
+
+def embeds(arguments: argparse.Namespace) -> bool:
+    """Whether images must be embedded, for which alone a GPU is of use: changed ones, or others than the real ones."""
+    real = {place(shard) for shard in arguments.real}
+    listed = {shard for path in arguments.items for shard in read_columns(path)["shard"].tolist()}
+    return bool(arguments.backbones) and (arguments.settings.acts or not listed <= real)
 
 
 def compared_of(arguments: argparse.Namespace, device: "torch.device") -> "Compared":

@@ -3,7 +3,7 @@
 from weightscape.families import BASELINE, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES, needs_extra
 from weightscape.seeds import seed
 from weightscape.study import Config
-from weightscape.study.doses import chosen_by, doses
+from weightscape.study.doses import action, chosen_by, doses
 
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
@@ -30,6 +30,16 @@ def measures_diversity(config: Config, family: str) -> bool:
     """Whether the diversity of a family's training sets is measured; the pool is what others are compared with."""
     chosen = config["study"]["families"] if family == BASELINE else [family]
     return any(name in DIVERSITY_FAMILIES for name in chosen)
+
+
+def embeds(config: Config, family: str, dose: str) -> bool:
+    """Whether measuring the diversity of a condition embeds images: those that are changed, or none of the real ones.
+
+    The real ones are embedded once for all conditions.
+    """
+    asked = action(config, family, dose)
+    is_new = asked.operations or asked.noise > 0 or asked.items.synthetic_share > 0 or asked.items.extra_share > 0
+    return bool(is_new) and bool(embeddings(config))
 
 
 def measures_curvature(config: Config, family: str) -> bool:
