@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench lock docs clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench calibration lock docs clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -82,7 +82,7 @@ gallery: .venv/.dev
 
 ## test: lint and tests
 test: lint
-	pytest -n $(CORES) --dist loadfile tests/pipeline tests/faults tests/pages tests/unit
+	pytest -n $(CORES) --dist loadfile tests/pipeline tests/faults tests/pages tests/benchmarks tests/unit
 
 ## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
 test-kernels: .venv/.dev
@@ -139,7 +139,6 @@ AGAINST ?=
 bench: .venv/.dev
 	python tests/benchmarks/spectra.py
 	python tests/benchmarks/diversity.py
-	python tests/benchmarks/analysis.py
 	python tests/benchmarks/sources.py
 	python tests/benchmarks/plan.py
 	python tests/benchmarks/costs.py
@@ -147,6 +146,10 @@ bench: .venv/.dev
 	if [ -n "$(AGAINST)" ]; then python tests/benchmarks/study.py --against $(AGAINST); fi
 	if command -v chromium > /dev/null; then python tests/benchmarks/page.py; fi
 	if command -v slurmctld > /dev/null; then python tests/benchmarks/slurm.py; fi
+
+## calibration: size, coverage and power of the analysis on 2,000 simulated studies; writes workflow/docs/calibration.md
+calibration: .venv/.dev
+	python tests/benchmarks/analysis.py
 
 ## lock: make the locks anew from envs/*.in
 lock: .venv/.dev

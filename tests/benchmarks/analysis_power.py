@@ -4,10 +4,10 @@ import dataclasses
 import itertools
 
 import numpy as np
-from analysis_studies import LAYERS, METRICS, OPTIONS, Found, drawn
+from analysis_studies import LAYERS, OPTIONS, Found, drawn, of_families, strongest, truth
 
 from unit.metrics import simulated_studies as simulate
-from weightscape.families import BASELINE, COMPARED, DIVERSITY_FAMILIES
+from weightscape.families import BASELINE, COMPARED, DIVERSITY, DIVERSITY_FAMILIES
 from weightscape.metrics.analysis import destructive, prediction
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.table import overall
@@ -25,8 +25,7 @@ def power(number: int, seeds: int) -> Found:
     for effect in (3.0, 6.0, 12.0):
         profile = np.full(LAYERS, effect * sd)
         profiles = dict.fromkeys(COMPARED, profile) | {"duplicate": -profile}
-        truth = simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles)
-        rows, _ = table.of_setup(drawn(truth, number, 14), OPTIONS, ["C1"])
+        rows, _ = table.of_setup(drawn(truth(seeds, profiles=profiles), number, 14), OPTIONS, ["C1"])
         found[f"C1 supported, effects of {effect:g} s.d. of runs"] = float(rows[0].verdict == "supported")
     return found
 
@@ -45,10 +44,8 @@ def acting(name: str, size: float, number: int, seeds: int) -> Setup:
     """A study in which a claim is true, at effects of `size` standard deviations of a run."""
     sd = np.sqrt(0.7**2 + 1 / LAYERS)
     worse, better = -size * OUTCOME, size * OUTCOME
-    truth = simulate.Truth(
-        seeds=seeds,
-        layers=LAYERS,
-        metrics=METRICS,
+    acts = truth(
+        seeds,
         profiles={"weight_decay": np.full(LAYERS, -max(size, 12.0 if name == "C5" else 0.0) * sd)},
         heads={"augment": size * HEAD, "dropout": -size * HEAD} if name == "C5" else {},
         vendi={"pixels": size * SCORE, simulate.BACKBONE: -size * SCORE},
@@ -60,7 +57,7 @@ def acting(name: str, size: float, number: int, seeds: int) -> Setup:
             ("weighted_trace", "augment"): worse,
         },
     )
-    made = drawn(truth, number, 16)
+    made = drawn(acts, number, 16)
     return scored(made, size, np.random.default_rng([number, 17])) if name == "C8" else made
 
 
@@ -78,16 +75,31 @@ def scored(made: Setup, size: float, rng: np.random.Generator) -> Setup:
 
 
 def destroyed(number: int, seeds: int) -> Found:
-    """A null study whose strongest augmentation destroys: its large effects must give no verdict."""
-    made = drawn(simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, unequal=2.0), number, 18)
-    at = made.design.rows["augment", "d2"]
-    made.outcomes["val"][at] -= 0.2
-    made.metrics["log_norm"].hidden[at] += 20
-    conditions = destructive.drops(made, OPTIONS).query("destructive")[["family", "dose"]]
-    gone = tuple(conditions.itertuples(index=False, name=None))
-    rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
-    found: Found = {f"verdict {row.claim}": float(row.verdict != "undecided") for row in rows}
-    return found | {"the condition is found": float(gone == (("augment", "d2"),))}
+    """Null studies in which a strongest dose destroys what it trains: its large effects must give no verdict.
+
+    C7 looks at destructive doses of synthetic images too, whose test accuracy is as ever here.
+    """
+    found: Found = {}
+    for family in (DIVERSITY, "synthetic_replace"):
+        made = drawn(truth(seeds, unequal=2.0), number, 18)
+        condition = family, strongest(family)
+        at = made.design.rows[condition]
+        made.outcomes["val"][at] -= 0.2
+        for layers in made.metrics.values():
+            layers.hidden[at] += 20
+        conditions = destructive.drops(made, OPTIONS).query("destructive")[["family", "dose"]]
+        gone = tuple(conditions.itertuples(index=False, name=None))
+        rows, _ = table.of_setup(dataclasses.replace(made, destructive=gone), OPTIONS)
+        found |= {f"verdict {row.claim}, {family} destroys": float(row.verdict != "undecided") for row in rows}
+        found[f"the condition of {family} is found"] = float(gone == (condition,))
+    return found
+
+
+def contested(number: int, seeds: int) -> Found:
+    """Null studies of C8 whose scores and outcomes differ between families, independently."""
+    rng = np.random.default_rng([number, seeds, 20])
+    rows, _ = table.of_setup(of_families(drawn(truth(seeds), number, 22), rng), OPTIONS, ["C8"])
+    return {"verdict C8, scores and outcomes are shocks of families": float(rows[0].verdict != "undecided")}
 
 
 def predicted(number: int, seeds: int) -> Found:

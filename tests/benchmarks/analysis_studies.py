@@ -1,8 +1,8 @@
-"""The simulated studies that the calibration of the analysis draws."""
+"""The simulated studies that the calibration of the analysis draws, in the layout of config.yaml's study."""
 
+import dataclasses
 import functools
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,44 +13,64 @@ sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests")]
 
 from unit.metrics import simulated_studies as simulate  # noqa: E402
 from unit.metrics.planted import options  # noqa: E402
-from weightscape.families import DECAY, DIVERSITY, DROPOUT  # noqa: E402
-from weightscape.metrics.analysis import features  # noqa: E402
+from unit.metrics.planted_signatures import PER_GROUP, Plan, study, units  # noqa: E402
+from weightscape.families import DIVERSITY_FAMILIES  # noqa: E402
+from weightscape.formats.json_yaml import read_yaml  # noqa: E402
+from weightscape.metrics.analysis import features, signature  # noqa: E402
+from weightscape.metrics.analysis.setups import Setup  # noqa: E402
+from weightscape.project import DEFAULT_CONFIG  # noqa: E402
 
 LAYERS = 16
-METRICS = ("log_norm", "entropy")
-OPTIONS = options(metrics=METRICS)
+OPTIONS = options(primary=read_yaml(DEFAULT_CONFIG)["analyse"]["primary"])
+METRICS = OPTIONS.metrics
+DOSES = simulate.of_config()
 Found = dict[str, float]  # 1 or 0 of each event; an event that could not be judged is left out
 
 
+def truth(seeds: int, **more: Any) -> simulate.Truth:
+    """A study in the layout of config.yaml."""
+    return simulate.Truth(seeds=seeds, families=tuple(DOSES), doses=DOSES, layers=LAYERS, metrics=METRICS, **more)
+
+
 @functools.cache
-def runs(truth_key: tuple[int, tuple[str, ...]]) -> Any:
+def runs(seeds: int) -> Any:
     """The table of runs of a study, made once."""
-    return simulate.runs_of(simulate.Truth(seeds=truth_key[0], families=truth_key[1]))
+    return simulate.runs_of(truth(seeds))
 
 
-def drawn(truth: simulate.Truth, number: int, *stream: int) -> Any:
+def drawn(of: simulate.Truth, number: int, *stream: int) -> Setup:
     """The study with this number."""
-    rng = np.random.default_rng([number, truth.seeds, *stream])
-    return simulate.setup(truth, rng, runs((truth.seeds, truth.families)))
+    return simulate.setup(of, np.random.default_rng([number, of.seeds, *stream]), runs(of.seeds))
 
 
-EXPLAINED = (DROPOUT, DECAY, "steps", "label_noise", "duplicate")
+@functools.cache
+def strongest(family: str) -> str:
+    """The dose of a family that lies farthest from the baseline."""
+    return drawn(truth(3), 0).design.strongest(family) or ""
 
 
-def planted(like: Sequence[float], number: int, seeds: int, size: float, **more: Any) -> simulate.Truth:
-    """A study whose diversity has these parts of five orthogonal interventions, and of a direction of its own.
-
-    All effects have the length `size` in standard deviations of a layer; those of duplicates and of fewer steps, which
-    is their strongest dose here, are opposite to the axis.
-    """
-    axes = np.linalg.qr(np.random.default_rng([number, 7]).normal(size=(LAYERS, LAYERS)))[0]
-    profiles = {name: size * axes[:, k] for k, name in enumerate(EXPLAINED)}
-    profiles["duplicate"] = -profiles["duplicate"]
-    parts = np.asarray(like, float) / np.linalg.norm(like)
-    profiles[DIVERSITY] = size * axes[:, : len(parts)] @ parts
-    return simulate.Truth(seeds=seeds, layers=LAYERS, metrics=METRICS, profiles=profiles, **more)
+def regressed(plan: Plan, number: int) -> tuple[signature.Regression | None, np.ndarray]:
+    """The regression of a planted study on its hidden layers, and its values without noise."""
+    made = study(plan, number)
+    groups = [layers.hidden.reshape(len(layers.hidden), -1, PER_GROUP).mean(axis=2) for layers in made.metrics.values()]
+    asked = features.interventions(made)[0]
+    effects = signature.whitened(made.design, np.concatenate(groups, axis=1), asked)
+    unit = np.stack(list(units(plan, np.random.default_rng([number, plan.seeds, 23])).values()))
+    order = [list(units(plan, np.random.default_rng(0))).index(each.name) for each in asked]
+    exact = signature._values((unit[order] @ unit[order].T)[None])[0]
+    return None if effects is None else signature.regression(effects), exact
 
 
-def regressed(made: Any) -> features.Scope:
-    """The regression of diversity in the scope `hidden`."""
-    return next(features.scopes(made, OPTIONS))
+def of_families(made: Setup, rng: np.random.Generator) -> Setup:
+    """The study with diversity scores and OOD accuracies that are shocks of families, independent of one another."""
+    scores, ood = dict(made.diversity), made.outcomes["ood"].copy()
+    keys = [key for key in scores if key[0] == simulate.BACKBONE]
+    scores |= {key: scores[key].copy() for key in keys}
+    shocks = {family: rng.normal(size=len(keys) + 1) for family in DIVERSITY_FAMILIES}
+    for (family, _), at in made.design.rows.items():
+        if family in shocks:
+            shift = shocks[family] + 0.2 * rng.normal(size=len(keys) + 1)
+            ood[at] += 0.03 * shift[0]
+            for key, of_key in zip(keys, shift[1:], strict=True):
+                scores[key][at] *= 1 + 0.05 * of_key
+    return dataclasses.replace(made, outcomes={**made.outcomes, "ood": ood}, diversity=scores)

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 
+BEYOND = "exceeds", "below 9"
+
+
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
     path = Path(__file__).parent / "analysis.py"
@@ -24,6 +27,13 @@ def test_the_page_has_a_row_for_each_claim(benchmark: ModuleType, tmp_path: Path
     text = page.read_text()
     assert all(f"| verdict C{k} |" in text for k in range(1, 10))
     assert "| published: ANOVA over layers |" in text and "| means pass at the margin |" in text
+
+
+def test_thirty_null_studies_reject_no_more_than_they_should(benchmark: ModuleType):
+    for part, studies in {"null": 30, "families": 30, "coverage": 60}.items():
+        found = benchmark.events(part, 5, studies, 1)
+        wrong = [name for name, values in found.items() if benchmark.judgement(part, name, values)[:7] in BEYOND]
+        assert found and not wrong
 
 
 @pytest.mark.parametrize(

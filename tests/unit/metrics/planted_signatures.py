@@ -32,11 +32,11 @@ OPTIONS = options(metrics=["log_norm", "log_stable_rank", "entropy"], primary="l
 class Plan:
     """A planted study: what diversity is like, its length, the cosine of any two signatures, and the runs.
 
-    `unequal` is the standard deviation of strongest doses over that of others; it was 1.2 at most in the embedded
-    study.
+    `like` has the parts of several, or names one. `unequal` is the standard deviation of strongest doses over that of
+    others; it was 1.2 at most in the embedded study.
     """
 
-    like: str
+    like: str | Mapping[str, float]
     length: float
     cosine: float = 0.0
     seeds: int = 5
@@ -44,21 +44,26 @@ class Plan:
     lengths: Mapping[str, float] | None = None
 
 
+def units(plan: Plan, rng: np.random.Generator) -> dict[str, Values]:
+    """The unit signatures of diversity and of the explanations [features]; diversity's is first."""
+    size = OPTIONS.signature.groups * len(OPTIONS.metrics)
+    axes = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    found = {
+        name: np.sqrt(1 - plan.cosine) * axes[k] + np.sqrt(plan.cosine) * axes[len(LENGTHS)]
+        for k, name in enumerate(LENGTHS)
+    }
+    parts = {plan.like: 1.0} if isinstance(plan.like, str) else plan.like
+    mixed = np.sum([part * (found | {OWN: axes[-1]})[name] for name, part in parts.items()], axis=0)
+    return {DIVERSITY: mixed / np.linalg.norm(mixed)} | found
+
+
 def study(plan: Plan, number: int) -> Setup:
     """The planted study with this number."""
     rng = np.random.default_rng([number, plan.seeds, 23])
     groups, metrics = OPTIONS.signature.groups, OPTIONS.metrics
-    lengths = LENGTHS | dict(plan.lengths or {})
-    axes = np.linalg.qr(rng.normal(size=(groups * len(metrics),) * 2))[0]
-    unit = {
-        name: np.sqrt(1 - plan.cosine) * axes[k] + np.sqrt(plan.cosine) * axes[len(lengths)]
-        for k, name in enumerate(lengths)
-    }
-    unit[OWN] = axes[-1]
-    effects = {name: length * unit[name] for name, length in lengths.items()} | {
-        "duplicate": -lengths["duplicate"] * unit["duplicate"],
-        DIVERSITY: plan.length * unit[plan.like],
-    }
+    lengths = LENGTHS | dict(plan.lengths or {}) | {DIVERSITY: plan.length}
+    effects = {name: lengths[name] * unit for name, unit in units(plan, rng).items()}
+    effects["duplicate"] = -effects["duplicate"]
     truth = simulate.Truth(
         seeds=plan.seeds,
         families=tuple(simulate.of_config()),
@@ -87,9 +92,10 @@ def answers(made: Setup) -> list[list[str] | None]:
 def judged(plan: Plan, number: int) -> dict[str, bool]:
     """Whether a planted study is named rightly in every scope, wrongly in any, and how C2 without controls decides."""
     made = study(plan, number)
-    right = [] if plan.like == OWN else [plan.like]
+    like = str(plan.like)
+    right = [] if like == OWN else [like]
     found = answers(made)
-    verdict, expected = c2_pattern.decide(made, OPTIONS).verdict, VERDICTS.get(plan.like, Verdict.UNDECIDED)
+    verdict, expected = c2_pattern.decide(made, OPTIONS).verdict, VERDICTS.get(like, Verdict.UNDECIDED)
     return {
         "named": all(answer == right for answer in found),
         "named wrongly": any(answer is not None and not set(right) <= set(answer) for answer in found)
