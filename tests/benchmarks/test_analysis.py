@@ -7,7 +7,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-
 BEYOND = "exceeds", "below 9"
 
 
