@@ -24,6 +24,7 @@ TABLES = (
     "slopes",
     "similarity",
     "signature",
+    "equal_loss",
     "predictions",
     "curvature",
     "weight_change",

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
-from weightscape.metrics.analysis import destructive, estimates, features
+from weightscape.metrics.analysis import destructive, equal_loss, estimates, features
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
@@ -18,7 +18,8 @@ APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals", "bas
 
 
 def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
-    """The tables excluded, conditions, condition_effects, slopes, similarity, signature, predictions, tests and claims.
+    """The tables excluded, conditions, condition_effects, slopes, similarity, signature,
+    equal_loss, predictions, tests and claims.
 
     `tables` has `effects` (columns of `metrics.effects.against_baseline`) and, where they are there, evaluation, runs,
     layers, diversity, quantiles, quality and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
@@ -44,6 +45,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
             "slopes": estimates.slopes(setup, options),
             "similarity": estimates.similarities(setup, options),
             "signature": features.table(setup.only_kept(), options),
+            "equal_loss": equal_loss.table(setup.only_kept(), options),
             "predictions": estimates.predictions(setup, options),
             "tests": pd.DataFrame([{"claim": c, **test.cells()} for c, group in tests.items() for test in group]),
         }

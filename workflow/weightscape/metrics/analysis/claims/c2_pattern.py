@@ -5,9 +5,12 @@ of steps, label noise and (negated) duplicates, which may explain it as well (`s
 match: signatures have unit length.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from weightscape.families import COMPARED, DIVERSITY
+from weightscape.metrics.analysis import equal_loss
 from weightscape.metrics.analysis.claims.equivalence import equivalence
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.features import Scope, scopes
@@ -37,7 +40,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     found = {each.name: each for each in scopes(setup, options)}
     differences = {name: _difference(setup, each, options) for name, each in found.items()}
     tests = [*differences.values(), *(test for each in found.values() for test in _beside(each, options))]
-    tests += equivalence(setup, options)
+    tests += [*_at_equal_loss(setup, options), *equivalence(setup, options)]
     judge(tests, options.alpha)
     deciding = [differences[name] for name in options.signature.claim]
     unclear = next((test for test in deciding if not test.numbers.p < options.alpha), None)
@@ -120,4 +123,22 @@ def _beside(found: Scope, options: Options) -> list[ClaimTest]:
     own = found.regression.own(options.level)
     numbers = Numbers(own.value, own.low, own.high, found.regression.df, p=found.regression.own_p)
     tests.append(ClaimTest("part of its own", "signature", "share of squared length", numbers, DIVERSITY, **where))
+    return tests
+
+
+def _at_equal_loss(setup: Setup, options: Options) -> list[ClaimTest]:
+    """Effects on the primary metric at equal training loss, which decide nothing."""
+    rows = equal_loss.table(setup, options)
+    rows = rows[(rows["metric"] == options.primary) & (rows["scope"] != "head")] if len(rows) else rows
+    of_line, tests = dict.fromkeys(equal_loss.points(setup), 1.0), []
+    for row in rows.to_dict("records"):
+        runs = setup.design.runs_of({**of_line, (str(row["family"]), str(row["dose"])): 1.0})
+        numbers = Numbers(*(float(row[name]) for name in ("estimate", "low", "high")), p=float(row["p"]))
+        numbers = replace(numbers, df=float(row["conditions"] - 2), n=runs)
+        note = f"a line through {row['conditions']} conditions"
+        note += ", whose losses do not reach that far" if row["outside"] else ""
+        metric, unit, family, dose = (str(row[name]) for name in ("metric", "unit", "family", "dose"))
+        test = ClaimTest("effect at equal training loss", metric, unit, numbers, family, dose, str(row["scope"]))
+        test.decides, test.note = False, note
+        tests.append(test)
     return tests
