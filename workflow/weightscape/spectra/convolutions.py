@@ -8,11 +8,12 @@ channels that there are.
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 UNKNOWN = "whole: {count} input channels, which may be those of a group"
 IMAGE = 3  # channels that no tensor of a network makes
 Shape = tuple[int, ...]
+_SHORTCUT = re.compile(r"down|short|skip|proj|ident|res(\d|_|\.)|branch", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?=\.)|(?<=[.\d])[b-z](?=\.)")
 
 
@@ -21,14 +22,19 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     out, taken = shapes[key][:2]
     if re.search(r"transpose|deconv|(^|\.)up\d*\.", key, re.IGNORECASE):
         return False
+    if re.search(r"group(ed)?_?conv", key, re.IGNORECASE):
+        return True
     positions = math.prod(shapes[key][2:])
     block = key.removesuffix(".weight").removesuffix(".conv").rpartition(".")[0]
-    earlier = _before(key, shapes, len(block))
-    inside = [name for name in shapes if block and name.startswith(f"{block}.") and name != key]
-    if earlier is None and any(shapes[name][0] == taken for name in inside if len(shapes[name]) > 1):
+    weights = [name for name, shape in shapes.items() if len(shape) > 1]
+    inside = [name for name in weights if block and name.startswith(f"{block}.") and name != key]
+    earlier = _before(key, shapes, len(block)) or _beside(key, block, inside)
+    if earlier is None and any(shapes[name][0] == taken for name in inside):
         return False
     if earlier is None and positions > 1:
         earlier = _before(key, shapes, 0)
+    elif earlier is None and not _SHORTCUT.search(key):
+        earlier = next((name for name in reversed(weights[: weights.index(key)]) if name in inside), None)
     if earlier is not None:
         made = shapes[earlier][0]
         if made == taken or _is_turned(shapes[earlier], shapes[key]):
@@ -36,7 +42,7 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
         if made % taken == 0 and made > taken and out % (made // taken) == 0:
             return True
     wide = [name for name in inside if positions == 1 and math.prod(shapes[name][2:]) > 1]
-    if any(shapes[name][:2] == (out, taken) and may_be_grouped(name, shapes) for name in wide):  # RepVGG
+    if any(shapes[name][1] == taken and may_be_grouped(name, shapes) for name in wide):  # RepVGG, ResNeSt
         return True
     makers = {shape[0] for name, shape in shapes.items() if len(shape) in (1, 3, 4, 5) and name != key}
     if taken in makers or taken == IMAGE:
@@ -47,6 +53,20 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
 def _is_turned(earlier: Shape, shape: Shape) -> bool:
     """Whether a weight goes on as a transposed convolution [in, out, *kernel] after another: with an even kernel."""
     return earlier[1] == shape[0] and earlier[2:] == shape[2:] and all(side % 2 == 0 for side in shape[2:])
+
+
+def _beside(key: str, block: str, inside: Sequence[str]) -> str | None:
+    """The weight of a block whose name counts one less: `conv1_1x1` before `conv2_kxk`, `c1x1_a` before `c3x3_b`."""
+    word, *rest = key[len(block) + 1 :].split(".")
+    number, letter = re.fullmatch(r"([a-z]+_?)(\d)(_.*)", word), re.fullmatch(r".*_([b-z])", word)
+    if number:
+        pattern = rf"{number[1]}{int(number[2]) - 1}(_.*)?"
+    elif letter:
+        pattern = rf".*_{chr(ord(letter[1]) - 1)}"
+    else:
+        return None
+    alike = [name for name in inside if name.split(".")[-len(rest) :] == rest]
+    return next((name for name in alike if re.fullmatch(pattern, name[len(block) + 1 :].split(".")[0])), None)
 
 
 def _before(key: str, shapes: Mapping[str, Shape], first: int) -> str | None:

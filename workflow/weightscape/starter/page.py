@@ -10,7 +10,7 @@ from weightscape.study import Config
 WIDTH = 116
 
 COMMENTS = {
-    "study.families": "interventions; the last four are controls, without which claims stay undecided",
+    "study.families": "interventions; label_noise, duplicate, real_add and steps are controls that claims need",
     "study.seeds": "runs of each condition",
     "study.baseline_runs": "runs without any intervention, the reference of all",
     "data.*.image": "every image is scaled and cropped to this form",
@@ -19,7 +19,7 @@ COMMENTS = {
     "data.*.unreadable": "share of the files that may be unreadable; they are left out and counted",
     "data.*.copies": "share of a split that may be copies of other images: remove copies, then lower it",
     "data.*.ood": "test sets that no network is trained on; severities are 1 to 5",
-    "study.backbones": "of two, one is pre-trained and one from scratch: claim C4 is about both",
+    "study.backbones": "claim C4 needs two: one that is pre-trained, and one from scratch",
     "backbones.*.input": "px, and the normalisation of the weights",
     "generate.judge": "a small network on real images, in whose features diversity is measured as well",
     "generate.training": "of the diffusion model; the report says if its images show their classes",

@@ -44,7 +44,7 @@ def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list
     runs = sum(len(seeds(config, family)) for family, _ in conditions)
     lacks = undecidable.claims(config)
     decided = [name for name in undecidable.asked(config) if name not in lacks]
-    more = f"; no smaller study decides a claim, so it is more than {wanted:g}" if minutes > wanted else ""
+    more = f", more than {wanted:g}, as no smaller study decides a claim" if minutes > wanted else ""
     return [
         f"{runs} runs of {len(conditions)} conditions, about {max(1, round(minutes))} minutes here ({machine}){more}",
         f"claims that can get a verdict: {', '.join(decided) or 'none'}",
