@@ -49,8 +49,8 @@ def copied(splits: style.Table) -> list[str]:
         where, images = f"{row['dataset']}, {row['split']}: ", row["images"]
         if row["equal"] or row["near"] > CHANCE * images:
             found.append(
-                f"{where}{row['equal']} of {images} images equal a training image and {row['near']} nearly do, so that "
-                "accuracy there is partly that on training images."
+                f"{where}{row['equal']} of {images} images equal a training image, {row['near']} more nearly: accuracy "
+                "there is partly that on training images."
             )
         if row["other_class"]:
             found.append(f"{where}{row['other_class']} of {images} images stand under another class as well.")

@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Numbers:
-    """The numbers of a test: NaN stands for what it lacks; `n` counts runs, conditions or data sets."""
+    """The numbers of a test: NaN stands for what it lacks; `n` counts runs, conditions or training sets."""
 
     estimate: float = NAN
     low: float = NAN

@@ -25,7 +25,7 @@ RULE = (
     "backbone's embedding; contradicted if one slope has the opposite sign; a slope counts if the means are monotone "
     "or show no lack of fit (p > 0.05), and if the orders 0.5, 1 and 2 agree in its sign"
 )
-COUNTS = "data sets"
+COUNTS = "training sets"
 """Seeds that train on the same images share one measurement."""
 NEEDS = (DIVERSITY,)
 ORDERS = ("1", "0.5", "2")
