@@ -73,7 +73,7 @@ verify: .venv/.run
 
 ## cluster: start or resume a study on Slurm, as in make cluster STUDY=paper (workflow/profiles/slurm/README.md)
 cluster: .venv/.run
-	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) -- $(ARGS)
+	weightscape cluster $(if $(STUDY),--study $(STUDY)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(LEFT),--left $(LEFT)) $(if $(MEASURED),--measured $(MEASURED)) -- $(ARGS)
 
 ## gallery: the pictures of the README, from the results of config.yaml's study
 gallery: .venv/.dev

@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from weightscape.engine.processes import Queued, processes, queued
+from weightscape.engine.profile import Need, written
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_yaml
+from weightscape.study import Config
 from weightscape.study.config import load
 
 ENDING = 60.0
@@ -22,18 +25,21 @@ SHORTEST_MEMORY = 180
 """Seconds for which Slurm must remember a job that ended: the longest pause between two looks of the executor."""
 
 
-def start_head(profile: Path, difference: Path | None, left: str, further: list[str]) -> NoReturn:
+def start_head(
+    profile: Path, difference: Path | None, left: str, further: list[str], needs: Callable[[Config], Mapping[str, Need]]
+) -> NoReturn:
     """Look, clear the way, and become the Snakemake that submits the study's jobs.
 
     A second head is refused. Jobs that a killed head left in the queue are waited for, or cancelled if `left` is
     "cancel", so that no two jobs write one output. Jobs are followed by `sacct` only where the cluster keeps accounts:
-    Snakemake's executor would otherwise never see them end.
+    Snakemake's executor would otherwise never see them end. `needs` tells time and memory of a study's largest jobs.
     """
     for tool in ("sbatch", "squeue", "scancel"):
         if not shutil.which(tool):
             raise UserError(f"{tool} is not on the PATH: start on a login node of a Slurm cluster")
     check_site(profile / "config.yaml")
-    name = load(Path("config.yaml"), difference)["study"]["name"]
+    config = load(Path("config.yaml"), difference)
+    name = config["study"]["name"]
     study = ["--configfile", str(difference)] if difference else []
     prefix = job_prefix(name)
     if not {"-n", "--dry-run", "--dryrun"} & set(further):
@@ -41,7 +47,8 @@ def start_head(profile: Path, difference: Path | None, left: str, further: list[
         hold_head(Path(".snakemake") / f"head-{name}.lock", name)
         had_jobs = clear_queue(prefix, left)
         unlock(study, patience=ENDING if had_jobs else 0.0)
-    command = ["snakemake", "--workflow-profile", str(profile), *study, "--slurm-jobname-prefix", prefix]
+    chosen = written(profile, needs(config), Path(".snakemake/weightscape/profiles") / name)
+    command = ["snakemake", "--workflow-profile", str(chosen), *study, "--slurm-jobname-prefix", prefix]
     command += ["--slurm-status-command", status_command(), *further]
     print(" ".join(command), flush=True)
     os.execvp(command[0], command)

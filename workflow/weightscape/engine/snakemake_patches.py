@@ -1,4 +1,4 @@
-"""Mends three faults of Snakemake 9.27 in the running process; another version stays as it is, with a warning.
+"""Mends faults of Snakemake 9.27 in the running process; another version stays as it is, with a warning.
 
 Each mend names its reason and the place in 9.27.1, so that it can go when a later version needs it no more.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import snakemake
 
 from weightscape.engine.processes import workers
+from weightscape.engine.retries import leave_users_errors
 
 VERSION = "9.27."
 """Versions that have the faults and for which the mends were tried."""
@@ -20,6 +21,7 @@ VERSION = "9.27."
 def apply() -> None:
     """Mend what is to be mended before the workflow is planned."""
     _mend(take_signals_in_a_thread, "it may hang when it is stopped by SIGTERM")
+    _mend(leave_users_errors, "it may try a job again that a user's error ended")
     _mend(name_who_works_here, "where it names --unlock or --cleanup-metadata, use `weightscape resume`")
 
 
