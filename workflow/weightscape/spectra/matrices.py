@@ -141,11 +141,6 @@ class Part:
         return np.moveaxis(flat, 3, 0).reshape(self.slices, self.rows, self.columns)
 
 
-def is_weight(key: str, shape: Shape) -> bool:
-    """Whether a tensor has a row: called a weight, with two to five axes and something in it."""
-    return kind_of(key, {key: shape}) is not Kind.OTHER
-
-
 def layer_name(key: str) -> str:
     """The layer of a key: `blocks.0.attn.qkv.weight` is `blocks.0.attn.qkv`."""
     return key.removesuffix(".weight")

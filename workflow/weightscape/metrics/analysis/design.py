@@ -26,10 +26,6 @@ class Measured(NamedTuple):
     mean: float
     error: float
 
-    def exceeds(self, other: "Measured") -> bool:
-        """Whether it is higher by more than two standard errors of the difference."""
-        return self.mean - other.mean > 2 * math.hypot(self.error, other.error)
-
 
 @dataclass(frozen=True)
 class Design:
