@@ -15,6 +15,9 @@ from weightscape.words import signed
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 """Verdicts in the order of the summary, with a sign that stands beside the colour."""
 
+ORDER = ("C1", "C2", "C4", "C7", "C9", "C3", "C5", "C6", "C8", "C10")
+"""Claims as a reader asks: is diversity like a regulariser, where, does it help, and only then by what and how it is
+measured."""
 OVERALL = "all"
 UNITS = {"share": (100, "percentage points"), "log10": (1, "")}
 EVIDENCE = 60  # rows of tests under one claim, at most; the csv has all
@@ -64,10 +67,11 @@ class Claim:
     estimate: str
     controls: str
     evidence: list[Evidence]
+    decide: str = ""
 
 
 def claims(claims: Table, tests: Table) -> list[Claim]:
-    """Every claim of the table in its order, with the verdict over all backbones first."""
+    """Every claim of the table in the order of `ORDER`, with the verdict over all backbones first."""
     found = []
     for name, rows in claims.groupby("claim", sort=False):
         overall = rows[rows["backbone"] == OVERALL]
@@ -86,9 +90,10 @@ def claims(claims: Table, tests: Table) -> list[Claim]:
                 estimate=estimate(row),
                 controls=text(row["controls"]),
                 evidence=[evidence(title, part) for title, part in sets if len(part)],
+                decide=text(row.get("decide", "")) if verdict == "undecided" else "",
             )
         )
-    return found
+    return sorted(found, key=lambda claim: ORDER.index(claim.name) if claim.name in ORDER else len(ORDER))
 
 
 def sentence(statement: object) -> str:
@@ -108,7 +113,7 @@ def summary(found: Sequence[Claim]) -> list[str]:
     sentences += [f"Contradicted: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["contradicted"]]
     if groups["undecided"]:
         names = ", ".join(claim.name for claim in groups["undecided"])
-        sentences.append(f"Undecided: {names}. What each lacks for a verdict is said below.")
+        sentences.append(f"Undecided: {names}. Below stands why, and what would decide each.")
     return sentences
 
 

@@ -10,7 +10,7 @@ from weightscape import words
 from weightscape.figures.parts import style
 from weightscape.formats.json_yaml import read_json
 from weightscape.metrics import table_schema
-from weightscape.report import claims, downloads, explorer, origin, sheets, summary
+from weightscape.report import answer, claims, downloads, explorer, origin, sheets, summary
 from weightscape.report.rendering import Picture, picture, render
 from weightscape.report.settings import CHAPTERS, FURTHER, ReportSettings
 
@@ -79,7 +79,11 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
     interval = words.interval(settings.level)
     context = {
         "title": settings.title,
-        "summary": [*claims.summary(found), *summary.sentences(tables, settings.level)],
+        "summary": [
+            *answer.sentences(found, tables["signature"]),
+            *claims.summary(found),
+            *summary.sentences(tables, settings.level),
+        ],
         "interval": interval,
         "claims": found,
         "absent": {name: table.attrs["absent"] for name, table in tables.items() if "absent" in table.attrs}

@@ -43,7 +43,8 @@ class Claim(Wording, Protocol):
 class ClaimRow:
     """A claim in one setup, or over all: a row of the table `claims`.
 
-    `aside` tells what the verdict would be with the destructive conditions; empty if there are none.
+    `aside` tells what the verdict would be with the destructive conditions; empty if there are none. `decide` tells
+    what would decide an undecided claim.
     """
 
     claim: str
@@ -63,6 +64,7 @@ class ClaimRow:
     reason: str
     controls: str
     aside: str = ""
+    decide: str = ""
 
 
 def sentence(text: str) -> str:

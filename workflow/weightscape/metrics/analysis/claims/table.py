@@ -28,6 +28,7 @@ from weightscape.metrics.analysis.claims import (
     c10_choice,
 )
 from weightscape.metrics.analysis.claims.claim import Claim, ClaimRow, Wording, claim_row, sentence
+from weightscape.metrics.analysis.claims.remedy import remedy
 from weightscape.metrics.analysis.contrasts import NAN
 from weightscape.metrics.analysis.controls.table import controls
 from weightscape.metrics.analysis.design import Condition
@@ -112,7 +113,11 @@ def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decis
     why = setup.absent(claim.NEEDS) or _few(setup)
     decision = undecided(why) if why else claim.decide(setup, options)
     shown = controls(setup, options.controls[name], claim.compared(setup, options), options)
-    return claim_row(setup, name, claim, decision, shown), decision
+    row = claim_row(setup, name, claim, decision, shown)
+    if row.verdict is not Verdict.UNDECIDED:
+        return row, decision
+    decide = remedy(setup, decision, shown, claim.COUNTS == "runs", options.alpha)
+    return replace(row, decide=decide), decision
 
 
 def _aside(row: ClaimRow, with_all: ClaimRow, gone: Sequence[Condition]) -> str:
@@ -126,7 +131,9 @@ def _aside(row: ClaimRow, with_all: ClaimRow, gone: Sequence[Condition]) -> str:
 def _joined(setup: Setup, parts: list[ClaimRow], options: Options) -> ClaimRow:
     decision = c4_architectures.decide(parts, options.alpha)
     row = claim_row(setup, c4_architectures.NAME, c4_architectures, decision, {})
-    return replace(row, controls="; ".join(f"{part.claim}: {part.controls}" for part in parts))
+    decide = "; ".join(f"{part.claim}: {part.decide}" for part in parts if part.decide)
+    decide = decide if row.verdict is Verdict.UNDECIDED else ""
+    return replace(row, controls="; ".join(f"{part.claim}: {part.controls}" for part in parts), decide=decide)
 
 
 def overall(rows: Sequence[ClaimRow], options: Options) -> list[ClaimRow]:
@@ -158,8 +165,17 @@ def together(rows: Sequence[ClaimRow], alpha: float) -> ClaimRow:
         reason=sentence(f"{reason} ({setups})"),
         controls="see the rows of each data set and backbone",
         aside="",
+        decide=_decide(rows) if verdict is Verdict.UNDECIDED else "",
     )
     return row if np.isfinite(estimate) else replace(row, test="verdicts of the setups", metric="", unit="")
+
+
+def _decide(rows: Sequence[ClaimRow]) -> str:
+    """What would decide a claim over setups: what those without a verdict lack, or that they disagree."""
+    open_rows = [row for row in rows if row.verdict is Verdict.UNDECIDED and row.decide]
+    if not open_rows:
+        return "further data sets or backbones, as those that there are disagree or are too few"
+    return "; ".join(f"{row.dataset}, {row.backbone}: {row.decide}" for row in open_rows)
 
 
 def _verdict(rows: Sequence[ClaimRow], mean: float, alpha: float) -> tuple[Verdict, float, str]:

@@ -1,0 +1,99 @@
+"""Tells what would decide a claim that is undecided: so many more runs, or a change of the design.
+
+Runs are counted for 80 % power at the observed effect, as if its standard error were known and the pool of baseline
+runs grew with the conditions: n (z_(1 - alpha / 2) + z_.8)^2 / t^2, with the t of the test's p. An effect that was seen
+once is as likely too large as too small, so that this is a guide and no promise.
+"""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+from weightscape.families import BASELINE
+from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.verdicts import NO_REPLICATES, ClaimTest, Control, Decision, Status, Verdict
+from weightscape.words import control as in_words
+
+POWER, MOST_RUNS = 0.8, 1000
+REPLICATES = "at least two runs of each condition"
+OTHER_DESIGN = "not more runs, since each part is told from chance and they do not agree: another design"
+FAILED = {
+    "regime": "fewer training images, so that further real ones help",
+    "a_a": "another set of seeds, and if its baseline halves differ too, a search for what differs between them",
+    "strongest_decay": "a stronger weight decay, or more runs",
+    "duplicate": "another primary metric, as duplicates act like diversity on this one",
+    "noise_reference": "weaker doses, whose pixels are less like noise",
+    "real_add": "a search for what synthetic images know that real ones do not, such as copies of test images",
+    "judge_excess": "more runs, or a generator whose images the judge takes for the right class",
+    "resolution": "more runs, or a generator at the resolution of the real images",
+}
+"""By control, what to change where it has failed."""
+TEXTS = (
+    ("not monotone", "doses whose measured diversity rises from each to the next"),
+    ("the orders 0.5, 1 and 2 differ", "doses whose diversity rises at every order of the Vendi score"),
+    ("every dose of", "weaker doses, which do not destroy"),
+    ("the study has no family", "that family"),
+    ("families of data", "more families of data whose doses do not destroy"),
+    ("the baseline has", "more baseline runs"),
+    ("does not differ from zero", "a stronger dose, or more runs"),
+    ("too few repeated runs", "more runs of each condition, or fewer features"),
+    ("too few runs", "more runs of each condition"),
+    ("was not measured", "what was not measured"),
+    ("were not measured", "what was not measured"),
+    ("measured no curvature", "the curvature"),
+    ("no replicates", REPLICATES),
+    ("random directions", "more random directions"),
+    ("has failed", "a generator that does not fail"),
+)
+"""By a part of a claim's reason, what to add."""
+
+
+def remedy(setup: Setup, decision: Decision, controls: Mapping[str, Control], has_runs: bool, alpha: float) -> str:
+    """What would decide the claim, in one clause; empty if it has a verdict. `has_runs`: its tests count runs."""
+    parts = [_of_control(name, each) for name, each in controls.items() if not each.allows_verdict]
+    if decision.verdict is Verdict.UNDECIDED:
+        parts.append(_of_tests(setup, decision, has_runs, alpha))
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _of_control(name: str, control: Control) -> str:
+    if control.status is Status.MISSING:
+        return f"what control {in_words(name)} lacks ({control.outcome.removeprefix('missing: ')})"
+    if control.status is Status.NOT_SHOWN:
+        if NO_REPLICATES in control.outcome:
+            return REPLICATES
+        return (
+            "a larger share of duplicates, or more runs" if name == "duplicate" else f"more runs for {in_words(name)}"
+        )
+    return FAILED.get(name, f"a design in which control {in_words(name)} passes")
+
+
+def _of_tests(setup: Setup, decision: Decision, has_runs: bool, alpha: float) -> str:
+    """The runs that the weakest of the deciding tests needs, or what the claim's reason asks for."""
+    asked = next((add for part, add in TEXTS if part in decision.reason), "")
+    unclear = [test for test in decision.tests if test.decides and not test.numbers.p < alpha]
+    if any(not np.isfinite(test.numbers.p) for test in unclear) or not decision.tests:
+        return asked or "what its reason names"
+    if not unclear:
+        return asked or OTHER_DESIGN
+    if not has_runs:
+        return asked or "doses, families or data sets that differ more"
+    there = max((len(at) for (family, _), at in setup.design.rows.items() if family != BASELINE), default=0)
+    count = max(needed(test, there, alpha) for test in unclear)
+    power = f"{round(100 * POWER)} % power at this effect"
+    if count >= MOST_RUNS:
+        return f"not more runs ({power} needs more than {MOST_RUNS} of each condition): stronger doses, another design"
+    return f"about {count} runs of each condition, where there are {there} ({power})"
+
+
+def needed(test: ClaimTest, there: int, alpha: float) -> int:
+    """The runs of each condition with which the test has 80 % power at its effect, `MOST_RUNS` at most."""
+    numbers = test.numbers
+    finite = np.isfinite(numbers.df) and numbers.df > 0
+    t = -float(stdtrit(numbers.df, numbers.p / 2) if finite else ndtri(numbers.p / 2))
+    detected = float(ndtri(1 - alpha / 2) + ndtri(POWER))
+    if t <= 0:
+        return MOST_RUNS
+    return max(there + 1, math.ceil(min(there * (detected / t) ** 2, MOST_RUNS)))
