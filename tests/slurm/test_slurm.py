@@ -56,16 +56,6 @@ def test_a_job_that_is_told_to_stop_saves_its_state_and_the_resubmitted_one_resu
     assert (finished / "out" / "generator").read_text() == "resumed from a saved state\n"
 
 
-def test_a_users_error_is_not_tried_again_and_leaves_the_rest_of_its_bundle(small: Callable[[], Project]) -> None:
-    project = small()
-    assert project.run("--", "--", *(f"checked/{number}" for number in range(3))) == 1, project.said[-3000:]
-    attempts = (project.folder / "attempts").read_text().split()
-    assert attempts.count("1") == 1, project.said[-3000:]
-    made = {path.name for path in (project.folder / "checked").iterdir() if path.suffix != ".log"}
-    assert made == {"0", "2"}
-    assert "evaluate is not tried again, since a user's error ended it: nothing mends this" in project.said
-
-
 def test_a_cancelled_job_is_reported(small: Callable[[], Project]) -> None:
     project = small()
     head = project.start("--", "--retries", "0", "--", "long/0")

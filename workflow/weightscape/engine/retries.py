@@ -1,4 +1,4 @@
-"""Keeps Snakemake from trying jobs again that a user's error ended, and from losing a bundle to one of its jobs.
+"""Keeps Snakemake from trying jobs again that a user's error ended; bundles of jobs are tried again as before.
 
 Another attempt has more memory and time, which mend no user's error. A stage program ends with one as the last line of
 its log, `error: ...`. Rules that need the network may succeed the next time, whatever they said.
@@ -19,33 +19,23 @@ NETWORK = ("fetch",)
 
 
 def leave_users_errors() -> None:
-    """Let the scheduler take a user's error as final; the other jobs of its bundle are each started alone."""
+    """Let the scheduler take a user's error as final, but for bundles, whose other jobs may still succeed."""
     from snakemake import jobs
     from snakemake.scheduling import job_scheduler
 
     started = time.time()
     scheduler: Any = job_scheduler.JobScheduler
     single: Any = jobs.Job
-    bundled: Any = jobs.GroupJob
     handle_error, restart_times = scheduler._handle_error, single.restart_times.fget
     at_fault: set[Any] = set()
     single.restart_times = property(lambda job: 0 if job in at_fault else restart_times(job))
-    bundled.restart_times = property(
-        lambda group: 0 if at_fault.intersection(group.jobs) else max(job.restart_times for job in group.jobs)
-    )
 
     def handle(self: Any, job: Any, **options: Any) -> None:
-        members = job.jobs if job.is_group() else [job]
-        for member in members:
-            sentence = users_error(member.rule.name, member.log, started)
-            if sentence:
-                at_fault.add(member)
-                print(
-                    f"{member.rule.name} is not tried again, since a user's error ended it: {sentence}", file=sys.stderr
-                )
+        sentence = "" if job.is_group() else users_error(job.rule.name, job.log, started)
+        if sentence:
+            at_fault.add(job)
+            print(f"{job.rule.name} is not tried again, since a user's error ended it: {sentence}", file=sys.stderr)
         handle_error(self, job, **options)
-        if job.is_group() and not at_fault.isdisjoint(members):
-            _part(self, job, at_fault)
 
     scheduler._handle_error = handle
 
@@ -65,15 +55,3 @@ def _last_line(log: Path, since: float) -> str:
     except OSError:
         return ""
     return text.rstrip().rpartition("\n")[2]
-
-
-def _part(scheduler: Any, bundle: Any, at_fault: set[Any]) -> None:
-    """Put each job of a bundle that failed into a bundle of its own; those that are not at fault are ready again."""
-    dag = scheduler.workflow.dag
-    for job in bundle.jobs:
-        alone = dag.group_job_factory.new(job.group, [job], scheduler.workflow.global_resources)
-        alone.finalize()
-        dag._group[job] = alone
-    scheduler.failed.discard(bundle)
-    scheduler.failed.update(at_fault.intersection(bundle.jobs))
-    dag.update_ready([job for job in bundle.jobs if job not in at_fault])
