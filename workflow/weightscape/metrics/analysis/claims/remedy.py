@@ -51,7 +51,7 @@ TEXTS = (
 
 
 def remedy(setup: Setup, decision: Decision, controls: Mapping[str, Control], has_runs: bool, alpha: float) -> str:
-    """What would decide the claim, in one clause; empty if it has a verdict. `has_runs`: its tests count runs."""
+    """Tells what would decide the claim, in one clause; empty if it has a verdict. `has_runs`: its tests count runs."""
     parts = [_of_control(name, each) for name, each in controls.items() if not each.allows_verdict]
     if decision.verdict is Verdict.UNDECIDED:
         parts.append(_of_tests(setup, decision, has_runs, alpha))

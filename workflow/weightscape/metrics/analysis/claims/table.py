@@ -171,7 +171,7 @@ def together(rows: Sequence[ClaimRow], alpha: float) -> ClaimRow:
 
 
 def _decide(rows: Sequence[ClaimRow]) -> str:
-    """What would decide a claim over setups: what those without a verdict lack, or that they disagree."""
+    """Names what would decide a claim over setups: what those without a verdict lack, or that they disagree."""
     open_rows = [row for row in rows if row.verdict is Verdict.UNDECIDED and row.decide]
     if not open_rows:
         return "further data sets or backbones, as those that there are disagree or are too few"
