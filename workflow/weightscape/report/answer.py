@@ -48,7 +48,7 @@ def _said(claim: Claim, texts: Mapping[str, str]) -> str:
 
 
 def _nearest(signature: Table) -> str:
-    """What diversity is nearest to in the scopes that C2 needs, by data set and backbone; empty without a table."""
+    """Names what diversity is nearest to in the scopes that C2 needs, by setup; empty without a table."""
     if signature.empty:
         return ""
     parts = []

@@ -1,4 +1,4 @@
-"""What would decide a claim that is undecided."""
+"""Undecided claims tell what would decide them."""
 
 from dataclasses import replace
 
