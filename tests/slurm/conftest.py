@@ -38,10 +38,7 @@ def small(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         folder = tmp_path_factory.mktemp("small")
         shutil.copy(HERE / "interrupted.py", folder)
         shutil.copy(ROOT / "config.yaml", folder)
-        mends = (
-            f"from weightscape.engine import snakemake_patches\nsnakemake_patches.apply()\nshell.prefix({PREFIX!r})\n"
-        )
-        (folder / "Snakefile").write_text(f"{(HERE / 'Snakefile').read_text()}\n{mends}")
+        (folder / "Snakefile").write_text(f"{(HERE / 'Snakefile').read_text()}\nshell.prefix({PREFIX!r})\n")
         shutil.copytree(ROOT / "workflow" / "profiles", folder / "workflow" / "profiles")
         made.append(Project(folder))
         return made[-1]
