@@ -110,8 +110,12 @@ class Setup:
         return "" if self.design.reference(family) else f"{of_family(family)} has no baseline runs"
 
     def stands(self, family: str) -> str | None:
-        """The dose that stands for a family in a control: of its kept ones, or where none is kept of all."""
-        return self.design.strongest(family) or self.all_conditions.strongest(family)
+        """The dose that stands for a family in a control: its strongest, destructive or not, as controls look at all.
+
+        Diversity stands for what its claims are about: its kept ones, or where none is kept all.
+        """
+        kept = self.design.strongest(family) if family == DIVERSITY else None
+        return kept or self.all_conditions.strongest(family)
 
     def effect(self, family: str) -> dict[Condition, float]:
         """The weights of the effect of that dose, which may be a destructive one."""

@@ -14,4 +14,6 @@ def test_the_signs_of_effects_decide_c1():
     assert verdicts(simulate.Truth(seeds=5, profiles=turned)).loc["C1", "verdict"] == "contradicted"
     apart = {**same, "weight_decay": -4 * RISING}
     found = verdicts(simulate.Truth(seeds=5, profiles=apart)).loc["C1"]
-    assert found["verdict"] == "undecided" and "opposite directions" in found["reason"]
+    assert found["verdict"] == "contradicted" and found["reason"].endswith("opposite to how weight decay does.")
+    unclear = verdicts(simulate.Truth(seeds=5, profiles={**apart, "weight_decay": 0 * RISING})).loc["C1"]
+    assert unclear["verdict"] == "undecided" and "does not differ from zero" in unclear["reason"]

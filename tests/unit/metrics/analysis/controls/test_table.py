@@ -55,11 +55,11 @@ def test_halves_of_the_baseline_are_compared_by_hotellings_test() -> None:
     assert np.isnan(hotelling(copied, (one, other), []))
 
 
-def test_the_a_a_control_fails_in_a_twentieth_of_null_studies_whatever_the_other_conditions_do() -> None:
+def test_the_a_a_control_fails_in_a_hundredth_of_null_studies_whatever_the_other_conditions_do() -> None:
     truth = simulate.Truth(seeds=3, layers=4, profiles={"augment": np.full(4, 9.0)})
     made = [simulate.setup(truth, np.random.default_rng(k), simulate.runs_of(truth)) for k in range(400)]
     failed = [not a_a(each, hidden(each, OPTIONS), OPTIONS).allows_verdict for each in made]
-    assert stats.binomtest(sum(failed), 400, 0.05).pvalue > 0.01
+    assert stats.binomtest(sum(failed), 400, 0.01).pvalue > 0.01
 
 
 def test_a_drift_among_the_baseline_runs_fails_the_a_a_control() -> None:
@@ -130,6 +130,12 @@ def test_duplicates_and_the_regime_are_seen_in_destructive_conditions_too() -> N
     kept = replace(made, destructive=tuple(gone)).only_kept()
     for name in ("duplicate", "regime", "label_noise", "noise_reference", "strongest_decay"):
         assert CONTROLS[name](kept, ALL).allows_verdict, CONTROLS[name](kept, ALL).outcome
+
+
+def test_duplicates_stand_for_their_strongest_dose_though_it_destroys() -> None:
+    made = next(setups(tables(replace(truth("dropout"), doses={**simulate.DOSES, "duplicate": (0.5, 0.9)})), OPTIONS.metrics))
+    kept = replace(made, destructive=(("duplicate", "d1"),)).only_kept()
+    assert kept.stands("duplicate") == made.stands("duplicate") == "d1"
 
 
 @pytest.mark.parametrize("control", ["duplicate", "label_noise", "steps", "real_add", "regime"])

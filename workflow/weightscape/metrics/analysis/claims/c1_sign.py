@@ -7,7 +7,7 @@ import numpy as np
 
 from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import mixed_model
-from weightscape.metrics.analysis.contrasts import contrast
+from weightscape.metrics.analysis.contrasts import contrast, holm
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -19,8 +19,8 @@ from weightscape.words import metric as of_metric
 STATEMENT = "Diversity shifts the spectra with the sign that regularisers do."
 RULE = (
     "supported if the most diverse augment and the strongest dropout and weight decay all move the primary metric "
-    "(mean over hidden layers) and to the same side; contradicted if dropout and weight decay move it to one side and "
-    "augment to the other"
+    "(mean over hidden layers) and to the same side; contradicted if augment moves it opposite to dropout or to weight "
+    "decay, Holm's p of the two signs below alpha"
 )
 COUNTS = "runs"
 NEEDS = COMPARED
@@ -38,16 +38,25 @@ def decide(setup: Setup, options: Options) -> Decision:
     judge(tests, options.alpha)
     deciding = {test.family: test for test in tests if test.decides}
     leading, primary = deciding[DIVERSITY], of_metric(options.primary)
+    against = _against(leading, [deciding[DROPOUT], deciding[DECAY]])
+    shown = {family: p for family, p in against.items() if p < options.alpha}
+    if shown:
+        names = " and ".join(map(of_family, shown))
+        text = f"diversity moves {primary} opposite to how {names} {'does' if len(shown) == 1 else 'do'}"
+        return Decision(Verdict.CONTRADICTED, text, leading, tests, max(shown.values()))
     unclear = [test for test in deciding.values() if test.verdict is Verdict.UNDECIDED]
     if unclear:
         return undecided(_unclear(unclear[0]), tests, leading)
-    signs = {family: np.sign(test.numbers.estimate) for family, test in deciding.items()}
-    if signs[DROPOUT] != signs[DECAY]:
-        return undecided(f"dropout and weight decay move {primary} in opposite directions", tests, leading)
-    same = signs[DIVERSITY] == signs[DROPOUT]
-    text = f"diversity moves {primary} {'as' if same else 'opposite to how'} dropout and weight decay do"
-    p = max(test.numbers.p for test in deciding.values())
-    return Decision(Verdict.SUPPORTED if same else Verdict.CONTRADICTED, text, leading, tests, p)
+    text = f"diversity moves {primary} as dropout and weight decay do"
+    return Decision(Verdict.SUPPORTED, text, leading, tests, max(test.numbers.p for test in deciding.values()))
+
+
+def _against(diversity: ClaimTest, others: list[ClaimTest]) -> dict[str, float]:
+    """Holm's p that each family's sign is the opposite of diversity's, which needs both effects; NaN without one."""
+    signs = [np.sign(diversity.numbers.estimate * other.numbers.estimate) for other in others]
+    largest = [float(np.maximum(diversity.numbers.p, other.numbers.p)) for other in others]
+    adjusted = holm([p if sign < 0 or np.isnan(p) else 1.0 for p, sign in zip(largest, signs, strict=True)])
+    return {other.family: p for other, p in zip(others, adjusted, strict=True)}
 
 
 def _unclear(test: ClaimTest) -> str:
