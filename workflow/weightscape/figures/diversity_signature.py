@@ -1,5 +1,7 @@
 """The intervention that diversity is nearest to: cosines of its effect with those of known ones, in each scope."""
 
+import textwrap
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -14,7 +16,8 @@ TABLES = ("signature",)
 HALF = 0.5**0.5
 """The cosine at which an intervention alone explains half of the effect."""
 PALE = 0.35
-HEIGHT = 1.75  # inches of a block
+HEIGHT = 1.9  # inches of a block
+CHARACTERS = 32  # of a line of a panel's title
 
 
 @style.styled
@@ -29,7 +32,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     names = [name for name in dict.fromkeys(part["explanation"]) if name != signature_words.OWN]
     for axis, scope in zip(axes, scopes, strict=True):
         rows = part[part["scope"] == scope]
-        answer = signature_words.answer(rows)
+        answer = textwrap.fill(signature_words.answer(rows), CHARACTERS)
         axis.set_title(
             f"{in_words(scope)}:\n{answer}", fontweight="bold" if signature_words.is_told(rows) else "normal"
         )
