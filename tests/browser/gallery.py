@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 LIMIT = 400_000  # bytes
-HEADLINE = "effect_by_dose.png"
+HEADLINE = "diversity_signature.png"
 SIZE = {"width": 1200, "height": 900}
 VIEW = "#explore&family=weight_decay&metric=log_norm&layer=hidden&outcome=test"
 

@@ -102,7 +102,7 @@ def _small() -> dict[str, Any]:
     config["generate"]["pipeline"]["class_words"] = {"2": "two"}
     config["families"]["augment"]["doses"] = {"all": {"strength": 1, "operations": list(OPERATIONS)}}
     decayed = {"decay_head": True, "decay_norms": False, "block": 0.0, "attention": 0.0, "mlp": 0.0}
-    for family, dose in (("dropout", "weak"), ("dropout_decay", "medium"), ("weight_decay", "weak")):
+    for family, dose in (("dropout", "strong"), ("dropout_decay", "medium"), ("weight_decay", "strong")):
         taken = (
             decayed
             if family == "dropout_decay"
@@ -110,7 +110,7 @@ def _small() -> dict[str, Any]:
         )
         config["families"][family]["doses"][dose] |= taken
     chosen = {"choose": "log_det", "by": "pixels", "gate": "none", "given": "real", "pool": 0.8}
-    for family, dose in (("synthetic_add", "half"), ("synthetic_replace", "half"), ("real_select", "diverse")):
+    for family, dose in (("synthetic_add", "half"), ("synthetic_replace", "quarter"), ("real_select", "diverse")):
         config["families"][family]["doses"][dose] |= chosen
     config["data"]["further"] = copy.deepcopy(config["data"]["digits"])
     config["backbones"]["further"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])

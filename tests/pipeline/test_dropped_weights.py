@@ -20,7 +20,6 @@ pytestmark = pytest.mark.slow
 
 STUDY = """
 study: {name: dropped, families: [dropout], seeds: [0, 1], baseline_runs: 2, keep_weights: seed0}
-families: {dropout: {doses: {weak: null, medium: null}}}
 """
 
 PROGRAM = '''#!%s

@@ -20,7 +20,7 @@ from weightscape.study.config import load
 from weightscape.study.jobs import BY_RULE
 from weightscape.study.settings import settings
 
-RUNS = 42 * 5 + 15  # of a data set and backbone: 42 conditions and the pool
+RUNS = 44 * 5 + 15  # of a data set and backbone: 44 conditions and the pool
 ASSUMED = cost.assumptions(ROOT / "workflow" / "docs" / "cost.yaml")
 
 
@@ -67,7 +67,7 @@ def test_ten_times_the_seeds_take_ten_times_the_runs_and_no_more_data(config: di
     assert once["finetune"].gpu_hours == pytest.approx(expected)
     assert tenfold["finetune"].gpu_hours == pytest.approx(10 * once["finetune"].gpu_hours)
     assert tenfold["data"] == once["data"] and tenfold["generate"] == once["generate"]
-    assert work.weight_bytes / 1e9 == pytest.approx(RUNS / 43 * once["finetune"].disk_gb)
+    assert work.weight_bytes / 1e9 == pytest.approx(RUNS / 45 * once["finetune"].disk_gb)
 
 
 def test_the_page_names_every_stage_and_assumption(config: dict[str, Any]) -> None:
@@ -119,6 +119,9 @@ def test_a_domain_of_unknown_count_is_assumed_and_named(config: dict[str, Any]) 
 
 def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> None:
     digits: Any = load(ROOT / "config.yaml", None)
+    counts = {"plain": 20, "guided": 100, "strong": 20}
+    for recipe in digits["generate"]["recipes"]:
+        recipe["images_per_class"] = counts[recipe["name"]]
     digits["generate"]["model"] |= {"patch": 2, "channels": [24, 48]}
     digits["generate"]["training"] |= {"steps": 450, "batch_size": 32}
     sizes = {"digits": sizes_of(digits, "digits", ASSUMED.images)}

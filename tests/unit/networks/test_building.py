@@ -190,7 +190,7 @@ def test_an_unknown_network_is_one_sentence_before_the_first_job(
     config = load(ROOT / "config.yaml", None)
     config["study"]["families"] = ["noise"]  # drops nothing
     dropouts.check(config)
-    (backbone,) = config["study"]["backbones"]
+    backbone = config["study"]["backbones"][0]
     config["backbones"][backbone]["model"] = model
     with pytest.raises(UserError, match=rf"^config: backbones\.{backbone}\.model: backbone model .* unknown to timm"):
         dropouts.check(config)

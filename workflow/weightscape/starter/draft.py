@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from weightscape.formats.json_yaml import read_yaml
 from weightscape.metrics.analysis.claims.table import least_pool
+from weightscape.project import DEFAULT_CONFIG
 from weightscape.starter.data_set import DataSet, name_of
 from weightscape.starter.pictures import Looked
 from weightscape.starter.scale import SYNTHETIC, Size
@@ -68,7 +70,9 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
         "data": {data.name: _data(data, looked, size)},
         "backbones": {network.name: _backbone(network, wishes, size) for network in backbones},
         **_generate(data, wishes, size),
-        "families": {name: {"doses": doses} for name, doses in _doses(data, wishes, size).items() if name in families},
+        "families": {
+            name: _alone(name, doses) for name, doses in _doses(data, wishes, size).items() if name in families
+        },
         "diversity": _diversity(size),
         "finetune": _finetune(size),
         "curvature": {"families": ["augment"], "images": min(64, size.splits["val"]), "batch_size": 32},
@@ -176,6 +180,12 @@ def _doses(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
         "real_add": {"equal": {"share": extra}},
         "steps": {"fewer": {"factor": 0.5}, "more": {"factor": 1.5}},
     }
+
+
+def _alone(family: str, doses: Mapping[str, Config | None]) -> Config:
+    """The doses of a family without those of config.yaml, which are made for digits."""
+    others = read_yaml(DEFAULT_CONFIG)["families"][family]["doses"].keys() - doses.keys()
+    return {"doses": {**doses, **dict.fromkeys(sorted(others))}}
 
 
 def _copied(classes: int, train: int) -> Mapping[str, Config | None]:

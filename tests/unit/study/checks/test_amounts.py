@@ -32,28 +32,32 @@ STILL = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
 @pytest.mark.parametrize(
     ("key", "value", "sentence"),
     [
-        ("families/duplicate/doses/half/share", 0.9999, "leaves none of 1000 images that are no copies"),
-        ("families/label_noise/doses/fifth/share", 0.0001, "is less than one of 1000 images"),
-        ("families/synthetic_replace/doses/all/recipe", "strong", "needs 1000 images by recipe 'strong', but"),
+        ("families/duplicate/doses/half/share", 0.9999, "leaves none of 200 images that are no copies"),
+        ("families/label_noise/doses/fifth/share", 0.0001, "is less than one of 200 images"),
+        (
+            "generate/recipes",
+            [{"name": "guided", "guidance": 2.0, "images_per_class": 10}],
+            "needs 200 images by recipe 'guided', but",
+        ),
         ("families/real_add/doses/equal/share", 1.0, ""),
-        ("families/steps/doses/fewer/factor", 0.001, "leaves none of 72 steps"),
+        ("families/steps/doses/fewer/factor", 0.001, "leaves none of 100 steps"),
         ("families/weight_decay/doses/strong/decay", 1e9, "is greater than the maximum of 1000"),
         ("analyse/metrics", ["log_norm", "log_stable_rank", "log_nrm"], "did you mean 'log_norm'?"),
         ("analyse/margins", {"foo": 1.0}, "which is not in analyse.metrics"),
-        ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: weak, medium"),
+        ("families/dropout/doses/stong", None, "stong is null, but there is none to leave out; known: strong"),
         ("figures", ["sheets"], "names 'sheets', which figures/ does not define; known: aa_null"),
         (
             "generate/recipes",
             [{"name": "a", "guidance": 1e-7, "images_per_class": 20}],
             "0 or a number from 0.01 to 1000",
         ),
-        ("families/dropout/doses/weak", {"head": 0.0, "path": 0.0}, "doses.weak drops nothing"),
+        ("families/dropout/doses/strong", {"head": 0.0, "path": 0.0}, "doses.strong drops nothing"),
         ("families/dropout_decay/doses/medium/head", 0.0, ""),
         ("families/steps/doses/more/factor", 1.0, "is the baseline"),
         ("families/augment/doses/weak/operations", [STILL], "operations change nothing"),
         ("backbones/efficientnet-lite0/input/std", [0.5, 0.0, 0.5], "std"),
         ("backbones/efficientnet-lite0/input/std", [0.5], "3 numbers in mean and 1 in std"),
-        ("diversity/common_rows", 501, "is more than half of the 1000 images of data.digits.splits.train"),
+        ("diversity/common_rows", 101, "is more than half of the 200 images of data.digits.splits.train"),
         ("data/digits/splits/train", 2000, "ask for 6000 images of 5000"),
         ("data/digits/ood/uci-digits/images", 5000, "but there are 1797"),
     ],
@@ -74,8 +78,8 @@ def test_a_recipe_that_is_named_twice_is_said() -> None:
 
 
 def test_further_images_that_are_not_there_are_counted() -> None:
-    with pytest.raises(UserError, match=r"needs 1000 further images, but data\.digits\.splits\.extra = 500"):
-        checked(with_value("data/digits/splits/extra", 500))
+    with pytest.raises(UserError, match=r"needs 200 further images, but data\.digits\.splits\.extra = 100"):
+        checked(with_value("data/digits/splits/extra", 100))
 
 
 def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ CHOICE = {"choose": "log_det", "by": "pixels", "gate": "judge"}
 
 def with_dose(**values: Any) -> dict[str, Any]:
     config = copy.deepcopy(read_yaml(DEFAULT_CONFIG))
-    config["families"]["synthetic_add"]["doses"]["half"] |= values
+    config["families"]["synthetic_add"]["doses"]["equal"] |= values
     return config
 
 
@@ -27,11 +27,11 @@ def test_a_dose_may_choose_its_images(by: str) -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"pool": 0.8}, "half.pool = 0.8 is about a choice: add choose"),
+        ({"pool": 0.8}, "equal.pool = 0.8 is about a choice: add choose"),
         ({"choose": "random", "by": "pixels"}, "choose = 'random' lacks gate"),
         (CHOICE | {"by": "resnet"}, "names 'resnet', which backbones does not define"),
         (CHOICE | {"choose": "best"}, "choose"),
-        (CHOICE | {"pool": 0.01}, "of which each seed draws 1"),
+        (CHOICE | {"pool": 0.01}, "of which each seed draws 0"),
     ],
 )
 def test_a_choice_that_cannot_be_made_is_one_sentence(values: dict[str, Any], sentence: str) -> None:

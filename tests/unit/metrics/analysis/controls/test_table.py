@@ -133,7 +133,9 @@ def test_duplicates_and_the_regime_are_seen_in_destructive_conditions_too() -> N
 
 
 def test_duplicates_stand_for_their_strongest_dose_though_it_destroys() -> None:
-    made = next(setups(tables(replace(truth("dropout"), doses={**simulate.DOSES, "duplicate": (0.5, 0.9)})), OPTIONS.metrics))
+    made = next(
+        setups(tables(replace(truth("dropout"), doses={**simulate.DOSES, "duplicate": (0.5, 0.9)})), OPTIONS.metrics)
+    )
     kept = replace(made, destructive=(("duplicate", "d1"),)).only_kept()
     assert kept.stands("duplicate") == made.stands("duplicate") == "d1"
 
