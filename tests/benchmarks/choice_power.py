@@ -17,11 +17,10 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from analysis_studies import OPTIONS
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from unit.metrics import simulated_choices as simulate
+from unit.metrics.planted import OPTIONS
 from unit.metrics.simulated_choices import GAINS, Truth
 from weightscape.metrics.analysis.claims import c10_choice
 

@@ -67,7 +67,7 @@ def test_the_guide_followed_literally_gives_a_family_that_acts(tmp_path: Path) -
     assert ran.returncode == 0, ran.stderr
     command = ["snakemake", "-n", "--quiet", "rules", "--cores", "1", "--configfile", "study.yaml"]
     planned = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
-    assert planned.returncode == 0 and re.search(r"finetune +14\b", planned.stdout + planned.stderr), planned.stderr
+    assert planned.returncode == 0 and re.search(r"finetune +34\b", planned.stdout + planned.stderr), planned.stderr
 
 
 def test_every_file_that_the_guide_names_is_there() -> None:

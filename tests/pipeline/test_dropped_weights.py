@@ -19,7 +19,9 @@ RUNS = f"{TOP}/4_finetune/digits/efficientnet-lite0"
 pytestmark = pytest.mark.slow
 
 STUDY = """
-study: {name: dropped, families: [dropout], seeds: [0, 1], baseline_runs: 2, keep_weights: seed0}
+study:
+  {name: dropped, backbones: [efficientnet-lite0], families: [dropout], seeds: [0, 1], baseline_runs: 2,
+   keep_weights: seed0}
 """
 
 PROGRAM = '''#!%s

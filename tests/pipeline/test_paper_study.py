@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
     runs, conditions = places(config, "finetune"), study.conditions(config)
-    assert len(runs) == 4 * 3 * (42 * 5 + 15)
+    assert len(runs) == 4 * 3 * (44 * 5 + 15)
     doses = {family: len(study.doses(config, family)) for family in config["study"]["families"]}
     assert doses == {
         "augment": 7,
@@ -30,9 +30,9 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
         "dropout": 6,
         "dropout_inside": 2,
         "weight_decay": 6,
-        "duplicate": 2,
+        "duplicate": 3,
         "label_noise": 1,
-        "real_add": 1,
+        "real_add": 2,
         "steps": 2,
     }
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -43,7 +43,7 @@ def test_the_papers_grid_is_planned_whole(tmp_path: Path) -> None:
     assert done.returncode == 0, text[-3000:]
     jobs = {m[1]: int(m[2]) for m in re.finditer(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
     assert jobs["finetune"] == jobs["spectra"] == len(runs)
-    assert jobs["evaluate"] == 4 * 3 * 42
+    assert jobs["evaluate"] == 4 * 3 * 44
     assert jobs["generate"] == 4 * config["generate"]["shards"]
     assert jobs["fetch"] == 4 + 2 + 2  # data sets, CLIP's two towers, the pipeline and the gate's CLIP
     measured = sum(family in families.DIVERSITY_FAMILIES for family, _ in conditions)

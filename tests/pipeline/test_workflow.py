@@ -185,7 +185,7 @@ def test_an_evaluation_keeps_what_an_earlier_one_found(project: Project) -> None
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        ("  steps: 72", "  stepz: 72", "unknown key 'stepz' in finetune; did you mean 'steps'"),
+        ("  steps: 100", "  stepz: 100", "unknown key 'stepz' in finetune; did you mean 'steps'"),
         ("{sigma: 0.02}", "{sigma: 7}", "sigma = 7 is greater than the maximum of 1"),
         ("    - augment #", "    - augmemt #", "unknown key|names 'augmemt'"),
         ("guidance: 2.0,", "guidance: two,", "guidance = 'two' must be a number"),

@@ -288,7 +288,7 @@ def test_the_summary_is_made_from_the_claims(page, tables):
 def test_a_claim_says_what_its_n_counts(page, tables):
     row = tables["claims"].iloc[0].to_dict() | {"estimate": 1.0, "n": 10}
     said = {name: claims.estimate(pd.Series(row | {"claim": name})) for name in ("C1", "C6", "C8")}
-    assert [text.split(", n = ")[1] for text in said.values()] == ["10 runs", "10 data sets", "10 conditions"]
+    assert [text.split(", n = ")[1] for text in said.values()] == ["10 runs", "10 training sets", "10 conditions"]
     part = re.search('<details class="claim" id="claim-C1">.*?</details>', page, re.DOTALL)
     assert part and ">n (runs)</th>" in part[0]
 
