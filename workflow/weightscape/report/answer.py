@@ -10,7 +10,7 @@ from weightscape.words import scope
 
 LIKE = {
     "supported": "Diversity moves the spectra of the weights to the side that dropout and weight decay move them to",
-    "contradicted": "Diversity moves the spectra of the weights away from where dropout and weight decay move them",
+    "contradicted": "Diversity moves the spectra of the weights opposite to dropout, to weight decay, or to both",
     "undecided": "It stays open whether diversity moves the spectra of the weights as dropout and weight decay do",
 }
 NEARER = {

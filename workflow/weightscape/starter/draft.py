@@ -56,6 +56,7 @@ class Wishes:
 
 def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) -> Config:
     """The study's difference from config.yaml."""
+    digits: Config = read_yaml(DEFAULT_CONFIG)["families"]
     families = _families(size, wishes)
     backbones = _networks(wishes.network, size)
     return {
@@ -71,7 +72,7 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
         "backbones": {network.name: _backbone(network, wishes, size) for network in backbones},
         **_generate(data, wishes, size),
         "families": {
-            name: _alone(name, doses) for name, doses in _doses(data, wishes, size).items() if name in families
+            name: _alone(doses, digits[name]) for name, doses in _doses(data, wishes, size).items() if name in families
         },
         "diversity": _diversity(size),
         "finetune": _finetune(size),
@@ -182,10 +183,9 @@ def _doses(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
     }
 
 
-def _alone(family: str, doses: Mapping[str, Config | None]) -> Config:
-    """The doses of a family without those of config.yaml, which are made for digits."""
-    others = read_yaml(DEFAULT_CONFIG)["families"][family]["doses"].keys() - doses.keys()
-    return {"doses": {**doses, **dict.fromkeys(sorted(others))}}
+def _alone(doses: Mapping[str, Config | None], digits: Config) -> Config:
+    """The doses of a family, and none of those that config.yaml has for digits."""
+    return {"doses": {**doses, **dict.fromkeys(sorted(digits["doses"].keys() - doses.keys()))}}
 
 
 def _copied(classes: int, train: int) -> Mapping[str, Config | None]:
