@@ -171,8 +171,8 @@ use rule curvature as curvature_pool with:
             )
         ),
         runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
-        train=ancient(shards("{dataset}", "train")),
-        data="<results>/1_data/{dataset}/train/manifest.json",
+        val=ancient(shards("{dataset}", "val")),
+        data="<results>/1_data/{dataset}/val/manifest.json",
     output:
         measures=update(
             expand(

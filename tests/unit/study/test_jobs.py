@@ -64,6 +64,19 @@ def test_the_logs_of_the_table_are_those_of_the_rules(study: tuple[Config, Path]
     assert made == sorted((BY_RULE[job.rule].program, str(job.log)[len("logs/") : -len(".log")]) for job in jobs)
 
 
+@pytest.mark.process
+def test_runs_of_the_pool_are_measured_on_what_the_others_are_measured_on(study: tuple[Config, Path]) -> None:
+    """Else a difference of images would be told as an effect of every family."""
+    _, file = study
+    commands = planned(file, "--dry-run", "--forceall", "--printshellcmds")
+    for program, option in (("evaluate", "splits"), ("curvature", "data")):
+        own = re.findall(rf"python -m weightscape\.stages {program} .* --{option} (.+?) --threads", commands)
+        by_dataset: dict[str, set[str]] = {}
+        for places in own:
+            by_dataset.setdefault(places.split("1_data/")[1].split("/")[0], set()).add(places)
+        assert all(len(places) == 1 for places in by_dataset.values())
+
+
 @pytest.mark.parametrize(
     ("place", "program"),
     [

@@ -1,10 +1,15 @@
-"""The tables of runs: runs of one network must have been trained in one precision."""
+"""The tables of runs: what does not compare is refused, such as runs that were trained in two precisions."""
+
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from weightscape.errors import UserError
-from weightscape.metrics.tables.evaluation import check_one_precision
+from weightscape.families import BASELINE
+from weightscape.formats.json_yaml import write_json
+from weightscape.metrics.tables.evaluation import check_one_precision, curvature
+from weightscape.metrics.tables.outline import Condition, Outline, folder
 
 RUNS = pd.DataFrame(
     {
@@ -28,3 +33,32 @@ def test_runs_of_one_network_in_two_precisions_are_refused_with_the_setting_that
         check_one_precision(mixed)
     for words in ("vit on digits", "2 in bfloat16", "1 in float16", "noise, strong, seed 2", "backbones.vit.precision"):
         assert words in str(error.value)
+
+
+def outline() -> Outline:
+    """Two baseline runs and one of augment, on one data set and backbone."""
+    conditions = Condition(BASELINE, BASELINE, 0.0), Condition("augment", "weak", 1.0)
+    return Outline(("digits",), ("vit",), (0,), 2, conditions, (), {}, (BASELINE, "augment"), 15, {}, {}, None)
+
+
+def measured(results: Path, **images: str) -> Path:
+    """Curvatures on the split and digest of images that are given by family."""
+    for run in outline().curved_runs():
+        place = folder(results, "curvature", **vars(run))
+        place.mkdir(parents=True)
+        write_json(place / "measures.json", {"trace": 1.0})
+        split, digest = images[run.family].split("/")
+        inputs = {f"1_data/digits/{split}/shard-00000.safetensors": digest, f"4_finetune/{run.name}": run.name}
+        rest = {"stage": "curvature", "settings": {}, "code": "", "outputs": {}, "facts": {}}
+        write_json(place / "manifest.json", {"inputs": inputs} | rest)
+    return results
+
+
+def test_curvature_on_the_same_images_has_one_row_per_run(tmp_path: Path):
+    assert len(curvature(measured(tmp_path, baseline="val/a", augment="val/a"), outline())) == 3
+
+
+@pytest.mark.parametrize("pool", ["train/a", "val/b"])
+def test_curvature_of_baseline_runs_on_other_images_than_those_of_the_others_is_refused(tmp_path: Path, pool: str):
+    with pytest.raises(UserError, match="digits/vit/augment/weak/seed0 was measured on 1_data/digits/val"):
+        curvature(measured(tmp_path, baseline=pool, augment="val/a"), outline())
