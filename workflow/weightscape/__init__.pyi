@@ -1,4 +1,5 @@
 from weightscape.errors import UserError as UserError
+from weightscape.library.choosing import choose as choose
 from weightscape.library.image_sets import diversity as diversity
 from weightscape.library.image_sets import vendi as vendi
 from weightscape.library.networks import esd as esd

@@ -1,6 +1,7 @@
 """`weightscape init` on folders and files as people have them: the study is accepted without an edit."""
 
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from weightscape.study.config import load
 @pytest.fixture(autouse=True)
 def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine of two slow cores, whatever this one is."""
-    monkeypatch.setattr(machine, "measured", lambda *_: machine.Machine(2, "cpu", 3e10, 3e10))
+    pace = machine.Pace(3 * 2.5e7 / 3e10, 2.5e7 / 3e10, 6 * 2.5e7 / 3e10)  # 30 GFLOP/s
+    speeds = defaultdict(lambda: machine.Speed(((2.5e7, pace),)))
+    monkeypatch.setattr(machine, "measured", lambda *_: machine.Machine(2, "cpu", speeds, 3e10))
 
 
 def started(what: str, out: Path, *flags: str) -> dict:

@@ -16,6 +16,7 @@ from safetensors.numpy import save_file
 import weightscape as ws
 from weightscape.cli import main
 from weightscape.library import networks
+from weightscape.project import PACKAGE
 from weightscape.spectra.columns import COLUMNS
 
 
@@ -136,6 +137,9 @@ def test_names_of_the_face_win_over_packages_which_stay_importable() -> None:
     assert callable(ws.spectra) and callable(ws.diversity) and callable(table.measure) and vendi.score
     assert set(ws.FACE) <= set(dir(ws))
     assert all(getattr(ws, name).__doc__ for name in ws.FACE)
+    stubs = (PACKAGE / "__init__.pyi").read_text()
+    for name, module in ws.FACE.items():
+        assert f"from weightscape.{module} import {name} as {name}\n" in stubs
 
 
 def test_a_training_state_is_read_alike_from_memory_from_its_file_and_by_the_command(tmp_path: Path) -> None:

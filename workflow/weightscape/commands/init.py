@@ -14,8 +14,9 @@ from weightscape.project import ROOT, STAGE_FOLDERS
 from weightscape.starter import draft, estimate, folders, named_sets, page, pictures, scale, told
 from weightscape.starter.array_files import is_file_of_arrays, saved
 from weightscape.starter.data_set import DataSet, name_of
-from weightscape.study import Config
+from weightscape.study import Config, generator_sizes
 from weightscape.study.checks import networks
+from weightscape.study.config import default_config
 
 GENERATORS = ("none", "ddpm", "text_to_image")
 KINDS = ("photographs", "drawings")
@@ -164,7 +165,9 @@ def _drafted(
     assumed = assumptions(ASSUMED)
     assumed = replace(assumed, images={**counts, **assumed.images})
     side = looked.side if looked else data.side
-    machine = measured(wishes.network.model, min(64, max(32, side)))
+    models = [network.model for network in draft.networks(wishes.network, 2)]
+    generator = generator_sizes.model(default_config() or {}, "digits") if wishes.generator == "ddpm" else None
+    machine = measured(models, generator, side)
     config, minutes = estimate.chosen(
         scale.sizes(data, side),
         lambda size: draft.config_of(data, looked, wishes, size),

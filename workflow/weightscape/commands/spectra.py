@@ -44,6 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--head", action="append", default=[], help="a layer that is the new classifier")
     parser.add_argument("--workers", type=int, help="threads (default: as many as cores)")
     parser.add_argument("--device", help="let torch decompose there, as cuda (by default numpy does)")
+    parser.add_argument(
+        "--estimate-above", type=int, metavar="SIDE", help="estimate matrices of a larger smaller side (default 16384)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="names the random streams (default 0)")
     for name, text in SWITCHES.items():
         parser.add_argument(f"--{name}", action="store_true", help=f"add {text}")
@@ -95,6 +98,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         check_parquet()
     if arguments.workers is not None and arguments.workers < 1:
         raise UserError(f"--workers must be at least 1, got {arguments.workers}: change it")
+    if arguments.estimate_above is not None and arguments.estimate_above < 1:
+        raise UserError(f"--estimate-above must be at least 1, got {arguments.estimate_above}: change it")
     if arguments.esd and arguments.esd.suffix != ".safetensors":
         raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
     if arguments.plot and arguments.plot.suffix not in PLOTS:
@@ -189,7 +194,10 @@ def _summarise(table: "Table", out: Path) -> None:
     if means:
         print(f"means over {len(good)} matrices ({matrix}): {', '.join(means)}")
     remarked = sum(status.startswith(("whole", "unscaled")) for status in statuses)
-    also = f" ({remarked} more with a remark in status)" if remarked else ""
+    large = sum(status.startswith("estimated") for status in statuses)
+    more = [f"{remarked} more with a remark in status"] if remarked else []
+    more += [f"{large} more estimated, with errors in columns of their own"] if large else []
+    also = f" ({', '.join(more)})" if more else ""
     print(f"{len(table)} matrices, {statuses.count('ok')} measured{also}: {out}")
 
 
@@ -201,6 +209,8 @@ def _settings(arguments: argparse.Namespace) -> "SpectraSettings":
     from weightscape.study.config import load
 
     switches = {name: getattr(arguments, name) for name in SWITCHES}
+    if arguments.estimate_above is not None:
+        switches["estimate_above"] = arguments.estimate_above
     return from_json(SpectraSettings, load(DEFAULT_CONFIG, None)["spectra"] | switches | {"seed": arguments.seed})
 
 

@@ -24,12 +24,22 @@ GB = 1e9
 
 
 @dataclass(frozen=True)
+class Slowness:
+    """How many times longer than at the assumed rates training, inference and products with the Hessian take."""
+
+    training: float = 1.0
+    inference: float = 1.0
+    product: float = 1.0
+
+
+@dataclass(frozen=True)
 class Network:
     """One image's operations in the forward pass, parameters, and shapes of the matrices."""
 
     operations: float
     parameters: int
     matrices: tuple[tuple[int, int, int], ...]  # (slices, larger side, smaller side)
+    slowness: Slowness = Slowness()
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,7 @@ class Work:
         arrays = 2 if training["optimizer"] == "sgd" else 3
         total = 0.0
         for net in self.networks.values():
-            hours = self.assumed.gpu.training_hours(shown * BACKWARD * net.operations)
+            hours = self.assumed.gpu.training_hours(shown * BACKWARD * net.operations * net.slowness.training)
             count = min(blocks, hours // period) if period else blocks
             total += self.runs_each * count * arrays * 4 * net.parameters
         return total
@@ -186,7 +196,9 @@ def _measure_diversity(work: Work) -> Cost:
     jobs = len(measured) * len(work.sizes)
     seen = {dataset: size.splits["train"] * work.runs_of(measured) for dataset, size in work.sizes.items()}
     pixels = {dataset: min(size.bytes_per_image, 3 * LARGEST**2) for dataset, size in work.sizes.items()}
-    embedding = sum(seen[dataset] * net.operations for (dataset, _), net in work.networks.items())
+    embedding = sum(
+        seen[dataset] * net.operations * net.slowness.inference for (dataset, _), net in work.networks.items()
+    )
     kernels = sum(3 * seen[dataset] * 2 * pixels[dataset] ** 2 for dataset in work.sizes)
     most = max(size.splits["train"] * pixels[dataset] for dataset, size in work.sizes.items())
     return Cost(
@@ -203,7 +215,8 @@ def _finetune(work: Work) -> Cost:
     training, keep = work.config["finetune"], work.config["study"]["keep_weights"]
     jobs = work.runs_each * len(work.networks)
     shown = training["steps"] * training["batch_size"]
-    operations = sum(work.runs_each * shown * BACKWARD * net.operations for net in work.networks.values())
+    images = work.runs_each * shown
+    operations = sum(images * BACKWARD * net.operations * net.slowness.training for net in work.networks.values())
     kept = {"all": 1.0, "seed0": len(study.conditions(work.config)) / work.runs_each, "none": 0.0}[keep]
     resident = max(size.splits["train"] * size.bytes_per_image for size in work.sizes.values())
     adam = 16 * work.largest  # weights, gradients and two moments, in float32
@@ -220,7 +233,10 @@ def _evaluate(work: Work) -> Cost:
     """One job evaluates all runs of a condition."""
     jobs = len(study.conditions(work.config)) * len(work.networks)
     images = {dataset: work.evaluated(dataset) for dataset in work.sizes}
-    operations = sum(work.runs_each * images[dataset] * net.operations for (dataset, _), net in work.networks.items())
+    operations = sum(
+        work.runs_each * images[dataset] * net.operations * net.slowness.inference
+        for (dataset, _), net in work.networks.items()
+    )
     logits = sum(work.runs_each * images[dataset] * work.sizes[dataset].classes * 2 for dataset, _ in work.networks)
     most = max(images[dataset] * size.bytes_per_image for dataset, size in work.sizes.items())
     return Cost(
@@ -238,7 +254,9 @@ def _curvature(work: Work) -> Cost:
     measured = [each for each in study.conditions(work.config) if study.measures_curvature(work.config, each[0])]
     products = block["images"] * (2 * block["probes"] + block["iterations"])
     runs = work.runs_of(measured)
-    operations = sum(runs * products * 2 * BACKWARD * net.operations for net in work.networks.values())
+    operations = sum(
+        runs * products * 2 * BACKWARD * net.operations * net.slowness.product for net in work.networks.values()
+    )
     jobs = len(measured) * len(work.networks)
     return Cost(
         jobs,

@@ -10,6 +10,7 @@
 {'longname': 'layer', 'matrix': 'after', 'N': 200.0, 'M': 100.0, 'num_outliers': 1.0}
 """
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,7 @@ def spectra(
     add: Iterable[str] = (),
     seed: int = 0,
     device: str | None = None,
+    estimate_above: int | None = None,
 ) -> "pd.DataFrame":
     """Measures the spectrum of every weight matrix of a network, and of what training did to it.
 
@@ -46,6 +48,8 @@ def spectra(
     add      columns that cost time: `null`, `interval`, `goodness`, `alternatives`, `farms`
     seed     names the random streams of these
     device   let torch decompose there, as "cuda"; by default numpy does
+    estimate_above  smaller side of a matrix (default: 16384) above which its spectrum is estimated, not decomposed:
+             exact norms, and columns `..._error` beside the rest
 
     One row per layer, part (q, k, v of a fused weight) and matrix. Columns have WeightWatcher's names where the
     quantity is (alpha, D, log_norm, stable_rank, ...), `layer_id` and `longname` included; definitions and units of
@@ -65,7 +69,12 @@ def spectra(
     heads = [head] if isinstance(head, str) else list(head)
     inputs = _inputs(network, before, heads)
     matrices = ("after",) if before is None else ("before", "after", "delta")
-    table, _ = measure(inputs.weights, _settings(add, seed), matrices, Resources(cores(), device), inputs.parts)
+    settings = _settings(add, seed)
+    if estimate_above is not None:
+        if estimate_above < 1:
+            raise UserError(f"estimate_above = {estimate_above} must be a side of 1 or more: change it")
+        settings = dataclasses.replace(settings, estimate_above=estimate_above)
+    table, _ = measure(inputs.weights, settings, matrices, Resources(cores(), device), inputs.parts)
     table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
     return named(table)
 

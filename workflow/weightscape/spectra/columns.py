@@ -85,6 +85,9 @@ OURS = {
     "farms_rows": "larger side of the window",
     "farms_columns": "smaller side of the window",
     "farms_stride": "step of the window",
+    "spectral_norm_error": "of an estimated matrix: an eigenvalue lies within this of `spectral_norm`",
+    "effective_rank_error": "of an estimated matrix: standard error of `effective_rank`",
+    "participation_ratio_error": "of an estimated matrix: standard error of `participation_ratio`",
     "phase": "phase of Martin & Mahoney, by the rule below",
 }
 

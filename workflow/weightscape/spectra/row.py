@@ -1,6 +1,6 @@
 """The weights of a network, the matrices that can be measured, and one row of the table: all columns of one matrix."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,8 @@ from weightscape.spectra.overlaps import Spectrum
 from weightscape.spectra.settings import SpectraSettings
 
 Row = dict[str, float | str | None]
+ZEROS = "all zeros"
+ROWS = 32  # of a slice, widened at a time
 Tensors = Mapping[str, np.ndarray]
 
 
@@ -53,27 +55,37 @@ def slices_of(part: Part, tensors: Tensors) -> np.ndarray:
 
 def load(part: Part, matrix: str, weights: Weights, limit: int) -> np.ndarray:
     """The slices [slices, rows, columns] of a matrix: a view, or float64 for `delta`."""
-    if part.status != "ok":
-        whole = part.status == ONE_ROW and part.key in weights.after
-        raise Unmeasurable(NOT_FLOAT if whole and slices_of(part, weights.after).dtype.kind in "iub" else part.status)
+    check_part(part, weights)
     needed = 8 * (part.slices * part.larger * part.smaller + 3 * part.smaller**2)  # bytes of float64 work space
     if needed > limit:
         raise Unmeasurable(f"needs {needed / 2**30:.1f} GiB, memory_limit is {limit / 2**30:.1f} GiB")
+    first, *minus = terms(part, matrix, weights)
+    return np.subtract(first, minus[0], dtype=np.float64) if minus else first
+
+
+def check_part(part: Part, weights: Weights) -> None:
+    """Refuse a part that has no spectrum by its shape or kind."""
+    if part.status != "ok":
+        whole = part.status == ONE_ROW and part.key in weights.after
+        raise Unmeasurable(NOT_FLOAT if whole and slices_of(part, weights.after).dtype.kind in "iub" else part.status)
+
+
+def terms(part: Part, matrix: str, weights: Weights) -> tuple[np.ndarray, ...]:
+    """The slices of a matrix; those after and those before for a `delta` that is their difference."""
     if matrix == "after":
-        return _finite(part, "after", weights.after)
+        return (_finite(part, "after", weights.after),)
     if part.key not in weights.start:
         raise Unmeasurable("before has no such tensor")
     earlier = shape_of(weights.start, part.key)
     if earlier != part.shape:
         raise Unmeasurable(f"shape {part.shape} was {earlier} before")
     if matrix == "before":
-        return _finite(part, "before", weights.start)
+        return (_finite(part, "before", weights.start),)
     difference = getattr(weights.after, "difference", None)  # of an adapter, without the rounding of its sum
     update = None if difference is None else difference(part.key, part.index)
     if update is not None:
-        return part.stacked(update)
-    after = _finite(part, "after", weights.after)
-    return np.subtract(after, _finite(part, "before", weights.start), dtype=np.float64)
+        return (part.stacked(update),)
+    return _finite(part, "after", weights.after), _finite(part, "before", weights.start)
 
 
 def _finite(part: Part, matrix: str, tensors: Tensors) -> np.ndarray:
@@ -127,7 +139,7 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
 
 def _status(slices: np.ndarray, values: np.ndarray) -> str:
     if values[-1] == 0:
-        return "too small for float64: squares of the entries are zero" if slices.any() else "all zeros"
+        return "too small for float64: squares of the entries are zero" if slices.any() else ZEROS
     first = slices[0, 0, 0]
     same = (slices[:, 0] == first).all() and (slices == first).all()  # a row tells of nearly all that they vary
     return f"constant: every entry is {first:g}" if same else "ok"
@@ -146,3 +158,30 @@ def _watcher_columns(part: Part, found: Spectrum, values: np.ndarray, settings: 
         random = generator(settings.seed, "spectra-null", name)
         columns |= weightwatcher.random_null(found.slices, scaled, factor, random)
     return columns
+
+
+def sizes_of_update(total: float, part: Part, weights: Weights) -> Row:
+    """Columns of an update without its spectrum, `total` its squared norm; NaN where they are no numbers.
+
+    Shrinkage is c = <after, before> / <before, before>, the rest has log10 of |after - c before|^2: decoupled weight
+    decay multiplies weights by a factor at every step, and an update is compared without its share of c. Row by row in
+    float64, as whole slices would need two further matrices.
+    """
+    after, before = slices_of(part, weights.after), slices_of(part, weights.start)
+
+    def updates() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for ours, theirs in zip(after, before, strict=True):
+            for first in range(0, len(ours), ROWS):
+                start = theirs[first : first + ROWS].astype(np.float64)
+                yield np.subtract(ours[first : first + ROWS], start, dtype=np.float64), start
+
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        along, size = np.sum([(np.vdot(update, start), np.vdot(start, start)) for update, start in updates()], axis=0)
+        shrunk = along / size
+        free = sum(float(np.square(update - shrunk * start).sum()) for update, start in updates())
+        found = {
+            "relative_norm": np.sqrt(total / size),
+            "kept_share": 1 + shrunk,
+            "log_free_norm": np.log10(free),
+        }
+    return {name: float(value) if np.isfinite(value) else float("nan") for name, value in found.items()}

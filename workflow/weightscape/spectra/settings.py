@@ -27,3 +27,4 @@ class SpectraSettings:
     farms_aspect: float  # larger side of the window over the smaller one
     farms_stride: int  # step of the window along both axes
     memory_limit: int  # bytes of float64 work space above which a tensor is not measured but gets a status
+    estimate_above: int  # smaller side of a matrix above which it is estimated and not decomposed

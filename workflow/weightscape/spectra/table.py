@@ -13,13 +13,25 @@ import numpy as np
 from weightscape.errors import UserError
 from weightscape.formats.lazy_tensors import with_arrays
 from weightscape.progress import Progress
+from weightscape.spectra import estimated
 from weightscape.spectra.columns import COLUMNS, TEXT
 from weightscape.spectra.eigenvalues import ranks
 from weightscape.spectra.matrices import NOTHING_MORE, Known, Part, parts, tied
 from weightscape.spectra.overlaps import Spectrum, packed, spectrum, unpacked, update_overlaps
 from weightscape.spectra.parallel import Share, Workers
 from weightscape.spectra.rounding import rounding_of_update, rounding_of_weights
-from weightscape.spectra.row import Row, Tensors, Unmeasurable, Weights, identity, load, measured, shape_of, slices_of
+from weightscape.spectra.row import (
+    Row,
+    Tensors,
+    Unmeasurable,
+    Weights,
+    identity,
+    load,
+    measured,
+    shape_of,
+    sizes_of_update,
+    slices_of,
+)
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.spectra.together import eigenvalues
 from weightscape.spectra.two_stage import two_stage
@@ -30,7 +42,6 @@ if TYPE_CHECKING:
 MATRICES = ("before", "after", "delta")
 CLEAR = 4.0  # times the rounding, from which on the direction of a singular vector is kept
 AT_ONCE = 32  # parts that a run which is stopped may lose
-ROWS = 32  # of a slice, widened at a time
 SMALLEST = 1e-140  # largest entry from which on the squares of all singular values above rounding keep their digits
 VANISHING = 1e-163  # entries up to it have squares of zero
 Result = TypeVar("Result")
@@ -98,9 +109,12 @@ def measure(
         from weightscape.spectra.gpu import spectra
 
         left = [part for part in measurable if store is None or store.get(part.name) is None]
+        left = [part for part in left if not estimated.is_estimated(part, settings)]
         ready = spectra(left, matrices, weights, settings, resources.device)
 
     def read(part: Part, matrix: str) -> np.ndarray:
+        if estimated.is_estimated(part, settings):
+            raise Unmeasurable("too large")
         return load(part, matrix, weights, settings.memory_limit)
 
     def count(matrix: str) -> None:
@@ -128,7 +142,8 @@ def measure(
             done |= zip(batch, _of_parts(work, batch, workers), strict=True)
     values = {name: array for part in measurable for name, array in done[part].values.items()}
     table = _table([row for part in measurable for row in done[part].rows.values()], weights.head)
-    table.attrs["eigenvalues"] = resources.device or (native.name if native else "LAPACK")
+    route = resources.device or (native.name if native else "LAPACK")
+    table.attrs["eigenvalues"] = "; ".join([route, *estimated.methods(measurable, settings)])
     return table, values
 
 
@@ -159,7 +174,8 @@ def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = 
         return packed(part.name, spectrum(slices, min(settings.overlap_vectors, part.smaller)).leading)
 
     with Workers(1) as workers:
-        results = _of_parts(work, parts_of(tensors, known=known), workers)
+        wanted = [part for part in parts_of(tensors, known=known) if not estimated.is_estimated(part, settings)]
+        results = _of_parts(work, wanted, workers)
     return {name: array for result in results for name, array in result.items()}
 
 
@@ -204,6 +220,11 @@ def _measure_part(
     for matrix in matrices:
         there = _there(part, matrix, weights)
         try:
+            if estimated.is_estimated(there, settings):
+                row = result.rows[matrix] = estimated.row_of(there, matrix, weights, settings)
+                if matrix == "delta":
+                    row |= sizes_of_update(float(row["norm"] or 0) / float(row["ww_scale"] or 1), part, weights)
+                continue
             found = source.ready.get((matrix, part.name))
             if found is None:
                 slices = load(there, matrix, weights, settings.memory_limit)
@@ -228,8 +249,7 @@ def _update_columns(
 ) -> Row:
     """Columns of `delta` that compare it with `before` and `after`."""
     update = spectra["delta"].per_slice
-    columns: Row = {"relative_norm": _relative_norm(update, slices_of(part, weights.start))}
-    columns |= _free_columns(slices_of(part, weights.after), slices_of(part, weights.start))
+    columns = sizes_of_update(float(update.sum()), part, weights)
     if not (vectors and update.any()):
         return columns
     bases = {name: found.leading for name, found in spectra.items()}
@@ -251,34 +271,6 @@ def _update_columns(
         for name in ("delta", "before", "after")
     ]
     return columns | update_overlaps(*leading)
-
-
-def _relative_norm(values: np.ndarray, before: np.ndarray) -> float:
-    """Frobenius norm of the update with these eigenvalues over that of before; NaN if that is zero or overflows."""
-    with np.errstate(over="ignore"):
-        size = float(np.linalg.norm(before.astype(np.float64)))
-    return float(np.sqrt(values.sum())) / size if 0 < size < np.inf else float("nan")
-
-
-def _free_columns(after: np.ndarray, before: np.ndarray) -> Row:
-    """c = <after, before> / <before, before>, and log10 of |after - c before|^2; NaN where they are no numbers.
-
-    Decoupled weight decay multiplies weights by a factor at every step: an update is compared without its share of c.
-    Row by row in float64, as whole slices would need two further matrices.
-    """
-
-    def updates() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for ours, theirs in zip(after, before, strict=True):
-            for first in range(0, len(ours), ROWS):
-                start = theirs[first : first + ROWS].astype(np.float64)
-                yield np.subtract(ours[first : first + ROWS], start, dtype=np.float64), start
-
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        along, size = np.sum([(np.vdot(update, start), np.vdot(start, start)) for update, start in updates()], axis=0)
-        shrunk = along / size
-        free = sum(float(np.square(update - shrunk * start).sum()) for update, start in updates())
-        found = {"kept_share": 1 + shrunk, "log_free_norm": np.log10(free)}
-    return {name: float(value) if np.isfinite(value) else float("nan") for name, value in found.items()}
 
 
 def _decomposed(slices: np.ndarray, vectors: int, name: str, share: Share) -> Spectrum:

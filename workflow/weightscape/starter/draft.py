@@ -58,7 +58,7 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
     """The study's difference from config.yaml."""
     digits: Config = read_yaml(DEFAULT_CONFIG)["families"]
     families = _families(size, wishes)
-    backbones = _networks(wishes.network, size)
+    backbones = networks(wishes.network, size.networks)
     return {
         "study": {
             "name": wishes.name,
@@ -82,9 +82,9 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
     }
 
 
-def _networks(chosen: Network, size: Size) -> list[Network]:
-    """The user's network, and where there is time the other kind: of a pre-trained one and one from scratch."""
-    return [chosen, WHEEL if chosen.weights == "none" else SMALL][: size.networks]
+def networks(chosen: Network, count: int) -> list[Network]:
+    """The user's network, and of two the other kind: of a pre-trained one and one from scratch."""
+    return [chosen, WHEEL if chosen.weights == "none" else SMALL][:count]
 
 
 def _plain(model: str) -> str:

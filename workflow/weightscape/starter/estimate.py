@@ -3,14 +3,18 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from weightscape.costs import stages
-from weightscape.costs.assumptions import Assumptions
+from weightscape.costs.assumptions import HOUR, Assumptions
 from weightscape.starter.machine import Machine
 from weightscape.starter.scale import Size
-from weightscape.study import Config
+from weightscape.study import Config, study
 from weightscape.study.config import checked, default_config
 
-FIXED_MINUTES = 1.5
-"""Tables, figures and the report."""
+FIXED_SECONDS = 90.0
+"""CPU seconds of tables, figures, the report and the judge."""
+EACH_RUN = {"finetune": 0.5, "evaluate": 0.4, "curvature": 0.2, "spectra": 0.4}
+"""CPU seconds of a run in a stage beyond what the cost model counts: reading, tracing, fits, intervals, records."""
+EACH_JOB = {"data": 0.5, "generate": 2.0, "measure_diversity": 1.5}
+"""The same of a job in a stage that has no runs."""
 
 
 def merged(difference: Config) -> Config:
@@ -29,9 +33,26 @@ def _merged(default: object, own: object) -> object:
 
 def minutes(config: Config, assumed: Assumptions, machine: Machine) -> float:
     """Minutes that a study takes on this machine."""
-    costs = stages.costs(stages.work_of(config, machine.assumptions(assumed))).values()
-    gpu, cpu = sum(cost.gpu_hours for cost in costs), sum(cost.cpu_hours for cost in costs)
-    return machine.minutes(gpu, cpu) + FIXED_MINUTES
+    costs = seconds(config, assumed, machine)
+    return machine.minutes(sum(gpu for gpu, _ in costs.values()), sum(cpu for _, cpu in costs.values()))
+
+
+def seconds(config: Config, assumed: Assumptions, machine: Machine) -> Mapping[str, tuple[float, float]]:
+    """Seconds of the device of networks, and of the CPU, by rule."""
+    work = machine.work(stages.work_of(config, assumed))
+    runs = work.runs_each * len(work.networks)
+    found = {"tables and page": (0.0, FIXED_SECONDS)}
+    for rule, cost in stages.costs(work).items():
+        count = runs if rule in ("evaluate", "spectra", "finetune") else _curved(work) if rule == "curvature" else 0
+        more = count * EACH_RUN.get(rule, 0.0) + cost.jobs * EACH_JOB.get(rule, 0.0)
+        found[rule] = HOUR * cost.gpu_hours, HOUR * cost.cpu_hours + more
+    return found
+
+
+def _curved(work: stages.Work) -> int:
+    """Runs whose curvature is measured."""
+    conditions = [each for each in study.conditions(work.config) if study.measures_curvature(work.config, each[0])]
+    return work.runs_of(conditions) * len(work.networks)
 
 
 def chosen(

@@ -1,48 +1,113 @@
-"""Measures in seconds what this machine reaches with a network, so that the cost of a study is told for it."""
+"""Measures in seconds how fast this machine is with the networks of a study, so that its cost is told for it.
+
+The routines are those that the stages run: a training step, folded inference, a product with the Hessian. On a CPU as
+many of them run side by side as there are cores, as jobs do, and their CPU seconds count, which other programs change
+little.
+"""
 
 import os
+import statistics
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from weightscape.costs.assumptions import Assumptions
+from weightscape.costs.stages import Network, Slowness, Work, network_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from weightscape.generate.model_settings import ModelSettings
 
 BATCH = 32
-SECONDS = 0.6
-START_SECONDS = 2.0
-"""Of a job on one machine, where jobs share their start."""
+SIDES = (32, 64)
+"""Sides of images at which a network is measured, in px."""
+SECONDS = 6.0
+"""Of the CPU, from which on the larger side is left out."""
+EACH = 0.2
+"""CPU seconds in which a routine is repeated, once at least."""
+PRODUCTS = 2
+"""With the Hessian, beside the first pass that all products share."""
+SEEN = 128
+"""Images at a time in inference."""
+MOST_THREADS, CLASSES, SIDE = 8, 10, 768
+START_SECONDS = 0.2
+"""CPU seconds of a job until it works: on one machine, jobs are forks of a process that has its libraries."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of one image in training, in inference, and in a product with the Hessian."""
+
+    training: float
+    inference: float
+    product: float
+
+    def beyond(self, other: "Pace", share: float) -> "Pace":
+        """The pace on the straight line from this one (share 0) through the other (share 1), not below this one."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Pace(*(one + max(0.0, share * (two - one)) for one, two in pairs))
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Paces of a network at one or two sizes of images, by operations of the forward pass, ascending."""
+
+    paces: tuple[tuple[float, Pace], ...]
+
+    def at(self, operations: float) -> Pace:
+        """The pace at so many operations: a straight line, as each layer has a fixed part."""
+        (low, pace), (high, other) = self.paces[0], self.paces[-1]
+        if operations <= low or high <= low:
+            share = max(1.0, operations / low)
+            return Pace(*(share * seconds for seconds in vars(pace).values()))
+        return pace.beyond(other, (operations - low) / (high - low))
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Cores, the kind of device, and operations per second of training and of inference in one job."""
+    """Cores, the kind of device, speeds of networks by timm's name, and operations per second of the generator."""
 
     cores: int
     device: str
-    training: float
-    inference: float
+    speeds: Mapping[str, Speed]
+    sampling: float = 1e11
 
     def told(self) -> str:
         """The machine in words."""
         return f"{self.cores} cores, {'a GPU' if self.device == 'cuda' else f'no GPU ({self.device})'}"
 
+    def work(self, work: Work) -> Work:
+        """The work of a study with the rates of this machine."""
+        assumed = self.assumptions(work.assumed)
+        models = {name: block["model"] for name, block in work.config["backbones"].items()}
+        networks = {
+            (dataset, name): replace(net, slowness=self._slowness(models[name], net, assumed))
+            for (dataset, name), net in work.networks.items()
+        }
+        return replace(work, assumed=assumed, networks=networks)
+
     def assumptions(self, assumed: Assumptions) -> Assumptions:
-        """The assumptions of the cost model with the rates of this machine."""
-        gpu = replace(
-            assumed.gpu,
-            peak_tflops=self.training / 1e12,
-            float32_tflops=self.inference / 1e12,
-            training_use=1.0,
-            inference_use=1.0,
-            sampling_use=1.0,
-        )
+        """The assumptions with this machine's starts, and its rate of the generator as the rate of all networks."""
+        rate = self.sampling / 1e12
+        uses = dict.fromkeys(("training_use", "inference_use", "sampling_use"), 1.0)
+        gpu = replace(assumed.gpu, peak_tflops=rate, float32_tflops=rate, **uses)
         return replace(assumed, gpu=gpu, start_seconds=START_SECONDS)
 
-    def minutes(self, gpu_hours: float, cpu_hours: float) -> float:
+    def _slowness(self, model: str, net: Network, assumed: Assumptions) -> Slowness:
+        pace, rate = self.speeds[model].at(net.operations), assumed.gpu.peak / net.operations
+        return Slowness(pace.training * rate / 3, pace.inference * rate, pace.product * rate / 6)
+
+    def minutes(self, gpu_seconds: float, cpu_seconds: float) -> float:
         """Minutes of a study: on a GPU its jobs follow each other, beside those of the cores."""
         if self.device == "cuda":
-            return 60 * max(gpu_hours, cpu_hours / self.cores)
-        return 60 * (gpu_hours + cpu_hours) / self.cores
+            return max(gpu_seconds, cpu_seconds / self.cores) / 60
+        return (gpu_seconds + cpu_seconds) / self.cores / 60
 
 
 def cores() -> int:
@@ -50,45 +115,123 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def measured(model: str, size: int) -> Machine:
-    """The rates that one job reaches on this machine with timm's `model` on images of `size` px."""
+def measured(models: Iterable[str], generator: "ModelSettings | None" = None, most: int = SIDES[-1]) -> Machine:
+    """The speeds of timm's `models` on images of up to `most` px, and of a generator of grey images if there is one."""
     import torch
 
-    from weightscape.costs.stages import network_of
-    from weightscape.networks.building import network
-
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        net = network(model, 10).to(device)
-        images = torch.rand(BATCH, 3, size, size, device=device)
-        operations = BATCH * network_of(model, size, 10).operations
-
-        def step() -> None:
-            net.train()(images).square().mean().backward()
-
-        def seen() -> None:
-            with torch.inference_mode():
-                net.eval()(images)
-
-        training, inference = _seconds(step), _seconds(seen)
+        speeds = {model: _speed(model, device, most) for model in models}
+        rate = _products(device) if generator is None else _generator(generator, device)
     finally:
         torch.set_num_threads(threads)
-    return Machine(cores(), device, 3 * operations / training, operations / inference)
+    return Machine(cores(), device.type, speeds, rate)
 
 
-def _seconds(work: Callable[[], None]) -> float:
-    """The least seconds of a piece of work, repeated after a first time; of the CPU's own where it does the work."""
+def _speed(model: str, device: "torch.device", most: int) -> Speed:
+    paces: list[tuple[float, Pace]] = []
+    begun = time.process_time()
+    for side in dict.fromkeys(min(side, max(most, SIDES[0])) for side in SIDES):
+        if not paces or time.process_time() - begun < SECONDS:
+            train, see, products = _seconds(lambda side=side: _routines(model, side, device), device)
+            pace = Pace(train / BATCH, see / SEEN, products / PRODUCTS / BATCH)
+            paces.append((network_of(model, side, CLASSES).operations, pace))
+    return Speed(tuple(paces))
+
+
+def _routines(model: str, side: int, device: "torch.device") -> list[Callable[[], object]]:
+    """A training step, inference of a batch, and a product with the Hessian, as the stages run them."""
     import torch
 
-    clock = time.perf_counter if torch.cuda.is_available() else time.process_time
-    times: list[float] = []
-    begun = time.monotonic()
-    while len(times) < 3 or time.monotonic() - begun < SECONDS:
+    from weightscape.finetune.curvature import hessian_products
+    from weightscape.finetune.evaluation import forward_of
+    from weightscape.networks.building import network, prepared
+    from weightscape.networks.settings import InputSettings
+
+    net = prepared(network(model, CLASSES), device)
+    parameters = list(net.parameters())
+    shape = (BATCH, 3, side, side)
+    images = torch.rand(shape, device=device).contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(BATCH, dtype=torch.int64, device=device)
+    optimizer = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
+    forward = forward_of(net, InputSettings(side, (0.5,) * 3, (0.5,) * 3), device)
+    pixels = np.zeros((SEEN, *shape[1:]), np.uint8)
+
+    def train() -> None:
+        net.train()
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(images), labels).backward()
+        optimizer.step()
+
+    def differentiate() -> None:
+        product, _ = hessian_products(net.eval(), parameters, images, labels, BATCH)
+        for _ in range(PRODUCTS):
+            product([torch.ones_like(parameter) for parameter in parameters])
+
+    return [train, lambda: forward(pixels), differentiate]
+
+
+def _generator(settings: "ModelSettings", device: "torch.device") -> float:
+    """Operations per second of training the diffusion model."""
+    import torch
+
+    from weightscape.costs.generation import BACKWARD, ddpm_operations
+    from weightscape.generate import denoiser
+
+    side = 8 * settings.patch
+
+    def routines() -> list[Callable[[], object]]:
+        net = denoiser.network(settings, CLASSES, 1, device.type)
+        grid = torch.rand(BATCH, settings.patch**2, 8, 8, device=device)
+        times, labels = torch.full((BATCH,), 500.0, device=device), torch.zeros(BATCH, dtype=torch.int64, device=device)
+        return [lambda: denoiser.estimate(net, grid, times, labels).square().mean().backward()]
+
+    (took,) = _seconds(routines, device)
+    return BATCH * BACKWARD * ddpm_operations(settings, (1, side, side), CLASSES) / took
+
+
+def _products(device: "torch.device") -> float:
+    """Operations per second of matrix products, of which pipelines of diffusers reach about half."""
+    import torch
+
+    one = torch.rand(SIDE, SIDE, device=device)
+    (took,) = _seconds(lambda: [lambda: one @ one], device)
+    return SIDE**3 / took
+
+
+def _seconds(routines: Callable[[], Sequence[Callable[[], object]]], device: "torch.device") -> list[float]:
+    """The median seconds of each routine; on a CPU those of its own thread, with one thread for each core."""
+    if device.type == "cuda":
+        return [_repeated(routine, True) for routine in routines()]
+    count = min(cores(), MOST_THREADS)
+    begin = threading.Barrier(count)
+
+    def one(own: Sequence[Callable[[], object]]) -> list[float]:
+        found = []
+        for routine in own:
+            routine()
+            begin.wait()
+            found.append(_repeated(routine, False))
+        return found
+
+    with ThreadPoolExecutor(count) as pool:
+        return [statistics.fmean(each) for each in zip(*pool.map(one, [routines() for _ in range(count)]), strict=True)]
+
+
+def _repeated(routine: Callable[[], object], is_gpu: bool) -> float:
+    """The median seconds of repetitions, of this thread's CPU or on a GPU by the clock."""
+    import torch
+
+    clock = time.perf_counter if is_gpu else time.thread_time
+    if is_gpu:
+        routine()
+    took: list[float] = []
+    while sum(took) < EACH:
         start = clock()
-        work()
-        if torch.cuda.is_available():
+        routine()
+        if is_gpu:
             torch.cuda.synchronize()
-        times.append(clock() - start)
-    return min(times[1:])
+        took.append(clock() - start)
+    return statistics.median(took)
