@@ -15,7 +15,7 @@ from weightscape.words import signed
 VERDICTS = {"supported": "\u2713", "contradicted": "\u2717", "undecided": "?"}
 """Verdicts in the order of the summary, with a sign that stands beside the colour."""
 
-ORDER = ("C1", "C2", "C4", "C7", "C9", "C3", "C5", "C6", "C8", "C10")
+ORDER = ("C1", "C2", "C4", "C7", "C9", "C3", "C5", "C6", "C8", "C10", "C11")
 """Claims as a reader asks: is diversity like a regulariser, where, does it help, and only then by what and how it is
 measured."""
 OVERALL = "all"

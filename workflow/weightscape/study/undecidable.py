@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from weightscape.families import DIVERSITY, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES
 from weightscape.study import Config, corruptions, doses, study
 
-LEAST_SEEDS = {"C8": 1}
-"""Runs of a condition, if not two: of C8 the conditions are the samples."""
+LEAST_SEEDS = {"C8": 1, "C11": 4}
+"""Runs of a condition, if not two: of C8 the conditions are the samples; C11 halves them."""
 
 PARTS_OF = {"C7": (DIVERSITY,)}
 """Families without which a part of a claim stays open."""
@@ -33,10 +33,11 @@ def claims(config: Config) -> dict[str, list[str]]:
 
 def asked(config: Config) -> list[str]:
     """The claims that the study asks."""
-    from weightscape.metrics.analysis.claims.table import CLAIMS, OF_CHOICES
+    from weightscape.metrics.analysis.claims import table
 
     has_choices = any(each.is_chosen for each in doses.further_images(config))
-    return [name for name in CLAIMS if has_choices or name not in OF_CHOICES]
+    has_policies = DIVERSITY in config["study"]["families"]
+    return table.asked(has_choices, len(doses.doses(config, DIVERSITY)) if has_policies else 0)
 
 
 def told(config: Config) -> str:
@@ -94,6 +95,9 @@ def _of_claim(config: Config, claim: str) -> Iterator[str]:
             yield from _curvature(config)
         case "C10":
             yield from _choices(config)
+            yield from _ood(config)
+        case "C11":
+            yield from _embedding(config)
             yield from _ood(config)
 
 
@@ -156,6 +160,12 @@ def _choices(config: Config) -> Iterator[str]:
     lost = {budget.space for budget in found} - {doses.PIXELS, *study.embeddings(config)}
     if lost:
         yield f"{', '.join(sorted(lost))} to diversity.embeddings"
+
+
+def _embedding(config: Config) -> Iterator[str]:
+    """The embedding of a pre-trained network, by which policies are chosen."""
+    if all(config["backbones"][name]["weights"] == "none" for name in study.embeddings(config)):
+        yield "a pre-trained backbone to diversity.embeddings"
 
 
 def _backbones(config: Config) -> Iterator[str]:

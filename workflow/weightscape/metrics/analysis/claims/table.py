@@ -1,4 +1,4 @@
-"""The claims C1 to C10 in every setup (data set x backbone), each with its controls, and over all setups.
+"""The claims C1 to C11 in every setup (data set x backbone), each with its controls, and over all setups.
 
 A claim is supported (contradicted) overall if it is so in more than half of the setups, no setup has the opposite
 verdict, and the mean over setups does not lie on the other side of zero. That it is so in u of k setups is tested as a
@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from weightscape.families import DRAWING_FAMILIES, POOL, SYNTHETIC_FAMILIES
+from weightscape.families import DIVERSITY, DRAWING_FAMILIES, POOL, SYNTHETIC_FAMILIES
 from weightscape.metrics.analysis.claims import (
     c1_sign,
     c2_pattern,
@@ -26,6 +26,7 @@ from weightscape.metrics.analysis.claims import (
     c8_weighted_vendi,
     c9_calibration,
     c10_choice,
+    c11_policy,
 )
 from weightscape.metrics.analysis.claims.claim import Claim, ClaimRow, Wording, claim_row, sentence
 from weightscape.metrics.analysis.claims.remedy import remedy
@@ -49,10 +50,9 @@ TESTED: dict[str, Claim] = {
     "C8": c8_weighted_vendi,
     "C9": c9_calibration,
     "C10": c10_choice,
+    "C11": c11_policy,
 }
-OF_CHOICES = ("C10",)
-"""Claims that only a study asks in which some condition chooses its images by their diversity."""
-ABOUT_HARM = {"C7": SYNTHETIC_FAMILIES, "C10": DRAWING_FAMILIES}
+ABOUT_HARM = {"C7": SYNTHETIC_FAMILIES, "C10": DRAWING_FAMILIES, "C11": (DIVERSITY,)}
 """Families whose harm a claim is about, so that it looks at their destructive doses too."""
 CLAIMS: dict[str, Wording] = {
     name: c4_architectures if name == c4_architectures.NAME else TESTED[name]
@@ -66,9 +66,10 @@ def in_order(names: Iterable[str]) -> list[str]:
     return [name for name in CLAIMS if name in chosen]
 
 
-def asked(has_choices: bool) -> list[str]:
-    """The claims with tests of their own that a study asks, which has conditions of chosen images or has not."""
-    return [name for name in TESTED if has_choices or name not in OF_CHOICES]
+def asked(has_choices: bool, policies: int) -> list[str]:
+    """The claims that a study asks: C10 if some condition chooses its images, C11 if augment has many policies."""
+    only_if = {"C10": has_choices, "C11": policies >= c11_policy.LEAST_POLICIES}
+    return [name for name in CLAIMS if only_if.get(name, True)]
 
 
 def of_setup(
@@ -81,7 +82,9 @@ def of_setup(
     """
     rows: dict[str, ClaimRow] = {}
     tests: dict[str, list[ClaimTest]] = {}
-    for name in asked(bool(options.chosen)) if names is None else names:
+    policies = len(setup.all_conditions.doses(DIVERSITY))
+    every = [name for name in asked(bool(options.chosen), policies) if name in TESTED]
+    for name in every if names is None else names:
         whole = ABOUT_HARM.get(name, ())
         row, decision = _decided(name, setup.only_kept(whole), options)
         if gone := setup.left_out(whole):
