@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from weightscape.diversity import vendi
-from weightscape.diversity.choice import METHODS, OBJECTIVES, TIE, Pool, choose
+from weightscape.diversity import least, vendi
+from weightscape.diversity.choice import LEAST, METHODS, OBJECTIVES, TIE, Pool, choose
 from weightscape.diversity.objectives import RIDGE
 from weightscape.diversity.rows import unit_rows
 
@@ -85,7 +85,7 @@ def problem(number: int) -> tuple[Pool, int]:
     return Pool(rows, given, groups, room), int(rng.integers(1, room.sum() + 1))
 
 
-@pytest.mark.parametrize("method", OBJECTIVES)
+@pytest.mark.parametrize("method", [*OBJECTIVES, LEAST])
 def test_choices_are_those_of_the_literal_greedy_to_the_index(method: str) -> None:
     wrong = []
     for number in range(PROBLEMS):
@@ -97,6 +97,25 @@ def test_choices_are_those_of_the_literal_greedy_to_the_index(method: str) -> No
     assert wrong == []
 
 
+@pytest.mark.parametrize("near", [1, 3])
+def test_choices_ahead_among_few_candidates_are_taken_back_where_others_add_less(
+    near: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(least, "NEAR", near)
+    wrong, taken_back, take = [], [], least.Least._take
+
+    def counted(self: least.Least, ahead: least._Ahead, fallen: np.ndarray, right: int) -> None:
+        taken_back.append(right < len(ahead.rows))
+        take(self, ahead, fallen, right)
+
+    monkeypatch.setattr(least.Least, "_take", counted)
+    for number in range(PROBLEMS):
+        pool, budget = problem(number)
+        if choose(LEAST, pool, budget).rows.tolist() != literal(LEAST, pool, budget)[0]:
+            wrong.append(number)
+    assert wrong == [] and any(taken_back)
+
+
 def test_a_random_choice_keeps_the_limits_of_the_groups_and_follows_its_seed() -> None:
     groups = np.repeat([0, 1, 2], 10)
     pool = Pool(np.zeros((30, 2)), None, groups, np.array([2, 0, 5]))
@@ -106,7 +125,7 @@ def test_a_random_choice_keeps_the_limits_of_the_groups_and_follows_its_seed() -
     assert choose("random", pool, 7, np.random.default_rng(2)).rows.tolist() != first.rows.tolist()
 
 
-@pytest.mark.parametrize("method", OBJECTIVES)
+@pytest.mark.parametrize("method", [*OBJECTIVES, LEAST])
 def test_a_choice_heeds_neither_lengths_nor_rotations(method: str) -> None:
     rng = np.random.default_rng(3)
     rows, given = rng.standard_normal((300, 20)), rng.standard_normal((40, 20))

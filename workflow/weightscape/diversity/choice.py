@@ -1,16 +1,17 @@
 """Chooses rows from candidates, so that they add most diversity to the rows that are already there.
 
-Every method but `random` is greedy: the next row is the one with the largest gain (`objectives`), a tie goes to the
-smaller number. Gains are evaluated lazily (Minoux 1978), with the same result as evaluating all.
+Every method but `random` is greedy: the next row is the one with the largest gain (`objectives`; `least_diverse` takes
+the smallest), a tie goes to the smaller number. Gains are evaluated lazily (Minoux 1978), with the same result as
+evaluating all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weightscape.diversity.least import Least
 from weightscape.diversity.objectives import FacilityLocation, KCentre, LogDet, Objective, Vendi
 from weightscape.diversity.rows import Indices, Rows, check_rows, unit_rows
 
@@ -19,10 +20,9 @@ OBJECTIVES: dict[str, Callable[[Rows, Rows], Objective]] = {
     "vendi": Vendi,
     "k_centre": KCentre,
     "facility_location": FacilityLocation,
-    "least_diverse": partial(LogDet, least=True),
 }
-RANDOM = "random"
-METHODS = (RANDOM, *OBJECTIVES)
+RANDOM, LEAST = "random", "least_diverse"
+METHODS = (RANDOM, *OBJECTIVES, LEAST)
 
 TIE = 1e-9  # difference of scores that is rounding
 BATCH = 16  # candidates that are evaluated at once, at first
@@ -62,6 +62,8 @@ def choose(method: str, pool: Pool, budget: int, rng: np.random.Generator | None
             raise ValueError("a random choice needs a random generator")
         return _random(groups, room, budget, rng)
     candidates, given = _directions(pool)
+    if method == LEAST:
+        return Choice(*Least(candidates, given, groups, room, TIE).choose(budget))
     return _greedy(OBJECTIVES[method](candidates, given), groups, room, budget)
 
 
@@ -106,7 +108,7 @@ def _greedy(objective: Objective, groups: Indices, room: Indices, budget: int) -
     for step in range(budget):
         row, looked = _best(objective, bounds, looked)
         chosen[step], gains[step] = row, objective.gain(row)
-        bounds *= objective.add(row)
+        objective.add(row)
         bounds[row] = -np.inf
         left[groups[row]] -= 1
         if not left[groups[row]]:

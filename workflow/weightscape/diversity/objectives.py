@@ -5,13 +5,13 @@ All compare directions (`rows.unit_rows`) by their cosine kernel K. With `there`
     log_det            log det(I + K / RIDGE) over the rows that are there. The gain of x is log(1 + v / RIDGE), where
                        v is the variance of x given these rows (Chen et al. 2018, arXiv 1709.05135, alg. 1, with a
                        ridge, which keeps rows apart that span no further dimension)
-    least_diverse      the same, least gain first
+    least_diverse      the same, least gain first (module `least`)
     k_centre           1 - (largest cosine to a row that is there): Gonzalez 1985, Sener & Savarese 2018
     facility_location  sum over the candidates of the largest cosine to a row that is there, at least -1
     vendi              Vendi score of order 1 of the rows that are there
 
 An objective knows `bounds` [candidates] of its scores: the greatest score is chosen next. A score never rises as rows
-are added, except by the factor that `add` gives, so an old one is a bound (Minoux 1978).
+are added, so an old one is a bound (Minoux 1978).
 """
 
 from typing import Protocol
@@ -40,8 +40,8 @@ class Objective(Protocol):
         """Scores of these candidates now."""
         ...
 
-    def add(self, row: int) -> float:
-        """Put a candidate to the rows that are there; gives the factor that bounds have then to be multiplied by."""
+    def add(self, row: int) -> None:
+        """Put a candidate to the rows that are there."""
         ...
 
     def gain(self, row: int) -> float:
@@ -82,36 +82,69 @@ class _Lagging:
         self.added = self.added[:0]
 
 
-class LogDet(_Lagging):
-    """Variances given the rows that are there; with `least` the smallest is chosen, else the largest."""
+class Remainder:
+    """Applies I - D'D, D being rows of the Cholesky factor of K + RIDGE for the rows that are there, in order."""
 
-    def __init__(self, candidates: Rows, given: Rows, least: bool = False) -> None:
-        if len(given):  # v = RIDGE x' (RIDGE + G'G)^-1 x, so that given rows are a change of coordinates
-            gram = given.T @ given
-            gram[np.diag_indices_from(gram)] += RIDGE
-            candidates = np.linalg.solve(np.linalg.cholesky(gram), candidates.T).T * np.sqrt(RIDGE)
-        super().__init__(np.ascontiguousarray(candidates), np.einsum("ij,ij->i", candidates, candidates))
-        self.sign = -1.0 if least else 1.0
-        self.chosen = np.empty((0, candidates.shape[1]))
-        self.bounds = self.sign * self.values
+    def __init__(self, dimensions: int) -> None:
+        self.factor, self.count = np.empty((dimensions, dimensions)), 0
+        self.matrix: NDArray[np.float64] | None = None  # once D has as many rows as columns
+
+    def of(self, row: Vector) -> Vector:
+        """Part [dimensions] of a row; its product with any row is their covariance given those that are there."""
+        if self.matrix is not None:
+            return self.matrix @ row
+        factor = self.factor[: self.count]
+        return row - (factor @ row) @ factor
+
+    def append(self, rows: Rows) -> None:
+        """Put rows to D."""
+        if self.matrix is None and self.count + len(rows) > len(self.factor):
+            factor = self.factor[: self.count]
+            self.matrix, self.factor = np.eye(factor.shape[1]) - factor.T @ factor, factor[:0]
+        if self.matrix is None:
+            self.factor[self.count : self.count + len(rows)] = rows
+            self.count += len(rows)
+        else:
+            self.matrix -= rows.T @ rows
+
+
+def conditioned(candidates: Rows, given: Rows) -> NDArray[np.float64]:
+    """Candidates in coordinates in which products are covariances given some rows: v = RIDGE x' (RIDGE + G'G)^-1 x."""
+    if len(given):
+        gram = given.T @ given
+        gram[np.diag_indices_from(gram)] += RIDGE
+        candidates = np.linalg.solve(np.linalg.cholesky(gram), candidates.T).T * np.sqrt(RIDGE)
+    return np.ascontiguousarray(candidates, np.float64)
+
+
+def log_det_gain(variance: float) -> float:
+    """Rise of log det(I + K / RIDGE) by a row of this variance given those that are there."""
+    return float(np.log1p(max(0.0, variance) / RIDGE))
+
+
+class LogDet(_Lagging):
+    """Variances given the rows that are there."""
+
+    def __init__(self, candidates: Rows, given: Rows) -> None:
+        candidates = conditioned(candidates, given)
+        super().__init__(candidates, np.einsum("ij,ij->i", candidates, candidates))
+        self.remainder = Remainder(candidates.shape[1])
+        self.bounds = self.values
 
     def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
         return values - np.einsum("ij,ij->i", products, products)
 
     def scores(self, rows: Indices) -> Vector:
-        return self.sign * self.now(rows)
+        return self.now(rows)
 
-    def add(self, row: int) -> float:
-        variance, direction = float(self.now(np.array([row]))[0]), self.candidates[row]
-        # one row of the Cholesky factor of K + RIDGE: products with it are the factor's next column
-        direction = (direction - (self.chosen @ direction) @ self.chosen) / np.sqrt(variance + RIDGE)
-        self.chosen = np.vstack([self.chosen, direction])
+    def add(self, row: int) -> None:
+        variance, left = float(self.now(np.array([row]))[0]), self.remainder.of(self.candidates[row])
+        direction = left / np.sqrt(variance + RIDGE)
+        self.remainder.append(direction[None])
         self.append(direction)
-        # |cov(x, s)|^2 <= v_x v_s: no variance falls further, which bounds the least
-        return 1.0 if self.sign > 0 else RIDGE / (variance + RIDGE)
 
     def gain(self, row: int) -> float:
-        return float(np.log1p(max(0.0, self.now(np.array([row]))[0]) / RIDGE))
+        return log_det_gain(self.now(np.array([row]))[0])
 
 
 class KCentre(_Lagging):
@@ -129,9 +162,8 @@ class KCentre(_Lagging):
     def scores(self, rows: Indices) -> Vector:
         return 1 - self.now(rows)
 
-    def add(self, row: int) -> float:
+    def add(self, row: int) -> None:
         self.append(self.candidates[row])
-        return 1.0
 
     def gain(self, row: int) -> float:
         return max(0.0, float(1 - self.now(np.array([row]))[0]))
@@ -162,9 +194,8 @@ class FacilityLocation:
             totals += np.maximum(rises, 0, out=rises).sum(axis=1)
         return totals
 
-    def add(self, row: int) -> float:
+    def add(self, row: int) -> None:
         np.maximum(self.covered, self.candidates @ self.candidates[row], out=self.covered)
-        return 1.0
 
     def gain(self, row: int) -> float:
         return float(self.scores(np.array([row]))[0])
@@ -200,7 +231,7 @@ class Vendi:
         integrand = ridges * (1 / (1 + ridges) - np.log1p(resolvents))
         return -1 - self.STEP * integrand.sum(axis=1)
 
-    def add(self, row: int) -> float:
+    def add(self, row: int) -> None:
         x = self.candidates[row]
         inside = self.vectors.T @ x
         beyond = x - self.vectors @ inside
@@ -214,7 +245,6 @@ class Vendi:
         self.eigenvalues, turn = np.linalg.eigh(matrix)
         self.vectors = self.vectors @ turn
         self.count += 1
-        return 1.0
 
     def gain(self, row: int) -> float:
         """Rise of the Vendi score."""

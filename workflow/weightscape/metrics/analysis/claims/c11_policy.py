@@ -22,9 +22,9 @@ from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, 
 STATEMENT = "Of many augmentation policies, the most diverse one that a judge accepts helps OOD accuracy most."
 RULE = (
     "supported if the policy of augment with the largest ln Vendi (order 1, pre-trained embedding) on one half of the "
-    "seeds, among those whose images the judge recognises there at analyse.judge_floor times its own rate, gives on the "
-    "other half higher OOD accuracy than the mean policy and than the one with the largest number, averaged over both "
-    "halves; contradicted if lower than one of them"
+    "seeds, among those whose images the judge recognises there at analyse.judge_floor times its own rate, gives on "
+    "the other half higher OOD accuracy than the mean policy and than the one with the largest number, averaged over "
+    "both halves; contradicted if lower than one of them"
 )
 COUNTS = "runs"
 NEEDS = (DIVERSITY,)
