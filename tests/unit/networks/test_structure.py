@@ -9,7 +9,14 @@ from weightscape.networks.structure import structure_of
 
 
 @pytest.mark.parametrize(
-    ("model", "count"), [("vit_tiny_patch16_224", 12), ("tiny_vit_5m_224", 10), ("coatnet_0_rw_224", 9)]
+    ("model", "count"),
+    [
+        ("vit_tiny_patch16_224", 12),
+        ("tiny_vit_5m_224", 10),
+        ("coatnet_0_rw_224", 9),
+        ("cpubone_t0", 5),
+        ("lowformer_b0", 7),
+    ],
 )
 def test_the_outputs_of_a_fused_weight_reach_just_the_piece_of_their_layout(model, count, monkeypatch):
     torch.manual_seed(0)

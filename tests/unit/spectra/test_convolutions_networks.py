@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 GROUPED = (
     "bat_resnext26ts", "dpn48b", "gcresnext26ts", "nextvit_small", "regnetz_d32", "resnest50d_1s4x24d",
     "resnest50d_4s2x40d", "resnet51q", "resnext50_32x4d", "regnety_002", "seresnext26ts", "repvgg_b1g4",
-    "convnext_tiny", "ghostnet_100", "shufflenet_v2_x1_0", "tiny_vit_5m_224",
+    "cpubone_t0", "cpubone_s0", "cpubone_b3", "convnext_tiny", "ghostnet_100", "shufflenet_v2_x1_0", "tiny_vit_5m_224",
 )  # fmt: skip
 WHOLE = ("resnet18", "resnet50", "densenet121", "inception_v3", "res2net50_26w_4s", "dla34", "vovnet39a", "vgg11_bn")
 

@@ -85,6 +85,42 @@ def test_queries_keys_and_values_are_right_or_refused(name, number, heads, data)
         assert {row[1] for row in rows.values()} == {True} and len(rows) == 3
 
 
+@FEW
+@given(
+    st.sampled_from(
+        ["blocks.{}.attn.qkv", "stages.{}.blocks.3.token_mixer.qkv", "encoder.layers.{}.self_attn.in_proj"]
+    ),
+    st.sampled_from([(2, 4, 10), (4, 4, 16), (2, 8, 32), (3, 4, 4)]),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_values_wider_than_keys_are_right_or_refused(name, sizes, has_biases, seed):
+    """By head, with three times as many rows as columns by chance, as in EfficientFormer-L3; the output tells."""
+    heads, key, value = sizes
+    width = heads * (2 * key + value) // 3
+    random = np.random.default_rng(seed)
+    q, k, v = (random.normal(size=(heads * side, width)) for side in (key, key, value))
+    layer = name.format(0)
+    split = [piece.reshape(heads, -1, piece.shape[1]) for piece in (q, k, v)]
+    weight = np.concatenate(split, axis=1).reshape(-1, q.shape[1])
+    parent = layer.rpartition(".")[0]
+    tensors = {f"{layer}.weight": weight}
+    tensors |= {f"{parent}.{word}.weight": random.normal(size=(7, len(v))) for word in ("proj", "out_proj")}
+    tensors |= {f"{parent}.attention_biases": np.ones((heads, 9))} if has_biases else {}
+    if key == value and (not has_biases or "in_proj" in name):
+        return  # as wide as keys: blocked by the name's convention
+    is_right_or_refused(found(tensors, Known()), layer, dict(zip("qkv", map(spectrum, (q, k, v)), strict=True)))
+
+
+@pytest.mark.parametrize(
+    "key", ["attn.qkv.weight", "attn.to_qkv.weight", "total.0.main.1.pwise.weight", "qkv.conv.weight"]
+)
+@pytest.mark.parametrize("kernel", [(), (1,), (1, 1)])
+def test_a_fused_weight_of_unknown_order_is_never_one_matrix_without_a_remark(key, kernel):
+    shapes = {"stem.weight": (32, 3, 3, 3), key: (96, 32, *kernel), "attn.proj.weight": (32, 64, *kernel)}
+    assert all(part.remark.startswith("whole") for part in parts(shapes) if part.key == key)
+
+
 CONFIGS = {
     "gpt_neox": ("gpt_neox.layers.0.attention.query_key_value", "by head", {}),
     "bloom": ("h.0.self_attention.query_key_value", "by head", {}),

@@ -27,7 +27,7 @@ def structure_in(net: nn.Module) -> Structure:
 
 def _layouts(net: nn.Module) -> Iterator[tuple[str, Layout]]:
     for name, module in net.named_modules():
-        for word in ("qkv", "kv"):
+        for word in ("qkv", "kv", "pwise"):
             for inner in ("", ".linear", ".c"):
                 key = f"{name}.{word}{inner}".lstrip(".")
                 layer = _module(net, key)
@@ -54,6 +54,9 @@ def _layout(attention: nn.Module, word: str, layer: nn.Linear | nn.Conv2d) -> La
         return None
     if isinstance(key, int) and isinstance(value, int):  # LeViT, TinyViT, EfficientFormer
         return by_head(heads, word, *[key] * (len(word) - 1), value)
+    if word == "pwise":  # LowFormer, CPUBone
+        width = getattr(attention, "head_dim", 0)
+        return by_head(heads, "qkv", *[width] * 3) if getattr(attention, "num_keys", 0) == 3 else None
     output = getattr(attention, "proj", None)
     if not isinstance(output, nn.Linear | nn.Conv2d) or rows != len(word) * output.weight.shape[1]:
         return None  # it makes no values, or keys of another width

@@ -15,12 +15,13 @@ from weightscape.formats.layouts import Layout, blocked, by_head
 Shape = tuple[int, ...]
 UNKNOWN = "whole: the order of its queries, keys and values is not known"
 
-_FUSED = re.compile(r"(^|_)w?(qkv\w*|kv|qk|qv|query_key_value|key_value)(_|$)|^W_pack$|^c_attn$", re.IGNORECASE)
+_FUSED = re.compile(r"(^|_)w?(qkv\w*|kv|qk|qv|query_key_value|key_value)(_|$)|^W_pack$|^c_attn$|^pwise$", re.IGNORECASE)
 _TORCH = re.compile(r"in_proj_weight$|attn\.in_proj$|attention\.in_proj$")
 _NO_BLOCKS = re.compile(
     r"(^|\.)(h|stages|layers|layer)\.\d+\.|\.attn_block\.|\.attn_grid\.|self_attn\.|self_attention\.|attention\.qkv$"
 )
 """Places at which `qkv` is not [q; k; v] in every network: TinyViT, CoAtNet, litgpt, decoders with fewer keys."""
+_OUTPUTS = ("proj", "proj.linear", "out_proj", "o_proj", "proj_out", "to_out.0", "Wo", "wo")
 _SWIN = ("relative_position_bias_table", "logit_scale")  # beside the qkv of Swin, whose names TinyViT shares
 
 
@@ -39,7 +40,7 @@ class Heads:
 def is_fused(layer: str) -> bool:
     """Whether a layer is called as one that holds several of queries, keys and values."""
     words = layer.split(".")
-    word = words[-2] if words[-1] in ("linear", "c", "conv") and len(words) > 1 else words[-1]
+    word = words[-2] if words[-1] in ("linear", "c", "conv", "0") and len(words) > 1 else words[-1]
     return bool(_FUSED.search(word) or _TORCH.search(layer)) or layer.endswith(".attn.attn")
 
 
@@ -55,9 +56,12 @@ def layout_of(layer: str, shape: Shape, shapes: Mapping[str, Shape], heads: Head
             return known if known.fits(shape) else None
     if word == "c_attn":  # Conv1D of GPT-2, [in, out]
         return blocked("qkv", *[rows] * 3, axis=1) if columns == 3 * rows else None
+    parent = layer.rpartition(".")[0]
+    values = rows // 2 if word == "kv" else rows // 3
+    if any(shape[1] != values for shape in _outputs(parent, shapes)):
+        return None  # values are wider or narrower than keys
     if _TORCH.search(layer) or (word in ("Wqkv", "W_pack") and heads is None):
         return blocked("qkv", *[columns] * 3) if rows == 3 * columns else None
-    parent = layer.rpartition(".")[0]
     biases = f"{parent}.attention_biases"
     if word == "qkv" and rows == 3 * columns and biases in shapes:  # TinyViT
         count = shapes[biases][0]
@@ -66,6 +70,12 @@ def layout_of(layer: str, shape: Shape, shapes: Mapping[str, Shape], heads: Head
     if word in ("qkv", "kv") and biases not in shapes and (swin or not _NO_BLOCKS.search(layer)):
         return blocked(word, *[columns] * len(word)) if rows == len(word) * columns else None
     return None
+
+
+def _outputs(parent: str, shapes: Mapping[str, Shape]) -> list[Shape]:
+    """The shapes of the projections of an attention's values that stand beside its fused weight."""
+    keys = (f"{parent}.{name}.weight".lstrip(".") for name in _OUTPUTS)
+    return [shapes[key] for key in keys if len(shapes.get(key, ())) > 1]
 
 
 def _of_network(word: str, heads: Heads) -> Layout | None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 UNKNOWN = "whole: {count} input channels, which may be those of a group"
+NEAR = 6  # weights listed before one, of which one may be its predecessor
 IMAGE = 3  # channels that no tensor of a network makes
 Shape = tuple[int, ...]
 _SHORTCUT = re.compile(r"down|short|skip|proj|ident|res(\d|_|\.)|branch", re.IGNORECASE)
@@ -32,7 +33,9 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     if earlier is None and any(shapes[name][0] == taken for name in inside):
         return False
     if earlier is None and positions > 1:
-        earlier = _before(key, shapes, 0)
+        if _follows_more(key, weights, shapes):
+            return True
+        earlier = _end_of(_before(key, shapes, 0), key, weights)
     elif earlier is None and not _SHORTCUT.search(key):
         earlier = next((name for name in reversed(weights[: weights.index(key)]) if name in inside), None)
     if earlier is not None:
@@ -44,10 +47,31 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     wide = [name for name in inside if positions == 1 and math.prod(shapes[name][2:]) > 1]
     if any(shapes[name][1] == taken and may_be_grouped(name, shapes) for name in wide):  # RepVGG, ResNeSt
         return True
+    if earlier is None and not _SHORTCUT.search(key) and _follows_more(key, weights, shapes):
+        return True
     makers = {shape[0] for name, shape in shapes.items() if len(shape) in (1, 3, 4, 5) and name != key}
     if taken in makers or taken == IMAGE:
         return False
     return any(out % groups == 0 and groups * taken in makers | {out} for groups in range(2, out + 1))
+
+
+def _end_of(earlier: str | None, key: str, weights: Sequence[str]) -> str | None:
+    """The last weight of the block that counts one less, whose first may be called as the first of this one is."""
+    if earlier is None:
+        return None
+    pairs = zip(earlier.split("."), key.split("."), strict=False)
+    shared = list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    block = ".".join(earlier.split(".")[: len(shared) + 1])
+    return [name for name in weights if name.startswith(f"{block}.")][-1]
+
+
+def _follows_more(key: str, weights: Sequence[str], shapes: Mapping[str, Shape]) -> bool:
+    """Whether the weight listed before a convolution makes a multiple of what it takes, and none near just that."""
+    out, taken = shapes[key][:2]
+    near = [shapes[name][0] for name in weights[: weights.index(key)] if len(shapes[name]) > 2][-NEAR:]
+    if not near or taken in near or near[-1] % taken:
+        return False
+    return out % (near[-1] // taken) == 0
 
 
 def _is_turned(earlier: Shape, shape: Shape) -> bool:

@@ -173,7 +173,9 @@ def _parts_of(key: str, shapes: Mapping[str, Shape], known: Known) -> list[Part]
     if layout is not None and layout.fits(shape):
         return list(_pieces(key, shape, layout))
     if len(shape) > 2:
-        return [_convolution(key, shapes, known)]
+        part = _convolution(key, shapes, known)
+        is_fused = part.slices == 1 and part.status == "ok" and attention.is_fused(layer)
+        return [replace(part, remark=part.remark or attention.UNKNOWN) if is_fused else part]
     remark = attention.UNKNOWN if attention.is_fused(layer) else ""
     if f"{layer.rpartition('.')[0]}.{_MIXERS}".lstrip(".") in shapes and ".conv" in f".{layer}":
         remark = STACKED
