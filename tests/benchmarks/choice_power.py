@@ -42,15 +42,22 @@ STUDIES = {
 """By what is true: the study, and whether its runs are shuffled."""
 
 
-def verdicts(name: str, seeds: int, studies: int) -> list[str]:
-    """C10's verdicts in simulated studies, without its controls."""
+def verdict(name: str, seeds: int, number: int) -> str:
+    """C10's verdict in the simulated study with this number, without its controls."""
     truth, shuffled = STUDIES[name]
-    found = []
-    for number in range(studies):
-        rng = np.random.default_rng([number, seeds, len(name)])
-        made = simulate.setup(replace(truth, seeds=seeds), rng, shuffled)
-        found.append(str(c10_choice.decide(made, ASKED).verdict))
-    return found
+    rng = np.random.default_rng([number, seeds, len(name)])
+    made = simulate.setup(replace(truth, seeds=seeds), rng, shuffled)
+    return str(c10_choice.decide(made, ASKED).verdict)
+
+
+def choices(number: int, seeds: int) -> dict[str, float]:
+    """Marks how C10 comes out, by what is true: 1 or 0 for each verdict."""
+    found = {name: verdict(name, seeds, number) for name in STUDIES}
+    return {
+        f"{outcome}; {name}": float(found[name] == outcome)
+        for name in STUDIES
+        for outcome in ("supported", "contradicted")
+    }
 
 
 def share(count: int, studies: int) -> str:
@@ -64,8 +71,8 @@ def page(seeds: Iterable[int], studies: int) -> str:
     lines = ["| truth | seeds | supported, % | contradicted, % |", "|---|---:|---:|---:|"]
     for name in STUDIES:
         for number in seeds:
-            found = verdicts(name, number, studies)
-            cells = [share(found.count(verdict), studies) for verdict in ("supported", "contradicted")]
+            found = [verdict(name, number, study) for study in range(studies)]
+            cells = [share(found.count(outcome), studies) for outcome in ("supported", "contradicted")]
             lines.append(f"| {name} | {number} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -6,8 +6,9 @@ noise and duplicates are as long as in the embedded study, whose diversity had 4
 direction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from weightscape.families import DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import features
 from weightscape.metrics.analysis.claims import c2_pattern
 from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.features import Scope
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import Verdict
 
@@ -83,23 +85,25 @@ def _profile(effect: Values, groups: int) -> Values:
     return np.repeat(means, PER_GROUP, axis=1)
 
 
-def answers(made: Setup) -> list[list[str] | None]:
+def answers(scopes: Iterable[Scope]) -> list[list[str] | None]:
     """The interventions that diversity is nearest to in each scope that C2 names; None where that is not told."""
-    named = OPTIONS.signature.claim
-    return [scope.nearest(OPTIONS.level) for scope in features.scopes(made, OPTIONS) if scope.name in named]
+    return [scope.nearest(OPTIONS.level) for scope in scopes if scope.name in OPTIONS.signature.claim]
 
 
-def judged(plan: Plan, number: int) -> dict[str, bool]:
-    """Whether a planted study is named rightly in every scope, wrongly in any, and how C2 without controls decides."""
-    made = study(plan, number)
-    like = str(plan.like)
-    right = [] if like == OWN else [like]
-    found = answers(made)
-    verdict, expected = c2_pattern.decide(made, OPTIONS).verdict, VERDICTS.get(like, Verdict.UNDECIDED)
+def named(plan: Plan, number: int) -> dict[str, bool]:
+    """Whether a planted study is named rightly in every scope, and wrongly in any."""
+    right = [] if plan.like == OWN else [str(plan.like)]
+    with mock.patch.object(features, "_without", return_value=None):  # the features left out are dear, and name nothing
+        found = answers(features.scopes(study(plan, number), OPTIONS))
     return {
         "named": all(answer == right for answer in found),
         "named wrongly": any(answer is not None and not set(right) <= set(answer) for answer in found)
         or (not right and any(found)),
-        "C2": verdict is expected,
-        "C2 wrong": verdict not in (expected, Verdict.UNDECIDED),
     }
+
+
+def decided(plan: Plan, number: int) -> dict[str, bool]:
+    """How C2 decides a planted study, without controls."""
+    verdict = c2_pattern.decide(study(plan, number), OPTIONS).verdict
+    expected = VERDICTS.get(str(plan.like), Verdict.UNDECIDED)
+    return {"C2": verdict is expected, "C2 wrong": verdict not in (expected, Verdict.UNDECIDED)}

@@ -119,5 +119,5 @@ def test_a_family_of_failed_conditions_alone_is_missing_because_its_generator_fa
     setup = study(3)
     every = tuple(("augment", dose) for dose in setup.design.doses("augment"))
     kept = replace(setup, destructive=every, failed=every).only_kept()
-    assert kept.missing("augment").startswith("the generator of every dose of ")
-    assert replace(setup, destructive=every).only_kept().missing("augment").endswith("is destructive")
+    assert kept.missing("augment").text.startswith("the generator of every dose of ")
+    assert replace(setup, destructive=every).only_kept().missing("augment").text.endswith("is destructive")

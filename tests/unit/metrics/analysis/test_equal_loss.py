@@ -84,7 +84,7 @@ def test_a_study_without_losses_has_no_rows_and_c2_has_them_beside_its_verdict()
     assert not any(test.decides for test in tests)
     dropout = next(test for test in tests if (test.family, test.scope) == ("dropout", "hidden"))
     assert (
-        "a line through 12 conditions" in dropout.reason
+        "a line through 12 conditions" in dropout.reason.text
         and dropout.verdict == "supported"
         and dropout.numbers.n == 15 + 12 * 5
     )

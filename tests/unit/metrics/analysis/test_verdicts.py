@@ -74,7 +74,7 @@ def test_a_claim_that_needs_all_of_its_parts_tests_each_at_alpha():
     assert found.verdict == "supported" and found.p == 0.049
     parts = parts_of(0.04, 0.051, 0.001)
     judge(parts, 0.05)
-    assert all_of(parts, parts, parts[0]).reason == "part 1 on log10 norm: p = 0.051"
+    assert all_of(parts, parts, parts[0]).reason.text == "part 1 on log10 norm: p = 0.051"
 
 
 def test_one_part_contradicts_after_holm_alone():
@@ -82,7 +82,7 @@ def test_one_part_contradicts_after_holm_alone():
         parts = parts_of(p, 0.3, 0.4, signs=(-1, 1, 1))
         judge(parts, 0.05)
         found = all_of(parts, parts, parts[0])
-        assert found.verdict == verdict and "the sign is not as stated" in found.reason
+        assert found.verdict == verdict and "the sign is not as stated" in found.reason.text
         assert np.isnan(found.p) if verdict == "undecided" else found.p == pytest.approx(3 * p)
 
 
@@ -92,7 +92,7 @@ def test_tests_that_do_not_decide_cost_those_that_do_nothing_and_are_corrected_a
         other.question = "beside"
     judge([*parts, *others], 0.05)
     assert {part.verdict for part in parts} == {"supported"} and {other.verdict for other in others} == {"undecided"}
-    assert all(other.reason == "p = 0.1 after Holm" for other in others)
+    assert all(other.reason.text == "p = 0.1 after Holm" for other in others)
 
 
 def test_an_intersection_of_three_parts_of_which_one_is_null_is_supported_in_at_most_a_twentieth():

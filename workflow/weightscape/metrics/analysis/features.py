@@ -15,6 +15,7 @@ from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import signature
 from weightscape.metrics.analysis.contrasts import NAN, Values
 from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.signature import Interval, Signed
@@ -51,7 +52,7 @@ class Scope:
     turned: tuple[str, ...] = ()
     regression: signature.Regression | None = None
     without: tuple[signature.Regression | None, ...] = ()
-    why: str = ""
+    why: Reason = NONE
 
     def differences(self, level: float) -> list[Interval]:
         """Dropout's coefficient less weight decay's, with all features, then without each; NaN if it is not known."""
@@ -99,15 +100,15 @@ def scopes(setup: Setup, options: Options) -> Iterator[Scope]:
         yield Scope(name, tuple(names), why=why) if why else _scope(setup, name, names, columns, options)
 
 
-def _unmeasured(setup: Setup, scope: str, metrics: tuple[str, ...], columns: list[Values]) -> str:
-    """Why a feature of the config has no value, as the others alone would be another vector; empty if all have one."""
+def _unmeasured(setup: Setup, scope: str, metrics: tuple[str, ...], columns: list[Values]) -> Reason:
+    """Why a feature of the config has no value, as the others alone would be another vector; none if all have one."""
     source = setup.updates if scope == "update" else setup.metrics
     if not set(metrics) <= set(source):
-        return "the spectra of the updates were not measured"
+        return Lack.NO_UPDATES.reason()
     if scope != "head":
-        return next(filter(None, (source[metric].lacking(metric) for metric in metrics)), "")
+        return Reason(next(filter(None, (source[metric].lacking(metric) for metric in metrics)), ""))
     whole = all(np.isfinite(column).all() for column in columns)
-    return "" if whole else "the head was not measured in every run"
+    return NONE if whole else Lack.NOT_MEASURED.reason(what="the head").within(after=" in every run")
 
 
 def _features(setup: Setup, scope: str, metrics: tuple[str, ...], groups: int) -> tuple[list[str], list[Values]]:
@@ -132,7 +133,7 @@ def _grouped(layers: Layers, label: str, groups: int) -> Iterator[tuple[str, Val
         yield f"{label}, part {k} of {len(parts)}", layers.hidden[:, part].mean(axis=1)
 
 
-def interventions(setup: Setup) -> tuple[list[Signed], str]:
+def interventions(setup: Setup) -> tuple[list[Signed], Reason]:
     """Diversity and the explanations at the doses that stand for them; or the first of the three that is lacking."""
     found = []
     for family in (DIVERSITY, *EXPLANATIONS):
@@ -141,7 +142,7 @@ def interventions(setup: Setup) -> tuple[list[Signed], str]:
             found.append(Signed(family, (family, dose), -1.0 if family == OPPOSITE else 1.0))
         elif family in (DIVERSITY, DROPOUT, DECAY):
             return [], setup.missing(family)
-    return found, ""
+    return found, NONE
 
 
 def _scope(setup: Setup, name: str, names: list[str], columns: list[Values], options: Options) -> Scope:
@@ -150,25 +151,26 @@ def _scope(setup: Setup, name: str, names: list[str], columns: list[Values], opt
     if why:
         return bare
     if not columns:
-        return Scope(name, (), why="no feature has a value in every run")
+        return Scope(name, (), why=Reason("no feature has a value in every run"))
     values, design = np.stack(columns, axis=1), setup.all_conditions
     if any(len(design.rows[each.condition]) < 2 for each in asked[:3]):
-        return Scope(name, tuple(names), why="no replicates")
+        return Scope(name, tuple(names), why=Lack.NO_REPLICATES.reason())
     asked = _turned(design, values, asked)
     effects = signature.whitened(design, values, asked)
     if effects is None:
-        return Scope(name, tuple(names), why=f"n: too few repeated runs for the covariance of {len(names)} features")
+        return Scope(name, tuple(names), why=Lack.FEW_REPEATS.reason(features=len(names)))
     p = dict(zip((each.name for each in asked), effects.p.tolist(), strict=True))
     directions = zip(asked, effects.have_directions, strict=True)
     known = [bool(is_told) and p[each.name] < options.alpha for each, is_told in directions]
     silent = next((each.name for each, is_known in zip(asked[:3], known[:3], strict=True) if not is_known), None)
     if silent is not None:
-        return Scope(name, tuple(names), p, why=f"the effect of {of_family(silent)} does not differ from zero")
+        return Scope(name, tuple(names), p, why=Lack.NO_EFFECT.reason(effect=of_family(silent)))
     used = [at for at, is_known in enumerate(known) if is_known]
     chosen = [asked[at] for at in used]
     found = signature.regression(effects.only(used))
     if found is None:
-        return Scope(name, tuple(names), p, why=f"{len(names)} features do not carry {len(used) - 1} explanations")
+        why = Reason(f"{len(names)} features do not carry {len(used) - 1} explanations")
+        return Scope(name, tuple(names), p, why=why)
     left_out = tuple(_without(setup, values, at, chosen) for at in range(len(names)))
     told, turned = (tuple(each.name for each in of) for of in (chosen[1:], [each for each in asked if each.sign < 0]))
     return Scope(name, tuple(names), p, told, turned, found, left_out)
@@ -200,7 +202,7 @@ def _rows(setup: Setup, scope: Scope, options: Options) -> Iterator[Row]:
     common: Row = {"scope": scope.name, "features": len(scope.features), "claim": scope.name in options.signature.claim}
     common |= {
         "nearest": False,
-        "reason": scope.why or scope.unsaid(level),
+        "reason": str(scope.why) or scope.unsaid(level),
         "diversity_length": NAN if found is None else float(found.lengths[0]),
     }
     for family in EXPLANATIONS:

@@ -16,6 +16,7 @@ from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import usable_layers
 from weightscape.metrics.analysis.contrasts import Values, within
 from weightscape.metrics.analysis.design import Condition, Design, Measured
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import MEASURES, NOISE_SCORES
 from weightscape.metrics.effects import RUN
 from weightscape.metrics.outcomes import unseen
@@ -97,17 +98,16 @@ class Setup:
         kept = self.design.without(self.left_out(whole))
         return replace(self, design=kept, destructive=(), whole=self.all_conditions)
 
-    def missing(self, family: str) -> str:
-        """States what a family lacks for a comparison; empty if it has a baseline and a dose with a number."""
+    def missing(self, family: str) -> Reason:
+        """States what a family lacks for a comparison; none if it has a baseline and a dose with a number."""
         if not self.design.doses(family):
             if self.all_conditions.unnumbered(family):
-                return f"the doses of {of_family(family)} have no numbers"
+                return Reason(f"the doses of {of_family(family)} have no numbers")
             if self.all_conditions.doses(family):
-                if all((family, dose) in self.failed for dose in self.all_conditions.doses(family)):
-                    return f"the generator of every dose of {of_family(family)} has failed"
-                return f"every dose of {of_family(family)} is destructive"
-            return f"the study has no family {of_family(family)}"
-        return "" if self.design.reference(family) else f"{of_family(family)} has no baseline runs"
+                failed = all((family, dose) in self.failed for dose in self.all_conditions.doses(family))
+                return (Lack.GENERATOR_FAILED if failed else Lack.DESTRUCTIVE).reason(family=of_family(family))
+            return Lack.NO_FAMILY.reason(family=of_family(family))
+        return NONE if self.design.reference(family) else Reason(f"{of_family(family)} has no baseline runs")
 
     def stands(self, family: str) -> str | None:
         """The dose that stands for a family in a control: its strongest, destructive or not, as controls look at all.
@@ -121,14 +121,14 @@ class Setup:
         """The weights of the effect of that dose, which may be a destructive one."""
         return self.all_conditions.effect(family, str(self.stands(family)))
 
-    def lacks(self, families: Iterable[str]) -> str:
-        """States what the first of these families lacks that has no dose, destructive or not; empty if all have one."""
+    def lacks(self, families: Iterable[str]) -> Reason:
+        """States what the first of these families lacks that has no dose, destructive or not; none if all have one."""
         every = replace(self, design=self.all_conditions)
-        return next((every.missing(family) for family in families if self.stands(family) is None), "")
+        return next((every.missing(family) for family in families if self.stands(family) is None), NONE)
 
-    def absent(self, families: Iterable[str]) -> str:
-        """States what the first of these families that cannot be compared lacks; empty if all can."""
-        return next(filter(None, map(self.missing, families)), "")
+    def absent(self, families: Iterable[str]) -> Reason:
+        """States what the first of these families that cannot be compared lacks; none if all can."""
+        return next(filter(None, map(self.missing, families)), NONE)
 
 
 def setups(tables: Mapping[str, Table], metrics: tuple[str, ...]) -> Iterator[Setup]:

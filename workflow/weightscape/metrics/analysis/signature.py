@@ -164,10 +164,11 @@ class Regression:
     def nearest(self, among: Sequence[int], level: float) -> list[int] | None:
         """Those of some signatures that alone explain more than half: the nearest first, then those not told from it.
 
-        Empty if each explains less than half; None if the runs do not tell.
+        Empty if each explains less than half, a claim of all of them at once, so that each has a one-sided test at
+        1 - level without correction (intersection-union); None if the runs do not tell.
         """
         cosines = {at: self.cosine(at, level) for at in among}
-        if all(each.high < NEAR for each in cosines.values()):
+        if all(self.cosine(at, 2 * level - 1).high < NEAR for at in among):
             return []
         order = sorted(among, key=lambda at: -cosines[at].value)
         if not cosines[order[0]].low > NEAR:

@@ -16,11 +16,10 @@ from enum import Enum, StrEnum, auto
 import numpy as np
 
 from weightscape.metrics.analysis.contrasts import NAN, Estimate, holm
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.words import family as in_words
 from weightscape.words import metric as of_metric
 from weightscape.words import number
-
-NO_REPLICATES = "no replicates"
 
 
 class Verdict(StrEnum):
@@ -68,10 +67,10 @@ class ClaimTest:
     expects: int = 0
     decides: bool = True
     shows: str = ""
-    note: str = ""
+    note: Reason = NONE
     p_holm: float = NAN
     verdict: Verdict = Verdict.UNDECIDED
-    reason: str = ""
+    reason: Reason = NONE
 
     def described(self) -> str:
         """The test in words; tests of data name what they measure themselves."""
@@ -83,8 +82,9 @@ class ClaimTest:
 
     def cells(self) -> dict[str, str | float | int]:
         """The columns of the table `tests` that the test fills."""
-        names = ("family", "dose", "metric", "scope", "unit", "p_holm", "verdict", "reason")
-        return {"test": self.question, **vars(self.numbers), **{name: getattr(self, name) for name in names}}
+        names = ("family", "dose", "metric", "scope", "unit", "p_holm", "verdict")
+        shared = {name: getattr(self, name) for name in names}
+        return {"test": self.question, **vars(self.numbers), **shared, "reason": str(self.reason)}
 
 
 def judge(tests: Iterable[ClaimTest], alpha: float) -> None:
@@ -98,10 +98,10 @@ def judge(tests: Iterable[ClaimTest], alpha: float) -> None:
             test.verdict, test.reason = _verdict(test, alpha)
 
 
-def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, str]:
+def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, Reason]:
     estimate = test.numbers.estimate
     if not np.isfinite(test.p_holm):
-        lacks = NO_REPLICATES if np.isfinite(estimate) else "no usable value in every run"
+        lacks = Lack.NO_REPLICATES.reason() if np.isfinite(estimate) else Reason("no usable value in every run")
         return Verdict.UNDECIDED, test.note or lacks
     against = bool(test.expects) and np.sign(estimate) != test.expects
     corrected = against or not test.decides
@@ -114,7 +114,7 @@ def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, str]:
     else:
         stated = "the sign is as stated" if test.expects else "differs from zero"
         verdict, text = Verdict.SUPPORTED, test.shows or stated
-    return verdict, f"{text}; {test.note}" if test.note else text
+    return verdict, test.note.within(f"{text}; ") if test.note else Reason(text)
 
 
 @dataclass(frozen=True)
@@ -125,13 +125,13 @@ class Decision:
     """
 
     verdict: Verdict
-    reason: str
+    reason: Reason
     leading: ClaimTest | None
     tests: list[ClaimTest] = field(default_factory=list)
     p: float = NAN
 
 
-def undecided(reason: str, tests: Iterable[ClaimTest] = (), leading: ClaimTest | None = None) -> Decision:
+def undecided(reason: Reason, tests: Iterable[ClaimTest] = (), leading: ClaimTest | None = None) -> Decision:
     """No verdict."""
     return Decision(Verdict.UNDECIDED, reason, leading, list(tests))
 
@@ -140,13 +140,13 @@ def all_of(tests: list[ClaimTest], parts: Sequence[ClaimTest], leading: ClaimTes
     """Supported if every part is, contradicted if any part is."""
     against = [test for test in parts if test.verdict is Verdict.CONTRADICTED]
     if against:
-        reason = f"{against[0].described()}: the sign is not as stated"
+        reason = Reason(f"{against[0].described()}: the sign is not as stated")
         p = min(test.p_holm for test in against)
         return Decision(Verdict.CONTRADICTED, reason, against[0], tests, p)
     unclear = [test for test in parts if test.verdict is Verdict.UNDECIDED]
     if unclear:
-        return undecided(f"{unclear[0].described()}: {unclear[0].reason}", tests, unclear[0])
-    reason = f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated"
+        return undecided(unclear[0].reason.within(f"{unclear[0].described()}: "), tests, unclear[0])
+    reason = Reason(f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated")
     return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.numbers.p for test in parts))
 
 
@@ -157,6 +157,7 @@ class Status(Enum):
     NOT_NEEDED = auto()
     FAILED = auto()
     NOT_SHOWN = auto()
+    NO_REPLICATES = auto()
     NOT_SPECIFIC = auto()
     NOT_LIMITED = auto()
     MISSING = auto()
@@ -164,10 +165,11 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Control:
-    """A control's status, and its outcome in words."""
+    """A control's status, its outcome in words, and what it lacks if it could not be made."""
 
     status: Status
     outcome: str
+    lacks: str = ""
 
     @property
     def allows_verdict(self) -> bool:
@@ -175,9 +177,12 @@ class Control:
         return self.status in (Status.PASSED, Status.NOT_NEEDED)
 
 
-def lacking(why: str) -> Control:
+UNREPLICATED = Control(Status.NO_REPLICATES, Lack.NO_REPLICATES.text)
+
+
+def lacking(why: Reason | str) -> Control:
     """A control that could not be made."""
-    return Control(Status.MISSING, f"missing: {why}")
+    return Control(Status.MISSING, f"missing: {why}", str(why))
 
 
 def judged(passed: bool, outcome: str) -> Control:

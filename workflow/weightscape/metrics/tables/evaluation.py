@@ -95,7 +95,7 @@ def curvature(results: Path, outline: Outline) -> Table:
 
 
 def _measures(results: Path, kind: str, outline: Outline) -> Iterator[tuple[Run, dict[str, float]]]:
-    """What was measured of each run; refuses runs of one data set that were measured on different images."""
+    """The measures of each run; refuses runs of one data set that were measured on different images."""
     first: dict[str, tuple[str, dict[str, str]]] = {}
     for run in outline.curved_runs():
         place = folder(results, kind, **vars(run))

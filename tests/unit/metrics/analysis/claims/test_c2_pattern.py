@@ -106,7 +106,7 @@ def test_a_verdict_that_hangs_on_one_feature_is_none(monkeypatch: pytest.MonkeyP
     turned = features.Interval(-0.1, -0.2, -0.01, 0.03)
     monkeypatch.setattr(features.Scope, "differences", lambda self, level: [*whole(self, level)[:-1], turned])
     decision = c2_pattern.decide(setup, OPTIONS)
-    assert decision.verdict == "undecided" and "not told apart" in decision.reason
+    assert decision.verdict == "undecided" and "not told apart" in decision.reason.text
 
 
 def test_few_runs_and_single_ones_leave_c2_undecided_and_say_so():
@@ -121,5 +121,5 @@ def test_a_feature_that_was_not_measured_leaves_its_scope_without_a_regression()
     setup = next(setups(made, OPTIONS.metrics))
     found = {scope.name: scope for scope in features.scopes(setup, OPTIONS)}
     assert found["hidden"].regression is not None and found["update"].regression is None
-    reason = c2_pattern.decide(setup, OPTIONS).reason
+    reason = c2_pattern.decide(setup, OPTIONS).reason.text
     assert reason == "update of the hidden layers: the spectra of the updates were not measured"

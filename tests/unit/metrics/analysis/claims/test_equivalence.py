@@ -41,7 +41,7 @@ def test_equal_effects_are_equivalent_to_each_other_and_not_to_zero():
     tests = equivalence(study(8.0, 8.0), OPTIONS)
     judge(tests, 0.05)
     assert [test.verdict for test in tests] == ["supported", "undecided", "undecided"]
-    assert tests[0].numbers.statistic == pytest.approx(4.0, abs=1.0) and tests[0].reason.startswith(
+    assert tests[0].numbers.statistic == pytest.approx(4.0, abs=1.0) and tests[0].reason.text.startswith(
         "equivalent; margin"
     )
 

@@ -16,6 +16,7 @@ from weightscape.metrics.analysis.contrasts import Values, contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.controls.chosen import NO_BUDGET
 from weightscape.metrics.analysis.design import Weights
+from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, all_of, judge, undecided
@@ -46,16 +47,16 @@ def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from three contrasts of OOD accuracy in each family that chooses."""
     found = choices.of_setup(setup, options)
     if not found:
-        return undecided(NO_BUDGET)
+        return undecided(Reason(NO_BUDGET))
     if OUTCOME not in setup.outcomes:
-        return undecided("no set is out of distribution for every family")
+        return undecided(Reason("no set is out of distribution for every family"))
     families = list(dict.fromkeys(budget.family for budget in found))
     parts = [part for family in families for part in _parts(setup, _of_family(found, family), options)]
     tests = [*parts, *(test for family in families for test in _beside(setup, _of_family(found, family), options))]
     judge(tests, options.alpha)
     decision = all_of(tests, parts, parts[0])
     if decision.verdict is Verdict.UNDECIDED and (few := _few(setup, found, decision.leading, options.alpha)):
-        return undecided(f"n: {few}; {decision.reason}", tests, decision.leading)
+        return undecided(decision.reason.within(f"n: {few}; "), tests, decision.leading)
     return decision
 
 
@@ -95,7 +96,8 @@ def _parts(setup: Setup, budgets: list[Budget], options: Options) -> list[ClaimT
     of = _Measured(setup.outcomes[OUTCOME], "OOD accuracy", "share")
     tests = _tests(contrasts, of, setup, options)
     if not contrasts[SLOPE]:
-        why = f"the diversity of the training images in the space {budgets[0].space} was not measured, or does not vary"
+        what = f"the diversity of the training images in the space {budgets[0].space}"
+        why = Lack.NOT_MEASURED.reason(what=what).within(after=", or does not vary")
         tests.append(ClaimTest(SLOPE, of.metric, of.unit, scope=of.scope, note=why))
     for test, sign in zip(tests, (1, -1, 1), strict=True):
         test.family, test.expects, test.decides = budgets[0].family, sign, True

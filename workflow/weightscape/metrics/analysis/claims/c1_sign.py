@@ -9,6 +9,7 @@ from weightscape.families import COMPARED, DECAY, DIVERSITY, DROPOUT
 from weightscape.metrics.analysis import mixed_model
 from weightscape.metrics.analysis.contrasts import contrast, holm
 from weightscape.metrics.analysis.controls import table as controls
+from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
@@ -43,12 +44,12 @@ def decide(setup: Setup, options: Options) -> Decision:
     if shown:
         names = " and ".join(map(of_family, shown))
         text = f"diversity moves {primary} opposite to how {names} {'does' if len(shown) == 1 else 'do'}"
-        return Decision(Verdict.CONTRADICTED, text, leading, tests, max(shown.values()))
+        return Decision(Verdict.CONTRADICTED, Reason(text), leading, tests, max(shown.values()))
     unclear = [test for test in deciding.values() if test.verdict is Verdict.UNDECIDED]
     if unclear:
         return undecided(_unclear(unclear[0]), tests, leading)
     text = f"diversity moves {primary} as dropout and weight decay do"
-    return Decision(Verdict.SUPPORTED, text, leading, tests, max(test.numbers.p for test in deciding.values()))
+    return Decision(Verdict.SUPPORTED, Reason(text), leading, tests, max(test.numbers.p for test in deciding.values()))
 
 
 def _against(diversity: ClaimTest, others: list[ClaimTest]) -> dict[str, float]:
@@ -59,11 +60,11 @@ def _against(diversity: ClaimTest, others: list[ClaimTest]) -> dict[str, float]:
     return {other.family: p for other, p in zip(others, adjusted, strict=True)}
 
 
-def _unclear(test: ClaimTest) -> str:
+def _unclear(test: ClaimTest) -> Reason:
     if not np.isfinite(test.numbers.p):
         return test.reason
-    effect = f"the effect of {of_family(test.family)} on {of_metric(test.metric)}"
-    return f"{effect} does not differ from zero ({test.reason})"
+    effect = f"{of_family(test.family)} on {of_metric(test.metric)}"
+    return Lack.NO_EFFECT.reason(effect=effect).within(after=f" ({test.reason})")
 
 
 def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[ClaimTest]:
@@ -83,7 +84,7 @@ def _effects(setup: Setup, metric: str, family: str, options: Options) -> list[C
             str(design.strongest(family)),
             scope,
             decides=scope == "hidden" and metric == options.primary,
-            note=layers.lacking(metric) if scope != "head" else "",
+            note=Reason(layers.lacking(metric) if scope != "head" else ""),
         )
         for place, scope in enumerate(scopes)
     ]
@@ -98,4 +99,4 @@ def _mixed(setup: Setup, metric: str, family: str, options: Options) -> list[Cla
     runs = setup.design.runs_of(setup.design.strongest_effect(family))
     numbers = Numbers(fit.value, fit.low, fit.high, fit.df, fit.statistic, fit.p, runs)
     unit = unit_of(metric)
-    return [ClaimTest("mixed model", metric, unit, numbers, family, dose, decides=False, note=fit.why)]
+    return [ClaimTest("mixed model", metric, unit, numbers, family, dose, decides=False, note=Reason(fit.why))]

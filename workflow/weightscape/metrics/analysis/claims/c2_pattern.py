@@ -14,6 +14,7 @@ from weightscape.metrics.analysis import equal_loss
 from weightscape.metrics.analysis.claims.equivalence import equivalence
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.features import Scope, scopes
+from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.signature import Interval
@@ -47,17 +48,17 @@ def decide(setup: Setup, options: Options) -> Decision:
     if unclear is not None:
         general = len({_unclear(test) for test in deciding}) == 1
         where = "" if general else f"{scope(unclear.scope)}: "
-        return undecided(f"{where}{_unclear(unclear)}", tests, unclear)
+        return undecided(_unclear(unclear).within(where), tests, unclear)
     sides = {float(np.sign(test.numbers.estimate)) for test in deciding}
     texts = "; ".join(f"{scope(test.scope)}: {test.note}" for test in deciding)
     if len(sides) > 1:
-        return undecided(f"the scopes disagree ({texts})", tests, deciding[0])
+        return undecided(Reason(f"the scopes disagree ({texts})"), tests, deciding[0])
     verdict = Verdict.SUPPORTED if sides == {1.0} else Verdict.CONTRADICTED
     named = (found[name] for name in options.signature.claim)
     why = next(filter(None, (_unspecific(each, int(verdict is Verdict.CONTRADICTED), options) for each in named)), "")
     if why:
-        return undecided(f"{why} ({texts})", tests, deciding[0])
-    return Decision(verdict, texts, deciding[0], tests, max(test.numbers.p for test in deciding))
+        return undecided(Reason(f"{why} ({texts})"), tests, deciding[0])
+    return Decision(verdict, Reason(texts), deciding[0], tests, max(test.numbers.p for test in deciding))
 
 
 def _unspecific(found: Scope, winner: int, options: Options) -> str:
@@ -71,10 +72,10 @@ def _unspecific(found: Scope, winner: int, options: Options) -> str:
     return ""
 
 
-def _unclear(test: ClaimTest) -> str:
+def _unclear(test: ClaimTest) -> Reason:
     if not np.isfinite(test.numbers.estimate):
         return test.note
-    return f"the coefficients of dropout and weight decay are not told apart ({test.note})"
+    return Reason(f"the coefficients of dropout and weight decay are not told apart ({test.note})")
 
 
 def _difference(setup: Setup, found: Scope, options: Options) -> ClaimTest:
@@ -90,7 +91,7 @@ def _difference(setup: Setup, found: Scope, options: Options) -> ClaimTest:
     test.numbers = Numbers(whole.value, whole.low, whole.high, found.regression.df, p=p, n=runs)
     dropout, decay = (found.regression.coefficient(at, options.level) for at in (0, 1))
     values = [each.value for each in without]
-    test.note = (
+    test.note = Reason(
         f"coefficient of dropout {_text(dropout)}, of weight decay {_text(decay)}; their difference without one "
         f"feature {signed(np.min(values), 2)} to {signed(np.max(values), 2)}"
     )
@@ -139,6 +140,6 @@ def _at_equal_loss(setup: Setup, options: Options) -> list[ClaimTest]:
         note += ", whose losses do not reach that far" if row["outside"] else ""
         metric, unit, family, dose = (str(row[name]) for name in ("metric", "unit", "family", "dose"))
         test = ClaimTest("effect at equal training loss", metric, unit, numbers, family, dose, str(row["scope"]))
-        test.decides, test.note = False, note
+        test.decides, test.note = False, Reason(note)
         tests.append(test)
     return tests

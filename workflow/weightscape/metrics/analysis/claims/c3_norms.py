@@ -12,6 +12,7 @@ from weightscape.families import COMPARED, DECAY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Weights, difference
+from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, all_of, judge, undecided
@@ -50,7 +51,7 @@ def decide(setup: Setup, options: Options) -> Decision:
             str(design.strongest(DECAY)),
             expects=-1,
             decides=metric == NORMS[0],
-            note=setup.metrics[metric].lacking(metric),
+            note=Reason(setup.metrics[metric].lacking(metric)),
         )
         for metric in NORMS
         if metric in options.metrics
@@ -61,9 +62,9 @@ def decide(setup: Setup, options: Options) -> Decision:
     judge(tests, options.alpha)
     deciding = [test for test in tests if test.decides]
     if not deciding:
-        return undecided(f"{of_metric(NORMS[0])} is not among the metrics", tests)
+        return undecided(Reason(f"{of_metric(NORMS[0])} is not among the metrics"), tests)
     decision = all_of(tests, deciding, deciding[0])
-    return replace(decision, reason=f"{decision.reason}; {_kept(setup, free[0])}") if free else decision
+    return replace(decision, reason=decision.reason.within(after=f"; {_kept(setup, free[0])}")) if free else decision
 
 
 def _free(setup: Setup, contrasts: Mapping[str, Weights], options: Options) -> list[ClaimTest]:

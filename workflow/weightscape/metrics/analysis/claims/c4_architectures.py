@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from weightscape.metrics.analysis.claims.claim import ClaimRow, sentence
+from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict
 
@@ -27,7 +28,7 @@ def decide(parts: Sequence[ClaimRow], alpha: float) -> Decision:
     verdict, p = pattern(parts, alpha)
     reason = ", ".join(f"{part.claim} {part.verdict}" for part in parts)
     leading = ClaimTest("C1 to C3 together", "", "", Numbers(n=max(part.n for part in parts)))
-    return Decision(verdict, reason, leading, p=p)
+    return Decision(verdict, Reason(reason), leading, p=p)
 
 
 def pattern(parts: Sequence[ClaimRow], alpha: float) -> tuple[Verdict, float]:

@@ -12,6 +12,7 @@ import numpy as np
 from weightscape.families import DIVERSITY, DROPOUT
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import table as controls
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -36,7 +37,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     judge(tests, options.alpha)
     deciding = [test for test in tests if test.decides]
     if not deciding:
-        return undecided(f"{of_metric(PRIMARY)} is not among the metrics", tests)
+        return undecided(Reason(f"{of_metric(PRIMARY)} is not among the metrics"), tests)
     return all_of(tests, deciding, deciding[0])
 
 
@@ -53,9 +54,8 @@ def _largest(setup: Setup, metric: str, family: str, options: Options) -> ClaimT
         expects=1,
         decides=metric == PRIMARY,
     )
-    test.note = layers.lacking(metric) or (
-        "" if np.isfinite(layers.head).all() else "the head was not measured in every run"
-    )
+    headless = Lack.NOT_MEASURED.reason(what="the head").within(after=" in every run")
+    test.note = Reason(layers.lacking(metric)) or (NONE if np.isfinite(layers.head).all() else headless)
     if test.note:
         return test
     p = _p_of_largest(setup, layers, family, options)
@@ -67,7 +67,7 @@ def _largest(setup: Setup, metric: str, family: str, options: Options) -> ClaimT
     gap = contrast(design, signs[0] * layers.head - signs[1] * hidden[:, largest], weights, options.level)
     test.numbers = replace(Numbers.of(gap), p=p)
     if np.isfinite(p):
-        test.note = f"largest hidden layer: {of_layer(layers.names[largest])}"
+        test.note = Reason(f"largest hidden layer: {of_layer(layers.names[largest])}")
     return test
 
 

@@ -14,6 +14,7 @@ from weightscape.metrics.analysis import dose_curves
 from weightscape.metrics.analysis.contrasts import Values, contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Design
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge
@@ -31,7 +32,6 @@ NEEDS = (DIVERSITY,)
 ORDERS = ("1", "0.5", "2")
 """Of the Vendi score; the first is tested, the others must agree."""
 LACK = 0.05
-BENT = "not monotone"
 compared = controls.hidden
 
 
@@ -42,7 +42,8 @@ def decide(setup: Setup, options: Options) -> Decision:
     tests = [*pixels, *embedding]
     judge(tests, options.alpha)
     decision = all_of(tests, [pixels[0], embedding[0]], embedding[0])
-    return replace(decision, reason=f"{decision.reason}; embedding: that of {setup.backbone} before training")
+    space = f"embedding: that of {setup.backbone} before training"
+    return replace(decision, reason=decision.reason.within(after=f"; {space}"))
 
 
 def _slopes(setup: Setup, space: str, kind: str, expects: int, options: Options) -> list[ClaimTest]:
@@ -52,12 +53,12 @@ def _slopes(setup: Setup, space: str, kind: str, expects: int, options: Options)
     first.expects, first.decides = expects, True
     estimates = [test.numbers.estimate for test in tests if np.isfinite(test.numbers.estimate)]
     disagree = len({np.sign(estimate) for estimate in estimates}) > 1
-    bent = next((test.note for test in tests if test.note.startswith(BENT)), "")
-    why = "the orders 0.5, 1 and 2 differ in the sign of the slope" if disagree else bent
+    bent = next((test.note for test in tests if test.note.lack is Lack.NOT_MONOTONE), NONE)
+    why = Lack.ORDERS_DIFFER.reason() if disagree else bent
     if np.isfinite(first.numbers.p) and why:
         first.note, first.numbers = why, replace(first.numbers, p=float("nan"))
     elif len(estimates) < len(tests) and estimates:
-        first.note = "not all of the orders 0.5, 1 and 2 were measured"
+        first.note = Reason("not all of the orders 0.5, 1 and 2 were measured")
     return tests
 
 
@@ -78,14 +79,14 @@ def _slope(setup: Setup, space: str, kind: str, order: str, options: Options) ->
     x = dose_curves.by_number(design, DIVERSITY)
     weights = dose_curves.slope_weights(design, DIVERSITY, x)
     if values is None or not weights:
-        test.note = f"no Vendi score in the space {space} was measured"
+        test.note = Reason(f"no Vendi score in the space {space} was measured")
         return test
     with np.errstate(invalid="ignore", divide="ignore"):
         log = np.log(values)
     test.numbers = Numbers.of(contrast(design, log, weights, options.level))
     fit = dose_curves.lack_of_fit(design, log, DIVERSITY, x)
     if not dose_curves.monotone(design, log, DIVERSITY) and not fit > LACK:
-        test.note = f"{BENT} (Vendi score from the baseline up: {_scores(design, values)}; lack of fit: {_p(fit)})"
+        test.note = Lack.NOT_MONOTONE.reason(scores=_scores(design, values), fit=_p(fit))
     return test
 
 
@@ -94,4 +95,4 @@ def _scores(design: Design, values: Values) -> str:
 
 
 def _p(fit: float) -> str:
-    return f"p = {number(fit, 2)}" if np.isfinite(fit) else "no replicates"
+    return f"p = {number(fit, 2)}" if np.isfinite(fit) else Lack.NO_REPLICATES.text

@@ -4,6 +4,7 @@ from weightscape.families import CONTROL_FAMILIES, DIVERSITY, SYNTHETIC_FAMILIES
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Design, average, difference
+from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.settings import Offered, Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -25,7 +26,7 @@ compared = controls.outcomes("test")
 def decide(setup: Setup, options: Options) -> Decision:
     """The verdict from three questions of accuracy."""
     if "test" not in setup.outcomes:
-        return undecided("test accuracy was not measured")
+        return undecided(Lack.NOT_MEASURED.reason(what="test accuracy"))
     tests = [_adding(setup, options), _replacing(setup, options), *_most(setup, options)]
     judge(tests, options.alpha)
     return all_of(tests, tests, tests[0])
@@ -41,7 +42,7 @@ def _adding(setup: Setup, options: Options) -> ClaimTest:
     added, replaced = (_by_images(design, family, options) for family in SYNTHETIC_FAMILIES)
     common = set(added) & set(replaced)
     if not common:
-        test.note = "no share was both added and replaced"
+        test.note = Reason("no share was both added and replaced")
         return test
     largest = [images for images in added if images in common and images.share == max(each.share for each in common)]
     test.family, test.dose = ADDED, ", ".join(dose for images in largest for dose in added[images])
@@ -69,7 +70,7 @@ def _replacing(setup: Setup, options: Options) -> ClaimTest:
     found = _by_images(design, REPLACED, options)
     whole = [dose for images, doses in found.items() if images.share >= 1 for dose in doses]
     if not whole:
-        test.note = "no dose replaces all real images"
+        test.note = Reason("no dose replaces all real images")
         return test
     test.dose = ", ".join(whole)
     weights = average([design.effect(REPLACED, dose) for dose in whole])
@@ -82,10 +83,10 @@ def _most(setup: Setup, options: Options) -> list[ClaimTest]:
     design = setup.design
     why = setup.missing(DIVERSITY)
     if not why and "ood" not in setup.outcomes:
-        why = "no set is out of distribution for every family"
+        why = Reason("no set is out of distribution for every family")
     others = [f for f in design.families if f not in (DIVERSITY, *CONTROL_FAMILIES) and not setup.missing(f)]
     if not why and not others:
-        why = "there is no other family"
+        why = Reason("there is no other family")
     question, dose = "diversity on OOD", "" if why else str(design.strongest(DIVERSITY))
     common = {"family": DIVERSITY, "dose": dose, "scope": "outcome", "expects": 1}
     if why:

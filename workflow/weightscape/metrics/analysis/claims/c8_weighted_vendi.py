@@ -14,6 +14,7 @@ from weightscape.metrics.analysis import prediction
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Condition
+from weightscape.metrics.analysis.reasons import Lack
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -42,20 +43,18 @@ def decide(setup: Setup, options: Options) -> Decision:
     scores = {name: (setup.backbone, measure) for name, measure in SCORES.items()}
     lost = [name for name, key in scores.items() if key not in setup.diversity]
     if lost:
-        return undecided(f"{lost[0]} in the space {setup.backbone} was not measured")
+        return undecided(Lack.NOT_MEASURED.reason(what=f"{lost[0]} in the space {setup.backbone}"))
     values = {name: setup.diversity[key] for name, key in scores.items()}
     conditions = prediction.measured_conditions(setup, list(values.values()))
     families = len({family for family, _ in conditions})
     if families < prediction.LEAST_FAMILIES or len(conditions) < prediction.LEAST_CONDITIONS:
-        return undecided(
-            f"n: {families} families of data with {len(conditions)} conditions, where families are the samples and at "
-            f"least {prediction.LEAST_FAMILIES} with {prediction.LEAST_CONDITIONS} conditions are needed"
-        )
+        least = {"least_families": prediction.LEAST_FAMILIES, "least_conditions": prediction.LEAST_CONDITIONS}
+        return undecided(Lack.FEW_FAMILIES.reason(families=families, conditions=len(conditions), **least))
     tests = _contests(setup, _predictors(setup, values, conditions), conditions, options)
     judge(tests, options.alpha)
     deciding = [test for test in tests if test.decides]
     if not deciding:
-        return undecided("OOD accuracy was not measured", tests)
+        return undecided(Lack.NOT_MEASURED.reason(what="OOD accuracy"), tests)
     return all_of(tests, deciding, deciding[0])
 
 

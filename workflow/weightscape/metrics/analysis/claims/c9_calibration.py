@@ -11,6 +11,7 @@ from weightscape.families import DIVERSITY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Weights
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -43,13 +44,12 @@ def decide(setup: Setup, options: Options) -> Decision:
     judge(every, options.alpha)
     calibration, curvature = tests.get(CALIBRATION), tests.get(CURVATURE)
     if calibration is None:
-        return undecided("the calibration error was not measured", every)
+        return undecided(Lack.NOT_MEASURED.reason(what="the calibration error"), every)
     if curvature is None:
-        text = f"the study measured no curvature (calibration alone: {calibration.verdict})"
-        return undecided(text, every, calibration)
+        return undecided(Lack.NO_CURVATURE.reason(calibration=calibration.verdict), every, calibration)
     probes = setup.outcomes.get("probes", np.full(1, np.nan))
     if (probes < LEAST_PROBES).any():
-        few = f"n: the curvature has {np.nanmin(probes):.0f} random directions, where {LEAST_PROBES} are needed"
+        few = Lack.FEW_PROBES.reason(probes=f"{np.nanmin(probes):.0f}", least=LEAST_PROBES)
         return undecided(few, every, calibration)
     decision = all_of(every, [calibration, curvature], calibration)
     error = probe_error(setup, CURVATURE, setup.design.strongest_effect(DIVERSITY))
@@ -58,7 +58,7 @@ def decide(setup: Setup, options: Options) -> Decision:
     size = (
         f"ln curvature {number(curvature.numbers.estimate, 3)}, standard error from probes at most {number(error, 2)}"
     )
-    return replace(decision, reason=f"{decision.reason}; {size}")
+    return replace(decision, reason=decision.reason.within(after=f"; {size}"))
 
 
 def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
@@ -75,7 +75,7 @@ def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
         "outcome",
         expects=-1 if decides else 0,
         decides=decides,
-        note=f"standard error from probes at most {number(error, 2)}" if np.isfinite(error) else "",
+        note=Reason(f"standard error from probes at most {number(error, 2)}") if np.isfinite(error) else NONE,
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Control, Decision, Status, Verdict
@@ -83,9 +84,9 @@ def claim_row(
         first = controls[failed]
         is_own_sentence = first.status in (Status.NOT_SPECIFIC, Status.NOT_LIMITED)
         why = first.outcome if is_own_sentence else f"control {in_words(failed)}: {first.outcome}"
-        verdict, reason = Verdict.UNDECIDED, f"{why} (without its controls: {decision.verdict}; {reason})"
+        verdict, reason = Verdict.UNDECIDED, Reason(f"{why} (without its controls: {decision.verdict}; {reason})")
     elif verdict is Verdict.UNDECIDED and unlimited is not None:
-        reason = f"{unlimited.outcome}; {reason}"
+        reason = reason.within(f"{unlimited.outcome}; ")
     leading = decision.leading or ClaimTest("", "", "")
     return ClaimRow(
         claim=name,
@@ -102,6 +103,6 @@ def claim_row(
         n=leading.numbers.n,
         p=decision.p if verdict is not Verdict.UNDECIDED else float("nan"),
         verdict=verdict,
-        reason=sentence(reason),
+        reason=sentence(str(reason)),
         controls="; ".join(f"{in_words(name)}: {control.outcome}" for name, control in controls.items()),
     )

@@ -14,6 +14,7 @@ from scipy.special import stdtr, stdtrit
 from weightscape.families import DIVERSITY, DROPOUT
 from weightscape.metrics.analysis.contrasts import Values, contrast
 from weightscape.metrics.analysis.design import Weights
+from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Numbers
@@ -54,7 +55,7 @@ def _of_metric(setup: Setup, metric: str, options: Options) -> list[ClaimTest]:
         low, high = float(gap.value) - half, float(gap.value) + half
         numbers = Numbers(float(gap.value), low, high, float(gap.df), size, p, gap.runs)
         test = ClaimTest(question, metric, unit(metric), numbers, family, "strongest", decides=False)
-        test.shows, test.note = "equivalent", f"margin {number(size, 3)}"
+        test.shows, test.note = "equivalent", Reason(f"margin {number(size, 3)}")
         tests.append(test)
     return tests
 

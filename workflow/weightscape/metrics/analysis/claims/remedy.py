@@ -12,12 +12,12 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from weightscape.families import BASELINE
+from weightscape.metrics.analysis.reasons import Lack
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import NO_REPLICATES, ClaimTest, Control, Decision, Status, Verdict
+from weightscape.metrics.analysis.verdicts import ClaimTest, Control, Decision, Status, Verdict
 from weightscape.words import control as in_words
 
 POWER, MOST_RUNS = 0.8, 1000
-REPLICATES = "at least two runs of each condition"
 OTHER_DESIGN = "not more runs, since each part is told from chance and they do not agree: another design"
 FAILED = {
     "regime": "fewer training images, so that further real ones help",
@@ -30,24 +30,6 @@ FAILED = {
     "resolution": "more runs, or a generator at the resolution of the real images",
 }
 """By control, what to change where it has failed."""
-TEXTS = (
-    ("not monotone", "doses whose measured diversity rises from each to the next"),
-    ("the orders 0.5, 1 and 2 differ", "doses whose diversity rises at every order of the Vendi score"),
-    ("every dose of", "weaker doses, which do not destroy"),
-    ("the study has no family", "that family"),
-    ("families of data", "more families of data whose doses do not destroy"),
-    ("the baseline has", "more baseline runs"),
-    ("does not differ from zero", "a stronger dose, or more runs"),
-    ("too few repeated runs", "more runs of each condition, or fewer features"),
-    ("too few runs", "more runs of each condition"),
-    ("was not measured", "what was not measured"),
-    ("were not measured", "what was not measured"),
-    ("measured no curvature", "the curvature"),
-    ("no replicates", REPLICATES),
-    ("random directions", "more random directions"),
-    ("has failed", "a generator that does not fail"),
-)
-"""By a part of a claim's reason, what to add."""
 
 
 def remedy(setup: Setup, decision: Decision, controls: Mapping[str, Control], has_runs: bool, alpha: float) -> str:
@@ -60,10 +42,10 @@ def remedy(setup: Setup, decision: Decision, controls: Mapping[str, Control], ha
 
 def _of_control(name: str, control: Control) -> str:
     if control.status is Status.MISSING:
-        return f"what control {in_words(name)} lacks ({control.outcome.removeprefix('missing: ')})"
+        return f"what control {in_words(name)} lacks ({control.lacks})"
+    if control.status is Status.NO_REPLICATES:
+        return Lack.NO_REPLICATES.remedy
     if control.status is Status.NOT_SHOWN:
-        if NO_REPLICATES in control.outcome:
-            return REPLICATES
         return (
             "a larger share of duplicates, or more runs" if name == "duplicate" else f"more runs for {in_words(name)}"
         )
@@ -72,7 +54,7 @@ def _of_control(name: str, control: Control) -> str:
 
 def _of_tests(setup: Setup, decision: Decision, has_runs: bool, alpha: float) -> str:
     """The runs that the weakest of the deciding tests needs, or what the claim's reason asks for."""
-    asked = next((add for part, add in TEXTS if part in decision.reason), "")
+    asked = decision.reason.lack.remedy if decision.reason.lack else ""
     unclear = [test for test in decision.tests if test.decides and not test.numbers.p < alpha]
     if any(not np.isfinite(test.numbers.p) for test in unclear) or not decision.tests:
         return asked or "what its reason names"

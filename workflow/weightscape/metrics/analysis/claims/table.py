@@ -33,6 +33,7 @@ from weightscape.metrics.analysis.claims.remedy import remedy
 from weightscape.metrics.analysis.contrasts import NAN
 from weightscape.metrics.analysis.controls.table import controls
 from weightscape.metrics.analysis.design import Condition
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Verdict, undecided
@@ -101,14 +102,14 @@ def least_pool(runs: int) -> int:
     return min(LEAST_POOL, 3 * runs)
 
 
-def _few(setup: Setup) -> str:
-    """Why the pool of baseline runs is too small for a verdict; empty if it is not, or if families have their own."""
+def _few(setup: Setup) -> Reason:
+    """Why the pool of baseline runs is too small for a verdict; none if it is not, or if families have their own."""
     sizes = {condition: len(at) for condition, at in setup.all_conditions.rows.items()}
     pool = sizes.pop(POOL, None)
     least = least_pool(max(sizes.values(), default=1))
     if pool is None or pool >= least:
-        return ""
-    return f"n: the baseline has {pool} {'run' if pool == 1 else 'runs'}, and claims need {least}"
+        return NONE
+    return Lack.FEW_BASELINES.reason(runs=f"{pool} {'run' if pool == 1 else 'runs'}", least=least)
 
 
 def _decided(name: str, setup: Setup, options: Options) -> tuple[ClaimRow, Decision]:

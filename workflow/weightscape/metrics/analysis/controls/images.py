@@ -8,7 +8,7 @@ from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.design import Weights, difference
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import NO_REPLICATES, Control, Status, judged, lacking
+from weightscape.metrics.analysis.verdicts import UNREPLICATED, Control, Status, judged, lacking
 from weightscape.words import metric as of_metric
 from weightscape.words import number, signed
 
@@ -54,7 +54,7 @@ def regime(setup: Setup, options: Options) -> Control:
             p.append(float(stdtr(gain.df, -sign * gain.statistic)))
             changes.append(f"{of_metric(name)} by {_change(name, float(gain.value))}")
     if not np.isfinite(p).all():
-        return Control(Status.NOT_SHOWN, NO_REPLICATES)
+        return UNREPLICATED
     least = min(1.0, len(p) * min(p))
     text = f"further real images ({setup.stands(REAL)}) change {' and '.join(changes)} (p = {number(least, 2)})"
     if least < options.alpha:
@@ -74,7 +74,7 @@ def real_add(setup: Setup, options: Options) -> Control:
     weights = difference(*map(setup.effect, ADDED))
     gain = contrast(setup.all_conditions, setup.outcomes["test"], weights, options.level)
     if not np.isfinite(gain.p):
-        return Control(Status.NOT_SHOWN, NO_REPLICATES)
+        return UNREPLICATED
     passed = bool(gain.high >= 0)
     text = "passed" if passed else "failed, synthetic images help more"
     return judged(passed, f"{text} (real less synthetic {signed(100 * float(gain.value), 1)} points)")
@@ -119,7 +119,7 @@ def _hurts_more(setup: Setup, weights: Weights, than: str, options: Options) -> 
     harm = contrast(design, test, design.strongest_effect(REPLACE), options.level)
     excess = contrast(design, test, weights, options.level)
     if not np.isfinite(excess.p):
-        return Control(Status.NOT_SHOWN, NO_REPLICATES)
+        return UNREPLICATED
     if harm.high >= 0:
         return Control(Status.NOT_NEEDED, "not needed, replacing real images is not seen to hurt")
     passed = bool(excess.high < 0)
