@@ -10,6 +10,7 @@ has twice the standard deviation of its baseline.
 import argparse
 import functools
 import itertools
+import json
 import multiprocessing
 import sys
 import time
@@ -254,26 +255,44 @@ def judgement(part: str, name: str, values: np.ndarray) -> str:
     return ""
 
 
-def page(found: dict[tuple[str, int], dict[str, np.ndarray]], studies: int, seconds: float) -> str:
+def counts(found: dict[tuple[str, int], dict[str, np.ndarray]]) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """How often each event happened, and in how many studies, by part and seeds."""
+    kept: dict[str, dict[str, dict[str, list[int]]]] = {}
+    for (part, seeds), rows in found.items():
+        kept.setdefault(part, {})[str(seeds)] = {name: [int(x.sum()), len(x)] for name, x in rows.items()}
+    return kept
+
+
+def kept(path: Path) -> dict[tuple[str, int], dict[str, np.ndarray]]:
+    """The events of parts that an earlier run made, which the page keeps until they are made again."""
+    before = json.loads(path.read_text()) if path.is_file() else {}
+    return {
+        (part, int(seeds)): {name: (np.arange(n) < k).astype(float) for name, (k, n) in rows.items()}
+        for part, by_seeds in before.items()
+        for seeds, rows in by_seeds.items()
+    }
+
+
+def page(found: dict[tuple[str, int], dict[str, np.ndarray]]) -> str:
     """The page of results."""
     lines = [
         "# Calibration of the analysis",
         "",
         "Written by `make calibration` (`tests/benchmarks/analysis.py`); not edited by hand.",
         "",
-        f"{studies} simulated studies for each row and number of seeds, fewer where a section says so. Limits in"
-        " brackets are 99 % (Clopper-Pearson). Studies have the families and doses of config.yaml, one pool of baseline"
+        "Each cell has the share of n simulated studies in which something happened. Limits in brackets are 99 %"
+        " (Clopper-Pearson). Studies have the families and doses of config.yaml, one pool of baseline"
         f" runs, and {LAYERS} layers that share shocks (correlation .33); in null studies the strongest dose has twice"
         " the standard deviation of the baseline. A row exceeds (falls below) its level when its limits exclude it, and"
-        f" is called conservative when they lie on the safe side of it. {seconds:.0f} CPU s in all.",
+        f" is called conservative when they lie on the safe side of it.",
     ]
     for part, (title, note) in TITLES.items():
         columns = sorted(seeds for of, seeds in found if of == part)
         names = list(dict.fromkeys(name for seeds in columns for name in found[part, seeds]))
         if not names:
             continue
-        note += f" {-(-studies // FEWER[part])} studies." if part in FEWER else ""
-        head = " | ".join(f"{seeds} seeds | " for seeds in columns)
+        sizes = {seeds: max(map(len, found[part, seeds].values())) for seeds in columns}
+        head = " | ".join(f"{seeds} seeds, n = {sizes[seeds]} | " for seeds in columns)
         lines += ["", f"## {title}", "", note, "", f"| | {head}|", f"|---{'|---|---' * len(columns)}|"]
         for name in names:
             cells = []
@@ -294,18 +313,20 @@ def main(argv: Iterable[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
     parser.add_argument("--out", type=Path, default=ROOT / "workflow/docs/calibration.md")
     arguments = parser.parse_args(None if argv is None else list(argv))
-    start, found = time.process_time(), {}
+    start, found = time.process_time(), kept(arguments.out.with_suffix(".json"))
+    made = set()
     for asked in arguments.seeds:
         for part in arguments.parts:
             seeds = SEEDS_OF.get(part, asked)
-            if (part, seeds) in found:
+            if (part, seeds) in made:
                 continue
             studies = -(-arguments.studies // FEWER.get(part, 1))
             found[part, seeds] = events(part, seeds, studies, arguments.workers)
+            made.add((part, seeds))
             print(f"{part}, {seeds} seeds: done after {time.process_time() - start:.0f} CPU s", flush=True)
-            text = page(found, arguments.studies, time.process_time() - start)
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
-            arguments.out.write_text(text)
+            arguments.out.with_suffix(".json").write_text(json.dumps(counts(found), indent=1) + "\n")
+            arguments.out.write_text(page(found))
     print(arguments.out.read_text())
 
 

@@ -60,6 +60,6 @@ def test_every_claim_has_its_power_and_wrong_overall_verdicts_are_judged(benchma
     assert all(f"| C{k} supported, effects of 12 s.d. of runs |" in text for k in (3, 5, 6, 7, 8, 9))
     wrong = "C3 supported overall, true in two of four setups"
     assert f"| {wrong} |" in text
-    assert "| | 16 seeds | |" in text and "| supported; pilot's effect |" in text
+    assert "| | 16 seeds, n = 1 | |" in text and "| supported; pilot's effect |" in text
     assert benchmark.judgement("setups", wrong, np.ones(100)) == "exceeds 5 %"
     assert benchmark.judgement("predictions", "correlation", np.zeros(100)) == "below 95 %"

@@ -103,6 +103,25 @@ def test_intervals_cover_and_zero_is_rejected_rarely(like: list[float]):
     assert (covered / n > 0.9).all()  # 95 % less 2.8 standard errors
 
 
+def test_whitening_by_an_estimate_spreads_noise_by_the_mean_square_of_an_inverse_wishart_matrix():
+    """Many features against the degrees of freedom: intervals without it cover four fifths at this size."""
+    size, df, level = 24, 60, 0.95
+    truth = 9.0 * np.linalg.qr(np.random.default_rng(3).normal(size=(size, size)))[0][:, :3]
+    truth[:, 0] = 9.0 * (truth[:, 1] + 0.5 * truth[:, 2]) / np.linalg.norm(truth[:, 1] + 0.5 * truth[:, 2])
+    exact = signature._values((truth.T @ truth)[None])[0]
+    noise = np.full((3, 3), 1 / 15) + np.eye(3) / 5
+    covered = []
+    for number in range(300):
+        rng = np.random.default_rng(number)
+        root = np.linalg.cholesky(np.linalg.inv(stats.wishart(df, np.eye(size) / df).rvs(random_state=rng))).T
+        measured = truth + rng.normal(size=(size, 3)) @ np.linalg.cholesky(noise).T
+        found = signature.regression(signature.Whitened(root @ measured, noise, df))
+        assert found is not None
+        gap = found.contrast({0: 1.0, 1: -1.0}, level)
+        covered.append(gap.low <= exact[0] - exact[1] <= gap.high)
+    assert np.mean(covered) == pytest.approx(level, abs=0.04)
+
+
 @pytest.mark.parametrize(("like", "nearest"), [([1.0], [0]), ([0.0, 1.0], [1]), ([0.0, 0.0, 0.0, 1.0], [])])
 def test_what_diversity_is_like_is_named(like: list[float], nearest: list[int]):
     named = [regressed(study(planted(np.array(like)), seed)).nearest((0, 1, 2), 0.95) for seed in range(40)]
