@@ -278,7 +278,8 @@ def page(found: dict[tuple[str, int], dict[str, np.ndarray]]) -> str:
     lines = [
         "# Calibration of the analysis",
         "",
-        "Written by `make calibration` (`tests/benchmarks/analysis.py`); not edited by hand.",
+        "Written by `make calibration` (`tests/benchmarks/analysis.py`); not edited by hand. A part that is run alone"
+        " (`--parts`) keeps the others, whose counts are in calibration.json.",
         "",
         "Each cell has the share of n simulated studies in which something happened. Limits in brackets are 99 %"
         " (Clopper-Pearson). Studies have the families and doses of config.yaml, one pool of baseline"

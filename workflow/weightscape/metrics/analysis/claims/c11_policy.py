@@ -15,6 +15,7 @@ from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Condition, Design, Weights, average, difference
 from weightscape.metrics.analysis.destructive import LEAST_JUDGED, ROUNDING
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
@@ -60,7 +61,7 @@ def decide(setup: Setup, options: Options) -> Decision:
         return undecided(why)
     choices = [_choice(setup, options, half) for half in HALVES]
     if not all(choice.accepted for choice in choices):
-        return undecided("the judge accepts no policy")
+        return undecided(Reason("the judge accepts no policy"))
     halved = replace(setup, design=_halved(setup.design))
     policies = setup.design.doses(DIVERSITY)
     against = {
@@ -84,22 +85,22 @@ def decide(setup: Setup, options: Options) -> Decision:
     return all_of(tests, parts, parts[0])
 
 
-def _lacks(setup: Setup, options: Options) -> str:
-    """Why nothing can be chosen or compared; empty if it can."""
+def _lacks(setup: Setup, options: Options) -> Reason:
+    """Why nothing can be chosen or compared; none if it can."""
     design, judged = setup.design, setup.outcomes.get("judge")
     policies = design.doses(DIVERSITY)
     if len(policies) < LEAST_POLICIES:
-        return f"augment has {len(policies)} policies, where {LEAST_POLICIES} are needed"
+        return Reason(f"augment has {len(policies)} policies, where {LEAST_POLICIES} are needed")
     few = min(len(design.rows[DIVERSITY, policy]) for policy in policies)
     if few < LEAST_RUNS:
-        return f"n: halves need {LEAST_RUNS} runs of each policy, and there are {few}"
+        return Reason(f"n: halves need {LEAST_RUNS} runs of each policy, and there are {few}")
     if OUTCOME not in setup.outcomes:
-        return "no set is out of distribution for every family"
+        return Reason("no set is out of distribution for every family")
     if _space(setup, options) is None:
-        return "diversity in the embedding of a pre-trained network was not measured"
+        return Lack.NOT_MEASURED.reason(what="diversity in the embedding of a pre-trained network")
     if judged is None or not np.mean(judged[design.rows[POOL]]) >= LEAST_JUDGED:
-        return "there is no judge that recognises unchanged images"
-    return ""
+        return Reason("there is no judge that recognises unchanged images")
+    return NONE
 
 
 def _space(setup: Setup, options: Options) -> str | None:
@@ -144,5 +145,5 @@ def _test(setup: Setup, options: Options, outcome: str, question: str, weights: 
     if any(weights.values()):
         test.numbers = Numbers.of(contrast(setup.design, setup.outcomes[outcome], weights, options.level))
     else:
-        test.note = f"the chosen policy is the {question}"
+        test.note = Reason(f"the chosen policy is the {question}")
     return test
