@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Lack(Enum):
-    """What a claim without a verdict lacks, by kind: the reason, whose fields `reason` fills in, and the remedy."""
+    """Names what a claim without a verdict lacks: the reason, whose fields `reason` fills in, and the remedy."""
 
     NOT_MONOTONE = (
         "not monotone (Vendi score from the baseline up: {scores}; lack of fit: {fit})",
