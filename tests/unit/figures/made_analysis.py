@@ -85,7 +85,8 @@ def conditions(runs: pd.DataFrame) -> pd.DataFrame:
     table = runs[["dataset", "backbone", "family", "dose", "number"]].drop_duplicates(ignore_index=True)
     destructive = (table["family"] == "label_noise") & (table["dose"] != "baseline")
     reason = np.where(destructive, "validation accuracy 6.1 points below baseline", "")
-    return table.assign(destructive=destructive, reason=reason)
+    choice = np.where(table["family"] == "synthetic_add", "log_det", "")
+    return table.assign(destructive=destructive, reason=reason, choice=choice)
 
 
 def claims() -> pd.DataFrame:

@@ -17,7 +17,7 @@ ACROSS = 16
 def draw(tables: style.Tables) -> Figure:
     """One strip of images per dose, the unchanged images first; strips of a family in order of dose."""
     samples = tables["samples"]
-    samples = samples[samples["kind"] != "synthetic"]
+    samples = samples[~samples["kind"].isin(["synthetic", "chosen"])]
     if not (samples["kind"] != "real").any():
         return style.blank("No dose of this study changes images.")
     scores = vendi(tables["diversity"])

@@ -19,6 +19,7 @@ CHAPTERS = {
         "id_against_ood",
         "diversity_against_ood",
         "synthetic_share",
+        "chosen_images",
     ),
     "The weights": (
         "diversity_signature",

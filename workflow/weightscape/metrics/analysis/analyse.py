@@ -36,8 +36,10 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
         rows, tests = table.of_setup(setup, options)
         claims += rows
         kept = setup.only_kept().design
-        pairs = zip(conditions["family"], conditions["dose"], strict=True)
+        pairs = list(zip(conditions["family"], conditions["dose"], strict=True))
         conditions["stands"] = [dose == kept.strongest(family) for family, dose in pairs]
+        methods = {(each.family, each.dose): each.method or "" for each in options.further}
+        conditions["choice"] = [methods.get(pair, "") for pair in pairs]
         of_setup = {
             "excluded": pd.DataFrame(setup.excluded),
             "conditions": conditions,

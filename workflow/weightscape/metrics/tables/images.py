@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from weightscape.families import SYNTHETIC_FAMILIES
+from weightscape.families import DRAWING_FAMILIES, SYNTHETIC_FAMILIES
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.shards import map_shard
 from weightscape.formats.tables import Table
@@ -114,7 +114,8 @@ def _drawn(results: Path, outline: Outline, dataset: str) -> dict[str, list[str]
 def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int = 6) -> Table:
     """Example images: real, as each augmentation shows them, and synthetic; pixels as bytes of uint8 [c, h, w].
 
-    Real ones are the first of the set, which the augmented ones were made of, and the first of each class.
+    Real ones are the first of the set, which the augmented ones were made of, and the first of each class. Those that
+    a condition chooses by their diversity are the first chosen of its first run, by their order.
     """
     rows: list[Row] = []
     for dataset in outline.datasets:
@@ -137,7 +138,25 @@ def samples(results: Path, outline: Outline, per_set: int = 20, per_class: int =
             for recipe in (name.removeprefix("images/") for name in tensors if name.startswith("images/")):
                 images, labels = tensors[f"images/{recipe}"], tensors[f"labels/{recipe}"]
                 rows += _pictures(images, labels, None, dataset=dataset, kind="synthetic", recipe=recipe)
-    return pd.DataFrame(rows)
+    return pd.DataFrame([*rows, *_chosen(results, outline, per_set)])
+
+
+def _chosen(results: Path, outline: Outline, most: int) -> Iterator[Row]:
+    """The first chosen images of the first run of each condition that chooses, where its items are there."""
+    looked: set[tuple[str, str, str]] = set()
+    for run in outline.runs():
+        key = {"dataset": run.dataset, "family": run.family, "dose": run.dose}
+        path = folder(results, "diversity", **vars(run)).parent / f"seed{run.seed}" / "items.parquet"
+        if tuple(key.values()) in looked or run.family not in DRAWING_FAMILIES or not path.is_file():
+            continue
+        looked.add((run.dataset, run.family, run.dose))
+        items = pd.read_parquet(path)
+        if "order" not in items:
+            continue
+        first = items[items["order"] > 0].sort_values("order").head(most)
+        for item in first.to_dict("records"):
+            image = map_shard(results / str(item["shard"])).images[[item["index"]]]
+            yield from _pictures(image, np.array([item["label"]]), np.array([item["order"]]), kind="chosen", **key)
 
 
 def _pictures(images: np.ndarray, labels: np.ndarray, places: np.ndarray | None, **columns: str) -> list[Row]:
