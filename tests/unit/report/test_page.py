@@ -157,7 +157,7 @@ def test_the_effects_are_those_of_hidden_layers_with_their_change(tables):
 def test_the_downloads_hold_the_numbers_of_the_tables(page, tables):
     (link,) = re.findall(r'download="conditions.csv" href="data:text/csv;base64,([^"]+)"', page)[:1]
     table = pd.read_csv(io.BytesIO(base64.b64decode(link)))
-    table = table.fillna({"reason": ""})
+    table = table.fillna({"reason": "", "choice": ""})
     pd.testing.assert_frame_equal(table, tables["conditions"].reset_index(drop=True), check_dtype=False)
 
 
