@@ -81,7 +81,7 @@ def _values(tables: style.Tables) -> style.Table:
 def _block(block: SubFigure, part: style.Table, tables: style.Tables) -> None:
     strips = _shown(part, tables["samples"])
     heights = [CURVES, STRIP * len(strips)] if strips else [CURVES]
-    upper, *lower = np.atleast_1d(block.subfigures(len(heights), 1, height_ratios=heights))
+    upper, *lower = block.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     axes = upper.subplots(1, len(PANELS))
     baseline = style.of_setup(tables["outcome_intervals"], part)
     baseline = baseline[baseline["family"] == BASELINE].set_index("outcome")

@@ -153,7 +153,7 @@ def _chosen(results: Path, outline: Outline, most: int) -> Iterator[Row]:
         items = pd.read_parquet(path)
         if "order" not in items:
             continue
-        first = items[items["order"] > 0].sort_values("order").head(most)
+        first = items.query("order > 0").sort_values(by="order").head(most)
         for item in first.to_dict("records"):
             image = map_shard(results / str(item["shard"])).images[[item["index"]]]
             yield from _pictures(image, np.array([item["label"]]), np.array([item["order"]]), kind="chosen", **key)
