@@ -15,7 +15,7 @@ from weightscape import cli
 
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("workflow/docs/*.md")), ROOT / "workflow/profiles/slurm/README.md"]
 FENCE = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
-INLINE = re.compile(r"`((?:weightscape|snakemake|make|python|pip|pytest) [^`]+)`")
+INLINE = re.compile(r"(?<!`)`((?:weightscape|snakemake|make|python|pip|pytest) [^`]+)`")
 PROGRAMS = (
     "weightscape",
     "snakemake",

