@@ -56,7 +56,7 @@ def weights_file(wildcards):
 
 def decoding_threads(wildcards):
     """Packaged digits are decoded; files are read by several processes."""
-    return 1 if config["data"][wildcards.dataset]["source"] == digits.PACKAGED else 4
+    return 1 if config["data"][wildcards.dataset]["source"] in digits.SIZES else 4
 
 
 def compared_shards(wildcards):

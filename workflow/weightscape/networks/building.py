@@ -1,6 +1,7 @@
 """Networks through timm by name, with a new linear head, and what they see: size, channels, mean and spread.
 
 `resnet18_3x3` is ResNet-18 with a stem for small images: a 3 x 3 convolution of stride 1, then timm's own pooling.
+`vit_tiny_patch4_32` is timm's `vit_tiny` on images of 32 px in patches of 4, wherever timm has no network of that name.
 
 The image towers of CLIP (`*_clip*`) end in a projection to the space that images share with texts. timm puts a new
 head in its place; here the projection stays and a linear head is put on it, as in linear probes and in the published
@@ -8,6 +9,7 @@ study. Tensors keep timm's names; the head is called `classifier` below the proj
 """
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +24,7 @@ from weightscape.networks.fast_convolutions import for_small_maps
 from weightscape.networks.settings import TIMM_ARGUMENTS, InputSettings
 
 SMALL_STEM = "_3x3"
+SMALL_PATCHES = re.compile(r"(.+)_patch(\d+)_(\d+)")
 
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
@@ -72,8 +75,16 @@ def built(model: str, classes: int, **options: Any) -> nn.Module:
     """The network with a head for `classes`; 0 for none, which gives the embedding. `options` go to timm."""
     if is_clip(model):
         return _with_head(_created(model, **options | {"drop_rate": 0.0}), classes, options.get("drop_rate", 0.0))
-    net = _created(model.removesuffix(SMALL_STEM), num_classes=classes, **options)
-    return _with_small_stem(net) if model.endswith(SMALL_STEM) else net
+    if model.endswith(SMALL_STEM):
+        return _with_small_stem(_created(model.removesuffix(SMALL_STEM), num_classes=classes, **options))
+    patches = SMALL_PATCHES.fullmatch(model)
+    if patches is None or timm.is_model(model):
+        return _created(model, num_classes=classes, **options)
+    name, patch, side = patches.groups()
+    try:
+        return _created(name, num_classes=classes, patch_size=int(patch), img_size=int(side), **options)
+    except (TypeError, AssertionError) as error:
+        raise UserError(f"backbone model {model!r}: timm's {name!r} does not cut images so ({error})") from None
 
 
 def is_clip(model: str) -> bool:

@@ -149,9 +149,14 @@ def _operations(family: str, values: Config) -> tuple[Operation, ...]:
     return (Operation("resample", {"size": values["size"]}),) if family == "resolution" and values else ()
 
 
-def training(config: Config, family: str, dose: str) -> TrainingSettings:
-    """The settings of the training loop; equal in every condition but those of `steps`."""
-    settings = from_json(TrainingSettings, config["finetune"], "finetune")
+def loop(config: Config, backbone: str) -> Config:
+    """The block `finetune` with what a backbone sets otherwise."""
+    return config["finetune"] | config["backbones"][backbone].get("training", {})
+
+
+def training(config: Config, backbone: str, family: str, dose: str) -> TrainingSettings:
+    """The settings of a backbone's training loop; equal in every condition but those of `steps`."""
+    settings = from_json(TrainingSettings, loop(config, backbone), "finetune")
     if "steps" in named(family).changes:
         return replace(settings, steps=round(settings.steps * dose_values(config, family, dose)["factor"]))
     return settings

@@ -10,6 +10,7 @@ from weightscape.data.settings import (
     PackagedSplit,
     SourcedShift,
     SourcedSplit,
+    digits_of,
     shift_of,
     source_of,
 )
@@ -43,13 +44,13 @@ def _images(block: Config, split: str) -> PackagedSplit | PackagedShift | Source
     if split.startswith("ood-"):
         ood = block["ood"][split.removeprefix("ood-")]
         if ood["source"] not in study.OWN_SHIFTS:
-            return PackagedShift("packaged_shift", ood["framing"], ood["images"])
+            return PackagedShift("packaged_shift", digits_of(ood), ood["images"])
         # labels are places in the list of the training classes, wherever the images lie
         root = ood.get("root")
         contents = _contents(root) + _contents(_place(block), apart="ood") if root else _contents(_place(block))
         return SourcedShift("sourced_shift", source_of(block), shift_of(ood), contents)
-    if block["source"] == digits.PACKAGED:
-        return PackagedSplit("packaged", block["splits"])
+    if block["source"] in digits.SIZES:
+        return PackagedSplit("packaged", digits_of(block), block["splits"])
     return SourcedSplit("sourced", source_of(block), block["splits"], _contents(_place(block), apart="ood"))
 
 

@@ -90,7 +90,7 @@ def _finetune(config: Config, dataset: str, backbone: str, family: str, dose: st
         batch_norm_momentum=block["batch_norm_momentum"],
         precision=block["precision"],
         compile=block["compile"],
-        training=doses.training(config, family, dose),
+        training=doses.training(config, backbone, family, dose),
         action=doses.action(config, family, dose, backbone),
         seed=study.named_seed(config, "finetune", dataset, backbone, family, dose, int(seed)),
     )

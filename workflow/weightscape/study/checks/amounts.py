@@ -10,7 +10,7 @@ from weightscape.data.digits import CLASSES, SIDE, SIZES
 from weightscape.data.pools import Counted
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
-from weightscape.study import Config, generator_sizes, recipes, study
+from weightscape.study import Config, doses, generator_sizes, recipes, study
 from weightscape.study.doses import INSIDE, action, dose_values
 
 
@@ -37,8 +37,8 @@ def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
     for family in config["study"]["families"]:
         for dose, values in config["families"][family]["doses"].items():
             key = f"config: families.{family}.doses.{dose}"
-            if family == "steps" and round(values["factor"] * config["finetune"]["steps"]) < 1:
-                steps = config["finetune"]["steps"]
+            steps = min(doses.loop(config, backbone)["steps"] for backbone in config["study"]["backbones"])
+            if family == "steps" and round(values["factor"] * steps) < 1:
                 raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
             _check_effect(config, family, dose, key)
             for dataset, sizes in known.items():
@@ -157,7 +157,8 @@ def _check_equal(config: Config, dataset: str, known: Known, family: str) -> Non
         if "share" in values and isinstance(train, int):
             rounded["share"] = round(values["share"] * train)
         if family == "steps":
-            rounded["factor"] = round(values["factor"] * config["finetune"]["steps"])
+            steps = min(doses.loop(config, backbone)["steps"] for backbone in config["study"]["backbones"])
+            rounded["factor"] = round(values["factor"] * steps)
         if family == "augment":
             rounded.pop("strength")  # a number that orders the doses
         other = seen.setdefault(json.dumps(rounded, sort_keys=True, default=str), dose)

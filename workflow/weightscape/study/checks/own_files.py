@@ -49,10 +49,15 @@ def _check_shift(key: str, shift: Config, data_key: str, block: Config) -> None:
     if source == "image_folder" and "image" not in block:
         raise UserError(
             f"config: {key}.source = 'image_folder' does not go with {data_key}.source = {block['source']!r}: "
-            "set it to 'uci_digits' or 'corruption'"
+            "set it to 'corruption' or to digits of another source"
         )
-    if source == digits.SHIFT and "image" in block:
-        raise UserError(f"config: {key}.source = {digits.SHIFT!r} belongs to a data set of digits of {digits.SIDE} px")
+    if source in digits.SIZES and "image" in block:
+        raise UserError(f"config: {key}.source = {source!r} belongs to a data set of digits of {digits.SIDE} px")
+    if source in digits.SIZES and source == block["source"]:
+        raise UserError(
+            f"config: {key}.source = {source!r} is what {data_key} is trained on: set it to "
+            f"{' or '.join(repr(other) for other in digits.SIZES if other != source)}, or to 'corruption'"
+        )
     if source != "domain":
         return
     if not has_domains(block):
