@@ -254,10 +254,10 @@ def _evaluate(work: Work) -> Cost:
 
 
 def _curvature(work: Work) -> Cost:
-    """Hessian-vector products (two traces, each of all probes, and Lanczos): forward, back, and back through both."""
+    """Hessian-vector products (the probes, and Lanczos): forward, back, and back through both."""
     block = work.config["curvature"]
     measured = [each for each in study.conditions(work.config) if study.measures_curvature(work.config, each[0])]
-    products = block["images"] * (2 * block["probes"] + block["iterations"])
+    products = block["images"] * (block["probes"] + block["iterations"])
     runs = work.runs_of(measured)
     operations = sum(
         runs * products * 2 * BACKWARD * net.operations * net.slowness.product for net in work.networks.values()

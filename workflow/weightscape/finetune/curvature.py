@@ -6,9 +6,10 @@ without reorthogonalisation, which keeps three vectors: copies of converged eige
 (Paige 1976).
 
 With normalisation layers, smaller weights alone raise the raw trace, so layers are also summed with the weight
-|w_l|^2 / d_l, which makes the sum independent of the scale of each layer (d_l weights w_l in layer l). Drawing the
-entries of layer l from {-s_l, s_l}, s_l^2 = |w_l|^2 / d_l, gives that sum as the mean of v . Hv, and makes every single
-sample independent of the layers' scales.
+|w_l|^2 / d_l, which makes the sum independent of the scale of each layer (d_l weights w_l in layer l). Both sums come
+from the same products: v_l . (Hv)_l has the trace of layer l's block as its mean. Products along directions scaled by
+layer estimate the weighted sum no better (standard error .19 of it against .19, .13 against .13 in networks of the
+embedded study) and cost as many again.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,8 +62,8 @@ def curvature(model: nn.Module, inputs: Tensor, labels: Tensor, settings: Measur
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     product, loss = hessian_products(model, parameters, inputs, labels, settings.batch_size)
     largest, error = largest_eigenvalue(product, parameters, settings.iterations, seed)
-    scalings = [1.0] * len(parameters), [_scale(parameter) for parameter in parameters]
-    samples = traces(product, parameters, scalings, settings.probes, seed)
+    weights = [1.0] * len(parameters), [_scale(parameter) ** 2 for parameter in parameters]
+    samples = traces(product, parameters, weights, settings.probes, seed)
     (trace, trace_error), (weighted, weighted_error) = map(_mean, samples)
     return Curvature(trace, trace_error, weighted, weighted_error, largest, error, loss, settings.probes)
 
@@ -96,18 +97,17 @@ def hessian_products(
 
 
 def traces(
-    product: Product, parameters: list[nn.Parameter], scalings: Sequence[list[float]], probes: int, seed: int
+    product: Product, parameters: list[nn.Parameter], weights: Sequence[list[float]], probes: int, seed: int
 ) -> np.ndarray:
-    """Hutchinson's samples of the sum of scale^2 times the trace of each parameter's block, by scaling and probe.
+    """Hutchinson's samples of the weighted sum of the traces of the parameters' blocks, for each list of weights.
 
-    Returns float64 [scalings, probes]; all scalings see the same directions.
+    Returns float64 [lists, probes]; all lists weight the same products.
     """
-    samples = np.zeros((len(scalings), probes))
+    samples = np.zeros((len(weights), probes))
     for probe in range(probes):
-        directions = signs(parameters, named_seed("curvature", seed, "probes"), probe)
-        for row, scales in zip(samples, scalings, strict=True):
-            vector = [part * scale for part, scale in zip(directions, scales, strict=True)]
-            row[probe] = sum(_dot(v, h) for v, h in zip(vector, product(vector), strict=True))
+        vector = signs(parameters, named_seed("curvature", seed, "probes"), probe)
+        of_blocks = [_dot(v, h) for v, h in zip(vector, product(vector), strict=True)]
+        samples[:, probe] = np.asarray(weights) @ of_blocks
     return samples
 
 
