@@ -6,6 +6,7 @@ from weightscape.commands import cost
 from weightscape.costs import stages
 from weightscape.errors import UserError
 from weightscape.finetune.settings import FinetuneSettings, TrainingSettings
+from weightscape.formats.typed import from_json
 from weightscape.project import ROOT
 from weightscape.study.checks import amounts
 from weightscape.study.config import load
@@ -45,9 +46,7 @@ def test_a_backbone_may_train_for_its_own_number_of_steps() -> None:
 
     def training(backbone: str, family: str, dose: str) -> TrainingSettings:
         names = WILDCARDS | {"backbone": backbone, "family": family, "dose": dose}
-        found = settings(config, "finetune", names)
-        assert isinstance(found, FinetuneSettings)
-        return found.training
+        return from_json(FinetuneSettings, settings(config, "finetune", names)).training
 
     own, other = training("resnet-small", "noise", "weak"), training("efficientnet-lite0", "noise", "weak")
     assert (own.steps, own.learning_rate) == (250, 1e-3) and own.batch_size == other.batch_size
