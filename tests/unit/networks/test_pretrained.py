@@ -1,7 +1,10 @@
 import importlib.util
+from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
+import timm
 import torch
 
 from weightscape.errors import UserError
@@ -49,3 +52,29 @@ def test_the_head_starts_small_and_from_its_seed() -> None:
     heads = [dict(net.named_parameters())[building.head_parameters(net)[0]] for net in nets]
     assert torch.equal(heads[0], heads[1]) and not torch.equal(heads[0], heads[2])
     assert heads[0].abs().max() <= heads[0].shape[1] ** -0.5
+
+
+@pytest.mark.parametrize("model", ["test_resnet", "test_vit", "levit_128s", "deit_tiny_distilled_patch16_224"])
+@pytest.mark.parametrize("classes", [0, 1, 10])
+@pytest.mark.parametrize("ending", ["pth", "safetensors"])
+def test_a_file_of_any_number_of_classes_is_taken_whole(tmp_path: Path, model: str, classes: int, ending: str) -> None:
+    written = {
+        name: tensor.clone() for name, tensor in timm.create_model(model, num_classes=classes).state_dict().items()
+    }
+    (torch.save if ending == "pth" else safetensors.torch.save_file)(written, tmp_path / f"w.{ending}")
+    loaded = pretrained.pretrained(model, str(tmp_path / f"w.{ending}"))
+    assert set(loaded) == {name for name in written if not name.endswith("num_batches_tracked")}
+    assert all(np.array_equal(value, written[name].numpy()) for name, value in loaded.items())
+
+
+@pytest.mark.parametrize("change", ["lacks", "adds"])
+@pytest.mark.parametrize("classes", [0, 10, 1000])
+def test_a_file_that_does_not_fit_whole_is_refused(tmp_path: Path, classes: int, change: str) -> None:
+    written = timm.create_model("test_resnet", num_classes=classes).state_dict()
+    if change == "lacks":
+        del written["layer1.0.conv1.weight"]
+    else:
+        written["layer9.weight"] = torch.zeros(2, 2)
+    torch.save(written, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"cannot be loaded .*use the weights of this network"):
+        pretrained.pretrained("test_resnet", str(tmp_path / "w.pth"))

@@ -69,7 +69,10 @@ def from_timm(model: str, file: Path | None = None, network: bool = False) -> di
     if file:
         tensors = _file_tensors(file)
         classes = _outputs(model, tensors)
-        source = {"pretrained_cfg_overlay": {"state_dict": tensors}} | ({"num_classes": classes} if classes else {})
+        own = {} if classes is None else {"num_classes": classes, "label_offset": 0}
+        source = {"pretrained_cfg_overlay": {"state_dict": tensors} | own}
+        if own:  # in the overlay as well: where the two differ, timm drops the last layer and takes what fits
+            source["num_classes"] = classes
     try:
         net = timm.create_model(model, pretrained=True, **source)
     except Exception as error:  # of timm, torch, the hub or the file; all mean that these are not the network's weights
@@ -98,14 +101,20 @@ def _file_tensors(file: Path) -> "dict[str, torch.Tensor]":
 
 
 def _outputs(model: str, tensors: "Mapping[str, torch.Tensor]") -> int | None:
-    """Rows of the last layer under timm's name; None where it is not there."""
+    """The classes of a file under timm's names, 0 without a last layer; None where timm's own number holds."""
     import timm
+    import torch
 
     config = timm.get_pretrained_cfg(model)
-    if config is None or not isinstance(config.classifier, str):
+    if config is None or config.classifier is None:
         return None
-    last = tensors.get(f"{config.classifier}.weight")
-    return None if last is None else len(last)
+    first = config.classifier if isinstance(config.classifier, str) else config.classifier[0]
+    last = tensors.get(f"{first}.weight")
+    if last is not None:
+        return None if len(last) == config.num_classes + (config.label_offset or 0) else len(last)
+    with torch.device("meta"):
+        needed = timm.create_model(model, num_classes=0).state_dict()
+    return 0 if needed and all(name in tensors for name in needed if "num_batches" not in name) else None
 
 
 def _wheel_tensors() -> "dict[str, torch.Tensor]":
