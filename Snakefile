@@ -15,6 +15,14 @@ if not Path.cwd().samefile(workflow.basedir):
     )
 
 
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
+
+from weightscape.engine import snakefile
+
+if workflow.is_main_process:
+    snakefile.check_readable(Path("config.yaml"))
+
+
 configfile: "config.yaml"
 
 

@@ -5,8 +5,6 @@ Checks the config, gives each job its settings and code digest, and checks the o
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
-
 from weightscape.engine import snakefile, snakemake_patches
 from weightscape.errors import UserError
 

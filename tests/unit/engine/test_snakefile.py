@@ -55,3 +55,21 @@ def test_results_that_nobody_may_write_are_told_before_the_first_job(
     monkeypatch.setattr(snakefile.os, "access", lambda path, _: path != tmp_path)
     with pytest.raises(UserError, match=f"{tmp_path} cannot be written"):
         snakefile.check_writable([str(tmp_path / "1_data/manifest.json")])
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("study: {name: café}\n".encode("latin-1"), r"is not UTF-8 \(byte 0xe9 on line 1\): save it as UTF-8$"),
+        ("study: {name: a}\n".encode("utf-16"), "is not UTF-8 .*: save it as UTF-8$"),
+        (b"study:\n\tname: a\n", "is not valid YAML .*line 2"),
+        (b"study: {}\nstudy: {}\n", "has the key 'study' twice, on the lines 1 and 2"),
+    ],
+)
+def test_a_config_that_snakemake_cannot_read_ends_it_with_one_sentence(
+    tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "config.yaml").write_bytes(content)
+    with pytest.raises(SystemExit, match=sentence) as caught:
+        snakefile.check_readable(tmp_path / "config.yaml")
+    assert "\n" not in str(caught.value)

@@ -85,3 +85,11 @@ def test_numbers_as_people_write_them_are_taken(text: str) -> None:
 def test_anchors_and_merged_blocks_are_no_keys_twice(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("x: &x {a: 1}\ny: {<<: *x, a: 2}\n")
     assert read_users_yaml(tmp_path / "study.yaml", "the config")["y"] == {"a": 2}
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_in_another_encoding_is_said_with_what_to_do(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes("study:\n  name: é\n".encode(encoding))
+    with pytest.raises(UserError, match=r"study.yaml is not UTF-8 .*: save it as UTF-8$"):
+        read_users_yaml(path, "a study")

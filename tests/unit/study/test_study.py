@@ -60,6 +60,7 @@ FAULTS = {
     "families/dropout_inside/doses/weak/places/efficientnet-lite0": (["atention"], "'atention' is not one of"),
     "finetune/checkpoint_minutes": (-1, r"checkpoint_minutes = -1"),
     "finetune/steps": (8.0, r"finetune.steps = 8.0 must be a whole number"),
+    "finetune/history_every": ("1e1", r"history_every = .1e1. is text in YAML; write 10"),
     "study": (None, "study = None"),
 }
 

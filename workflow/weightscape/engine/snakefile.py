@@ -102,6 +102,16 @@ class Plan:
         return digest
 
 
+def check_readable(path: Path) -> None:
+    """Ends Snakemake with one sentence if it would fail with a traceback on the project's own config."""
+    import yaml
+
+    try:
+        read_users_yaml(path, "the project's config", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except UserError as fault:
+        sys.exit(f"error: {fault}")
+
+
 def plan(config: Config, workflow: Any) -> Plan:
     """The plan of Snakemake's `workflow`: that of the head in a submitted job, else from the config, which is checked.
 

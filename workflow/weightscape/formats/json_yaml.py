@@ -52,7 +52,12 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
         return content
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path} is not UTF-8 (byte 0x{error.object[error.start]:02x} on line {line}): save it as UTF-8"
+        ) from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
 
 

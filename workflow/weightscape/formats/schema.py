@@ -90,7 +90,9 @@ def _sentence(error: Any) -> str:
         allowed = "lower-case letters, digits, dots and dashes"
         return f"{where} has the name {error.instance!r}; allowed are {allowed} (it is used in paths)"
     if isinstance(error.instance, str) and error.validator == "type" and is_number(error.instance):
-        return f"{where} = {error.instance!r} is text in YAML; write a number with a dot, as 1.0e-5"
+        number = float(error.instance)
+        how = f"{number:.0f}" if number.is_integer() and abs(number) < 1e9 else "a number with a dot, as 1.0e-5"
+        return f"{where} = {error.instance!r} is text in YAML; write {how}"
     shown = repr(error.instance) if len(repr(error.instance)) < 100 else repr(error.instance)[:100] + " ..."
     description = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
     return f"{where} = {shown} {_wanted(error)}" + (f" ({description})" if description else "")

@@ -73,7 +73,9 @@ def _check_metrics(analyse: Config) -> None:
 def _check_figures(figures: list[str]) -> None:
     """Every figure must have a module and a caption."""
     for name in figures:
-        if not (FIGURES / f"{name}.py").is_file() or not (CAPTIONS / f"{name}.md").is_file():
+        if (FIGURES / f"{name}.py").is_file() and not (CAPTIONS / f"{name}.md").is_file():
+            raise UserError(f"config: figures names {name!r}, which has no caption: write {CAPTIONS / name}.md")
+        if not (FIGURES / f"{name}.py").is_file():
             known = ", ".join(sorted(path.stem for path in CAPTIONS.glob("*.md")))
             raise UserError(f"config: figures names {name!r}, which {FIGURES.name}/ does not define; known: {known}")
 
