@@ -44,7 +44,7 @@ def test_the_seconds_are_those_of_the_paces() -> None:
     start = machine.START_SECONDS
     assert found["finetune"] == pytest.approx(runs * (shown * 0.01 + estimate.EACH_RUN["finetune"] + start))
     block = config["curvature"]
-    products = block["images"] * (2 * block["probes"] + block["iterations"])
+    products = block["images"] * (block["probes"] + block["iterations"])
     jobs = len(study.conditions(config))
     each = products * 0.03 + estimate.EACH_RUN["curvature"]
     assert found["curvature"] == pytest.approx(runs * each + jobs * start)

