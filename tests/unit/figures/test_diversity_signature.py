@@ -41,3 +41,15 @@ def test_the_opposite_of_an_intervention_and_several_are_named():
     )
     assert signature_words.answer(rows) == "nearest to opposite of steps or fewer duplicates"
     assert signature_words.answer(rows.assign(nearest=False, reason="")) == "not told"
+
+
+def test_an_intervention_that_is_turned_in_one_scope_alone_is_called_opposite_there_and_not_in_the_others():
+    table = signature()
+    assert {"hidden", "update"} <= set(table.loc[table["cosine"].notna(), "scope"])
+    turned = (table["explanation"] == "steps") & (table["scope"] == "update")
+    table = table.assign(opposite=turned | (table["explanation"] == "duplicate"))
+    hidden, update, _ = diversity_signature.draw({"signature": table}).subfigs[0].axes
+    labels = [label.get_text() for label in hidden.get_yticklabels()]
+    assert "steps" in labels and "fewer duplicates" in labels
+    assert [text.get_text() for text in update.texts] == ["opposite"] and not hidden.texts
+    assert labels[int(update.texts[0].get_position()[1])] == "steps"

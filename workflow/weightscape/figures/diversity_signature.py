@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from weightscape.figures.parts import style
 from weightscape.figures.parts.axes import say
 from weightscape.metrics import signature_words
+from weightscape.words import family
 from weightscape.words import scope as in_words
 
 TABLES = ("signature",)
@@ -30,6 +31,9 @@ def _panels(block: SubFigure, part: style.Table) -> None:
     scopes = list(dict.fromkeys(part["scope"]))
     axes = block.subplots(1, len(scopes), squeeze=False, sharey=True)[0]
     names = [name for name in dict.fromkeys(part["explanation"]) if name != signature_words.OWN]
+    shown = part[np.isfinite(part["cosine"].astype(float))]
+    ways = shown.groupby("explanation")["opposite"].nunique()
+    mixed = ways.index[ways > 1]
     for axis, scope in zip(axes, scopes, strict=True):
         rows = part[part["scope"] == scope]
         answer = textwrap.fill(signature_words.answer(rows), CHARACTERS)
@@ -37,7 +41,10 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             f"{in_words(scope)}:\n{answer}", fontweight="bold" if signature_words.is_told(rows) else "normal"
         )
         _bars(axis, rows.set_index("explanation"), names)
-    axes[0].set_yticks(range(len(names)), [signature_words.title(part, name) for name in names])
+        for name in rows.loc[rows["explanation"].isin(mixed) & rows["opposite"].astype(bool), "explanation"]:
+            axis.text(-1.04, names.index(name), "opposite", fontsize=5, va="center")
+    labels = [family(name) if name in mixed else signature_words.title(part, name) for name in names]
+    axes[0].set_yticks(range(len(names)), labels)
     axes[0].set_ylim(len(names) - 0.4, -0.6)
     block.supxlabel("of the effects of diversity and an intervention; 1: alike, \N{MINUS SIGN}1: opposite", fontsize=6)
     half = Line2D([], [], color=style.REFERENCE, lw=0.8, ls=(0, (3, 2)), label="explains half of the effect")

@@ -91,21 +91,22 @@ def _severity(outline: Outline, run: Run, split: str) -> float:
 
 def curvature(results: Path, outline: Outline) -> Table:
     """One row per run whose curvature was measured."""
-    return pd.DataFrame([{**vars(run), **values} for run, values in _measures(results, "curvature", outline)])
+    return pd.DataFrame([{**vars(run), **values} for run, values in _curvatures(results, outline)])
 
 
-def _measures(results: Path, kind: str, outline: Outline) -> Iterator[tuple[Run, dict[str, float]]]:
-    """The measures of each run; refuses runs of one data set that were measured on different images."""
+def _curvatures(results: Path, outline: Outline) -> Iterator[tuple[Run, dict[str, float]]]:
+    """The curvature of each run; refuses runs of one data set that were measured on different images."""
     first: dict[str, tuple[str, dict[str, str]]] = {}
     for run in outline.curved_runs():
-        place = folder(results, kind, **vars(run))
+        place = folder(results, "curvature", **vars(run))
         inputs = read_record(place / "manifest.json")["inputs"]
         images = {name: digest for name, digest in inputs.items() if name.startswith(f"1_data/{run.dataset}/")}
         other, others = first.setdefault(run.dataset, (run.name, images))
         if images != others:
             raise UserError(
-                f"the {kind} of {run.name} was measured on {', '.join(images)}, that of {other} on {', '.join(others)} "
-                f"or on other images of that name, so that they do not compare: run the stage {kind} again"
+                f"the curvature of {run.name} was measured on {', '.join(images)}, that of {other} on "
+                f"{', '.join(others)} or on other images of that name, so that they do not compare: run the stage "
+                "curvature again"
             )
         yield run, read_json(place / "measures.json")
 

@@ -37,7 +37,7 @@ def check(config: Config, counted: Mapping[str, Counted | None]) -> None:
     for family in config["study"]["families"]:
         for dose, values in config["families"][family]["doses"].items():
             key = f"config: families.{family}.doses.{dose}"
-            steps = min(doses.loop(config, backbone)["steps"] for backbone in config["study"]["backbones"])
+            steps = _fewest_steps(config)
             if family == "steps" and round(values["factor"] * steps) < 1:
                 raise UserError(f"{key}.factor = {values['factor']} leaves none of {steps} steps; raise it")
             _check_effect(config, family, dose, key)
@@ -149,6 +149,11 @@ def _check_resolutions(config: Config, operations: Sequence[Operation], key: str
                 )
 
 
+def _fewest_steps(config: Config) -> int:
+    """Optimiser steps of the backbone that trains for the fewest."""
+    return min(doses.loop(config, backbone)["steps"] for backbone in config["study"]["backbones"])
+
+
 def _check_equal(config: Config, dataset: str, known: Known, family: str) -> None:
     """No two doses of a family may come to the same number of images or steps under two names."""
     train, seen = known.splits["train"], dict[str, str]()
@@ -157,8 +162,7 @@ def _check_equal(config: Config, dataset: str, known: Known, family: str) -> Non
         if "share" in values and isinstance(train, int):
             rounded["share"] = round(values["share"] * train)
         if family == "steps":
-            steps = min(doses.loop(config, backbone)["steps"] for backbone in config["study"]["backbones"])
-            rounded["factor"] = round(values["factor"] * steps)
+            rounded["factor"] = round(values["factor"] * _fewest_steps(config))
         if family == "augment":
             rounded.pop("strength")  # a number that orders the doses
         other = seen.setdefault(json.dumps(rounded, sort_keys=True, default=str), dose)
