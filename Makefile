@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := figures
-.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser fuzz lint format bench calibration lock docs clean
+.PHONY: figures smoke resume restore verify cluster gallery test test-kernels test-fast test-slurm test-gpu test-faults test-browser test-docs fuzz lint format bench calibration lock docs clean
 
 PYTHON ?= python3
 # nproc would answer with OMP_NUM_THREADS where a shell sets it.
@@ -118,6 +118,10 @@ fuzz: .venv/.dev
 test-browser: .venv/.dev
 	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
 	pytest -m browser tests/browser
+
+## test-docs: every command of the README and the docs runs
+test-docs: .venv/.dev
+	pytest -n $(CORES) --dist load -m commands tests/pages
 
 ## lint: style, types and the form of the rules
 lint: .venv/.dev

@@ -127,6 +127,7 @@ def fresh(place: Project, tmp_path: Path) -> Iterator[Project]:
     shutil.rmtree(tmp_path / "project", ignore_errors=True)
 
 
+@pytest.mark.commands
 @pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize("command", CALLED, ids=lambda text: re.sub(r"\W+", "-", text)[:70])
@@ -152,6 +153,7 @@ def test_every_command_of_the_pages_is_run_here_or_elsewhere_or_is_a_mention() -
 
 
 @pytest.mark.parametrize("words", [["weightscape", "frobnicate"], ["snakemake", "figure_none", "--cores", "1"]])
+@pytest.mark.commands
 @pytest.mark.slow
 @pytest.mark.process
 def test_a_command_that_is_none_fails(words: list[str], fresh: Project) -> None:
