@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from weightscape.diversity import least, vendi
+from weightscape.diversity import entropy, least, vendi
 from weightscape.diversity.choice import LEAST, METHODS, OBJECTIVES, TIE, Pool, choose
 from weightscape.diversity.objectives import RIDGE
 from weightscape.diversity.rows import unit_rows
@@ -114,6 +114,20 @@ def test_choices_ahead_among_few_candidates_are_taken_back_where_others_add_less
         if choose(LEAST, pool, budget).rows.tolist() != literal(LEAST, pool, budget)[0]:
             wrong.append(number)
     assert wrong == [] and any(taken_back)
+
+
+@pytest.mark.parametrize(("lag", "leading"), [(1, 3), (3, 1), (4, 5)])
+def test_vendi_choices_heed_candidates_beside_the_leading_ones(
+    lag: int, leading: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entropy, "LAG", lag)
+    monkeypatch.setattr(entropy, "LEADING", leading)
+    wrong = []
+    for number in range(PROBLEMS // 5):
+        pool, budget = problem(number)
+        if choose("vendi", pool, budget).rows.tolist() != literal("vendi", pool, budget)[0]:
+            wrong.append(number)
+    assert wrong == []
 
 
 def test_a_random_choice_keeps_the_limits_of_the_groups_and_follows_its_seed() -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from weightscape.diversity.entropy import Vendi
 from weightscape.diversity.least import Least
-from weightscape.diversity.objectives import FacilityLocation, KCentre, LogDet, Objective, Vendi
+from weightscape.diversity.objectives import FacilityLocation, KCentre, LogDet, Objective
 from weightscape.diversity.rows import Indices, Rows, check_rows, unit_rows
 
 OBJECTIVES: dict[str, Callable[[Rows, Rows], Objective]] = {
@@ -25,7 +26,6 @@ RANDOM, LEAST = "random", "least_diverse"
 METHODS = (RANDOM, *OBJECTIVES, LEAST)
 
 TIE = 1e-9  # difference of scores that is rounding
-BATCH = 16  # candidates that are evaluated at once, at first
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def _random(groups: Indices, room: Indices, budget: int, rng: np.random.Generato
 
 
 def _greedy(objective: Objective, groups: Indices, room: Indices, budget: int) -> Choice:
-    bounds, left = objective.bounds.copy(), room.copy()
+    bounds, left = objective.bounds, room.copy()
     bounds[left[groups] <= 0] = -np.inf
     chosen, gains = np.empty(budget, int), np.empty(budget)
-    looked = BATCH
+    looked = objective.batch
     for step in range(budget):
         row, looked = _best(objective, bounds, looked)
         chosen[step], gains[step] = row, objective.gain(row)
@@ -118,7 +118,7 @@ def _greedy(objective: Objective, groups: Indices, room: Indices, budget: int) -
 
 def _best(objective: Objective, bounds: NDArray[np.float64], expected: int) -> tuple[int, int]:
     """The first of the candidates with the largest score, and how many were looked at: their bounds become scores."""
-    best, size, known = -np.inf, max(BATCH, expected // 2), np.zeros(0, int)
+    best, size, known = -np.inf, max(objective.batch, expected // 2), np.zeros(0, int)
     while True:
         rivals = np.flatnonzero(bounds >= max(best - TIE, np.finfo(float).min))
         rivals = rivals[~np.isin(rivals, known)] if len(known) else rivals

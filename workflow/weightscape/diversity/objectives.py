@@ -8,7 +8,7 @@ All compare directions (`rows.unit_rows`) by their cosine kernel K. With `there`
     least_diverse      the same, least gain first (module `least`)
     k_centre           1 - (largest cosine to a row that is there): Gonzalez 1985, Sener & Savarese 2018
     facility_location  sum over the candidates of the largest cosine to a row that is there, at least -1
-    vendi              Vendi score of order 1 of the rows that are there
+    vendi              Vendi score of order 1 of the rows that are there (module `entropy`)
 
 An objective knows `bounds` [candidates] of its scores: the greatest score is chosen next. A score never rises as rows
 are added, so an old one is a bound (Minoux 1978).
@@ -28,13 +28,16 @@ RIDGE = 0.01
 LAG = 64  # added rows after which all candidates are brought up to date by one product
 MANY = 8  # the share of the candidates, one in so many, from which on one product for all is cheaper
 PIECE = 4096  # candidates of one product
-NONE = 1e-9  # length of what a row adds to a span, below which it adds no dimension
 
 
 class Objective(Protocol):
-    """Scores of candidates, `gain` is their form for people."""
+    """Scores of candidates, `gain` is their form for people.
+
+    `bounds` is changed in place; `batch` is the least number of candidates whose scores are asked for at once.
+    """
 
     bounds: Vector
+    batch: int
 
     def scores(self, rows: Indices) -> Vector:
         """Scores of these candidates now."""
@@ -51,6 +54,8 @@ class Objective(Protocol):
 
 class _Lagging:
     """Values that each added row changes by its product with the candidates, brought up to date in blocks."""
+
+    batch = 16
 
     def __init__(self, candidates: Rows, values: Vector) -> None:
         self.candidates, self.values = candidates, values
@@ -129,7 +134,7 @@ class LogDet(_Lagging):
         candidates = conditioned(candidates, given)
         super().__init__(candidates, np.einsum("ij,ij->i", candidates, candidates))
         self.remainder = Remainder(candidates.shape[1])
-        self.bounds = self.values
+        self.bounds = self.values.copy()
 
     def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
         return values - np.einsum("ij,ij->i", products, products)
@@ -172,6 +177,7 @@ class KCentre(_Lagging):
 class FacilityLocation:
     """Rises of the candidates' largest cosines, summed; the cosines of many candidates are made anew each time."""
 
+    batch = 16
     KERNEL_ROWS = 8192  # of the most candidates whose cosines are kept: 512 MB
 
     def __init__(self, candidates: Rows, given: Rows) -> None:
@@ -199,56 +205,3 @@ class FacilityLocation:
 
     def gain(self, row: int) -> float:
         return float(self.scores(np.array([row]))[0])
-
-
-class Vendi:
-    """Rises of the entropy -tr M log M of M = sum x x' over the rows that are there.
-
-    Among sets of one size it orders as the Vendi score does, and it is submodular (Friedland & Gaubert 2013), which
-    the score is not. By log t = integral of 1 / (1 + s) - 1 / (t + s) over s > 0, integrated by parts, x of length 1
-    changes tr M log M by 1 + integral of 1 / (1 + s) - log(1 + x' (M + s)^-1 x): a sum over log-determinants of all
-    ridges. In ln s the trapezoidal rule converges exponentially.
-    """
-
-    STEP, LOWEST, HIGHEST = 0.5, -34.0, 34.0  # of ln s; highest beside that of the trace
-
-    def __init__(self, candidates: Rows, given: Rows) -> None:
-        self.candidates, self.count = candidates, len(given)
-        self.eigenvalues, self.vectors = np.empty(0), np.empty((candidates.shape[1], 0))
-        if len(given):
-            _, lengths, vectors = np.linalg.svd(given, full_matrices=False)
-            kept = lengths > NONE
-            self.eigenvalues, self.vectors = lengths[kept] ** 2, vectors[kept].T
-        pieces = (np.arange(start, min(start + PIECE, len(candidates))) for start in range(0, len(candidates), PIECE))
-        self.bounds = np.concatenate([self.scores(rows) for rows in pieces])
-
-    def scores(self, rows: Indices) -> Vector:
-        top = self.HIGHEST + np.log(1 + self.count)
-        ridges = np.exp(np.arange(self.LOWEST, top, self.STEP))
-        squares = (self.candidates[rows] @ self.vectors) ** 2
-        beyond = np.maximum(0, 1 - squares.sum(axis=1))
-        resolvents = squares @ (1 / (self.eigenvalues[:, None] + ridges)) + beyond[:, None] / ridges
-        integrand = ridges * (1 / (1 + ridges) - np.log1p(resolvents))
-        return -1 - self.STEP * integrand.sum(axis=1)
-
-    def add(self, row: int) -> None:
-        x = self.candidates[row]
-        inside = self.vectors.T @ x
-        beyond = x - self.vectors @ inside
-        beyond -= self.vectors @ (self.vectors.T @ beyond)
-        length, size = float(np.linalg.norm(beyond)), len(inside)
-        if length > NONE:
-            inside, size = np.append(inside, length), size + 1
-            self.vectors = np.column_stack([self.vectors, beyond / length])
-        matrix = np.outer(inside, inside)
-        matrix[np.arange(len(self.eigenvalues)), np.arange(len(self.eigenvalues))] += self.eigenvalues
-        self.eigenvalues, turn = np.linalg.eigh(matrix)
-        self.vectors = self.vectors @ turn
-        self.count += 1
-
-    def gain(self, row: int) -> float:
-        """Rise of the Vendi score."""
-        entropy = float(-(self.eigenvalues * np.log(np.maximum(self.eigenvalues, 1e-300))).sum())
-        risen, size = entropy + float(self.scores(np.array([row]))[0]), self.count
-        before = size * np.exp(entropy / size) if size else 0.0
-        return float((size + 1) * np.exp(risen / (size + 1)) - before)
