@@ -78,3 +78,24 @@ def test_a_file_that_does_not_fit_whole_is_refused(tmp_path: Path, classes: int,
     torch.save(written, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"cannot be loaded .*use the weights of this network"):
         pretrained.pretrained("test_resnet", str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("number", [torch.float8_e4m3fn, torch.int8])
+def test_weights_in_numbers_that_need_a_scale_are_refused(tmp_path: Path, number: torch.dtype) -> None:
+    written = timm.create_model("test_vit").state_dict()
+    written["blocks.0.mlp.fc1.weight"] = written["blocks.0.mlp.fc1.weight"].to(number)
+    torch.save(written, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth holds blocks\.0\.mlp\.fc1\.weight in numbers of a byte"):
+        pretrained.pretrained("test_vit", str(tmp_path / "w.pth"))
+
+
+def test_averaged_copies_beside_the_weights_are_the_backbone(tmp_path: Path) -> None:
+    state = {
+        f"model.{name}": tensor
+        for name, tensor in timm.create_model("test_vit").state_dict().items()
+        if tensor.is_floating_point()
+    }
+    torch.save(state | {f"ema_{name}": tensor + 1 for name, tensor in state.items()}, tmp_path / "w.pth")
+    loaded = pretrained.pretrained("test_vit", str(tmp_path / "w.pth"))
+    assert np.array_equal(loaded["head.weight"], state["model.head.weight"].numpy() + 1)
+    assert "averaged" in pretrained.choices(str(tmp_path / "w.pth"))[0]

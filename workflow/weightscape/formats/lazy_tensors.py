@@ -92,7 +92,8 @@ def _of_torch(name: str, tensor: Any, index: Any) -> np.ndarray:
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype.itemsize < 2:
         return np.broadcast_to(np.uint8(0), tuple(tensor.shape))[index]  # measured as what is no plain number
     chosen = tensor.detach()[index].cpu()
-    return (chosen.float() if chosen.dtype == torch.bfloat16 else chosen.resolve_conj().resolve_neg()).numpy()
+    wider = {torch.bfloat16: torch.float32, torch.complex32: torch.complex64}.get(chosen.dtype)  # which numpy lacks
+    return (chosen.resolve_conj().resolve_neg() if wider is None else chosen.to(wider)).numpy()
 
 
 def _widened(halves: np.ndarray) -> np.ndarray:

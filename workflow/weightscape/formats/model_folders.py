@@ -13,6 +13,7 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 ALLOWED = "a state dict (.safetensors, .pt, .pth, .bin, .ckpt, .pth.tar), an index of shards (.index.json) or a folder"
 _NAMES = ("model", "diffusion_pytorch_model", "pytorch_model", "open_clip_model", "adapter_model")
 _SHARD = re.compile(r"-(\d{3,6})-of-(\d{3,6})\.")
+_SLICE = re.compile(r"^(consolidated\.|mp_rank_|tp_rank_)(\d+)")
 _POINTER = b"version https://git-lfs"
 
 
@@ -40,6 +41,11 @@ def files_of(path: Path) -> Files:
     if shard and int(shard[2]) > 1:
         note = f"{path.name} is one shard of {int(shard[2])}: the others are not read; give the folder or its index"
         return Files((path,), None, (note,))
+    slices = _slices(path)
+    if slices > 1:
+        return Files(
+            (path,), None, (f"{path.name} is one of {slices} slices of a network: its matrices are not whole",)
+        )
     return Files((path,))
 
 
@@ -59,12 +65,25 @@ def check_pointer(path: Path) -> None:
             raise UserError(f"{path} is a pointer of Git LFS and not the file itself: fetch it with `git lfs pull`")
 
 
+def _slices(path: Path) -> int:
+    """Into how many files tensor parallelism cut the matrices of a network: LLaMA's `consolidated.00.pth`, Megatron's
+    `mp_rank_00`.
+    """
+    for entry in (path, path.parent):
+        match = _SLICE.match(entry.name)
+        if match:
+            beside = (_SLICE.match(other.name) for other in entry.parent.iterdir() if other.suffix == entry.suffix)
+            return len({other[2] for other in beside if other and other[1] == match[1]})
+    return 1
+
+
 def _snapshot(folder: Path) -> Path:
     """The files of a folder in the cache of the hub, which keeps them by commit; other folders are themselves."""
-    commit = folder / "refs" / "main"
-    if commit.is_file() and (folder / "snapshots" / commit.read_text().strip()).is_dir():
-        return folder / "snapshots" / commit.read_text().strip()
-    return folder
+    main, commits = folder / "refs" / "main", folder / "snapshots"
+    if main.is_file() and (commits / main.read_text().strip()).is_dir():
+        return commits / main.read_text().strip()
+    there = [entry for entry in commits.iterdir() if entry.is_dir()] if commits.is_dir() else []
+    return there[0] if len(there) == 1 else folder
 
 
 def _of_folder(folder: Path) -> Files:
@@ -105,6 +124,7 @@ def _of_shards(paths: list[Path]) -> Files:
 
 
 def _of_index(path: Path) -> Files:
+    check_pointer(path)
     try:
         names = json.loads(path.read_text())["weight_map"]
         if not names or not all(isinstance(text, str) for pair in names.items() for text in pair):
@@ -123,5 +143,9 @@ def _of_index(path: Path) -> Files:
         f"{name} is not there: its {count} tensors are not measured"
         for name, count in zip(missing, counts, strict=True)
     ]
+    alike = {_SHARD.sub("", name) for name in files if _SHARD.search(name)}
+    there = sorted(entry.name for entry in path.parent.iterdir() if _SHARD.search(entry.name))
+    more = [name for name in there if name not in files and _SHARD.sub("", name) in alike]
+    notes += [f"the index does not name {name}, which is not measured" for name in more]
     paths = tuple(path.parent / name for name in files if name not in missing)
     return Files(paths, names, tuple(notes))

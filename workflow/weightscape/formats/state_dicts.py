@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.formats.averaged import with_averages
 from weightscape.formats.lazy_tensors import Chosen, Cut, LiveTensors, Safetensors
 from weightscape.formats.model_folders import check_pointer, files_of
 from weightscape.formats.torch_files import chosen_key, state_dicts, state_dicts_in
@@ -26,7 +27,8 @@ def open_checkpoint(path: Path | str, key: str | None = None) -> Chosen:
     """
     path = Path(path)
     files = files_of(path)
-    notes, sources, read = list(files.notes), {}, set()
+    notes, read = list(files.notes), set()
+    sources: dict[str, tuple[Cut, str]] = {}
     for file in files.paths:
         try:
             check_pointer(file)
@@ -39,13 +41,30 @@ def open_checkpoint(path: Path | str, key: str | None = None) -> Chosen:
             continue
         notes += said
         read.add(file.name)
-        sources |= {name: (tensors, name) for name in tensors}
+        notes += _add(sources, tensors, file.name, files.index)
     if not sources:
         raise UserError(f"{path} has no shard that can be read ({'; '.join(notes)[:400]})")
     lacking = [name for name, file in (files.index or {}).items() if file in read and name not in sources]
     if lacking and key is None:
         notes.append(f"{len(lacking)} tensors of the index are in no shard, as {lacking[0]}: they are not measured")
-    return Chosen(_unwrapped(sources), tuple(notes))
+    return _read(sources, notes, key)
+
+
+def _add(sources: dict[str, tuple[Cut, str]], tensors: Cut, file: str, index: Mapping[str, str] | None) -> list[str]:
+    """Add the tensors of a file; one that an earlier file holds too is that of the index, or else the earlier one."""
+    twice = [name for name in tensors if name in sources]
+    kept = {name for name in twice if (index or {}).get(name) != file}
+    untold = next((name for name in twice if name not in (index or {})), None)
+    first = "" if untold is None else getattr(sources[untold][0], "path", Path("an earlier shard")).name
+    sources |= {name: (tensors, name) for name in tensors if name not in kept}
+    return [] if untold is None else [f"{untold} is in {first} and in {file}: the first is measured"]
+
+
+def _read(sources: dict[str, tuple[Cut, str]], notes: list[str], key: str | None = None) -> Chosen:
+    """The tensors under their names in the network; averaged copies among them come first."""
+    unwrapped = _unwrapped(sources)
+    taken, said = with_averages(unwrapped) if key is None else (unwrapped, [])
+    return Chosen(taken, (*notes, *said))
 
 
 def open_mapping(content: Mapping[str, Any]) -> Chosen:
@@ -55,9 +74,9 @@ def open_mapping(content: Mapping[str, Any]) -> Chosen:
         raise UserError("the mapping holds no arrays by name: give model.state_dict(), or arrays by their names")
     chosen = chosen_key(list(found), None, "the mapping")
     others = ", ".join(name or "its own arrays" for name in found if name != chosen)
-    notes = (f"read under {chosen or 'its own arrays'}; there are also {others}",) if others else ()
+    notes = [f"read under {chosen or 'its own arrays'}; there are also {others}"] if others else []
     tensors = LiveTensors(found[chosen])
-    return Chosen(_unwrapped({name: (tensors, name) for name in tensors}), notes)
+    return _read({name: (tensors, name) for name in tensors}, notes)
 
 
 def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
@@ -65,17 +84,19 @@ def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
     if file.suffix == ".safetensors":
         tensors = Safetensors(file)
         return (tensors, []) if key is None else (_below(tensors, key, file), [])
-    found = state_dicts_in(file)
+    found, unnamed = state_dicts_in(file)
     names = list(found)
     if key is not None and key not in found and "" in found:
         return _below(found[""], key, file), []
     chosen = chosen_key(names, key, file)
+    left = [f"{file.name}: {unnamed} tensors stand under numbers or in lists and are not measured"] if unnamed else []
     others = [name or "the file itself" for name in names if name != chosen]
     if others and key is None:
         return found[chosen], [
-            f"{file.name}: read under {chosen or 'the file itself'}; there are also {', '.join(others[:6])} (--key)"
+            f"{file.name}: read under {chosen or 'the file itself'}; there are also {', '.join(others[:6])} (--key)",
+            *left,
         ]
-    return found[chosen], []
+    return found[chosen], left
 
 
 def _below(tensors: Cut, key: str, file: Path) -> Chosen:

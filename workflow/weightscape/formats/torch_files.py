@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from weightscape.errors import UserError
+from weightscape.formats.averaged import AVERAGED
 from weightscape.formats.lazy_tensors import LiveTensors
 from weightscape.formats.tensors import is_text
 
@@ -22,17 +23,33 @@ _USUAL = ("state_dict", "model_state_dict", "model", "module", "network", "net",
 """Keys of a network beside others, in the order in which they are taken."""
 
 
-def state_dicts_in(path: Path) -> dict[str, LiveTensors]:
-    """Every state dict in a file by its keys, joined by dots; "" is the file's own."""
+def state_dicts_in(path: Path) -> tuple[dict[str, LiveTensors], int]:
+    """Every state dict in a file by its keys, joined by dots ("" is the file's own); the number of tensors without a
+    name.
+    """
     import torch
 
-    found = state_dicts(_loaded(path), lambda value: isinstance(value, torch.Tensor))
+    content = _loaded(path)
+    found = state_dicts(content, lambda value: isinstance(value, torch.Tensor))
     if not found:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
     for state in found.values():
         for name, tensor in state.items():
             _check_stored(path, name, tensor)
-    return {key: LiveTensors(state) for key, state in found.items()}
+    return {key: LiveTensors(state) for key, state in found.items()}, _unnamed(content, 0)
+
+
+def _unnamed(content: Any, depth: int) -> int:
+    """Tensors under keys that are no text, and in lists."""
+    import torch
+
+    if depth > _DEEPEST or not isinstance(content, Mapping | list | tuple):
+        return 0
+    named = isinstance(content, Mapping)
+    items = list(content.items()) if named else [(None, value) for value in content]
+    kept = [(key, value) for key, value in items if not (isinstance(key, str) and key.startswith(_NO_WEIGHTS))]
+    own = sum(isinstance(value, torch.Tensor) and not is_text(key) for key, value in kept)
+    return own + sum(_unnamed(value, depth + 1) for _, value in kept)
 
 
 def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dict[str, Any]]:
@@ -44,33 +61,40 @@ def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dic
 
 
 def chosen_key(keys: list[str], wanted: str | None, path: Path | str) -> str:
-    """The state dict to read: the one that is wanted, the only one, averaged weights (EMA), or one of a usual name."""
+    """The state dict to read: the one that is wanted, the only one, averaged weights (EMA), one of a usual name, or the
+    file's own.
+    """
+    few = ", ".join(key or "(none: the file is one)" for key in keys[:6])
+    few += f", ... ({len(keys)} in all)" if len(keys) > 6 else ""
     if wanted is not None:
         if wanted not in keys:
-            there = ", ".join(key or "(none: the file is one)" for key in keys)
-            raise UserError(f"{path} holds no state dict under the key {wanted!r}: choose among {there}")
+            raise UserError(f"{path} holds no state dict under the key {wanted!r}: choose among {few}")
         return wanted
-    if len(keys) == 1 or "" in keys:
-        return keys[0] if len(keys) == 1 else ""
-    averaged = [key for key in keys if re.search(r"(^|[._])ema([._]|$)", key)]
+    if len(keys) == 1:
+        return keys[0]
+    averaged = [key for key in keys if AVERAGED.search(key)]
     if len(averaged) == 1:
         return averaged[0]
     for usual in _USUAL:
         named = [key for key in keys if key.rpartition(".")[2] == usual]
         if len(named) == 1:
             return named[0]
-    raise UserError(f"{path} holds several state dicts: choose one by its key, {', '.join(keys)} (--key)")
+    if "" in keys:
+        return ""
+    raise UserError(f"{path} holds several state dicts: choose one by its key, {few} (--key)")
 
 
 def _loaded(path: Path) -> Any:
     """The content of a file, memory-mapped where its format allows."""
+    import warnings
     import zipfile
 
     import torch
 
     inert = [argparse.Namespace, np.dtype, np.float64(0).__reduce__()[0], *map(type, map(np.dtype, "?bBhHiIlLefd"))]
     try:
-        with torch.serialization.safe_globals(inert):
+        with torch.serialization.safe_globals(inert), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of torch about its own storages, and about scripts, which are refused
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except Exception as error:  # torch's readers raise errors of many kinds at broken bytes
         text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))

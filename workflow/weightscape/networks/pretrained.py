@@ -20,6 +20,8 @@ from weightscape.formats import cache
 if TYPE_CHECKING:
     import torch
 
+    from weightscape.formats.lazy_tensors import Chosen
+
 
 @dataclass(frozen=True)
 class BackboneSettings:
@@ -96,8 +98,18 @@ def _file_tensors(file: Path) -> "dict[str, torch.Tensor]":
     for wrapper in WRAPPERS:
         if all(name.startswith(wrapper) for name in names):
             names = [name.removeprefix(wrapper) for name in names]
+    packed = next((name for name in arrays if len(arrays.shapes[name]) > 1 and _is_of_bytes(arrays, name)), None)
+    if packed is not None:
+        raise UserError(
+            f"backbone weights {file} holds {packed} in numbers of a byte, which need a scale: save them "
+            "in half, single or double precision"
+        )
     pairs = zip(names, arrays.values(), strict=True)
     return {name: torch.from_numpy(array.copy()) for name, array in pairs}
+
+
+def _is_of_bytes(arrays: "Chosen", name: str) -> bool:
+    return arrays.cut(name, slice(0, 1)).dtype in (np.uint8, np.int8)
 
 
 def _outputs(model: str, tensors: "Mapping[str, torch.Tensor]") -> int | None:

@@ -15,8 +15,12 @@ from weightscape.formats.layouts import Layout, blocked, by_head
 Shape = tuple[int, ...]
 UNKNOWN = "whole: the order of its queries, keys and values is not known"
 
-_FUSED = re.compile(r"(^|_)w?(qkv\w*|kv|qk|qv|query_key_value|key_value)(_|$)|^W_pack$|^c_attn$|^pwise$", re.IGNORECASE)
+_FUSED = re.compile(
+    r"(^|_)w?(qkv\w*|[qkv]{2,3}|(query_)?(query|key)_(key|value))(_|$)|^W_pack$|^c_attn$|^att_proj$|^pwise$",
+    re.IGNORECASE,
+)
 _TORCH = re.compile(r"in_proj_weight$|attn\.in_proj$|attention\.in_proj$")
+_AS_ONE = re.compile(r"\.attn\.attn$|single_blocks\.\d+\.linear1$")  # of litgpt; with the network's MLP, of Flux
 _NO_BLOCKS = re.compile(
     r"(^|\.)(h|stages|layers|layer)\.\d+\.|\.attn_block\.|\.attn_grid\.|self_attn\.|self_attention\.|attention\.qkv$"
 )
@@ -40,8 +44,8 @@ class Heads:
 def is_fused(layer: str) -> bool:
     """Whether a layer is called as one that holds several of queries, keys and values."""
     words = layer.split(".")
-    word = words[-2] if words[-1] in ("linear", "c", "conv", "0") and len(words) > 1 else words[-1]
-    return bool(_FUSED.search(word) or _TORCH.search(layer)) or layer.endswith(".attn.attn")
+    inner = len(words) > 1 and (words[-1] in ("linear", "c", "conv") or words[-1].isdigit())
+    return bool(_FUSED.search(words[-2] if inner else words[-1]) or _TORCH.search(layer) or _AS_ONE.search(layer))
 
 
 def layout_of(layer: str, shape: Shape, shapes: Mapping[str, Shape], heads: Heads | None) -> Layout | None:

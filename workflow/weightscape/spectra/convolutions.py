@@ -15,14 +15,24 @@ NEAR = 6  # weights listed before one, of which one may be its predecessor
 IMAGE = 3  # channels that no tensor of a network makes
 Shape = tuple[int, ...]
 _SHORTCUT = re.compile(r"down|short|skip|proj|ident|res(\d|_|\.)|branch", re.IGNORECASE)
+_TRANSPOSED = re.compile(r"transpose|deconv|(^|\.)up\d*\.", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?=\.)|(?<=[.\d])[b-z](?=\.)")
+
+
+def groups_by_bias(key: str, shapes: Mapping[str, Shape]) -> int | None:
+    """The groups of a transposed convolution [in, out / groups, *kernel] by its bias [out]; None where it has none."""
+    out, taken = shapes[key][:2]
+    made, *more = shapes.get(f"{key.removesuffix('.weight')}.bias", (0, 0))
+    if more or (made == out and not _TRANSPOSED.search(key)):
+        return None
+    return made // taken if made and made % taken == 0 and out % (made // taken) == 0 else None
 
 
 def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     """Whether the convolution `key` may see only a part of its input channels."""
     out, taken = shapes[key][:2]
-    if re.search(r"transpose|deconv|(^|\.)up\d*\.", key, re.IGNORECASE):
-        return False
+    if _TRANSPOSED.search(key):
+        return _is_normed_wider(key, shapes)
     if re.search(r"group(ed)?_?conv", key, re.IGNORECASE):
         return True
     positions = math.prod(shapes[key][2:])
@@ -53,6 +63,14 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     if taken in makers or taken == IMAGE:
         return False
     return any(out % groups == 0 and groups * taken in makers | {out} for groups in range(2, out + 1))
+
+
+def _is_normed_wider(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether the norm that follows a transposed convolution has a multiple of its channels."""
+    out, taken = shapes[key][:2]
+    names = list(shapes)
+    made, *more = shapes.get("".join(names[names.index(key) + 1 :][:1]), ()) or (0, 0)
+    return not more and made > taken and made % taken == 0 and out % (made // taken) == 0
 
 
 def _end_of(earlier: str | None, key: str, weights: Sequence[str]) -> str | None:

@@ -13,20 +13,20 @@ import numpy as np
 
 from weightscape.formats.layouts import Layout, Piece, Structure
 from weightscape.spectra import attention, convolutions
-from weightscape.spectra.names import Kind, kind_of
+from weightscape.spectra.names import Kind, is_of_experts, kind_of
 
 WHOLE = "weight"  # the part of a tensor that holds one matrix
 DEPTHWISE = "depthwise: slices of one row have no spectrum"
 ONE_ROW = "one row: no spectrum"
 FACTOR = "reparametrised: what is stored is a factor, not the weight"
-NOT_FLOAT = "not floating-point: quantised weights are not measured"
+NOT_FLOAT = "not floating-point: quantised weights, sparse tensors and whole numbers are not measured"
 QUANTISED = "quantised weights are not measured: their scales are stored apart"
 STACKED = "whole: experts stand in one matrix, and their number is not known"
-LONG_KERNEL = "whole: three axes, read as a convolution of kernel {length}; experts and bilinear weights look alike"
+LONG_KERNEL = "whole: read as a convolution of kernel {kernel}; experts and bilinear weights look alike"
 
 _EMBEDDING_WORDS = ("embed", "embedding", "embeddings", "wte", "wpe")
 _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
-_LONGEST = 16  # kernel of a convolution of one dimension that is not doubted
+_LONGEST = {3: 16, 5: 8}  # kernel, by axes, that is not doubted: in one dimension, and in time beside space
 _MIXERS = "routing_fn.weight"  # beside the flattened experts of a conditional convolution
 Shape = tuple[int, ...]
 
@@ -109,14 +109,17 @@ class Part:
 
     def at(self, shape: Shape) -> "Part":
         """The same part of a tensor of another shape; itself if that has no such part."""
-        others = parts({self.key: shape}) if shape != self.shape else []
-        return next((other for other in others if other.part == self.part), self._scaled(shape))
+        if shape == self.shape:
+            return self
+        return next((other for other in parts({self.key: shape}) if other.part == self.part), self._scaled(shape))
 
     def _scaled(self, shape: Shape) -> "Part":
         """The same part where the whole tensor is longer or shorter along the axis of the cut alone."""
         axis, stop = self.cut.axis, self.cut.stop
         sides = [(new, old) for at, (new, old) in enumerate(zip(shape, self.shape, strict=False)) if at != axis]
         if stop is None or len(shape) != len(self.shape) or any(new != old for new, old in sides):
+            return self
+        if self.part.startswith("expert") and len(shape) > 2:
             return self
         start, end, length = (edge * shape[axis] for edge in (self.cut.start, stop, stop - self.cut.start))
         if any(edge % self.shape[axis] for edge in (start, end)):
@@ -149,6 +152,8 @@ def layer_name(key: str) -> str:
 def parts(shapes: Mapping[str, Shape], known: Known = NOTHING_MORE) -> list[Part]:
     """All parts of all weights, in the order of the state dict."""
     every = [part for key in shapes for part in _parts_of(key, shapes, known)]
+    twice = {key for key in shapes if layer_name(key) != key and layer_name(key) in shapes}
+    every = [replace(part, layer=part.key) if part.key in twice else part for part in every]
     return [replace(part, remark=known.remarks.get(part.key, part.remark)) for part in every]
 
 
@@ -213,13 +218,15 @@ def _matrix(key: str, shape: Shape, name: str, cut: Cut, sides: Shape, remark: s
 
 def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
     shape = tuple(shapes[key])
-    groups, remark = known.structure.groups.get(key), ""
+    groups, remark = known.structure.groups.get(key) or convolutions.groups_by_bias(key, shapes), ""
     if groups is None or shape[0] % groups:
         groups = 1
         if shape[1] > 1 and convolutions.may_be_grouped(key, shapes):
             remark = convolutions.UNKNOWN.format(count=shape[1])
-        if len(shape) == 3 and shape[2] > _LONGEST and "conv" not in key:
-            remark = LONG_KERNEL.format(length=shape[2])
+        if is_of_experts(key):
+            remark = STACKED
+        elif _has_long_kernel(key, shape):
+            remark = LONG_KERNEL.format(kernel=" x ".join(map(str, shape[2:])))
     rows, columns, positions = shape[0] // groups, shape[1], math.prod(shape[2:])
     kind, status = _CONVOLUTIONS[len(shape)], "ok"
     if columns == 1 and positions > 1:
@@ -229,6 +236,12 @@ def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
         status = ONE_ROW
     layer, slices = layer_name(key), groups * positions
     return Part(key, shape, layer, WHOLE, kind, Cut(), rows, columns, slices, groups, status, remark)
+
+
+def _has_long_kernel(key: str, shape: Shape) -> bool:
+    """Whether what would be a kernel is as long as layers are wide; conditional ones have [experts, out, in]."""
+    longest = shape[2] > _LONGEST.get(len(shape), shape[2])
+    return longest and shape[2] not in shape[3:] and not (len(shape) == 3 and "conv" in key)
 
 
 def _unmeasured(key: str, shape: Shape, status: str) -> Part:

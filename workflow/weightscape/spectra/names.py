@@ -20,19 +20,23 @@ class Kind(Enum):
 
 
 _FACTORS = re.compile(
-    r"\.(weight_orig|weight_v|parametrizations\.weight\.original[01]?|"
-    r"lora_(A|B|down|up)(\.\w+)?\.weight|lora_embedding_[AB](\.\w+)?|lora\.(down|up)\.weight|"
+    r"\.(\w*weight\w*_(orig|v)|parametrizations\.\w+\.original[01]?|\w*lora\w*[._]([ABab]|down|up)(\.\w+)?(\.weight)?|"
     r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|vera_lambda_[bd](\.\w+)?)$"
 )
 """Endings under spectral norm, weight norm, pruning, torch's parametrizations, and of adapters."""
-_PACKED = re.compile(r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized)$|proj_blocks$")
+_PACKED = re.compile(
+    r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis)$|proj_blocks$"
+)
 _SCALES = (
     "{key}.absmax", "{key}.quant_map", "{layer}.SCB", "{layer}.weight_scale", "{layer}.weight_scale_inv",
     "{layer}.weight_scales", "{layer}.scales", "{layer}.scale_weight", "{key}_scale", "{key}_scale_inv",
 )  # fmt: skip
 """Tensors that stand beside a quantised weight: of bitsandbytes, fp8, EETQ and others."""
-_EXPERTS = re.compile(r"expert|moe(?![a-z])|(^|\.)(input_linear|output_linear)\.weight$", re.IGNORECASE)
+_EXPERTS = re.compile(
+    r"expert|moe(?![a-z])|switch_(mlp|glu)|(^|\.)(input_linear|output_linear)\.weight$", re.IGNORECASE
+)
 _ONE_EXPERT = re.compile(r"expert\w*\.\d+\.|shared|router|gate\.weight$|gating", re.IGNORECASE)
+_RECURRENT = re.compile(r"weight_(ih|hh|hr)(?!\w*_(mask|g|u)$)")
 _BARE = re.compile(r"proj(ection)?$|^[wW]_?(\d|in|out|up|down|gate|q|k|v|o)$")
 _NORM = re.compile(r"norm\d*$|^(ln|bn)_?\w?\d*$", re.IGNORECASE)
 
@@ -49,10 +53,11 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
         return Kind.OTHER
     if _FACTORS.search(f".{key}"):
         return Kind.FACTOR
-    named = word == "weight" or word.endswith("_weight") or word.startswith(("weight_ih", "weight_hh"))
+    numbered = re.fullmatch(r"weight\d+", word) and f"{key.removesuffix(word)}weight0" in shapes  # Transformer Engine's
+    named = word == "weight" or word.endswith("_weight") or bool(_RECURRENT.match(word) or numbered)
     if word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else ""):
         return Kind.OTHER
-    if _EXPERTS.search(key) and not _ONE_EXPERT.search(key):
+    if is_of_experts(key) and not numbered:
         plain = named or not re.search(r"scale|zero|norm|absmax|amax|token|embed", word)
         if len(shape) == 3 and plain:
             return Kind.EXPERTS
@@ -62,6 +67,11 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
         return Kind.EXPERTS
     bare = len(shape) == 2 and min(shape) > 1 and (_BARE.search(word) or (_EXPERTS.search(key) and not named))
     return Kind.WEIGHT if named or bare else Kind.OTHER
+
+
+def is_of_experts(key: str) -> bool:
+    """Whether a tensor may hold several experts by its name."""
+    return bool(_EXPERTS.search(key) and not _ONE_EXPERT.search(key))
 
 
 def is_quantised(key: str, names: Collection[str]) -> bool:

@@ -1,0 +1,135 @@
+"""Which tensors of a file are taken, and which are told: shards that overlap, averaged copies, what has no name."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from weightscape.errors import UserError
+from weightscape.formats.state_dicts import open_checkpoint, open_mapping
+
+NET = {"a.fc.weight": torch.ones(4, 3), "a.fc.bias": torch.zeros(4)}
+SHARDS = tuple(f"model-0000{at}-of-00003.safetensors" for at in (1, 2, 3))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for at, name in enumerate(SHARDS):
+        save_file({f"{'abc'[at]}.weight": np.full((4, 3), at, "f4")}, tmp_path / name)
+    names = {f"{letter}.weight": name for letter, name in zip("abc", SHARDS, strict=True)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    return tmp_path
+
+
+def test_a_tensor_in_two_shards_is_that_of_the_index_or_is_told(folder):
+    save_file({"a.weight": np.full((4, 3), 7, "f4"), "b.weight": np.ones((4, 3), "f4")}, folder / SHARDS[1])
+    assert open_checkpoint(folder)["a.weight"][0, 0] == 0
+    (folder / "model.safetensors.index.json").unlink()
+    found = open_checkpoint(folder)
+    assert found["a.weight"][0, 0] == 0 and f"a.weight is in {SHARDS[0]} and in {SHARDS[1]}" in found.notes[0]
+
+
+def test_a_shard_that_the_index_does_not_name_is_told(folder):
+    names = {"a.weight": SHARDS[0], "b.weight": SHARDS[1]}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
+    found = open_checkpoint(folder)
+    assert set(found) == set(names) and f"the index does not name {SHARDS[2]}" in found.notes[0]
+
+
+def test_an_index_that_is_a_pointer_is_called_that(folder):
+    (folder / "model.safetensors.index.json").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+    with pytest.raises(UserError, match="pointer of Git LFS"):
+        open_checkpoint(folder)
+
+
+def test_a_slice_of_tensor_parallelism_says_that_it_is_one(tmp_path):
+    for at in (0, 1):
+        torch.save(NET, tmp_path / f"consolidated.0{at}.pth")
+        (tmp_path / f"mp_rank_0{at}").mkdir()
+        torch.save({"model": NET}, tmp_path / f"mp_rank_0{at}" / "model_optim_rng.pt")
+    for name in ("consolidated.01.pth", "mp_rank_00/model_optim_rng.pt"):
+        assert "one of 2 slices" in open_checkpoint(tmp_path / name).notes[0]
+    (tmp_path / "consolidated.01.pth").unlink()
+    assert not open_checkpoint(tmp_path / "consolidated.00.pth").notes
+
+
+def test_a_folder_of_the_hub_without_main_is_its_only_commit(tmp_path):
+    (tmp_path / "refs").mkdir()
+    (tmp_path / "snapshots/abc").mkdir(parents=True)
+    save_file({"a.weight": np.ones((4, 3), "f4")}, tmp_path / "snapshots/abc/model.safetensors")
+    assert list(open_checkpoint(tmp_path)) == ["a.weight"]
+
+
+def plus(opening, change, state=NET):
+    return {opening + change(name): tensor + 1 for name, tensor in state.items()}
+
+
+@pytest.mark.parametrize(
+    ("own", "state"),
+    [
+        ("model.", plus("ema_model.", str)),
+        ("model.", plus("ema_model.module.", str) | {"ema_model.n_averaged": torch.tensor(3)}),
+        ("model.", plus("model_ema.", lambda name: name.replace(".", "")) | {"model_ema.decay": torch.tensor(0.9)}),
+        ("", plus("ema.", str)),
+    ],
+)
+def test_averaged_copies_beside_the_weights_take_their_place_and_are_named(tmp_path, own, state):
+    torch.save({own + name: tensor for name, tensor in NET.items()} | state, tmp_path / "w.pt")
+    found = open_checkpoint(tmp_path / "w.pt")
+    matrices = {name: found[name] for name in found if found.shapes[name][1:]}
+    assert list(matrices) == [f"{own}a.fc.weight"] and matrices[f"{own}a.fc.weight"][0, 0] == 2
+    assert "averaged" in found.notes[0] and ("--key" in found.notes[0]) == bool(own)
+    if own:
+        assert open_checkpoint(tmp_path / "w.pt", "model")["a.fc.weight"][0, 0] == 1
+
+
+def test_a_part_called_ema_that_is_no_copy_stays(tmp_path):
+    state = NET | {"ema.gate.weight": torch.ones(3, 3), "EMA.fc.weight": torch.ones(4, 3)}
+    torch.save(state, tmp_path / "w.pt")
+    assert list(open_checkpoint(tmp_path / "w.pt")) == list(state)
+
+
+@pytest.mark.parametrize("name", ["EMA", "ema", "G_EMA"])
+def test_averaged_weights_of_any_case_come_before_those_beside_them(name):
+    found = open_mapping({**NET, name: {key: tensor + 1 for key, tensor in NET.items()}})
+    assert found["a.fc.weight"][0, 0] == 2
+
+
+def test_a_matrix_beside_a_state_dict_is_not_taken_for_the_network(tmp_path):
+    torch.save({"state_dict": NET, "class_means": torch.ones(9, 3)}, tmp_path / "w.pt")
+    found = open_checkpoint(tmp_path / "w.pt")
+    assert list(found) == list(NET) and "the file itself" in found.notes[0]
+
+
+def test_tensors_without_a_name_are_counted(tmp_path):
+    torch.save(NET | {0: torch.ones(4, 4), "packed": (torch.ones(3, 3), None), "lr": 0.1}, tmp_path / "w.pt")
+    found = open_checkpoint(tmp_path / "w.pt")
+    assert list(found) == list(NET)
+    assert "2 tensors stand under numbers or in lists" in found.notes[0]
+
+
+def test_many_state_dicts_are_named_in_a_line_of_few(tmp_path):
+    torch.save({f"layer{at}": NET for at in range(40)}, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"layer0, .*layer5, \.\.\. \(40 in all\)"):
+        open_checkpoint(tmp_path / "w.pt")
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit")
+def test_reading_warns_of_nothing(tmp_path, recwarn):
+    torch.save({"a.weight": torch.eye(4).to_sparse(), "b.weight": torch.ones(4, 3)}, tmp_path / "w.pt")
+    assert len(open_checkpoint(tmp_path / "w.pt")) == 2
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)), tmp_path / "script.pt")
+    recwarn.clear()
+    with pytest.raises(UserError, match="TorchScript"):
+        open_checkpoint(tmp_path / "script.pt")
+    assert not recwarn.list
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
+def test_numbers_that_numpy_lacks_stop_no_other(tmp_path):
+    halves = torch.complex(torch.ones(4, 3), torch.ones(4, 3)).to(torch.complex32)
+    torch.save({"a.weight": halves, "b.weight": torch.ones(4, 3)}, tmp_path / "w.pt")
+    found = open_checkpoint(tmp_path / "w.pt")
+    assert found["a.weight"].dtype.kind == "c" and found["b.weight"].sum() == 12

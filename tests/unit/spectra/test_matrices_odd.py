@@ -1,0 +1,103 @@
+"""Weights under rarer names and in rarer shapes: parametrisations, experts of other makers, transposed convolutions."""
+
+import numpy as np
+import pytest
+
+from unit.spectra.measuring import measure
+from weightscape.spectra.matrices import parts
+from weightscape.spectra.table import MATRICES
+
+RNG = np.random.default_rng(0)
+
+
+def ok(keys: dict, key: str) -> bool:
+    """Whether the tensor has a row without a remark."""
+    return any(part.key == key and part.status == "ok" and not part.remark for part in parts(keys))
+
+
+@pytest.mark.parametrize(
+    ("key", "beside"),
+    [
+        ("l.weight_ih_l0_v", {"l.weight_ih_l0_g": (32, 1)}),
+        ("l.weight_ih_l0_orig", {"l.weight_ih_l0_mask": (32, 8)}),
+        ("l.in_proj_weight_orig", {"l.in_proj_weight_mask": (32, 8)}),
+        ("l.parametrizations.weight_hh_l0.original1", {"l.parametrizations.weight_hh_l0.original0": (32, 1)}),
+        ("l.parametrizations.in_proj_weight.original", {}),
+        ("l.lora_a.weight", {}),
+        ("l.lora_linear_layer.down.weight", {}),
+        ("l.qkv_lora1.up.weight", {}),
+        ("l.lora_B.default", {}),
+        ("l.Qidxs", {}),
+    ],
+)
+def test_factors_of_any_parameter_have_a_status_and_their_masks_no_row(key, beside):
+    found = parts({key: (32, 8), **beside})
+    assert [part.key for part in found if "original0" not in part.key] == [key]
+    assert not ok({key: (32, 8), **beside}, key)
+
+
+def test_the_projection_of_a_recurrent_layer_is_a_matrix():
+    shapes = {f"rnn.weight_{word}_l1{ending}": (24, 5) for word in ("ih", "hh", "hr") for ending in ("", "_reverse")}
+    assert all(ok(shapes, key) for key in shapes) and ok({"cell.weight_hh": (24, 6)}, "cell.weight_hh")
+
+
+@pytest.mark.parametrize("key", ["m.switch_mlp.up_proj.weight", "m.experts.weight", "m.experts_w1"])
+def test_experts_of_other_makers_are_matrices_of_their_own(key):
+    assert [part.part for part in parts({key: (3, 8, 6)})] == ["expert0", "expert1", "expert2"]
+
+
+@pytest.mark.parametrize("shape", [(4, 32, 16, 3, 3), (4, 32, 16, 3)])
+def test_experts_of_more_axes_are_not_called_a_convolution_without_a_remark(shape):
+    assert not ok({"stem.weight": (16, 3, 3, 3), "experts.weight": shape}, "experts.weight")
+
+
+def test_experts_numbered_in_their_names_are_matrices_and_stacked_ones_have_a_remark():
+    numbered = {f"m.experts.linear_fc1.weight{at}": (32, 16) for at in range(3)}
+    assert all(ok(numbered, key) for key in numbered)
+    stacked = {f"m.experts.weight{at}": (32, 16) for at in (1, 2)}
+    assert not any(ok(stacked, key) for key in stacked)
+
+
+def test_kernels_along_three_axes_that_are_as_long_as_layers_are_doubted():
+    dynamic = {"conv1.weight": (64, 3, 3, 3), "block.conv.weight": (4, 64, 64, 3, 3)}
+    assert not ok(dynamic, "block.conv.weight")
+    assert ok({"patch.proj.weight": (96, 3, 2, 16, 16), "x.weight": (96, 96)}, "patch.proj.weight")
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("name", ["deconv", "layers.3"])
+def test_the_bias_of_a_transposed_convolution_tells_its_groups(groups, name):
+    tensor = RNG.normal(size=(16, 6, 4, 4))
+    state = {"stem.weight": RNG.normal(size=(16, 3, 3, 3)), f"{name}.weight": tensor}
+    table, values = measure(state | {f"{name}.bias": np.zeros(6 * groups)})
+    row = table[table["layer"] == name].iloc[0]
+    blocks = tensor.reshape(groups, -1, 6, 16)
+    truth = [np.linalg.svd(blocks[g, :, :, k], compute_uv=False) ** 2 for g in range(groups) for k in range(16)]
+    assert row["status"] == "ok" and row["rf"] == 16 * groups
+    np.testing.assert_allclose(values[f"after/{name}/weight"], np.sort(np.concatenate(truth)), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    ["blocks.0.att_proj", "b.query_key", "attn.layernorm_qkv.1", "attn.kqv", "a.vk_proj", "single_blocks.3.linear1"],
+)
+def test_more_names_of_fused_attention_have_a_remark(layer):
+    assert [part.remark[:5] for part in parts({f"{layer}.weight": (48, 16)})] == ["whole"]
+
+
+def test_experts_before_have_the_sides_of_those_after():
+    experts = RNG.normal(size=(3, 12, 8))
+    table, _ = measure({"m.experts.w1": experts + 1}, {"m.experts.w1": experts}, matrices=MATRICES)
+    assert set(table["N"]) == {12} and set(table["M"]) == {8}
+    more, _ = measure({"m.experts.w1": np.ones((4, 12, 8))}, {"m.experts.w1": experts}, matrices=MATRICES)
+    before = more[more["matrix"] == "before"]
+    assert (
+        set(before["N"]) == {12} and set(before["M"]) == {8} and list(before["status"] == "ok") == [True] * 3 + [False]
+    )
+
+
+def test_two_keys_of_one_layer_have_rows_of_their_own():
+    state = {"a.proj": RNG.normal(size=(5, 4)), "a.proj.weight": RNG.normal(size=(6, 4))}
+    table, values = measure(state)
+    assert list(table["layer"]) == ["a.proj", "a.proj.weight"] and len(values) == 2
+    np.testing.assert_allclose(table["norm"], [np.square(array).sum() for array in state.values()])
