@@ -64,6 +64,8 @@ def test_results_that_nobody_may_write_are_told_before_the_first_job(
         ("study: {name: a}\n".encode("utf-16"), "is not UTF-8 .*: save it as UTF-8$"),
         (b"study:\n\tname: a\n", "is not valid YAML .*line 2"),
         (b"study: {}\nstudy: {}\n", "has the key 'study' twice, on the lines 1 and 2"),
+        (b"families: {noise: {doses: {off: {sigma: 0.1}}}}\n", "has the key off in families.noise.doses on line 1"),
+        (b"study: {seed: 010}\n", "has study.seed = 010 on line 1, which YAML reads as 8"),
     ],
 )
 def test_a_config_that_snakemake_cannot_read_ends_it_with_one_sentence(
@@ -73,3 +75,12 @@ def test_a_config_that_snakemake_cannot_read_ends_it_with_one_sentence(
     with pytest.raises(SystemExit, match=sentence) as caught:
         snakefile.check_readable(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
+
+
+def test_a_key_that_stands_twice_on_the_command_line_is_refused(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["snakemake", "--default-resources", "a={b", "--config", "finetune={steps: 1}", "study={seed: 1, seed: 2}"]
+    monkeypatch.setattr(snakefile.sys, "argv", words)
+    with pytest.raises(UserError, match=r"^--config study has the key 'seed' twice"):
+        snakefile.plan(config, head())

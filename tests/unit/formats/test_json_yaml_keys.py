@@ -1,7 +1,10 @@
 """Keys of a person's YAML: each once in a block, and each the text that it looks like."""
 
+import itertools
+import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -10,6 +13,11 @@ from hypothesis import strategies as st
 
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_users_yaml
+
+
+def nested(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(values, max_size=3) | st.dictionaries(st.text(), values, max_size=3)
+
 
 NAMES = [
     "a",
@@ -31,10 +39,26 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize("text", ["a: 1\nb: 2\na: 3\n", "x: {a: 1, a: 2}\n", "x:\n  - {b: 1, 'b': 2}\n"])
+TWICE = [
+    "a: 1\nb: 2\na: 3\n",
+    "x: {a: 1, a: 2}\n",
+    "x:\n  - {b: 1, 'b': 2}\n",
+    "x: [[{b: 1, b: 2}]]\n",
+    "x: {1: a, 1.0: b}\n",
+    "x: {5: a, '5': b}\n",
+    "a: &name b\n*name : 1\nb: 2\n",
+    "x: {<<: {b: 1, b: 2}}\n",
+    "x: {<<: [{b: 1, b: 2}]}\n",
+    "x: &x {a: 1}\ny: {<<: *x, <<: *x}\n",
+    '{"a": 1, "a": 2}',
+    '{\n\t"a": {"b": 1,\n\t"b": 2}}',
+]
+
+
+@pytest.mark.parametrize("text", TWICE)
 def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.yaml").write_text(text)
-    with pytest.raises(UserError, match="twice, on the lines"):
+    with pytest.raises(UserError, match=r"has the key .* twice(, on the lines| in one block)"):
         read_users_yaml(tmp_path / "study.yaml", "the config")
 
 
@@ -85,6 +109,31 @@ def test_numbers_as_people_write_them_are_taken(text: str) -> None:
 def test_anchors_and_merged_blocks_are_no_keys_twice(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("x: &x {a: 1}\ny: {<<: *x, a: 2}\n")
     assert read_users_yaml(tmp_path / "study.yaml", "the config")["y"] == {"a": 2}
+
+
+def test_a_word_in_a_merged_block_is_refused_and_a_block_within_itself(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_text("x: {<<: {off: 1}}\n")
+    with pytest.raises(UserError, match=r"has the key off in x\.<< on line 1"):
+        read_users_yaml(path, "the config")
+    path.write_text("x: &x {a: [1, *x]}\n")
+    with pytest.raises(UserError, match=r"has x.a\[1\], which holds itself: write out"):
+        read_users_yaml(path, "the config")
+
+
+def test_a_block_that_is_named_a_million_times_is_looked_through_once(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    names = "abcdefghijklmnopqrst"
+    path.write_text("a: &a [x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in itertools.pairwise(names)))
+    assert len(read_users_yaml(path, "the config")) == 20
+
+
+@given(st.recursive(st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(), nested, max_leaves=8))
+def test_json_is_read_as_it_is_written(value: object) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "study.json")
+        path.write_text(json.dumps({"a": value}, indent="\t"))
+        assert read_users_yaml(path, "the config") == {"a": value}
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "utf-32"])

@@ -61,7 +61,7 @@ FAULTS = {
     "finetune/checkpoint_minutes": (-1, r"checkpoint_minutes = -1"),
     "finetune/steps": (8.0, r"finetune.steps = 8.0 must be a whole number"),
     "finetune/history_every": ("1e1", r"history_every = .1e1. is text in YAML; write 10"),
-    "study": (None, "study = None"),
+    "study": (None, "study = null"),
 }
 
 

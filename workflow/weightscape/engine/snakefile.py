@@ -16,7 +16,7 @@ from typing import Any
 
 from weightscape.engine import owner
 from weightscape.errors import UserError
-from weightscape.formats.json_yaml import packed, read_json, read_users_yaml, write_json
+from weightscape.formats.json_yaml import check_once, packed, read_json, read_users_yaml, write_json
 from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
 from weightscape.study import Config, jobs, undecidable
@@ -104,12 +104,18 @@ class Plan:
 
 def check_readable(path: Path) -> None:
     """Ends Snakemake with one sentence if it would fail with a traceback on the project's own config."""
-    import yaml
-
     try:
-        read_users_yaml(path, "the project's config", getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        read_users_yaml(path, "the project's config")
     except UserError as fault:
         sys.exit(f"error: {fault}")
+
+
+def _check_command(words: Iterable[str]) -> None:
+    """Refuses a key that stands twice in a block of --config, of which Snakemake keeps the last one alone."""
+    for word in words:
+        key, _, block = word.partition("=")
+        if block.startswith(("{", "[")):
+            check_once(block, f"--config {key}")
 
 
 def plan(config: Config, workflow: Any) -> Plan:
@@ -126,6 +132,7 @@ def plan(config: Config, workflow: Any) -> Plan:
     if workflow.is_main_process:
         for path in map(Path, workflow.overwrite_configfiles):
             read_users_yaml(path, "the study's config")
+        _check_command(sys.argv[1:])
     settings = getattr(workflow, "config_settings", None)
     config = checked(config, settings and settings.config)
     own_files.check_tables(config)

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import functools
 import json
 import re
 import zlib
@@ -42,13 +43,19 @@ def read_yaml(path: Path | str) -> Any:
 
 
 def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
-    """Read a YAML file that a person wrote, safely; `name` says what to name instead of one that cannot be read."""
+    """Read a YAML or JSON file that a person wrote, safely; `name` says what to name if it cannot be read.
+
+    With a `loader` of its own, words and numbers may stand for what they please.
+    """
     import yaml
 
     try:
         text = path.read_text(encoding="utf-8-sig")
-        content = yaml.load(text, loader or yaml.SafeLoader)
-        _check_node(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), path, "", loader is None)
+        try:
+            return json.loads(text, object_pairs_hook=functools.partial(_block, path))
+        except json.JSONDecodeError:
+            content = yaml.load(text, loader or yaml.SafeLoader)
+        _check_text(text, str(path), loader is None)
         return content
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}): name {name}") from None
@@ -61,24 +68,72 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
 
 
-def _check_node(node: Any, path: Path, place: str, typed: bool) -> None:
-    """Refuses keys that stand twice in one block of YAML, and with `typed` what YAML reads as something else."""
+def _block(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A block of JSON, in which no key may stand twice."""
+    block = dict(pairs)
+    if len(block) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(
+            f"{path} has the key {twice!r} twice in one block: only the last would count; put both into one block, or "
+            "take one out"
+        )
+    return block
+
+
+def check_once(text: str, name: str) -> None:
+    """Refuses a text, if it is YAML, in which a key stands twice in one block; `name` tells where it stands."""
+    import yaml
+
+    with contextlib.suppress(yaml.YAMLError):
+        _check_text(text, name, False)
+
+
+def _check_text(text: str, name: str, typed: bool) -> None:
+    import yaml
+
+    _check_node(yaml.compose(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)), name, "", typed, {})
+
+
+def _check_node(node: Any, path: str, place: str, typed: bool, whole: dict[int, bool]) -> None:
+    """Refuses keys that stand twice in one block of YAML, and with `typed` what YAML reads as something else.
+
+    `whole` says of each block whether it was looked through, as aliases may name it many times, or within itself.
+    """
     if node is None or node.id == "scalar":
         if typed and node is not None:
             _check_value(node, path, place)
         return
-    if node.id == "sequence":
-        for number, item in enumerate(node.value):
-            _check_node(item, path, f"{place}[{number}]", typed)
+    if id(node) in whole:
+        if not whole[id(node)]:
+            raise UserError(f"{path} has {place}, which holds itself: write out what it holds")
         return
-    lines: dict[str, int] = {}
-    for key, value in node.value:
-        if key.id != "scalar" or key.tag.endswith(":merge"):
+    whole[id(node)] = False
+    if node.id == "sequence":
+        inside = [(f"{place}[{number}]", item) for number, item in enumerate(node.value)]
+    else:
+        _check_keys(node, path, place, typed)
+        named = [(getattr(key, "value", key), value) for key, value in node.value]
+        inside = [(f"{place}.{name}" if place else f"{name}", value) for name, value in named]
+    for where, value in inside:
+        _check_node(value, path, where, typed, whole)
+    whole[id(node)] = True
+
+
+def _check_keys(node: Any, path: str, place: str, typed: bool) -> None:
+    """Refuses keys of a block that stand there twice, as 1 and 1.0 do, or with `typed` are no text."""
+    import yaml
+
+    lines: dict[Any, int] = {}
+    for key, _ in node.value:
+        if key.id != "scalar":
             continue
         name, line, where = key.value, key.start_mark.line + 1, f" in {place}" if place else ""
-        if name in lines:
+        read = yaml.safe_load(name) if typed and key.tag.endswith((":int", ":float")) else name
+        first = lines.get(name, lines.get(read))
+        if first is not None:
             raise UserError(
-                f"{path} has the key {name!r}{where} twice, on the lines {lines[name]} and {line}: only the last would "
+                f"{path} has the key {name!r}{where} twice, on the lines {first} and {line}: only the last would "
                 "count; put both into one block, or take one out"
             )
         if typed and not _stays(key):
@@ -86,11 +141,10 @@ def _check_node(node: Any, path: Path, place: str, typed: bool) -> None:
                 f"{path} has the key {name}{where} on line {line}, which YAML does not read as text "
                 f"({key.tag.rpartition(':')[2]}): write it in quotes, as '{name}'"
             )
-        lines[name] = line
-        _check_node(value, path, f"{place}.{name}" if place else name, typed)
+        lines |= {name: line, read: line}
 
 
-def _check_value(node: Any, path: Path, place: str) -> None:
+def _check_value(node: Any, path: str, place: str) -> None:
     """Refuses values that YAML 1.1 reads as nobody means them: 010 is 8, 1:30 is 90, and a date or .nan no number."""
     import yaml
 
@@ -109,7 +163,7 @@ def _stays(key: Any) -> bool:
     import yaml
 
     kind = key.tag.rpartition(":")[2]
-    return kind == "str" or (kind in ("int", "float") and str(yaml.safe_load(key.value)) == key.value)
+    return kind in ("str", "merge") or (kind in ("int", "float") and str(yaml.safe_load(key.value)) == key.value)
 
 
 class Remembered:

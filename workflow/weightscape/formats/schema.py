@@ -16,7 +16,7 @@ def fault_in(content: Any, schema: Path) -> str | None:
 
     Faults of one kind are told together: every key that is missing, or else up to five other faults.
     """
-    errors = sorted(_validator(schema).iter_errors(content), key=_depth)
+    errors = sorted(validator(schema).iter_errors(content), key=_depth)
     if not errors:
         return None
     faults = [fault for error in errors for fault in _innermost(error)]
@@ -32,16 +32,17 @@ def fault_in(content: Any, schema: Path) -> str | None:
 
 def _missing(errors: list[Any]) -> str:
     """One sentence for all keys that are missing."""
-    keys = [
+    missing = (
         (key, _where(error) or "the top level")
         for error in errors
         for key in error.validator_value
         if key not in error.instance
-    ]
+    )
+    keys = list(dict.fromkeys(missing))
     places = dict.fromkeys(place for _, place in keys)
     texts = []
     for place in places:
-        names = [repr(key) for key, where in dict.fromkeys(keys) if where == place]
+        names = [repr(key) for key, where in keys if where == place]
         texts.append(
             f"{'keys' if len(names) > 1 else 'key'} {', '.join(names)} {'are' if len(names) > 1 else 'is'} missing in "
             f"{place}"
@@ -50,7 +51,8 @@ def _missing(errors: list[Any]) -> str:
 
 
 @functools.cache
-def _validator(schema: Path) -> Any:
+def validator(schema: Path) -> Any:
+    """jsonschema's validator of a schema."""
     from jsonschema import Draft202012Validator
     from jsonschema.validators import extend
 
@@ -93,7 +95,8 @@ def _sentence(error: Any) -> str:
         number = float(error.instance)
         how = f"{number:.0f}" if number.is_integer() and abs(number) < 1e9 else "a number with a dot, as 1.0e-5"
         return f"{where} = {error.instance!r} is text in YAML; write {how}"
-    shown = repr(error.instance) if len(repr(error.instance)) < 100 else repr(error.instance)[:100] + " ..."
+    text = _shown(error.instance) if not isinstance(error.instance, str) else repr(error.instance)
+    shown = text if len(text) < 100 else text[:100] + " ..."
     description = error.schema.get("description", "") if isinstance(error.schema, dict) else ""
     return f"{where} = {shown} {_wanted(error)}" + (f" ({description})" if description else "")
 

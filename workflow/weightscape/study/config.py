@@ -26,8 +26,7 @@ def checked(config: Config, overrides: Config | None = None) -> Config:
     missing take the schema's default, if they have one. `overrides` are the settings of Snakemake's `--config`, all of
     which are text; they count as what the schema asks for. A `~` at the start of a path is the home folder.
     """
-    whole = _without_nulls(config)
-    whole = completed(typed(whole, overrides, SCHEMA) if overrides else whole, SCHEMA)
+    whole = completed(_without_nulls(typed(config, overrides, SCHEMA) if overrides else config), SCHEMA)
     _expand_home(whole)
     if "allow_retraining" in whole:
         raise UserError(
