@@ -247,3 +247,13 @@ def test_pixels_import_no_torch(write, images, tmp_path):
     )
     command = [sys.executable, "-c", program, "diversity", made, "--out", str(tmp_path / "o.json")]
     assert subprocess.run(command, env={**os.environ, "PYTHONPATH": str(WORKFLOW)}, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("option", [None, "--against", "--baseline"])
+def test_a_file_that_is_not_there_is_said_though_the_record_is(write, images, tmp_path, capsys, option):
+    made, missing = write("made", images=images), tmp_path / "missing.npz"
+    out = tmp_path / "diversity.json"
+    out.touch()
+    given = [missing] if option is None else [made, option, missing]
+    code, said = run(capsys, *given, "--out", out)
+    assert code == 1 and "missing.npz does not exist: name a safetensors" in said.err

@@ -31,7 +31,7 @@ def test_arrays_are_read_from_numpy_files(tmp_path: Path) -> None:
         run(tmp_path, source, "train")
 
 
-@pytest.mark.parametrize("shape", [(9, 3, 20, 20), (9, 20, 20, 5), (9, 20, 20, 3, 1)])
+@pytest.mark.parametrize("shape", [(9, 3, 20, 20), (9, 20, 20, 5), (9, 20, 20, 3, 1), (9, 3, 20, 4), (9, 1, 9, 1)])
 def test_arrays_of_another_layout_are_said(tmp_path: Path, shape: tuple[int, ...]) -> None:
     np.save(tmp_path / "train.images.npy", np.zeros(shape, np.uint8))
     np.save(tmp_path / "train.labels.npy", np.arange(9) % 2)
@@ -156,3 +156,10 @@ def test_labels_that_are_no_classes_are_said(
         (tmp_path / "classes.txt").write_bytes(classes)
     with pytest.raises(UserError, match=sentence):
         arrays.part(tmp_path, "train")
+
+
+def test_a_set_of_one_class_is_said(tmp_path: Path) -> None:
+    np.save(tmp_path / "train.images.npy", np.full((20, 16, 16), 200, np.uint8))
+    np.save(tmp_path / "train.labels.npy", np.full(20, 3))
+    with pytest.raises(UserError, match=r"has images of one class to train on \('3'\), but a network must tell two"):
+        run(tmp_path, block("arrays", root=str(tmp_path)), "train")

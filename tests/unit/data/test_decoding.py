@@ -3,6 +3,7 @@
 import io
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_sixteen_bits_are_scaled_not_cut_off(channels: int) -> None:
     found = decode(file(Image.fromarray(values)), Form(16, channels, LIMIT))
     assert found.shape == (channels, 16, 16)
     assert np.array_equal(found[0], (values / 257).round())
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.int32])
+@pytest.mark.parametrize(("most", "whole"), [(0, True), (1, False), (255, False), (256, True)])
+def test_eight_bits_in_sixteen_are_not_taken_for_black(dtype: Any, most: int, whole: bool) -> None:
+    data = file(Image.fromarray(np.full((16, 16), most, dtype)), "TIFF")
+    if whole:
+        assert decode(data, GREY).max() == round(most / 257)
+    else:
+        with pytest.raises(Unreadable, match=f"values up to {most} in 16 bits, which are black"):
+            decode(data, GREY)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

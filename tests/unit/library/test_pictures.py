@@ -135,3 +135,14 @@ def test_the_users_file_is_never_to_be_deleted(tmp_path: Path) -> None:
         with pytest.raises(UserError) as fault:
             loaded(tmp_path / name)
         assert "delete" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("dtype", "said"), [("uint8", True), ("int64", True), ("float32", False)])
+def test_whole_numbers_of_two_axes_are_said_to_be_no_pixels(tmp_path: Path, dtype: str, said: bool) -> None:
+    rows = np.arange(40).reshape(5, 8).astype(dtype)
+    np.save(tmp_path / "a.npy", rows)
+    for found in (loaded(rows), loaded(tmp_path / "a.npy")):
+        assert found.rows is not None
+        assert found.notes == ((f"{dtype} [5, 8] is read as embeddings, not as pixels",) if said else ())
+    save_file({"embeddings": rows}, tmp_path / "a.safetensors")
+    assert loaded(tmp_path / "a.safetensors").notes == ()

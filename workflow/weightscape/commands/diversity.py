@@ -62,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = measure_settings(arguments.rows, "--rows")
     paths = {"images": arguments.images, "against": arguments.against, "baseline": arguments.baseline}
-    for path in filter(None, paths.values()):
-        if arguments.out.exists() and arguments.out.samefile(path):
+    for path in paths.values():
+        if path and path.exists() and arguments.out.exists() and arguments.out.samefile(path):
             raise UserError(f"--out {arguments.out} is an input, which it would overwrite: choose another name")
     embed = _embedder(arguments)
     sets = {name: _read(path, embed) for name, path in paths.items() if path is not None}

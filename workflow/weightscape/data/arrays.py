@@ -35,7 +35,11 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
     """The arrays called `name`; `classes` are those of the training part, and None finds them here."""
     path = root / f"{name}.images.npy"
     images, labels = _mapped(path), np.asarray(_mapped(root / f"{name}.labels.npy"))
-    if images.dtype != np.uint8 or images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] > CHANNELS):
+    if (
+        images.dtype != np.uint8
+        or images.ndim not in (3, 4)
+        or (images.ndim == 4 and not _channels_last(*images.shape))
+    ):
         raise UserError(
             f"{path} must be uint8 [n, h, w] or [n, h, w, channels] with at most {CHANNELS} channels, got "
             f"{images.dtype} {list(images.shape)}: save it so"
@@ -59,6 +63,11 @@ def part(root: Path, name: str, classes: list[str] | None = None) -> Pool:
         name=lambda row: f"{path.name}[{row}]",
         pixels=lambda rows: np.asarray(_mapped(path)[rows]),
     )
+
+
+def _channels_last(_: int, height: int, __: int, channels: int) -> bool:
+    """Whether the last axis holds the channels, and not the second."""
+    return channels <= CHANNELS < height
 
 
 def _names(path: Path) -> list[str]:

@@ -89,6 +89,9 @@ def _eight_bits(picture: Any, form: Form) -> Any:
         if values.min() < 0 or values.max() > 65535:
             raise Unreadable("holds integers outside of 16 bits")
         clear = values == picture.info.get("transparency", -1)
+        most = values[~clear].max(initial=0)
+        if 0 < most < 256:
+            raise Unreadable(f"holds values up to {most} in 16 bits, which are black: save them in 8 bits, or to 65535")
         picture = Image.fromarray(np.where(clear, 255, (values / 257).round()).astype(np.uint8))
     if picture.mode == "LAB":  # Pillow knows no other way from here
         picture = picture.convert("RGB")

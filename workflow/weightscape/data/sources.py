@@ -55,6 +55,11 @@ def _chosen(source: Source, seed: int) -> dict[str, Pool]:
     reader = readers.module(source.kind)
     whole = reader.pool(source, "train")
     train = of_classes(present(whole), source.classes)
+    if len(train.classes) < 2:
+        raise UserError(
+            f"the data set has images of one class to train on ({train.classes[0]!r}), but a network must tell two "
+            "apart: add another class"
+        )
     chosen = {"train": train}
     for name in ("val", "test"):
         part = reader.pool(source, name, whole.classes)

@@ -163,7 +163,9 @@ def _of_named(path: Path, arrays: Mapping[str, np.ndarray]) -> Loaded:
 def _of_array(array: np.ndarray, name: str, kind: str = "") -> Loaded:
     """Rows of an array of two axes, or images; `kind` is the array's name, which may say what it is."""
     if kind == "embeddings" or (kind != "images" and array.ndim == 2):
-        return Loaded(rows=as_rows(array, name))
+        whole = not kind and array.dtype.kind in "iu"
+        notes = (f"{array.dtype} {list(array.shape)} is read as embeddings, not as pixels",) if whole else ()
+        return Loaded(rows=as_rows(array, name), notes=notes)
     images, notes = as_images(array, name)
     return Loaded(images=images, notes=tuple(notes))
 
