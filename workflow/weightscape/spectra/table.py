@@ -104,13 +104,7 @@ def measure(
     weights = replace(weights, after=with_arrays(weights.after), before=before)
     measurable = parts_of(weights.after, weights.start, weights.known) if chosen is None else list(chosen)
     store = resources.store
-    ready: dict[tuple[str, str], Spectrum] = {}
-    if resources.device:
-        from weightscape.spectra.gpu import spectra
-
-        left = [part for part in measurable if store is None or store.get(part.name) is None]
-        left = [part for part in left if not estimated.is_estimated(part, settings)]
-        ready = spectra(left, matrices, weights, settings, resources.device)
+    ready = _on_gpu(measurable, matrices, weights, settings, resources)
 
     def read(part: Part, matrix: str) -> np.ndarray:
         if estimated.is_estimated(part, settings):
@@ -145,6 +139,20 @@ def measure(
     route = resources.device or (native.name if native else "LAPACK")
     table.attrs["eigenvalues"] = "; ".join([route, *estimated.methods(measurable, settings)])
     return table, values
+
+
+def _on_gpu(
+    parts: Sequence[Part], matrices: Sequence[str], weights: Weights, settings: SpectraSettings, resources: Resources
+) -> dict[tuple[str, str], Spectrum]:
+    """The spectra that a GPU computes, of parts that are neither kept already nor estimated; none without a GPU."""
+    if not resources.device:
+        return {}
+    from weightscape.spectra.gpu import spectra
+
+    kept = resources.store
+    left = [part for part in parts if kept is None or kept.get(part.name) is None]
+    left = [part for part in left if not estimated.is_estimated(part, settings)]
+    return spectra(left, matrices, weights, settings, resources.device)
 
 
 def _check_matrices(matrices: Sequence[str], weights: Weights) -> None:
