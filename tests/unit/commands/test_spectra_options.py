@@ -131,7 +131,10 @@ def test_tied_weights_have_one_row(run, ending):
         (np.full((9, 8), np.nan), "NaN in odd.weight (after)"),
         (np.zeros((9, 8)), "all zeros"),
         (np.full((9, 8), np.inf, np.float16), "infinite values in odd.weight (after)"),
-        (np.ones((9, 8), np.int32), "not floating-point: quantised weights are not measured"),
+        (
+            np.ones((9, 8), np.int32),
+            "not floating-point: quantised weights, sparse tensors and whole numbers are not measured",
+        ),
         (np.ones((1, 8)), "one row: no spectrum"),
         (np.ones((9, 1, 3, 3)), "depthwise: slices of one row have no spectrum"),
     ],

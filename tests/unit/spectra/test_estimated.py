@@ -85,7 +85,10 @@ def test_the_memory_limit_of_decompositions_does_not_hold_for_estimates(rng: np.
         (np.full((60, 60), np.nan), "NaN in a.weight (after)"),
         (np.full((60, 60), 1e200), "squares of the entries of a.weight leave float64"),
         (np.full((60, 60), 1e-200), "squares of the entries of a.weight leave float64"),
-        (np.ones((60, 60), np.int8), "not floating-point: quantised weights are not measured"),
+        (
+            np.ones((60, 60), np.int8),
+            "not floating-point: quantised weights, sparse tensors and whole numbers are not measured",
+        ),
     ],
 )
 def test_what_has_no_estimate_says_why(matrix: np.ndarray, status: str) -> None:

@@ -155,7 +155,10 @@ def test_an_optional_part_does_not_change_the_others():
         (np.ones((32, 1, 3, 3)), "depthwise: slices of one row have no spectrum"),
         (np.full((20, 10), np.nan), "NaN in x.weight (after)"),
         (np.where(np.eye(20, 10) > 0, np.inf, 0.0), "infinite values in x.weight (after)"),
-        (np.ones((20, 10), np.int8), "not floating-point: quantised weights are not measured"),
+        (
+            np.ones((20, 10), np.int8),
+            "not floating-point: quantised weights, sparse tensors and whole numbers are not measured",
+        ),
     ],
 )
 def test_degenerate_weights_have_a_row_and_a_status(tensor, status):
