@@ -65,12 +65,16 @@ def made(
             output_type="pil",
             **options,
         )
-    except (ValueError, IndexError) as error:  # so do schedulers and pipelines refuse their arguments
+    except (ValueError, IndexError, TypeError) as error:  # so do schedulers and pipelines refuse their arguments
         raise UserError(
             f"pipeline {settings.model} makes no images with {settings.steps} steps of its scheduler "
-            f"{type(pipe.scheduler).__name__} at {settings.size} px ({error!s:.200}): change "
+            f"{type(getattr(pipe, 'scheduler', None)).__name__} at {settings.size} px ({error!s:.200}): change "
             "generate.pipeline.steps, scheduler or size"
         ) from None
+    if not getattr(answer, "images", None):
+        raise UserError(
+            f"pipeline {settings.model} ({type(pipe).__name__}) gives no images: choose a pipeline for images"
+        )
     side = answer.images[0].size
     if side != (settings.size, settings.size):
         raise UserError(

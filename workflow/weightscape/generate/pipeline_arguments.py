@@ -1,8 +1,9 @@
 """Chooses the arguments of a pipeline of diffusers by its signature, so that nothing asked of it is passed over.
 
-Guidance has three forms: `guidance_scale` as classifier-free guidance (Stable Diffusion), `true_cfg_scale` for it
+Guidance has several forms: `guidance_scale` as classifier-free guidance (Stable Diffusion), `true_cfg_scale` for it
 beside a `guidance_scale` that only distilled networks read (FLUX, Qwen-Image), and `guidance_scale` as an input of a
-distilled network (`guidance_embeds`, `time_cond_proj_dim`), which then has no use for a negative prompt.
+distilled network (`guidance_embeds`, `time_cond_proj_dim`), which then has no use for a negative prompt. Pipelines of
+two stages (Stable Cascade) are guided in the first, by `prior_guidance_scale`.
 """
 
 import inspect
@@ -11,7 +12,8 @@ from typing import Any
 from weightscape.errors import UserError
 from weightscape.generate.settings import PipelineSettings
 
-GUIDANCE, TRUE_GUIDANCE = "guidance_scale", "true_cfg_scale"
+GUIDANCE, TRUE_GUIDANCE, PRIOR_GUIDANCE = "guidance_scale", "true_cfg_scale", "prior_guidance_scale"
+NEEDED = ("prompt", "num_inference_steps", "generator", "output_type")
 
 
 def taken(pipe: Any) -> set[str]:
@@ -19,7 +21,7 @@ def taken(pipe: Any) -> set[str]:
     parameters = inspect.signature(type(pipe).__call__).parameters.values()
     names = {parameter.name for parameter in parameters}
     if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
-        names |= {"negative_prompt", GUIDANCE, "height", "width", "image", "strength"}
+        names |= {*NEEDED, "negative_prompt", GUIDANCE, "height", "width", "image", "strength"}
     return names
 
 
@@ -33,13 +35,16 @@ def guidance_argument(pipe: Any) -> str | None:
     """The argument by which a pipeline is guided, if it has one."""
     names = taken(pipe)
     wanted = (GUIDANCE, TRUE_GUIDANCE) if distilled(pipe) else (TRUE_GUIDANCE, GUIDANCE)
-    return next((name for name in wanted if name in names), None)
+    return next((name for name in (*wanted, PRIOR_GUIDANCE) if name in names), None)
 
 
 def of_recipe(pipe: Any, settings: PipelineSettings, guidance: float, images: int) -> dict[str, Any]:
     """Guidance, negative prompt and size of a batch; a `UserError` names the first that the pipeline does not take."""
     names, key = taken(pipe), guidance_argument(pipe)
     title = f"pipeline {settings.model} ({type(pipe).__name__})"
+    lacking = [name for name in NEEDED if name not in names]
+    if lacking:
+        raise UserError(f"{title} takes no {lacking[0]}, which every image needs: choose another pipeline")
     chosen: dict[str, Any] = {name: settings.size for name in ("height", "width") if name in names}
     if key is not None:
         chosen[key] = guidance
