@@ -1,10 +1,13 @@
 """Arrays, and shards that are not whole."""
 
 import re
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unit.data.source_miniatures import block, picture, run
 from weightscape.data import arrays
@@ -163,3 +166,31 @@ def test_a_set_of_one_class_is_said(tmp_path: Path) -> None:
     np.save(tmp_path / "train.labels.npy", np.full(20, 3))
     with pytest.raises(UserError, match=r"has images of one class to train on \('3'\), but a network must tell two"):
         run(tmp_path, block("arrays", root=str(tmp_path)), "train")
+
+
+@given(
+    shape=st.lists(st.integers(0, 7), min_size=1, max_size=5) | st.lists(st.integers(1, 7), min_size=4, max_size=4),
+    kind=st.just("u1") | st.sampled_from(["u2", "i8", "f4", "?", "S1", "c8"]),
+    labels=st.just("i8") | st.sampled_from(["u1", "u8", "f8", "?", "U1"]),
+    among=st.integers(1, 4),
+    shift=st.integers(-1, 2),
+    rows=st.just(0) | st.integers(-1, 1),
+)
+def test_arrays_of_any_form_are_read_as_they_are_or_refused(
+    shape: list[int], kind: str, labels: str, among: int, shift: int, rows: int
+) -> None:
+    images = np.arange(np.prod(shape)).reshape(shape).astype(kind)
+    numbers = (np.arange(max(shape[0] + rows, 0)) % among + shift).astype(labels)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        np.save(root / "train.images.npy", images)
+        np.save(root / "train.labels.npy", numbers)
+        try:
+            found = arrays.part(root, "train")
+        except UserError as fault:
+            assert "\n" not in str(fault)
+            return
+        assert found.pixels is not None
+        assert np.array_equal(found.pixels(np.arange(shape[0])), images) and images.dtype == np.uint8
+        assert [found.classes[label] for label in found.labels] == [str(number) for number in numbers]
+        assert len(shape) == 3 or shape[3] <= 4 < shape[1]

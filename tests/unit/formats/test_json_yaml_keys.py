@@ -62,6 +62,43 @@ def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str) -> None:
         read_users_yaml(tmp_path / "study.yaml", "the config")
 
 
+BLOCKS = st.recursive(
+    st.integers(0, 9),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abcdef"), inner, min_size=1, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+def written(value: Any, twice: Any) -> str:
+    """YAML of a value, with the first key of the block `twice` once more at its end."""
+    if isinstance(value, list):
+        return f"[{', '.join(written(item, twice) for item in value)}]"
+    if not isinstance(value, dict):
+        return str(value)
+    pairs = [f"{key}: {written(inner, twice)}" for key, inner in value.items()]
+    return f"{{{', '.join([*pairs, *(pairs[:1] if value is twice else [])])}}}"
+
+
+def blocks_in(value: Any) -> list[dict[str, Any]]:
+    """Every block in a value."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [*([value] if isinstance(value, dict) else []), *(block for inner in inside for block in blocks_in(inner))]
+
+
+@given(value=st.dictionaries(st.sampled_from("abc"), BLOCKS, min_size=1), data=st.data())
+def test_a_key_that_stands_twice_at_any_depth_is_refused(value: dict[str, Any], data: st.DataObject) -> None:
+    twice = data.draw(st.sampled_from(blocks_in(value)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "study.yaml")
+        path.write_text(written(value, None))
+        assert read_users_yaml(path, "the config") == value
+        path.write_text(written(value, twice))
+        with pytest.raises(UserError, match=f"has the key '{next(iter(twice))}'.* twice, on the lines"):
+            read_users_yaml(path, "the config")
+
+
 @given(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True))
 def test_every_key_that_is_accepted_is_the_text_in_the_file(
     names: list[str], tmp_path_factory: pytest.TempPathFactory
