@@ -68,6 +68,22 @@ def test_a_square_weight_too_far_from_both_orientations_has_a_remark(run):
     assert square["status"].str.startswith("whole: other weights are stored transposed").all()
 
 
+def test_experts_stored_transposed_before_are_compared_as_their_transposes(run):
+    after = {"m.experts.w1": normal(3, 8, 8), "m.experts.w2": normal(3, 12, 8), "m.experts.w3": normal(3, 8, 8)}
+    before = {key: np.swapaxes(array, 1, 2) for key, array in after.items()} | {"m.experts.w3": normal(3, 8, 8)}
+    rows, words = run(before=before, after={key: np.float32(1.01) * array for key, array in after.items()})
+    told = rows[(rows["matrix"] == "delta") & (rows["layer"] != "m.experts.w3")]
+    np.testing.assert_allclose(told["relative_norm"], 0.01, rtol=1e-3)
+    assert set(told["status"]) == {"ok"} and "2 weights are stored transposed before" in words
+    assert rows[rows["layer"] == "m.experts.w3"]["status"].str.startswith("whole: other weights").all()
+
+
+def test_a_prefix_that_is_not_the_only_one_is_named_with_the_other(run):
+    weight = normal(9, 8)
+    _, words = run(before={"student.fc.weight": weight, "teacher.fc.weight": 2 * weight}, after={"fc.weight": weight})
+    assert "none after is student. before (teacher. would do as well)" in words
+
+
 FACTORS = {"q.lora_A.weight": normal(3, 8), "q.lora_B.weight": normal(10, 3)}
 PRODUCT = FACTORS["q.lora_B.weight"].astype(float) @ FACTORS["q.lora_A.weight"]
 

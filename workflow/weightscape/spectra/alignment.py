@@ -4,8 +4,9 @@ Names may differ by a wrapper in front (`model.`); a Linear [out, in] and GPT-2'
 each other, which reversed shapes tell, and of square weights their distance.
 """
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,14 +35,15 @@ class Aligned(Cut):
     ) -> None:
         self._tensors, self._names, self.transposed, self.doubtful = tensors, names, transposed, doubtful
         shapes = {name: shape_of(tensors, inner) for name, inner in names.items()}
-        self.shapes = {name: shape[::-1] if name in transposed else shape for name, shape in shapes.items()}
+        self.shapes = {name: _turned(shape) if name in transposed else shape for name, shape in shapes.items()}
 
     def cut(self, name: str, index: Any) -> np.ndarray:
         """The entries of a tensor at `index`, without widening the others."""
         if name not in self.transposed:
             return entries(self._tensors, self._names[name], index)
-        rows, columns = (*index, slice(None), slice(None))[:2] if isinstance(index, tuple) else (index, slice(None))
-        return entries(self._tensors, self._names[name], (columns, rows)).T
+        axes = [slice(None) if side is ... else side for side in (index if isinstance(index, tuple) else (index,))]
+        *experts, rows, columns = [*axes, slice(None), slice(None)][: len(self.shapes[name])]
+        return entries(self._tensors, self._names[name], (*experts, columns, rows)).swapaxes(-1, -2)
 
 
 def entries(tensors: Tensors, name: str, index: Any) -> np.ndarray:
@@ -50,12 +52,22 @@ def entries(tensors: Tensors, name: str, index: Any) -> np.ndarray:
     return tensors[name][index] if cut is None else cut(name, index)
 
 
-def aligned(after: Tensors, before: Tensors, keys: Sequence[str]) -> tuple[Aligned, list[str]]:
-    """`before` as `after` has it, of which `keys` are the weights; and sentences on what was changed."""
+def _turned(shape: Shape) -> Shape:
+    """The shape of the transpose of a matrix, or of each of several [experts, rows, columns]."""
+    return (*shape[:-2], *shape[:-3:-1])
+
+
+def aligned(
+    after: Tensors, before: Tensors, keys: Sequence[str], experts: Collection[str] = ()
+) -> tuple[Aligned, list[str]]:
+    """`before` as `after` has it, and sentences on what was changed; `keys` are the weights, `experts` those of them
+    that hold several matrices [experts, rows, columns].
+    """
     names, notes = _names(after, before, keys)
     shapes = {key: (shape_of(after, key), shape_of(before, names[key])) for key in keys if key in names}
-    turned = {key for key, (new, old) in shapes.items() if len(new) == 2 and new != old and new == old[::-1]}
-    squares = [key for key, (new, old) in shapes.items() if len(new) == 2 and new == old and new[0] == new[1]]
+    shapes = {key: pair for key, pair in shapes.items() if len(pair[0]) == 2 or key in experts}
+    turned = {key for key, (new, old) in shapes.items() if new != old and new == _turned(old)}
+    squares = [key for key, (new, old) in shapes.items() if new == old == _turned(old)]
     reversed_ones = bool(turned)
     ratios = {key: _ratio(after, before, key, names[key]) for key in squares}
     turned |= {key for key, ratio in ratios.items() if ratio < CLEARLY}
@@ -86,18 +98,19 @@ def _names(after: Tensors, before: Tensors, keys: Sequence[str]) -> tuple[dict[s
     if not lacking:
         return names, []
     best: dict[str, str] = {}
-    chosen = ("", "")
+    most, chosen, also = 0, ("", ""), ""
     for more, less in _prefixes(after, before):
         found = {key: less + key.removeprefix(more) for key in after if key not in names and key.startswith(more)}
         found = {key: name for key, name in found.items() if name in before and name not in names}
-        if sum(_alike(after, before, key, name) for key, name in found.items()) > sum(
-            _alike(after, before, key, name) for key, name in best.items()
-        ):
-            best, chosen = found, (more, less)
+        alike = sum(_alike(after, before, key, name) for key, name in found.items())
+        if alike > most:
+            best, most, chosen, also = found, alike, (more, less), ""
+        elif alike == most > 0 and not set(found.items()) <= set(best.items()):
+            also = f" ({more or less} would do as well)"
     if not best:
         return names, []
     more, less = chosen
-    return names | best, [f"names differ by a prefix: {more or 'none'} after is {less or 'none'} before"]
+    return names | best, [f"names differ by a prefix: {more or 'none'} after is {less or 'none'} before{also}"]
 
 
 def _prefixes(after: Tensors, before: Tensors) -> Iterator[tuple[str, str]]:
@@ -111,16 +124,17 @@ def _prefixes(after: Tensors, before: Tensors) -> Iterator[tuple[str, str]]:
 
 def _alike(after: Tensors, before: Tensors, key: str, name: str) -> bool:
     new, old = shape_of(after, key), shape_of(before, name)
-    return new == old or (len(new) == 2 and new == old[::-1])
+    return new == old or (len(new) == 2 and new == _turned(old))
 
 
 def _ratio(after: Tensors, before: Tensors, key: str, name: str) -> float:
     """Distance of a square weight from the transpose of that before over that from itself; infinite for none."""
     straight = turned = 0.0
-    for start in range(0, shape_of(after, key)[0], BLOCK):
-        rows = slice(start, start + BLOCK)
-        ours = entries(after, key, (rows, slice(None)))
-        theirs, across = entries(before, name, (rows, slice(None))), entries(before, name, (slice(None), rows)).T
+    *experts, side, _ = shape_of(after, key)
+    for at, start in itertools.product(range(*experts or [1]), range(0, side, BLOCK)):
+        one, rows = (slice(at, at + 1),) * len(experts), slice(start, start + BLOCK)
+        ours, theirs = entries(after, key, (*one, rows)), entries(before, name, (*one, rows))
+        across = entries(before, name, (*one, slice(None), rows)).swapaxes(-1, -2)
         if ours.dtype.kind != "f" or theirs.dtype.kind != "f":
             return math.inf
         with np.errstate(all="ignore"):

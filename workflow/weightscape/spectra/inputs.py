@@ -49,15 +49,16 @@ def inputs_of(
     read: Tensors = tensors
     updates: frozenset[str] = frozenset()
     if pairs:
-        read, updates = _with_adapter(tensors, pairs, start)
-        known = replace(known, remarks=dict.fromkeys(_unscaled(read, pairs), adapters.UNSCALED))
-        if updates:
-            notes.append(f"{len(updates)} layers of an adapter without its base: rows of their updates B A")
+        adapted = adapters.adapted(tensors, pairs, start, adapter)
+        read, updates = adapted.tensors, frozenset(map(layer_name, adapted.alone))
+        known = replace(known, remarks=adapted.remarks)
+        notes += adapted.notes
     first = "none" if start is None else next((start.origin(name) for name in start), "none")
     before: Tensors | None = None
     if start is not None:
-        keys = [part.key for part in parts_of(read, start, known)]
-        before, changes = aligned(read, start, keys)
+        every = parts_of(read, start, known)
+        experts = {part.key for part in every if part.part.startswith("expert") and len(part.shape) > 2}
+        before, changes = aligned(read, start, list(dict.fromkeys(part.key for part in every)), experts)
         known = with_layouts(known, read, before)
         notes += changes
     weights = Weights(read, before, frozenset(head), known=known)
@@ -73,29 +74,6 @@ def _start(path: Path, key: str | None) -> Chosen:
         except UserError:
             pass
     return open_checkpoint(path)
-
-
-def _with_adapter(
-    tensors: Chosen, pairs: Mapping[str, adapters.Pair], start: Tensors | None
-) -> tuple[Tensors, frozenset[str]]:
-    """The network that an adapter changes, and the layers of which only the update is there."""
-    updates = adapters.Updates(tensors, pairs)
-    factors = {key for pair in pairs.values() for key in (pair.down, pair.up)}
-    rest = {key.replace(".base_layer.", "."): (tensors, key) for key in tensors if key not in factors}
-    if start is not None and not any(key in rest for key in pairs):
-        return adapters.merged(start, updates), frozenset()
-    inside = {key: key for key in pairs if key in rest}
-    alone = {key: (updates, key) for key in pairs if key not in rest}
-    base = adapters.Merged(Chosen(rest), updates, inside)
-    names = frozenset(layer_name(key) for key in alone)
-    return Chosen({key: (base, key) for key in rest} | alone), names
-
-
-def _unscaled(read: Tensors, pairs: Mapping[str, adapters.Pair]) -> list[str]:
-    """Keys of weights whose update has no known scale."""
-    unknown = {key for key, pair in pairs.items() if pair.scale is None}
-    names = read.names if isinstance(read, adapters.Merged) else {key: key for key in read}
-    return [name for name, key in names.items() if key in unknown]
 
 
 def known_of(config: Any) -> Known:

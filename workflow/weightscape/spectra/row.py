@@ -84,12 +84,16 @@ def terms(part: Part, matrix: str, weights: Weights) -> tuple[np.ndarray, ...]:
     difference = getattr(weights.after, "difference", None)  # of an adapter, without the rounding of its sum
     update = None if difference is None else difference(part.key, part.index)
     if update is not None:
-        return (part.stacked(update),)
+        return (_checked(part.stacked(update), part, matrix),)
     return _finite(part, "after", weights.after), _finite(part, "before", weights.start)
 
 
 def _finite(part: Part, matrix: str, tensors: Tensors) -> np.ndarray:
-    slices = slices_of(part, tensors)
+    return _checked(slices_of(part, tensors), part, matrix)
+
+
+def _checked(slices: np.ndarray, part: Part, matrix: str) -> np.ndarray:
+    """The slices; refuses those with entries that are no finite floating-point numbers."""
     if slices.dtype.kind != "f":
         raise Unmeasurable("complex numbers" if slices.dtype.kind == "c" else NOT_FLOAT)
     with np.errstate(invalid="ignore", over="ignore"):
