@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests"), str(ROOT / "tests" / "benchmarks")]
 
 from spectra_networks import BARE, gemm_rate, network, state, timed, watch, worst_difference  # noqa: E402
+from spectra_profile import shares  # noqa: E402
 
 from unit.spectra.measuring import chosen, measure  # noqa: E402
 from weightscape.spectra import marchenko_pastur  # noqa: E402
@@ -350,6 +351,7 @@ def main() -> None:
             ]
         ),
         "Memory": text([memory(name) for name in (*models, SMALL)]),
+        "Where our time goes": text([shares(name) for name in models]),
         "Where our time goes by LAPACK": text([where(name, rate) for name in models]),
         "Start": text([start(begin), first_row(begin)]),
     }

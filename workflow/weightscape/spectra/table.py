@@ -302,5 +302,7 @@ def _table(rows: list[Row], head: frozenset[str]) -> "pd.DataFrame":
     for row in rows:
         in_head = row["layer"] in head or f"{row['layer']}.weight" in head
         row["role"] = "head" if in_head else "hidden"
-    table = pd.DataFrame.from_records(rows, columns=list(COLUMNS))
-    return table.astype({name: "str" if name in TEXT else np.float64 for name in COLUMNS})
+    columns = {name: [row.get(name) for row in rows] for name in COLUMNS}
+    texts = {name: pd.array(columns[name], "str") for name in COLUMNS if name in TEXT}
+    numbers = {name: np.array(columns[name], np.float64) for name in COLUMNS if name not in TEXT}
+    return pd.DataFrame(texts | numbers, columns=list(COLUMNS))
