@@ -2,6 +2,8 @@
 
 import argparse
 import math
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +56,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Read, measure, write."""
+    if "numpy" not in sys.modules:  # OpenBLAS starts its threads as it is loaded, before the engine limits it to one
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
     from weightscape.progress import Progress
