@@ -23,6 +23,7 @@ READS = {
     "finetune": ("assemble", "backbone", "data", "generate"),
     "evaluate": ("corrupt", "data", "finetune"),
     "curvature": ("data", "finetune"),
+    "penalties": ("data", "finetune"),
     "spectra": ("backbone", "finetune", "spectra_before"),
     "aggregate": (
         "data",
@@ -33,6 +34,7 @@ READS = {
         "finetune",
         "evaluate",
         "curvature",
+        "penalties",
         "spectra_before",
         "spectra",
     ),
@@ -45,7 +47,16 @@ READS = {
 
 TOGETHER = {
     "stage 2": ("train_generator", "train_judge", "generate", "measure_quality"),
-    "stages 3 to 5": ("assemble", "embed", "measure_diversity", "finetune", "evaluate", "curvature", "spectra"),
+    "stages 3 to 5": (
+        "assemble",
+        "embed",
+        "measure_diversity",
+        "finetune",
+        "evaluate",
+        "curvature",
+        "penalties",
+        "spectra",
+    ),
     "stages 6 to 8": ("aggregate", "analyse", "figure", "report"),
 }
 """Short words for stages that are stale together."""

@@ -17,7 +17,7 @@ FIGURES = ("figure/*", *REPORT)
 EFFECTS = ("analyse", *FIGURES)
 TABLES = ("aggregate", *EFFECTS)
 SPECTRA = ("spectra/*", *TABLES)
-TRAINING = ("finetune/*", "evaluate/*", "curvature/*", *SPECTRA)
+TRAINING = ("finetune/*", "evaluate/*", "curvature/*", "penalties/*", *SPECTRA)
 DIVERSITY = ("measure_diversity/*", *TABLES)
 EMBEDDED = ("embed/*", *DIVERSITY)
 SYNTHETIC_RUNS = (
@@ -34,6 +34,7 @@ TRAINING_SET = (*GENERATOR, "assemble/*", "embed/*", "measure_diversity/*", *TRA
 OF_CONDITIONS = (
     "evaluate/digits.efficientnet-lite0",
     "curvature/digits.efficientnet-lite0",
+    "penalties/digits.efficientnet-lite0",
     "measure_diversity/digits",
 )
 """Jobs of all runs of a condition, before its name."""
@@ -127,7 +128,7 @@ ROWS = [
     key("generate/sampling/sampler_steps", 5, *SAMPLING),
     key("generate/judge/epochs", 3, "train_judge/*", "measure_quality/*", *DIVERSITY),
     key("generate/quality/neighbours", 4, "measure_quality/*", *TABLES),
-    key("families/noise/doses/strong/sigma", 0.06, *of_condition("noise.strong")),
+    key("families/noise/doses/strong/sigma", 0.06, *of_condition("noise.strong"), "penalties/*"),  # it perturbs all
     key("families/synthetic_add/doses/half/share", 0.4, *of_condition("synthetic_add.half")),
     key("families/label_noise/doses/fifth/share", 0.3, *of_condition("label_noise.fifth")),
     key("families/dropout/doses/weak/head", 0.25, *REPORT),  # the page shows the whole config
@@ -135,6 +136,7 @@ ROWS = [
     key("finetune/learning_rate", 0.003, *TRAINING),
     key("evaluate/calibration_bins", 10, "evaluate/*", *TABLES),
     key("curvature/probes", 3, "curvature/*", *TABLES),
+    key("penalties/draws", 3, "penalties/*", *TABLES),
     key("spectra/mp_fit", False, "spectra_before/*", *SPECTRA),
     key("analyse/metrics", ["log_norm", "alpha"], *EFFECTS),
     # code
@@ -150,6 +152,8 @@ ROWS = [
     code("finetune/training.py", *TRAINING),
     code("finetune/evaluation.py", "evaluate/*", *TABLES),
     code("finetune/curvature.py", "curvature/*", *TABLES),
+    code("finetune/penalties.py", "penalties/*", *TABLES),
+    code("finetune/held_out.py", "curvature/*", "penalties/*", *TABLES),
     code("spectra/table.py", "spectra_before/*", *SPECTRA),
     code("metrics/tables/evaluation.py", *TABLES),
     code("metrics/effects.py", *TABLES),
@@ -202,7 +206,7 @@ ROWS = [
     Row(
         "a dose added",
         lambda p: p.set("families/noise/doses/more", {"sigma": 0.1}),
-        of_condition("noise.more"),
+        (*of_condition("noise.more"), "penalties/*"),  # the strongest perturbs all
         study=True,
     ),
     Row(
@@ -234,7 +238,11 @@ ROWS = [
     Row(
         "one run of other settings copied over",
         edits.result_of_others,
-        ("evaluate/*.noise.weak", "curvature/*.noise.weak", "spectra/*.noise.weak.seed0", *TABLES),
+        (
+            *(f"{stage}/*.noise.weak" for stage in ("evaluate", "curvature", "penalties")),
+            "spectra/*.noise.weak.seed0",
+            *TABLES,
+        ),
         verify=f"stale    {RUN}/manifest.json",
     ),
 ]

@@ -64,7 +64,10 @@ def test_adopted_results_rerun_just_what_is_stale_then_and_later(project: Projec
     assert done.returncode == 0, done.stdout + done.stderr
     chain = {"measure_diversity/digits.noise.strong", *TABLES, *figures(project)}
     name = "digits.efficientnet-lite0.noise.strong"
-    chain |= {f"finetune/{name}.seed0", f"evaluate/{name}", f"curvature/{name}", f"spectra/{name}.seed0"}
+    chain |= {f"finetune/{name}.seed0", f"spectra/{name}.seed0"}
+    chain |= {f"{stage}/{name}" for stage in ("evaluate", "curvature")}
+    perturbed = ("noise.weak", "noise.strong", "baseline.baseline")  # by the strongest noise
+    chain |= {f"penalties/digits.efficientnet-lite0.{each}" for each in perturbed}
     assert project.planned() == chain
     assert not (project.results / "4_finetune/digits/efficientnet-lite0/noise/strong/seed0/after.safetensors").exists()
     project.set("evaluate/calibration_bins", 9)

@@ -33,6 +33,8 @@ JOBS = {  # a job of every stage that reads files, and the record beside its res
     "manifest.json",
     "curvature/digits.efficientnet-lite0.noise.weak": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/curvature/"
     "manifest.json",
+    "penalties/digits.efficientnet-lite0.noise.weak": "4_finetune/digits/efficientnet-lite0/noise/weak/seed0/penalties/"
+    "manifest.json",
 }
 
 
@@ -53,7 +55,9 @@ def test_a_truncated_input_is_one_sentence_that_names_it(commands: tuple[Project
     names = [name for name in inputs if name.endswith((".safetensors", ".parquet"))]
     assert names or log == "aggregate"
     for name in names or ["5_spectra/before/efficientnet-lite0/layers.parquet"]:
-        if log.startswith(("evaluate/", "curvature/")):  # what was measured before for these weights is kept
+        if log.startswith(
+            ("evaluate/", "curvature/", "penalties/")
+        ):  # what was measured before for these weights is kept
             (project.results / JOBS[log]).unlink(missing_ok=True)
         path = project.results / name
         content = path.read_bytes()

@@ -32,6 +32,7 @@ JOBS = {  # of each stage the job that reads most
     "finetune": ["finetune/digits.efficientnet-lite0.noise.weak.seed0"],
     "evaluate": ["evaluate/digits.efficientnet-lite0.noise.weak"],
     "curvature": ["curvature/digits.efficientnet-lite0.noise.weak"],
+    "penalties": ["penalties/digits.efficientnet-lite0.noise.weak"],
     "spectra_before": ["spectra_before/efficientnet-lite0"],
     "spectra": ["spectra/digits.efficientnet-lite0.noise.weak.seed0"],
     "aggregate": ["aggregate"],
@@ -46,6 +47,7 @@ NAMES = {  # what a job is called: fixed by its path, so that it makes nothing s
     "finetune": {"condition"},
     "evaluate": {"backbone"},
     "curvature": {"backbone"},
+    "penalties": {"backbone"},
 }
 CHOOSES = {"assemble": {"change/recipe"}}  # the rule's inputs
 TELLS = {
@@ -107,7 +109,7 @@ def test_a_stage_reads_every_key_that_it_declares_and_no_other(commands: Any, st
     used: set[str] = set()
     for log in JOBS[stage]:
         arguments = jobs[log]
-        if stage in ("evaluate", "curvature"):  # elsewhere, or it keeps what it finds and reads nothing
+        if stage in ("evaluate", "curvature", "penalties"):  # elsewhere, or it keeps what it finds and reads nothing
             arguments = [*arguments, "--out", str(project.root / stage)]
         declared |= leaves(json.loads(arguments[arguments.index("--settings") + 1]))
         used |= set(seen(project, stage, log, tuple(arguments))["used"])

@@ -140,7 +140,8 @@ def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edi
     edit("config.yaml", "strong: {sigma: 0.04}", "strong: {sigma: 0.06}")
     jobs = planned(finished)
     assert jobs.pop("figure") == len(yaml.safe_load((finished / STUDY[1]).read_text())["figures"])
-    of_condition = ("finetune", "evaluate", "curvature", "spectra", "measure_diversity")
+    of_condition = ("finetune", "evaluate", "curvature", "penalties_pool", "spectra", "measure_diversity")
+    assert jobs.pop("penalties") == 2  # at the weights of both doses, as the strongest perturbs
     assert jobs == Counter(dict.fromkeys((*of_condition, "aggregate", "analyse", "report", "all"), 1))
 
 

@@ -194,6 +194,72 @@ use rule curvature as curvature_pool with:
         "Curvature: {wildcards.backbone} on {wildcards.dataset}, the pool of baseline runs"
 
 
+rule penalties:
+    """Penalties of regularisers at the weights of one condition's runs; what was measured of the same weights is kept."""
+    input:
+        after=ancient(
+            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
+        ),
+        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        val=ancient(shards("{dataset}", "val")),
+        data="<results>/1_data/{dataset}/val/manifest.json",
+    output:
+        measures=update(
+            expand(RUN + "/penalties/measures.json", seed=SEEDS, allow_missing=True)
+        ),
+        manifests=update(
+            expand(RUN + "/penalties/manifest.json", seed=SEEDS, allow_missing=True)
+        ),
+    log:
+        "<results>/logs/penalties/{dataset}.{backbone}.{family}.{dose}.log",
+    wildcard_constraints:
+        family=VARIED,
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        gpu=1,
+    params:
+        settings=settings("penalties"),
+        code=code_digest("penalties"),
+        threads=1,
+    message:
+        "Penalties: {wildcards.backbone} on {wildcards.dataset}, {wildcards.family} {wildcards.dose}"
+    shell:
+        "python -m weightscape.stages penalties --settings {params.settings:q} --code {params.code:q}"
+        " --runs {input.runs:q} --data {input.data:q} --threads {params.threads} > {log:q} 2>&1"
+
+
+use rule penalties as penalties_pool with:
+    input:
+        after=ancient(
+            expand(
+                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
+            )
+        ),
+        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        val=ancient(shards("{dataset}", "val")),
+        data="<results>/1_data/{dataset}/val/manifest.json",
+    output:
+        measures=update(
+            expand(
+                POOL_RUN + "/penalties/measures.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+        manifests=update(
+            expand(
+                POOL_RUN + "/penalties/manifest.json",
+                seed=POOL_SEEDS,
+                allow_missing=True,
+            )
+        ),
+    log:
+        "<results>/logs/penalties/{dataset}.{backbone}.baseline.baseline.log",
+    message:
+        "Penalties: {wildcards.backbone} on {wildcards.dataset}, the pool of baseline runs"
+
+
 rule drop_weights:
     """Weights of one condition that are not to be kept: removed once all that the study measures at them is made."""
     input:

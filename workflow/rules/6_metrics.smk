@@ -13,6 +13,7 @@ rule aggregate:
         evaluations=records("evaluate_pool") + records("evaluate"),
         spectra=records("spectra"),
         curvatures=records("curvature_pool") + records("curvature"),
+        penalties=records("penalties_pool") + records("penalties"),
         before=records("spectra_before"),
         diversity=records("measure_diversity"),
         quality=qualities(),

@@ -221,10 +221,10 @@ def test_checkpoints_are_counted_by_the_time_that_a_run_takes(
     assert f"{work.checkpoint_bytes / 1e9:.0f} GB written in all" in cost.page(asked, ASSUMED, 1)
 
 
-def test_evaluation_and_curvature_take_the_rate_of_float32(config: dict[str, Any]) -> None:
+def test_evaluation_curvature_and_penalties_take_the_rate_of_float32(config: dict[str, Any]) -> None:
     faster = dataclasses.replace(ASSUMED, gpu=dataclasses.replace(ASSUMED.gpu, float32_tflops=39.0))
     plain, fast = (stages.costs(stages.work_of(config, rates)) for rates in (ASSUMED, faster))
-    for rule in ("evaluate", "curvature", "measure_diversity"):
+    for rule in ("evaluate", "curvature", "penalties", "measure_diversity"):
         starts = 0 if rule == "measure_diversity" else plain[rule].jobs * ASSUMED.start_seconds / 3600
         assert plain[rule].gpu_hours - starts == pytest.approx(2 * (fast[rule].gpu_hours - starts)), rule
     assert plain["finetune"] == fast["finetune"] and plain["generate"] == fast["generate"]

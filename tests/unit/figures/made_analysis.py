@@ -81,6 +81,20 @@ def condition_effects(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFr
     return table.assign(p_holm=p, destructive=table["family"] == "label_noise")
 
 
+def penalty_transfer(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """Every family lowers its own penalty, weight decay by hundreds of standard deviations, and raises the others."""
+    penalised = [name for name in ("augment", "dropout", "weight_decay") if name in set(runs["family"])]
+    parts = []
+    trained = runs[runs["family"].isin(penalised)].drop(columns="seed").drop_duplicates()
+    for penalty in penalised:
+        moved = -trained["number"] * (300 if penalty == "weight_decay" else 1)
+        size = np.where(trained["family"] == penalty, moved, 0.2) + rng.normal(0, 0.2, len(trained))
+        columns = {"penalty": penalty, "penalty_dose": "strong", "baseline": 1.6, "mean": 1.6 + 0.1 * size}
+        columns |= {"standardised": size, "estimate": 0.1 * size, "low": 0.1 * size - 0.1, "high": 0.1 * size + 0.1}
+        parts.append(trained.assign(**columns, n=12))
+    return pd.concat(parts, ignore_index=True) if parts else table_schema.empty("penalty_transfer")
+
+
 def conditions(runs: pd.DataFrame) -> pd.DataFrame:
     table = runs[["dataset", "backbone", "family", "dose", "number"]].drop_duplicates(ignore_index=True)
     destructive = (table["family"] == "label_noise") & (table["dose"] != "baseline")

@@ -83,6 +83,8 @@ def study(
         "slopes": _of_setups(setups, family="dropout", metric="log_norm", scope="hidden", slope=0.1, n=9),
         "predictions": _of_setups(setups, outcome="ood", predictor="vendi_1", r=0.3, n=9),
         "curvature": runs.assign(largest_eigenvalue=9.0, trace=30.0),
+        "penalties": runs.assign(penalty="dropout", penalty_dose="strong", clean_loss=0.2, perturbed_loss=0.3),
+        "penalty_transfer": made_analysis.penalty_transfer(runs, rng),
     }
     made |= intervals(made)
     return {name: whole(name, table) for name, table in made.items()} | {

@@ -192,4 +192,5 @@ def tables(truth: Truth, rng: np.random.Generator) -> dict[str, Table]:
         "runs": runs.assign(train_accuracy=0.4, judge_accuracy=out["judge"]),
         "diversity": pd.concat(diversity, ignore_index=True),
         "curvature": runs.assign(weighted_trace=out["weighted_trace"]),
+        "penalties": runs.assign(penalty="dropout", penalty_dose="d2", value=out["ece"]),
     }

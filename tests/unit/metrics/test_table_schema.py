@@ -48,9 +48,9 @@ def test_every_table_of_a_published_study_is_in_the_schema_under_its_file_name()
     assert {field.name for field in fields(Results)} == set(table_schema.of("reanalyse"))
 
 
-def test_the_five_tables_that_a_person_would_read_are_csv_files_of_aggregate():
+def test_the_six_tables_that_a_person_would_read_are_csv_files_of_aggregate():
     files = table_schema.files("aggregate")
-    names = ["runs", "evaluation", "diversity", "quality", "curvature"]
+    names = ["runs", "evaluation", "diversity", "quality", "curvature", "penalties"]
     assert [file for file in files if file.endswith(".csv")] == [f"{name}.csv" for name in names]
 
 

@@ -48,6 +48,9 @@ def test_the_seconds_are_those_of_the_paces() -> None:
     jobs = len(study.conditions(config))
     each = products * 0.03 + estimate.EACH_RUN["curvature"]
     assert found["curvature"] == pytest.approx(runs * each + jobs * start)
+    block = config["penalties"] | {"families": ["augment"]}  # of the study's families
+    each = block["images"] * (1 + block["draws"]) * 0.002 + estimate.EACH_RUN["penalties"]
+    assert found["penalties"] == pytest.approx(runs * each + jobs * start)
     work = stages.work_of(config, assumed)
     seen = work.evaluated("digits")
     assert found["evaluate"] == pytest.approx(runs * (seen * 0.002 + estimate.EACH_RUN["evaluate"]) + jobs * start)

@@ -69,7 +69,7 @@ def test_runs_of_the_pool_are_measured_on_what_the_others_are_measured_on(study:
     """Else a difference of images would be told as an effect of every family."""
     _, file = study
     commands = planned(file, "--dry-run", "--forceall", "--printshellcmds")
-    for program, option in (("evaluate", "splits"), ("curvature", "data")):
+    for program, option in (("evaluate", "splits"), ("curvature", "data"), ("penalties", "data")):
         own = re.findall(rf"python -m weightscape\.stages {program} .* --{option} (.+?) --threads", commands)
         by_dataset: dict[str, set[str]] = {}
         for places in own:
@@ -112,6 +112,7 @@ def test_tables_are_gathered_from_the_folders_of_the_records() -> None:
         "run": "finetune",
         "evaluation": "evaluate",
         "curvature": "curvature",
+        "penalties": "penalties",
         "spectra": "spectra",
         "spectra_before": "spectra_before",
     }
@@ -120,7 +121,7 @@ def test_tables_are_gathered_from_the_folders_of_the_records() -> None:
     }
 
 
-@pytest.mark.parametrize("measured", ["evaluation", "curvature"])
+@pytest.mark.parametrize("measured", ["evaluation", "curvature", "penalties"])
 def test_what_one_job_measures_of_several_runs_is_expected_of_each(measured: str) -> None:
     config = load(ROOT / "config.yaml", None)
     seeds = config["study"]["seeds"]

@@ -355,3 +355,28 @@ def test_a_study_file_without_a_name_would_replace_the_main_results(content: str
     named.write_text("study: {name: mine}")
     check_named(ROOT / "config.yaml", [path, named])
     check_named(ROOT / "config.yaml", [ROOT / "config.yaml"])
+
+
+def test_penalties_are_of_the_listed_families_of_the_study_that_perturb_at_their_strongest_doses() -> None:
+    config = edited("penalties/families", ["noise", "augment", "weight_decay", "steps", "mixup", "resolution"])
+    assert study.penalties(config) == {"augment": "strong", "noise": "strong", "weight_decay": "strong"}
+    measured = [name for name in study.families(config) if study.measures_penalties(config, name)]
+    assert measured == ["baseline", "augment", "noise", "weight_decay", "steps"]
+    config["families"]["resolution"]["doses"] = {"half": {"size": 14}, "quarter": {"size": 7}}
+    config["study"]["families"] = ["resolution", "steps"]
+    assert study.penalties(config) == {"resolution": "quarter"}
+    config["study"]["families"] = ["steps"]  # which asks for nothing of the loss
+    assert not jobs.places(config, "penalties") and not jobs.places(config, "penalties_pool")
+
+
+def test_the_settings_of_penalties_hold_what_perturbs_and_nothing_else() -> None:
+    config = edited("families/dropout_decay/doses/medium/coupled", True)
+    config["penalties"]["families"] = ["augment", "dropout_decay"]
+    names = {"dataset": "digits", "backbone": "resnet-small"}
+    found = settings.settings(config, "penalties", names)
+    (one,) = found["perturbations"]["augment"]["operations"]
+    assert one["magnitudes"]["degrees"] == 18 and not found["perturbations"]["augment"]["dropout"]
+    both = {"operations": [], "noise": 0.0, "dropout": {"head": 0.3, "path": 0.3}}
+    assert found["perturbations"]["dropout_decay"] == both | {"decay": {"rate": 0.5, "head": True, "norms": False}}
+    plain = edited("penalties/families", ["augment", "dropout_decay"])
+    assert settings.settings(plain, "penalties", names) == found

@@ -1,11 +1,11 @@
 """Time and memory that the largest job of each rule needs, by the cost model, with a margin.
 
-A rule's jobs differ by data set and network, so that each pair of the study is counted alone. One job of evaluation or
-curvature measures all runs of a condition, of which the pool of baseline runs has the most.
+A rule's jobs differ by data set and network, so that each pair of the study is counted alone. One job of evaluation,
+curvature or penalties measures all runs of a condition, of which the pool of baseline runs has the most.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from weightscape.costs import generation, stages
@@ -44,9 +44,18 @@ _COUNTED = {
     "train_generator": "generate",
     "evaluate_pool": "evaluate",
     "curvature_pool": "curvature",
+    "penalties_pool": "penalties",
     "spectra_before": "spectra",
 }
 """Rules whose jobs the cost model counts among those of another."""
+
+
+_MEASURES: dict[str, Callable[[Config, str], bool]] = {
+    "evaluate": lambda config, family: True,
+    "curvature": study.measures_curvature,
+    "penalties": study.measures_penalties,
+}
+"""Whether a rule, whose jobs measure all runs of a condition, measures those of a family."""
 
 
 def _pairs(config: Config, assumed: Assumptions) -> Iterator[Work]:
@@ -71,8 +80,8 @@ def _hours(work: Work, costs: dict[str, Cost]) -> dict[str, float]:
         hours["finetune"] *= max(
             1.0, *(doses.dose_number(config, "steps", dose) for dose in doses.doses(config, "steps"))
         )
-    for rule in {"evaluate", "curvature"} & set(mean):
-        measured = [each for each in study.conditions(config) if rule == "evaluate" or _is_curved(config, each[0])]
+    for rule in set(_MEASURES) & set(mean):
+        measured = [each for each in study.conditions(config) if _MEASURES[rule](config, each[0])]
         each_run = mean[rule] * len(measured) / work.runs_of(measured)
         hours[rule] = each_run * max(1, len(config["study"]["seeds"]))
         hours[f"{rule}_pool"] = each_run * pool
@@ -80,10 +89,6 @@ def _hours(work: Work, costs: dict[str, Cost]) -> dict[str, float]:
         hours["spectra_before"] = mean["spectra"]
     start = work.assumed.start_seconds / HOUR
     return {rule: max(value, start) for rule, value in hours.items()}
-
-
-def _is_curved(config: Config, family: str) -> bool:
-    return study.measures_curvature(config, family)
 
 
 def _up(value: float, unit: int) -> int:

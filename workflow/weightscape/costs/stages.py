@@ -17,6 +17,7 @@ from weightscape.costs import generation
 from weightscape.costs.assumptions import HOUR, Assumptions, Cpu, Sizes, sizes_of
 from weightscape.costs.generation import BACKWARD, counted
 from weightscape.diversity.rows import LARGEST
+from weightscape.families import named
 from weightscape.networks.building import network
 from weightscape.study import Config, doses, recipes, study
 
@@ -152,6 +153,7 @@ def costs(work: Work) -> dict[str, Cost]:
         "finetune": _finetune(work),
         "evaluate": _evaluate(work),
         "curvature": _curvature(work),
+        "penalties": _penalties(work),
         "spectra": _spectra(work),
     }
     return {rule: cost for rule, cost in by_rule.items() if cost.jobs}
@@ -268,6 +270,22 @@ def _curvature(work: Work) -> Cost:
         gpu_hours=work.assumed.gpu.inference_hours(operations) + work.assumed.start_hours(jobs),
         memory_gb=24 * work.largest / GB + 3,
         gpu_memory_gb=12.0,
+    )
+
+
+def _penalties(work: Work) -> Cost:
+    """The clean images, and those of each draw of the perturbations that have draws."""
+    block = work.config["penalties"]
+    measured = [each for each in study.conditions(work.config) if study.measures_penalties(work.config, each[0])]
+    drawn = [name for name in study.penalties(work.config) if {"images", "network"} & set(named(name).changes)]
+    images = work.runs_of(measured) * block["images"] * (1 + block["draws"] * len(drawn))
+    operations = sum(images * net.operations * net.slowness.inference for net in work.networks.values())
+    jobs = len(measured) * len(work.networks)
+    return Cost(
+        jobs,
+        gpu_hours=work.assumed.gpu.inference_hours(operations) + work.assumed.start_hours(jobs),
+        memory_gb=4 * work.largest / GB + 3,
+        gpu_memory_gb=6.0,
     )
 
 

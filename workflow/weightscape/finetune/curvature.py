@@ -25,10 +25,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from weightscape.augmentations.draws import Draws
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
-from weightscape.formats.shards import map_shard
-from weightscape.formats.tensors import read_tensors
+from weightscape.finetune.held_out import fixed_batch, trained
 from weightscape.networks import building
-from weightscape.provenance.records import read_record
 from weightscape.seeds import seed as named_seed
 
 Vector = list[Tensor]
@@ -161,23 +159,10 @@ def _mean(samples: np.ndarray) -> tuple[float, float]:
     return float(samples.mean()), error
 
 
-def fixed_batch(paths: list[Path], count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of a split (all, if it has fewer) and their labels, drawn by `seed`."""
-    shards = [map_shard(path) for path in paths]
-    sizes = np.array([len(shard.labels) for shard in shards])
-    rows = np.sort(np.random.default_rng(seed).permutation(sizes.sum())[:count])
-    shard_of = np.searchsorted(np.cumsum(sizes), rows, side="right")
-    row_of = rows - (np.cumsum(sizes) - sizes)[shard_of]
-    images = np.stack([shards[shard].images[row] for shard, row in zip(shard_of, row_of, strict=True)])
-    return images, np.array([shards[shard].labels[row] for shard, row in zip(shard_of, row_of, strict=True)])
-
-
 def measured(run: Path, shards: list[Path], settings: CurvatureSettings, device: torch.device) -> Curvature:
     """The curvature at one run's weights."""
     images, labels = fixed_batch(shards, settings.curvature.images, settings.seed)
-    model = building.network(settings.network.model, read_record(run / "manifest.json")["facts"]["classes"])
-    building.load_weights(model, read_tensors(run / "after.safetensors"))
-    model = building.prepared(model, device)
+    model = trained(run, settings.network, device)
     inputs = building.as_input(building.as_unit(torch.from_numpy(images).to(device)), settings.network.input)
     classes = torch.from_numpy(labels).long().to(device)
     return curvature(model, inputs, classes, settings.curvature, settings.seed)

@@ -27,6 +27,8 @@ TABLES = (
     "equal_loss",
     "predictions",
     "curvature",
+    "penalties",
+    "penalty_transfer",
     "weight_change",
 )
 """In the order of the page; the effects by layer are too large."""

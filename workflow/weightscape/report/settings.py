@@ -26,6 +26,7 @@ CHAPTERS = {
         "effect_by_dose",
         "layer_effects",
         "family_similarity",
+        "penalty_transfer",
         "effect_against_change",
         "aa_null",
         "esd",

@@ -24,8 +24,8 @@ LIBRARIES = {
 }
 """The libraries that a preloaded process imports, by its kind."""
 KINDS = {
-    **dict.fromkeys(("finetune", "evaluate", "curvature", "embed", "measure_diversity", "train_judge"), "torch"),
-    **dict.fromkeys(("measure_quality", "train_generator", "generate", "assemble"), "torch"),
+    **dict.fromkeys(("finetune", "evaluate", "curvature", "penalties", "embed", "measure_diversity"), "torch"),
+    **dict.fromkeys(("train_judge", "measure_quality", "train_generator", "generate", "assemble"), "torch"),
     **dict.fromkeys(("data", "corrupt", "spectra", "spectra_before", "aggregate", "analyse"), "tables"),
     **dict.fromkeys(("figure", "report"), "figures"),
 }

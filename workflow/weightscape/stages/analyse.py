@@ -15,7 +15,7 @@ from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.summaries import setups_of
 from weightscape.stages import _program
 
-READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature")
+READ = ("layers", "evaluation", "runs", "diversity", "quantiles", "curvature", "penalties")
 GENERATOR = "quality"
 """The table of the generator, which a study without one has not."""
 

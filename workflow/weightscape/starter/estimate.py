@@ -11,7 +11,7 @@ from weightscape.study.config import checked, default_config
 
 FIXED_SECONDS = 90.0
 """CPU seconds of tables, figures, the report and the judge."""
-EACH_RUN = {"finetune": 0.5, "evaluate": 0.4, "curvature": 0.2, "spectra": 0.4}
+EACH_RUN = {"finetune": 0.5, "evaluate": 0.4, "curvature": 0.2, "penalties": 0.2, "spectra": 0.4}
 """CPU seconds of a run in a stage beyond what the cost model counts: reading, tracing, fits, intervals, records."""
 EACH_JOB = {"data": 0.5, "generate": 2.0, "measure_diversity": 1.5}
 """The same of a job in a stage that has no runs."""
@@ -43,15 +43,16 @@ def seconds(config: Config, assumed: Assumptions, machine: Machine) -> Mapping[s
     runs = work.runs_each * len(work.networks)
     found = {"tables and page": (0.0, FIXED_SECONDS)}
     for rule, cost in stages.costs(work).items():
-        count = runs if rule in ("evaluate", "spectra", "finetune") else _curved(work) if rule == "curvature" else 0
+        count = runs if rule in ("evaluate", "spectra", "finetune") else _measured(work, rule)
         more = count * EACH_RUN.get(rule, 0.0) + cost.jobs * EACH_JOB.get(rule, 0.0)
         found[rule] = HOUR * cost.gpu_hours, HOUR * cost.cpu_hours + more
     return found
 
 
-def _curved(work: stages.Work) -> int:
-    """Runs whose curvature is measured."""
-    conditions = [each for each in study.conditions(work.config) if study.measures_curvature(work.config, each[0])]
+def _measured(work: stages.Work, rule: str) -> int:
+    """Runs whose curvature or penalties a rule measures; none for other rules."""
+    asked = {"curvature": study.measures_curvature, "penalties": study.measures_penalties}.get(rule)
+    conditions = [each for each in study.conditions(work.config) if asked and asked(work.config, each[0])]
     return work.runs_of(conditions) * len(work.networks)
 
 

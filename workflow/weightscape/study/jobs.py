@@ -96,6 +96,8 @@ JOBS = (
     Job("evaluate", f"4_finetune/{RUN}/evaluation/manifest.json", CONDITION_LOG),
     Job("curvature_pool", f"4_finetune/{POOL_RUN}/curvature/manifest.json", POOL_LOG),
     Job("curvature", f"4_finetune/{RUN}/curvature/manifest.json", CONDITION_LOG),
+    Job("penalties_pool", f"4_finetune/{POOL_RUN}/penalties/manifest.json", POOL_LOG),
+    Job("penalties", f"4_finetune/{RUN}/penalties/manifest.json", CONDITION_LOG),
     Job("drop_weights", f"4_finetune/{Path(RUN).parent}/{RECORD}", CONDITION_LOG),
     Job("spectra_before", "5_spectra/before/{backbone}/manifest.json", "{backbone}"),
     Job("spectra", f"5_spectra/{RUN}/manifest.json", RUN_LOG),
@@ -181,6 +183,10 @@ def _has(config: Config, rule: str, names: Names) -> bool:
             return names["family"] != BASELINE and study.measures_curvature(config, names["family"])
         case "curvature_pool":
             return study.measures_curvature(config, BASELINE)
+        case "penalties":
+            return names["family"] != BASELINE and study.measures_penalties(config, names["family"])
+        case "penalties_pool":
+            return study.measures_penalties(config, BASELINE)
         case "drop_weights":
             return config["study"]["keep_weights"] != "all"
     return True
@@ -214,7 +220,7 @@ def places(config: Config, rule: str) -> list[str]:
 def measures_of(config: Config, names: Names) -> list[str]:
     """Places of the records of what is measured at the weights of a run with these names."""
     ending = "_pool" if names["family"] == BASELINE else ""
-    rules = (f"evaluate{ending}", "spectra", f"curvature{ending}")
+    rules = (f"evaluate{ending}", "spectra", f"curvature{ending}", f"penalties{ending}")
     return [BY_RULE[rule].place(names) for rule in rules if _has(config, rule, names)]
 
 

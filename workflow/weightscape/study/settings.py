@@ -16,7 +16,9 @@ from weightscape.errors import UserError
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
 from weightscape.finetune.evaluation import EvaluateSettings, Evaluation
 from weightscape.finetune.kept_weights import DropSettings
-from weightscape.finetune.settings import Condition, FinetuneSettings
+from weightscape.finetune.penalty_settings import Decay, PenaltySettings, Perturbation
+from weightscape.finetune.penalty_settings import Measure as PenaltyMeasure
+from weightscape.finetune.settings import Action, Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.tables.outline import Condition as Numbered
@@ -115,6 +117,30 @@ def _curvature(config: Config, dataset: str, backbone: str) -> CurvatureSettings
     )
 
 
+def _penalties(config: Config, dataset: str, backbone: str) -> PenaltySettings:
+    block = {key: value for key, value in config["penalties"].items() if key != "families"}
+    return PenaltySettings(
+        backbone,
+        _network(config, backbone),
+        from_json(PenaltyMeasure, block, "penalties"),
+        {
+            family: _perturbation(doses.action(config, family, dose, backbone))
+            for family, dose in study.penalties(config).items()
+        },
+        study.named_seed(config, "penalties", dataset),
+    )
+
+
+def _perturbation(action: Action) -> Perturbation:
+    decay = action.weight_decay
+    return Perturbation(
+        action.operations,
+        action.noise,
+        {place: rate for place, rate in action.dropout.items() if rate > 0},
+        Decay(decay.decay, decay.head, decay.norms) if decay.decay > 0 else None,
+    )
+
+
 def _drop_weights(config: Config, family: str) -> DropSettings:
     seeds = tuple(doses.seeds(config, family))
     return DropSettings({"all": seeds, "seed0": seeds[:1], "none": ()}[config["study"]["keep_weights"]])
@@ -138,6 +164,8 @@ def _aggregate(config: Config) -> Outline:
         measured=tuple(row for row in conditions if study.measures_diversity(config, row.family)),
         splits={dataset: tuple(study.evaluated_splits(config, dataset)) for dataset in datasets},
         curved=tuple(sorted(name for name in study.families(config) if study.measures_curvature(config, name))),
+        penalised=tuple(sorted(name for name in study.families(config) if study.measures_penalties(config, name))),
+        penalties=study.penalties(config),
         calibration_bins=config["evaluate"]["calibration_bins"],
         seen={dataset: corruptions.seen_corruptions(config, dataset) for dataset in datasets},
         severity={dataset: corruptions.severities(config, dataset) for dataset in datasets},
@@ -197,6 +225,8 @@ STAGES = {
     "evaluate_pool": _evaluate,
     "curvature": _curvature,
     "curvature_pool": _curvature,
+    "penalties": _penalties,
+    "penalties_pool": _penalties,
     "drop_weights": _drop_weights,
     "spectra_before": _spectra,
     "spectra": _spectra,

@@ -1,9 +1,9 @@
 """Lists a study's conditions and splits from its checked config, and what its stages need of each other."""
 
-from weightscape.families import BASELINE, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES, needs_extra
+from weightscape.families import BASELINE, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES, named, needs_extra, strength
 from weightscape.seeds import seed
 from weightscape.study import Config
-from weightscape.study.doses import action, chosen_by, doses
+from weightscape.study.doses import action, chosen_by, dose_number, doses
 
 OWN_SHIFTS = ("domain", "image_folder")
 """OOD sets that are brought under the classes, and into the form, of their data set."""
@@ -44,8 +44,28 @@ def embeds(config: Config, family: str, dose: str) -> bool:
 
 def measures_curvature(config: Config, family: str) -> bool:
     """Whether the curvature of a family's runs is measured; the pool is what others are compared with."""
+    return _is_listed(config, "curvature", family)
+
+
+def measures_penalties(config: Config, family: str) -> bool:
+    """Whether penalties are measured at the weights of a family's runs."""
+    return _is_listed(config, "penalties", family) and bool(penalties(config))
+
+
+def penalties(config: Config) -> dict[str, str]:
+    """The families whose penalty is measured, each with its strongest dose: those that perturb images or weights."""
+    listed = [name for name in config["study"]["families"] if name in config["penalties"]["families"]]
+    perturbing = [name for name in listed if {"images", "network", "optimiser"} & set(named(name).changes)]
+    return {
+        name: max(sorted(doses(config, name)), key=lambda dose: strength(name, dose_number(config, name, dose)))
+        for name in perturbing
+    }
+
+
+def _is_listed(config: Config, block: str, family: str) -> bool:
+    """Whether a block lists a family, or, for the pool that all are compared with, any of the study's."""
     chosen = config["study"]["families"] if family == BASELINE else [family]
-    return any(name in config["curvature"]["families"] for name in chosen)
+    return any(name in config[block]["families"] for name in chosen)
 
 
 def splits(config: Config, dataset: str) -> list[str]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
-from weightscape.metrics.analysis import destructive, equal_loss, estimates, features
+from weightscape.metrics.analysis import destructive, equal_loss, estimates, features, penalty_transfer
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
@@ -19,14 +19,15 @@ APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals", "bas
 
 def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     """The tables excluded, conditions, condition_effects, slopes, similarity, signature,
-    equal_loss, predictions, tests and claims.
+    equal_loss, penalty_transfer, predictions, tests and claims.
 
     `tables` has `effects` (columns of `metrics.effects.against_baseline`) and, where they are there, evaluation, runs,
-    layers, diversity, quantiles, quality and curvature (RUN, weighted_trace, trace, largest_eigenvalue, batch_loss).
-    What is not there leaves its claims undecided.
+    layers, diversity, quantiles, quality, penalties (RUN, penalty, penalty_dose, value) and curvature (RUN,
+    weighted_trace, trace, largest_eigenvalue, batch_loss). What is not there leaves its claims undecided.
     """
     parts: dict[str, list[Table]] = {name: [] for name in table_schema.of("analyse") if name not in APART}
     claims: list[ClaimRow] = []
+    doses = penalty_transfer.doses(tables.get("penalties"))
     for setup in setups(tables, options.metrics):
         setup = replace(setup, design=replace(setup.design, chosen=options.chosen))
         failed = destructive.failed_generators(tables.get("quality", pd.DataFrame()), setup.dataset)
@@ -48,6 +49,7 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
             "similarity": estimates.similarities(setup, options),
             "signature": features.table(setup.only_kept(), options),
             "equal_loss": equal_loss.table(setup.only_kept(), options),
+            "penalty_transfer": penalty_transfer.table(setup, doses, options),
             "predictions": estimates.predictions(setup, options),
             "tests": pd.DataFrame([{"claim": c, **test.cells()} for c, group in tests.items() for test in group]),
         }

@@ -132,8 +132,8 @@ class Setup:
 
 
 def setups(tables: Mapping[str, Table], metrics: tuple[str, ...]) -> Iterator[Setup]:
-    """The setups of a study from the table `effects`, and from `evaluation`, `runs`, `layers`, `diversity` and
-    `curvature` if they are there."""
+    """The setups of a study from the table `effects`, and from `evaluation`, `runs`, `layers`, `diversity`,
+    `curvature` and `penalties` if they are there."""
     effects = tables["effects"]
     for column in (*RUN, "layer", "part", "role", "kind", "source", "metric", "value"):
         if column not in effects:
@@ -205,7 +205,8 @@ def _layers(rows: Table, index: pd.MultiIndex) -> Layers:
 
 
 def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Values]:
-    """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, curvature.
+    """Per run: accuracy on test and val, mean accuracy over OOD sets, ECE, generalisation gap, curvature,
+    and the penalties of regularisers.
 
     `ood` is the mean over the sets whose kind of change no condition of the study trains on (column `seen`), the same
     for all families, so that they compare. `gap` is the accuracy on the clean images of the split `train`, in
@@ -237,7 +238,15 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
     curvature = tables.get("curvature")
     if curvature is not None and len(curvature):
         found |= _curvature(curvature, index)
+    penalties = tables.get("penalties")
+    if penalties is not None and len(penalties):
+        found |= {penalty(str(of)): _aligned(rows, "value", index) for of, rows in penalties.groupby("penalty")}
     return found
+
+
+def penalty(of: str) -> str:
+    """The name of the outcome that is the penalty of a family."""
+    return f"penalty of {of}"
 
 
 def _curvature(table: Table, index: pd.MultiIndex) -> dict[str, Values]:

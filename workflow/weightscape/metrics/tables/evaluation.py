@@ -1,7 +1,8 @@
-"""The tables of every run, gathered from its records: what it was trained on, accuracy, calibration and curvature."""
+"""The tables of every run, gathered from its records: its training, accuracy, calibration, curvature and penalties."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,22 +92,36 @@ def _severity(outline: Outline, run: Run, split: str) -> float:
 
 def curvature(results: Path, outline: Outline) -> Table:
     """One row per run whose curvature was measured."""
-    return pd.DataFrame([{**vars(run), **values} for run, values in _curvatures(results, outline)])
+    found = _measures(results, "curvature", outline.curved_runs())
+    return pd.DataFrame([{**vars(run), **values} for run, values in found])
 
 
-def _curvatures(results: Path, outline: Outline) -> Iterator[tuple[Run, dict[str, float]]]:
-    """The curvature of each run; refuses runs of one data set that were measured on different images."""
+def penalties(results: Path, outline: Outline) -> Table:
+    """One row per run and family whose penalty was measured at its weights."""
+    rows = []
+    for run, values in _measures(results, "penalties", outline.penalised_runs()):
+        clean = values["clean_loss"]
+        shared = {**vars(run), "clean_loss": clean, "images": values["images"], "draws": values["draws"]}
+        rows += [
+            {**shared, "penalty": family, "penalty_dose": dose, "perturbed_loss": loss, "value": loss - clean}
+            for family, dose in outline.penalties.items()
+            for loss in [values["perturbed_loss"][family]]
+        ]
+    return pd.DataFrame(rows)
+
+
+def _measures(results: Path, kind: str, runs: Iterable[Run]) -> Iterator[tuple[Run, dict[str, Any]]]:
+    """Yields the measures of each run; refuses runs of one data set that were measured on different images."""
     first: dict[str, tuple[str, dict[str, str]]] = {}
-    for run in outline.curved_runs():
-        place = folder(results, "curvature", **vars(run))
+    for run in runs:
+        place = folder(results, kind, **vars(run))
         inputs = read_record(place / "manifest.json")["inputs"]
         images = {name: digest for name, digest in inputs.items() if name.startswith(f"1_data/{run.dataset}/")}
         other, others = first.setdefault(run.dataset, (run.name, images))
         if images != others:
             raise UserError(
-                f"the curvature of {run.name} was measured on {', '.join(images)}, that of {other} on "
-                f"{', '.join(others)} or on other images of that name, so that they do not compare: run the stage "
-                "curvature again"
+                f"{run.name} was measured on {', '.join(images)}, {other} on {', '.join(others)} or on other images "
+                f"of that name, so that they do not compare: run the stage {kind} again"
             )
         yield run, read_json(place / "measures.json")
 

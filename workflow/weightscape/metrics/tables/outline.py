@@ -17,6 +17,7 @@ FOLDERS = {
         ("run", "finetune", RUN),
         ("evaluation", "finetune", f"{RUN}/evaluation"),
         ("curvature", "finetune", f"{RUN}/curvature"),
+        ("penalties", "finetune", f"{RUN}/penalties"),
         ("spectra", "spectra", RUN),
         ("spectra_before", "spectra", "before/{backbone}"),
     )
@@ -55,9 +56,10 @@ class Outline:
     """The runs of a study, and what its tables are made from: the settings of the stage `aggregate`.
 
     Each condition has a run of every seed; the pool of neutral runs has the seeds 0 to `baseline_runs` - 1 instead.
-    `measured` are the conditions whose diversity is measured, `curved` the families whose curvature is. By data set,
-    `splits` has those that are evaluated, `seen` the corruptions that a condition (`family/dose`) was trained on, and
-    `severity` that of each corruption. `generator` is None if no condition has synthetic images.
+    `measured` are the conditions whose diversity is measured, `curved` the families whose curvature is. At the weights
+    of the families `penalised` are measured the `penalties` of these families, at these doses. By data set, `splits`
+    has those that are evaluated, `seen` the corruptions that a condition (`family/dose`) was trained on, and `severity`
+    that of each corruption. `generator` is None if no condition has synthetic images.
     """
 
     datasets: tuple[str, ...]
@@ -68,6 +70,8 @@ class Outline:
     measured: tuple[Condition, ...]
     splits: Mapping[str, tuple[str, ...]]
     curved: tuple[str, ...]
+    penalised: tuple[str, ...]
+    penalties: Mapping[str, str]
     calibration_bins: int
     seen: Mapping[str, Mapping[str, tuple[str, ...]]]
     severity: Mapping[str, Mapping[str, int]]
@@ -85,6 +89,10 @@ class Outline:
         """The runs whose curvature was measured."""
         return (run for run in self.runs() if run.family in self.curved)
 
+    def penalised_runs(self) -> Iterator[Run]:
+        """The runs at whose weights penalties were measured."""
+        return (run for run in self.runs() if run.family in self.penalised)
+
 
 def folder(results: Path, kind: str, /, **names: str | float | None) -> Path:
     """The folder of FOLDERS with these names below the results."""
@@ -96,6 +104,7 @@ def sources(results: Path, outline: Outline) -> list[Path]:
     read = [folder(results, "spectra_before", backbone=name) for name in outline.backbones]
     read += [folder(results, kind, **vars(run)) for run in outline.runs() for kind in ("run", "evaluation", "spectra")]
     read += [folder(results, "curvature", **vars(run)) for run in outline.curved_runs()]
+    read += [folder(results, "penalties", **vars(run)) for run in outline.penalised_runs()]
     for dataset in outline.datasets:
         read += [folder(results, "split", dataset=dataset, split=split) for split in outline.splits[dataset]]
         read += [folder(results, "diversity", dataset=dataset, **vars(condition)) for condition in outline.measured]

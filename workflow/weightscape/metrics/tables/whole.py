@@ -21,6 +21,7 @@ def tables(results: Path, outline: Outline) -> dict[str, Table]:
         "quality": images.quality(results, outline),
         "samples": images.samples(results, outline),
         "curvature": evaluation.curvature(results, outline),
+        "penalties": evaluation.penalties(results, outline),
         "spectra_examples": spectra.spectra_examples(results, outline, layers),
         "quantiles": spectra.quantiles(results, outline, layers),
         "esd": spectra.esd(results, outline, layers),

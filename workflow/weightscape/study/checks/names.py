@@ -41,6 +41,7 @@ def _check_uses(config: Config) -> None:
         ("study.families", study["families"], "families"),
         ("diversity.embeddings", config["diversity"]["embeddings"], "backbones"),
         ("curvature.families", config["curvature"]["families"], "families"),
+        ("penalties.families", config["penalties"]["families"], "families"),
     )
     for key, names, block in uses:
         for name in names:
