@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weightscape.diversity.entropy import Vendi
+from weightscape.diversity.facility import FacilityLocation
 from weightscape.diversity.least import Least
-from weightscape.diversity.objectives import FacilityLocation, KCentre, LogDet, Objective
+from weightscape.diversity.objectives import KCentre, LogDet, Objective
 from weightscape.diversity.rows import Indices, Rows, check_rows, unit_rows
 
 OBJECTIVES: dict[str, Callable[[Rows, Rows], Objective]] = {

@@ -7,7 +7,8 @@ All compare directions (`rows.unit_rows`) by their cosine kernel K. With `there`
                        ridge, which keeps rows apart that span no further dimension)
     least_diverse      the same, least gain first (module `least`)
     k_centre           1 - (largest cosine to a row that is there): Gonzalez 1985, Sener & Savarese 2018
-    facility_location  sum over the candidates of the largest cosine to a row that is there, at least -1
+    facility_location  sum over the candidates of the largest cosine to a row that is there, at least -1 (module
+                       `facility`)
     vendi              Vendi score of order 1 of the rows that are there (module `entropy`)
 
 An objective knows `bounds` [candidates] of its scores: the greatest score is chosen next. A score never rises as rows
@@ -172,36 +173,3 @@ class KCentre(_Lagging):
 
     def gain(self, row: int) -> float:
         return max(0.0, float(1 - self.now(np.array([row]))[0]))
-
-
-class FacilityLocation:
-    """Rises of the candidates' largest cosines, summed; the cosines of many candidates are made anew each time."""
-
-    batch = 16
-    KERNEL_ROWS = 8192  # of the most candidates whose cosines are kept: 512 MB
-
-    def __init__(self, candidates: Rows, given: Rows) -> None:
-        self.candidates = candidates
-        self.covered = KCentre(candidates, given).values
-        self.kernel = candidates @ candidates.T if len(candidates) <= self.KERNEL_ROWS else None
-        starts = range(0, len(candidates), LAG)
-        pieces = (np.arange(start, min(start + LAG, len(candidates))) for start in starts)
-        self.bounds = np.concatenate([self.scores(rows) for rows in pieces])
-
-    def scores(self, rows: Indices) -> Vector:
-        totals = np.zeros(len(rows))
-        for start in range(0, len(self.candidates), PIECE):
-            there = slice(start, start + PIECE)
-            if self.kernel is None:
-                rises = self.candidates[rows] @ self.candidates[there].T
-            else:
-                rises = self.kernel[rows, there]
-            rises -= self.covered[there]
-            totals += np.maximum(rises, 0, out=rises).sum(axis=1)
-        return totals
-
-    def add(self, row: int) -> None:
-        np.maximum(self.covered, self.candidates @ self.candidates[row], out=self.covered)
-
-    def gain(self, row: int) -> float:
-        return float(self.scores(np.array([row]))[0])
