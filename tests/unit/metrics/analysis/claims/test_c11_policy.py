@@ -3,42 +3,23 @@
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from unit.metrics import simulated_policies as simulate
 from unit.metrics.planted import options
+from unit.metrics.simulated_policies import BEST, SPACE, Truth
 from weightscape.metrics.analysis.claims import c11_policy, table
 from weightscape.metrics.analysis.claims.claim import ClaimRow
-from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.settings import Options
-from weightscape.metrics.analysis.setups import Layers, Setup
+from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest
 
 OPTIONS = replace(options(metrics=["log_norm"]), scratch=("net",))
-POLICIES, BEST, WRONG, STRONGEST = 12, 5, 7, 11
-SPACE = "trained"
+POLICIES, STRONGEST = 12, 11
 
 
-def made(gain: float = 0.1, seeds: int = 12, policies: int = POLICIES, chance: int = 0) -> Setup:
-    """Policy BEST is the most diverse one that the judge accepts and gains; WRONG is more diverse, and rejected."""
-    rng = np.random.default_rng(chance)
-    rows = [("baseline", "baseline", 0.0, seed) for seed in range(18)]
-    rows += [("real_add", "equal", 1.0, seed) for seed in range(seeds)]
-    rows += [("augment", f"p{at:02d}", at + 1.0, seed) for at in range(policies) for seed in range(seeds)]
-    runs = pd.DataFrame(rows, columns=["family", "dose", "number", "seed"])
-    best, wrong = (runs["dose"].to_numpy() == f"p{at:02d}" for at in (BEST, WRONG))
-    real, noise = runs["family"].to_numpy() == "real_add", rng.normal(size=(5, len(runs)))
-    found = {
-        "ood": 0.5 + gain * best + 0.03 * noise[0],
-        "ood_loss": 2 - gain * best + 0.03 * noise[1],
-        "test": 0.9 + 0.01 * noise[2],
-        "val": 0.9 + 0.05 * real - 0.3 * wrong + 0.01 * noise[3],
-        "judge": np.where(wrong, 0.4, 0.95),
-    }
-    scores = np.exp(1 + 0.2 * best + 0.5 * wrong + 0.01 * noise[4])
-    layers = Layers(rng.normal(size=(len(runs), 1)), rng.normal(size=len(runs)), np.array(["conv2d"]), np.arange(1), 0)
-    space = {(name, "vendi_1"): scores for name in ("pixels", "net", SPACE)}
-    return Setup("fake", "net", Design.of(runs), {"log_norm": layers}, found, space)
+def made(gain: float = 0.1, seeds: int = 12, policies: int = POLICIES) -> Setup:
+    return simulate.setup(Truth(gain=gain, seeds=seeds, policies=policies), np.random.default_rng(0))
 
 
 def c11(setup: Setup, asked: Options = OPTIONS) -> tuple[ClaimRow, list[ClaimTest]]:
