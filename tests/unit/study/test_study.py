@@ -10,7 +10,7 @@ import yaml
 from weightscape.errors import UserError
 from weightscape.networks.settings import DROPOUTS
 from weightscape.project import ROOT
-from weightscape.study import corruptions, doses, jobs, settings, study
+from weightscape.study import doses, jobs, seen_corruptions, settings, study
 from weightscape.study.config import check_named, checked, results_folder
 
 CONFIG: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -230,7 +230,7 @@ def test_only_splits_of_known_and_small_size_are_read_beside_the_head() -> None:
 
 
 def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
-    seen = corruptions.seen_corruptions(checked(CONFIG), "digits")
+    seen = seen_corruptions.by_condition(checked(CONFIG), "digits")
     assert seen["noise/weak"] == ("ood-noise-3",)
     assert seen["augment/medium"] == seen["augment/strong"] == ("ood-rotation-3",)
     assert not any(condition.endswith("baseline") for condition in seen)
@@ -239,12 +239,12 @@ def test_a_corruption_of_a_familys_own_policy_is_seen() -> None:
 def test_a_policy_that_only_shifts_shows_no_rotation() -> None:
     shift = [{"name": "affine", "degrees": 0, "translate": 0.1, "scale": 0, "shear": 0}]
     config = checked(edited("families/augment/doses/weak/operations", shift))
-    assert "augment/weak" not in corruptions.seen_corruptions(config, "digits")
+    assert "augment/weak" not in seen_corruptions.by_condition(config, "digits")
 
 
 def test_the_severity_of_corruptions_is_known_and_other_shifts_have_none() -> None:
     config = edited("data/digits/ood/blur-3/severity", 5)
-    found = corruptions.severities(config, "digits")
+    found = seen_corruptions.severities(config, "digits")
     assert found["ood-blur-3"] == 5 and found["ood-noise-3"] == 3
     assert "ood-uci-digits" not in found and "test" not in found
     assert _changed("aggregate", {}, config) and not _changed("finetune", RUN, config)

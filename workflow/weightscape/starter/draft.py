@@ -13,6 +13,7 @@ from weightscape.starter.pictures import Looked
 from weightscape.starter.scale import SYNTHETIC, Size
 from weightscape.study import Config
 from weightscape.study.checks import resolution
+from weightscape.study.seen_corruptions import SHOWN_BY
 
 Generator = Literal["none", "ddpm", "text_to_image"]
 CAUSED_DECAY = {"weak": 0.01, "medium": 0.08, "strong": 0.3}
@@ -100,7 +101,6 @@ def _families(size: Size, wishes: Wishes) -> tuple[str, ...]:
 
 def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
     test = min(size.splits["test"], 1000)
-    corruptions = ("noise", "blur", "contrast", "rotation", "occlusion")
     block: dict[str, object] = {
         **data.block,
         "image": {"size": size.pixels, "channels": looked.channels if looked else data.channels},
@@ -112,7 +112,7 @@ def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
         block["unreadable"] = _rounded_up(len(looked.unreadable) / looked.looked, looked.looked < looked.total)
     if looked and looked.copied > 0.05:
         block["copies"] = min(1.0, math.ceil(30 * looked.copied) / 20)
-    made = {f"{kind}-3": {"source": "corruption", "kind": kind, "severity": 3, "images": test} for kind in corruptions}
+    made = {f"{kind}-3": {"source": "corruption", "kind": kind, "severity": 3, "images": test} for kind in SHOWN_BY}
     own = {
         name_of(f"{name}-shifted" if _plain(name) in made else name): {
             "source": "domain",

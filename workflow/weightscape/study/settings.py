@@ -28,7 +28,7 @@ from weightscape.published.settings import ReanalyseSettings
 from weightscape.published.settings import options as options_of_tables
 from weightscape.report.settings import ReportSettings
 from weightscape.spectra.settings import SpectraSettings
-from weightscape.study import Config, assets, corruptions, doses, image_settings, study
+from weightscape.study import Config, assets, doses, image_settings, seen_corruptions, study
 from weightscape.study.config import default_config, differences
 
 
@@ -167,8 +167,8 @@ def _aggregate(config: Config) -> Outline:
         penalised=tuple(sorted(name for name in study.families(config) if study.measures_penalties(config, name))),
         penalties=study.penalties(config),
         calibration_bins=config["evaluate"]["calibration_bins"],
-        seen={dataset: corruptions.seen_corruptions(config, dataset) for dataset in datasets},
-        severity={dataset: corruptions.severities(config, dataset) for dataset in datasets},
+        seen={dataset: seen_corruptions.by_condition(config, dataset) for dataset in datasets},
+        severity={dataset: seen_corruptions.severities(config, dataset) for dataset in datasets},
         generator=config["generate"]["name"] if study.uses_generator(config) else None,
     )
 

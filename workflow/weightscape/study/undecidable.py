@@ -7,7 +7,7 @@ show, such as doses that turn out destructive, stays open.
 from collections.abc import Iterator
 
 from weightscape.families import DIVERSITY, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES
-from weightscape.study import Config, corruptions, doses, study
+from weightscape.study import Config, doses, seen_corruptions, study
 
 LEAST_SEEDS = {"C8": 1, "C11": 4}
 """Runs of a condition, if not two: of C8 the conditions are the samples; C11 halves them."""
@@ -119,7 +119,7 @@ def _synthetic(config: Config) -> Iterator[str]:
 def _ood(config: Config) -> Iterator[str]:
     """A set, in each data set, that no condition trains on."""
     for dataset in config["study"]["datasets"]:
-        seen = {split for splits in corruptions.seen_corruptions(config, dataset).values() for split in splits}
+        seen = {split for splits in seen_corruptions.by_condition(config, dataset).values() for split in splits}
         if not {f"ood-{name}" for name in config["data"][dataset]["ood"]} - seen:
             yield f"a set to data.{dataset}.ood that no condition trains on"
 

@@ -5,8 +5,8 @@ from weightscape.study import Config
 from weightscape.study.doses import action
 from weightscape.study.study import conditions
 
-AUTOMATIC = dict.fromkeys(("autoaugment", "randaugment", "trivialaugment", "augmix"))
-SHOWN_BY = {
+AUTOMATIC: dict[str, str | None] = dict.fromkeys(("autoaugment", "randaugment", "trivialaugment", "augmix"))
+SHOWN_BY: dict[str, dict[str, str | None]] = {
     "noise": {"gaussian_noise": None},
     "blur": {"resample": None, **AUTOMATIC},  # the sharpness of automatic policies also smooths
     "contrast": AUTOMATIC,
@@ -20,7 +20,7 @@ It stands here and not in the table of augmentations, which the training reads: 
 """
 
 
-def seen_corruptions(config: Config, dataset: str) -> dict[str, tuple[str, ...]]:
+def by_condition(config: Config, dataset: str) -> dict[str, tuple[str, ...]]:
     """The OOD sets that are no news to a condition, as its own policy has their kind of corruption."""
     sets = {name: block["kind"] for name, block in config["data"][dataset]["ood"].items() if "kind" in block}
     seen_by = {}
@@ -37,7 +37,7 @@ def seen_corruptions(config: Config, dataset: str) -> dict[str, tuple[str, ...]]
 
 def _shows(operation: Operation, kind: str) -> bool:
     """Whether an augmentation makes images that are corrupted in this way."""
-    if operation.name not in SHOWN_BY.get(kind, {}):
+    if operation.name not in SHOWN_BY[kind]:
         return False
     magnitude = SHOWN_BY[kind][operation.name]
     return operation.chance > 0 and (magnitude is None or float(operation.magnitudes[magnitude]) > 0)
