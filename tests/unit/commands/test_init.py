@@ -46,6 +46,13 @@ def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.Captu
     assert re.search(r"snakemake -n --configfile \S+study.yaml", said)
 
 
+def test_two_studies_of_a_folder_do_not_share_their_results(tmp_path: Path) -> None:
+    root = folder(tmp_path / "photos", {"train": {"cat": 40, "dog": 40}})
+    first, second = (started(str(root), tmp_path / name)["study"]["name"] for name in ("study.yaml", "My vit.yaml"))
+    assert (first, second) == ("photos", "my-vit")
+    assert started(str(root), tmp_path / "other.yaml", "--name", "chosen")["study"]["name"] == "chosen"
+
+
 def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     classes = {"cat": 30, "dog": 30}
     root = folder(tmp_path / "set", {"in/Training": {**classes, "one": 1, "none": 0}, "in/val": {**classes, "new": 1}})

@@ -21,14 +21,17 @@ from weightscape.study.config import default_config
 GENERATORS = ("none", "ddpm", "text_to_image")
 KINDS = ("photographs", "drawings")
 MINUTES = "30"
+OUT = Path("study.yaml")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the data set, and what the user may choose."""
     parser.add_argument("what", help="a folder of images or arrays, a .npz, .npy or IDX file, or a set's name")
-    parser.add_argument("--out", type=Path, default=Path("study.yaml"), help="the study (default: study.yaml)")
+    parser.add_argument("--out", type=Path, default=OUT, help="the study (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace a study that is there")
-    parser.add_argument("--name", help="of the study, and of the folder of its results")
+    parser.add_argument(
+        "--name", help="of the study, and of the folder of its results (default: as --out, else the data)"
+    )
     parser.add_argument("--minutes", help=f"time that the study may take on this machine (default: {MINUTES})")
     parser.add_argument("--kind", help=f"what the images show, if not what init sees: {' or '.join(KINDS)}")
     parser.add_argument("--generator", help=f"synthetic images: {', '.join(GENERATORS)} (default: none)")
@@ -116,7 +119,10 @@ def _answers(
             given = ask(f"{question} [{proposed}]: ").strip()
         return given or proposed
 
-    name = answer("name", "Name of the study", data.name)
+    proposed = (
+        data.name if arguments.out.stem == OUT.stem else name_of(arguments.out.stem)
+    )  # two studies of a set stay apart
+    name = answer("name", "Name of the study", proposed)
     kind = answer("kind", f"The images show {' or '.join(KINDS)}", KINDS[is_drawn])
     minutes = answer("minutes", "Minutes that the study may take here", MINUTES)
     generator = answer("generator", f"Synthetic images: {', '.join(GENERATORS)}", "none")

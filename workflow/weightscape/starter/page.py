@@ -17,7 +17,7 @@ COMMENTS = {
     "data.*.splits": "images; extra: further real images, for real_add and as a reference of diversity",
     "data.*.classes": "those that have readable images",
     "data.*.unreadable": "share of the files that may be unreadable; they are left out and counted",
-    "data.*.copies": "share of a split that may be copies of other images: remove copies, then lower it",
+    "data.*.copies": "share of a split that may equal other images, or nearly: remove true copies, then lower it",
     "data.*.ood": "test sets that no network is trained on; severities are 1 to 5",
     "study.backbones": "claim C4 needs two: one that is pre-trained, and one from scratch",
     "backbones.*.input": "px, and the normalisation of the weights",

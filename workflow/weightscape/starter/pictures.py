@@ -157,11 +157,11 @@ def _copies(parts: Mapping[str, _Part]) -> tuple[float, list[str]]:
             if other != name and other != "train":
                 continue
             found = copies.find(images, None if other == name else among)
-            count = int((found.equal | found.near).sum())
-            if count:
-                where = "of others there" if other == name else "of images in train"
-                apart = int(found.other_class.sum())
-                under = f", {apart} of them under another class" if apart else ""
-                sentences.append(f"{count} of {len(images.labels)} images of {name} are copies {where}{under}")
-                most = max(most, count / len(images.labels))
+            counts, total = found.counts(), len(images.labels)
+            if count := counts["equal"] + counts["near"]:
+                where = "there" if other == name else f"in {other}"
+                under = f", {counts['other_class']} of them under another class" if counts["other_class"] else ""
+                told = f"{counts['equal']} equal and {counts['near']} nearly equal others {where}{under}"
+                sentences.append(f"of {total} images of {name}, {told}")
+                most = max(most, count / total)
     return most, sentences

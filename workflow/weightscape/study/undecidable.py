@@ -27,7 +27,10 @@ def claims(config: Config) -> dict[str, list[str]]:
         if name != NAME
     }
     parts = [name for name in PARTS if lacks[name]]
-    lacks[NAME] = [*_backbones(config), *([f"what {', '.join(parts)} lack"] if parts else [])]
+    lacks[NAME] = [
+        *_backbones(config),
+        *([f"what {' and '.join(parts)} lack{'s' * (len(parts) == 1)}"] if parts else []),
+    ]
     return {name: lacks[name] for name in in_order(lacks) if lacks[name]}
 
 
