@@ -62,7 +62,8 @@ def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.Capt
     block = study["data"]["set"]
     assert block["classes"] == ["cat", "dog", "one"] and 0 < block["unreadable"] < 0.1
     assert block["parts"] == {"train": "Training", "test": None} and block["root"].endswith("/in")
-    assert "bad.png" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "bad.png" in said and "classes of few images: one has 1 in train, 0 in val\n" in said
 
 
 def test_a_class_that_cannot_be_read_is_left_out_of_the_counts(tmp_path: Path) -> None:

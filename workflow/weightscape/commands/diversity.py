@@ -206,5 +206,5 @@ def _check_fit(arguments: argparse.Namespace, sets: dict[str, _Set]) -> None:
 def _line(record: "Record", out: Path) -> str:
     common, noise = record["vendi"]["common"], record["vendi"]["noise"]
     spread = "" if common["sd"]["1"] is None else f" (sd {common['sd']['1']:.2g}, {common['draws']} draws)"
-    beside = "" if noise is None else f"; uniform noise {noise['mean']['1']:.4g}"
+    beside = "" if noise is None else f"; images of uniform noise, whose pixels share a mean: {noise['mean']['1']:.4g}"
     return f"Vendi score of {common['rows']} rows: {common['mean']['1']:.4g}{spread}{beside}. Record: {out}"

@@ -1,5 +1,10 @@
 """Tells in sentences what `init` has seen of a data set, and what a study of it costs and can decide."""
 
+from collections.abc import Mapping
+
+import numpy as np
+
+from weightscape.data.pools import Pool
 from weightscape.starter.data_set import DataSet
 from weightscape.starter.pictures import Looked
 from weightscape.study import Config, undecidable
@@ -8,7 +13,10 @@ from weightscape.study.checks import resolution
 from weightscape.study.doses import seeds
 
 SHOWN = 3
-"""Unreadable files that are named."""
+"""Unreadable files that are named, and classes of few images."""
+
+FEW = 5
+"""Images of a class in train below which it is named."""
 
 
 def seen(data: DataSet, looked: Looked | None) -> list[str]:
@@ -17,10 +25,27 @@ def seen(data: DataSet, looked: Looked | None) -> list[str]:
     lines = [f"{data.classes} classes; images: {counts}"]
     if data.domains:
         lines.append(f"shifted test sets: {', '.join(data.domains)}")
-    lines += data.notes
+    lines += [*data.notes, *_of_small_classes(data.pools)]
     for part, pool in data.pools.items():
         lines += [f"{part}: not read: {count} of {reason}" for reason, count in pool.left_out.items()]
     return lines + (_of_images(looked) if looked else [])
+
+
+def _of_small_classes(pools: Mapping[str, Pool]) -> list[str]:
+    """A sentence on the classes that have few images to train on, or none to be tested on."""
+    if "train" not in pools:
+        return []
+    classes = pools["train"].classes
+    counts = {part: np.bincount(pool.labels, minlength=len(classes)) for part, pool in pools.items()}
+    train, test = counts["train"], counts.get("test", counts["train"])
+    small = np.flatnonzero((train > 0) & ((train < FEW) | (test == 0)))
+    if not len(small):
+        return []
+    named = [
+        f"{classes[row]} has {', '.join(f'{count[row]} in {part}' for part, count in counts.items())}" for row in small
+    ]
+    more = f"; {len(named) - SHOWN} more" if len(named) > SHOWN else ""
+    return [f"classes of few images: {'; '.join(named[:SHOWN])}{more}"]
 
 
 def _of_images(looked: Looked) -> list[str]:
