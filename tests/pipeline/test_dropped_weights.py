@@ -33,11 +33,12 @@ values = lambda name: arguments[arguments.index(name) + 1] if name in arguments 
 folders = []
 if stage == "drop_weights":
     os.execv(sys.executable, [sys.executable, *arguments])
-elif stage == "evaluate":
+elif stage in ("evaluate", "penalties"):
     start = arguments.index("--runs") + 1
-    runs = arguments[start : arguments.index("--splits")]
+    end = next(place for place in range(start, len(arguments)) if arguments[place].startswith("--"))
+    runs = arguments[start:end]
     assert all((pathlib.Path(run).parent / "after.safetensors").exists() for run in runs), "the weights are gone"
-    folders = [pathlib.Path(run).parent / "evaluation" for run in runs]
+    folders = [pathlib.Path(run).parent / {"evaluate": "evaluation"}.get(stage, stage) for run in runs]
 elif stage == "figure":
     for ending in ("pdf", "png", "json"):
         path = pathlib.Path(values("--out") + "." + ending)
