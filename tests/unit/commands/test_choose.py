@@ -7,11 +7,20 @@ from PIL import Image
 
 import weightscape as ws
 from weightscape.cli import main
+from weightscape.diversity.choice import METHODS
 
 
 def run(capsys, *arguments):
     code = main(["choose", *map(str, arguments)])
     return code, capsys.readouterr()
+
+
+def folder(rng, path):
+    """Seven images in a folder."""
+    path.mkdir()
+    for number in range(7):
+        Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(path / f"{number}.png")
+    return path
 
 
 @pytest.fixture
@@ -36,14 +45,53 @@ def test_embeddings_that_are_there_already_are_chosen_last(embeddings, tmp_path,
 
 
 def test_images_of_a_folder_are_named_and_shown(rng, tmp_path, capsys):
-    for number in range(7):
-        Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
-    (tmp_path / "broken.png").write_bytes(b"no image")
-    code, said = run(capsys, tmp_path, "--budget", 5, "--method", "k_centre", "--out", tmp_path / "out")
+    images = folder(rng, tmp_path / "images")
+    code, _ = run(capsys, images, "--budget", 5, "--method", "k_centre", "--out", tmp_path / "out")
     table = pd.read_csv(tmp_path / "out" / "chosen.csv")
-    assert code == 0 and "broken.png" in said.out
-    assert table["path"].tolist() == [str(tmp_path / f"{index}.png") for index in table["index"]]
+    assert code == 0
+    assert table["path"].tolist() == [str(images / f"{index}.png") for index in table["index"]]
     assert (tmp_path / "out" / "sheet.png").stat().st_size > 1000
+
+
+def test_images_that_cannot_be_read_are_counted_and_named_in_both_sets(rng, tmp_path, capsys):
+    sets = [folder(rng, tmp_path / name) for name in ("candidates", "given")]
+    for number in range(5):
+        (sets[1] / f"broken{number}.png").write_bytes(b"no image")
+    (sets[0] / "lost.png").write_bytes(b"no image")
+    code, said = run(capsys, sets[0], "--given", sets[1], "--budget", 5, "--out", tmp_path / "out")
+    notes = [line for line in said.out.splitlines() if "left out" in line]
+    assert code == 0 and len(notes) == 2
+    assert notes[0].startswith(f"note: {sets[0]}: left out: 1 of 8 images cannot be read: {sets[0] / 'lost.png'} (")
+    assert notes[1].startswith(f"note: {sets[1]}: left out: 5 of 12 images cannot be read: {sets[1] / 'broken0.png'} (")
+    assert notes[1].endswith("; 2 more")
+    with pytest.raises(ws.UserError, match=r"given: 5 of 12 images cannot be read: .*broken2\.png .*; 2 more: mend"):
+        (sets[0] / "lost.png").unlink()
+        ws.choose(sets[0], 2, sets[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_without_a_direction_are_told(method, rng, tmp_path, capsys):
+    rows = rng.standard_normal((10, 4))
+    rows[[2, 5]] = 0
+    np.save(tmp_path / "rows.npy", rows)
+    arguments = tmp_path / "rows.npy", "--given", tmp_path / "rows.npy", "--budget", 2, "--out", tmp_path / "out"
+    code, said = run(capsys, *arguments, "--method", method)
+    assert code == 0 and said.out.count("2 of 10 rows are all zeros") == 2
+    with pytest.warns(UserWarning, match="candidates: 2 of 10 rows are all zeros"):
+        ws.choose(rows, 2, rng.standard_normal((3, 4)), method=method)
+
+
+def test_pictures_of_an_earlier_run_do_not_stay(embeddings, rng, tmp_path, capsys):
+    run(capsys, folder(rng, tmp_path / "images"), "--budget", 3, "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "sheet.png").exists()
+    run(capsys, embeddings[0], "--budget", 3, "--out", tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["chosen.csv", "curve.csv", "curve.png"]
+
+
+def test_pictures_are_not_written_among_the_images(rng, tmp_path, capsys):
+    images = folder(rng, tmp_path / "images")
+    code, said = run(capsys, images, "--budget", 3, "--out", images / "out")
+    assert code == 1 and "lies in" in said.err and not (images / "out").exists()
 
 
 def test_the_library_gives_the_same_list(embeddings, tmp_path, capsys):

@@ -91,11 +91,26 @@ def test_what_is_no_set_of_images_is_refused_in_one_sentence(given: object, word
         ws.vendi(given)
 
 
-def test_a_broken_file_is_named(pixels: np.ndarray, tmp_path: Path) -> None:
+@pytest.mark.parametrize("function", [ws.vendi, ws.diversity])
+def test_broken_files_are_counted_and_the_first_named(function, pixels: np.ndarray, tmp_path: Path) -> None:
     Image.fromarray(pixels[0]).save(tmp_path / "a.png")
-    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:300])
-    with pytest.raises(ws.UserError, match=r"b\.png cannot be read"):
-        ws.vendi(tmp_path)
+    for name in "bcde":
+        (tmp_path / f"{name}.png").write_bytes((tmp_path / "a.png").read_bytes()[:300])
+    words = r"4 of 5 images cannot be read: \S+b\.png \(.+\); \S+c\.png \(.+\); \S+d\.png \(.+\); 1 more: mend"
+    for images in (tmp_path, sorted(tmp_path.iterdir())):
+        with pytest.raises(ws.UserError, match=words):
+            function(images)
+    (tmp_path / "a.png").write_bytes(b"no image")
+    with pytest.raises(ws.UserError, match="5 of 5 images cannot be read"):
+        function(tmp_path)
+
+
+@pytest.mark.parametrize("function", [ws.vendi, ws.diversity])
+def test_rows_of_zeros_are_warned_of(function, rng: np.random.Generator) -> None:
+    rows = rng.standard_normal((6, 3))
+    rows[4] = 0
+    with pytest.warns(UserWarning, match="1 of 6 rows are all zeros"):
+        function(rows)
 
 
 @pytest.mark.parametrize("matrix", [np.ones((2, 3)), 2 * np.eye(3), np.triu(np.ones((3, 3))), 3 * np.eye(3) - 2])

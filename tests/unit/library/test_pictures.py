@@ -103,9 +103,25 @@ def test_npy_npz_lists_and_safetensors_hold_the_same(tmp_path: Path) -> None:
     assert loaded(tmp_path / "b.npz").labels.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_arrays_of_a_file_that_are_not_read_are_told(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", images=np.zeros((5, 1, 8, 8), np.uint8), ids=np.arange(5))
+@pytest.mark.parametrize("more", [np.arange(5), np.array(["a", None], object), np.array(["a"])])
+def test_arrays_of_a_file_that_are_not_read_are_told(more: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.zeros((5, 1, 8, 8), np.uint8), ids=more)
     assert loaded(tmp_path / "a.npz").notes == ("ids of the file are not read",)
+
+
+def test_files_of_arrays_of_both_kinds_are_read_by_one_rule(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((5, 3))
+    for arrays in ({"features": rows, "foo": rows}, {"foo": rows}, {"arr_0": rows, "arr_1": rows[:3]}, {"arr_0": rows}):
+        np.savez(tmp_path / "a.npz", **arrays)
+        save_file({name: array.copy() for name, array in arrays.items()}, tmp_path / "a.safetensors")
+        answers = []
+        for ending in ("npz", "safetensors"):
+            try:
+                found = loaded(tmp_path / f"a.{ending}")
+                answers.append((found.rows.tolist(), found.notes))
+            except UserError as fault:
+                answers.append(str(fault).replace(ending, ""))
+        assert answers[0] == answers[1]
 
 
 def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
@@ -121,7 +137,7 @@ def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfset/dog/0.gif\r\nset/cat/1.gif\r\n")
     assert loaded(tmp_path / "list.txt").images[:, 0, 0, 0].tolist() == [200, 10]
     (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/half.gif\n")
-    with pytest.raises(UserError, match=r"half\.gif cannot be read"):
+    with pytest.raises(UserError, match=r"1 of 2 images cannot be read: \S+half\.gif"):
         loaded(tmp_path / "list.txt")
 
 

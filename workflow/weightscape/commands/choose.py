@@ -41,22 +41,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Choose, and write the list, the curve and the sheet."""
+    from weightscape.diversity.own_images import blank
     from weightscape.library import choosing
 
     if arguments.weights is not None and arguments.by == choosing.PIXELS:
         raise UserError(f"--weights {arguments.weights} are a network's: name it by --by")
     if arguments.out.exists() and not arguments.out.is_dir():
         raise UserError(f"--out {arguments.out} is a file: name a folder")
+    _check_apart(arguments)
     pair = choosing.rows_of(arguments.candidates, arguments.given, arguments.by, arguments.weights or "hub")
-    lost = (*pair.candidates.left_out, *pair.candidates.broken)
-    for note in (*pair.candidates.notes, *(f"left out: {reason}" for reason in lost)):
-        print(f"note: {arguments.candidates}: {note}")
+    told = [(arguments.candidates, pair.candidates, pair.pool.candidates)]
+    told += [(arguments.given, pair.given, pair.pool.given)] if pair.given else []
+    for path, each, rows in told:
+        for note in (*each.said(), *blank(rows)):
+            print(f"note: {path}: {note}")
     found = choosing.chosen(pair.pool, arguments.budget, arguments.method, arguments.seed)
     table = choosing.listed(found, pair.candidates)
     by_chance = choosing.chosen(pair.pool, arguments.budget, "random", arguments.seed)
     curve = choosing.curve(pair.pool, found.rows)
     curve["vendi_random"] = choosing.curve(pair.pool, by_chance.rows)["vendi"]
     arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in ("chosen.csv", "curve.csv", "curve.png", "sheet.png"):  # those of an earlier run do not stay
+        (arguments.out / name).unlink(missing_ok=True)
     table.to_csv(arguments.out / "chosen.csv", index=False)
     curve.to_csv(arguments.out / "curve.csv", index=False)
     if installed("matplotlib"):
@@ -71,6 +77,15 @@ def run(arguments: argparse.Namespace) -> int:
         f"{last['vendi']:.4g}, at random {last['vendi_random']:.4g}. Folder: {arguments.out}"
     )
     return 0
+
+
+def _check_apart(arguments: argparse.Namespace) -> None:
+    """Refuses a folder to write into that lies among the images, whose pictures the next run would take for images."""
+    for path in (arguments.candidates, arguments.given):
+        if path and path.is_dir() and arguments.out.resolve().is_relative_to(path.resolve()):
+            raise UserError(
+                f"--out {arguments.out} lies in {path}, where its pictures would count as images: name another folder"
+            )
 
 
 def draw_curve(curve: "pd.DataFrame", method: str, path: Path) -> None:

@@ -151,14 +151,12 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path, embed: "Embed | None" = None) -> _Set:
     """A set; rows of images are pixels, or what `embed` makes of them."""
-    from weightscape.diversity.own_images import pixel_rows
+    from weightscape.diversity.own_images import blank, pixel_rows
     from weightscape.library.pictures import loaded
 
     found = loaded(path, str(path))
-    for note in found.notes:
+    for note in found.said():
         print(f"note: {path}: {note}")
-    for reason in (*found.left_out, *found.broken):
-        print(f"note: {path}: left out: {reason}")
     kind = "embeddings" if found.images is None else "images"
     if len(found) < 2:
         raise UserError(f"{path} holds {len(found)} of {kind}: there must be n of at least 2; add some")
@@ -168,6 +166,8 @@ def _read(path: Path, embed: "Embed | None" = None) -> _Set:
     if found.images is not None:
         rows = embed(found.images) if embed else pixel_rows(found.images)
     assert rows is not None
+    for note in blank(rows):
+        print(f"note: {path}: {note}")
     labels = found.labels
     if labels is not None and (labels.dtype.kind not in "iu" or labels.shape != (len(rows),)):
         raise UserError(

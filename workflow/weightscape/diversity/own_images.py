@@ -30,6 +30,17 @@ def pixel_rows(images: "np.ndarray", full_scale: float = 255) -> "np.ndarray":
     return rows.reshape(len(images), -1)
 
 
+def blank(rows: "np.ndarray | None") -> tuple[str, ...]:
+    """A sentence on rows of zeros, if there are any, as only directions are compared."""
+    count = 0 if rows is None else len(rows) - int(rows.any(axis=1).sum())
+    if rows is None or not count:
+        return ()
+    return (
+        f"{count} of {len(rows)} rows are all zeros and have no direction: they count as alike, and as different from "
+        "all others; take them out if they should not",
+    )
+
+
 def embedder(model: str, weights: str) -> "Embed":
     """A function from uint8 images [n, c, h, w] to float32 rows [n, d]: timm's `model` without its head.
 
@@ -53,6 +64,13 @@ def embedder(model: str, weights: str) -> "Embed":
         if images.shape[1] not in (1, 3):
             raise UserError(f"--backbone {model} takes images of 1 or 3 channels, not {images.shape[1]}: convert them")
         parts = [embed(as_unit(torch.tensor(images[at : at + BATCH]))) for at in range(0, len(images), BATCH)]
-        return np.concatenate(parts)
+        found = np.concatenate(parts)
+        lost = len(found) - int(np.isfinite(found).all(axis=1).sum())
+        if lost:
+            raise UserError(
+                f"{model} with the weights {weights} gives embeddings with NaN or infinity for {lost} of {len(found)} "
+                "images: name other weights or another network"
+            )
+        return found
 
     return rows

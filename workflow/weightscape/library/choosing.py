@@ -1,10 +1,11 @@
 """Chooses from a set of images or embeddings by the diversity that they add: `ws.choose`."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
-from weightscape.library.pictures import ImageSet, Loaded, loaded
+from weightscape.library.pictures import ImageSet, Loaded, loaded, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,15 +41,21 @@ def choose(
     >>> choose(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1, given=np.array([[1.0, 0.0]]))["index"].tolist()
     [2]
     """
-    pair = rows_of(x, given, by)
+    from weightscape.diversity.own_images import blank
+
+    pair = rows_of(whole(x, "candidates"), None if given is None else whole(given, "given"), by)
+    for name, rows in (("candidates", pair.pool.candidates), ("given", pair.pool.given)):
+        for note in blank(rows):
+            warnings.warn(f"{name}: {note}", stacklevel=2)
     return listed(chosen(pair.pool, budget, method, seed), pair.candidates)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """The candidates as they were read, and the rows in which they are compared with those given."""
+    """The candidates and those given as they were read, and the rows in which they are compared."""
 
     candidates: Loaded
+    given: Loaded | None
     pool: "Pool"
 
 
@@ -70,7 +77,7 @@ def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") 
             f"the candidates are {kinds[0]} of {rows[0].shape[1]} numbers a row and the given ones {kinds[1]} of "
             f"{rows[1].shape[1]}: bring both to one kind, size and number of channels"
         )
-    return Pair(sets[0], Pool(*rows))
+    return Pair(sets[0], sets[1] if len(sets) == 2 else None, Pool(*rows))
 
 
 def _held(each: Loaded) -> "np.ndarray":

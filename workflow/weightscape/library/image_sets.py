@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from weightscape.errors import UserError
-from weightscape.library.pictures import ImageSet, Loaded
-from weightscape.library.pictures import loaded as read_set
+from weightscape.library.pictures import ImageSet, Loaded, whole
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -45,8 +44,15 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
     2.0
     """
     from weightscape.diversity import vendi as scores
+    from weightscape.diversity.own_images import blank
 
-    values = scores.spectrum(_rows(_loaded(x, "x"))) if kernel is None else scores.kernel_spectrum(_matrix(x, kernel))
+    if kernel is None:
+        rows = _rows(whole(x, "x"))
+        for note in blank(rows):
+            warnings.warn(note, stacklevel=2)
+        values = scores.spectrum(rows)
+    else:
+        values = scores.kernel_spectrum(_matrix(x, kernel))
     orders = [q] if isinstance(q, int | float) else list(q)
     wrong = [order for order in orders if not order >= 0]
     if wrong:
@@ -60,7 +66,7 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     if isinstance(kernel, str):
         if kernel != "precomputed":
             raise UserError(f"kernel = {kernel!r} is unknown: give a function of two items, or 'precomputed'")
-        matrix = np.asarray(_loaded(x, "x").rows, np.float64)
+        matrix = np.asarray(whole(x, "x").rows, np.float64)
     else:
         items = list(x)
         matrix = np.array([[kernel(one, other) for other in items] for one in items], np.float64)
@@ -74,16 +80,6 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     if values[0] < -1e-6 * len(matrix):
         raise UserError(f"the kernel matrix has the eigenvalue {values[0]:.3g}: a kernel has none below 0")
     return matrix
-
-
-def _loaded(given: ImageSet, name: str) -> Loaded:
-    """The set in one form; warns of files that are no images, and refuses images that cannot be read."""
-    found = read_set(given, name)
-    if found.broken:
-        raise UserError(f"{found.broken[0]}: mend or remove it")
-    for reason in found.left_out:
-        warnings.warn(f"{given}: left out: {reason}", stacklevel=3)
-    return found
 
 
 def _rows(given: Loaded) -> "np.ndarray":
@@ -125,9 +121,10 @@ def diversity(
     (20, None)
     """
     from weightscape.diversity.measure import Comparisons, measure
+    from weightscape.diversity.own_images import blank
     from weightscape.seeds import generator
 
-    given, other = _loaded(x, "x"), None if against is None else _loaded(against, "against")
+    given, other = whole(x, "x"), None if against is None else whole(against, "against")
     _check_alike(given, other)
     settings = measure_settings(rows)
     rng = generator("weightscape diversity", seed)
@@ -136,8 +133,11 @@ def diversity(
     if given.images is not None:
         shape = (min(settings.common_rows, len(given)), *given.images.shape[1:])
         noise = turned(Loaded(images=rng.integers(0, 256, shape, np.uint8)))
-    real = None if other is None else turned(other)
-    return measure(turned(given), _labels(labels, len(given)), Comparisons(real, None, noise), settings, rng)
+    found, real = turned(given), None if other is None else turned(other)
+    for name, each in (("x", found), ("against", real)):
+        for note in blank(each):
+            warnings.warn(f"{name}: {note}", stacklevel=2)
+    return measure(found, _labels(labels, len(given)), Comparisons(real, None, noise), settings, rng)
 
 
 def _check_alike(given: Loaded, other: Loaded | None) -> None:

@@ -7,8 +7,11 @@ Pictures that are not square, or of several sizes, count by their middle square.
 
 import contextlib
 import os
+import warnings
+import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +29,8 @@ LARGEST_SIDE = 224  # px; to which pictures of several sizes, or larger ones, ar
 KINDS = ("images", "embeddings")
 UNNAMED = ("x", "features", "data", "arr_0", "")
 """Names of an array that is images or embeddings by its form."""
+SHOWN = 3
+"""Images that cannot be read which a sentence names."""
 FORMS = "a safetensors, .npz or .npy file, a folder of images, or a .txt of their paths"
 
 ImageSet = Any
@@ -50,6 +55,32 @@ class Loaded:
 
     def __len__(self) -> int:
         return len(self.rows if self.images is None else self.images)  # pyright: ignore[reportArgumentType]
+
+    @property
+    def unreadable(self) -> str:
+        """A clause on the images that cannot be read; empty if all can."""
+        return _unreadable(self.broken, len(self) + len(self.broken)) if self.broken else ""
+
+    def said(self) -> list[str]:
+        """Sentences on what was converted, and on what of a folder was left out."""
+        lost = [*self.left_out, *([self.unreadable] if self.broken else [])]
+        return [*self.notes, *(f"left out: {reason}" for reason in lost)]
+
+
+def _unreadable(faults: Sequence[str], total: int) -> str:
+    """A clause that counts the images which cannot be read, and names the first with their reasons."""
+    more = f"; {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+    return f"{len(faults)} of {total} images cannot be read: {'; '.join(faults[:SHOWN])}{more}"
+
+
+def whole(given: ImageSet, name: str) -> Loaded:
+    """The set in one form without a loss: refuses images that cannot be read, and warns of files that are none."""
+    found = loaded(given, name)
+    if found.broken:
+        raise UserError(f"{given}: {found.unreadable}: mend or remove them")
+    for reason in found.left_out:
+        warnings.warn(f"{given}: left out: {reason}", stacklevel=3)
+    return found
 
 
 def loaded(given: ImageSet, name: str = "images") -> Loaded:
@@ -105,7 +136,7 @@ def _of_folder(folder: Path) -> Loaded:
         labels=None if any(len(part) == 1 for part in parts) else labels,
         notes=(f"{len(images)} images of {images.shape[1]} channels and {images.shape[2]} px",),
         left_out=tuple(f"{count} of {reason}" for reason, count in others.items()),
-        broken=tuple(broken.values()),
+        broken=tuple(broken[place] for place in sorted(broken)),
         paths=tuple(str(file) for place, file in enumerate(files) if place not in broken),
     )
 
@@ -126,35 +157,43 @@ def _of_tensors(path: Path) -> Loaded:
     from weightscape.formats.lazy_tensors import Safetensors
 
     try:
-        return _of_named(path, Safetensors(path))
+        tensors = Safetensors(path)
+        return _of_named(path, tensors, tensors.__getitem__)
     except UserError as fault:
         text, found, _ = str(fault).partition(": delete it")
         raise UserError(f"{text}: name {FORMS}" if found else text) from None
 
 
 def _of_numpy(path: Path) -> Loaded:
-    """The arrays of a numpy file; several without names are a list of images."""
+    """The arrays of a numpy file."""
+    content = _readable(path, lambda: np.load(path, allow_pickle=False))
+    if isinstance(content, np.ndarray):
+        return _of_named(path, [""], lambda _: content)
+    return _of_named(path, content.files, lambda name: _readable(path, lambda: content[name]))
+
+
+def _readable(path: Path, read: Callable[[], Result]) -> Result:
+    """What `read` makes of a numpy file, or a sentence."""
     try:
-        content = np.load(path, allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return _of_named(path, {"": content})
-        arrays = {name: content[name] for name in content.files}
-    except (ValueError, OSError, EOFError) as error:
+        return read()
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} cannot be read ({error}): save an array of numbers by numpy.save") from None
-    if len(arrays) > 1 and all(name.startswith("arr_") for name in arrays):
-        return _of_arrays(list(arrays.values()), str(path))
-    return _of_named(path, arrays)
 
 
-def _of_named(path: Path, arrays: Mapping[str, np.ndarray]) -> Loaded:
-    """The array of images or embeddings among those of a file, and its labels."""
-    others = [name for name in arrays if name != "labels"]
-    kinds = [name for name in KINDS if name in arrays] or [name for name in UNNAMED if name in others]
+def _of_named(path: Path, names: Collection[str], read: Callable[[str], np.ndarray]) -> Loaded:
+    """The array of images or embeddings among those of a file, and its labels; others are not read.
+
+    Several arrays that all have numpy's names for those without one are a list of images.
+    """
+    if len(names) > 1 and all(name.startswith("arr_") for name in names):
+        return _of_arrays([read(name) for name in names], str(path))
+    others = [name for name in names if name != "labels"]
+    kinds = [name for name in KINDS if name in names] or [name for name in UNNAMED if name in others]
     if len(kinds) != 1:
-        held = ", ".join(sorted(arrays)[:9]) or "nothing"
+        held = ", ".join(sorted(names)[:9]) or "nothing"
         raise UserError(f"{path} holds {held}: it must hold either `images` or `embeddings`; name one of them so")
-    found = _of_array(in_memory(arrays[kinds[0]]), str(path), kinds[0])
-    labels = np.asarray(arrays["labels"]) if "labels" in arrays else None
+    found = _of_array(in_memory(read(kinds[0])), str(path), kinds[0])
+    labels = np.asarray(read("labels")) if "labels" in names else None
     ignored = sorted(set(others) - set(kinds))
     notes = (f"{', '.join(ignored[:9])} of the file are not read",) if ignored else ()
     return replace(found, labels=labels, notes=found.notes + notes)
@@ -191,8 +230,9 @@ def _of_pictures(items: Sequence[Any], name: str, broken: dict[int, str] | None 
         form = decoding.Form(min(side, LARGEST_SIDE), channels, PIXEL_LIMIT)
         kept = {place: items[place] for place in known}
         known = _each(kept, name, lambda picture: decoding.from_picture(picture, form), faults)
-    if faults and broken is None:
-        raise UserError(f"{faults[min(faults)]}: mend or remove it")
+    if faults and (broken is None or not known):
+        lost = _unreadable([faults[place] for place in sorted(faults)], len(items))
+        raise UserError(f"{name}: {lost}: mend or remove them")
     if not known:
         raise UserError(f"{name} holds no image files that can be read: name {FORMS}")
     if broken is not None:
@@ -217,5 +257,5 @@ def _each(
             with Image.open(path) if path else contextlib.nullcontext(item) as picture:
                 found[place] = work(picture)
         except (Unreadable, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            faults[place] = f"{path or f'a picture of {name}'} cannot be read as an image ({error})"
+            faults[place] = f"{path or f'a picture of {name}'} ({error})"
     return found
