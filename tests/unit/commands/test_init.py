@@ -46,6 +46,20 @@ def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.Captu
     assert re.search(r"snakemake -n --configfile \S+study.yaml", said)
 
 
+def test_the_size_the_networks_and_what_is_downloaded_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = folder(tmp_path / "photos", {"train": {"cat": 40, "dog": 40}})
+    study = started(str(root), tmp_path / "study.yaml", "--model", "resnet18", "--generator", "text_to_image")
+    said = capsys.readouterr().out
+    assert f"images: stored at {study['data']['photos']['image']['size']} px\n" in said
+    size = study["backbones"]["resnet18"]["input"]["size"]
+    assert f"networks: resnet18 (resnet18, weights of the hub) at {size} px" in said
+    assert re.search("downloaded first, by the rule fetch, .*: weights of resnet18, generator\n", said)
+    started(str(root), tmp_path / "other.yaml")
+    assert "downloaded" not in capsys.readouterr().out
+
+
 def test_two_studies_of_a_folder_do_not_share_their_results(tmp_path: Path) -> None:
     root = folder(tmp_path / "photos", {"train": {"cat": 40, "dog": 40}})
     first, second = (started(str(root), tmp_path / name)["study"]["name"] for name in ("study.yaml", "My vit.yaml"))

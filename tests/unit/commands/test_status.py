@@ -48,7 +48,7 @@ def test_a_job_is_done_only_if_the_given_config_would_make_the_same_and_tells_of
     config["data"]["digits"]["splits"]["train"] = 900
     changed = said()
     assert ": 0 of " in changed and ", 1 to be made anew" in changed
-    assert re.search("time left: about .*, not counting .*train_judge", changed)
+    assert re.search("time left: at least .*; the .* jobs of .*train_judge.* are not counted", changed)
 
 
 def test_the_log_of_a_job_that_ended_well_tells_nothing(tmp_path: Path) -> None:

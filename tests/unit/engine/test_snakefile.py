@@ -1,5 +1,7 @@
 """The plan of a head, as the Snakemake of a submitted job reads it."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,9 @@ from weightscape.project import DEFAULT_CONFIG
 
 
 def head(**more: Any) -> SimpleNamespace:
-    return SimpleNamespace(**({"remote_exec": False, "is_main_process": True, "overwrite_configfiles": []} | more))
+    return SimpleNamespace(
+        **({"remote_exec": False, "is_main_process": True, "dryrun": False, "overwrite_configfiles": []} | more)
+    )
 
 
 @pytest.fixture
@@ -32,6 +36,20 @@ def test_a_submitted_job_plans_with_what_its_head_wrote(config: dict[str, Any]) 
     submitted = snakefile.plan(config, head(remote_exec=True, is_main_process=False))
     assert submitted.config == planned.config and submitted.results == Path("results")
     assert submitted.code_digest("spectra") == digest
+
+
+@pytest.mark.parametrize("dryrun", [True, False])
+def test_a_dry_run_ends_with_what_the_study_lacks(
+    dryrun: bool, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends: list[Callable[[], None]] = []
+    monkeypatch.setattr(snakefile.atexit, "register", lambda *words: ends.append(functools.partial(*words)))
+    config["study"]["families"].remove("steps")
+    snakefile.plan(config, head(dryrun=dryrun))
+    first = capsys.readouterr().err
+    for end in ends:
+        end()
+    assert "C2 cannot be decided: add steps" in first and capsys.readouterr().err == (first if dryrun else "")
 
 
 def test_digests_that_hang_on_wildcards_are_planned_before_the_first_job(config: dict[str, Any]) -> None:

@@ -108,6 +108,7 @@ def test_a_study_with_time_has_a_pretrained_network_and_one_from_scratch(
         config = estimate.merged(draft.config_of(data, None, wished, size))
         assert config["study"]["backbones"] == names[: size.networks]
         lacks = undecidable.claims(config)
+        assert ("C2" in lacks) is (size.families != scale.FULL)
         assert ("C4" in lacks) is (size.networks == 1)
 
 

@@ -3,12 +3,15 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pytest
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options, tables, truth
+from weightscape.metrics.analysis import signature
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.controls.table import CONTROLS, NEEDS
+from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.setups import setups
 from weightscape.project import ROOT
 from weightscape.study import Config, undecidable
@@ -78,6 +81,36 @@ def test_what_a_claim_needs_besides_is_asked_for(
     assert set(found) - {"C4", "C8"} == claims - {"C4", "C8"} and claims <= set(found) | {"C8"}
     assert any(each.startswith(thing) for things in found.values() for each in things), found
     assert f"{min(claims)} cannot be decided: add " in undecidable.told(whole)
+
+
+@pytest.mark.parametrize("seeds", range(2, 7))
+@pytest.mark.parametrize("groups", range(2, 9))
+def test_too_few_repeated_runs_for_the_features_of_c2_are_told_as_the_analysis_finds_them(
+    whole: Config, seeds: int, groups: int, rng: np.random.Generator
+) -> None:
+    families = {name: whole["families"][name] for name in whole["study"]["families"]}
+    numbers = {name: tuple(range(1, 1 + len(family["doses"]))) for name, family in families.items()}
+    runs = simulate.runs_of(simulate.Truth(seeds, table.least_pool(seeds), tuple(numbers), numbers))
+    values = rng.normal(size=(len(runs), 3 * groups))
+    whole["study"] |= {"seeds": list(range(seeds)), "baseline_runs": table.least_pool(seeds)}
+    whole["analyse"]["signature"]["groups"] = groups
+    found = undecidable.claims(whole)
+    assert (signature.whitened(Design.of(runs), values, []) is None) == ("C2" in found) == ("C4" in found)
+    if "C2" in found:
+        carried = int(found["C2"][0].removesuffix(")").rpartition(" ")[2])
+        whole["analyse"]["signature"]["groups"] = carried
+        assert carried < groups and "C2" not in undecidable.claims(whole)
+
+
+def test_a_metric_that_follows_from_others_is_no_further_feature(whole: Config) -> None:
+    whole["study"] |= {"seeds": [0, 1], "baseline_runs": 6}
+    asked = whole["analyse"]["signature"]
+    asked |= {"claim": ["update"], "groups": 6}
+    lacking = []
+    for more in ([], ["log_spectral_norm"], ["alpha"]):
+        asked["features"]["update"] = ["log_norm", "log_stable_rank", *more]
+        lacking.append("C2" in undecidable.claims(whole))
+    assert lacking == [False, False, True]
 
 
 def test_a_control_that_a_claim_does_not_name_is_not_asked_for(whole: Config) -> None:

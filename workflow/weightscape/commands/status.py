@@ -88,8 +88,11 @@ def remaining(done: list[PlannedJob], open_jobs: list[PlannedJob]) -> str:
         return "unknown, as no job of these kinds was ever done"
     work = sum(median(seconds[job.rule]) for job in open_jobs if job.rule in seconds)
     at_once = _at_once(done, seconds, finished)
-    text = f"about {work / at_once / 60:.0f} min with {at_once:.1f} jobs at once"
-    return text + (f", not counting {', '.join(sorted(unknown))}" if unknown else "")
+    text = f"{work / at_once / 60:.0f} min with {at_once:.1f} jobs at once"
+    if not unknown:
+        return f"about {text}"
+    jobs = sum(job.rule in unknown for job in open_jobs)
+    return f"at least {text}; the {jobs} jobs of {', '.join(sorted(unknown))} are not counted, as none was ever done"
 
 
 def _at_once(done: list[PlannedJob], seconds: dict[str, list[float]], finished: list[float]) -> float:

@@ -2,6 +2,7 @@
 first job, and the file from which submitted jobs read what their head planned.
 """
 
+import atexit
 import functools
 import gc
 import json
@@ -145,7 +146,15 @@ def plan(config: Config, workflow: Any) -> Plan:
         lacks = undecidable.told(config) if config["study"]["start"] == "data" else ""
         if lacks:
             print(lacks, file=sys.stderr)
+            atexit.register(_tell_again, workflow, lacks)
     return Plan(config, _results(config))
+
+
+def _tell_again(workflow: Any, lacks: str) -> None:
+    """Ends a dry run with what the study lacks, which stands above a long list of jobs otherwise."""
+    if workflow.dryrun:
+        sys.stdout.flush()
+        print(lacks, file=sys.stderr)
 
 
 def _results(config: Config) -> Path:

@@ -173,7 +173,7 @@ def _of_numpy(path: Path) -> Loaded:
 
 
 def _readable(path: Path, read: Callable[[], Result]) -> Result:
-    """What `read` makes of a numpy file, or a sentence."""
+    """Reads a part of a numpy file, with a sentence if it cannot be read."""
     try:
         return read()
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

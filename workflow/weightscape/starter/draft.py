@@ -11,7 +11,7 @@ from weightscape.project import DEFAULT_CONFIG
 from weightscape.starter.data_set import DataSet, name_of
 from weightscape.starter.pictures import Looked
 from weightscape.starter.scale import SYNTHETIC, Size
-from weightscape.study import Config
+from weightscape.study import Config, undecidable
 from weightscape.study.checks import resolution
 from weightscape.study.seen_corruptions import SHOWN_BY
 
@@ -61,6 +61,7 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
     digits: Config = read_yaml(DEFAULT_CONFIG)["families"]
     families = _families(size, wishes)
     backbones = networks(wishes.network, size.networks)
+    doses = {name: _alone(each, digits[name]) for name, each in _doses(data, wishes, size).items() if name in families}
     return {
         "study": {
             "name": wishes.name,
@@ -73,13 +74,11 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
         "data": {data.name: _data(data, looked, size)},
         "backbones": {network.name: _backbone(network, wishes, size) for network in backbones},
         **_generate(data, wishes, size),
-        "families": {
-            name: _alone(doses, digits[name]) for name, doses in _doses(data, wishes, size).items() if name in families
-        },
+        "families": doses,
         "diversity": _diversity(size),
         "finetune": _finetune(size),
         "curvature": {"families": ["augment"], "images": min(64, size.splits["val"]), "batch_size": 32},
-        **_analyse(size),
+        **_analyse(size, sum(dose is not None for each in doses.values() for dose in each["doses"].values())),
         **({} if wishes.generator != "none" else {"figures": _figures()}),
     }
 
@@ -246,10 +245,19 @@ def _finetune(size: Size) -> Config:
     }
 
 
-def _analyse(size: Size) -> Mapping[str, Config]:
-    """The drop of accuracy that the validation images resolve, where config.yaml's is smaller."""
+def _analyse(size: Size, conditions: int) -> Mapping[str, Config]:
+    """The drop of accuracy that the validation images resolve, and groups of layers that the runs carry.
+
+    Both only where config.yaml asks more.
+    """
+    asked: Config = read_yaml(DEFAULT_CONFIG)["analyse"]
     resolved = math.ceil(100 * resolution.resolved(size.splits["val"])) / 100
-    return {"analyse": {"max_drop": min(1.0, resolved)}} if resolved > 0.05 else {}
+    groups = undecidable.groups_carried(asked, least_pool(size.seeds) - 1 + (size.seeds - 1) * conditions)
+    block = {
+        **({"max_drop": min(1.0, resolved)} if resolved > asked["max_drop"] else {}),
+        **({"signature": {"groups": groups}} if 0 < groups < asked["signature"]["groups"] else {}),
+    }
+    return {"analyse": block} if block else {}
 
 
 def _figures() -> list[str]:

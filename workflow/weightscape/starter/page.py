@@ -30,7 +30,8 @@ COMMENTS = {
     "diversity": "images at which training sets are compared, and sizes of its measures",
     "finetune": "the same in every condition",
     "curvature": "for claim C9",
-    "analyse": "so few validation images tell no smaller drop of accuracy from chance",
+    "analyse.max_drop": "so few validation images tell no smaller drop of accuracy from chance",
+    "analyse.signature": "so few runs carry no features of more groups of layers (claim C2)",
 }
 
 

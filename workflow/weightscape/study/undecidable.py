@@ -12,6 +12,13 @@ from weightscape.study import Config, doses, seen_corruptions, study
 LEAST_SEEDS = {"C8": 1, "C11": 4}
 """Runs of a condition, if not two: of C8 the conditions are the samples; C11 halves them."""
 
+FOLLOWS = {"log_norm", "log_spectral_norm", "log_stable_rank"}
+"""Metrics of which each follows from the two others: they span two features."""
+
+LAYERS = 8
+"""Hidden layers that networks have at least; with more groups of layers the plan cannot tell how many features follow.
+"""
+
 PARTS_OF = {"C7": (DIVERSITY,)}
 """Families without which a part of a claim stays open."""
 
@@ -82,6 +89,8 @@ def _of_runs(config: Config, claim: str) -> Iterator[str]:
 def _of_claim(config: Config, claim: str) -> Iterator[str]:
     """The further things that single claims need."""
     match claim:
+        case "C2":
+            yield from _repeats(config)
         case "C3" | "C5" if "log_norm" not in config["analyse"]["metrics"]:
             yield "log_norm to analyse.metrics"
         case "C6":
@@ -102,6 +111,40 @@ def _of_claim(config: Config, claim: str) -> Iterator[str]:
         case "C11":
             yield from _embedding(config)
             yield from _ood(config)
+
+
+def _repeats(config: Config) -> Iterator[str]:
+    """Runs that repeat a condition, twice as many as the signature has features."""
+    from weightscape.metrics.analysis.signature import LEAST_DF
+
+    study_seeds, pool = len(config["study"]["seeds"]), config["study"]["baseline_runs"]
+    conditions = sum(len(doses.doses(config, family)) for family in config["study"]["families"])
+    runs, groups = pool - 1 + (study_seeds - 1) * conditions, config["analyse"]["signature"]["groups"]
+    features = _features(config["analyse"], min(groups, LAYERS))
+    if study_seeds > 1 and runs < LEAST_DF * features:
+        carried = groups_carried(config["analyse"], runs)
+        fewer = f", or set analyse.signature.groups to {carried}" if carried else ""
+        yield (
+            f"seeds to study.seeds ({runs} runs repeat a condition, {LEAST_DF * features:.0f} are needed for the "
+            f"covariance of {features} features{fewer})"
+        )
+
+
+def groups_carried(analyse: Config, runs: int) -> int:
+    """The groups of layers, at most as many as the config has, whose features so many repeated runs carry."""
+    from weightscape.metrics.analysis.signature import LEAST_DF
+
+    most = range(analyse["signature"]["groups"], 0, -1)
+    return next((groups for groups in most if runs >= LEAST_DF * _features(analyse, groups)), 0)
+
+
+def _features(analyse: Config, groups: int) -> int:
+    """The features of the largest scope that C2 names: each metric in each group of layers, of the head in two."""
+    sizes = []
+    for scope in analyse["signature"]["claim"]:
+        metrics = {*analyse["signature"]["features"][scope]} & {*analyse["metrics"]}
+        sizes.append((2 if scope == "head" else groups) * (len(metrics) - (metrics >= FOLLOWS)))
+    return max(sizes)
 
 
 def _synthetic(config: Config) -> Iterator[str]:
