@@ -8,6 +8,13 @@ out:  3_assemble/{dataset}/real/items.parquet                             shared
       3_assemble/{dataset}/{family}/{dose}/diversity/                     measures per seed and space
 """
 
+EMBEDDED = "<results>/3_assemble/{dataset}/embedded/{backbone}"
+
+
+def of_spaces(path):
+    """A file of every backbone in whose embedding diversity is measured."""
+    return expand(path, backbone=study.embeddings(config), allow_missing=True)
+
 
 rule assemble_real:
     """The real training set as an item list."""
@@ -75,8 +82,8 @@ rule embed:
         backbone=ancient("<results>/1_data/backbones/{backbone}/weights.safetensors"),
         weights="<results>/1_data/backbones/{backbone}/manifest.json",
     output:
-        rows="<results>/3_assemble/{dataset}/embedded/{backbone}/rows.safetensors",
-        manifest="<results>/3_assemble/{dataset}/embedded/{backbone}/manifest.json",
+        rows=EMBEDDED + "/rows.safetensors",
+        manifest=EMBEDDED + "/manifest.json",
     log:
         "<results>/logs/embed/{dataset}.{backbone}.log",
     conda:
@@ -109,25 +116,11 @@ rule measure_diversity:
         reference=ancient(expand("{shard}", shard=shards("{dataset}", "extra"))),
         judge=ancient("<results>/2_generate/{dataset}/judge/weights.safetensors"),
         judged="<results>/2_generate/{dataset}/judge/manifest.json",
-        rows=ancient(
-            expand(
-                "<results>/3_assemble/{{dataset}}/embedded/{backbone}/rows.safetensors",
-                backbone=study.embeddings(config),
-            )
-        ),
-        embedded=expand(
-            "<results>/3_assemble/{{dataset}}/embedded/{backbone}/manifest.json",
-            backbone=study.embeddings(config),
-        ),
-        backbones=expand(
-            "<results>/1_data/backbones/{backbone}/manifest.json",
-            backbone=study.embeddings(config),
-        ),
+        rows=ancient(of_spaces(EMBEDDED + "/rows.safetensors")),
+        embedded=of_spaces(EMBEDDED + "/manifest.json"),
+        backbones=of_spaces("<results>/1_data/backbones/{backbone}/manifest.json"),
         weights=ancient(
-            expand(
-                "<results>/1_data/backbones/{backbone}/weights.safetensors",
-                backbone=study.embeddings(config),
-            )
+            of_spaces("<results>/1_data/backbones/{backbone}/weights.safetensors")
         ),
     output:
         measures="<results>/3_assemble/{dataset}/{family}/{dose}/diversity/measures.json",

@@ -13,6 +13,16 @@ POOL_RUN = "<results>/4_finetune/{dataset}/{backbone}/baseline/baseline/seed{see
 VARIED = r"(?!baseline\b)[a-z_]+"
 
 
+def of_runs(name):
+    """A file of every run of a condition."""
+    return expand(RUN + name, seed=SEEDS, allow_missing=True)
+
+
+def of_pool(name):
+    """The same file of every baseline run."""
+    return expand(POOL_RUN + name, seed=POOL_SEEDS, allow_missing=True)
+
+
 rule finetune:
     """One run."""
     input:
@@ -53,24 +63,14 @@ rule finetune:
 rule evaluate:
     """The runs of one condition on every split; what an earlier evaluation found for the same weights is kept."""
     input:
-        after=ancient(
-            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
-        ),
-        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        after=ancient(of_runs("/after.safetensors")),
+        runs=of_runs("/manifest.json"),
         shards=ancient(evaluated_shards),
         splits=evaluated_splits,
     output:
-        metrics=update(
-            expand(RUN + "/evaluation/metrics.json", seed=SEEDS, allow_missing=True)
-        ),
-        logits=update(
-            expand(
-                RUN + "/evaluation/logits.safetensors", seed=SEEDS, allow_missing=True
-            )
-        ),
-        manifests=update(
-            expand(RUN + "/evaluation/manifest.json", seed=SEEDS, allow_missing=True)
-        ),
+        metrics=update(of_runs("/evaluation/metrics.json")),
+        logits=update(of_runs("/evaluation/logits.safetensors")),
+        manifests=update(of_runs("/evaluation/manifest.json")),
     log:
         "<results>/logs/evaluate/{dataset}.{backbone}.{family}.{dose}.log",
     wildcard_constraints:
@@ -92,36 +92,14 @@ rule evaluate:
 
 use rule evaluate as evaluate_pool with:
     input:
-        after=ancient(
-            expand(
-                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
-            )
-        ),
-        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        after=ancient(of_pool("/after.safetensors")),
+        runs=of_pool("/manifest.json"),
         shards=ancient(evaluated_shards),
         splits=evaluated_splits,
     output:
-        metrics=update(
-            expand(
-                POOL_RUN + "/evaluation/metrics.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
-        logits=update(
-            expand(
-                POOL_RUN + "/evaluation/logits.safetensors",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
-        manifests=update(
-            expand(
-                POOL_RUN + "/evaluation/manifest.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
+        metrics=update(of_pool("/evaluation/metrics.json")),
+        logits=update(of_pool("/evaluation/logits.safetensors")),
+        manifests=update(of_pool("/evaluation/manifest.json")),
     log:
         "<results>/logs/evaluate/{dataset}.{backbone}.baseline.baseline.log",
     message:
@@ -131,19 +109,13 @@ use rule evaluate as evaluate_pool with:
 rule curvature:
     """Curvature of the loss at the weights of one condition's runs; what was measured of the same weights is kept."""
     input:
-        after=ancient(
-            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
-        ),
-        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        after=ancient(of_runs("/after.safetensors")),
+        runs=of_runs("/manifest.json"),
         val=ancient(shards("{dataset}", "val")),
         data="<results>/1_data/{dataset}/val/manifest.json",
     output:
-        measures=update(
-            expand(RUN + "/curvature/measures.json", seed=SEEDS, allow_missing=True)
-        ),
-        manifests=update(
-            expand(RUN + "/curvature/manifest.json", seed=SEEDS, allow_missing=True)
-        ),
+        measures=update(of_runs("/curvature/measures.json")),
+        manifests=update(of_runs("/curvature/manifest.json")),
     log:
         "<results>/logs/curvature/{dataset}.{backbone}.{family}.{dose}.log",
     wildcard_constraints:
@@ -165,29 +137,13 @@ rule curvature:
 
 use rule curvature as curvature_pool with:
     input:
-        after=ancient(
-            expand(
-                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
-            )
-        ),
-        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        after=ancient(of_pool("/after.safetensors")),
+        runs=of_pool("/manifest.json"),
         val=ancient(shards("{dataset}", "val")),
         data="<results>/1_data/{dataset}/val/manifest.json",
     output:
-        measures=update(
-            expand(
-                POOL_RUN + "/curvature/measures.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
-        manifests=update(
-            expand(
-                POOL_RUN + "/curvature/manifest.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
+        measures=update(of_pool("/curvature/measures.json")),
+        manifests=update(of_pool("/curvature/manifest.json")),
     log:
         "<results>/logs/curvature/{dataset}.{backbone}.baseline.baseline.log",
     message:
@@ -197,19 +153,13 @@ use rule curvature as curvature_pool with:
 rule penalties:
     """Penalties of regularisers at the weights of one condition's runs; what was measured of the same weights is kept."""
     input:
-        after=ancient(
-            expand(RUN + "/after.safetensors", seed=SEEDS, allow_missing=True)
-        ),
-        runs=expand(RUN + "/manifest.json", seed=SEEDS, allow_missing=True),
+        after=ancient(of_runs("/after.safetensors")),
+        runs=of_runs("/manifest.json"),
         val=ancient(shards("{dataset}", "val")),
         data="<results>/1_data/{dataset}/val/manifest.json",
     output:
-        measures=update(
-            expand(RUN + "/penalties/measures.json", seed=SEEDS, allow_missing=True)
-        ),
-        manifests=update(
-            expand(RUN + "/penalties/manifest.json", seed=SEEDS, allow_missing=True)
-        ),
+        measures=update(of_runs("/penalties/measures.json")),
+        manifests=update(of_runs("/penalties/manifest.json")),
     log:
         "<results>/logs/penalties/{dataset}.{backbone}.{family}.{dose}.log",
     wildcard_constraints:
@@ -231,29 +181,13 @@ rule penalties:
 
 use rule penalties as penalties_pool with:
     input:
-        after=ancient(
-            expand(
-                POOL_RUN + "/after.safetensors", seed=POOL_SEEDS, allow_missing=True
-            )
-        ),
-        runs=expand(POOL_RUN + "/manifest.json", seed=POOL_SEEDS, allow_missing=True),
+        after=ancient(of_pool("/after.safetensors")),
+        runs=of_pool("/manifest.json"),
         val=ancient(shards("{dataset}", "val")),
         data="<results>/1_data/{dataset}/val/manifest.json",
     output:
-        measures=update(
-            expand(
-                POOL_RUN + "/penalties/measures.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
-        manifests=update(
-            expand(
-                POOL_RUN + "/penalties/manifest.json",
-                seed=POOL_SEEDS,
-                allow_missing=True,
-            )
-        ),
+        measures=update(of_pool("/penalties/measures.json")),
+        manifests=update(of_pool("/penalties/manifest.json")),
     log:
         "<results>/logs/penalties/{dataset}.{backbone}.baseline.baseline.log",
     message:

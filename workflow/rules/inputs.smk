@@ -65,21 +65,22 @@ def compared_shards(wildcards):
     return [path for split in splits for path in shards(wildcards.dataset, split)]
 
 
+def manifests(dataset, splits):
+    """The records of some splits of a data set."""
+    return [f"<results>/1_data/{dataset}/{split}/manifest.json" for split in splits]
+
+
 def compared_records(wildcards):
     """The records of these splits."""
-    splits = study.compared_splits(wildcards.split)
-    return [
-        f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json"
-        for split in splits
-    ]
+    return manifests(wildcards.dataset, study.compared_splits(wildcards.split))
 
 
 def evaluated_records():
     """The records of all splits that runs are evaluated on."""
     return [
-        f"<results>/1_data/{dataset}/{split}/manifest.json"
+        path
         for dataset in config["study"]["datasets"]
-        for split in study.evaluated_splits(config, dataset)
+        for path in manifests(dataset, study.evaluated_splits(config, dataset))
     ]
 
 
@@ -218,10 +219,8 @@ def diversity_gpus(wildcards):
 
 def evaluated_splits(wildcards):
     """The manifests of the splits that runs are evaluated on."""
-    names = study.evaluated_splits(config, wildcards.dataset)
-    return [
-        f"<results>/1_data/{wildcards.dataset}/{split}/manifest.json" for split in names
-    ]
+    dataset = wildcards.dataset
+    return manifests(dataset, study.evaluated_splits(config, dataset))
 
 
 def evaluated_shards(wildcards):
