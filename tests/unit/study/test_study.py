@@ -62,6 +62,12 @@ FAULTS = {
     "finetune/steps": (8.0, r"finetune.steps = 8.0 must be a whole number"),
     "finetune/history_every": ("1e1", r"history_every = .1e1. is text in YAML; write 10"),
     "study": (None, "study = null"),
+    "families/noise/doses": ({}, "families.noise.doses has no dose: .* take noise out of study.families"),
+    "backbones/resnet-small/input/mean": (
+        [123.7],
+        r"mean\[0\] = 123.7 .* maximum of 1 .*divide one of pixels up to 255",
+    ),
+    "backbones/resnet-small/input/std": ([58.4], r"std\[0\] = 58.4 .* maximum of 1 .*divide one of pixels up to 255"),
 }
 
 
@@ -350,6 +356,11 @@ def test_a_study_file_without_a_name_would_replace_the_main_results(content: str
     path = tmp_path / "mine.yaml"
     path.write_text(content)
     with pytest.raises(UserError, match=r"mine.yaml names no study, so that its results would replace those of config"):
+        check_named(ROOT / "config.yaml", [path])
+    path.write_text(f"study: {{name: {CONFIG['study']['name']}}}")
+    with pytest.raises(
+        UserError, match=r"mine.yaml names the study 'digits', as config.yaml does, so that its results"
+    ):
         check_named(ROOT / "config.yaml", [path])
     named = tmp_path / "named.yaml"
     named.write_text("study: {name: mine}")

@@ -121,12 +121,15 @@ def results_folder(config: Config, default: Path) -> str:
 
 
 def check_named(default: Path, files: Iterable[Path]) -> None:
-    """A study's files must name it, since its results would replace those of `default` otherwise."""
+    """A study's files must give it a name of its own, since its results would replace those of `default` otherwise."""
     others = [path for path in files if path.is_file() and path.resolve() != default.resolve()]
-    if others and not any("name" in ((read_yaml(path) or {}).get("study") or {}) for path in others):
+    blocks = [(read_yaml(path) or {}).get("study") or {} for path in [default, *others]]
+    own, *named = [block["name"] for block in blocks if "name" in block]
+    if others and (not named or named[-1] == own):
+        fault = f"names the study {own!r}, as {default.name} does," if named else "names no study,"
         raise UserError(
-            f"{others[0]} names no study, so that its results would replace those of {default.name}: "
-            "add study: {name: ...}"
+            f"{others[-1 if named else 0]} {fault} so that its results would replace those of {default.name}: give it "
+            "another name by study: {name: ...}"
         )
 
 

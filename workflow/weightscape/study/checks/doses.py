@@ -11,6 +11,10 @@ def check(config: Config) -> None:
     """A `UserError` reports the first setting that does not fit, or dose that cannot be named, ordered or applied."""
     _check_training(config)
     for family in config["study"]["families"]:
+        if not config["families"][family]["doses"]:
+            raise UserError(
+                f"config: families.{family}.doses has no dose: give it one, or take {family} out of study.families"
+            )
         for dose, values in config["families"][family]["doses"].items():
             key = f"families.{family}.doses.{dose}"
             if dose == BASELINE:
