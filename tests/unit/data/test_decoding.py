@@ -1,6 +1,7 @@
 """Image files of every kind, as users' folders hold them, against what PIL and arithmetic say."""
 
 import io
+import struct
 import zlib
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,49 @@ def test_eight_bits_in_sixteen_are_not_taken_for_black(dtype: Any, most: int, wh
     else:
         with pytest.raises(Unreadable, match=f"values up to {most} in 16 bits, which are black"):
             decode(data, GREY)
+
+
+def tiff(values: np.ndarray, bits: int, photometric: int, kind: int = 1) -> bytes:
+    """An uncompressed grey TIFF of 16 x 16 px (TIFF 6.0); numbers of 12 bits stand two in three bytes."""
+    data = values.tobytes()
+    if bits == 12:
+        pairs = values.reshape(-1, 2)
+        data = b"".join(int(first << 12 | second).to_bytes(3) for first, second in pairs.astype(int))
+    tags = {256: 16, 257: 16, 258: bits, 259: 1, 262: photometric, 273: 134, 277: 1, 278: 16, 279: len(data), 339: kind}
+    entries = b"".join(struct.pack("<HHII", tag, 4 if tag in (273, 279) else 3, 1, tags[tag]) for tag in sorted(tags))
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
+
+
+@pytest.mark.parametrize(("bits", "photometric"), [(8, 0), (8, 1), (16, 0), (16, 1), (12, 1)])
+def test_a_tiff_has_its_own_black_and_white(bits: int, photometric: int) -> None:
+    levels = np.arange(256).reshape(16, 16)
+    top = 2**bits - 1
+    values = (levels * top / 255).round().astype(np.uint8 if bits == 8 else np.uint16)
+    found = decode(tiff(values, bits, photometric), GREY)[0]
+    assert np.array_equal(found, levels if photometric else 255 - levels)
+
+
+def test_signed_numbers_are_not_taken_for_bright_ones() -> None:
+    with pytest.raises(Unreadable, match="holds numbers below 0"):
+        decode(tiff(np.arange(-128, 128, dtype=np.int8), 8, 1, kind=2), GREY)
+
+
+@pytest.mark.parametrize("opaque", [0, 1, 16, 17])
+@pytest.mark.parametrize("size", [16, 24])
+def test_an_image_that_its_transparency_hides_is_no_white_one(opaque: int, size: int) -> None:
+    image = picture(size=(size, size))
+    image.putalpha(opaque)
+    faults = from_arrays(np.asarray(image)[None], COLOUR)[1]
+    assert bool(faults) == (opaque < 17)
+    if opaque < 17:
+        with pytest.raises(Unreadable, match=f"no pixel is more opaque than {opaque} of 255"):
+            decode(file(image), COLOUR)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
+def test_of_several_frames_the_first_counts(kind: str) -> None:
+    frames = [Image.fromarray(np.full((16, 16, 3), level, np.uint8)) for level in (60, 250)]
+    assert (decode(file(frames[0], kind, save_all=True, append_images=frames[1:]), COLOUR) < 62).all()
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -143,6 +187,6 @@ def test_arrays_of_another_size_are_scaled_as_files_are(tmp_path: Path) -> None:
     image = picture(size=(24, 20))
     image.save(tmp_path / "a.png")
     array = np.asarray(image)[None]
-    assert np.array_equal(from_arrays(array, COLOUR)[0], decode(str(tmp_path / "a.png"), COLOUR))
+    assert np.array_equal(from_arrays(array, COLOUR)[0][0], decode(str(tmp_path / "a.png"), COLOUR))
     grey = np.asarray(picture().convert("L"))[None]
-    assert np.array_equal(from_arrays(grey, COLOUR), np.repeat(grey[:, None], 3, axis=1))
+    assert np.array_equal(from_arrays(grey, COLOUR)[0], np.repeat(grey[:, None], 3, axis=1))

@@ -62,6 +62,13 @@ def test_order_one_equals_the_package_on_rows(rng):
     assert scores(features)["1"] == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize("past", [0, 1e-16, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 3e-8, 1e-7, 1e-6])
+def test_an_order_beside_one_scores_as_one_does(rng, past):
+    eigenvalues = spectrum(rng.standard_normal((40, 9)))
+    for order in (1 - past, 1 + past):
+        assert score(eigenvalues, order) == pytest.approx(score(eigenvalues, 1), rel=1e-6)
+
+
 @pytest.mark.parametrize("shape", [(150, 400), (400, 150)])
 def test_smooth_images_give_the_scores_of_their_singular_values(rng, shape):
     decay = np.exp(-np.arange(shape[1]) / 4)  # falls below the rounding error of a product

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -66,6 +67,35 @@ def test_transparency_is_laid_on_white() -> None:
     clear = np.zeros((2, 8, 8, 4), np.uint8)
     found, notes = as_images(clear, "x")
     assert (found == 255).all() and found.shape == (2, 3, 8, 8) and "transparency" in notes[-1]
+
+
+@pytest.mark.parametrize(("opaque", "kind"), [(1, "uint8"), (16, "uint8"), (0, "uint8"), (1 / 255, "float32")])
+def test_images_that_their_fourth_channel_hides_are_no_white_ones(opaque: float, kind: str) -> None:
+    images = np.random.default_rng(0).random((3, 8, 8, 4)) * (255 if kind == "uint8" else 1)
+    images[1:, ..., 3] = opaque
+    with pytest.raises(UserError, match=r"2 images of 3 that their fourth channel hides.*\(the first: 1\)"):
+        as_images(images.astype(kind), "x")
+
+
+@pytest.mark.parametrize("past", [1e-7, 1e-3])
+def test_floats_that_leave_0_to_1_by_rounding_are_the_same_pixels(past: float) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 1, 16, 16), np.uint8)
+    floats = (images / 255 - past) * (1 + 2 * past)
+    assert floats.min() < 0 and np.array_equal(as_images(floats, "x")[0], images)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.ma.masked_greater(np.arange(12.0).reshape(4, 3), 9), "hides 2 of its 12 values"),
+        (torch.ones(4, 3).to_sparse(), r"tensor \[4, 3\] has no plain numbers"),
+        (torch.empty(4, 3, device="meta"), r"tensor \[4, 3\] has no plain numbers"),
+    ],
+)
+def test_values_that_are_hidden_or_not_there_are_refused(array: object, words: str) -> None:
+    for either in (array, [array, array]):
+        with pytest.raises(UserError, match=words):
+            loaded(either)
 
 
 def test_of_two_axes_that_may_be_channels_that_counts_which_leaves_square_pictures() -> None:
@@ -143,6 +173,18 @@ def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
 
 def test_large_pictures_are_brought_to_a_side_that_memory_holds() -> None:
     assert loaded([Image.new("L", (500, 400))] * 2).images.shape == (2, 1, 224, 224)
+
+
+def test_one_tiny_picture_leaves_half_the_side_of_the_others() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (5, 40, 40), np.uint8)
+    assert loaded([*map(Image.fromarray, noise), Image.new("L", (900, 1))]).images.shape == (6, 1, 20, 20)
+    assert loaded([*map(Image.fromarray, noise), Image.new("L", (30, 30))]).images.shape == (6, 1, 30, 30)
+
+
+def test_twelve_bits_in_sixteen_are_not_measured_as_sixteen_grey_levels() -> None:
+    dark = np.random.default_rng(0).integers(0, 4096, (5, 9, 9)).astype(np.uint16)
+    with pytest.raises(UserError, match="no pixel brighter than 16 of 255"):
+        loaded([*map(Image.fromarray, dark)])
 
 
 def test_the_users_file_is_never_to_be_deleted(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def read(out: Path, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
         lambda x: x,
         lambda x: x.transpose(0, 3, 1, 2),
         lambda x: (x / 255).astype(np.float32),
+        lambda x: (x / 255 - 1e-6) * (1 + 1e-5),
         lambda x: x.astype(np.float64),
         lambda x: x.astype(np.int64),
         lambda x: x.astype(np.uint16) * 257,
@@ -52,6 +53,19 @@ def test_rows_of_numbers_are_square_images(tmp_path: Path) -> None:
     square = RNG.integers(0, 256, (30, 10, 10, 3), np.uint8)
     np.savez(tmp_path / "rgb.npz", data=square.transpose(0, 3, 1, 2).reshape(30, -1), labels=LABELS)
     assert np.array_equal(read(array_files.saved(tmp_path / "rgb.npz", tmp_path / "b"))[0], square)
+
+
+@pytest.mark.parametrize("axes", [(0, 1, 2, 3), (0, 3, 1, 2)])
+@pytest.mark.parametrize("side", [8, 9, 32])
+def test_rows_of_a_pictures_numbers_are_read_in_their_own_order(
+    axes: tuple[int, ...], side: int, tmp_path: Path
+) -> None:
+    waves = np.linspace(0, 5, side)
+    shapes = np.stack([np.outer(np.sin(waves + k), np.cos(waves * (1 + k / 9))) for k in range(12)])
+    pictures = (127 + 60 * shapes[..., None] * [1, 0.9, 0.8] + [20, 0, -40]).astype(np.uint8)
+    np.savez(tmp_path / "rows.npz", X=pictures.transpose(axes).reshape(12, -1), y=np.arange(12) % 3)
+    found = read(array_files.saved(tmp_path / "rows.npz", tmp_path / "out"))[0]
+    assert np.array_equal(found, pictures)
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,26 @@
 """Image files of any kind as arrays of one form: uint8 [channels, size, size].
 
 An image is turned as its EXIF orientation says, laid on white if it is transparent, converted to RGB or grey,
-scaled so that its shorter side has `size` pixels (bicubic, with anti-aliasing) and cropped at its centre.
-16-bit images are scaled by 1/257, not cut off at 255. What cannot be read raises `Unreadable` with its reason.
+scaled so that its shorter side has `size` pixels (bicubic, with anti-aliasing) and cropped at its centre. Of several
+frames or pages the first counts. 16-bit images are scaled by 1/257, not cut off at 255. What cannot be read, or shows
+nothing, raises `Unreadable` with its reason.
 """
 
 import io
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 ORIENTATION = 0x0112  # the tag of EXIF 2.3 that says how to turn an image
+BITS, PHOTOMETRIC, SAMPLES = 258, 262, 339  # tags of TIFF 6.0: bits of a number, whether 0 is white, kind of numbers
+SIGNED = (2,)
+DARK = 16  # of 255 levels, of grey or of opacity; 12 bits of 16 reach 4095 / 257
+
+
+Faults = list[tuple[int, str]]  # place in a batch, and reason, of each image that cannot be read
 
 
 class Unreadable(Exception):
@@ -80,48 +88,76 @@ def _eight_bits(picture: Any, form: Form) -> Any:
     from PIL import Image
 
     wanted = "L" if form.channels == 1 else "RGB"
+    if picture.mode == "L" and _tags(picture).get(SAMPLES) == SIGNED and picture.getextrema()[1] > 127:
+        raise Unreadable("holds numbers below 0")
     if picture.mode == wanted and "transparency" not in picture.info:
         return picture
     if picture.mode == "F":
         raise Unreadable("holds floating-point values, whose range is not known")
     if picture.mode.startswith("I"):
-        values = np.asarray(picture).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise Unreadable("holds integers outside of 16 bits")
-        clear = values == picture.info.get("transparency", -1)
-        most = values[~clear].max(initial=0)
-        if 0 < most < 256:
-            raise Unreadable(f"holds values up to {most} in 16 bits, which are black: save them in 8 bits, or to 65535")
-        picture = Image.fromarray(np.where(clear, 255, (values / 257).round()).astype(np.uint8))
+        picture = _of_wide_numbers(picture)
     if picture.mode == "LAB":  # Pillow knows no other way from here
         picture = picture.convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
+        *colours, (_, opaque) = picture.getextrema()
+        if opaque <= DARK and any(low < high for low, high in colours):
+            raise Unreadable(f"is hidden by its transparency, as no pixel is more opaque than {opaque} of 255")
         white = Image.new("RGBA", picture.size, "white")
         picture = Image.alpha_composite(white, picture)
     return picture.convert(wanted)
 
 
-def from_arrays(arrays: np.ndarray, form: Form) -> np.ndarray:
-    """Decoded images uint8 [n, h, w] or [n, h, w, channels] as uint8 [n, channels, size, size]."""
+def _tags(picture: Any) -> Any:
+    """The tags of a TIFF; none of other formats."""
+    return getattr(picture, "tag_v2", {})
+
+
+def _of_wide_numbers(picture: Any) -> Any:
+    """A grey picture of more than 8 bits in mode L; PIL leaves numbers of 12 bits, and 0 for white, as they stand."""
+    from PIL import Image
+
+    values = np.asarray(picture).astype(np.int64)
+    if values.min() < 0 or values.max() > 65535:
+        raise Unreadable("holds integers outside of 16 bits")
+    clear = values == picture.info.get("transparency", -1)
+    most, top = values[~clear].max(initial=0), 4095 if _tags(picture).get(BITS) == (12,) else 65535
+    if 0 < most < 256 and top == 65535:
+        raise Unreadable(f"holds values up to {most} in 16 bits, which are black: save them in 8 bits, or to 65535")
+    values = top - values if _tags(picture).get(PHOTOMETRIC) == 0 else values
+    return Image.fromarray(np.where(clear, 255, (values * 255 / top).round()).astype(np.uint8))
+
+
+def from_arrays(arrays: np.ndarray, form: Form) -> tuple[np.ndarray, Faults]:
+    """Decoded images uint8 [n, h, w] or [n, h, w, channels] as uint8 [n, channels, size, size], and their faults."""
     from PIL import Image
 
     if arrays.ndim == 3:
         arrays = arrays[..., None]
     if arrays.shape[1:3] == (form.size, form.size) and arrays.shape[3] in (1, form.channels):
         planes = np.ascontiguousarray(arrays.transpose(0, 3, 1, 2))
-        return planes if planes.shape[1] == form.channels else np.repeat(planes, form.channels, axis=1)
-    pictures = (Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array) for array in arrays)
-    return np.stack([from_picture(picture, form) for picture in pictures])
+        return (planes if planes.shape[1] == form.channels else np.repeat(planes, form.channels, axis=1)), []
+
+    def image(array: np.ndarray) -> np.ndarray:
+        return from_picture(Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array), form)
+
+    return _each(arrays, form, image)
 
 
-def decode_many(batch: list[bytes | str], form: Form) -> tuple[np.ndarray, list[tuple[int, str]]]:
+def decode_many(batch: list[bytes | str], form: Form) -> tuple[np.ndarray, Faults]:
     """The readable images of a batch, and the place and fault of each other."""
-    images = np.empty((len(batch), *form.shape), np.uint8)
-    faults: list[tuple[int, str]] = []
-    for place, data in enumerate(batch):
+    return _each(batch, form, lambda data: decode(data, form))
+
+
+def _each(
+    items: Sequence[Any] | np.ndarray, form: Form, image: Callable[[Any], np.ndarray]
+) -> tuple[np.ndarray, Faults]:
+    """`image` of each item that can be read, and the place and fault of each other."""
+    images = np.empty((len(items), *form.shape), np.uint8)
+    faults: Faults = []
+    for place, item in enumerate(items):
         try:
-            images[place - len(faults)] = decode(data, form)
+            images[place - len(faults)] = image(item)
         except Unreadable as fault:
             faults.append((place, str(fault)))
-    return images[: len(batch) - len(faults)], faults
+    return images[: len(items) - len(faults)], faults

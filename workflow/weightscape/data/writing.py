@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.data import sources, splits
-from weightscape.data.decoding import Form, Unreadable, decode_many, from_arrays, from_picture
+from weightscape.data.decoding import DARK, Faults, Form, Unreadable, decode_many, from_arrays, from_picture
 from weightscape.data.pools import Pool
 from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit
 from weightscape.errors import UserError
@@ -28,7 +28,6 @@ from weightscape.progress import Progress
 BATCH_BYTES = 4_000_000  # pixels of one batch; a few batches per process are in memory
 AHEAD = 3  # batches per process that are read before they are written
 WORTH = 1000  # files from which on further processes are worth their start
-DARK = 16  # of 255 grey levels; 12 bits of 16 reach 4095 / 257
 BATCH = 256  # images that are looked at together
 NAMED = 100  # unreadable images whose names are recorded
 
@@ -114,9 +113,6 @@ def _filled(
         yield first, labels
 
 
-Faults = list[tuple[int, str]]  # place in a batch, and reason, of each image that cannot be read
-
-
 def _ahead(room: Room, pool: Pool, rows: np.ndarray, size: int, decoding: Decoding) -> Iterator[tuple[int, Faults]]:
     """The first row of each batch and its faults, in order, once its images lie in the shard.
 
@@ -150,7 +146,7 @@ def _decode_into(room: Room, row: int, batch: list[bytes | str], form: Form) -> 
 
 def _read(pool: Pool, batch: np.ndarray, form: Form) -> tuple[np.ndarray, Faults]:
     if pool.pixels is not None:
-        return from_arrays(pool.pixels(batch), form), []
+        return from_arrays(pool.pixels(batch), form)
     if pool.encoded is not None:
         return decode_many(list(pool.encoded(batch)), form)
     assert pool.picture is not None

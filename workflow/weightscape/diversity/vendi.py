@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from weightscape.diversity.rows import BLOCK, Indices, Record, Rows, Square, draw, unit_blocks
 
 ORDERS = (0.5, 1.0, 2.0, float("inf"))
+NEAR_ONE = 1e-8  # orders that count as 1, whose formula loses as many digits as it is near
 KERNEL_ROWS = 2048  # of the largest set whose kernel is kept: 32 MB
 
 Scores = dict[str, float]
@@ -77,7 +78,7 @@ def score(eigenvalues: NDArray[np.float64], order: float) -> float:
         raise ValueError(f"order must be at least 0, got {order}")
     largest = eigenvalues.max()
     eigenvalues = eigenvalues[~(np.abs(eigenvalues) <= len(eigenvalues) * np.finfo(np.float64).eps * largest)]
-    if order == 1:
+    if abs(order - 1) < NEAR_ONE:
         return float(np.exp(-np.sum(eigenvalues * np.log(eigenvalues))))
     if np.isinf(order):
         return float(1 / largest)

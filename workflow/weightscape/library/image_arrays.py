@@ -10,23 +10,40 @@ from typing import Any
 
 import numpy as np
 
+from weightscape.data.decoding import DARK
 from weightscape.errors import UserError
 
 CHANNELS = (1, 3, 4)
 OPAQUE = 3
 """Channels of a colour image without transparency."""
+HALF_LEVEL = 1 / 510
+"""By which floats may leave [0, 1] and round to the same pixels, as sums in float32 do."""
 MAGNITUDE = 1e100
 """Of an embedding's values, at most: larger ones have no squares."""
 
 
 def in_memory(array: Any) -> np.ndarray:
     """An array or tensor, on any device, as a numpy array; half precisions widened."""
+    if np.ma.is_masked(array):
+        raise UserError(
+            f"a masked array hides {np.ma.count_masked(array)} of its {array.size} values: fill them, or leave out "
+            "their rows"
+        )
     if hasattr(array, "detach"):
-        array = array.detach().cpu()
-        array = array.float() if array.is_floating_point() and array.dtype.itemsize < 4 else array
+        array = _on_host(array)
     array = np.asarray(array)
     narrow = array.dtype.kind == "f" and array.dtype.itemsize < 4
     return array.astype(np.float32) if narrow or array.dtype.name == "bfloat16" else array
+
+
+def _on_host(tensor: Any) -> Any:
+    """A tensor of torch whose numbers numpy can read."""
+    try:
+        tensor = tensor.detach().cpu()
+        narrow = tensor.is_floating_point() and tensor.dtype.itemsize < 4
+        return (tensor.float() if narrow else tensor).numpy()
+    except (TypeError, RuntimeError) as error:  # so torch refuses sparse and quantised tensors, and those without data
+        raise UserError(f"a tensor {list(tensor.shape)} has no plain numbers ({error!s:.100}): make it dense") from None
 
 
 def as_rows(array: np.ndarray, name: str) -> np.ndarray:
@@ -64,10 +81,22 @@ def as_images(images: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
     if images.dtype != np.uint8:
         images = _bytes(images, name)
     if images.shape[1] > OPAQUE:
+        _check_seen(images, name)
         cover = images[:, OPAQUE:].astype(np.float32) / 255
         images = (images[:, :OPAQUE] * cover + 255 * (1 - cover)).round().astype(np.uint8)
         notes.append("the fourth channel is read as transparency, on white")
     return np.ascontiguousarray(images), notes
+
+
+def _check_seen(images: np.ndarray, name: str) -> None:
+    """Refuse an image whose transparency hides what it shows, as numbers of another range than 0 to 255 do."""
+    flat = images.reshape(len(images), images.shape[1], -1)
+    hidden = (flat[:, OPAQUE].max(axis=1) <= DARK) & np.ptp(flat[:, :OPAQUE], axis=2).any(axis=1)
+    if hidden.any():
+        raise UserError(
+            f"{name} has {hidden.sum()} images of {len(images)} that their fourth channel hides, as no pixel is more "
+            f"opaque than {DARK} of 255 (the first: {int(hidden.argmax())}): take that channel away"
+        )
 
 
 def _channels_last(images: np.ndarray, name: str) -> bool:
@@ -95,10 +124,11 @@ def _bytes(images: np.ndarray, name: str) -> np.ndarray:
         raise UserError(f"{name} has images {images.dtype}: they must be uint8, or floats in [0, 1]; convert them so")
     whole = images.dtype.kind in "iu"
     low, high = float(images.min()), float(images.max())
-    if not (low >= 0 and high <= (255 if whole else 1)):
+    edge = 0 if whole else HALF_LEVEL
+    if not (low >= -edge and high <= (255 if whole else 1 + edge)):
         limits = "whole numbers must lie in [0, 255]" if whole else "floats must lie in [0, 1]"
         raise UserError(
-            f"{name} has images {images.dtype} from {low:.3g} to {high:.3g}: {limits}; undo their normalisation, or "
+            f"{name} has images {images.dtype} from {low:.5g} to {high:.5g}: {limits}; undo their normalisation, or "
             "save uint8 from 0 to 255"
         )
-    return images.astype(np.uint8) if whole else (images.astype(np.float64) * 255).round().astype(np.uint8)
+    return images.astype(np.uint8) if whole else (images.astype(np.float64) * 255).round().clip(0, 255).astype(np.uint8)

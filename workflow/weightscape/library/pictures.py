@@ -2,7 +2,8 @@
 
 A set is an array or tensor, a list of pictures (PIL), arrays or paths, a folder of image files, a .txt of their paths,
 or a file of arrays (.npy, .npz, .safetensors). The library and the command `diversity` read all of them here.
-Pictures that are not square, or of several sizes, count by their middle square.
+Pictures that are not square, or of several sizes, count by their middle square, at the shorter side of the smallest or
+half the middle one, whichever is larger.
 """
 
 import contextlib
@@ -225,7 +226,8 @@ def _of_pictures(items: Sequence[Any], name: str, broken: dict[int, str] | None 
     faults: dict[int, str] = {}
     known = _each(items, name, lambda picture: (picture.size, picture.mode), faults)
     if known:
-        side = min(min(size) for size, _ in known.values())
+        sides = [min(size) for size, _ in known.values()]
+        side = max(min(sides), int(np.median(sides)) // 2)  # so that one tiny picture leaves something of the others
         channels = 1 if all(mode in GREY for _, mode in known.values()) else 3
         form = decoding.Form(min(side, LARGEST_SIDE), channels, PIXEL_LIMIT)
         kept = {place: items[place] for place in known}
@@ -235,6 +237,11 @@ def _of_pictures(items: Sequence[Any], name: str, broken: dict[int, str] | None 
         raise UserError(f"{name}: {lost}: mend or remove them")
     if not known:
         raise UserError(f"{name} holds no image files that can be read: name {FORMS}")
+    if 0 < max(image.max() for image in known.values()) <= decoding.DARK:
+        raise UserError(
+            f"{name} holds no pixel brighter than {decoding.DARK} of 255, as pictures of 8 or 12 bits in 16 do: save "
+            "them from 0 to 255 (or to 65535)"
+        )
     if broken is not None:
         broken.update(faults)
     return np.stack(list(known.values()))

@@ -26,6 +26,12 @@ KINDS = {
     "images": ("images", "image", "imgs", "img", "x", "data", "pixels", "features"),
     "labels": ("labels", "label", "y", "targets", "target", "classes", "class"),
 }
+EDGE = 1 / 510
+"""Half a grey level, by which sums of floats may leave [0, 1]."""
+LOOKED = 1000
+"""Rows of numbers by which the order of their colours is told."""
+SMOOTHER = 0.9
+"""Share of the roughness in CIFAR's order below which another order is taken; that of noise is 1."""
 CAPITALS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 IDX_TYPES = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -164,8 +170,8 @@ def _as_images(images: np.ndarray, where: str) -> np.ndarray:
     low, high = float(images.min()), float(images.max())
     if images.dtype == np.uint8 and high > 1:
         return np.ascontiguousarray(images)
-    if low >= 0 and high <= 1:
-        return (images.astype(np.float32) * 255).round().astype(np.uint8)
+    if low >= -EDGE and high <= 1 + EDGE:
+        return (images.astype(np.float32) * 255).round().clip(0, 255).astype(np.uint8)
     if low >= 0 and high <= 255:
         return images.round().astype(np.uint8)
     if images.dtype == np.uint16:
@@ -174,9 +180,16 @@ def _as_images(images: np.ndarray, where: str) -> np.ndarray:
 
 
 def _unrolled(images: np.ndarray, where: str) -> np.ndarray:
-    """Rows of numbers as square images: grey, or three channels one after the other as in CIFAR's files."""
+    """Rows of numbers as square images: grey, or colours one after the other as in CIFAR's files, or pixel by pixel."""
     for channels in (1, 3):
         side = round((images.shape[1] / channels) ** 0.5)
         if side >= 8 and channels * side**2 == images.shape[1]:
-            return images.reshape(len(images), channels, side, side) if channels > 1 else images.reshape(-1, side, side)
+            planes, pixels = (images.reshape(-1, *form) for form in ((channels, side, side), (side, side, channels)))
+            is_by_pixel = _roughness(pixels, 1) < SMOOTHER * _roughness(planes, 2)
+            return planes[:, 0] if channels == 1 else pixels if is_by_pixel else planes
     raise UserError(f"{where} has rows of {images.shape[1]} numbers, which are no square image: save [n, h, w]")
+
+
+def _roughness(images: np.ndarray, axis: int) -> float:
+    """The mean change from one row of pixels to that below it; in a wrong order these are no neighbours."""
+    return float(np.abs(np.diff(images[:LOOKED].astype(np.float64), axis=axis)).mean())
