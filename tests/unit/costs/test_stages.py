@@ -181,7 +181,7 @@ def test_a_pilots_jobs_tell_the_rates(config: dict[str, Any], tmp_path: Path) ->
     asked = settings(varied, "generate", {**recipe, "shard": "00000"})
     asked["source"]["pipeline"] |= {"size": 512, "steps": 20, "strength": 0.5}
     operations = generation.pipeline_operations(512, 10, asked["guidance"] > 1)
-    left_out = {"images": 0, "gate": {"images": 4}, "refused_by_safety_checker": 2}  # none of 6 was kept
+    left_out = {"images": 0, "gate": {"images": 4}, "black": 2}  # none of 6 was kept
     for shard, facts in enumerate(({"images": 6}, left_out, left_out)):
         path = tmp_path / BY_RULE["generate"].place({**recipe, "shard": f"{shard:05d}"})
         finished(path, "generate", asked, facts, 6 * operations / 50e12)

@@ -217,6 +217,31 @@ def test_hidden_files_and_folders_are_no_images(folder: Path, tmp_path: Path) ->
     assert len(image_folder.part(folder, "train").labels) == 60
 
 
+@pytest.mark.parametrize(
+    ("names", "masks"),
+    [
+        (["000_mask.png", "000_MASK_1.png", "002-seg.tif"], 3),
+        (["masks/1.png", "masks/more/2.png", "images/1.png", "images/2.png"], 2),
+        (["man_mask.png", "a_mask_b.png", "_mask.png", "000_masked.png"], 0),
+        (["masks/1.png"], 0),
+    ],
+)
+def test_masks_beside_their_images_are_no_images(folder: Path, names: list[str], masks: int) -> None:
+    for name in names:
+        place = folder / "train" / "a" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(b"")
+    pool = image_folder.part(folder, "train")
+    assert len(pool.labels) == 60 + len(names) - masks and pool.left_out.get("mask", 0) == masks
+
+
+def test_pictures_and_masks_are_no_classes(folder: Path) -> None:
+    for name in ("images", "masks"):
+        (folder / "pairs" / name).mkdir(parents=True)
+    with pytest.raises(UserError, match="holds images and masks, which are no classes"):
+        image_folder.part(folder, "pairs")
+
+
 def test_splits_that_leave_a_class_without_a_training_image_are_said(folder: Path) -> None:
     source = block("image_folder", root=str(folder), per_class=3)
     splits = {"train": 2, "val": 3, "test": "all", "extra": 4}

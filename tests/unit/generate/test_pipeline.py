@@ -226,16 +226,16 @@ class Flagging:
     def __call__(self, prompt: list[str], **options: Any) -> Any:
         from PIL import Image
 
-        images = [Image.new("RGB", (16, 16), (k, k, k)) for k in range(len(prompt))]
+        images = [Image.new("RGB", (16, 16), (2 - k,) * 3) for k in range(len(prompt))]
         return SimpleNamespace(images=images, nsfw_content_detected=[k % 2 == 1 for k in range(len(prompt))])
 
 
-def test_refused_images_are_left_out_and_counted() -> None:
+def test_refused_and_black_images_are_left_out_and_counted() -> None:
     asked = pipeline.Asked(CLASSES, 3.0, 11)
     parts = list(pipeline.sample(Flagging(), settings(Path()), asked, MEMBERS, FORM))
-    assert sum(refused for _, _, refused in parts) == 4
-    assert np.concatenate([indices for _, indices, _ in parts]).tolist() == [0, 2, 1, 0, 2]
-    assert np.concatenate([part.labels for part, _, _ in parts]).tolist() == [0, 0, 1, 2, 2]
+    assert sum(refused for _, _, refused in parts) == 6
+    assert np.concatenate([indices for _, indices, _ in parts]).tolist() == [0, 1, 2]
+    assert np.concatenate([part.labels for part, _, _ in parts]).tolist() == [0, 1, 2]
 
 
 def data_set(root: Path) -> Path:

@@ -16,7 +16,7 @@ from weightscape.data.decoding import Form
 from weightscape.errors import UserError
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import pipeline
-from weightscape.generate.pipeline_arguments import guidance_argument
+from weightscape.generate.pipeline_arguments import check_length, guidance_argument
 from weightscape.generate.proof_of_action import prove
 from weightscape.generate.settings import PipelineSettings
 
@@ -73,7 +73,7 @@ def test_all_that_a_recipe_asks_acts(folder: Callable[[str], Path], name: str, a
     wanted = settings(folder(name), negative_prompt="" if name == "dev" else "text")
     pipe = load(wanted, kind)
     assert guidance_argument(pipe) == argument
-    found = prove(pipe, wanted, asked(kind=kind), (0, 0))
+    found = prove(pipe, wanted, asked(kind=kind), [(0, 0)])
     assert min(found.values()) >= 1
     negative, strength = {"negative_prompt"} - ({"negative_prompt"} if name == "dev" else set()), {"strength"}
     assert set(found) == {"prompt", "guidance"} | negative | (strength if kind == VARIATION else set())
@@ -83,7 +83,7 @@ def test_all_that_a_recipe_asks_acts(folder: Callable[[str], Path], name: str, a
 def test_step_distilled_pipelines_work_without_guidance(folder: Callable[[str], Path], name: str) -> None:
     wanted = settings(folder(name), steps=2)
     pipe, form = load(wanted), Form(16, 3, pixel_limit=10_000)
-    assert set(prove(pipe, wanted, asked(0.0), (0, 0))) == {"prompt"}
+    assert set(prove(pipe, wanted, asked(0.0), [(0, 0)])) == {"prompt"}
     parts = list(pipeline.sample(pipe, wanted, asked(0.0), [(0, 0), (0, 1), (1, 0)], form))
     assert len(np.unique(parts[0][0].images.reshape(3, -1), axis=0)) == 3
 
@@ -128,7 +128,7 @@ def test_a_scheduler_of_the_same_equation_is_taken(folder: Callable[[str], Path]
 def test_a_negative_prompt_that_a_distilled_network_cannot_use_is_refused(folder: Callable[[str], Path]) -> None:
     wanted = settings(folder("dev"), negative_prompt="text")
     with pytest.raises(UserError, match=r"\(FluxPipeline\) takes no negative prompt, but a recipe has 'text'"):
-        prove(load(wanted), wanted, asked(), (0, 0))
+        prove(load(wanted), wanted, asked(), [(0, 0)])
 
 
 class Blind:
@@ -139,7 +139,7 @@ class Blind:
 
         from PIL import Image
 
-        return SimpleNamespace(images=[Image.new("RGB", (16, 16), (hash(text) % 255,) * 3) for text in prompt])
+        return SimpleNamespace(images=[Image.new("RGB", (16, 16), (1 + hash(text) % 255,) * 3) for text in prompt])
 
 
 class Plain(Blind):
@@ -151,22 +151,61 @@ class Plain(Blind):
 
 def test_guidance_that_does_not_act_is_named() -> None:
     with pytest.raises(UserError, match=r"\(Blind\) gives the same image whatever the guidance"):
-        prove(Blind(), settings(Path()), asked(), (0, 0))
+        prove(Blind(), settings(Path()), asked(), [(0, 0)])
+
+
+class Odd(Blind):
+    """A pipeline whose first images are black, refused by a checker or not, or that forgets what its seed gave."""
+
+    def __init__(self, black: int, flagged: bool = False, forgets: bool = False) -> None:
+        self.black, self.flagged, self.forgets, self.made = black, flagged, forgets, 0
+
+    def __call__(self, prompt: list[str], guidance_scale: float = 1.0, generator: Any = None, **_: Any) -> Any:  # type: ignore[override]
+        from types import SimpleNamespace
+
+        from PIL import Image
+
+        self.made += 1
+        level = 0 if self.made <= self.black else 40 * self.made % 250 if self.forgets else len(prompt[0])
+        picture = Image.new("RGB", (16, 16), (level,) * 3)
+        return SimpleNamespace(images=[picture], nsfw_content_detected=[self.flagged and not level])
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_a_setting_is_proved_by_the_first_image_that_is_not_black(flagged: bool) -> None:
+    members = [(label, index) for label in (0, 1) for index in range(20)]
+    with pytest.raises(UserError, match=r"\(Odd\) gives the same image whatever the guidance"):
+        prove(Odd(7, flagged), settings(Path()), asked(), members)
+    with pytest.raises(UserError, match=r"\(Odd\) makes black images, .* or dtype = 'float32' to float32 or bfloat16"):
+        prove(Odd(99, flagged), settings(Path()), asked(), members)
+
+
+def test_images_that_do_not_follow_from_their_seed_are_refused() -> None:
+    with pytest.raises(UserError, match=r"\(Odd\) makes another image of the same noise"):
+        prove(Odd(0, forgets=True), settings(Path()), asked(), [(0, 0)])
+
+
+@pytest.mark.parametrize(("name", "read"), [("sd", 77), ("sdxl", 77), ("sd3", 77)])
+def test_a_text_whose_end_is_not_read_is_refused(folder: Callable[[str], Path], name: str, read: int) -> None:
+    pipe = load(settings(folder(name)))
+    check_length(pipe, "m", ["a cat", "", "a " * 30])
+    with pytest.raises(UserError, match=rf"pipeline m reads {read} of the \d+ tokens of 'a a .*: shorten"):
+        check_length(pipe, "m", ["a cat", "a " * 200])
 
 
 def test_what_a_pipeline_does_not_take_is_refused() -> None:
     with pytest.raises(UserError, match=r"\(Plain\) takes no guidance, but a recipe has 3: set it to 1"):
-        prove(Plain(), settings(Path()), asked(), (0, 0))
+        prove(Plain(), settings(Path()), asked(), [(0, 0)])
     with pytest.raises(UserError, match=r"\(Plain\) takes no image and no strength: choose generate.kind = text_to_im"):
-        prove(Plain(), settings(Path()), asked(1.0, VARIATION), (0, 0))
+        prove(Plain(), settings(Path()), asked(1.0, VARIATION), [(0, 0)])
     with pytest.raises(UserError, match=r"\(Plain\) takes no negative prompt"):
-        prove(Plain(), settings(Path(), negative_prompt="text"), asked(1.0), (0, 0))
+        prove(Plain(), settings(Path(), negative_prompt="text"), asked(1.0), [(0, 0)])
 
 
 def test_a_size_that_the_pipeline_rounds_is_said(folder: Callable[[str], Path]) -> None:
     wanted = settings(folder("schnell"), size=18)
     with pytest.raises(UserError, match=r"makes images of 16 x 16 px if asked for 18"):
-        prove(load(wanted), wanted, asked(), (0, 0))
+        prove(load(wanted), wanted, asked(), [(0, 0)])
 
 
 def lora(folder: Path, out: Path, **changes: Any) -> Path:
@@ -206,7 +245,7 @@ def test_lora_weights_of_which_some_find_no_place_are_refused(
 
 def test_lora_weights_that_fit_act_and_zeros_are_refused(folder: Callable[[str], Path], tmp_path: Path) -> None:
     wanted = settings(folder("sd"), lora=str(lora(folder("sd"), tmp_path / "lora")))
-    assert prove(load(wanted), wanted, asked(), (0, 0))["lora"] > 1
+    assert prove(load(wanted), wanted, asked(), [(0, 0)])["lora"] > 1
     zero = lora(folder("sd"), tmp_path / "zero", zero=True)
     with pytest.raises(UserError, match="are zero and change nothing: train them, or set null"):
         load(settings(folder("sd"), lora=str(zero)))

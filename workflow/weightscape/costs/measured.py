@@ -96,7 +96,7 @@ def _sampled(root: Path) -> Iterator[Measured]:
 def _made(facts: dict[str, Any]) -> int:
     """Images that were sampled, be they kept or left out by the safety checker or the gate."""
     passed_on = facts["gate"]["images"] if "gate" in facts else facts["images"]
-    return int(passed_on + facts.get("refused_by_safety_checker", 0))
+    return int(passed_on + facts.get("black", 0))
 
 
 def _spectra(root: Path, assumed: Assumptions) -> Iterator[float]:

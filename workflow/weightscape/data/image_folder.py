@@ -8,6 +8,7 @@ named, others may be empty. Every other file is counted by the reason why it is 
 """
 
 import os
+import re
 import unicodedata
 from collections import Counter
 from dataclasses import replace
@@ -30,6 +31,11 @@ ENDINGS = tuple(f".{ending}" for ending in _READ.split())
 VALIDATION = ("val", "valid", "validation", "dev")
 SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__")
 """Folders that an operating system, a network disk or Python left; some hold small copies of the images beside them."""
+PICTURES = ("image", "images", "img", "imgs")
+MASKS = ("mask", "masks", "segmentation", "segmentations")
+"""Folders of masks, where they stand beside one of pictures."""
+MASK = re.compile(r"(.+)[ _-](masks?|seg|segmentation)([ _-]?\d+)?", re.IGNORECASE)
+"""The name of a mask, without its ending, by that of its image."""
 HERE = "."
 """The name of a part whose classes lie in the folder of the data set itself."""
 
@@ -99,15 +105,31 @@ def files_of(folder: str, left_out: Counter[str]) -> list[str]:
     images: list[str] = []
     with os.scandir(folder) as entries:
         inside = sorted(entries, key=lambda entry: entry.name)
+    names = {_stem(entry.name.lower()) for entry in inside}
     for entry in inside:
         reason = _no_image(entry)
         if reason:
             left_out[reason] += 1
+        elif is_mask(entry.name.lower(), names, entry.is_dir()):
+            left_out["mask"] += len(files_of(entry.path, left_out)) if entry.is_dir() else 1
         elif entry.is_dir():
             images += files_of(entry.path, left_out)
         else:
             images.append(entry.path)
     return images
+
+
+def is_mask(name: str, names: set[str], is_folder: bool) -> bool:
+    """Whether a folder of masks stands beside one of pictures, or a mask beside its image; names in small letters."""
+    if is_folder:
+        return name in MASKS and not names.isdisjoint(PICTURES)
+    mask = MASK.fullmatch(_stem(name))
+    return mask is not None and mask[1] in names
+
+
+def _stem(name: str) -> str:
+    """The name of a file without its ending, or of a folder."""
+    return name.rpartition(".")[0] or name
 
 
 def _no_image(entry: os.DirEntry[str]) -> str | None:
@@ -186,6 +208,12 @@ def _folders_of_classes(folder: Path) -> dict[str, str]:
                 f"image folder {folder} holds the class {normal!r} twice, with the accents written in two ways: move "
                 "the images into one folder"
             )
+    alike = {name.lower() for name in folders}
+    if len(alike) > 1 and alike <= {*PICTURES, *MASKS}:
+        raise UserError(
+            f"image folder {folder} holds {' and '.join(sorted(folders))}, which are no classes: put the images of "
+            f"each class into {folder}/CLASS/"
+        )
     if not folders:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
     return folders

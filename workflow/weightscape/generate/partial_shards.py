@@ -23,7 +23,7 @@ SECONDS = 60.0  # work that is kept in memory alone
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, the index of each within its class, and how many that were asked for the safety checker refused."""
+    """Images, the index of each within its class, and how many that were asked for were black."""
 
     content: ImageSet
     indices: np.ndarray

