@@ -15,7 +15,7 @@ from PIL import Image
 
 from unit.data.source_miniatures import SPLITS, block, run
 from weightscape.data import image_folder, pools, sources
-from weightscape.data.settings import source_of
+from weightscape.data.settings import Domain, OtherFolder, source_of
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard
 from weightscape.study.checks import own_files
@@ -233,6 +233,17 @@ def test_masks_beside_their_images_are_no_images(folder: Path, names: list[str],
         place.write_bytes(b"")
     pool = image_folder.part(folder, "train")
     assert len(pool.labels) == 60 + len(names) - masks and pool.left_out.get("mask", 0) == masks
+
+
+@pytest.mark.parametrize("name", ["A", " a", "a_", "-A"])
+@pytest.mark.parametrize("classes", ["all", ["a", "c"]])
+def test_a_class_that_a_part_spells_otherwise_is_said(folder: Path, name: str, classes: str | list[str]) -> None:
+    (folder / "ood" / "sketch" / "a").rename(folder / "ood" / "sketch" / name)
+    source = source_of(block("image_folder", root=str(folder), classes=classes))
+    elsewhere = OtherFolder("image_folder", str(folder / "ood" / "sketch"), "all")
+    for shift in (Domain("domain", "sketch", "all"), elsewhere):
+        with pytest.raises(UserError, match=f"has the class {name!r}, but the training set 'a': write both in one way"):
+            sources.shifted(source, shift, 0)
 
 
 def test_pictures_and_masks_are_no_classes(folder: Path) -> None:

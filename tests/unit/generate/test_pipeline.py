@@ -112,6 +112,16 @@ def test_prompts_name_the_class_in_words_and_vary() -> None:
     assert "sea lion" in pipeline.prompt(asked, "sea_lion", 5, 2, 0)
 
 
+@pytest.mark.parametrize(("words", "alike"), [({}, False), ({"dog": "Cat"}, True), ({"dog": "sea lion"}, True)])
+def test_two_classes_with_the_same_words_are_refused(words: dict[str, str], alike: bool) -> None:
+    asked = replace(settings(Path()), class_words=words)
+    if alike:
+        with pytest.raises(UserError, match=r"'dog'.* in prompts, so that their images would be the same"):
+            pipeline.check_words(asked, CLASSES)
+    else:
+        pipeline.check_words(asked, CLASSES)
+
+
 @pytest.mark.parametrize("shards", [1, 3, 7, 40])
 def test_the_shards_hold_every_image_once(shards: int) -> None:
     parts = [pipeline.members(4, 7, shard, shards) for shard in range(shards)]

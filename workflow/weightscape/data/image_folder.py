@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from weightscape.data.pools import Pool
+from weightscape.data.pools import Pool, check_spelling
 from weightscape.data.settings import Folder
 from weightscape.errors import UserError
 
@@ -160,6 +160,7 @@ def part(root: Path, name: str, classes: list[str] | None = None, chosen: frozen
     folders = _folders_of_classes(folder)
     names = sorted(folders) if classes is None else classes
     unknown = sorted(set(folders) - set(names))
+    check_spelling(unknown, names, f"image folder {folder}")
     if chosen:
         folders = {name_of_class: place for name_of_class, place in folders.items() if name_of_class in names}
     elif unknown:

@@ -5,7 +5,8 @@ splits, reading, shards) is the same for all. A pool gives its images in one of 
 (`encoded`), as arrays that are already decoded (`pixels`), or one by one as PIL pictures (`picture`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -162,6 +163,7 @@ def drawn(pool: Pool, images: str | int, rng: np.random.Generator) -> Pool:
 def relabelled(pool: Pool, classes: list[str]) -> Pool:
     """A pool of another source under the labels of `classes`; images of other classes are left out."""
     missing = [name for name in pool.classes if name not in classes]
+    check_spelling(missing, classes, "the set")
     if len(missing) == len(pool.classes):
         raise UserError(f"no class of the set ({', '.join(missing[:5])}, ...) is one of the training set's: check it")
     if missing:
@@ -169,6 +171,15 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
     kept = aligned(pool, classes, every=False)
     lost = len(pool.labels) - len(kept.labels)
     return replace(kept, left_out={**kept.left_out, "another class": lost}) if lost else kept
+
+
+def check_spelling(names: Iterable[str], classes: Iterable[str], where: str) -> None:
+    """Refuse a name that is that of a class but for capitals, blanks, dashes and underscores."""
+    known = {re.sub(r"[\s_-]", "", name).casefold(): name for name in classes}
+    for name in names:
+        same = known.get(re.sub(r"[\s_-]", "", name).casefold(), name)
+        if same != name:
+            raise UserError(f"{where} has the class {name!r}, but the training set {same!r}: write both in one way")
 
 
 def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:

@@ -119,6 +119,18 @@ def prompt(settings: PipelineSettings, name: str, seed: int, label: int, index: 
     return template.replace("{class}", words) + (f", {style}" if style else "")
 
 
+def check_words(settings: PipelineSettings, classes: Sequence[str]) -> None:
+    """No two classes may have the same words in prompts, which would give both the same images."""
+    known: dict[str, str] = {}
+    for name in classes:
+        words = in_words(settings.class_words, name)
+        if known.setdefault(words.casefold(), name) != name:
+            raise UserError(
+                f"classes {known[words.casefold()]!r} and {name!r} are both {words!r} in prompts, so that their images "
+                "would be the same: give them words of their own in generate.pipeline.class_words"
+            )
+
+
 def noise_seed(seed: int, label: int, index: int) -> int:
     """The seed of an image's noise; the same at every guidance, so that guidances can be compared in pairs."""
     return named_seed(seed, "pipeline", "noise", label, index)
