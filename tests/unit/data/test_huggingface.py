@@ -69,18 +69,37 @@ def test_columns_of_bytes_and_of_paths_hold_images(tmp_path: Path, form: str) ->
 
 
 @pytest.mark.parametrize(
-    ("kind", "values"), [("class", [0, 1, -1, 1]), ("class", [0, 1, None, 1]), ("text", ["x", "y", None, "y"])]
+    ("kind", "values"),
+    [
+        ("class", [0, 1, -1, 1]),
+        ("class", [0, 1, None, 1]),
+        ("string", ["x", "y", None, "y"]),
+        ("string", ["x", "y", " ", "y"]),
+        ("string", ["x", "y", "nan", "y"]),
+        ("float32", [0.0, 1.0, float("nan"), 1.0]),
+    ],
 )
 def test_rows_without_a_label_are_counted(tmp_path: Path, kind: str, values: list[Any]) -> None:
     import datasets
 
-    feature = datasets.ClassLabel(names=["x", "y"]) if kind == "class" else datasets.Value("string")
+    feature = datasets.ClassLabel(names=["x", "y"]) if kind == "class" else datasets.Value(kind)
     features = datasets.Features(img=datasets.Image(decode=False), kind=feature, style=datasets.Value("string"))
     rows = [{"img": {"bytes": b"", "path": None}, "kind": value, "style": "real"} for value in values]
     part = datasets.Dataset.from_list(rows, features=features)
     datasets.DatasetDict(train=part, test=part).save_to_disk(str(tmp_path / "saved"))
     with pytest.raises(UserError, match=r"has 1 of 4 rows without a 'kind' .the first: 2.: use a part that has it"):
         sources.pool_of(source_of(hub_block(tmp_path / "saved")), "train", SPLITS, 0)
+
+
+def test_blanks_around_a_name_make_no_class_of_their_own(tmp_path: Path) -> None:
+    import datasets
+
+    rows = [{"img": {"bytes": b"", "path": None}, "kind": name, "style": "real"} for name in ("x", "x ", "\ty", "y")]
+    features = {"img": datasets.Image(decode=False), **dict.fromkeys(("kind", "style"), datasets.Value("string"))}
+    part = datasets.Dataset.from_list(rows, features=datasets.Features(features))
+    datasets.DatasetDict(train=part).save_to_disk(str(tmp_path))
+    pool = hub_sets.part(_set(str(tmp_path)), "train", Columns("img", "kind", None))
+    assert pool.classes == ["x", "y"] and pool.labels.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from weightscape.data.settings import Columns, HubSet, Huggingface
 from weightscape.errors import UserError
 from weightscape.formats import cache
 
+MISSING = ("", "nan")
+"""What stands in a column of names or numbers that lacks one, also as pandas writes it; in one of classes it is -1."""
 ENCODED = ("binary", "large_binary", "string", "large_string", "dict")
 """Types of columns that `datasets.Image` reads: a file's bytes, its path, or both."""
 
@@ -148,7 +150,8 @@ def _names(source: Any, column: str, path: str) -> tuple[np.ndarray, list[str]]:
     feature = source.features[column]
     classes = isinstance(feature, datasets.ClassLabel)
     values = stored.to_numpy()
-    empty = np.asarray(stored.is_null()) | (values == -1 if classes else False)  # -1: the hub's parts without labels
+    texts = values if classes else np.char.strip(values.astype(str))
+    empty = np.asarray(stored.is_null()) | (values == -1 if classes else np.isin(texts, MISSING))
     if empty.any():
         raise UserError(
             f"data set {path} has {int(empty.sum())} of {len(values)} rows without a {column!r} (the first: "
@@ -156,5 +159,5 @@ def _names(source: Any, column: str, path: str) -> tuple[np.ndarray, list[str]]:
         )
     if classes:
         return values.astype(np.int64), list(feature.names)
-    names, labels = np.unique(values.astype(str), return_inverse=True)
+    names, labels = np.unique(texts, return_inverse=True)
     return labels.astype(np.int64), names.tolist()
