@@ -137,6 +137,13 @@ def test_transparency_is_laid_on_white() -> None:
     assert (decode(file(palette, transparency=0), COLOUR) == 255).all()
 
 
+def png(parts: dict[bytes, bytes]) -> bytes:
+    """A PNG of some chunks."""
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        len(text).to_bytes(4) + name + text + zlib.crc32(name + text).to_bytes(4) for name, text in parts.items()
+    )
+
+
 @pytest.mark.parametrize(("bits", "colour"), [(8, 0), (16, 0), (8, 2)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_colour_that_a_png_declares_transparent_is_white(bits: int, colour: int, channels: int) -> None:
@@ -144,10 +151,23 @@ def test_a_colour_that_a_png_declares_transparent_is_white(bits: int, colour: in
     row = b"\0" + b"".join(value.to_bytes(bits // 8) for value in values) * 16
     shape = (16).to_bytes(4) * 2 + bytes([bits, colour, 0, 0, 0])
     parts = {b"IHDR": shape, b"tRNS": clear, b"IDAT": zlib.compress(row * 16), b"IEND": b""}
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(
-        len(text).to_bytes(4) + name + text + zlib.crc32(name + text).to_bytes(4) for name, text in parts.items()
-    )
-    assert (decode(data, Form(16, channels, LIMIT)) == 255).all()
+    assert (decode(png(parts), Form(16, channels, LIMIT)) == 255).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_grey_that_a_png_of_few_bits_declares_transparent_is_white(bits: int) -> None:
+    levels = np.arange(16) % 2**bits
+    packed = np.packbits((levels[:, None] >> np.arange(bits)[::-1] & 1).astype(np.uint8)).tobytes()
+    shape = (16).to_bytes(4) * 2 + bytes([bits, 0, 0, 0, 0])
+    for clear in range(2**bits):
+        parts = {
+            b"IHDR": shape,
+            b"tRNS": clear.to_bytes(2),
+            b"IDAT": zlib.compress((b"\0" + packed) * 16),
+            b"IEND": b"",
+        }
+        wanted = np.where(levels == clear, 255, levels * 255 // (2**bits - 1))
+        assert decode(png(parts), GREY)[0, 0].tolist() == wanted.tolist()
 
 
 def test_a_lab_picture_becomes_grey_as_its_colours_do() -> None:

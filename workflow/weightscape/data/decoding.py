@@ -17,6 +17,7 @@ import numpy as np
 ORIENTATION = 0x0112  # the tag of EXIF 2.3 that says how to turn an image
 BITS, PHOTOMETRIC, SAMPLES = 258, 262, 339  # tags of TIFF 6.0: bits of a number, whether 0 is white, kind of numbers
 SIGNED = (2,)
+STEPS = {"L;2": 85, "L;4": 17}  # of grey levels in PNG of few bits, where PIL leaves the transparent one unscaled
 DARK = 16  # of 255 levels, of grey or of opacity; 12 bits of 16 reach 4095 / 257
 
 
@@ -67,7 +68,10 @@ def from_picture(picture: Any, form: Form) -> np.ndarray:
     """A PIL image as uint8 [channels, size, size]."""
     from PIL import Image, ImageOps
 
+    packed = str(picture.tile[0][3]) if getattr(picture, "tile", None) else ""
     picture.load()
+    if packed in STEPS and "transparency" in picture.info:
+        picture.info["transparency"] *= STEPS[packed]
     if _is_turned(picture):
         picture = ImageOps.exif_transpose(picture)
     picture = _eight_bits(picture, form)
