@@ -237,14 +237,15 @@ def _of_pictures(items: Sequence[Any], name: str, broken: dict[int, str] | None 
         raise UserError(f"{name}: {lost}: mend or remove them")
     if not known:
         raise UserError(f"{name} holds no image files that can be read: name {FORMS}")
-    if 0 < max(image.max() for image in known.values()) <= decoding.DARK:
+    images = np.stack(list(known.values()))
+    if 0 < images.max() <= decoding.DARK:
         raise UserError(
             f"{name} holds no pixel brighter than {decoding.DARK} of 255, as pictures of 8 or 12 bits in 16 do: save "
             "them from 0 to 255 (or to 65535)"
         )
     if broken is not None:
         broken.update(faults)
-    return np.stack(list(known.values()))
+    return images
 
 
 def _each(
