@@ -64,7 +64,7 @@ def test_what_is_asked_acts_or_is_refused(
     idle_ones = {"image"} | (set() if guidance > 1 else {"negative_prompt"})  # whether these act is not looked at
     good = lacking is None and wanted <= set(taken) and wanted - idle_ones <= set(acting)
     try:
-        found = prove(pipeline(taken, acting), settings, Asked(["cat", "dog"], guidance, 3, real), (0, 0))
+        found = prove(pipeline(taken, acting), settings, Asked(["cat", "dog"], guidance, 3, real), [(0, 0)])
     except UserError as fault:
         assert not good and "\n" not in str(fault)
     else:
@@ -78,7 +78,7 @@ def test_a_pipeline_that_refuses_its_inputs_is_said(error: Exception) -> None:
             raise error
 
     with pytest.raises(UserError, match=f"makes no images with .*{error}"):
-        prove(Refusing(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), (0, 0))
+        prove(Refusing(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
 
 
 def test_a_pipeline_of_films_is_refused() -> None:
@@ -87,4 +87,4 @@ def test_a_pipeline_of_films_is_refused() -> None:
             return SimpleNamespace(frames=[])
 
     with pytest.raises(UserError, match=r"\(Films\) gives no images: choose a pipeline for images"):
-        prove(Films(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), (0, 0))
+        prove(Films(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
