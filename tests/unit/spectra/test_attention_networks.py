@@ -35,6 +35,7 @@ NETWORKS = {
     "Falcon ": {**SIZES, "multi_query": False, "alibi": True},
     "Falcon  ": {**SIZES, "new_decoder_architecture": True, "num_kv_heads": 2},
     "Phi3": {**SIZES, **FEWER},
+    "Deberta": {**SIZES, "intermediate_size": 40},
     "ModernBert": {**SIZES, "intermediate_size": 40, "pad_token_id": 0},
 }
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unit.spectra.measuring import measure
-from weightscape.spectra.matrices import parts
+from weightscape.spectra.matrices import Known, parts
 from weightscape.spectra.table import MATRICES
 
 RNG = np.random.default_rng(0)
@@ -79,10 +79,30 @@ def test_the_bias_of_a_transposed_convolution_tells_its_groups(groups, name):
 
 @pytest.mark.parametrize(
     "layer",
-    ["blocks.0.att_proj", "b.query_key", "attn.layernorm_qkv.1", "attn.kqv", "a.vk_proj", "single_blocks.3.linear1"],
+    [
+        "blocks.0.att_proj",
+        "b.query_key",
+        "attn.layernorm_qkv.1",
+        "attn.kqv",
+        "a.vk_proj",
+        "single_blocks.3.linear1",
+        "layer.0.attention.self.in_proj",
+        "layers.0.self_attn.in_projs.0",
+        "layers.0.fused_attn_ff_proj",
+        "blocks.0.in_proj",
+        "attn.qkv_proj.block.conv",
+        "attn.to_kv.net.2",
+        "self_attention._combined_projection",
+    ],
 )
 def test_more_names_of_fused_attention_have_a_remark(layer):
     assert [part.remark[:5] for part in parts({f"{layer}.weight": (48, 16)})] == ["whole"]
+
+
+def test_attention_with_biases_of_positions_is_by_head_under_the_name_of_torch():
+    """SpeechBrain's RelPosMHAXL."""
+    shapes = {"mha.in_proj_weight": (48, 16), "mha.pos_bias_u": (4, 4), "mha.pos_bias_v": (4, 4)}
+    assert [part.remark[:5] for part in parts(shapes)] == ["whole"]
 
 
 def test_experts_before_have_the_sides_of_those_after():
@@ -101,3 +121,45 @@ def test_two_keys_of_one_layer_have_rows_of_their_own():
     table, values = measure(state)
     assert list(table["layer"]) == ["a.proj", "a.proj.weight"] and len(values) == 2
     np.testing.assert_allclose(table["norm"], [np.square(array).sum() for array in state.values()])
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "beside"),
+    [
+        ("l.weight", (10, 6), {"l.mask": (10, 6)}),  # MADE
+        ("l.weight", (10, 6), {"l.mask_scores": (10, 6)}),  # movement pruning
+        ("c.weight", (16, 3, 3, 3), {"c.gain": (16, 1, 1, 1)}),  # standardised weights of NFNet
+        ("rnn.module.weight_hh_l0", (32, 8), {"rnn.weight_hh_l0_raw": (32, 8)}),  # AWD-LSTM
+        ("l.spline_weight", (10, 6, 8), {}),  # KAN
+        ("conv1.weight", (90, 16, 16), {"conv1.bias": (16,)}),  # RGCN [relations, in, out]
+        ("conv1.weight", (3, 20, 16), {"conv1.bias": (16,)}),  # ChebConv [order, in, out]
+        ("conv.weight", (5, 16, 3, 3, 3), {"conv.bias": (5, 16)}),  # five networks stacked
+        ("conv.weight", (64, 3, 3, 32), {"x.weight": (32, 3, 3, 3)}),  # channels last
+        ("patch.proj.weight", (32, 2, 14, 14, 3), {"x.weight": (2, 3, 2, 2)}),
+        ("expert_conv.weight", (64, 32, 3), {}),
+        ("conv_dw.weight", (32, 8, 3, 3), {"bn1.weight": (32,), "stem.weight": (8, 3, 3, 3)}),
+    ],
+)
+def test_what_may_be_another_operator_has_a_status(key, shape, beside):
+    assert parts({key: shape})
+    assert not ok({**beside, key: shape}, key)
+
+
+@pytest.mark.parametrize(
+    ("shape", "bias"), [((7, 200, 12), (7, 1, 12)), ((5, 10, 8), (5, 10)), ((4, 8, 8), (4, 8)), ((5, 10, 8), (5, 8))]
+)
+def test_a_row_of_biases_for_each_tells_matrices_of_an_ensemble(shape, bias):
+    found = parts({"nn.weight": shape, "nn.bias": bias})
+    assert [(part.rows, part.columns) for part in found] == [shape[1:]] * shape[0]
+
+
+@pytest.mark.parametrize("key", ["experts.expert_0.conv1d.weight", "expert_1.0.weight", "expert2.fc.weight"])
+def test_a_convolution_of_one_expert_is_no_stack_of_matrices(key):
+    found = parts({key: (64, 32, 3), key.replace("weight", "bias"): (64,)})
+    assert [(part.kind, part.slices, part.rows, part.columns) for part in found] == [("conv1d", 3, 64, 32)]
+
+
+def test_experts_side_by_side_are_not_cut_by_rows():
+    """Megatron's `weight1` [width, experts x rows] is read as [experts, width, rows]."""
+    shapes = {"mlp.experts.weight1": (16, 64), "mlp.experts.weight2": (64, 16)}
+    assert [part.part for part in parts(shapes, Known(experts=4))] == ["weight", *(f"expert{at}" for at in range(4))]

@@ -16,11 +16,16 @@ Shape = tuple[int, ...]
 UNKNOWN = "whole: the order of its queries, keys and values is not known"
 
 _FUSED = re.compile(
-    r"(^|_)w?(qkv\w*|[qkv]{2,3}|(query_)?(query|key)_(key|value))(_|$)|^W_pack$|^c_attn$|^att_proj$|^pwise$",
+    r"(^|_)w?(qkv\w*|[qkv]{2,3}|(query_)?(query|key)_(key|value))(_|$)|^W_pack$|^c_attn$|^att_proj$|^pwise$|"
+    r"^fused_attn|^_combined_projection$",
     re.IGNORECASE,
 )
+_INNER = re.compile(r"linear|c|conv|block|net|fn|\d+")  # modules around a layer, below its name
 _TORCH = re.compile(r"in_proj_weight$|attn\.in_proj$|attention\.in_proj$")
-_AS_ONE = re.compile(r"\.attn\.attn$|single_blocks\.\d+\.linear1$")  # of litgpt; with the network's MLP, of Flux
+_AS_ONE = re.compile(
+    r"\.attn\.attn$|attention\.self\.in_proj$|in_projs\.\d+$|single_blocks\.\d+\.linear1$|(^|\.)blocks\.\d+\.in_proj$"
+)
+"""Of litgpt, DeBERTa and Moshi; with the network's MLP, of Flux and ViT-22B."""
 _NO_BLOCKS = re.compile(
     r"(^|\.)(h|stages|layers|layer)\.\d+\.|\.attn_block\.|\.attn_grid\.|self_attn\.|self_attention\.|attention\.qkv$"
 )
@@ -44,8 +49,9 @@ class Heads:
 def is_fused(layer: str) -> bool:
     """Whether a layer is called as one that holds several of queries, keys and values."""
     words = layer.split(".")
-    inner = len(words) > 1 and (words[-1] in ("linear", "c", "conv") or words[-1].isdigit())
-    return bool(_FUSED.search(words[-2] if inner else words[-1]) or _TORCH.search(layer) or _AS_ONE.search(layer))
+    while len(words) > 1 and _INNER.fullmatch(words[-1]):
+        words.pop()
+    return bool(_FUSED.search(words[-1]) or _TORCH.search(layer) or _AS_ONE.search(layer))
 
 
 def layout_of(layer: str, shape: Shape, shapes: Mapping[str, Shape], heads: Heads | None) -> Layout | None:
@@ -62,8 +68,8 @@ def layout_of(layer: str, shape: Shape, shapes: Mapping[str, Shape], heads: Head
         return blocked("qkv", *[rows] * 3, axis=1) if columns == 3 * rows else None
     parent = layer.rpartition(".")[0]
     values = rows // 2 if word == "kv" else rows // 3
-    if any(shape[1] != values for shape in _outputs(parent, shapes)):
-        return None  # values are wider or narrower than keys
+    if any(shape[1] != values for shape in _outputs(parent, shapes)) or f"{parent}.pos_bias_u" in shapes:
+        return None  # values are wider or narrower than keys; by head in SpeechBrain
     if _TORCH.search(layer) or (word in ("Wqkv", "W_pack") and heads is None):
         return blocked("qkv", *[columns] * 3) if rows == 3 * columns else None
     biases = f"{parent}.attention_biases"
@@ -90,6 +96,7 @@ def _of_network(word: str, heads: Heads) -> Layout | None:
     mixed = by_head(heads.keys, "qkv", shared * heads.head, heads.head, heads.head)
     blocks = sizes[0] // 4
     known = {
+        ("in_proj", "deberta"): mixed,
         ("query_key_value", "gpt_neox"): mixed,
         ("query_key_value", "gpt_neox_japanese"): mixed,
         ("query_key_value", "bloom"): mixed,

@@ -16,6 +16,7 @@ IMAGE = 3  # channels that no tensor of a network makes
 Shape = tuple[int, ...]
 _SHORTCUT = re.compile(r"down|short|skip|proj|ident|res(\d|_|\.)|branch", re.IGNORECASE)
 _TRANSPOSED = re.compile(r"transpose|deconv|(^|\.)up\d*\.", re.IGNORECASE)
+_NAMED = re.compile(r"group(ed)?_?conv|conv\w*group|(^|[._])dw(_?conv)?(\d|\.|_)|conv_?dw|depth_?wise", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?=\.)|(?<=[.\d])[b-z](?=\.)")
 
 
@@ -23,7 +24,7 @@ def groups_by_bias(key: str, shapes: Mapping[str, Shape]) -> int | None:
     """The groups of a transposed convolution [in, out / groups, *kernel] by its bias [out]; None where it has none."""
     out, taken = shapes[key][:2]
     made, *more = shapes.get(f"{key.removesuffix('.weight')}.bias", (0, 0))
-    if more or (made == out and not _TRANSPOSED.search(key)):
+    if more or (made == out and not _TRANSPOSED.search(key)) or (made,) == shapes[key][2:]:
         return None
     return made // taken if made and made % taken == 0 and out % (made // taken) == 0 else None
 
@@ -33,7 +34,7 @@ def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     out, taken = shapes[key][:2]
     if _TRANSPOSED.search(key):
         return _is_normed_wider(key, shapes)
-    if re.search(r"group(ed)?_?conv", key, re.IGNORECASE):
+    if _NAMED.search(key):
         return True
     positions = math.prod(shapes[key][2:])
     block = key.removesuffix(".weight").removesuffix(".conv").rpartition(".")[0]

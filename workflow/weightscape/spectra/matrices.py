@@ -13,7 +13,7 @@ import numpy as np
 
 from weightscape.formats.layouts import Layout, Piece, Structure
 from weightscape.spectra import attention, convolutions
-from weightscape.spectra.names import Kind, is_of_experts, kind_of
+from weightscape.spectra.names import Kind, bias_of, is_of_experts, kind_of
 
 WHOLE = "weight"  # the part of a tensor that holds one matrix
 DEPTHWISE = "depthwise: slices of one row have no spectrum"
@@ -22,7 +22,9 @@ FACTOR = "reparametrised: what is stored is a factor, not the weight"
 NOT_FLOAT = "not floating-point: quantised weights, sparse tensors and whole numbers are not measured"
 QUANTISED = "quantised weights are not measured: their scales are stored apart"
 STACKED = "whole: experts stand in one matrix, and their number is not known"
-LONG_KERNEL = "whole: read as a convolution of kernel {kernel}; experts and bilinear weights look alike"
+DOUBTED = (
+    "whole: read as a convolution of kernel {kernel}; experts, bilinear weights and channels that stand last look alike"
+)
 
 _EMBEDDING_WORDS = ("embed", "embedding", "embeddings", "wte", "wpe")
 _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
@@ -198,7 +200,7 @@ def _pieces(key: str, shape: Shape, layout: Layout) -> Iterable[Part]:
 
 def _stacked_experts(key: str, shape: Shape, experts: int | None) -> list[Part]:
     """Experts below each other in one matrix [experts x rows, columns]."""
-    if experts is None or shape[0] % experts:
+    if experts is None or shape[0] % experts or key.endswith("weight1"):  # Megatron's stand side by side
         return [_matrix(key, shape, WHOLE, Cut(), shape, STACKED)]
     rows = shape[0] // experts
     pieces = Layout(0, 1, tuple(Piece(f"expert{at}", rows) for at in range(experts)))
@@ -225,8 +227,8 @@ def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
             remark = convolutions.UNKNOWN.format(count=shape[1])
         if is_of_experts(key):
             remark = STACKED
-        elif _has_long_kernel(key, shape):
-            remark = LONG_KERNEL.format(kernel=" x ".join(map(str, shape[2:])))
+        elif _is_doubtful(key, shapes):
+            remark = DOUBTED.format(kernel=" x ".join(map(str, shape[2:])))
     rows, columns, positions = shape[0] // groups, shape[1], math.prod(shape[2:])
     kind, status = _CONVOLUTIONS[len(shape)], "ok"
     if columns == 1 and positions > 1:
@@ -238,10 +240,17 @@ def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
     return Part(key, shape, layer, WHOLE, kind, Cut(), rows, columns, slices, groups, status, remark)
 
 
-def _has_long_kernel(key: str, shape: Shape) -> bool:
-    """Whether what would be a kernel is as long as layers are wide; conditional ones have [experts, out, in]."""
+def _is_doubtful(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether what is read as [out, in, *kernel] may be another operator, by its kernel, bias or name.
+
+    Conditional convolutions have [experts, out, in], graphs [relations, in, out], those of MLX [out, *kernel, in].
+    """
+    shape, bias, word = tuple(shapes[key]), bias_of(key, shapes), key.rpartition(".")[2]
     longest = shape[2] > _LONGEST.get(len(shape), shape[2])
-    return longest and shape[2] not in shape[3:] and not (len(shape) == 3 and "conv" in key)
+    long = longest and shape[2] not in shape[3:] and not (len(shape) == 3 and "conv" in key)
+    last = len(shape) > 3 and shape[-3] == shape[-2] != shape[-1]
+    others = len(bias) > 1 or (len(shape) == 3 and bias == shape[2:] != shape[:1])
+    return long or last or others or (word != "weight" and "conv" not in word)
 
 
 def _unmeasured(key: str, shape: Shape, status: str) -> Part:

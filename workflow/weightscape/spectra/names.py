@@ -35,7 +35,9 @@ _SCALES = (
 _EXPERTS = re.compile(
     r"expert|moe(?![a-z])|switch_(mlp|glu)|(^|\.)(input_linear|output_linear)\.weight$", re.IGNORECASE
 )
-_ONE_EXPERT = re.compile(r"expert\w*\.\d+\.|shared|router|gate\.weight$|gating", re.IGNORECASE)
+_MASKS = ("{layer}.mask", "{layer}.mask_scores", "{layer}.weight_mask", "{layer}.gain")
+"""Tensors beside a weight that is masked or standardised whenever it is used: of MADE, movement pruning and NFNet."""
+_ONE_EXPERT = re.compile(r"expert(\w*\.|_?)\d+\.|shared|router|gate\.weight$|gating", re.IGNORECASE)
 _RECURRENT = re.compile(r"weight_(ih|hh|hr)(?!\w*_(mask|g|u)$)")
 _BARE = re.compile(r"proj(ection)?$|^[wW]_?(\d|in|out|up|down|gate|q|k|v|o)$")
 _NORM = re.compile(r"norm\d*$|^(ln|bn)_?\w?\d*$", re.IGNORECASE)
@@ -51,15 +53,18 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
         return Kind.QUANTISED
     if not 2 <= len(shape) <= 5 or "bias" in word:
         return Kind.OTHER
-    if _FACTORS.search(f".{key}"):
+    if _FACTORS.search(f".{key}") or _is_changed_in_use(key, shapes):
         return Kind.FACTOR
     numbered = re.fullmatch(r"weight\d+", word) and f"{key.removesuffix(word)}weight0" in shapes  # Transformer Engine's
     named = word == "weight" or word.endswith("_weight") or bool(_RECURRENT.match(word) or numbered)
     if word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else ""):
         return Kind.OTHER
+    bias = bias_of(key, shapes)
+    if named and len(shape) == 3 and len(bias) > 1 and bias[0] == shape[0] and bias[-1] in shape[1:]:
+        return Kind.EXPERTS  # of an ensemble
     if is_of_experts(key) and not numbered:
         plain = named or not re.search(r"scale|zero|norm|absmax|amax|token|embed", word)
-        if len(shape) == 3 and plain:
+        if len(shape) == 3 and plain and "conv" not in key and bias != shape[:1]:
             return Kind.EXPERTS
         if len(shape) == 2 and not named and plain:
             return Kind.STACKED
@@ -72,6 +77,21 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
 def is_of_experts(key: str) -> bool:
     """Whether a tensor may hold several experts by its name."""
     return bool(_EXPERTS.search(key) and not _ONE_EXPERT.search(key))
+
+
+def bias_of(key: str, shapes: Mapping[str, Shape]) -> Shape:
+    """The shape of the bias beside a weight; empty where there is none."""
+    return tuple(shapes.get(f"{key.removesuffix('weight')}bias", ())) if key.endswith("weight") else ()
+
+
+def _is_changed_in_use(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a mask or a gain stands beside a weight, or the weight is the copy that AWD-LSTM has dropped from."""
+    shape, layer = tuple(shapes[key]), key.removesuffix(".weight")
+    beside = (tuple(shapes.get(name.format(layer=layer), ())) for name in _MASKS)
+    if key != layer and any(other in (shape, (shape[0], *[1] * (len(shape) - 1))) for other in beside):
+        return True
+    parent, _, word = key.rpartition(".module.")
+    return f"{parent}.{word}_raw" in shapes
 
 
 def is_quantised(key: str, names: Collection[str]) -> bool:
