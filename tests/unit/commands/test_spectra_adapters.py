@@ -101,6 +101,7 @@ def test_layers_that_an_adapter_saves_whole_stand_in_place_of_those_of_the_base(
     [
         ({"l.q.lora_magnitude_vector": normal(10)}, "unscaled: magnitudes (DoRA)"),
         ({"o.hada_w1_a": normal(9, 2), "o.hada_w1_b": normal(2, 8)}, "unscaled: the adapter changes it by hada_w1_a"),
+        ({"l.q.lora_E": normal(2, 1)}, "unscaled: the adapter changes it by lora_E"),
         ({"o.ia3_l": normal(9, 1)}, "unscaled: the adapter changes it by ia3_l"),
         ({"o.lora_A.weight": normal(2, 8)}, "unscaled: the adapter changes it by lora_A.weight"),
     ],
@@ -108,7 +109,7 @@ def test_layers_that_an_adapter_saves_whole_stand_in_place_of_those_of_the_base(
 def test_changes_that_are_no_product_have_a_remark(run, change, words):
     base = {"l.q.weight": normal(10, 8), "o.weight": normal(9, 8), "other.weight": normal(7, 8)}
     rows, _ = run(factors("l.q") | {PEFT.format(key): array for key, array in change.items()}, base)
-    layer = "l.q" if "DoRA" in words else "o"
+    layer = "l.q" if "l.q" in min(change) else "o"
     assert rows.loc[(layer, "after"), "status"].startswith(words)
     assert rows.loc[("other", "after"), "status"] == "ok"
 
@@ -124,6 +125,13 @@ def test_several_adapters_of_one_layer_are_refused(run):
     [
         ({"alpha_pattern": {"(": 9}}, "ok"),
         ({"alpha_pattern": [1]}, "ok"),
+        ({"alpha_pattern": {"^l.q": 4}}, "ok"),
+        ({"rank_pattern": {"q": 2}, "r": 8}, "ok"),
+        ({"r": 8}, "unscaled: its factors have rank 2, and adapter_config.json states 8"),
+        ({"init_lora_weights": "gaussian"}, "ok"),
+        ({"init_lora_weights": "pissa_niter_16"}, "unscaled: 'pissa_niter_16' has changed the base"),
+        ({"init_lora_weights": "olora"}, "unscaled: 'olora' has changed the base"),
+        ({"target_parameters": ["l.q.gate_up_proj"]}, "unscaled: its factors are those of several experts"),
         ({"lora_alpha": True}, "unscaled"),
         ({"lora_alpha": float("nan")}, "unscaled"),
     ],
@@ -144,3 +152,29 @@ def test_the_update_of_one_value_alone_and_of_other_makers_is_found(run):
 def test_a_factor_with_nan_is_named_so(run):
     rows, _ = run(factors("l.q", up=UP * np.nan), {"l.q.weight": normal(10, 8)})
     assert rows.loc[("l.q", "delta"), "status"].startswith("NaN")
+
+
+def test_a_pattern_of_alpha_may_begin_where_the_name_does(run):
+    rows, _ = run(factors("l.q"), alpha_pattern={"^l.q": 2})
+    assert rows["norm"].iloc[0] == pytest.approx(np.square(UP.astype(float) @ DOWN).sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("lora_E", (2, 1)), ("lora_mid.weight", (2, 2)), ("lora_C", (2, 2))])
+def test_a_third_factor_is_named_where_the_update_is_alone_too(run, name, shape):
+    rows, _ = run(factors("l.q") | {PEFT.format(f"l.q.{name}"): normal(*shape)})
+    assert rows.loc[("base_model.model.l.q", "delta"), "status"].startswith("unscaled: the adapter changes it by lora_")
+
+
+def test_biases_that_an_adapter_changes_are_no_remark_on_weights(run):
+    base = {"l.q.weight": normal(10, 8), "l.q.bias": normal(10), "o.weight": normal(9, 8), "o.bias": normal(9)}
+    change = {"l.q.lora_B.bias": normal(10), "l.q.base_layer.bias": normal(10), "o.bias": normal(9)}
+    rows, _ = run(factors("l.q") | {PEFT.format(key): array for key, array in change.items()}, base)
+    assert set(rows["status"]) == {"ok", "all zeros"}
+
+
+@pytest.mark.parametrize("kind", ["LOHA", "PEANUT", "PROMPT_TUNING"])
+def test_an_adapter_of_another_kind_is_refused_by_its_name(run, kind):
+    adapter = {PEFT.format("l.q.peanut_A.weight"): normal(10, 8)}
+    for base in (None, {"l.q.weight": normal(10, 8)}):
+        _, words = run(adapter, base, code=1, peft_type=kind)
+        assert f"it is an adapter of kind {kind}, which is not read: merge it with its base first" in words

@@ -20,10 +20,16 @@ from weightscape.spectra.row import Tensors, shape_of
 UNSCALED = "unscaled: no adapter_config.json and no alpha tell the factor of B A"
 DORA = "unscaled: magnitudes (DoRA) of the adapter are left out, B A is taken alone"
 UNREAD = "unscaled: the adapter changes it by {name}, which is not read"
+RANK = "unscaled: its factors have rank {rank}, and adapter_config.json states {stated}"
+MOVED = "unscaled: {start!r} has changed the base that B A is added to: merge them, or save the adapter as plain LoRA"
+EXPERTS = "unscaled: its factors are those of several experts, one after the other"
+_PLAIN = ("true", "false", "gaussian", "orthogonal", "eva")  # of peft's beginnings, those that leave the base as it is
+_THIRD = re.compile(r"\.(lora_(?!([ABab]|up|down|embedding_[AB]|magnitude_vector)\b)\w*)(\.\w+)*$")
 _DOWN = re.compile(r"[._](lora\w*?[._])(A|a|down)((?:\.(?!weight$)\w+)?(?:\.weight)?)$")
 _OTHER = {"A": "B", "a": "b", "down": "up"}
 _MAGNITUDES = ("lora_magnitude_vector", "lora_magnitude_vector.weight", "dora_scale")
-_WRAPPERS = ("base_model.model.", "base_model.", "lora_unet_", "lora_te_", "unet.", "transformer.")
+_PEFT = "base_model.model."
+_WRAPPERS = (_PEFT, "base_model.", "lora_unet_", "lora_te_", "unet.", "transformer.")
 _INNER = re.compile(r"\.(base_layer|processor|modules_to_save(\.default)?)(?=\.)")
 
 
@@ -43,6 +49,11 @@ class Pair:
 
 def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
     """The pairs of factors by the key of the weight that they change, as the adapter names it."""
+    settings = config if isinstance(config, dict) else {}
+    kind = settings.get("peft_type") or "LORA"
+    if kind not in ("LORA", "ADALORA") and any(key.startswith(_PEFT) for key in tensors):
+        raise UserError(f"it is an adapter of kind {kind}, which is not read: merge it with its base first")
+    third = {key[: match.start()]: match[1] for key in tensors if (match := _THIRD.search(key))}
     found: dict[str, Pair] = {}
     for key in tensors:
         match = _DOWN.search(key)
@@ -53,10 +64,24 @@ def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
             continue
         if f"{layer}.weight" in found:
             raise UserError(f"the file holds two adapters of {layer}.weight: save one alone")
-        scale = _scale(tensors, config, layer, shape_of(tensors, key)[0])
-        remark = DORA if any(f"{layer}.{name}" in tensors for name in _MAGNITUDES) else UNSCALED * (scale is None)
-        found[f"{layer}.weight"] = Pair(key, up, scale, "embedding" in match[1], remark)
+        rank = shape_of(tensors, key)[0]
+        scale = _scale(tensors, settings, layer, rank)
+        remark = UNREAD.format(name=third[layer]) if layer in third else _doubt(settings, layer, rank)
+        if any(f"{layer}.{name}" in tensors for name in _MAGNITUDES):
+            remark = DORA
+        found[f"{layer}.weight"] = Pair(key, up, scale, "embedding" in match[1], remark or UNSCALED * (scale is None))
     return found
+
+
+def _doubt(settings: Mapping[str, Any], layer: str, rank: int) -> str:
+    """What adapter_config.json states that makes the update another one than B A; empty if nothing does."""
+    start, targets = settings.get("init_lora_weights"), settings.get("target_parameters")
+    if isinstance(start, str) and start.lower() not in _PLAIN:
+        return MOVED.format(start=start)
+    if isinstance(targets, list) and any(_names(str(name).rpartition(".")[0], layer) for name in targets):
+        return EXPERTS
+    stated = _own(settings, "rank_pattern", "r", layer)
+    return RANK.format(rank=rank, stated=stated) if type(stated) is int and stated != rank else ""
 
 
 def _multiply(up: tuple[int, ...], down: tuple[int, ...]) -> bool:
@@ -64,23 +89,27 @@ def _multiply(up: tuple[int, ...], down: tuple[int, ...]) -> bool:
     return len(up) == len(down) > 1 and up[1] == down[0] and all(side == 1 for side in up[2:])
 
 
-def _scale(tensors: Tensors, config: Any, layer: str, rank: int) -> float | None:
+def _scale(tensors: Tensors, settings: Mapping[str, Any], layer: str, rank: int) -> float | None:
     alpha = f"{layer}.alpha"
     if alpha in tensors and math.prod(shape_of(tensors, alpha)) == 1:
         return float(tensors[alpha].reshape(())) / rank
-    settings = config if isinstance(config, dict) else {}
-    patterns = settings.get("alpha_pattern")
-    own = [value for name, value in patterns.items() if _names(name, layer)] if isinstance(patterns, dict) else []
-    value = (own or [settings.get("lora_alpha")])[0]
+    value = _own(settings, "alpha_pattern", "lora_alpha", layer)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value / rank**0.5 if settings.get("use_rslora") else value / rank
 
 
+def _own(settings: Mapping[str, Any], patterns: str, usual: str, layer: str) -> Any:
+    """The value of the first of these patterns that names the layer, else the usual one."""
+    own = settings.get(patterns)
+    values = [value for name, value in own.items() if _names(name, layer)] if isinstance(own, dict) else []
+    return (values or [settings.get(usual)])[0]
+
+
 def _names(pattern: str, layer: str) -> bool:
     """Whether a pattern of peft names a layer."""
     try:
-        return bool(re.search(rf"(^|\.)({pattern})$", layer))
+        return bool(re.match(rf"(.*\.)?({pattern})$", layer.removeprefix(_PEFT)))
     except re.error:
         return False
 
@@ -185,7 +214,12 @@ def _on_base(tensors: Chosen, updates: Updates, start: Tensors, config: Any, oth
     unread = {}
     for key in others:
         changed = _changed_by(key, start)
-        if changed and changed[0] not in whole and not changed[1].startswith(("alpha", *_MAGNITUDES)):
+        if (
+            changed
+            and changed[0] not in whole
+            and not changed[1].startswith(("alpha", *_MAGNITUDES))
+            and not _is_bias(key)
+        ):
             unread.setdefault(changed[0], UNREAD.format(name=changed[1]))
     notes = [f"{len(whole)} tensors of the adapter stand in place of the base's, as {min(whole)}"] if whole else []
     return Adapted(merged, merged.remarks | unread, notes)
@@ -240,6 +274,10 @@ def _changed_by(key: str, base: Tensors) -> tuple[str, str] | None:
         if found:
             return next(iter(found.values())), ".".join(words[count:])
     return None
+
+
+def _is_bias(key: str) -> bool:
+    return key.rpartition(".")[2] == "bias"
 
 
 def _flat(key: str) -> str:
