@@ -130,6 +130,8 @@ def test_several_adapters_of_one_layer_are_refused(run):
         ({"r": 8}, "unscaled: its factors have rank 2, and adapter_config.json states 8"),
         ({"init_lora_weights": "gaussian"}, "ok"),
         ({"init_lora_weights": "pissa_niter_16"}, "unscaled: 'pissa_niter_16' has changed the base"),
+        ({"kasa_config": {}, "use_bdlora": None}, "ok"),
+        ({"use_bdlora": {"nblocks": 2}}, "unscaled: use_bdlora of adapter_config.json"),
         ({"init_lora_weights": "olora"}, "unscaled: 'olora' has changed the base"),
         ({"target_parameters": ["l.q.gate_up_proj"]}, "unscaled: its factors are those of several experts"),
         ({"lora_alpha": True}, "unscaled"),

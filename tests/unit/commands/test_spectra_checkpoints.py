@@ -43,6 +43,12 @@ def test_tied_weights_take_the_name_that_before_has(run):
     assert set(rows["layer"]) == {"z.embed"} and list(rows["status"]) == ["ok"] * 3
 
 
+def test_layers_that_repeat_others_are_counted(run):
+    state = {f"layers.{at}.fc.weight": normal(20, 8) for at in range(2)}
+    rows, words = run(after=state | {f"layers.{at + 2}.fc.weight": array for at, array in enumerate(state.values())})
+    assert len(rows) == 2 and "2 tensors repeat others and have no row of their own, as layers.2.fc" in words
+
+
 @pytest.mark.parametrize(("ours", "theirs"), [("model.", ""), ("", "net."), ("module.model.", ""), ("a.b.", "")])
 def test_a_prefix_on_one_side_is_found(run, ours, theirs):
     weights = {"x.fc.weight": normal(9, 8), "x.proj.weight": normal(7, 8)}

@@ -55,6 +55,31 @@ def test_a_slice_of_tensor_parallelism_says_that_it_is_one(tmp_path):
     assert not open_checkpoint(tmp_path / "consolidated.00.pth").notes
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "layer_03-model_0{}-model_states.pt",  # Megatron-DeepSpeed
+        "reshard-model_part-{}.pt",  # metaseq
+        "model-rank-{}-part-0.safetensors",  # vLLM
+        "rank{}.safetensors",  # TensorRT-LLM
+    ],
+)
+def test_one_slice_of_several_is_known_by_its_name(tmp_path, name):
+    for at in range(2):
+        path = tmp_path / name.format(at)
+        save_file({"a.weight": np.eye(4, dtype="f4")}, path) if path.suffix == ".safetensors" else torch.save(NET, path)
+    found = open_checkpoint(path)
+    assert "one of 2 slices" in found.notes[0] and found.slices == 2
+    path.unlink()
+    assert open_checkpoint(tmp_path / name.format(0)).slices == 1
+
+
+def test_a_dictionary_without_a_matrix_beside_the_network_is_counted(tmp_path):
+    torch.save({"backbone": NET, "norm": {"weight": torch.ones(4), "bias": torch.ones(4)}}, tmp_path / "w.pt")
+    found = open_checkpoint(tmp_path / "w.pt")
+    assert list(found) == list(NET) and "2 tensors stand" in found.notes[0]
+
+
 def test_a_folder_of_the_hub_without_main_is_its_only_commit(tmp_path):
     (tmp_path / "refs").mkdir()
     (tmp_path / "snapshots/abc").mkdir(parents=True)
@@ -107,7 +132,7 @@ def test_tensors_without_a_name_are_counted(tmp_path):
     torch.save(NET | {0: torch.ones(4, 4), "packed": (torch.ones(3, 3), None), "lr": 0.1}, tmp_path / "w.pt")
     found = open_checkpoint(tmp_path / "w.pt")
     assert list(found) == list(NET)
-    assert "2 tensors stand under numbers or in lists" in found.notes[0]
+    assert "2 tensors stand under numbers, in lists or" in found.notes[0]
 
 
 def test_many_state_dicts_are_named_in_a_line_of_few(tmp_path):

@@ -166,3 +166,11 @@ def test_fused_attention_of_a_network_of_timm_is_cut_as_the_network_does() -> No
     for part, piece in pieces.items():
         row = table.loc[f"{name.removesuffix('.weight')}.{part}"]
         assert row["norm"] == pytest.approx(float(piece.double().square().sum())) and row["status"] == "ok"
+
+
+def test_one_slice_of_a_network_has_no_matrix_that_is_ok_and_its_table_the_sentences(tmp_path: Path) -> None:
+    for at in range(2):
+        torch.save({"model": network().state_dict()}, tmp_path / f"mp_rank_0{at}_model_states.pt")
+    table = ws.spectra(tmp_path / "mp_rank_00_model_states.pt")
+    assert set(table["status"]) == {"whole: as the file has it, which is one of 2 slices of a network"}
+    assert "one of 2 slices" in table.attrs["notes"][0]

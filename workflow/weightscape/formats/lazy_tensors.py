@@ -104,11 +104,15 @@ def _widened(halves: np.ndarray) -> np.ndarray:
 
 
 class Chosen(Cut):
-    """Tensors of several files under names of their own; `notes` are sentences on what was chosen and what lacks."""
+    """Tensors of several files under names of their own; `notes` are sentences on what was chosen and what lacks.
 
-    def __init__(self, sources: Mapping[str, tuple[Cut, str]], notes: tuple[str, ...] = ()) -> None:
+    Of `slices` of a network they are one.
+    """
+
+    def __init__(self, sources: Mapping[str, tuple[Cut, str]], notes: tuple[str, ...] = (), slices: int = 1) -> None:
         self._sources = sources
         self.notes = notes
+        self.slices = slices
         self.shapes = {name: tuple(source.shapes[inner]) for name, (source, inner) in sources.items()}
 
     def cut(self, name: str, index: Any) -> np.ndarray:

@@ -13,17 +13,24 @@ ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
 ALLOWED = "a state dict (.safetensors, .pt, .pth, .bin, .ckpt, .pth.tar), an index of shards (.index.json) or a folder"
 _NAMES = ("model", "diffusion_pytorch_model", "pytorch_model", "open_clip_model", "adapter_model")
 _SHARD = re.compile(r"-(\d{3,6})-of-(\d{3,6})\.")
-_SLICE = re.compile(r"^(consolidated\.|mp_rank_|tp_rank_)(\d+)")
+_SLICE = re.compile(
+    r"^(consolidated\.|mp_rank_|tp_rank_|layer_\d+-model_|.*model_part-|model-rank-)(\d+)|^(rank)(\d+)\.safetensors$"
+)
+"""Files of tensor parallelism: of LLaMA, Megatron, Megatron-DeepSpeed, metaseq, vLLM and TensorRT-LLM."""
 _POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a model in their order, the tensors that its index names by file, and sentences on what lacks."""
+    """The files of a model in their order, the tensors that its index names by file, and sentences on what lacks.
+
+    Of `slices` in which tensor parallelism cut its matrices they are one.
+    """
 
     paths: tuple[Path, ...]
     index: Mapping[str, str] | None = None
     notes: tuple[str, ...] = ()
+    slices: int = 1
 
 
 def files_of(path: Path) -> Files:
@@ -43,9 +50,8 @@ def files_of(path: Path) -> Files:
         return Files((path,), None, (note,))
     slices = _slices(path)
     if slices > 1:
-        return Files(
-            (path,), None, (f"{path.name} is one of {slices} slices of a network: its matrices are not whole",)
-        )
+        note = f"{path.name} is one of {slices} slices of a network: its matrices are not whole"
+        return Files((path,), None, (note,), slices)
     return Files((path,))
 
 
@@ -66,14 +72,12 @@ def check_pointer(path: Path) -> None:
 
 
 def _slices(path: Path) -> int:
-    """Into how many files tensor parallelism cut the matrices of a network: LLaMA's `consolidated.00.pth`, Megatron's
-    `mp_rank_00`.
-    """
+    """Into how many files tensor parallelism cut the matrices of a network."""
     for entry in (path, path.parent):
         match = _SLICE.match(entry.name)
         if match:
             beside = (_SLICE.match(other.name) for other in entry.parent.iterdir() if other.suffix == entry.suffix)
-            return len({other[2] for other in beside if other and other[1] == match[1]})
+            return len({other[2] or other[4] for other in beside if other and other[1] == match[1]})
     return 1
 
 

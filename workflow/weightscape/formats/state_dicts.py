@@ -17,6 +17,7 @@ from weightscape.formats.torch_files import chosen_key, state_dicts, state_dicts
 __all__ = ["Chosen", "Safetensors", "open_checkpoint", "open_mapping"]
 
 _ANYWHERE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
+_ELSEWHERE = "under numbers, in lists or in dictionaries without a matrix"
 _AROUND_ALL = "module."
 
 
@@ -47,7 +48,7 @@ def open_checkpoint(path: Path | str, key: str | None = None) -> Chosen:
     lacking = [name for name, file in (files.index or {}).items() if file in read and name not in sources]
     if lacking and key is None:
         notes.append(f"{len(lacking)} tensors of the index are in no shard, as {lacking[0]}: they are not measured")
-    return _read(sources, notes, key)
+    return _read(sources, notes, key, files.slices)
 
 
 def _add(sources: dict[str, tuple[Cut, str]], tensors: Cut, file: str, index: Mapping[str, str] | None) -> list[str]:
@@ -60,11 +61,11 @@ def _add(sources: dict[str, tuple[Cut, str]], tensors: Cut, file: str, index: Ma
     return [] if untold is None else [f"{untold} is in {first} and in {file}: the first is measured"]
 
 
-def _read(sources: dict[str, tuple[Cut, str]], notes: list[str], key: str | None = None) -> Chosen:
+def _read(sources: dict[str, tuple[Cut, str]], notes: list[str], key: str | None = None, slices: int = 1) -> Chosen:
     """The tensors under their names in the network; averaged copies among them come first."""
     unwrapped = _unwrapped(sources)
     taken, said = with_averages(unwrapped) if key is None else (unwrapped, [])
-    return Chosen(taken, (*notes, *said))
+    return Chosen(taken, (*notes, *said), slices)
 
 
 def open_mapping(content: Mapping[str, Any]) -> Chosen:
@@ -89,7 +90,7 @@ def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
     if key is not None and key not in found and "" in found:
         return _below(found[""], key, file), []
     chosen = chosen_key(names, key, file)
-    left = [f"{file.name}: {unnamed} tensors stand under numbers or in lists and are not measured"] if unnamed else []
+    left = [f"{file.name}: {unnamed} tensors stand {_ELSEWHERE} and are not measured"] if unnamed else []
     others = [name or "the file itself" for name in names if name != chosen]
     if others and key is None:
         return found[chosen], [

@@ -24,19 +24,19 @@ _USUAL = ("state_dict", "model_state_dict", "model", "module", "network", "net",
 
 
 def state_dicts_in(path: Path) -> tuple[dict[str, LiveTensors], int]:
-    """Every state dict in a file by its keys, joined by dots ("" is the file's own); the number of tensors without a
-    name.
-    """
+    """Every state dict in a file by its keys, joined by dots ("" is the file's own); how many tensors are elsewhere."""
     import torch
 
     content = _loaded(path)
-    found = state_dicts(content, lambda value: isinstance(value, torch.Tensor))
+    every = dict(_state_dicts(content, lambda value: isinstance(value, torch.Tensor), "", 0))
+    found = _with_matrices(every)
     if not found:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
     for state in found.values():
         for name, tensor in state.items():
             _check_stored(path, name, tensor)
-    return {key: LiveTensors(state) for key, state in found.items()}, _unnamed(content, 0)
+    left = [tensor for key in every.keys() - found.keys() for tensor in every[key].values() if tensor.ndim]
+    return {key: LiveTensors(state) for key, state in found.items()}, len(left) + _unnamed(content, 0)
 
 
 def _unnamed(content: Any, depth: int) -> int:
@@ -56,7 +56,10 @@ def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dic
     """Every dictionary of tensors by name in nested dictionaries, by its keys joined by dots; those without a matrix
     only if no other is there.
     """
-    found = dict(_state_dicts(content, is_tensor, "", 0))
+    return _with_matrices(dict(_state_dicts(content, is_tensor, "", 0)))
+
+
+def _with_matrices(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {key: state for key, state in found.items() if any(len(t.shape) > 1 for t in state.values())} or found
 
 

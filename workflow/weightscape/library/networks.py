@@ -54,8 +54,8 @@ def spectra(
     One row per layer, part (q, k, v of a fused weight) and matrix. Columns have WeightWatcher's names where the
     quantity is (alpha, D, log_norm, stable_rank, ...), `layer_id` and `longname` included; definitions and units of
     all: workflow/docs/spectra.md. Eigenvalues have the unit of a squared weight. What is not defined is NaN, and
-    `status` and `alpha_status` say why. `weightscape reanalyse` and `ws.reanalyse` read the table, written by
-    `to_csv`.
+    `status` and `alpha_status` say why; `.attrs["notes"]` are sentences on what was read and what has no row.
+    `weightscape reanalyse` and `ws.reanalyse` read the table, written by `to_csv`.
 
     Raises `UserError` where nothing can be measured, or where both networks share no weight.
 
@@ -76,6 +76,7 @@ def spectra(
         settings = dataclasses.replace(settings, estimate_above=estimate_above)
     table, _ = measure(inputs.weights, settings, matrices, Resources(cores(), device), inputs.parts)
     table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
+    table.attrs["notes"] = list(inputs.notes)
     return named(table)
 
 

@@ -23,7 +23,16 @@ UNREAD = "unscaled: the adapter changes it by {name}, which is not read"
 RANK = "unscaled: its factors have rank {rank}, and adapter_config.json states {stated}"
 MOVED = "unscaled: {start!r} has changed the base that B A is added to: merge them, or save the adapter as plain LoRA"
 EXPERTS = "unscaled: its factors are those of several experts, one after the other"
-_PLAIN = ("true", "false", "gaussian", "orthogonal", "eva")  # of peft's beginnings, those that leave the base as it is
+VARIANT = "unscaled: {name} of adapter_config.json changes B A"
+_VARIANTS = ("kasa_config", "monteclora_config", "arrow_config", "use_bdlora")
+_PLAIN = (
+    "true",
+    "false",
+    "gaussian",
+    "orthogonal",
+    "eva",
+    "mica",
+)  # of peft's beginnings, those that leave the base as it is
 _THIRD = re.compile(r"\.(lora_(?!([ABab]|up|down|embedding_[AB]|magnitude_vector)\b)\w*)(\.\w+)*$")
 _DOWN = re.compile(r"[._](lora\w*?[._])(A|a|down)((?:\.(?!weight$)\w+)?(?:\.weight)?)$")
 _OTHER = {"A": "B", "a": "b", "down": "up"}
@@ -80,6 +89,9 @@ def _doubt(settings: Mapping[str, Any], layer: str, rank: int) -> str:
         return MOVED.format(start=start)
     if isinstance(targets, list) and any(_names(str(name).rpartition(".")[0], layer) for name in targets):
         return EXPERTS
+    variant = next((name for name in _VARIANTS if settings.get(name)), None)
+    if variant is not None:
+        return VARIANT.format(name=variant)
     stated = _own(settings, "rank_pattern", "r", layer)
     return RANK.format(rank=rank, stated=stated) if type(stated) is int and stated != rank else ""
 

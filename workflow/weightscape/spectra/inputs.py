@@ -2,7 +2,7 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from weightscape.spectra import adapters
 from weightscape.spectra.alignment import aligned, with_layouts
 from weightscape.spectra.attention import heads_of
 from weightscape.spectra.matrices import NOTHING_MORE, Known, Part, layer_name, without_row
+from weightscape.spectra.matrices import parts as every_part
 from weightscape.spectra.row import Tensors, Weights, shape_of
 from weightscape.spectra.table import parts_of
 
+SLICE = "whole: as the file has it, which is one of {count} slices of a network"
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -48,6 +50,8 @@ def inputs_of(
     pairs = adapters.pairs_of(tensors, adapter)
     read: Tensors = tensors
     updates: frozenset[str] = frozenset()
+    if tensors.slices > 1:
+        known = replace(known, remarks=dict.fromkeys(tensors, SLICE.format(count=tensors.slices)))
     if pairs:
         adapted = adapters.adapted(tensors, pairs, start, adapter)
         read, updates = adapted.tensors, frozenset(map(layer_name, adapted.alone))
@@ -63,7 +67,8 @@ def inputs_of(
         notes += changes
     weights = Weights(read, before, frozenset(head), known=known)
     parts = parts_of(read, weights.start, known)
-    return Inputs(weights, parts, [*notes, *_uncounted(read, known)], updates, first)
+    notes += [*_repeated(read, known, {part.key for part in parts}), *_uncounted(read, known)]
+    return Inputs(weights, parts, notes, updates, first)
 
 
 def _start(path: Path, key: str | None) -> Chosen:
@@ -100,6 +105,13 @@ def _of_timm(config: Mapping[str, Any]) -> Structure:
         return structure_of(name)
     except UserError:  # a network that this timm does not know
         return Structure()
+
+
+def _repeated(tensors: Tensors, known: Known, measured: Collection[str]) -> list[str]:
+    """One line on weights that are stored under another name too."""
+    every = every_part({key: shape_of(tensors, key) for key in tensors}, known)
+    twice = list(dict.fromkeys(part.layer for part in every if part.key not in measured))
+    return [f"{len(twice)} tensors repeat others and have no row of their own, as {twice[0]}"] if twice else []
 
 
 def _uncounted(tensors: Tensors, known: Known) -> list[str]:
