@@ -158,3 +158,27 @@ def test_numbers_that_numpy_lacks_stop_no_other(tmp_path):
     torch.save({"a.weight": halves, "b.weight": torch.ones(4, 3)}, tmp_path / "w.pt")
     found = open_checkpoint(tmp_path / "w.pt")
     assert found["a.weight"].dtype.kind == "c" and found["b.weight"].sum() == 12
+
+
+def test_longer_numbers_are_read_as_doubles_and_masked_ones_as_not_a_number():
+    masked = np.ma.masked_array(np.ones((4, 3)), np.eye(4, 3, dtype=bool))
+    found = open_mapping({"a.weight": np.ones((4, 3), np.longdouble), "b.weight": masked})
+    assert found["a.weight"].dtype == np.float64 and np.isnan(found["b.weight"]).sum() == 3
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested")
+@pytest.mark.parametrize("kind", ["lazy", "nested"])
+def test_a_tensor_without_a_shape_is_one_sentence(tmp_path, kind):
+    state: dict = torch.nn.Sequential(torch.nn.LazyLinear(3)).state_dict()
+    if kind == "nested":
+        state = {"a.weight": torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)])}
+        torch.save(state, tmp_path / "w.pt")
+        with pytest.raises(UserError, match="no shape"):
+            open_checkpoint(tmp_path / "w.pt")
+    with pytest.raises(UserError, match="no shape"):
+        open_mapping(NET | state)
+
+
+def test_values_in_memory_without_a_name_are_counted():
+    found = open_mapping(NET | {0: torch.ones(3, 3), b"x": np.ones(3), "packed": [np.ones((3, 3))]})
+    assert list(found) == list(NET) and "3 tensors stand under numbers" in found.notes[0]

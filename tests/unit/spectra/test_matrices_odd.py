@@ -163,3 +163,8 @@ def test_experts_side_by_side_are_not_cut_by_rows():
     """Megatron's `weight1` [width, experts x rows] is read as [experts, width, rows]."""
     shapes = {"mlp.experts.weight1": (16, 64), "mlp.experts.weight2": (64, 16)}
     assert [part.part for part in parts(shapes, Known(experts=4))] == ["weight", *(f"expert{at}" for at in range(4))]
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (8, 6, 5), (8, 5, 5)])
+def test_a_norm_over_several_axes_is_no_matrix(shape):
+    assert parts({"net.0.weight": shape, "net.0.bias": shape}) == []

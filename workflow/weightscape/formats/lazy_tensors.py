@@ -79,8 +79,9 @@ class LiveTensors(Cut):
         tensor = self._tensors[name]
         if hasattr(tensor, "detach"):
             return _of_torch(name, tensor, index)
-        array = np.asarray(tensor)[index]
-        return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+        array = np.asarray(np.ma.filled(tensor.astype(np.float64), np.nan) if np.ma.isMA(tensor) else tensor)[index]
+        wide = {"bfloat16": np.float32, np.dtype(np.longdouble).name: np.float64}
+        return array.astype(wide.get(array.dtype.name, array.dtype), copy=False)
 
 
 def _of_torch(name: str, tensor: Any, index: Any) -> np.ndarray:

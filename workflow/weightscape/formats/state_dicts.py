@@ -12,12 +12,12 @@ from weightscape.errors import UserError
 from weightscape.formats.averaged import with_averages
 from weightscape.formats.lazy_tensors import Chosen, Cut, LiveTensors, Safetensors
 from weightscape.formats.model_folders import check_pointer, files_of
-from weightscape.formats.torch_files import chosen_key, state_dicts, state_dicts_in
+from weightscape.formats.torch_files import chosen_key, has_shape, state_dicts, state_dicts_in
 
 __all__ = ["Chosen", "Safetensors", "open_checkpoint", "open_mapping"]
 
 _ANYWHERE = re.compile(r"(^|(?<=\.))(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-_ELSEWHERE = "under numbers, in lists or in dictionaries without a matrix"
+_LEFT = "{count} tensors stand under numbers, in lists or in dictionaries without a matrix and are not measured"
 _AROUND_ALL = "module."
 
 
@@ -70,12 +70,13 @@ def _read(sources: dict[str, tuple[Cut, str]], notes: list[str], key: str | None
 
 def open_mapping(content: Mapping[str, Any]) -> Chosen:
     """The state dict in nested dictionaries in memory, chosen and named as that of a file is."""
-    found = state_dicts(content, lambda value: hasattr(value, "shape") and hasattr(value, "dtype"))
+    found, unnamed = state_dicts(content, lambda value: hasattr(value, "dtype") and has_shape(value))
     if not found:
         raise UserError("the mapping holds no arrays by name: give model.state_dict(), or arrays by their names")
     chosen = chosen_key(list(found), None, "the mapping")
     others = ", ".join(name or "its own arrays" for name in found if name != chosen)
     notes = [f"read under {chosen or 'its own arrays'}; there are also {others}"] if others else []
+    notes += [_LEFT.format(count=unnamed)] if unnamed else []
     tensors = LiveTensors(found[chosen])
     return _read({name: (tensors, name) for name in tensors}, notes)
 
@@ -90,7 +91,7 @@ def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
     if key is not None and key not in found and "" in found:
         return _below(found[""], key, file), []
     chosen = chosen_key(names, key, file)
-    left = [f"{file.name}: {unnamed} tensors stand {_ELSEWHERE} and are not measured"] if unnamed else []
+    left = [f"{file.name}: {_LEFT.format(count=unnamed)}"] if unnamed else []
     others = [name or "the file itself" for name in names if name != chosen]
     if others and key is None:
         return found[chosen], [

@@ -28,39 +28,44 @@ def state_dicts_in(path: Path) -> tuple[dict[str, LiveTensors], int]:
     import torch
 
     content = _loaded(path)
-    every = dict(_state_dicts(content, lambda value: isinstance(value, torch.Tensor), "", 0))
-    found = _with_matrices(every)
+    found, left = state_dicts(content, lambda value: isinstance(value, torch.Tensor) and has_shape(value))
     if not found:
         raise UserError(f"{path} holds no tensors by name: save model.state_dict()")
     for state in found.values():
         for name, tensor in state.items():
             _check_stored(path, name, tensor)
-    left = [tensor for key in every.keys() - found.keys() for tensor in every[key].values() if tensor.ndim]
-    return {key: LiveTensors(state) for key, state in found.items()}, len(left) + _unnamed(content, 0)
+    return {key: LiveTensors(state) for key, state in found.items()}, left
 
 
-def _unnamed(content: Any, depth: int) -> int:
+def has_shape(tensor: Any) -> bool:
+    """Refuse a tensor of torch that is nested or not initialised."""
+    try:
+        return tensor.shape is not None
+    except RuntimeError:
+        raise UserError(
+            f"a tensor has no shape ({type(tensor).__name__}, nested or lazy): run the network once, or leave it out"
+        ) from None
+
+
+def _unnamed(content: Any, is_tensor: Callable[[Any], bool], depth: int = 0) -> int:
     """Tensors under keys that are no text, and in lists."""
-    import torch
-
     if depth > _DEEPEST or not isinstance(content, Mapping | list | tuple):
         return 0
     named = isinstance(content, Mapping)
     items = list(content.items()) if named else [(None, value) for value in content]
     kept = [(key, value) for key, value in items if not (isinstance(key, str) and key.startswith(_NO_WEIGHTS))]
-    own = sum(isinstance(value, torch.Tensor) and not is_text(key) for key, value in kept)
-    return own + sum(_unnamed(value, depth + 1) for _, value in kept)
+    own = sum(is_tensor(value) and not is_text(key) for key, value in kept)
+    return own + sum(_unnamed(value, is_tensor, depth + 1) for _, value in kept)
 
 
-def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> dict[str, dict[str, Any]]:
+def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> tuple[dict[str, dict[str, Any]], int]:
     """Every dictionary of tensors by name in nested dictionaries, by its keys joined by dots; those without a matrix
-    only if no other is there.
+    only if no other is there. The number of tensors elsewhere.
     """
-    return _with_matrices(dict(_state_dicts(content, is_tensor, "", 0)))
-
-
-def _with_matrices(found: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {key: state for key, state in found.items() if any(len(t.shape) > 1 for t in state.values())} or found
+    every = dict(_state_dicts(content, is_tensor, "", 0))
+    found = {key: state for key, state in every.items() if any(len(t.shape) > 1 for t in state.values())} or every
+    left = sum(len(tensor.shape) > 0 for key in every.keys() - found.keys() for tensor in every[key].values())
+    return found, left + _unnamed(content, is_tensor)
 
 
 def chosen_key(keys: list[str], wanted: str | None, path: Path | str) -> str:

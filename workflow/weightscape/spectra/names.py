@@ -60,6 +60,8 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
     if word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else ""):
         return Kind.OTHER
     bias = bias_of(key, shapes)
+    if bias == shape:
+        return Kind.OTHER  # a norm over several axes
     if named and len(shape) == 3 and len(bias) > 1 and bias[0] == shape[0] and bias[-1] in shape[1:]:
         return Kind.EXPERTS  # of an ensemble
     if is_of_experts(key) and not numbered:
