@@ -105,6 +105,18 @@ def test_attention_with_biases_of_positions_is_by_head_under_the_name_of_torch()
     assert [part.remark[:5] for part in parts(shapes)] == ["whole"]
 
 
+@pytest.mark.parametrize("layer", ["decoder.up.0.conv_b", "up.0", "net.up1.conv.0"])
+def test_a_convolution_in_a_module_that_goes_up_is_no_transposed_one_of_several_groups(layer):
+    shapes = {
+        "stem.weight": (16, 3, 3, 3),
+        "stem.bias": (16,),
+        f"{layer}.weight": (64, 16, 3, 3),
+        f"{layer}.bias": (64,),
+    }
+    [part] = [part for part in parts(shapes) if part.layer == layer]
+    assert part.groups == 1 and (part.rows, part.columns) == (64, 16) and not part.remark
+
+
 def test_experts_before_have_the_sides_of_those_after():
     experts = RNG.normal(size=(3, 12, 8))
     table, _ = measure({"m.experts.w1": experts + 1}, {"m.experts.w1": experts}, matrices=MATRICES)

@@ -15,7 +15,8 @@ NEAR = 6  # weights listed before one, of which one may be its predecessor
 IMAGE = 3  # channels that no tensor of a network makes
 Shape = tuple[int, ...]
 _SHORTCUT = re.compile(r"down|short|skip|proj|ident|res(\d|_|\.)|branch", re.IGNORECASE)
-_TRANSPOSED = re.compile(r"transpose|deconv|(^|\.)up\d*\.", re.IGNORECASE)
+_TRANSPOSED = re.compile(r"transpose|deconv", re.IGNORECASE)
+_UP = re.compile(r"(^|\.)up\d*\.", re.IGNORECASE)
 _NAMED = re.compile(r"group(ed)?_?conv|conv\w*group|(^|[._])dw(_?conv)?(\d|\.|_)|conv_?dw|depth_?wise", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?=\.)|(?<=[.\d])[b-z](?=\.)")
 
@@ -24,15 +25,21 @@ def groups_by_bias(key: str, shapes: Mapping[str, Shape]) -> int | None:
     """The groups of a transposed convolution [in, out / groups, *kernel] by its bias [out]; None where it has none."""
     out, taken = shapes[key][:2]
     made, *more = shapes.get(f"{key.removesuffix('.weight')}.bias", (0, 0))
-    if more or (made == out and not _TRANSPOSED.search(key)) or (made,) == shapes[key][2:]:
+    if more or (made == out and not _is_transposed(key, shapes)) or (made,) == shapes[key][2:]:
         return None
     return made // taken if made and made % taken == 0 and out % (made // taken) == 0 else None
+
+
+def _is_transposed(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a convolution is transposed by its name; one that only goes `up` is none if its bias is one for each row."""
+    own = shapes.get(f"{key.removesuffix('.weight')}.bias") == shapes[key][:1]
+    return bool(_TRANSPOSED.search(key) or (_UP.search(key) and not own))
 
 
 def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     """Whether the convolution `key` may see only a part of its input channels."""
     out, taken = shapes[key][:2]
-    if _TRANSPOSED.search(key):
+    if _is_transposed(key, shapes):
         return _is_normed_wider(key, shapes)
     if _NAMED.search(key):
         return True
