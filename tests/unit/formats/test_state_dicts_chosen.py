@@ -182,3 +182,19 @@ def test_a_tensor_without_a_shape_is_one_sentence(tmp_path, kind):
 def test_values_in_memory_without_a_name_are_counted():
     found = open_mapping(NET | {0: torch.ones(3, 3), b"x": np.ones(3), "packed": [np.ones((3, 3))]})
     assert list(found) == list(NET) and "3 tensors stand under numbers" in found.notes[0]
+
+
+def test_tensors_that_stand_too_deep_are_counted(tmp_path):
+    deep: dict = {"x.weight": torch.ones(3, 3)}
+    for word in "abcdef":
+        deep = {word: deep}
+    torch.save({"state_dict": NET, **deep}, tmp_path / "w.pt")
+    assert "1 tensors stand" in open_checkpoint(tmp_path / "w.pt").notes[0]
+
+
+def test_a_header_that_names_a_tensor_twice_is_refused(tmp_path):
+    one = '"a.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}'
+    header = f"{{{one},{one}}}".encode()
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    with pytest.raises(UserError, match="names a tensor twice"):
+        open_checkpoint(tmp_path / "w.safetensors")

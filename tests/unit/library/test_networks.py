@@ -174,3 +174,16 @@ def test_one_slice_of_a_network_has_no_matrix_that_is_ok_and_its_table_the_sente
     table = ws.spectra(tmp_path / "mp_rank_00_model_states.pt")
     assert set(table["status"]) == {"whole: as the file has it, which is one of 2 slices of a network"}
     assert "one of 2 slices" in table.attrs["notes"][0]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_groups_of_a_module_are_its_own(transposed: bool) -> None:
+    layer = (
+        torch.nn.ConvTranspose1d(8, 8, 3, groups=2, bias=False) if transposed else torch.nn.Conv1d(32, 8, 3, groups=4)
+    )
+    first = torch.nn.Conv1d(8, 32, 1) if not transposed else torch.nn.Conv1d(4, 4, 1)
+    module = torch.nn.ModuleDict({"inner": first, "output": layer})
+    row = ws.spectra(module).set_index("layer").loc["output"]
+    blocks = layer.weight.detach().double().reshape(layer.groups, -1, *layer.weight.shape[1:])
+    truth = torch.linalg.svdvals(blocks.movedim(3, 1)).max()
+    assert row["status"] == "ok" and row["sv_max"] == pytest.approx(float(truth)) and row["rf"] == 3 * layer.groups

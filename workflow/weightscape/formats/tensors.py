@@ -59,11 +59,17 @@ def header(path: Path | str) -> dict[str, Entry]:
 
 def _blocks(text: bytes) -> dict[str, object]:
     try:
-        blocks = dict(json.loads(text))
-    except (ValueError, TypeError, RecursionError):
-        raise ValueError("its header is not JSON") from None
-    blocks.pop("__metadata__", None)
+        blocks = json.loads(text, object_pairs_hook=_once)
+        blocks.pop("__metadata__", None)
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise ValueError("its header is not JSON, or names a tensor twice") from None
     return blocks
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) != len(pairs):
+        raise ValueError
+    return found
 
 
 def _entry(name: str, block: Any, start: int, available: int) -> Entry:

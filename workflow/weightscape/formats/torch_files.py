@@ -48,13 +48,13 @@ def has_shape(tensor: Any) -> bool:
 
 
 def _unnamed(content: Any, is_tensor: Callable[[Any], bool], depth: int = 0) -> int:
-    """Tensors under keys that are no text, and in lists."""
-    if depth > _DEEPEST or not isinstance(content, Mapping | list | tuple):
+    """Tensors under keys that are no text, in lists, and in dictionaries that stand too deep."""
+    if depth > 2 * _DEEPEST or not isinstance(content, Mapping | list | tuple):
         return 0
     named = isinstance(content, Mapping)
     items = list(content.items()) if named else [(None, value) for value in content]
     kept = [(key, value) for key, value in items if not (isinstance(key, str) and key.startswith(_NO_WEIGHTS))]
-    own = sum(is_tensor(value) and not is_text(key) for key, value in kept)
+    own = sum(is_tensor(value) and (depth > _DEEPEST or not is_text(key)) for key, value in kept)
     return own + sum(_unnamed(value, is_tensor, depth + 1) for _, value in kept)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
+from weightscape.formats.layouts import Structure
 from weightscape.formats.lazy_tensors import Chosen
 from weightscape.formats.model_folders import config_of
 from weightscape.formats.state_dicts import open_checkpoint, open_mapping
@@ -32,14 +33,15 @@ def tensors_of(network: Network) -> Chosen:
 
 
 def known_of(network: Network, before: Network | None = None) -> tuple[Known, Any]:
-    """The facts that stand beside a network: its `config.json`, or timm's module itself; and its `adapter_config.json`.
+    """The facts that stand beside a network: its `config.json`, or the module itself; and its `adapter_config.json`.
 
     Those of `before` serve where `network` has none.
     """
-    if hasattr(network, "pretrained_cfg") and hasattr(network, "state_dict"):
+    if hasattr(network, "named_modules"):
         from weightscape.networks.structure import structure_in
 
-        return Known(structure_in(network)), None
+        structure = structure_in(network)
+        return Known(structure if hasattr(network, "pretrained_cfg") else Structure(groups=structure.groups)), None
     if not isinstance(network, str | os.PathLike):
         return (NOTHING_MORE, None) if before is None else (known_of(before)[0], None)
     path = Path(network).expanduser()

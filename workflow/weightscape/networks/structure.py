@@ -16,11 +16,11 @@ def structure_of(model: str) -> Structure:
 
 
 def structure_in(net: nn.Module) -> Structure:
-    """The structure of a network of timm."""
+    """The structure of a network; its layouts are right if it is timm's."""
     groups = {
         f"{name}.weight": module.groups
         for name, module in net.named_modules()
-        if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d) and module.in_channels > 1
+        if isinstance(module, nn.modules.conv._ConvNd) and module.in_channels > 1
     }
     return Structure(dict(_layouts(net)), groups)
 

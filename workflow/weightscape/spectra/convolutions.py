@@ -31,7 +31,7 @@ def groups_by_bias(key: str, shapes: Mapping[str, Shape]) -> int | None:
 
 
 def _is_transposed(key: str, shapes: Mapping[str, Shape]) -> bool:
-    """Whether a convolution is transposed by its name; one that only goes `up` is none if its bias is one for each row."""
+    """Whether a convolution is transposed by its name; one in `up` is none if it has as many biases as rows."""
     own = shapes.get(f"{key.removesuffix('.weight')}.bias") == shapes[key][:1]
     return bool(_TRANSPOSED.search(key) or (_UP.search(key) and not own))
 
