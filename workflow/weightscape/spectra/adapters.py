@@ -83,7 +83,7 @@ def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
 
 
 def _doubt(settings: Mapping[str, Any], layer: str, rank: int) -> str:
-    """What adapter_config.json states that makes the update another one than B A; empty if nothing does."""
+    """The remark where adapter_config.json makes the update another one than B A; empty if nothing does."""
     start, targets = settings.get("init_lora_weights"), settings.get("target_parameters")
     if isinstance(start, str) and start.lower() not in _PLAIN:
         return MOVED.format(start=start)
