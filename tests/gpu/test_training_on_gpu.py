@@ -1,7 +1,10 @@
 """Training on a GPU: the same bytes twice, resumed as if nothing had happened, in every precision, and how fast."""
 
 import contextlib
+import hashlib
 import io
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,6 +44,35 @@ def run(device: torch.device, **changes: Any) -> tuple[dict[str, Any], list[dict
 def test_two_runs_have_the_same_bytes(device: torch.device) -> None:
     (one, first), (other, second) = run(device, steps=20), run(device, steps=20)
     assert same(one, other) and first == second
+
+
+BESIDE = """
+import sys, time
+from pathlib import Path
+from gpu.test_training_on_gpu import digest, run
+from weightscape.networks.device import prepare
+device, own, other = prepare(sys.argv[1], 1), *map(Path, sys.argv[2:])
+run(device, steps=1)
+own.touch()
+end = time.monotonic() + 300
+while not other.exists() and time.monotonic() < end:
+    time.sleep(0.01)
+print(digest(run(device, steps=20)[0]))
+"""
+"""A run that begins when another one has made its first step on the same device."""
+
+
+def digest(weights: dict[str, Any]) -> str:
+    return hashlib.sha256(b"".join(weights[name].tobytes() for name in sorted(weights))).hexdigest()
+
+
+def test_two_runs_side_by_side_have_the_bytes_of_one_alone(device: torch.device, tmp_path: Path) -> None:
+    alone, _ = run(device, steps=20)
+    command = [sys.executable, "-c", BESIDE, str(device)]
+    paths = [str(tmp_path / name) for name in ("one", "other")]
+    jobs = [subprocess.Popen([*command, *order], stdout=subprocess.PIPE, text=True) for order in (paths, paths[::-1])]
+    found = [job.communicate(timeout=600)[0].split()[-1:] for job in jobs]
+    assert found == [[digest(alone)]] * 2
 
 
 def test_a_stopped_run_goes_on_to_the_same_bytes(device: torch.device, tmp_path: Path) -> None:

@@ -12,6 +12,11 @@ from slurm.started import ROOT, Project
 from weightscape.engine.snakefile import PREFIX
 
 HERE = Path(__file__).parent
+PREPARED = f"""
+from weightscape.engine import bundles
+shell.prefix({PREFIX!r})
+bundles.prepare(workflow)
+"""
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +43,7 @@ def small(slurm: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cal
         folder = tmp_path_factory.mktemp("small")
         shutil.copy(HERE / "interrupted.py", folder)
         shutil.copy(ROOT / "config.yaml", folder)
-        (folder / "Snakefile").write_text(f"{(HERE / 'Snakefile').read_text()}\nshell.prefix({PREFIX!r})\n")
+        (folder / "Snakefile").write_text(f"{(HERE / 'Snakefile').read_text()}\n{PREPARED}")
         shutil.copytree(ROOT / "workflow" / "profiles", folder / "workflow" / "profiles")
         made.append(Project(folder))
         return made[-1]

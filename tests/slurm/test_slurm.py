@@ -42,9 +42,21 @@ def test_runs_of_a_bundle_share_one_gpu_one_after_the_other(finished: Path) -> N
     assert all(int(before["end"]) <= int(after["start"]) for before, after in pairwise(notes))
 
 
-def runs(project: Path) -> list[dict[str, str]]:
+def test_two_runs_of_a_bundle_work_side_by_side_on_its_gpu(small: Callable[[], Project]) -> None:
+    project = small()
+    profile = project.folder / "workflow/profiles/slurm/config.yaml"
+    text = profile.read_text()
+    assert text.count("\n  gpu: 1\n") == 1
+    profile.write_text(text.replace("\n  gpu: 1\n", "\n  gpu: 2\n"))
+    assert project.run("--", *(f"pairs/run{number}" for number in range(3))) == 0, project.said[-3000:]
+    notes = runs(project.folder, "pairs")
+    assert len({run["job"] for run in notes}) == 1
+    assert [(run["gpus"], run["cpus"]) for run in notes] == [("1", "8")] * 3
+
+
+def runs(project: Path, folder: str = "out") -> list[dict[str, str]]:
     """Reads the notes of the bundle's runs."""
-    texts = [(project / "out" / f"run{number}").read_text() for number in range(3)]
+    texts = [(project / folder / f"run{number}").read_text() for number in range(3)]
     return [dict(note.split("=") for note in text.split()) for text in texts]
 
 

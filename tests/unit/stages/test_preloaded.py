@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from weightscape.project import WORKFLOW
-from weightscape.stages.__main__ import in_fork
+from weightscape.stages.__main__ import LIBRARIES, in_fork
 
 pytestmark = [
     pytest.mark.process,
@@ -253,6 +253,13 @@ def test_other_threads_of_a_library_are_another_process(jobs):
     for _ in range(2):
         assert jobs.run("ok", OMP_NUM_THREADS="2")[0] == 0
     assert len([path for path in jobs.folder.iterdir() if path.is_socket()]) == 2
+
+
+def test_a_fork_may_use_cuda_as_the_libraries_alone_do_not_touch_it() -> None:
+    imports = "import os, sys, " + LIBRARIES["torch"].replace(" ", ", ")
+    fork = "fork = os.fork() or os._exit(torch.cuda._is_in_bad_fork())"
+    end = "sys.exit(os.waitstatus_to_exitcode(os.waitpid(fork, 0)[1]))"
+    assert subprocess.run([sys.executable, "-c", "\n".join([imports, fork, end])]).returncode == 0
 
 
 def test_a_fork_that_has_ended_before_its_client_looks_is_not_run_again() -> None:

@@ -20,9 +20,9 @@ VERSION = "9.27."
 
 def apply() -> None:
     """Mend what is to be mended before the workflow is planned."""
-    _mend(take_signals_in_a_thread, "it may hang when it is stopped by SIGTERM")
-    _mend(leave_users_errors, "it may try a job again that a user's error ended")
-    _mend(name_who_works_here, "where it names --unlock or --cleanup-metadata, use `weightscape resume`")
+    mend(take_signals_in_a_thread, "it may hang when it is stopped by SIGTERM")
+    mend(leave_users_errors, "it may try a job again that a user's error ended")
+    mend(name_who_works_here, "where it names --unlock or --cleanup-metadata, use `weightscape resume`")
 
 
 def lift_rate_limit(scheduler: Any) -> None:
@@ -36,7 +36,7 @@ def lift_rate_limit(scheduler: Any) -> None:
         _ = scheduler.job_rate_limiter
         scheduler.job_rate_limiter = None
 
-    _mend(lift, "it may take a whole core for itself after some 200 jobs")
+    mend(lift, "it may take a whole core for itself after some 200 jobs")
 
 
 def take_signals_in_a_thread() -> None:
@@ -88,11 +88,11 @@ def left_by(project: Path) -> str:
     )
 
 
-def _mend(mend: Callable[[], None], consequence: str) -> None:
+def mend(change: Callable[[], None], consequence: str) -> None:
     """Carry out one mend, or warn of what follows without it."""
     try:
         if not snakemake.__version__.startswith(VERSION):
             raise AttributeError(f"its version is not {VERSION}x")
-        mend()
+        change()
     except (AttributeError, ImportError) as error:
         print(f"warning: Snakemake {snakemake.__version__} is not mended ({error}): {consequence}", file=sys.stderr)

@@ -143,12 +143,13 @@ def run(main: Callable[[], None]) -> None:
 def _may_start_again(error: RuntimeError) -> bool:
     """Whether a stage met an operation that its device computes in no repeatable way, and may from now on.
 
-    Memory of the GPU that ran out is a user's error.
+    Memory of the GPU that ran out is a user's error; torch tells how much of it each process has in use.
     """
     if type(error).__name__ == "OutOfMemoryError":
         raise UserError(
-            f"the GPU's memory is too small ({str(error).partition('. ')[0]}): lower the batch size, run fewer jobs on "
-            "this GPU, or give the job one with more memory"
+            f"the GPU's memory is too small ({str(error).partition('. ')[0]}"
+            f"{', and another process shares it' if str(error).count('memory in use') > 1 else ''}): lower the batch "
+            "size, run fewer jobs on this GPU (the limit `gpu`), or give the job one with more memory"
         ) from None
     device = sys.modules.get("weightscape.networks.device")  # part of the digest of those stages alone that use it
     return device is not None and device.tolerated(error)
