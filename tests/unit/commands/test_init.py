@@ -39,11 +39,11 @@ def test_a_network_that_takes_one_size_alone_gets_it(tmp_path: Path) -> None:
 
 def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = folder(tmp_path / "My Photos", {"train": {"cat": 40, "dog": 40}, "test": {"cat": 9, "dog": 9}})
-    study = started(str(root), tmp_path / "study.yaml")
+    study = started(str(root), tmp_path / "my study.yaml", "--name", "my-photos")
     said = capsys.readouterr().out
     assert study["study"]["name"] == "my-photos" and study["data"]["my-photos"]["image"]["channels"] == 3
     assert "2 classes; images: 80 in train, 18 in test" in said and "C1" in said and "minutes here" in said
-    assert re.search(r"snakemake -n --configfile \S+study.yaml", said)
+    assert re.search(r"snakemake -n --configfile '\S+my study.yaml'", said)
 
 
 def test_the_size_the_networks_and_what_is_downloaded_are_told(
@@ -72,11 +72,13 @@ def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.Capt
     root = folder(tmp_path / "set", {"in/Training": {**classes, "one": 1, "none": 0}, "in/val": {**classes, "new": 1}})
     (root / "in/Training/cat/bad.png").write_bytes(b"no image")
     (root / "in/Training/cat/notes.txt").write_text("x")
+    (root / "in/Training/index.json").write_text("x")
     study = started(str(root), tmp_path / "study.yaml")
     block = study["data"]["set"]
     assert block["classes"] == ["cat", "dog", "one"] and 0 < block["unreadable"] < 0.1
     assert block["parts"] == {"train": "Training", "test": None} and block["root"].endswith("/in")
     said = capsys.readouterr().out
+    assert "train: not read: ending .txt (1)\n" in said and "train: not read: in no class (1)\n" in said
     assert "bad.png" in said and "classes of few images: one has 1 in train, 0 in val\n" in said
 
 

@@ -41,6 +41,13 @@ def test_classes_without_images_or_without_training_images_are_left_out_and_told
     assert "empty" in data.notes[0] and "new" in data.notes[1]
 
 
+@pytest.mark.parametrize("part", ["test", "val", "ood/sketch"])
+def test_a_part_without_a_class_of_train_is_refused_with_the_classes_of_both(part: str, tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", {"train": CLASSES, part: {"c": 6, "d": 6}})
+    with pytest.raises(UserError, match=f"{part} has the classes c, d, of which .*train has none .it has a, b.: name"):
+        found(root)
+
+
 def test_shifted_test_sets_are_taken_along_and_are_no_class_of_a_flat_folder(tmp_path: Path) -> None:
     data = found(folder(tmp_path / "set", {".": CLASSES, "ood/sketch": {"a": 3}, "ood/new": {"a": 1, "z": 1}}))
     assert data.domains == ("new", "sketch") and data.chosen == ("a", "b") and data.counts == {"train": 12}

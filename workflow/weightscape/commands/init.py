@@ -1,6 +1,7 @@
 """`weightscape init`: looks at a data set and writes a study of it that plans without a further edit."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -182,9 +183,10 @@ def _drafted(
 
 
 def _next(out: Path, name: str) -> str:
+    word = shlex.quote(str(out))
     return (
         f"{out} is written. Next, in the folder of the Snakefile:\n"
-        f"  snakemake -n --configfile {out}\n"
-        f"  snakemake --cores all --configfile {out}\n"
+        f"  snakemake -n --configfile {word}\n"
+        f"  snakemake --cores all --configfile {word}\n"
         f"The report is then results/studies/{name}/{STAGE_FOLDERS['report']}/report.html"
     )

@@ -1,6 +1,7 @@
 """A data set that a new study may be about: how its config names it, and its images as far as they can be opened."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -81,6 +82,8 @@ def opened(name: str, block: Config, as_read: Config, chosen: Sequence[str] = ()
 
 def name_of(text: str) -> str:
     """A name for paths from that of a folder, file or set; none that config.yaml or the folders use."""
-    name = re.sub(r"[^a-z0-9.-]+", "-", text.lower()).strip("-.") or "study"
+    plain = unicodedata.normalize("NFKD", text.lower())
+    bare = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    name = re.sub(r"[^a-z0-9.-]+", "-", bare).strip("-.") or "study"
     taken = {*RESERVED, *SPLITS, *(default_config() or {}).get("data", {}), "digits"}
     return f"{name}-images" if name in taken or name == "judge" else name

@@ -65,6 +65,13 @@ def _of_images(folder: Path, root: str, name: str) -> DataSet:
     filled, empty = _filled(folder / parts["train"], is_flat=train is None)
     beside = [folder / part for part in others if part]
     beside += [folder / "ood" / domain for domain in _domains(folder)]
+    for part in beside:
+        names = sorted(map(_normal, classes_in(part)))
+        if set(filled).isdisjoint(names):
+            raise UserError(
+                f"{part} has the classes {', '.join(names[:5])}, of which {folder / parts['train']} has none (it has "
+                f"{', '.join(filled[:5])}): name its folders as those, or move it elsewhere"
+            )
     strangers = sorted({_normal(name) for part in beside for name in classes_in(part)} - set(filled))
     notes = [f"no class of the study, as no image is there: {', '.join(empty)}"] if empty else []
     notes += [f"no class of the study, as train has none: {', '.join(strangers)}"] if strangers else []

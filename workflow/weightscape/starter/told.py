@@ -27,7 +27,7 @@ def seen(data: DataSet, looked: Looked | None) -> list[str]:
         lines.append(f"shifted test sets: {', '.join(data.domains)}")
     lines += [*data.notes, *_of_small_classes(data.pools)]
     for part, pool in data.pools.items():
-        lines += [f"{part}: not read: {count} of {reason}" for reason, count in pool.left_out.items()]
+        lines += [f"{part}: not read: {reason} ({count})" for reason, count in pool.left_out.items()]
     return lines + (_of_images(looked) if looked else [])
 
 
