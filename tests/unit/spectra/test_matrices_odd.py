@@ -27,6 +27,8 @@ def ok(keys: dict, key: str) -> bool:
         ("l.lora_linear_layer.down.weight", {}),
         ("l.qkv_lora1.up.weight", {}),
         ("l.lora_B.default", {}),
+        ("lora_unet_down_blocks_0_to_q.a1.weight", {}),
+        ("l.res_centroids.weight", {}),
         ("l.Qidxs", {}),
     ],
 )
@@ -93,6 +95,7 @@ def test_the_bias_of_a_transposed_convolution_tells_its_groups(groups, name):
         "attn.qkv_proj.block.conv",
         "attn.to_kv.net.2",
         "self_attention._combined_projection",
+        "blocks.0.projections",
     ],
 )
 def test_more_names_of_fused_attention_have_a_remark(layer):

@@ -23,9 +23,9 @@ _FUSED = re.compile(
 _INNER = re.compile(r"linear|c|conv|block|net|fn|\d+")  # modules around a layer, below its name
 _TORCH = re.compile(r"in_proj_weight$|attn\.in_proj$|attention\.in_proj$")
 _AS_ONE = re.compile(
-    r"\.attn\.attn$|attention\.self\.in_proj$|in_projs\.\d+$|single_blocks\.\d+\.linear1$|(^|\.)blocks\.\d+\.in_proj$"
+    r"\.attn\.attn$|attention\.self\.in_proj$|in_projs\.\d+$|single_blocks\.\d+\.linear1$|(^|\.)blocks\.\d+\.(in_proj|projections)$"
 )
-"""Of litgpt, DeBERTa and Moshi; with the network's MLP, of Flux and ViT-22B."""
+"""Of litgpt, DeBERTa, Moshi and StripedHyena; with the network's MLP, of Flux and ViT-22B."""
 _NO_BLOCKS = re.compile(
     r"(^|\.)(h|stages|layers|layer)\.\d+\.|\.attn_block\.|\.attn_grid\.|self_attn\.|self_attention\.|attention\.qkv$"
 )

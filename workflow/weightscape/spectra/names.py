@@ -21,11 +21,11 @@ class Kind(Enum):
 
 _FACTORS = re.compile(
     r"\.(\w*weight\w*_(orig|v)|parametrizations\.\w+\.original[01]?|\w*lora\w*[._]([ABab]|down|up)(\.\w+)?(\.weight)?|"
-    r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|vera_lambda_[bd](\.\w+)?)$"
+    r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|lora_\w+\.[ab][12](\.weight)?|vera_lambda_[bd](\.\w+)?)$"
 )
 """Endings under spectral norm, weight norm, pruning, torch's parametrizations, and of adapters."""
 _PACKED = re.compile(
-    r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis)$|proj_blocks$"
+    r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis|(res_)?centroids\.weight)$|proj_blocks$"
 )
 _SCALES = (
     "{key}.absmax", "{key}.quant_map", "{layer}.SCB", "{layer}.weight_scale", "{layer}.weight_scale_inv",
