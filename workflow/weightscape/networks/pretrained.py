@@ -110,7 +110,7 @@ def _check_numbers(file: Path, arrays: "Chosen") -> None:
         kind = arrays.cut(name, slice(0, 1)).dtype if len(shape) > 1 else np.dtype(np.float32)
         if kind in (np.uint8, np.int8) or (kind.kind != "f" and name.endswith("weight")):
             raise UserError(
-                f"backbone weights {file} holds {name} in numbers that are bytes (they need a scale) or not real: "
+                f"backbone weights {file} holds {name} in numbers that are not floating-point, or need a scale: "
                 "save them in half, single or double precision"
             )
         if name.endswith(_TRAINED) and kind.kind == "f" and not np.isfinite(arrays[name]).all():
