@@ -97,5 +97,5 @@ def test_an_unknown_version_or_attribute_gives_one_line(
 def test_a_version_that_has_moved_its_modules_stays_as_it_is(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "snakemake.scheduling.job_scheduler", None)
     monkeypatch.delattr("snakemake.scheduling.job_scheduler", raising=False)
-    snakemake_patches._mend(snakemake_patches.take_signals_in_a_thread, "it may hang")
+    snakemake_patches.mend(snakemake_patches.take_signals_in_a_thread, "it may hang")
     assert "is not mended" in capsys.readouterr().err
