@@ -110,6 +110,7 @@ def test_changes_that_are_no_product_have_a_remark(run, change, words):
     base = {"l.q.weight": normal(10, 8), "o.weight": normal(9, 8), "other.weight": normal(7, 8)}
     rows, _ = run(factors("l.q") | {PEFT.format(key): array for key, array in change.items()}, base)
     layer = "l.q" if "l.q" in min(change) else "o"
+    assert rows.loc[(layer, "delta"), "status"].startswith(words)  # and never all zeros
     assert rows.loc[(layer, "after"), "status"].startswith(words)
     assert rows.loc[("other", "after"), "status"] == "ok"
 
@@ -180,3 +181,15 @@ def test_an_adapter_of_another_kind_is_refused_by_its_name(run, kind):
     for base in (None, {"l.q.weight": normal(10, 8)}):
         _, words = run(adapter, base, code=1, peft_type=kind)
         assert f"it is an adapter of kind {kind}, which is not read: merge it with its base first" in words
+
+
+def test_the_update_of_torchs_attention_is_of_its_fused_weight(run):
+    down, up = normal(2, 8), normal(24, 2)
+    adapter = factors("a", down, up) | factors("a.base_layer.out_proj", up=SQUARE)
+    base = {"a.in_proj_weight": normal(24, 8), "a.out_proj.weight": normal(8, 8)}
+    update = 2 * up.astype(float) @ down
+    for start in (None, base):
+        rows, _ = run(adapter, start)
+        own = rows[rows["part"].isin(list("qkv"))].xs("delta", level="matrix")
+        assert set(own["status"]) == {"ok"} and len(own) == 3
+        np.testing.assert_allclose(own["norm"], np.square(update).reshape(3, -1).sum(axis=1), rtol=1e-6)

@@ -38,6 +38,7 @@ _DOWN = re.compile(r"[._](lora\w*?[._])(A|a|down)((?:\.(?!weight$)\w+)?(?:\.weig
 _OTHER = {"A": "B", "a": "b", "down": "up"}
 _MAGNITUDES = ("lora_magnitude_vector", "lora_magnitude_vector.weight", "dora_scale")
 _PEFT = "base_model.model."
+_OUTPUT = ".base_layer.out_proj."  # of torch's attention, whose fused weight has the pair of its whole layer
 _WRAPPERS = (_PEFT, "base_model.", "lora_unet_", "lora_te_", "unet.", "transformer.")
 _INNER = re.compile(r"\.(base_layer|processor|modules_to_save(\.default)?)(?=\.)")
 
@@ -62,6 +63,7 @@ def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
     kind = settings.get("peft_type") or "LORA"
     if kind not in ("LORA", "ADALORA") and any(key.startswith(_PEFT) for key in tensors):
         raise UserError(f"it is an adapter of kind {kind}, which is not read: merge it with its base first")
+    fused = {key.partition(_OUTPUT)[0] for key in tensors if _OUTPUT in key}
     third = {key[: match.start()]: match[1] for key in tensors if (match := _THIRD.search(key))}
     found: dict[str, Pair] = {}
     for key in tensors:
@@ -71,14 +73,15 @@ def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
         up, layer = key[: match.start(2)] + _OTHER[match[2]] + match[3], key[: match.start()]
         if up not in tensors or not _multiply(shape_of(tensors, up), shape_of(tensors, key)):
             continue
-        if f"{layer}.weight" in found:
-            raise UserError(f"the file holds two adapters of {layer}.weight: save one alone")
+        weight = f"{layer}.in_proj_weight" if layer in fused else f"{layer}.weight"
+        if weight in found:
+            raise UserError(f"the file holds two adapters of {weight}: save one alone")
         rank = shape_of(tensors, key)[0]
         scale = _scale(tensors, settings, layer, rank)
         remark = UNREAD.format(name=third[layer]) if layer in third else _doubt(settings, layer, rank)
         if any(f"{layer}.{name}" in tensors for name in _MAGNITUDES):
             remark = DORA
-        found[f"{layer}.weight"] = Pair(key, up, scale, "embedding" in match[1], remark or UNSCALED * (scale is None))
+        found[weight] = Pair(key, up, scale, "embedding" in match[1], remark or UNSCALED * (scale is None))
     return found
 
 

@@ -126,8 +126,9 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     values = found.values
     name = f"{matrix}/{part.name}"
     status = _status(found.slices, values)
+    unread = status == ZEROS and part.remark.startswith("unscaled")  # a change that is not read
     row = identity(part, matrix) | {
-        "status": part.remark or "ok" if status == "ok" else status,
+        "status": (part.remark or "ok") if status == "ok" or unread else status,
         "num_evals": len(values),
     }
     row["rounding"] = floor
