@@ -61,8 +61,6 @@ DIVERSITY_FAMILIES = tuple(
     row.name for row in _ROWS if "images" in row.changes or ("items" in row.changes and row.items != "mislabel")
 )
 """Families that change how diverse the images are that the network sees; the diversity of their sets is measured."""
-DATA_FAMILIES = tuple(name for name in DIVERSITY_FAMILIES if not FAMILIES[name].is_control)
-"""Families whose intervention is data diversity."""
 CONTROL_FAMILIES = tuple(row.name for row in _ROWS if row.is_control)
 ITEM_FAMILIES = tuple(row.name for row in _ROWS if "items" in row.changes)
 """Families whose item list differs from the real training set; all others share that one list."""

@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from unit.spectra.measuring import chosen
 from weightscape.cli import main
-from weightscape.commands import spectra
 from weightscape.commands.spectra import SWITCHES
+from weightscape.library import networks
 
 COLUMN_OF = {
     "null": "rand_distance",
@@ -149,7 +149,7 @@ def test_an_odd_tensor_has_its_status_and_leaves_the_others_alone(run, tensor, s
 
 def test_a_matrix_over_the_memory_limit_has_its_need_as_status(run, monkeypatch):
     settings = chosen(memory_limit=20_000)
-    monkeypatch.setattr(spectra, "_settings", lambda _: settings)
+    monkeypatch.setattr(networks, "settings_of", lambda *_: settings)
     table = run()[0].set_index("layer")
     assert table.loc["embed", "status"].startswith("needs 0.0 GiB, memory_limit is")
     assert table.loc["head", "status"] == "ok"

@@ -17,7 +17,6 @@ from weightscape.verification.verification import Finding, Kind
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take the study, and further arguments of the workflow engine."""
     parser.add_argument("--dry-run", action="store_true", help="only say what would be deleted")
     add_run_arguments(parser)
 

@@ -21,7 +21,6 @@ SHOWN = 12
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     from weightscape.diversity.choice import METHODS
 
     kinds = "a folder of images, a .txt of their paths, .npy, .npz or safetensors of images or embeddings"
@@ -40,7 +39,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Choose, and write the list, the curve and the sheet."""
     from weightscape.diversity.own_images import blank
     from weightscape.library import choosing
 

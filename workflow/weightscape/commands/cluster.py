@@ -18,7 +18,6 @@ PROFILE = Path("workflow/profiles") / "slurm"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take the study, the profile, and what becomes of the jobs of an earlier start."""
     parser.add_argument("--study", help="a file of workflow/studies without .yaml; default: config.yaml as it is")
     parser.add_argument("--profile", type=Path, default=PROFILE, help=f"folder of the profile, default {PROFILE}")
     parser.add_argument(

@@ -20,7 +20,6 @@ SCHEMA = SCHEMAS / "cost.schema.yaml"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the options: the study, a factor on its seeds, and the assumptions."""
     add_config_arguments(parser)
     parser.add_argument("--times", type=int, nargs="+", default=[1], help="multiples of the number of seeds")
     parser.add_argument("--assumed", type=Path, default=ASSUMED, help="rates of devices and sizes of data sets")
@@ -29,7 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the tables, or write them."""
     less = [times for times in arguments.times if times < 1]
     if less:
         raise UserError(f"--times {less[0]} is no multiple of the seeds: give whole numbers of 1 or more")

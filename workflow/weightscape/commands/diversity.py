@@ -28,7 +28,6 @@ _SPACES = {"images": "pixels", "embeddings": "embeddings"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     kinds = "safetensors or .npz with uint8 `images` [n, c, h, w] or float `embeddings` [n, d], and optional `labels`; "
     kinds += "a .npy, a folder of images, or a .txt of their paths"
     parser.add_argument("images", type=Path, metavar="IMAGES", help=kinds)
@@ -52,7 +51,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure and write the record."""
     import dataclasses
 
     from weightscape.diversity.measure import Comparisons, measure

@@ -12,13 +12,11 @@ from weightscape.provenance.records import read_record
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take the run's folder and the new one."""
     parser.add_argument("run", type=Path, help="folder of a run, which has manifest.json and after.safetensors")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.safetensors and config.json")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the two files."""
     record = read_record(arguments.run / "manifest.json")
     if record["stage"] != "finetune":
         raise UserError(

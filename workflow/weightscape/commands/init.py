@@ -26,7 +26,6 @@ OUT = Path("study.yaml")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the data set, and what the user may choose."""
     parser.add_argument("what", help="a folder of images or arrays, a .npz, .npy or IDX file, or a set's name")
     parser.add_argument("--out", type=Path, default=OUT, help="the study (default: %(default)s)")
     parser.add_argument("--force", action="store_true", help="replace a study that is there")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
     parser.add_argument("tables", type=Path, metavar="TABLES", help="folder of csv or csv.gz tables")
     example = "workflow/studies/published/conditions.yaml"
     parser.add_argument(
@@ -20,7 +19,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Analyse, write, and say what was left out."""
     from weightscape.formats.json_yaml import read_yaml
     from weightscape.project import DEFAULT_CONFIG
     from weightscape.published import conditions

@@ -10,7 +10,6 @@ from weightscape.study.jobs import BY_RULE
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
     parser.add_argument("results", type=Path, help="a results folder, or its folder of tables")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and figures/")
     parser.add_argument("--figure", action="append", default=[], help="draw this figure only; may be repeated")
@@ -18,7 +17,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Draw, put together, write."""
     import importlib
 
     from weightscape.errors import UserError

@@ -11,7 +11,6 @@ from weightscape.verification.verification import Kind
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take the study, and further arguments of the workflow engine."""
     add_run_arguments(parser)
 
 

@@ -9,7 +9,6 @@ from weightscape.verification.dropped_weights import LEAVE
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Take the study, the number of cores, and further arguments of the workflow engine."""
     parser.add_argument("--allow-retraining", action="store_true", help="train runs again whose weights were dropped")
     add_run_arguments(parser)
 

@@ -13,7 +13,6 @@ WILDCARDS = sorted({name for stage in settings.STAGES for name in settings.wildc
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The stage, the names of the job, and the config."""
     parser.add_argument("stage", choices=sorted(settings.STAGES))
     for name in WILDCARDS:
         parser.add_argument(f"--{name}")
@@ -29,7 +28,6 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the settings."""
     config = load(arguments.config, arguments.configfile)
     names = {name: getattr(arguments, name) for name in WILDCARDS if getattr(arguments, name) is not None}
     try:

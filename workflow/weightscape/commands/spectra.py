@@ -29,7 +29,6 @@ PLOTS = (".png", ".pdf", ".svg")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Arguments of the command."""
     forms = ".safetensors, .pt, .pth, .bin, .ckpt, an index of shards, or a folder of Hugging Face"
     parser.add_argument("after", type=Path, help=f"state dict: {forms}")
     parser.add_argument("--before", type=Path, help="state dict before training; adds the rows before and delta")
@@ -55,11 +54,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Read, measure, write."""
     if "numpy" not in sys.modules:  # OpenBLAS starts its threads as it is loaded, before the engine limits it to one
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from weightscape.formats.tables import write_table
     from weightscape.formats.tensors import write_tensors
+    from weightscape.library.networks import settings_of
     from weightscape.progress import Progress
     from weightscape.spectra.inputs import opened
     from weightscape.spectra.parallel import cores
@@ -71,7 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
     for note in inputs.notes:
         print(note)
     matrices = ("after",) if arguments.before is None else ("before", "after", "delta")
-    settings = _settings(arguments)
+    added = [name for name in SWITCHES if getattr(arguments, name)]
+    settings = settings_of(added, arguments.seed, arguments.estimate_above)
     partial = _partial(arguments, settings)
     progress = Progress("spectra", len(parts), "matrices")
     if partial.count:
@@ -203,19 +203,6 @@ def _summarise(table: "Table", out: Path) -> None:
     more += [f"{large} more estimated, with errors in columns of their own"] if large else []
     also = f" ({', '.join(more)})" if more else ""
     print(f"{len(table)} matrices, {statuses.count('ok')} measured{also}: {out}")
-
-
-def _settings(arguments: argparse.Namespace) -> "SpectraSettings":
-    """The settings of config.yaml, with the parts that the switches ask for in place of its own."""
-    from weightscape.formats.typed import from_json
-    from weightscape.project import DEFAULT_CONFIG
-    from weightscape.spectra.settings import SpectraSettings
-    from weightscape.study.config import load
-
-    switches = {name: getattr(arguments, name) for name in SWITCHES}
-    if arguments.estimate_above is not None:
-        switches["estimate_above"] = arguments.estimate_above
-    return from_json(SpectraSettings, load(DEFAULT_CONFIG, None)["spectra"] | switches | {"seed": arguments.seed})
 
 
 def _check_device(name: str) -> None:

@@ -24,7 +24,6 @@ QUIET = 120
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Adds the options that name the study."""
     add_config_arguments(parser)
 
 

@@ -11,7 +11,6 @@ from weightscape.verification.verification import Finding
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """The folder, and the study that it is compared with."""
     parser.add_argument("results", type=Path, help="a results folder, wherever it was copied to")
     add_study_arguments(parser)
 

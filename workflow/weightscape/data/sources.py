@@ -65,7 +65,7 @@ def _chosen(source: Source, seed: int) -> dict[str, Pool]:
         part = reader.pool(source, name, whole.classes)
         if part is not None:
             chosen[name] = aligned(part, train.classes, every=source.classes == ALL)
-    return {name: _capped(part, source, name, seed) for name, part in chosen.items()}
+    return {name: capped(part, source.per_class, generator(seed, "per class", name)) for name, part in chosen.items()}
 
 
 def shifted(source: Source, shift: Domain | OtherFolder, seed: int) -> Pool:
@@ -79,7 +79,3 @@ def shifted(source: Source, shift: Domain | OtherFolder, seed: int) -> Pool:
         return drawn(labelled, shift.images, np.random.default_rng(seed))
     other = relabelled(readers.module(shift.kind).part(Path(shift.root), ""), train.classes)
     return drawn(other, shift.images, np.random.default_rng(seed))
-
-
-def _capped(pool: Pool, source: Source, part: str, seed: int) -> Pool:
-    return capped(pool, source.per_class, generator(seed, "per class", part))

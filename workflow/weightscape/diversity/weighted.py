@@ -25,11 +25,6 @@ def paired_rho(left: Rows, right: Rows) -> float:
     return float(np.vdot(left, right) / len(left))
 
 
-def raw_rho(left: Rows, right: Rows) -> float | None:
-    """The same of rows as they are; None where a set is zero."""
-    return _cosine(left, right)
-
-
 def permuted_rho(left: Rows, right: Rows, count: int, rng: np.random.Generator) -> Record:
     """Range, mean and spread of rho over the given order and `count` random orders of the rows of `right`.
 
@@ -89,7 +84,7 @@ def weighted_scores(
     are; the pairs are their first rows, as many as both have.
     """
     pairs = min(len(rows), len(baseline))
-    raw = raw_rho(baseline[:pairs].astype(np.float64), rows[:pairs].astype(np.float64))
+    raw = _cosine(baseline[:pairs].astype(np.float64), rows[:pairs].astype(np.float64))
     rows, baseline = unit_rows(rows), unit_rows(baseline)
     left, right = baseline[:pairs], rows[:pairs]
     published = paired_rho(left, right)

@@ -143,10 +143,6 @@ def decay_of_step(
     )
 
 
-def _double(tensor: Tensor) -> Tensor:
-    """The tensor as float64, which Apple's GPUs lack."""
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
-
-
 def _norm(tensor: Tensor) -> float:
-    return _double(tensor).square().sum().item() ** 0.5
+    tensor = tensor.cpu() if tensor.device.type == "mps" else tensor  # Apple's GPUs lack float64
+    return tensor.double().square().sum().item() ** 0.5

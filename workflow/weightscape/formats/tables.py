@@ -77,13 +77,13 @@ def write_rows(path: Path | str, rows: Sequence[Mapping[str, object]]) -> None:
         pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), temporary)
 
 
-def read_table(path: Path | str, columns: list[str] | None = None) -> Any:
+def read_table(path: Path | str) -> Any:
     """Read a parquet table."""
     import pandas as pd
 
     check_parquet()
     try:
-        return pd.read_parquet(path, columns=columns)
+        return pd.read_parquet(path)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: run the stage that makes it") from None
     except Exception as error:  # pandas and pyarrow raise errors of many kinds at broken bytes

@@ -10,7 +10,6 @@
 {'longname': 'layer', 'matrix': 'after', 'N': 200.0, 'M': 100.0, 'num_outliers': 1.0}
 """
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -69,11 +68,7 @@ def spectra(
     heads = [head] if isinstance(head, str) else list(head)
     inputs = _inputs(network, before, heads)
     matrices = ("after",) if before is None else ("before", "after", "delta")
-    settings = _settings(add, seed)
-    if estimate_above is not None:
-        if estimate_above < 1:
-            raise UserError(f"estimate_above = {estimate_above} must be a side of 1 or more: change it")
-        settings = dataclasses.replace(settings, estimate_above=estimate_above)
+    settings = settings_of(add, seed, estimate_above)
     table, _ = measure(inputs.weights, settings, matrices, Resources(cores(), device), inputs.parts)
     table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
     table.attrs["notes"] = list(inputs.notes)
@@ -112,8 +107,8 @@ def named(table: "Table") -> "Table":
     return whole
 
 
-def _settings(add: Iterable[str], seed: int) -> "SpectraSettings":
-    """The settings of config.yaml, with the groups of columns that are asked for."""
+def settings_of(add: Iterable[str], seed: int, estimate_above: int | None = None) -> "SpectraSettings":
+    """The settings of config.yaml, with the groups of columns that are asked for, and another limit if one is given."""
     from weightscape.formats.json_yaml import read_yaml
     from weightscape.formats.typed import from_json
     from weightscape.project import DEFAULT_CONFIG
@@ -123,8 +118,12 @@ def _settings(add: Iterable[str], seed: int) -> "SpectraSettings":
     unknown = [name for name in wanted if name not in EXTRAS]
     if unknown:
         raise UserError(f"add = {unknown[0]!r} is unknown: choose from {', '.join(EXTRAS)}")
-    switches = {name: name in wanted for name in EXTRAS}
-    return from_json(SpectraSettings, read_yaml(DEFAULT_CONFIG)["spectra"] | switches | {"seed": seed}, "spectra")
+    asked: dict[str, int] = {name: name in wanted for name in EXTRAS} | {"seed": seed}
+    if estimate_above is not None:
+        if estimate_above < 1:
+            raise UserError(f"estimate_above = {estimate_above} must be a side of 1 or more: change it")
+        asked["estimate_above"] = estimate_above
+    return from_json(SpectraSettings, read_yaml(DEFAULT_CONFIG)["spectra"] | asked, "spectra")
 
 
 def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping[str, np.ndarray]":
@@ -151,7 +150,7 @@ def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping
     unknown = (wanted or set()) - {name for part in parts for name in (part.layer, _longname(part.layer, part.part))}
     if unknown:
         raise UserError(f"layers holds {min(unknown)!r}, which is no layer of the network; ws.spectra lists them")
-    limit = _settings((), 0).memory_limit
+    limit = settings_of((), 0).memory_limit
     values = {}
     for part in parts:
         name = _longname(part.layer, part.part)

@@ -85,7 +85,7 @@ def group_similarity(tables: style.Tables, looks: Looks) -> Figure:
         axis.set_xlim(-1.08, 1.08)
         axis.set_xticks([-1, 0, 1])
         axis.set_xlabel("cosine of effects")
-        axis.set_title(f"{title(metric)}\n{_layers(own)}")
+        axis.set_title(f"{title(metric)}\n" + (f"n = {style.span(own['n'])} layers" if len(own) else "no data"))
         zero(axis, vertical=True)
     axes[0].set_yticks(range(len(rows)), [f"{looks[one].title} \u2013 {looks[other].title}" for one, other in rows])
     axes[0].invert_yaxis()
@@ -93,13 +93,6 @@ def group_similarity(tables: style.Tables, looks: Looks) -> Figure:
     note = "filled: the first group is nearer to the second than to no effect; hollow: it is not"
     legend(figure, entries, note)
     return figure
-
-
-def _layers(part: Table) -> str:
-    if part.empty:
-        return "no data"
-    low, high = int(part["n"].min()), int(part["n"].max())
-    return f"n = {low if low == high else f'{low} to {high}'} layers"
 
 
 FIGURES = {**PAPER_FIGURES, "condition_effects": condition_effects, "group_similarity": group_similarity}

@@ -158,7 +158,8 @@ def moved(effects: style.Table, conditions: style.Table, level: float = USUAL) -
     top = strongest(kept).set_index("family")
     families = style.ordered(top.index)
     clear = [name for name in families if top["p_holm"][name] < 1 - level]
-    found = ", ".join(f"{style.look(name).title} ({_rounded(top.loc[name])})" for name in clear) or "no family"
+    sizes = {name: rounded(top.loc[name, ["estimate", "low", "high"]].to_list())[0] for name in clear}
+    found = ", ".join(f"{style.look(name).title} ({size})" for name, size in sizes.items()) or "no family"
     rest = ", ".join(style.look(name).title for name in families if name not in clear)
     out = "; ".join(_destroyed(name, conditions) for name in style.ordered(set(effects["family"]) - set(families)))
     return (
@@ -175,10 +176,6 @@ def _destroyed(family: str, conditions: style.Table) -> str:
     own = conditions[(conditions["family"] == family) & conditions["destructive"].astype(bool)]
     reasons = strongest(own)["reason"].tolist()
     return style.look(family).title + (f" ({reasons[0]})" if reasons else "")
-
-
-def _rounded(row: style.Table) -> str:
-    return rounded((row["estimate"], row["low"], row["high"]))[0]
 
 
 def recognised(quality: style.Table) -> list[str]:

@@ -5,7 +5,6 @@ many of them run side by side as there are cores, as jobs do, and their CPU seco
 little.
 """
 
-import os
 import statistics
 import threading
 import time
@@ -18,6 +17,7 @@ import numpy as np
 
 from weightscape.costs.assumptions import Assumptions
 from weightscape.costs.stages import Network, Slowness, Work, network_of
+from weightscape.spectra.parallel import cores
 
 if TYPE_CHECKING:
     import torch
@@ -111,11 +111,6 @@ class Machine:
         if self.device == "cuda":
             return max(gpu_seconds, cpu_seconds / self.cores) / 60
         return (gpu_seconds + cpu_seconds) / self.cores / 60
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def measured(

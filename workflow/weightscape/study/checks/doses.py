@@ -9,7 +9,7 @@ from weightscape.study.checks.names import check_defined
 
 def check(config: Config) -> None:
     """A `UserError` reports the first setting that does not fit, or dose that cannot be named, ordered or applied."""
-    _check_training(config)
+    _check_normalisation(config)
     for family in config["study"]["families"]:
         if not config["families"][family]["doses"]:
             raise UserError(
@@ -76,15 +76,13 @@ def _check_places(config: Config, key: str, places: Config) -> None:
             raise UserError(f"config: {key} does not say what drops in {backbone!r}: give it a list of {allowed}")
 
 
-def _check_training(config: Config) -> None:
-    for backbone in config["study"]["backbones"]:
-        _check_normalisation(f"backbones.{backbone}.input", config["backbones"][backbone]["input"])
-
-
-def _check_normalisation(key: str, block: Config) -> None:
+def _check_normalisation(config: Config) -> None:
     """Mean and standard deviation must be those of one grey channel or of three colours."""
-    counts = len(block["mean"]), len(block["std"])
-    if counts not in ((1, 1), (3, 3)):
-        raise UserError(
-            f"config: {key} has {counts[0]} numbers in mean and {counts[1]} in std: give one of each, or three"
-        )
+    for backbone in config["study"]["backbones"]:
+        block = config["backbones"][backbone]["input"]
+        counts = len(block["mean"]), len(block["std"])
+        if counts not in ((1, 1), (3, 3)):
+            raise UserError(
+                f"config: backbones.{backbone}.input has {counts[0]} numbers in mean and {counts[1]} in std: give one "
+                "of each, or three"
+            )
