@@ -36,9 +36,10 @@ def name_groups() -> None:
 
 def share_gpus() -> None:
     """Let a bundle ask for the GPUs that one of its jobs needs (`basic_layered`, resources.py:59, adds them up)."""
-    from snakemake.resources import GroupResources
+    from snakemake import resources as of_snakemake
 
-    asked = GroupResources.basic_layered
+    group: Any = of_snakemake.GroupResources
+    asked = group.basic_layered
 
     def asked_together(toposorted_jobs: Sequence[Sequence[Any]], **options: Any) -> dict[str, str | int]:
         resources = dict(asked(toposorted_jobs=toposorted_jobs, **options))
@@ -46,7 +47,7 @@ def share_gpus() -> None:
             resources[GPU] = max(job.resources.get(GPU, 0) for level in toposorted_jobs for job in level)
         return resources
 
-    GroupResources.basic_layered = asked_together
+    group.basic_layered = asked_together
 
 
 def take_limits(workflow: Any) -> None:
