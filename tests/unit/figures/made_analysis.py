@@ -1,11 +1,13 @@
 """Tables as the analysis of a made-up study writes them: similarities, signatures, effects of conditions, claims."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
 from weightscape.metrics import table_schema
+from weightscape.metrics.analysis import over_setups as over
 
 FILLED = {"text": "", "number": np.nan, "count": 1, "flag": False}
 """The value in a column that no figure reads, by its type."""
@@ -73,12 +75,19 @@ def signature(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def condition_effects(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     keys = ["dataset", "backbone", "family", "dose", "number"]
     table = runs[runs["dose"] != "baseline"][keys].drop_duplicates()
-    table = pd.concat([table.assign(scope=scope) for scope in ("hidden", "head")], ignore_index=True)
+    table = pd.concat([table.assign(scope=scope) for scope in ("hidden", "head", "outcome")], ignore_index=True)
     estimate = rng.normal(0, 0.02, len(table)) - 0.1 * (table["family"] == "weight_decay")
-    table = table.assign(metric="log_norm", estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
+    metric = np.where(table["scope"] == "outcome", "OOD accuracy", "log_norm")
+    unit = np.where(table["scope"] == "outcome", "share", "log10")
+    table = table.assign(metric=metric, unit=unit, estimate=estimate, low=estimate - 0.01, high=estimate + 0.01)
     found = np.where(table["family"] == "weight_decay", 1e-6, 1.0)
     p = found if runs["seed"].max() >= POOL else np.nan
     return table.assign(p_holm=p, destructive=table["family"] == "label_noise")
+
+
+def over_setups(made: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """As the program `analyse` makes it from the effects and conditions."""
+    return over.table(made["condition_effects"], made["conditions"], 0.95)
 
 
 def penalty_transfer(runs: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
@@ -100,7 +109,9 @@ def conditions(runs: pd.DataFrame) -> pd.DataFrame:
     destructive = (table["family"] == "label_noise") & (table["dose"] != "baseline")
     reason = np.where(destructive, "validation accuracy 6.1 points below baseline", "")
     choice = np.where(table["family"] == "synthetic_add", "log_det", "")
-    return table.assign(destructive=destructive, reason=reason, choice=choice)
+    largest = table.groupby(["dataset", "backbone", "family"])["number"].transform("max")
+    stands = ~destructive & (table["number"] == largest) & (table["dose"] != "baseline")
+    return table.assign(destructive=destructive, reason=reason, choice=choice, stands=stands)
 
 
 def claims() -> pd.DataFrame:

@@ -86,7 +86,7 @@ def study(
         "penalties": runs.assign(penalty="dropout", penalty_dose="strong", clean_loss=0.2, perturbed_loss=0.3),
         "penalty_transfer": made_analysis.penalty_transfer(runs, rng),
     }
-    made |= intervals(made)
+    made |= intervals(made) | {"over_setups": made_analysis.over_setups(made)}
     return {name: whole(name, table) for name, table in made.items()} | {
         "claims": made_analysis.claims(),
         "tests": made_analysis.tests(),

@@ -88,7 +88,7 @@ def test_what_the_analysis_makes_fits_its_schema():
     table_schema.table("effects", [table])
     table_schema.table("run_effects", [effects.per_run(table)])
     found = analysed({**made, "effects": table}, options(metrics=["log_norm"]))
-    assert [name for name in found if not len(found[name])] == ["excluded"]
+    assert [name for name in found if not len(found[name])] == ["excluded", "over_setups"]  # one setup
 
 
 def test_standardised_effects_are_in_pooled_deviations_with_hedges_factor():

@@ -18,7 +18,9 @@ LOOKS = {
 LETTERS = 20  # of a statement, per inch
 LINE = 0.13  # inches
 CELL = 0.65  # inches
-MOST = 6  # columns
+UPRIGHT = 6  # columns whose headings have room side by side; those of more stand on end
+NARROW, HIGH = 0.3, 1.15  # inches of a column and of the headings then
+MOST = 16  # columns
 LEFT, HEAD, FOOT = 0.35, 0.55, 0.4  # inches
 
 
@@ -30,23 +32,26 @@ def draw(tables: style.Tables) -> Figure:
         return style.blank(f"No claim was tested: {claims.attrs.get('absent', 'the table of claims is empty')}.")
     columns = columns_of(claims)
     names = list(dict.fromkeys(claims["claim"]))
-    first = style.PAGE - CELL * len(columns) - 0.1
+    cell, head = (CELL, HEAD) if len(columns) <= UPRIGHT else (NARROW, HIGH)
+    first = style.PAGE - cell * len(columns) - 0.1
     wrap = int(LETTERS * (first - LEFT - 0.3))
-    words = {name: textwrap.wrap(_statement(claims, name), wrap) for name in names}
-    heights = [LINE * max(2, len(words[name])) + 0.08 for name in names]
-    height = HEAD + sum(heights) + FOOT
+    lines = {name: textwrap.wrap(_statement(claims, name), wrap) for name in names}
+    heights = [LINE * max(2, len(lines[name])) + 0.08 for name in names]
+    height = head + sum(heights) + FOOT
     figure = Figure(figsize=(style.PAGE, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, style.PAGE), ylim=(height, 0), xticks=[], yticks=[])
     axes.set_axis_off()
     for place, column in enumerate(columns):
-        axes.text(first + CELL * (place + 0.5), HEAD - 0.08, _heading(column), ha="center", va="bottom", fontsize=5.5)
-    top = HEAD
+        words, angle = (_heading(column), 0) if cell == CELL else (_on_end(column), 90)
+        at = first + cell * (place + 0.5), head - 0.08
+        axes.text(*at, words, ha="center", va="bottom", fontsize=5.5, rotation=angle)
+    top = head
     for name, row in zip(names, heights, strict=True):
         axes.text(0.1, top + row / 2, name, va="center", fontweight="bold")
-        axes.text(0.1 + LEFT, top + row / 2, "\n".join(words[name]), va="center", fontsize=6.5)
+        axes.text(0.1 + LEFT, top + row / 2, "\n".join(lines[name]), va="center", fontsize=6.5)
         for place, column in enumerate(columns):
-            _cell(axes, claims, name, column, (first + CELL * place, top, CELL, row))
+            _cell(axes, claims, name, column, (first + cell * place, top, cell, row))
         top += row
     _key(axes, top + 0.2)
     return figure
@@ -70,6 +75,12 @@ def _heading(column: tuple[str, str]) -> str:
         "all backbones" if backbone == ALL else backbone.replace("-", " "), 11, break_long_words=False
     )
     return "\n".join(lines[:4])
+
+
+def _on_end(column: tuple[str, str]) -> str:
+    backbone, dataset = (str(part).replace("-", " ") for part in column)
+    network = "all backbones" if backbone == ALL else backbone
+    return network if dataset == ALL else f"{dataset},\n{network}"
 
 
 def _cell(axes, claims: style.Table, name: str, column: tuple[str, str], box: tuple[float, ...]) -> None:

@@ -20,6 +20,7 @@ TABLES = (
     "excluded",
     "run_effects",
     "condition_effects",
+    "over_setups",
     "conditions",
     "slopes",
     "similarity",

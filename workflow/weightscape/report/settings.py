@@ -22,6 +22,7 @@ CHAPTERS = {
         "chosen_images",
     ),
     "The weights": (
+        "effects_by_setup",
         "diversity_signature",
         "effect_by_dose",
         "layer_effects",

@@ -1,5 +1,7 @@
 """Tables of estimates that are no claims."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -37,3 +39,22 @@ def test_a_mean_over_layers_has_its_range_without_any_one_layer_and_names_the_he
     assert conv["heaviest_layer"] == "layer05" and conv["least_without"] == pytest.approx(
         np.delete(effects[1::2], 2).mean()
     )
+
+
+def test_outcomes_have_effects_beside_the_spectra_and_none_where_they_were_not_measured():
+    truth = simulate.Truth(seeds=4, families=("augment", "steps"))
+    setup = simulate.setup(truth, np.random.default_rng(0))
+    accuracy = setup.outcomes["ood"].copy()
+    accuracy[setup.design.rows["augment", "d2"]] += 0.25
+    curvature = np.ones(len(accuracy))
+    curvature[setup.design.rows["steps", "d1"][0]] = np.nan
+    setup = replace(setup, outcomes={"ood": accuracy, "weighted_trace": curvature})
+    table = estimates.condition_effects(setup, options(metrics=["log_norm"])).query("scope == 'outcome'")
+    ood = table.query("metric == 'OOD accuracy'").set_index(["family", "dose"])
+    means = {condition: accuracy[rows].mean() for condition, rows in setup.design.rows.items()}
+    for condition, row in ood.iterrows():
+        assert row["estimate"] == pytest.approx(means[condition] - means["baseline", "baseline"])
+        assert (row["unit"], row["layers"]) == ("share", 0)
+    assert ood.loc[("augment", "d2"), "low"] > 0.1
+    measured = set(table.query("metric == 'ln curvature'").set_index(["family", "dose"]).index)
+    assert measured == set(ood.index) - {("steps", "d1")}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from weightscape.formats.tables import Table
 from weightscape.metrics import table_schema
-from weightscape.metrics.analysis import destructive, equal_loss, estimates, features, penalty_transfer
+from weightscape.metrics.analysis import destructive, equal_loss, estimates, features, over_setups, penalty_transfer
 from weightscape.metrics.analysis.claims import table
 from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.settings import Options
@@ -19,7 +19,7 @@ APART = ("effects", "run_effects", "effect_intervals", "outcome_intervals", "bas
 
 def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
     """The tables excluded, conditions, condition_effects, slopes, similarity, signature,
-    equal_loss, penalty_transfer, predictions, tests and claims.
+    equal_loss, penalty_transfer, predictions, over_setups, tests and claims.
 
     `tables` has `effects` (columns of `metrics.effects.against_baseline`) and, where they are there, evaluation, runs,
     layers, diversity, quantiles, quality, penalties (RUN, penalty, penalty_dose, value) and curvature (RUN,
@@ -57,4 +57,6 @@ def analysed(tables: Mapping[str, Table], options: Options) -> dict[str, Table]:
             parts[name].append(made.assign(dataset=setup.dataset, backbone=setup.backbone))
     claims += table.overall(claims, options)
     parts["claims"].append(pd.DataFrame(claims))
-    return {name: table_schema.table(name, tables) for name, tables in parts.items()}
+    made = {name: table_schema.table(name, tables) for name, tables in parts.items()}
+    over = over_setups.table(made["condition_effects"], made["conditions"], options.level)
+    return made | {"over_setups": table_schema.table("over_setups", [over])}

@@ -16,17 +16,29 @@ from weightscape.metrics.analysis.verdicts import Numbers
 from weightscape.metrics.spectral_metrics import unit as unit_of
 
 OUTCOMES = ("ood", "ece", "gap")
+NAMED_OUTCOMES = {
+    "test": ("test accuracy", "share"),
+    "ood": ("OOD accuracy", "share"),
+    "ece": ("ECE", "share"),
+    "weighted_trace": ("ln curvature", "ln"),
+}
+"""The outcomes of `condition_effects` with their names and units."""
+OUTCOME = "outcome"
 
 
 def condition_effects(setup: Setup, options: Options) -> Table:
-    """The effect of every condition on every metric in every scope, raw and standardised, with intervals."""
+    """The effect of every condition on every metric in every scope, and on the outcomes, raw and standardised, with
+    intervals. An outcome that a condition's runs have not all has no row.
+    """
     columns = {}
     for metric in options.metrics:
         layers = setup.metrics[metric]
         columns[metric, "hidden"] = layers.mean()
         columns[metric, "head"] = layers.head
         columns |= {(metric, str(kind)): layers.mean(str(kind)) for kind in np.unique(layers.kinds)}
+    columns |= {(name, OUTCOME): setup.outcomes[of] for of, (name, _) in NAMED_OUTCOMES.items() if of in setup.outcomes}
     values = np.stack(list(columns.values()), axis=1)
+    units = dict(NAMED_OUTCOMES.values())
     design = setup.design
     alike = [homogeneity(design, each) for each in values.T]
     parts = []
@@ -38,7 +50,7 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             family=family,
             dose=dose,
             number=design.numbers[family, dose],
-            unit=[unit_of(metric) for metric, _ in columns],
+            unit=[units[metric] if scope == OUTCOME else unit_of(metric) for metric, scope in columns],
             n=found.runs,
             estimate=found.value,
             low=found.low,
@@ -50,17 +62,26 @@ def condition_effects(setup: Setup, options: Options) -> Table:
             standardised=standardised(found),
             pooled_sd=found.pooled,
             homogeneity_p=alike,
-            layers=[_count(setup.metrics[metric], scope) for metric, scope in columns],
-            excluded_layers=[setup.metrics[metric].excluded for metric, _ in columns],
             destructive=(family, dose) in setup.destructive,
         )
-        less = [_without_a_layer(setup.metrics[metric], scope, design, (family, dose)) for metric, scope in columns]
-        parts.append(pd.concat([table, pd.DataFrame(less)], axis=1))
+        layers = [_of_layers(setup, metric, scope, (family, dose)) for metric, scope in columns]
+        table = pd.concat([table, pd.DataFrame(layers)], axis=1)
+        parts.append(table[(table["scope"] != OUTCOME) | table["estimate"].notna()])
     if not parts:
         return pd.DataFrame()
     result = pd.concat(parts, ignore_index=True)
     corrected = result.groupby(["metric", "scope"], sort=False)["p"].transform(lambda p: holm(p.tolist()))
     return result.assign(p_holm=corrected)
+
+
+def _of_layers(setup: Setup, metric: str, scope: str, condition: Condition) -> dict[str, float | str]:
+    """How many layers a mean is over, how many are left out, and what one of them does; none for an outcome."""
+    if scope == OUTCOME:
+        none = {"least_without": NAN, "most_without": NAN, "heaviest_layer": ""}
+        return {"layers": 0, "excluded_layers": 0} | none
+    layers = setup.metrics[metric]
+    counts = {"layers": _count(layers, scope), "excluded_layers": layers.excluded}
+    return counts | _without_a_layer(layers, scope, setup.design, condition)
 
 
 def _count(layers: Layers, scope: str) -> int:
