@@ -77,11 +77,10 @@ def condition_effects(setup: Setup, options: Options) -> Table:
 def _of_layers(setup: Setup, metric: str, scope: str, condition: Condition) -> dict[str, float | str]:
     """How many layers a mean is over, how many are left out, and what one of them does; none for an outcome."""
     if scope == OUTCOME:
-        none = {"least_without": NAN, "most_without": NAN, "heaviest_layer": ""}
-        return {"layers": 0, "excluded_layers": 0} | none
+        return {"layers": 0, "excluded_layers": 0, "least_without": NAN, "most_without": NAN, "heaviest_layer": ""}
     layers = setup.metrics[metric]
-    counts = {"layers": _count(layers, scope), "excluded_layers": layers.excluded}
-    return counts | _without_a_layer(layers, scope, setup.design, condition)
+    without = _without_a_layer(layers, scope, setup.design, condition)
+    return {"layers": _count(layers, scope), "excluded_layers": layers.excluded, **without}
 
 
 def _count(layers: Layers, scope: str) -> int:
