@@ -1,4 +1,4 @@
-"""What diversity, dropout and weight decay do, in every data set and network: the study's effects at one glance."""
+"""Effects of diversity, dropout and weight decay in every data set and network, at one glance."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
