@@ -59,7 +59,7 @@ def test_the_library_measures(installed: Path, tmp_path: Path) -> None:
     program = (
         "import numpy as np, weightscape as ws; x = np.random.default_rng(0).standard_normal((40, 30));"
         "print(ws.summary(ws.spectra(x)).loc[('after', 'alpha'), 'n'], ws.diversity(x)['rows'],"
-        "ws.vendi(np.zeros((4, 8, 8, 3), np.uint8)))"
+        "ws.vendi(np.full((4, 8, 8, 3), 9, np.uint8)))"
     )
     code, text = said(installed / "python", "-W", "error", "-c", program, folder=tmp_path)
     assert code == 0, text
