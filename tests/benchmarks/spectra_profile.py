@@ -4,6 +4,7 @@ Steps in Python by clocks around their functions, those of the native library by
 it cannot run) of a build that keeps its routines apart. One worker, one BLAS thread, the settings of config.yaml.
 """
 
+import argparse
 import contextlib
 import os
 import re
@@ -120,6 +121,8 @@ def routines(name: str) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    for line in map(shares, sys.argv[1:] or ("resnet50", "vit_b_16")):
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", default=["resnet50", "vit_b_16"])
+    for line in map(shares, parser.parse_args().networks):
         cells = (f"{value:.1f}" if isinstance(value, float) else value for value in line.values())
         print("\n".join(f"{step:30} {cell}" for step, cell in zip(line, cells, strict=True)), end="\n\n")
