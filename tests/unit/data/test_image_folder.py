@@ -3,14 +3,11 @@
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
 from unit.data.source_miniatures import SPLITS, block, run
@@ -210,31 +207,6 @@ def test_more_images_than_there_are_is_said() -> None:
     assert pools.counted({"train": "all", "val": 7, "test": "all"}, 18) == {"train": 6, "val": 7, "test": 5}
 
 
-def test_hidden_files_and_folders_are_no_images(folder: Path, tmp_path: Path) -> None:
-    (folder / "train" / "a" / "._000.png").write_bytes(b"of macOS")
-    (folder / "train" / "a" / "more.png").mkdir()
-    (folder / "train" / ".cache").mkdir()
-    assert len(image_folder.part(folder, "train").labels) == 60
-
-
-@pytest.mark.parametrize(
-    ("names", "masks"),
-    [
-        (["000_mask.png", "000_MASK_1.png", "002-seg.tif"], 3),
-        (["masks/1.png", "masks/more/2.png", "images/1.png", "images/2.png"], 2),
-        (["man_mask.png", "a_mask_b.png", "_mask.png", "000_masked.png"], 0),
-        (["masks/1.png"], 0),
-    ],
-)
-def test_masks_beside_their_images_are_no_images(folder: Path, names: list[str], masks: int) -> None:
-    for name in names:
-        place = folder / "train" / "a" / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(b"")
-    pool = image_folder.part(folder, "train")
-    assert len(pool.labels) == 60 + len(names) - masks and pool.left_out.get("mask", 0) == masks
-
-
 @pytest.mark.parametrize("name", ["A", " a", "a_", "-A"])
 @pytest.mark.parametrize("classes", ["all", ["a", "c"]])
 def test_a_class_that_a_part_spells_otherwise_is_said(folder: Path, name: str, classes: str | list[str]) -> None:
@@ -295,47 +267,6 @@ def test_what_a_folder_lacks_is_said_before_the_first_job(folder: Path, change: 
         own_files.counted({"data": {"mine": source | change}}, "mine")
 
 
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    names=st.lists(
-        st.sampled_from(
-            ["a.png", "b.JPG", "c.gif", "d.txt", ".hidden", "e", "f.tga", "g.ppm", "sub", "h.heic", "i.jp2", ".git"]
-        ),
-        max_size=12,
-        unique=True,
-    ),
-)
-def test_every_file_of_a_class_is_read_or_counted(seed: int, names: list[str]) -> None:
-    rng = np.random.default_rng(seed)
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        folder = root / "train" / "cat"
-        folder.mkdir(parents=True)
-        (folder / "first.png").touch()
-        files = 1
-        for name in names:
-            place = folder / ("deep/deeper" if rng.random() < 0.4 else "")
-            place.mkdir(parents=True, exist_ok=True)
-            if name in ("sub", ".git"):
-                (place / name).mkdir()
-                files += name == ".git"
-            else:
-                (place / name).touch()
-                files += 1
-        pool = image_folder.part(root, "train")
-        assert len(pool.labels) + sum(pool.left_out.values()) == files
-        assert len({pool.name(row) for row in range(len(pool.labels))}) == len(pool.labels)
-
-
-def test_the_endings_are_those_of_the_formats_that_pillow_reads() -> None:
-    Image.init()
-    stubs = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF"}
-    read = {
-        ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN and kind not in stubs
-    }
-    assert read <= set(image_folder.ENDINGS)
-
-
 @pytest.mark.parametrize("name", ["val", "valid", "validation", "dev", "Val", "VALID"])
 def test_a_validation_folder_is_the_split_val(folder: Path, tmp_path: Path, name: str) -> None:
     shutil.copytree(folder / "test", folder / name)
@@ -360,32 +291,11 @@ def test_capitals_of_parts_do_not_matter_and_a_part_that_is_named_must_be_there(
             sources.opened(source_of(block("image_folder", root=str(folder), parts=parts)))
 
 
-@pytest.mark.parametrize("name", image_folder.SYSTEMS)
-def test_folders_that_a_system_left_hold_no_images(folder: Path, name: str) -> None:
-    whole = image_folder.part(folder, "train")
-    for place in (folder / "train", folder / "train" / "a", folder):
-        shutil.copytree(folder / "test" / "a", place / name)
-    found = image_folder.part(folder, "train")
-    assert [found.name(row) for row in range(60)] == [whole.name(row) for row in range(60)]
-    assert len(found.labels) == 60 and found.left_out == {"hidden folder": 2}
-
-
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"a\nb"])
 def test_a_class_whose_name_cannot_be_written_is_said(folder: Path, name: bytes) -> None:
     shutil.copytree(folder / "train" / "a", folder / "train" / os.fsdecode(name))
     with pytest.raises(UserError, match="whose name is no text of UTF-8 or has a line break"):
         image_folder.part(folder, "train")
-
-
-def test_what_is_left_out_stands_in_the_manifest_and_the_log(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "train" / "a" / "notes.txt").touch()
-    (folder / "train" / "readme").touch()
-    (folder / "unlabeled").mkdir()
-    _, _, record = run(tmp_path, block("image_folder", root=str(folder)), "train")
-    assert record["facts"]["left_out"] == {"ending .txt": 1, "in no class": 1, "beside train/: unlabeled/": 1}
-    assert "left out: 1 of ending .txt" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -45,3 +45,15 @@ def test_two_setups_have_no_mean_and_a_study_without_the_three_families_says_so(
     assert not [line for line in figure.axes[0].lines if line.get_marker() == "D"]
     other = {**tables, "conditions": tables["conditions"].assign(stands=False)}
     assert [text.get_text() for text in effects_by_setup.draw(other).texts] == [effects_by_setup.ABSENT]
+
+
+def test_a_family_without_a_mark_says_whether_a_dose_of_it_stands():
+    _, tables = drawn(SETUPS)
+    effects, conditions = tables["condition_effects"], tables["conditions"]
+    unmeasured = (effects["family"] == "dropout") & (effects["metric"] == "OOD accuracy")
+    falls = conditions["stands"] & (conditions["family"] != "weight_decay")
+    figure = effects_by_setup.draw(
+        {**tables, "condition_effects": effects[~unmeasured], "conditions": conditions.assign(stands=falls)}
+    )
+    said = {text.get_position()[1]: text.get_text() for text in figure.axes[0].texts}
+    assert said == {COMPARED.index("dropout"): "not measured", COMPARED.index("weight_decay"): "no dose stands"}

@@ -59,8 +59,9 @@ def draw(tables: style.Tables) -> Figure:
     figure = Figure(figsize=(style.PAGE, HEIGHT * lines + FOOT), layout="constrained")
     grid = figure.subplots(lines, min(3, len(panels)), squeeze=False, sharey=True)
     for axis, panel in zip(grid.flat, panels, strict=False):
-        _panel(axis, _rows(shown, panel), setups, looks, panel)
-        means = _rows(over, panel)
+        rows, means = _rows(shown, panel), _rows(over, panel)
+        _panel(axis, rows, setups, looks, panel)
+        _say_absent(axis, set(rows["family"]), set(standing["family"]))
         lane = _offsets(len(setups))[-1]
         _means(axis, means[means["setups"] >= LEAST].set_index("family"), lane, panel.factor)
     for axis in grid.flat[len(panels) :]:
@@ -100,13 +101,18 @@ def _panel(axis: Axes, rows: style.Table, setups: Sequence, looks: dict, panel: 
         value, low, high = (row[name] * panel.factor for name in ("estimate", "low", "high"))
         axis.plot([low, high], [place, place], color=color, lw=0.7, solid_capstyle="butt")
         axis.plot(value, place, marker=marker, color=color, ms=2.6, mew=0)
-    for place, family in enumerate(COMPARED):
-        if family not in set(rows["family"]):
-            axis.text(0.5, 1 - (place + 0.5) / len(COMPARED), "not measured", transform=axis.transAxes, ha="center",
-                      va="center", color=style.REFERENCE, fontsize=6)  # fmt: skip
     if panel.scope == "hidden":
         spread = (rows["high"] - rows["low"]) / 4
         symlog_axis(axis, rows.assign(mean=rows["estimate"], sd=spread), "x", np.round)
+
+
+def _say_absent(axis: Axes, shown: set[str], standing: set[str]) -> None:
+    """Say in the row of a family without a mark whether a dose of it stands."""
+    across = axis.get_yaxis_transform()
+    for place, family in enumerate(COMPARED):
+        if family not in shown:
+            words = "not measured" if family in standing else "no dose stands"
+            axis.text(0.5, place, words, transform=across, ha="center", va="center", color=style.REFERENCE, fontsize=6)
 
 
 def _offsets(setups: int) -> np.ndarray:

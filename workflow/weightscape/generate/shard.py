@@ -77,8 +77,8 @@ def by_pipeline(source: Pipeline, settings: GenerateSettings, train: TrainingSet
         )
     real = train.images() if source.kind == pipeline.VARIATION else None
     asked = pipeline.Asked(train.classes, settings.guidance, settings.seed, real)
-    pipe = pipeline.load(source, device)
     pipeline.check_words(source.pipeline, train.classes)
+    pipe = pipeline.load(source, device)
     texts = [pipeline.prompt(source.pipeline, train.classes[at[0]], settings.seed, *at) for at in members]
     check_length(pipe, source.pipeline.model, [*texts, source.pipeline.negative_prompt])
     acts = prove(pipe, source.pipeline, asked, members)

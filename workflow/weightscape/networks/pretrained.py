@@ -20,8 +20,6 @@ from weightscape.formats import cache
 if TYPE_CHECKING:
     import torch
 
-    from weightscape.formats.lazy_tensors import Chosen
-
 
 @dataclass(frozen=True)
 class BackboneSettings:
@@ -99,24 +97,23 @@ def _file_tensors(file: Path) -> "dict[str, torch.Tensor]":
     for wrapper in WRAPPERS:
         if all(name.startswith(wrapper) for name in names):
             names = [name.removeprefix(wrapper) for name in names]
-    _check_numbers(file, arrays)
-    pairs = zip(names, arrays.values(), strict=True)
-    return {name: torch.from_numpy(array.copy()) for name, array in pairs}
+    read = ((name, _checked(file, stored, array)) for name, (stored, array) in zip(names, arrays.items(), strict=True))
+    return {name: torch.from_numpy(array.copy()) for name, array in read}
 
 
-def _check_numbers(file: Path, arrays: "Chosen") -> None:
-    """Refuse weights that need a scale, are complex, or are no finite numbers."""
-    for name, shape in arrays.shapes.items():
-        kind = arrays.cut(name, slice(0, 1)).dtype if len(shape) > 1 else np.dtype(np.float32)
-        if kind in (np.uint8, np.int8) or (kind.kind != "f" and name.endswith("weight")):
-            raise UserError(
-                f"backbone weights {file} holds {name} in numbers that are not floating-point, or need a scale: "
-                "save them in half, single or double precision"
-            )
-        if name.endswith(_TRAINED) and kind.kind == "f" and not np.isfinite(arrays[name]).all():
-            raise UserError(
-                f"backbone weights {file} holds NaN or infinite values in {name}: use weights of another training"
-            )
+def _checked(file: Path, name: str, array: np.ndarray) -> np.ndarray:
+    """The tensor of this name in a file; refused are weights that need a scale, are complex, or no finite numbers."""
+    kind = array.dtype if array.ndim > 1 else np.dtype(np.float32)
+    if kind in (np.uint8, np.int8) or (kind.kind != "f" and name.endswith("weight")):
+        raise UserError(
+            f"backbone weights {file} holds {name} in numbers that are not floating-point, or need a scale: "
+            "save them in half, single or double precision"
+        )
+    if name.endswith(_TRAINED) and kind.kind == "f" and not np.isfinite(array).all():
+        raise UserError(
+            f"backbone weights {file} holds NaN or infinite values in {name}: use weights of another training"
+        )
+    return array
 
 
 def _outputs(model: str, tensors: "Mapping[str, torch.Tensor]") -> int | None:

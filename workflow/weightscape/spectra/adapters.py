@@ -25,14 +25,7 @@ MOVED = "unscaled: {start!r} has changed the base that B A is added to: merge th
 EXPERTS = "unscaled: its factors are those of several experts, one after the other"
 VARIANT = "unscaled: {name} of adapter_config.json changes B A"
 _VARIANTS = ("kasa_config", "monteclora_config", "arrow_config", "use_bdlora")
-_PLAIN = (
-    "true",
-    "false",
-    "gaussian",
-    "orthogonal",
-    "eva",
-    "mica",
-)  # of peft's beginnings, those that leave the base as it is
+_PLAIN = ("true", "false", "gaussian", "orthogonal", "eva", "mica")  # of peft's beginnings, those that leave the base
 _THIRD = re.compile(r"\.(lora_(?!([ABab]|up|down|embedding_[AB]|magnitude_vector)\b)\w*)(\.\w+)*$")
 _DOWN = re.compile(r"[._](lora\w*?[._])(A|a|down)((?:\.(?!weight$)\w+)?(?:\.weight)?)$")
 _OTHER = {"A": "B", "a": "b", "down": "up"}
