@@ -10,7 +10,7 @@ import io
 import sys
 
 from weightscape import __version__
-from weightscape.errors import UserError
+from weightscape.errors import UserError, out_of_memory
 from weightscape.extras import needed
 
 COMMANDS = {
@@ -61,6 +61,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"weightscape {chosen}: {sentence}", file=sys.stderr)
         return 1
     except BrokenPipeError:
+        return 1
+    except (MemoryError, OSError, RuntimeError) as error:
+        short = out_of_memory(error)
+        if short is None:
+            raise
+        print(f"weightscape {chosen}: {short}", file=sys.stderr)
         return 1
 
 

@@ -1,4 +1,7 @@
-"""The error type for what a user can mend, and the end of a program that was asked to stop."""
+"""The error type for what a user can mend, memory that runs out, and the end of a program that was asked to stop."""
+
+import errno
+import re
 
 
 class UserError(Exception):
@@ -14,3 +17,23 @@ class UserError(Exception):
 
 class Stopped(Exception):
     """A program was asked to stop, and has saved what it made."""
+
+
+def out_of_memory(error: Exception) -> UserError | None:
+    """The sentence for the user if an error of any library says that memory ran out, of a GPU or of the machine."""
+    text = str(error)
+    said = re.split(r"\. |\n", text)[0]
+    if type(error).__name__ == "OutOfMemoryError" or re.search(
+        r"(CUDA|HIP|MPS)[^.]*out of memory|CU[A-Z]+_(STATUS_)?ALLOC_FAILED", text
+    ):
+        shared = ", and another process shares it" if text.count("memory in use") > 1 else ""
+        return UserError(
+            f"the GPU's memory is too small ({said}{shared}): lower the batch size, run fewer jobs on this GPU (the "
+            "limit `gpu`), or give the job one with more memory"
+        )
+    if isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM or "DefaultCPUAllocator" in text:
+        return UserError(
+            f"this machine's memory is too small ({said or type(error).__name__}): lower the batch size, run fewer "
+            "jobs at once (--cores), or give the job more memory"
+        )
+    return None

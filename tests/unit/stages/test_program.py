@@ -27,12 +27,10 @@ def main():
         raise UserError("a sentence")
     if way == "fault":
         raise ValueError("broken")
-    if way in ("memory", "shared"):
-        others = "Process 7 has 60.00 GiB memory in use. " if way == "shared" else ""
-        raise type("OutOfMemoryError", (RuntimeError,), {})(
-            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.11 GiB "
-            f"is free. {others}Including non-PyTorch memory, this process has 17.02 GiB memory in use. Of the allocated"
-        )
+    if way == "memory":
+        raise RuntimeError("CUDA error: out of memory")
+    if way == "machine":
+        raise MemoryError
     if way == "stopped":
         raise Stopped
     if way == "usage":
@@ -66,6 +64,7 @@ def ended(way: str, folder: Path) -> "subprocess.CompletedProcess[str]":
         ("fault", 1, "ValueError: broken\n"),
         ("stopped", 143, ""),
         ("memory", 1, "give the job one with more memory\n"),
+        ("machine", 1, "give the job more memory\n"),
         ("usage", 2, ""),
         ("text", 1, "a text\n"),
     ],
@@ -75,12 +74,6 @@ def test_a_program_ends_with_its_code_and_all_that_it_printed(way, code, error, 
     assert (program.returncode, program.stdout) == (code, "a line without a flush")
     assert program.stderr.endswith(error) if error else program.stderr == ""
     assert ("Traceback" in program.stderr) == (way == "fault")
-
-
-def test_memory_that_ran_out_on_a_shared_gpu_is_said_to_be_shared(tmp_path):
-    words = "and another process shares it): lower"
-    assert words in ended("shared", tmp_path).stderr
-    assert words not in ended("memory", tmp_path).stderr
 
 
 def test_nothing_is_torn_down(tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weightscape.errors import UserError
+from weightscape.errors import UserError, out_of_memory
 from weightscape.formats import cache
 from weightscape.formats.shards import ImageSet
 from weightscape.generate.settings import ZeroShotGate, in_words
@@ -54,10 +54,8 @@ def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device
         with torch.inference_mode():
             tokens = tokenizer(texts, padding=True, truncation=True, return_tensors="pt").to(device)
             classes = _unit(_tensor(model.get_text_features(**tokens)))
-    except torch.cuda.OutOfMemoryError:
-        raise
     except Exception as error:  # loaders, and networks with a tokenizer of another model, raise errors of many kinds
-        raise UserError(
+        raise out_of_memory(error) or UserError(
             f"gate model {settings.model} cannot be loaded ({error!s:.300}): name a CLIP folder or hub id"
         ) from None
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from weightscape.errors import UserError
+from weightscape.errors import UserError, out_of_memory
 from weightscape.formats import cache
 from weightscape.formats.writing import digests
 from weightscape.generate.encoded_prompts import EncodedPrompts
@@ -34,7 +34,7 @@ def load(source: Pipeline, device: torch.device) -> Any:
             **unchecked,
         )
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
-        raise UserError(
+        raise out_of_memory(error) or UserError(
             f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers with "
             "safetensors weights, and let the rule `fetch` download it"
         ) from None
@@ -85,7 +85,7 @@ def _add_lora(pipe: Any, folder: str) -> None:
         tensors = state[0] if isinstance(state, tuple) else state
         pipe.load_lora_weights(folder, use_safetensors=True)
     except Exception as error:  # weights of another network raise errors of many kinds
-        raise UserError(
+        raise out_of_memory(error) or UserError(
             f"LoRA weights in generate.pipeline.lora = {folder!r} cannot be loaded ({error!s:.300}): name a folder "
             "that save_lora_weights wrote for this pipeline"
         ) from None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weightscape.errors import UserError
+from weightscape.errors import UserError, out_of_memory
 from weightscape.formats import cache
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def from_timm(model: str, file: Path | None = None, network: bool = False) -> di
         net = timm.create_model(model, pretrained=True, **source)
     except Exception as error:  # of timm, torch, the hub or the file; all mean that these are not the network's weights
         mend = "use the weights of this network" if file else "let the rule `fetch` download them, or name a file"
-        raise UserError(
+        raise out_of_memory(error) or UserError(
             f"weights for {model} from {file or 'the hub'} cannot be loaded ({error!s:.300}): {mend}"
         ) from None
     return {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from weightscape.errors import Stopped, UserError
+from weightscape.errors import Stopped, UserError, out_of_memory
 from weightscape.formats.json_yaml import unpacked
 from weightscape.formats.typed import from_json
 from weightscape.provenance import records
@@ -123,9 +123,10 @@ def run(main: Callable[[], None]) -> None:
         try:
             main()
         except RuntimeError as error:
-            if not _may_start_again(error):
+            device = sys.modules.get("weightscape.networks.device")  # in the digest of those stages alone that use it
+            if device is None or not device.tolerated(error):
                 raise
-            main()
+            main()  # the operation that its device computes in no repeatable way only warns from now on
         code = 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -135,24 +136,13 @@ def run(main: Callable[[], None]) -> None:
         if not isinstance(leaving.code, int):
             raise
         code = leaving.code
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        short = out_of_memory(error)
+        if short:
+            print(f"error: {short}", file=sys.stderr)
+        else:
+            traceback.print_exc()
     leave(code)
-
-
-def _may_start_again(error: RuntimeError) -> bool:
-    """Whether a stage met an operation that its device computes in no repeatable way, and may from now on.
-
-    Memory of the GPU that ran out is a user's error; torch tells how much of it each process has in use.
-    """
-    if type(error).__name__ == "OutOfMemoryError":
-        raise UserError(
-            f"the GPU's memory is too small ({str(error).partition('. ')[0]}"
-            f"{', and another process shares it' if str(error).count('memory in use') > 1 else ''}): lower the batch "
-            "size, run fewer jobs on this GPU (the limit `gpu`), or give the job one with more memory"
-        ) from None
-    device = sys.modules.get("weightscape.networks.device")  # part of the digest of those stages alone that use it
-    return device is not None and device.tolerated(error)
 
 
 def _terminate(*_: object) -> None:
