@@ -68,19 +68,23 @@ def _statement(claims: style.Table, name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def _parts(column: tuple[str, str]) -> list[str]:
+    """The words for a column: its data set, unless it is over all, and its network."""
+    backbone, dataset = (str(part).replace("-", " ") for part in column)
+    if backbone == dataset == ALL:
+        return ["all together"]
+    return ([] if dataset == ALL else [dataset]) + ["all backbones" if backbone == ALL else backbone]
+
+
 def _heading(column: tuple[str, str]) -> str:
-    backbone, dataset = (str(part) for part in column)
-    lines = [] if dataset == ALL else textwrap.wrap(dataset.replace("-", " "), 9)
-    lines += textwrap.wrap(
-        "all backbones" if backbone == ALL else backbone.replace("-", " "), 11, break_long_words=False
-    )
+    *dataset, network = _parts(column)
+    lines = [line for part in dataset for line in textwrap.wrap(part, 9)]
+    lines += textwrap.wrap(network, 11, break_long_words=False)
     return "\n".join(lines[:4])
 
 
 def _on_end(column: tuple[str, str]) -> str:
-    backbone, dataset = (str(part).replace("-", " ") for part in column)
-    network = "all backbones" if backbone == ALL else backbone
-    return network if dataset == ALL else f"{dataset},\n{network}"
+    return ",\n".join(_parts(column))
 
 
 def _cell(axes, claims: style.Table, name: str, column: tuple[str, str], box: tuple[float, ...]) -> None:
