@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from weightscape.engine import owner
+from weightscape.formats.json_yaml import read_yaml
 from weightscape.project import ROOT
 
 STUDY = "workflow/studies/smoke.yaml"
@@ -80,7 +81,7 @@ class Project:
         self._change(name, dotted, None)
 
     def _change(self, name: str, dotted: str, value: Any) -> None:
-        content: dict[str, Any] = yaml.safe_load((self.root / name).read_text())
+        content: dict[str, Any] = read_yaml(self.root / name)
         *parents, last = dotted.split("/")
         block = content
         for part in parents:
@@ -93,7 +94,7 @@ class Project:
 
     def config(self) -> dict[str, Any]:
         """The study's config as it now stands, merged as Snakemake merges it."""
-        return merged(*(yaml.safe_load((self.root / name).read_text()) for name in ("config.yaml", STUDY)))
+        return merged(*(read_yaml(self.root / name) for name in ("config.yaml", STUDY)))
 
     def remove(self, *names: str) -> None:
         """Delete result files or folders."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from faults import code_table
 from faults.stale_matrix import ROWS, Row
 from toy_project import ROOT, Project, new_project
-from weightscape.study.jobs import jobs_of
+from weightscape.study.jobs import JOBS
 
 PAGE = ROOT / "workflow" / "docs" / "staleness.md"
 
@@ -26,9 +26,11 @@ def page() -> str:
         "| change | jobs that run again |",
         "|---|---|",
     ]
-    for row in ROWS:
-        with tempfile.TemporaryDirectory() as folder:
-            lines.append(f"| {row.change} | {outcome(row, new_project(Path(folder)))} |")
+    with tempfile.TemporaryDirectory() as folder:
+        untouched = new_project(Path(folder) / "untouched")
+        for number, row in enumerate(ROWS):
+            project = new_project(Path(folder) / str(number)) if row.study else untouched
+            lines.append(f"| {row.change} | {outcome(row, project)} |")
     return "\n".join([*lines, *CODE, *code_table.table()]) + "\n"
 
 
@@ -57,8 +59,7 @@ def outcome(row: Row, project: Project) -> str:
     if row.study:
         row.edit(project)
     counts = Counter(log.partition("/")[0] for log in row.expected(project))
-    order = [job.rule for job in jobs_of(project.config(), Path())]
-    names = sorted(counts, key=lambda name: order.index("assemble_real" if name == "assemble" else name))
+    names = sorted(counts, key=[job.rule for job in JOBS].index)
     return ", ".join(f"{name} {counts[name]}" for name in names)
 
 

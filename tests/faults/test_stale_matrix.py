@@ -16,9 +16,20 @@ SHARE = float(os.environ.get("SHARE", "1"))
 """Share of the rows that are tried, drawn by a fixed seed."""
 
 
-def drawn(share: float, name: str) -> list[Row]:
+HANDFUL = (
+    "config `families.noise.doses.strong.sigma`",
+    "code `spectra/table.py`",
+    "code `figures/esd.py`",
+    "another training set in the same place",
+    "a seed added",
+    "an OOD set added",
+)
+"""The rows of `make test`, of all kinds; `make test-faults` has the others."""
+
+
+def drawn(share: float) -> list[Row]:
     count = max(1, round(share * len(ROWS)))
-    chosen = random.Random(name).sample(range(len(ROWS)), count)
+    chosen = random.Random("all").sample(range(len(ROWS)), count)
     return [ROWS[number] for number in sorted(chosen)]
 
 
@@ -36,14 +47,23 @@ def check(project: Project, row: Row) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", drawn(0.06, "handful"), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.change in HANDFUL], ids=lambda row: row.name)
 def test_a_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> None:
     check(project, row)
 
 
 @pytest.mark.slow
+def test_all_that_makes_nothing_stale_makes_nothing_stale_together(project: Project) -> None:
+    rows = [row for row in ROWS if not (row.reruns or row.stops or row.verify)]
+    assert {row.change for row in rows} >= {"every file touched", "a lock file", "results of another study"}
+    for row in rows:
+        row.edit(project)
+    assert project.planned() == set()
+
+
+@pytest.mark.slow
 @pytest.mark.faults
-@pytest.mark.parametrize("row", drawn(SHARE, "all"), ids=lambda row: row.name)
+@pytest.mark.parametrize("row", drawn(SHARE), ids=lambda row: row.name)
 def test_every_change_reruns_exactly_what_is_stale(project: Project, row: Row) -> None:
     check(project, row)
 
@@ -62,6 +82,7 @@ def test_the_table_of_code_knows_which_stages_a_stage_reads(smoke: Project) -> N
 
 
 def test_the_matrix_has_at_least_forty_rows_and_no_two_alike() -> None:
+    assert {row.change for row in ROWS} >= set(HANDFUL)
     assert len({row.change for row in ROWS}) == len(ROWS) >= 40
 
 

@@ -78,40 +78,57 @@ WORDS = {
 }
 
 
+DOSES = {
+    "dropout": "strong",
+    "dropout_decay": "medium",
+    "weight_decay": "strong",
+    "dropout_inside": "weak",
+    "synthetic_add": "half",
+    "synthetic_replace": "quarter",
+    "real_select": "diverse",
+}
+"""The doses of families that have further keys here; of the other families the first one is taken."""
+
+
 @dataclass(frozen=True)
 class Context:
     """A study, and the rule and settings of each of its jobs."""
 
     config: Mapping[str, Any]
-    jobs: Mapping[str, tuple[str, str]]
+    jobs: Mapping[str, tuple[str, Any]]
 
 
-def contexts(jobs: Callable[[Mapping[str, Any]], dict[str, tuple[str, str]]]) -> list[Context]:
+def contexts(jobs: Callable[[Mapping[str, Any]], dict[str, tuple[str, Any]]]) -> list[Context]:
     """The studies."""
     return [Context(config, jobs(config)) for config in _configs()]
 
 
 def _small() -> dict[str, Any]:
-    """The embedded study with one seed and two families of every kind of intervention."""
+    """The embedded study with one seed, and one dose of every family."""
     config = read_yaml(DEFAULT_CONFIG)
     config["study"] |= {"seeds": [0], "baseline_runs": 1, "keep_weights": "seed0"}
     config["study"]["families"] = [*config["families"]]
     config["curvature"]["families"] = ["augment"]
+    for family, block in config["families"].items():
+        dose = DOSES.get(family) or next(iter(block["doses"]))
+        block["doses"] = {dose: block["doses"][dose]}
     config["data"]["digits"]["copies"] = 0.1
+    shifts = config["data"]["digits"]["ood"]
+    config["data"]["digits"]["ood"] = {name: shifts[name] for name in ("uci-digits", "noise-3")}
     config["analyse"]["margins"] = {"log_norm": 0.2}
     config["generate"]["pipeline"]["class_words"] = {"2": "two"}
     config["families"]["augment"]["doses"] = {"all": {"strength": 1, "operations": list(OPERATIONS)}}
     decayed = {"decay_head": True, "decay_norms": False, "block": 0.0, "attention": 0.0, "mlp": 0.0}
-    for family, dose in (("dropout", "strong"), ("dropout_decay", "medium"), ("weight_decay", "strong")):
+    for family in ("dropout", "dropout_decay", "weight_decay"):
         taken = (
             decayed
             if family == "dropout_decay"
             else {key: value for key, value in decayed.items() if ("decay" in key) == (family == "weight_decay")}
         )
-        config["families"][family]["doses"][dose] |= taken
+        config["families"][family]["doses"][DOSES[family]] |= taken
     chosen = {"choose": "log_det", "by": "pixels", "gate": "none", "given": "real", "pool": 0.8}
-    for family, dose in (("synthetic_add", "half"), ("synthetic_replace", "quarter"), ("real_select", "diverse")):
-        config["families"][family]["doses"][dose] |= chosen
+    for family in ("synthetic_add", "synthetic_replace", "real_select"):
+        config["families"][family]["doses"][DOSES[family]] |= chosen
     config["backbones"]["efficientnet-lite0"]["training"] = {"steps": 50, "learning_rate": 1e-3}
     config["data"]["further"] = copy.deepcopy(config["data"]["digits"])
     config["backbones"]["further"] = copy.deepcopy(config["backbones"]["efficientnet-lite0"])

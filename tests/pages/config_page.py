@@ -123,12 +123,15 @@ def default(key: Key) -> str:
     return f"`{shown(key.rule['default'])}`" if "default" in key.rule else ""
 
 
-def jobs(config: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def jobs(config: Mapping[str, Any]) -> dict[str, tuple[str, Any]]:
     """The rule and the settings of every job of a study, by the place of its record."""
-    found = {}
+    found, known = {}, {}
     for job, names in records(config):
-        asked = settings.settings(config, job.rule, {name: names[name] for name in settings.wildcards_of(job.rule)})
-        found[job.place(names)] = job.rule, json.dumps(asked, sort_keys=True, default=str)
+        wildcards = {name: names[name] for name in settings.wildcards_of(job.rule)}
+        same = job.rule, *wildcards.values()
+        if same not in known:
+            known[same] = settings.STAGES[job.rule](config, *wildcards.values())
+        found[job.place(names)] = job.rule, known[same]
     return found
 
 
@@ -143,27 +146,31 @@ def stale(key: Key, contexts: Sequence[config_contexts.Context]) -> list[str] | 
     for context in contexts:
         if found.keys() - {"report"} and key.path[0] not in ("study", "data", "generate"):
             break
-        for config in changed(key, context):
-            try:
-                after = jobs(config)
-            except Exception:  # a value that no study could have
-                continue
-            tried = True
-            rules = [rule for place, (rule, asked) in after.items() if context.jobs.get(place) != (rule, asked)]
-            found |= dict.fromkeys(rules)
+        if key.path[0] == "generate" and "generate" not in {rule for rule, _ in context.jobs.values()}:
+            continue
+        for place in places(context.config, key.path):
+            for config in changed(key, context, place):
+                try:
+                    after = jobs(config)
+                except Exception:  # a value that no study could have
+                    continue
+                tried = True
+                rules = [rule for place, (rule, asked) in after.items() if context.jobs.get(place) != (rule, asked)]
+                found |= dict.fromkeys(rules)
+                if rules and key.path[0] != "study" and "enum" not in key.rule:
+                    break  # further values do what the first one does
     order = [job.rule for job in config_contexts.JOBS]
     return sorted(found, key=order.index) if tried else None
 
 
-def changed(key: Key, context: config_contexts.Context) -> Iterator[Mapping[str, Any]]:
-    """The context's config with other values of the key, wherever it has the key."""
-    for place in places(context.config, key.path, key.variant):
-        *blocks, last = place
-        for value in config_contexts.others(key, value_at(context.config, place)):
-            config = copy.deepcopy(context.config)
-            inner = value_at(config, blocks)
-            inner[last] = value
-            yield config
+def changed(key: Key, context: config_contexts.Context, place: tuple[Any, ...]) -> Iterator[Mapping[str, Any]]:
+    """The context's config with other values of the key at a place."""
+    *blocks, last = place
+    for value in config_contexts.others(key, value_at(context.config, place)):
+        config = copy.deepcopy(context.config)
+        inner = value_at(config, blocks)
+        inner[last] = value
+        yield config
 
 
 def value_at(config: Any, place: Sequence[Any]) -> Any:
@@ -173,7 +180,7 @@ def value_at(config: Any, place: Sequence[Any]) -> Any:
     return config
 
 
-def places(block: Any, path: tuple[str, ...], variant: str, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def places(block: Any, path: tuple[str, ...], before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places of a key in a config; names and entries of lists stand for themselves."""
     if not path:
         yield before
@@ -182,15 +189,14 @@ def places(block: Any, path: tuple[str, ...], variant: str, before: tuple[Any, .
     if first.endswith("[]"):
         listed = block.get(first[:-2], []) if isinstance(block, Mapping) else []
         for number, inner in enumerate(listed):
-            yield from places(inner, rest, variant, (*before, first[:-2], number))
+            yield from places(inner, rest, (*before, first[:-2], number))
     elif isinstance(block, Mapping):
         for name in block if first in ("NAME", "DOSE") else [first] if first in block else []:
-            yield from places(block[name], rest, variant, (*before, name))
+            yield from places(block[name], rest, (*before, name))
 
 
-def row(key: Key, contexts: Sequence[config_contexts.Context]) -> tuple[str, ...]:
+def row(key: Key, rules: list[str] | None) -> tuple[str, ...]:
     """The cells of a key: its name, allowed values, default, meaning, and the jobs that run again."""
-    rules = stale(key, contexts)
     assert rules is not None, f"{key.text}: no study in tests/pages/config_contexts.py uses it"
     assert key.rule.get("description"), f"{key.text} has no description in the schema"
     first = [rule for rule in rules if rule != "report"] or ["report"]
@@ -201,8 +207,11 @@ def row(key: Key, contexts: Sequence[config_contexts.Context]) -> tuple[str, ...
 def table(group: Iterable[Key], contexts: Sequence[config_contexts.Context]) -> list[str]:
     """The rows of keys; those of several variants that agree stand in one row."""
     rows: dict[tuple[str, ...], list[str]] = {}
+    known: dict[str, list[str] | None] = {}
     for key in group:
-        rows.setdefault(row(key, contexts), []).append(key.variant)
+        if key.text not in known:  # variants lie in the same places
+            known[key.text] = stale(key, contexts)
+        rows.setdefault(row(key, known[key.text]), []).append(key.variant)
     lines = []
     for (name, *cells), variants in rows.items():
         of = f" ({', '.join(dict.fromkeys(filter(None, variants)))})" if any(variants) else ""

@@ -19,11 +19,8 @@ pytestmark = pytest.mark.slow
 @pytest.mark.parametrize(
     ("families", "generate"),
     [
-        (["noise"], {}),
         (["dropout"], {}),
-        (["weight_decay", "label_noise"], {}),
-        (["real_add"], {}),
-        (["synthetic_add"], {"shards": 2}),
+        (["weight_decay", "label_noise", "real_add"], {}),
         (["noise", "synthetic_replace"], PIPELINE),
     ],
 )

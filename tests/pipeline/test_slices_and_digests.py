@@ -1,18 +1,27 @@
-"""Each stage declares exactly what it reads: the keys of its settings, and the modules that its digest covers."""
+"""Each stage runs by hand as its docstring says, and declares exactly what it reads: the keys of its settings, and the
+modules that its digest covers.
 
+The programs are forks of processes that import the libraries once, as the jobs of a study are.
+"""
+
+import ast
+import contextlib
+import io
 import json
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toy_project import Project, environment, linked_copy
-from weightscape.project import PACKAGE
+from toy_project import CONFIG, Project, environment, linked_copy
+from weightscape.cli import main
+from weightscape.project import DEFAULT_CONFIG, PACKAGE, ROOT
 from weightscape.provenance import code_digest
 from weightscape.study.jobs import job_of
 
@@ -68,25 +77,66 @@ OPTIONAL = {
 SHOWN = {"report": {"config"}}  # printed as a whole
 
 
+RECORDED = """
+import os, sys
+from weightscape.stages.__main__ import KINDS, address, connection_to, end_as, in_fork
+kind = KINDS.get(sys.argv[2])
+if kind and (connection := connection_to(address(os.environ["WEIGHTSCAPE_PRELOAD"], kind), kind)):
+    end_as(in_fork(connection, ["pipeline.recorded_stage", *sys.argv[1:]]))
+os.execv(sys.executable, [sys.executable, "-m", "pipeline.recorded_stage", *sys.argv[1:]])
+"""
+
+
 @pytest.fixture(scope="module")
-def commands(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, list[str]]]:
-    """A copy of the finished study, and the arguments of every job's program by the name of its log."""
+def project(smoke: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A copy of the finished study, whose folder has the preloaded processes."""
     project = linked_copy(smoke, tmp_path_factory.mktemp("slices"))
+    with subprocess.Popen(["sleep", "3600"]) as owner:
+        project.write("owner", str(owner.pid))
+        yield project
+        owner.kill()  # and the preloaded processes end
+
+
+def run(project: Project, *command: str) -> None:
+    """Run a command in the project's folder, as a fork of a preloaded process where it is a stage's program."""
+    folders = f"{project.root / 'workflow'}:{ROOT / 'tests'}"
+    variables = environment(PYTHONPATH=folders, WEIGHTSCAPE_PRELOAD=str(project.root))
+    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, env=variables, timeout=600)
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+
+
+@pytest.fixture(scope="module")
+def commands(project: Project) -> dict[str, list[str]]:
+    """The arguments of each job's program by the name of its log; one that keeps what is there writes elsewhere."""
     done = project.snakemake("-n", "--forceall", "--printshellcmds")
     assert done.returncode == 0, done.stderr
     found = re.findall(r"(python -m weightscape\.stages .*?) > \S*?/logs/(\S+)\.log 2>&1", done.stdout + done.stderr)
-    return project, {log: shlex.split(command)[3:] for command, log in found}
+    jobs = {log: shlex.split(command)[3:] for command, log in found}
+    elsewhere = {stage: ["--out", str(project.root / stage)] for stage in ("evaluate", "curvature", "penalties")}
+    return {log: [*arguments, *elsewhere.get(arguments[0], [])] for log, arguments in jobs.items()}
 
 
 @cache
 def seen(project: Project, stage: str, log: str, arguments: tuple[str, ...]) -> dict[str, Any]:
     out = project.root / f"{log.replace('/', '.')}.seen.json"
-    script = Path(__file__).with_name("recorded_stage.py")
-    command = [sys.executable, str(script), str(out), stage, *arguments[1:]]
-    variables = environment(PYTHONPATH=str(project.root / "workflow"))
-    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, env=variables, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
+    run(project, sys.executable, "-c", RECORDED, str(out), stage, *arguments[1:])
     return json.loads(out.read_text())
+
+
+def toy_command(stage: str) -> str:
+    """The command in a stage program's docstring, for the smoke study, with the settings that it asks for."""
+    source = (PACKAGE / "stages" / f"{stage}.py").read_text()
+    lines = (ast.get_docstring(ast.parse(source), clean=False) or "").splitlines()
+    command = "\n".join(line.strip() for line in lines if line.startswith("    "))
+    command = command.replace("results/", "results/studies/smoke/")
+    return re.sub(r'"\$\(weightscape (settings [^)]*)\)"', lambda found: shlex.quote(settings(found[1])), command)
+
+
+def settings(words: str) -> str:
+    """The words that `weightscape settings` prints for the smoke study."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        assert main([*shlex.split(words), "--config", str(DEFAULT_CONFIG), CONFIG[0], str(ROOT / CONFIG[1])]) == 0
+    return said.getvalue().strip()
 
 
 def leaves(value: dict[str, Any], path: str = "") -> set[str]:
@@ -96,21 +146,29 @@ def leaves(value: dict[str, Any], path: str = "") -> set[str]:
     return found
 
 
+STAGES = sorted({path.stem for path in (PACKAGE / "stages").glob("[a-z]*.py")} - {"fetch"})  # fetch needs a network
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stages_program_runs_by_hand_with_its_toy_command(project: Project, stage: str, tmp_path: Path) -> None:
+    command = toy_command(stage).replace("/tmp/", f"{tmp_path}/")
+    program = f"python -m weightscape.stages.{stage} "
+    assert command.startswith(program)
+    run(project, "bash", "-c", command.replace(program, f"python -m weightscape.stages {stage} "))
+
+
 def test_every_stage_has_a_job_here() -> None:
-    stages = {path.stem for path in (PACKAGE / "stages").glob("[a-z]*.py")}
-    stages -= {"reanalyse", "drop_weights", "fetch"}  # of other studies; fetch needs a network
-    assert set(JOBS) == stages
+    assert set(JOBS) == set(STAGES) - {"reanalyse", "drop_weights"}  # of other studies
 
 
 @pytest.mark.parametrize("stage", JOBS)
-def test_a_stage_reads_every_key_that_it_declares_and_no_other(commands: Any, stage: str) -> None:
-    project, jobs = commands
+def test_a_stage_reads_every_key_that_it_declares_and_no_other(
+    project: Project, commands: dict[str, list[str]], stage: str
+) -> None:
     declared: set[str] = set()
     used: set[str] = set()
     for log in JOBS[stage]:
-        arguments = jobs[log]
-        if stage in ("evaluate", "curvature", "penalties"):  # elsewhere, or it keeps what it finds and reads nothing
-            arguments = [*arguments, "--out", str(project.root / stage)]
+        arguments = commands[log]
         declared |= leaves(json.loads(arguments[arguments.index("--settings") + 1]))
         used |= set(seen(project, stage, log, tuple(arguments))["used"])
     excused = NAMES.get(stage, set()) | SHOWN.get(stage, set())
@@ -123,12 +181,13 @@ def test_a_stage_reads_every_key_that_it_declares_and_no_other(commands: Any, st
 
 
 @pytest.mark.parametrize("stage", JOBS)
-def test_the_digest_of_a_stage_covers_all_that_a_real_run_loads(commands: Any, stage: str) -> None:
-    project, jobs = commands
+def test_the_digest_of_a_stage_covers_all_that_a_real_run_loads(
+    project: Project, commands: dict[str, list[str]], stage: str
+) -> None:
     for log in JOBS[stage]:
         further = {"figure": f"figures.{log.partition('/')[2]}", "data": "data.digits"}.get(stage)
         covered = set(code_digest.modules_of(stage, *([further] if further else [])))
-        loaded = set(seen(project, stage, log, tuple(jobs[log]))["loaded"])
+        loaded = set(seen(project, stage, log, tuple(commands[log]))["loaded"])
         assert loaded <= covered, sorted(loaded - covered)
 
 

@@ -1,6 +1,5 @@
-"""The real workflow at toy size, in a copy of the project: it runs to the report, and only stale stages rerun."""
+"""The real workflow at toy size, in a copy of the project: it runs to the report, and then nothing is to be done."""
 
-import ast
 import html
 import json
 import os
@@ -120,56 +119,6 @@ def test_nothing_half_written_is_left(finished: Path) -> None:
     assert left == []
 
 
-def test_a_comment_and_a_docstring_rerun_nothing(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/finetune/optimiser.py", "def learning_rate(", "# a comment\ndef learning_rate(")
-    edit("workflow/weightscape/finetune/training.py", '"""Fine-tuning: one', '"""Fine-tuning in other words: one')
-    edit("workflow/weightscape/formats/json_yaml.py", '"""Read a JSON file."""', '"""Read JSON."""')
-    assert planned(finished) == Counter()
-
-
-def test_a_touched_file_and_another_study_rerun_nothing(finished: Path) -> None:
-    for path in (finished / RESULTS / "1_data").rglob("*"):
-        path.touch()
-    for path in (finished / "workflow" / "weightscape").rglob("*.py"):
-        path.touch()
-    snakemake(finished, "results/1_data/digits/val/manifest.json", study=[])
-    assert planned(finished) == Counter()
-
-
-def test_a_dose_reruns_its_own_runs_and_what_depends_on_them(finished: Path, edit: Edit) -> None:
-    edit("config.yaml", "strong: {sigma: 0.04}", "strong: {sigma: 0.06}")
-    jobs = planned(finished)
-    assert jobs.pop("figure") == len(yaml.safe_load((finished / STUDY[1]).read_text())["figures"])
-    of_condition = ("finetune", "evaluate", "curvature", "penalties_pool", "spectra", "measure_diversity")
-    assert jobs.pop("penalties") == 2  # at the weights of both doses, as the strongest perturbs
-    assert jobs == Counter(dict.fromkeys((*of_condition, "aggregate", "analyse", "report", "all"), 1))
-
-
-def test_the_code_of_one_figure_redraws_that_figure(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/figures/layer_effects.py", "\nTABLES", "\nNEW = 1\nTABLES")
-    assert planned(finished) == Counter(figure=1, report=1, all=1)
-
-
-def test_the_spectral_code_trains_nothing(finished: Path, edit: Edit) -> None:
-    edit("workflow/weightscape/spectra/table.py", "MATRICES = (", "NEW = 1\nMATRICES = (")
-    jobs = planned(finished)
-    assert jobs["spectra"] == 6 and jobs["spectra_before"] == 1
-    assert not set(jobs) & {"finetune", "evaluate", "generate", "train_generator", "data", "measure_diversity"}
-
-
-def test_a_new_seed_and_ood_set_compute_only_what_is_new(finished: Path, edit: Edit) -> None:
-    edit("workflow/studies/smoke.yaml", "seeds: [0]", "seeds: [0, 1]")
-    jobs = planned(finished)
-    assert jobs["finetune"] == jobs["spectra"] == 5
-    assert not set(jobs) & {"data", "train_generator", "generate", "train_judge"}
-    edit.undo()
-    more = "      new-set: {source: uci_digits, framing: full, images: 10}\n      uci-digits:"
-    edit("workflow/studies/smoke.yaml", "      uci-digits:", more)
-    jobs = planned(finished)
-    assert jobs["data"] == 1 and jobs["evaluate"] + jobs["evaluate_pool"] == 6
-    assert not set(jobs) & {"finetune", "spectra", "generate", "measure_diversity"}
-
-
 def test_an_evaluation_keeps_what_an_earlier_one_found(project: Project) -> None:
     finished, edit = project.root, Edit(project.root)
     run = f"{RESULTS}/4_finetune/digits/efficientnet-lite0/noise/weak/seed0/evaluation"
@@ -183,23 +132,12 @@ def test_an_evaluation_keeps_what_an_earlier_one_found(project: Project) -> None
     assert new["ood-new-set"]["images"] == 10
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "message"),
-    [
-        ("  steps: 100", "  stepz: 100", "unknown key 'stepz' in finetune; did you mean 'steps'"),
-        ("{sigma: 0.02}", "{sigma: 7}", "sigma = 7 is greater than the maximum of 1"),
-        ("    - augment #", "    - augmemt #", "unknown key|names 'augmemt'"),
-        ("guidance: 2.0,", "guidance: two,", "guidance = 'two' must be a number"),
-    ],
-)
-def test_a_broken_config_is_one_sentence_before_the_first_job(
-    finished: Path, edit: Edit, before: str, after: str, message: str
-) -> None:
-    edit("config.yaml", before, after)
+def test_a_broken_config_is_one_sentence_before_the_first_job(finished: Path, edit: Edit) -> None:
+    edit("config.yaml", "  steps: 100", "  stepz: 100")
     done = snakemake(finished, "-n", study=[])
     text = done.stdout + done.stderr
     assert done.returncode != 0
-    assert re.search(rf"^error: config: .*({message})", text, re.MULTILINE), text
+    assert re.search("^error: config: unknown key 'stepz' in finetune; did you mean 'steps'", text, re.MULTILINE), text
     assert "Traceback" not in text
 
 
@@ -207,30 +145,6 @@ def test_a_study_file_without_a_name_does_not_touch_the_main_results(project: Pr
     project.write("mine.yaml", "finetune: {steps: 10}")
     done = snakemake(project.root, "-n", study=["--configfile", "mine.yaml"])
     assert done.returncode == 1 and "mine.yaml names no study" in done.stdout + done.stderr
-
-
-def toy_command(stage: str) -> str:
-    """The command in a stage program's docstring, for the smoke study."""
-    source = (ROOT / "workflow" / "weightscape" / "stages" / f"{stage}.py").read_text()
-    lines = (ast.get_docstring(ast.parse(source), clean=False) or "").splitlines()
-    command = "\n".join(line.strip() for line in lines if line.startswith("    "))
-    command = command.replace("results/", f"{RESULTS}/")
-    return re.sub(r"(weightscape settings \w+)", rf"\1 {' '.join(STUDY)}", command)
-
-
-PROGRAMS = (ROOT / "workflow" / "weightscape" / "stages").glob("*.py")
-STAGES = sorted(path.stem for path in PROGRAMS if path.stem[0] != "_" and path.stem != "fetch")  # fetch needs a network
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stages_program_runs_by_hand_with_its_toy_command(finished: Path, stage: str, tmp_path: Path) -> None:
-    command = toy_command(stage).replace("/tmp/", f"{tmp_path}/")
-    assert command.startswith(f"python -m weightscape.stages.{stage} ")
-    environment = {**os.environ, "PYTHONPATH": str(finished / "workflow")}
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=finished, capture_output=True, text=True, env=environment, timeout=300
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
 
 
 def test_status_counts_what_is_done(finished: Path) -> None:

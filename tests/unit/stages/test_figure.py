@@ -1,13 +1,16 @@
 """Each figure draws from any study, names its axes, and embeds its fonts."""
 
+import functools
 import importlib
 import json
 import re
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from unit.figures import legible, made_tables
 from weightscape.errors import UserError
@@ -33,7 +36,42 @@ def small() -> dict[str, pd.DataFrame]:
     return made_tables.study(layers=4, families=FEW)
 
 
-def drawn(name: str, tables: dict[str, pd.DataFrame]):
+@pytest.fixture(scope="module")
+def one_seed() -> dict[str, pd.DataFrame]:
+    return made_tables.study(seeds=1, layers=4, families=FEW)
+
+
+@pytest.fixture(scope="module")
+def twice(small) -> dict[str, pd.DataFrame]:
+    """The small study on two data sets."""
+    one = small | {"samples": made_tables.study(layers=1, families=("augment",))["samples"]}
+    return {key: pd.concat([table, table.assign(dataset="letters")], ignore_index=True) for key, table in one.items()}
+
+
+@pytest.fixture(scope="module")
+def holes(small) -> dict[str, pd.DataFrame]:
+    """The small study with every third number missing."""
+    found = {key: table.copy() for key, table in small.items()}
+    for table in found.values():
+        numbers = [column for column in table.select_dtypes("floating") if column not in ("number", "guidance")]
+        table.loc[table.index[::3], numbers] = np.nan
+    return found
+
+
+@pytest.fixture(scope="module")
+def saved(small, tmp_path_factory) -> Callable[[str], tuple[Figure, bytes]]:
+    """A figure of the small study as it is after it was written, and its PDF."""
+    folder = tmp_path_factory.mktemp("figures")
+
+    @functools.cache
+    def written(name: str) -> tuple[Figure, bytes]:
+        figure = drawn(name, small)
+        return figure, style.save(figure, folder / name)[0].read_bytes()
+
+    return written
+
+
+def drawn(name: str, tables: dict[str, pd.DataFrame]) -> Figure:
     """A figure that is given nothing but the tables it names."""
     module = importlib.import_module(f"weightscape.figures.{name}")
     return module.draw({table: tables[table] for table in module.TABLES})
@@ -46,23 +84,16 @@ def test_no_words_overlap_or_leave_the_page(name, whole):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tables_of_five_rows_draw(name, whole):
-    figure = drawn(name, {table: rows.head(5) for table, rows in whole.items()})
-    figure.draw_without_rendering()
-    assert legible.faults(figure) == []
+    assert legible.faults(drawn(name, {table: rows.head(5) for table, rows in whole.items()})) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_study_of_one_seed_with_few_and_unknown_families_draws(name):
-    figure = drawn(name, made_tables.study(seeds=1, layers=4, families=FEW))
-    assert legible.faults(figure) == []
+def test_a_study_of_one_seed_with_few_and_unknown_families_draws(name, one_seed):
+    assert legible.faults(drawn(name, one_seed)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_several_data_sets_get_a_block_each(name, small):
-    small = small | {"samples": made_tables.study(layers=1, families=("augment",))["samples"]}
-    twice = {
-        key: pd.concat([table, table.assign(dataset="letters")], ignore_index=True) for key, table in small.items()
-    }
+def test_several_data_sets_get_a_block_each(name, twice):
     figure = drawn(name, twice)
     assert legible.faults(figure) == []
     if name not in ("claims", "effects_by_setup"):  # one picture for all data sets
@@ -70,11 +101,7 @@ def test_several_data_sets_get_a_block_each(name, small):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_missing_values_draw_and_empty_tables_say_so(name, small):
-    holes = {key: table.copy() for key, table in small.items()}
-    for table in holes.values():
-        numbers = [column for column in table.select_dtypes("floating") if column not in ("number", "guidance")]
-        table.loc[table.index[::3], numbers] = np.nan
+def test_missing_values_draw_and_empty_tables_say_so(name, small, holes):
     drawn(name, holes).draw_without_rendering()
     empty = drawn(name, {key: table.head(0) for key, table in small.items()})
     assert re.match(r"(No|This) .*\.$", empty.texts[0].get_text())
@@ -90,15 +117,14 @@ UNITS = {
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_axis_with_numbers_says_what_they_are(name, small):
-    figure = drawn(name, small)
-    figure.draw_without_rendering()
+def test_every_axis_with_numbers_says_what_they_are(name, saved):
+    figure, _ = saved(name)
     assert [fault for block in figure.subfigs for fault in unlabelled(block, name)] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_labels_of_axes_have_their_units(name, small):
-    figure = drawn(name, small)
+def test_labels_of_axes_have_their_units(name, saved):
+    figure, _ = saved(name)
     labels = {text for axes in figure.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
     labels |= {block.get_supylabel() for block in figure.subfigs}
     assert [
@@ -130,9 +156,8 @@ def numbers(axis):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_pdf_embeds_its_fonts_as_outlines(name, small, tmp_path):
-    pdf, _ = style.save(drawn(name, small), tmp_path / name)
-    content = pdf.read_bytes()
+def test_the_pdf_embeds_its_fonts_as_outlines(name, saved):
+    _, content = saved(name)
     objects = content + b"".join(_inflated(part) for part in content.split(b"stream\n")[1:])
     assert b"/FontFile2" in objects
     assert b"/Type3" not in objects
@@ -146,8 +171,8 @@ def _inflated(part: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_widths_are_those_of_a_paper(name, small):
-    assert drawn(name, small).get_size_inches()[0] in (style.COLUMN, style.PAGE)
+def test_widths_are_those_of_a_paper(name, saved):
+    assert saved(name)[0].get_size_inches()[0] in (style.COLUMN, style.PAGE)
 
 
 @pytest.mark.process

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,6 +89,14 @@ def undisturbed(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     return contents(out)
 
 
+@pytest.fixture(scope="module")
+def left(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a job that was killed."""
+    out = tmp_path_factory.mktemp("killed")
+    killed(weights, out, signal.SIGKILL)
+    return out
+
+
 def killed(weights: Path, out: Path, number: signal.Signals, after: int = 3) -> list[Path]:
     """The parts that a job leaves which is killed once it has saved so many of its nine."""
     running = start(weights, out)
@@ -102,12 +111,12 @@ def killed(weights: Path, out: Path, number: signal.Signals, after: int = 3) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_shard_whose_job_was_killed_goes_on_and_ends_with_the_same_bytes(
-    weights: Path, undisturbed: dict[str, bytes], tmp_path: Path, number: signal.Signals
+def test_a_shard_whose_job_was_killed_and_terminated_goes_on_and_ends_with_the_same_bytes(
+    weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path
 ) -> None:
-    parts = killed(weights, tmp_path, number)
-    again = killed(weights, tmp_path, number, len(parts) + 1)  # and once more, from there
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
+    parts = sorted(tmp_path.glob("checkpoint.*"))
+    again = killed(weights, tmp_path, signal.SIGTERM, len(parts) + 1)  # once more, from there
     assert again[: len(parts)] == parts
     text = finished(weights, tmp_path)
     assert "images of an interrupted job are kept" in text
@@ -115,15 +124,22 @@ def test_a_shard_whose_job_was_killed_goes_on_and_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_truncated_parts_and_those_of_other_settings_are_made_anew(
-    weights: Path, undisturbed: dict[str, bytes], tmp_path: Path
+def test_truncated_parts_are_made_anew(
+    weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path
 ) -> None:
-    parts = killed(weights, tmp_path, signal.SIGKILL)
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
+    parts = sorted(tmp_path.glob("checkpoint.*"))
     parts[1].write_bytes(parts[1].read_bytes()[:-100])
     again = finished(weights, tmp_path)
     assert "100 images of an interrupted job are kept" in again and f"{parts[1]} cannot be read" in again
     assert contents(tmp_path) == undisturbed
-    killed(weights, tmp_path / "other", signal.SIGKILL)
-    other = finished(weights, tmp_path / "other", guidance=1.0)
+
+
+@pytest.mark.slow
+def test_parts_of_other_settings_are_made_anew(
+    weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(left, tmp_path, dirs_exist_ok=True)
+    other = finished(weights, tmp_path, guidance=1.0)
     assert "is of other settings, inputs or code: ignored" in other and "are kept" not in other
-    assert contents(tmp_path / "other")["shard-00002.safetensors"] != undisturbed["shard-00002.safetensors"]
+    assert contents(tmp_path)["shard-00002.safetensors"] != undisturbed["shard-00002.safetensors"]

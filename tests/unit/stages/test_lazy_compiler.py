@@ -7,7 +7,7 @@ import pytest
 
 pytestmark = pytest.mark.process
 
-TRAINED = """
+COMPILED = """
 from weightscape.stages import _lazy_compiler
 _lazy_compiler.install()
 import sys, timm, torch
@@ -16,11 +16,6 @@ optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
 model(torch.ones(1, 3)).sum().backward()
 optimizer.step()
 print("torch._dynamo.symbolic_convert" in sys.modules)
-"""
-
-COMPILED = (
-    TRAINED
-    + """
 import torch._dynamo.config
 calls = []
 def backend(graph, inputs):
@@ -32,8 +27,6 @@ import torchvision
 boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0]])
 print(torchvision.ops.roi_align(torch.ones(1, 1, 8, 8), [boxes], 2).shape)
 """
-)
-
 
 DIFFUSED = """
 from weightscape.stages import _program
@@ -53,10 +46,9 @@ def printed(program: str) -> list[str]:
     return result.stdout.splitlines()
 
 
-@pytest.mark.parametrize("program", [TRAINED, DIFFUSED])
-def test_what_compiles_nothing_does_not_import_the_compiler(program: str) -> None:
-    assert printed(program) == ["False"]
+def test_sampling_does_not_import_the_compiler() -> None:
+    assert printed(DIFFUSED) == ["False"]
 
 
-def test_a_compiled_function_gets_the_real_compiler():
+def test_training_does_not_import_the_compiler_and_a_compiled_function_gets_it():
     assert printed(COMPILED) == ["False", "[3.0, 3.0] 1 True", "torch.Size([1, 1, 2, 2])"]

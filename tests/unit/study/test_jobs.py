@@ -1,5 +1,6 @@
 """The table of jobs against the rules, which state the same paths; and what follows from it."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return load(ROOT / "config.yaml", file), file
 
 
+@functools.cache
 def planned(file: Path, *options: str) -> str:
     """Snakemake's list of the jobs of a study, none of which is run."""
     command = [sys.executable, "-m", "snakemake", *options, "--configfile", str(file)]

@@ -3,6 +3,7 @@
 import importlib
 
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
@@ -28,20 +29,24 @@ def tables() -> dict:
     return made_tables.study(layers=2, families=("augment", "label_noise"))
 
 
-def words(name: str, tables: dict) -> list[str]:
-    figure = importlib.import_module(f"weightscape.figures.{name}").draw(tables)
-    assert legible.faults(figure) == []
+def drawn(name: str, tables: dict) -> Figure:
+    return importlib.import_module(f"weightscape.figures.{name}").draw(tables)
+
+
+def words(figure: Figure) -> list[str]:
     return [text.get_text() for text in figure.findobj(Text)]
 
 
 @pytest.mark.parametrize("name", MARKED)
 def test_a_destructive_dose_bears_a_dagger_and_others_none(name, tables):
-    found = words(name, tables)
+    figure = drawn(name, tables)
+    assert legible.faults(figure) == []
+    found = words(figure)
     marked = {word for word in found if DAGGER in word and WORDS not in word}
     assert marked and all(MARKED[name] + DAGGER in word for word in marked)
     assert sum(WORDS in word for word in found) == 1
     unknown = {key: table for key, table in tables.items() if key != "conditions"}
-    assert not any(DAGGER in word for word in words(name, unknown))
+    assert not any(DAGGER in word for word in words(drawn(name, unknown)))
 
 
 SCATTERED = {
@@ -52,21 +57,27 @@ SCATTERED = {
 }
 
 
+@pytest.fixture(scope="module")
+def scattered() -> dict:
+    return made_tables.study(layers=2, families=("augment", "synthetic_add", "real_add"))
+
+
 @pytest.mark.parametrize("name", SCATTERED)
-def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name):
-    tables = made_tables.study(layers=2, families=("augment", "synthetic_add", "real_add"))
-    harm = (tables["conditions"]["family"] == "synthetic_add") & (tables["conditions"]["number"] == 1)
+def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name, scattered):
+    conditions = scattered["conditions"]
+    harm = (conditions["family"] == "synthetic_add") & (conditions["number"] == 1)
     assert harm.sum() == 1
-    conditions = tables["conditions"].assign(destructive=harm)
-    found = words(name, tables | {"conditions": conditions})
+    figure = drawn(name, scattered | {"conditions": conditions.assign(destructive=harm)})
+    assert legible.faults(figure) == []
+    found = words(figure)
     assert found.count(DAGGER) == SCATTERED[name]
     assert sum(WORDS in word for word in found) == 1
-    known = {key: table for key, table in tables.items() if key != "conditions"}
-    assert not any(DAGGER in word for word in words(name, known | {"conditions": conditions.assign(destructive=False)}))
+    unharmed = drawn(name, scattered | {"conditions": conditions.assign(destructive=False)})
+    assert not any(DAGGER in word for word in words(unharmed))
 
 
 def test_single_runs_of_a_destructive_condition_are_ringed_and_the_ring_is_explained(tables):
-    figure = importlib.import_module("weightscape.figures.id_against_ood").draw(tables)
+    figure = drawn("id_against_ood", tables)
     assert legible.faults(figure) == []
     rings = [line for line in figure.findobj(Line2D) if line.get_markersize() == RING["ms"] and len(line.get_xdata())]
     assert [len(line.get_xdata()) for line in rings] == [3] * 4  # seeds, in each panel
