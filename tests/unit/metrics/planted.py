@@ -1,5 +1,7 @@
 """Fake studies with a planted truth, as the tables that the stage reads."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -11,7 +13,7 @@ from weightscape.metrics.analysis.claims import table as claims
 from weightscape.metrics.analysis.claims.claim import ClaimRow
 from weightscape.metrics.analysis.claims.table import overall
 from weightscape.metrics.analysis.settings import Options
-from weightscape.metrics.analysis.setups import setups
+from weightscape.metrics.analysis.setups import Setup, setups
 from weightscape.metrics.analysis.verdicts import Verdict
 from weightscape.project import DEFAULT_CONFIG
 
@@ -56,9 +58,15 @@ def tables(of: simulate.Truth, chance: int = 0) -> dict[str, pd.DataFrame]:
 
 def of_tables(made: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The claims alone, without the other tables."""
-    rows = [row for setup in setups(made, OPTIONS.metrics) for row in claims.of_setup(setup, OPTIONS)[0]]
+    return of_setups(setups(made, OPTIONS.metrics))
+
+
+def of_setups(made: Iterable[Setup]) -> pd.DataFrame:
+    """The claims of setups."""
+    rows = [row for setup in made for row in claims.of_setup(setup, OPTIONS)[0]]
     return pd.DataFrame(overall(rows, OPTIONS)).set_index("claim")
 
 
-def verdicts(of: simulate.Truth, without: str = "") -> pd.DataFrame:
-    return of_tables({name: table for name, table in tables(of).items() if name != without})
+def verdicts(of: simulate.Truth) -> pd.DataFrame:
+    """The claims of a study, which its tables give too (test_table.py)."""
+    return of_setups([simulate.setup(of, np.random.default_rng(0))])

@@ -1,5 +1,6 @@
 """The sizes of the diffusion model follow the images, and are those of the config where it has some."""
 
+import copy
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from weightscape.project import DEFAULT_CONFIG
 from weightscape.study import generator_sizes
 from weightscape.study.config import load
 
+WHOLE: Any = load(DEFAULT_CONFIG, None)
+
 
 def config(side: int, channels: int = 3) -> Any:
-    whole: Any = load(DEFAULT_CONFIG, None)
+    whole = copy.deepcopy(WHOLE)
     whole["data"]["own"] = {"image": {"size": side, "channels": channels}}
     return whole
 

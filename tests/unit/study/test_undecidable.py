@@ -20,8 +20,8 @@ from weightscape.study.config import load
 CLAIMS = tuple(f"C{k}" for k in range(1, 10))
 
 
-@pytest.fixture
-def whole() -> Config:
+@pytest.fixture(scope="module")
+def complete() -> Config:
     """The embedded study with what all claims need."""
     config = copy.deepcopy(dict(load(ROOT / "config.yaml", None)))
     config["backbones"]["small"] = config["backbones"]["efficientnet-lite0"] | {"weights": "none"}
@@ -29,6 +29,12 @@ def whole() -> Config:
     config["curvature"] |= {"families": ["augment"], "probes": 16}
     assert undecidable.told(config) == ""
     return config
+
+
+@pytest.fixture
+def whole(complete: Config) -> Config:
+    """The complete study, for a test to change."""
+    return copy.deepcopy(complete)
 
 
 def without(config: Config, *families: str) -> Config:
