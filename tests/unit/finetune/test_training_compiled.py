@@ -51,23 +51,18 @@ def test_a_compiled_run_learns_what_a_plain_one_does() -> None:
     assert [row["loss"] for row in history] == pytest.approx([row["loss"] for row in plain_history], rel=1e-3)
 
 
-def test_dropout_of_a_compiled_run_is_seen() -> None:
-    act = acting(dropout={"head": 0.4, "path": 0.3})
-    _, seen, _ = trained(act, settings=COMPILED)
+def test_dropout_of_a_compiled_run_is_seen_and_a_run_that_was_stopped_resumes(tmp_path: Path) -> None:
+    act, often = acting(dropout={"head": 0.4, "path": 0.3}), COMPILED | {"history_every": 1}
+    whole, seen, _ = trained(act, settings=often)
     proof.verdict(seen, act, items().description(), COMPILED["steps"])
     assert (
         seen.places["head"].drop_rate == pytest.approx(0.4, abs=0.1) and seen.places["head"].drop_rate_evaluation == 0
     )
-
-
-def test_a_compiled_run_resumes(tmp_path: Path) -> None:
-    act = acting(dropout={"head": 0.4, "path": 0.0})
     checkpoint = Checkpoint(tmp_path / "checkpoint.pt", "identity")
     stops = iter([False, True])
     with pytest.raises(Stopped):
-        trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint, stopped=lambda: next(stops))
-    resumed, _, history = trained(act, settings=COMPILED | {"history_every": 1}, checkpoint=checkpoint)
-    whole, _, _ = trained(act, settings=COMPILED | {"history_every": 1})
+        trained(act, settings=often, checkpoint=checkpoint, stopped=lambda: next(stops))
+    resumed, _, history = trained(act, settings=often, checkpoint=checkpoint)
     assert len(history) == STEPS // 2
     for name, tensor in whole.items():
         np.testing.assert_allclose(resumed[name], tensor, rtol=0, atol=1e-5, err_msg=name)
