@@ -119,14 +119,14 @@ def _greedy(objective: Objective, groups: Indices, room: Indices, budget: int) -
 
 def _best(objective: Objective, bounds: NDArray[np.float64], expected: int) -> tuple[int, int]:
     """The first of the candidates with the largest score, and how many were looked at: their bounds become scores."""
-    best, size, known = -np.inf, max(objective.batch, expected // 2), np.zeros(0, int)
-    while True:
-        rivals = np.flatnonzero(bounds >= max(best - TIE, np.finfo(float).min))
-        rivals = rivals[~np.isin(rivals, known)] if len(known) else rivals
-        if not len(rivals):
-            break
+    best, size, known = -np.inf, max(objective.batch, expected // 2), np.zeros(len(bounds), bool)
+    rivals = np.array([bounds.argmax()])
+    while len(rivals):
+        bounds[rivals], known[rivals] = objective.scores(rivals), True
+        best = max(best, bounds[rivals].max())
+        rivals = np.flatnonzero((bounds >= best - TIE) & ~known)
         if len(rivals) > size:
             rivals = rivals[np.argpartition(-bounds[rivals], size)[:size]]
-        bounds[rivals] = objective.scores(rivals)
-        best, size, known = max(best, bounds[rivals].max()), 2 * size, np.append(known, rivals)
-    return int(known[bounds[known] >= best - TIE].min()), len(known)
+        size *= 2
+    looked = np.flatnonzero(known)
+    return int(looked[bounds[looked] >= best - TIE][0]), len(looked)

@@ -60,7 +60,7 @@ class _Lagging:
 
     def __init__(self, candidates: Rows, values: Vector) -> None:
         self.candidates, self.values = candidates, values
-        self.added = np.empty((0, candidates.shape[1]))
+        self.recent, self.count = np.empty((LAG, candidates.shape[1])), 0
 
     def fold(self, values: Vector, products: NDArray[np.float64]) -> Vector:
         """Values after rows were added, from the candidates' products [candidates, added] with them."""
@@ -69,23 +69,24 @@ class _Lagging:
     def now(self, rows: Indices) -> Vector:
         if len(rows) * MANY > len(self.values):
             self.bring_up_to_date()
-        if not len(self.added):
+        if not self.count:
             return self.values[rows]
-        return self.fold(self.values[rows], self.candidates[rows] @ self.added.T)
+        return self.fold(self.values[rows], self.candidates[rows] @ self.recent[: self.count].T)
 
     def append(self, vector: Vector) -> None:
-        self.added = np.vstack([self.added, vector])
-        if len(self.added) == LAG:
+        self.recent[self.count] = vector
+        self.count += 1
+        if self.count == LAG:
             self.bring_up_to_date()
 
     def bring_up_to_date(self) -> None:
         """Fold what was added into the values of all candidates."""
-        if not len(self.added):
+        if not self.count:
             return
+        recent, self.count = self.recent[: self.count].T, 0
         for start in range(0, len(self.values), PIECE):
             rows = slice(start, start + PIECE)
-            self.values[rows] = self.fold(self.values[rows], self.candidates[rows] @ self.added.T)
-        self.added = self.added[:0]
+            self.values[rows] = self.fold(self.values[rows], self.candidates[rows] @ recent)
 
 
 class Remainder:
@@ -144,10 +145,13 @@ class LogDet(_Lagging):
         return self.now(rows)
 
     def add(self, row: int) -> None:
-        variance, left = float(self.now(np.array([row]))[0]), self.remainder.of(self.candidates[row])
-        direction = left / np.sqrt(variance + RIDGE)
-        self.remainder.append(direction[None])
-        self.append(direction)
+        variance, x, recent = float(self.now(np.array([row]))[0]), self.candidates[row], self.recent[: self.count]
+        left = self.remainder.of(x) - (recent @ x) @ recent
+        self.append(left / np.sqrt(variance + RIDGE))
+
+    def bring_up_to_date(self) -> None:
+        self.remainder.append(self.recent[: self.count])
+        super().bring_up_to_date()
 
     def gain(self, row: int) -> float:
         return log_det_gain(self.now(np.array([row]))[0])
