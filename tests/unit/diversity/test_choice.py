@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from weightscape.diversity import entropy, facility, least, vendi
+from weightscape.diversity import entropy, least, vendi
 from weightscape.diversity.choice import LEAST, METHODS, OBJECTIVES, TIE, Pool, choose
 from weightscape.diversity.objectives import RIDGE
 from weightscape.diversity.rows import unit_rows
@@ -126,20 +126,6 @@ def test_vendi_choices_heed_candidates_beside_the_leading_ones(
     for number in range(PROBLEMS // 5):
         pool, budget = problem(number)
         if choose("vendi", pool, budget).rows.tolist() != literal("vendi", pool, budget)[0]:
-            wrong.append(number)
-    assert wrong == []
-
-
-@pytest.mark.parametrize(("few", "ahead"), [(0, 2), (3, 1), (100, 3)])
-def test_facility_location_heeds_bounds_over_clusters_and_kept_cosines(
-    few: int, ahead: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"FEW": few, "AHEAD": ahead, "MOST_AHEAD": 4, "CLUSTER": 3}.items():
-        monkeypatch.setattr(facility, name, value)
-    wrong = []
-    for number in range(PROBLEMS // 5):
-        pool, budget = problem(number)
-        if choose("facility_location", pool, budget).rows.tolist() != literal("facility_location", pool, budget)[0]:
             wrong.append(number)
     assert wrong == []
 

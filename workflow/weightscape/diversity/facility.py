@@ -1,10 +1,9 @@
 """Gains of adding one row by facility location: how much nearer all candidates come to a row that is there.
 
-The gain of x is the sum over the candidates y of max(0, x'y - covered[y]). The y are sorted into clusters, and each x
-has a bound of its rise over each cluster, which only falls as rows are added. Bounds are sums of float32 products to
-which the largest rounding error is added; of the candidates that lead, those parts are computed anew that are large
-and out of date. Once a candidate brings few y nearer it keeps its cosines with them, as no others can join them. A
-score is a sum of float64 products.
+The gain of x is the sum over the candidates y of max(0, x'y - covered[y]). A sample foresees the first choices, until
+few pairs are left that can come nearer. Then all pairs are compared once, in float32 with the largest rounding error
+added: for the step after them the cosines of those few pairs are kept, for some steps on the way (levels) sums bound
+the gains. A choice that was foreseen wrongly raises these bounds, and is corrected. Scores are sums in float64.
 """
 
 import numpy as np
@@ -13,15 +12,19 @@ from numpy.typing import NDArray
 from weightscape.diversity.rows import Indices, Rows
 
 Vector = NDArray[np.float64]
+Found = tuple[NDArray[np.uint16], Indices, NDArray[np.int16]]  # rows within a block, places, cosines in units
 
-CLUSTER = 250  # rows of a cluster, on average
-ROUNDS = 3  # of k-means
-AHEAD = 64  # leading candidates whose bounds are brought up to date at once, at first
-MOST_AHEAD = 1024
-PART = 0.3  # of a candidate's largest part that is out of date, above which parts are computed anew
-FEW = 1024  # candidates that the last row brought nearer, from which on cosines are kept
-PIECE = 4096  # rows of one product
-SUMMED = 1e-5  # relative rounding error of a sum in float32, and more
+PAIRS = 10**8  # cosines that are kept, 4 bytes each
+BLOCK = 512  # rows of one product; at most 65536
+SAMPLE = 1024  # candidates whose covering foresees the choices
+FORESEEN = 32  # choices, at most
+AHEAD = 64  # leading candidates whose bounds are brought up to date at once
+LEVEL = 0.02  # of the candidates: how many may keep a bound above the foreseen choice
+PIECE = 128  # given rows of one product
+UNITS = 30000  # of a cosine that is kept
+NEVER = 2.0  # a cosine that no pair has
+LEAST = 1e-13  # distance from 1 that is rounding
+SAME = 1e-9  # differences of cosines which the rounding that is added has room for
 
 
 class FacilityLocation:
@@ -32,151 +35,208 @@ class FacilityLocation:
     def __init__(self, candidates: Rows, given: Rows) -> None:
         count = len(candidates)
         self.candidates, self.step = candidates, 0
-        self.order, self.starts = _clusters(candidates.astype(np.float32), max(1, count // CLUSTER))
-        self.near = candidates[self.order].astype(np.float32)
         self.rounding = np.float32((candidates.shape[1] + 8) * np.finfo(np.float32).eps / 2)
-        self.cluster = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts))
-        self.covered, self.lowest = np.full(count, -1.0), np.empty(count, np.float32)
+        self.covered = np.full(count, -1.0)
         for start in range(0, len(given), PIECE):
-            cosines = (candidates @ given[start : start + PIECE].T).max(axis=1)
-            self.covered = np.maximum(self.covered, cosines[self.order])
-        self.kept: dict[int, tuple[Indices, NDArray[np.floating]]] = {}  # places, and bounds of their cosines
-        self.are_few = False  # those that a candidate brings nearer
-        self.is_double = np.zeros(count, bool)  # whether the cosines that are kept are float64
-        self.exact = np.zeros(count, int)  # the step at which a bound was a score
-        self.seen = np.zeros(count, int)  # the step at which a bound was made of kept cosines
+            np.maximum(self.covered, (candidates @ given[start : start + PIECE].T).max(axis=1), out=self.covered)
         self.bounds = count + candidates @ candidates.sum(axis=0)
-        self.parts = np.empty((0, 0), np.float32)
+        first = -1 if len(given) else 0
+        self.seen = np.full(count, first)  # the step at which a bound was brought up to date
+        self.exact = np.full(count, first)  # the step at which a bound was a score
+        self.complete_at = first + 1  # the step from which on the cosines that are kept are all that count
+        self.place = np.min_scalar_type(count - 1).type
+        self.kept: dict[int, tuple[Indices, NDArray[np.int16]]] = {}  # places that come nearer, and their cosines
+        self.floor = np.full(count, np.inf)  # cosines that are kept lie above it
+        self.levels: list[tuple[Vector, Vector]] = []  # what is foreseen to be covered, and bounds of the gains then
         if len(given):
-            self._compare_all()
-
-    def _compare_all(self) -> None:
-        """Bounds of all rises, each over each cluster."""
-        count, clusters = len(self.order), len(self.starts) - 1
-        self.parts = np.empty((count, clusters), np.float32)
-        self.lowest[:] = self.covered - self.rounding
-        for left in range(clusters):
-            here = slice(*self.starts[left : left + 2])
-            for right in range(left, clusters):
-                there = slice(*self.starts[right : right + 2])
-                products = self.near[here] @ self.near[there].T
-                self.parts[here, right] = np.maximum(products - self.lowest[there], 0).sum(axis=1)
-                if right > left:
-                    products -= self.lowest[here, None]
-                    self.parts[there, left] = np.maximum(products, 0, out=products).sum(axis=0)
-        self.parts *= 1 + SUMMED
-        self.updated = np.full((count, clusters), self.step, np.int32)  # the step of each part
-        self.changed = np.zeros(clusters, int)  # the last step at which a cluster came nearer
-        self.place = np.empty(count, int)
-        self.place[self.order] = np.arange(count)
-        self.bounds[self.order] = np.minimum(self.bounds[self.order], self.parts.sum(axis=1, dtype=float))
-        self.exact[:] = -1
-
-    def _brought_nearer(self, row: int) -> tuple[Indices, NDArray[np.floating]]:
-        """The places of the candidates that a row may bring nearer, and its cosines with them."""
-        if row not in self.kept and not len(self.parts):
-            return np.arange(len(self.order)), (self.candidates @ self.candidates[row])[self.order]
-        if row not in self.kept:
-            self._keep(np.array([row]))
-        places, cosines = self.kept[row]
-        nearer = cosines > self.covered[places]
-        if not self.is_double[row]:
-            places, self.is_double[row] = places[nearer], True
-            self.kept[row] = places, self.candidates[self.order[places]] @ self.candidates[row]
-        elif 2 * nearer.sum() < len(places):
-            self.kept[row] = places[nearer], cosines[nearer]
-        return self.kept[row]
-
-    def _keep(self, rows: Indices) -> None:
-        """Keeps the bounds of the cosines of some rows with all that they may bring nearer."""
-        x, parts = self.near[self.place[rows]], self.parts[self.place[rows]] > 0
-        found: list[list[tuple[Indices, NDArray[np.float32]]]] = [[] for _ in rows]
-        for cluster in np.flatnonzero(parts.any(axis=0)):
-            there, some = slice(*self.starts[cluster : cluster + 2]), np.flatnonzero(parts[:, cluster])
-            products = (x if len(some) == len(x) else x[some]) @ self.near[there].T
-            at, columns = np.divmod(np.flatnonzero(products > self.lowest[there]), products.shape[1])
-            ends = np.searchsorted(at, np.arange(len(some) + 1))
-            places, cosines = (columns + there.start).astype(np.int32), products[at, columns] + self.rounding
-            for row, start, stop in zip(some, ends[:-1], ends[1:], strict=True):
-                if stop > start:
-                    found[row].append((places[start:stop], cosines[start:stop]))
-        for row, kept in zip(rows, found, strict=True):
-            places, cosines = zip(*kept, strict=True) if kept else ([np.empty(0, np.int32)], [np.empty(0, np.float32)])
-            self.kept[row] = np.concatenate(places), np.concatenate(cosines)
-        self.is_double[rows] = False
+            self._proceed()
 
     def scores(self, rows: Indices) -> Vector:
-        for row in rows[self.exact[rows] < self.step]:
-            places, cosines = self._brought_nearer(row)
-            rises = cosines - self.covered[places]
-            self.bounds[row] = np.maximum(0, rises).sum()
-            self.exact[row] = self.seen[row] = self.step
-            if not self.are_few:
-                self.kept.pop(row, None)
+        self._evaluate(rows[self.exact[rows] < self.step])
         return self.bounds[rows]
 
     def add(self, row: int) -> None:
-        places, cosines = self._brought_nearer(row)
-        nearer = cosines > self.covered[places]
-        places = places[nearer]
-        self.are_few |= len(places) <= FEW
-        self.covered[places] = cosines[nearer]
+        places, cosines = self._cosines(row)
+        self.covered[places] = np.maximum(self.covered[places], cosines)
         self.step += 1
         self.bounds[row] = -np.inf
-        if len(self.parts):
-            self.lowest[places] = self.covered[places] - self.rounding
-            self.changed[np.unique(self.cluster[places])] = self.step
-            self.kept.pop(row, None)
-        else:
-            self._compare_all()
-        self._bring_up_to_date()
-
-    def _bring_up_to_date(self) -> None:
-        """Lowers the leading bounds until one leads that has no part out of date."""
-        ahead = AHEAD
-        while True:
-            count = min(ahead, len(self.bounds))
-            rows = np.argpartition(-self.bounds, count - 1)[:count]
-            is_kept = np.array([row in self.kept for row in rows])
-            old = np.where(self.updated[self.place[rows]] < self.changed, self.parts[self.place[rows]], 0)
-            is_old = np.where(is_kept, self.seen[rows] < self.step, old.any(axis=1) & (self.exact[rows] < self.step))
-            best = self.bounds[rows[~is_old]].max(initial=np.finfo(float).min)
-            is_old &= self.bounds[rows] > best
-            if not is_old.any():
-                return
-            others = is_old & ~is_kept
-            if self.are_few and others.any():
-                self._keep(rows[others])
-                is_kept |= others
-            for row in rows[is_old & is_kept]:
-                places, cosines = self.kept[row]
-                self.bounds[row] = min(self.bounds[row], np.maximum(0, cosines - self.covered[places]).sum())
-                self.seen[row] = self.step
-            self._update(rows[is_old & ~is_kept], old[is_old & ~is_kept])
-            ahead = min(2 * ahead, MOST_AHEAD)
-
-    def _update(self, rows: Indices, old: NDArray[np.float32]) -> None:
-        """Lowers the bounds of some rows by the largest of their parts that are out of date."""
-        large = (old >= PART * old.max(axis=1, keepdims=True, initial=0)) & (old > 0)
-        for cluster in np.flatnonzero(large.any(axis=0)):
-            places, there = self.place[rows[large[:, cluster]]], slice(*self.starts[cluster : cluster + 2])
-            rises = self.near[places] @ self.near[there].T
-            rises -= self.lowest[there]
-            self.parts[places, cluster] = np.maximum(rises, 0, out=rises).sum(axis=1) * np.float32(1 + SUMMED)
-            self.updated[places, cluster] = self.step
-        self.bounds[rows] = np.minimum(self.bounds[rows], self.parts[self.place[rows]].sum(axis=1, dtype=float))
+        self.kept.pop(row, None)
+        self._proceed()
 
     def gain(self, row: int) -> float:
         return float(self.scores(np.array([row]))[0])
 
+    def _proceed(self) -> None:
+        """Compares all pairs when it is time to, and lowers the leading bounds until one leads that is up to date."""
+        if self.step == self.complete_at and (self.floor > self.covered + SAME).any():
+            self._compare_all()
+        for covered, sums in self.levels:
+            np.minimum(self.bounds, sums + np.maximum(0, covered - self.covered).sum(), out=self.bounds)
+        if self.step >= self.complete_at:
+            self.levels = []
+        self.units = np.floor(self.covered * UNITS).astype(np.int32)
+        rows, best = np.array([self.bounds.argmax()]), np.finfo(float).min
+        while (self.bounds[rows] > best).any():
+            self._lower(rows)
+            best = max(best, self.bounds[rows].max())
+            rows = np.flatnonzero((self.bounds > best) & (self.seen < self.step))
+            is_sure = np.count_nonzero(self.exact == self.step) > 2 * AHEAD  # that `best` is near the largest gain
+            if self.levels and is_sure and self._correct(2 * len(rows)):
+                rows = np.flatnonzero((self.bounds > best) & (self.seen < self.step))
+            rows = _largest(rows, self.bounds[rows], AHEAD)
 
-def _clusters(rows: NDArray[np.float32], count: int) -> tuple[Indices, Indices]:
-    """An order of the rows by cluster, and where each cluster starts, with the end."""
-    centres = rows[np.linspace(0, len(rows) - 1, count).astype(int)]
-    order, starts = np.arange(len(rows)), np.zeros(1, int)
-    for _ in range(ROUNDS):
-        nearest = np.argmax(rows @ centres.T - (centres**2).sum(axis=1) / 2, axis=1)
-        order = np.argsort(nearest, kind="stable")
-        starts = np.searchsorted(nearest[order], np.unique(nearest))
-        centres = np.add.reduceat(rows[order], starts) / np.diff([*starts, len(rows)])[:, None].astype(np.float32)
-    return order, np.append(starts, len(rows))
+    def _correct(self, most: int) -> bool:
+        """Turns the nearest level into what is covered now if it differs at some places, and at no more than `most`."""
+        at = min(range(len(self.levels)), key=lambda at: np.count_nonzero(self.levels[at][0] != self.covered))
+        before, sums = self.levels[at]
+        places = np.flatnonzero(before != self.covered)
+        if not 0 < len(places) <= most:
+            return False
+        now, before, near = self.covered[places], before[places], self.candidates[places].astype(np.float32).T
+        for here in self._blocks():
+            products = self.candidates[here].astype(np.float32) @ near
+            sums[here] += np.maximum(products - self._low(now), 0).sum(axis=1, dtype=float)
+            products -= (before + self.rounding).astype(np.float32)
+            sums[here] -= np.maximum(products, 0, out=products).sum(axis=1, dtype=float)
+        self.levels[at] = self.covered.copy(), sums
+        np.minimum(self.bounds, sums, out=self.bounds)
+        return True
+
+    def _has_kept(self, row: int) -> bool:
+        return self.step >= self.complete_at and row in self.kept
+
+    def _lower(self, rows: Indices) -> None:
+        """Brings the bounds of some rows up to date."""
+        has_kept = np.array([self._has_kept(row) for row in rows], bool)
+        for row in rows[has_kept]:
+            places, cosines = self.kept[row]
+            rises = cosines - self.units[places]
+            np.maximum(rises, 0, out=rises)
+            self.bounds[row] = min(self.bounds[row], rises.sum() / UNITS)
+            if 2 * np.count_nonzero(rises) < len(places):
+                nearer = np.flatnonzero(rises)
+                self.kept[row] = places[nearer], cosines[nearer]
+        self.seen[rows] = self.step
+        self._evaluate(rows[~has_kept])
+
+    def _evaluate(self, rows: Indices) -> None:
+        """Makes the bounds of some rows scores."""
+        has_kept = np.array([self._has_kept(row) for row in rows], bool)
+        for row in rows[has_kept]:
+            places, cosines = self._cosines(row)
+            self.bounds[row] = np.maximum(0, cosines - self.covered[places]).sum()
+        others = rows[~has_kept]
+        for start in range(0, len(others), AHEAD):
+            some = others[start : start + AHEAD]
+            rises = self._rises(some, self.covered)
+            self.bounds[some] = rises.sum(axis=1)
+            if self.step >= self.complete_at:
+                self._keep_few(some, rises)
+        self.exact[rows] = self.seen[rows] = self.step
+
+    def _rises(self, rows: Indices, covered: Vector, every: int = 1) -> NDArray[np.float64]:
+        """How much nearer each of the rows brings every so-many-th candidate."""
+        rises = self.candidates[rows] @ self.candidates[::every].T
+        rises -= covered[::every]
+        return np.maximum(rises, 0, out=rises)
+
+    def _keep_few(self, rows: Indices, rises: NDArray[np.float64]) -> None:
+        """Keeps the cosines of rows of which too many came nearer before."""
+        for row, rise in zip(rows, rises, strict=True):
+            places = np.flatnonzero(rise).astype(self.place)
+            if len(places) * len(self.bounds) <= PAIRS:
+                self.kept[row] = places, np.ceil((self.covered + rise)[places] * UNITS).astype(np.int16)
+
+    def _cosines(self, row: int) -> tuple[Indices, Vector]:
+        """The places of the candidates that a row may bring nearer, and its cosines with them."""
+        if not self._has_kept(row):
+            return np.arange(len(self.candidates)), self.candidates @ self.candidates[row]
+        places, _ = self.kept[row]
+        return places, self.candidates[places] @ self.candidates[row]
+
+    def _low(self, covered: Vector) -> NDArray[np.float32]:
+        """Thresholds of the products that may bring a candidate nearer."""
+        return np.where(covered > 1 - LEAST, NEVER, covered - self.rounding).astype(np.float32)
+
+    def _foresee(self, most: int) -> tuple[list[Vector], int]:
+        """Guesses what will be covered at some steps to come, and the step at which few enough pairs are left."""
+        covered, levels, is_free = self.covered.copy(), [], self.bounds > -np.inf
+        every, fewer = (max(1, len(covered) // size) for size in (SAMPLE, 8 * SAMPLE))
+        sample = np.arange(0, len(covered), every)
+        products, gains = np.empty((len(covered), len(sample)), np.float32), np.empty(len(covered))
+        near, before = self.candidates[sample].astype(np.float32).T, np.full(len(covered), np.inf)
+        for here in self._blocks():
+            products[here] = self.candidates[here].astype(np.float32) @ near
+        step = self.step
+        while True:
+            pairs, low = 0, self._low(covered[sample])
+            for here in self._blocks():
+                rises = np.maximum(products[here] - low, 0)
+                gains[here] = rises.sum(axis=1)
+                pairs += np.count_nonzero(rises)
+            if pairs * len(covered) <= PAIRS * len(sample) or step == self.step + most or not is_free.any():
+                return [*levels, covered], step
+            free = np.flatnonzero(is_free)
+            rows = _largest(free, gains[free], AHEAD * fewer)
+            rows = _largest(rows, self._rises(rows, covered, fewer).sum(axis=1), AHEAD)
+            exact = self._rises(rows, covered).sum(axis=1)
+            row = rows[exact.argmax()]
+            if np.mean(before > exact.max() * len(sample) / len(covered)) > LEVEL:
+                levels.append(covered)
+                before = gains.copy()
+            covered, is_free[row] = np.maximum(covered, self.candidates @ self.candidates[row]), False
+            step += 1
+
+    def _blocks(self) -> list[slice]:
+        return [slice(start, min(start + BLOCK, len(self.bounds))) for start in range(0, len(self.bounds), BLOCK)]
+
+    def _compare_all(self) -> None:
+        """Bounds of all gains at the steps that are foreseen, and the cosines of all that still come nearer then."""
+        foreseen, self.complete_at = self._foresee(FORESEEN if np.isinf(self.floor).any() else 0)
+        self.floor = foreseen[-1]
+        count, blocks = len(self.bounds), self._blocks()
+        lows, sums = [self._low(covered) for covered in foreseen], np.zeros((len(foreseen), count))
+        self.kept, found = {}, [[] for _ in blocks]
+        for left, here in enumerate(blocks):
+            x = self.candidates[here].astype(np.float32)
+            for right, there in enumerate(blocks[left:], left):
+                products = x @ self.candidates[there].astype(np.float32).T
+                for low, total in zip(lows, sums, strict=True):
+                    total[here] += np.maximum(products, low[there]).sum(axis=1)
+                    if right > left:
+                        total[there] += np.maximum(products, low[here, None]).sum(axis=0)
+                rows, columns, cosines = self._above(products, lows[-1][there])
+                found[left].append((rows, columns + self.place(there.start), cosines))
+                if right > left:
+                    rows, columns, cosines = self._above(products, lows[-1][here, None])
+                    found[right].append((columns, rows + self.place(here.start), cosines))
+            self._keep(here, found[left])
+            found[left] = []
+        rounding = count * BLOCK * NEVER * np.finfo(np.float32).eps / 2  # of the sums in float32, at most
+        self.levels = [
+            (covered, total - low.sum(dtype=float) + rounding)
+            for covered, low, total in zip(foreseen, lows, sums, strict=True)
+        ]
+
+    def _above(self, products: NDArray[np.float32], low: NDArray[np.float32]) -> Found:
+        """Rows, columns and rounded up values of the products that are above `low`."""
+        at = np.flatnonzero(products > low)
+        rows, columns = np.divmod(at.astype(np.uint32), np.uint32(products.shape[1]))
+        cosines = np.ceil((products.ravel()[at] + self.rounding) * UNITS).astype(np.int16)
+        return rows.astype(np.uint16), columns.astype(np.uint16), cosines
+
+    def _keep(self, here: slice, found: list[Found]) -> None:
+        """Keeps what was found of the candidates of a block, of the fewest first where it is too much."""
+        rows, places, cosines = (np.concatenate(part) for part in zip(*found, strict=True))
+        order, counts = np.argsort(rows, kind="stable"), np.bincount(rows, minlength=here.stop - here.start)
+        places, cosines, ends = places[order], cosines[order], np.cumsum(counts)
+        fewest = np.argsort(counts, kind="stable")
+        room = 2 * PAIRS * len(counts) / len(self.bounds)
+        for row in fewest[np.cumsum(counts[fewest]) <= room]:
+            part = slice(ends[row] - counts[row], ends[row])
+            self.kept[here.start + int(row)] = places[part].copy(), cosines[part].copy()
+
+
+def _largest(rows: Indices, values: Vector, most: int) -> Indices:
+    """The rows of the largest values [rows], in no order."""
+    return rows[np.argpartition(-values, most)[:most]] if len(rows) > most else rows
