@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 python tests/benchmarks/choice.py [--rows 50000] [--columns 512] [--budget 5000] [METHOD ...]
     OMP_NUM_THREADS=1 python tests/benchmarks/choice.py --rows 3000 --budget 300 --libraries
 
-The goal of every method at the default size is 60 CPU s and 1 GB; `facility_location` misses it.
+The goal of every method at the default size is 60 CPU s and 1 GB.
 
 The rows are embeddings as networks give them: a mean, a spectrum that falls, and clusters. Libraries that are
 installed are compared at equal budgets: apricot-select, submodlib-py, dppy.
