@@ -18,7 +18,10 @@ KERNELS = {"Haswell": "avx2", "SkylakeX": "avx512f", "Sandybridge": "avx"}
 VARIABLES = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 TESTS = (
     "tests/unit/metrics",
-    *(f"tests/unit/diversity/test_{name}.py" for name in ("choice", "geometry", "vendi", "weighted", "reference")),
+    *(
+        f"tests/unit/diversity/test_{name}.py"
+        for name in ("choice", "facility", "geometry", "vendi", "weighted", "reference")
+    ),
     "tests/unit/published/test_analysis.py",
     "tests/unit/spectra",
     "tests/unit/finetune/test_curvature.py",
