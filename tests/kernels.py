@@ -26,7 +26,7 @@ TESTS = (
     "tests/unit/spectra",
     "tests/unit/finetune/test_curvature.py",
 )
-LEFT_OUT = ("checkpoint", "command", "table_memory", "differentiated_twice", "thousand_draws", "twelve_layers")
+LEFT_OUT = ("checkpoint", "command", "table_memory", "differentiated_twice", "hundred_draws", "twelve_layers")
 """Words in the names of tests that are slow and not of the BLAS: files, commands, large networks, many draws."""
 
 
