@@ -126,6 +126,7 @@ ROWS = [
     key("generate/model/layers", 2, *GENERATOR),
     key("generate/training/steps", 21, *GENERATOR),
     key("generate/sampling/sampler_steps", 5, *SAMPLING),
+    key("generate/sampling/guidance_below", 0.5, *SAMPLING),
     key("generate/judge/epochs", 3, "train_judge/*", "measure_quality/*", *DIVERSITY),
     key("generate/quality/neighbours", 4, "measure_quality/*", *TABLES),
     key("families/noise/doses/strong/sigma", 0.06, *of_condition("noise.strong"), "penalties/*"),  # it perturbs all

@@ -127,7 +127,7 @@ def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> 
     sizes = {"digits": sizes_of(digits, "digits", ASSUMED.images)}
     once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
-    assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 2 * 100 + 2 * 20))
+    assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 1.7 * 100 + 1.7 * 20))
     sampled = stages.costs(stages.work_of(digits, ASSUMED))["generate"]
     assert sampled.jobs == 4 and sampled.gpu_hours > 4 * ASSUMED.start_seconds / 3600
 

@@ -19,7 +19,7 @@ from weightscape.progress import Progress
 
 MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
 TINY = TrainGeneratorSettings(MODEL, training(steps=12, batch_size=8, warmup=0.1, checkpoint_minutes=0.0), seed=3)
-DRAWN = Ddpm("ddpm", MODEL, SamplingSettings(4), 0, 1)
+DRAWN = Ddpm("ddpm", MODEL, SamplingSettings(4, 1.0), 0, 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -66,7 +66,7 @@ def learnt() -> dict[str, np.ndarray]:
 
 def sampled(weights: dict[str, np.ndarray], labels: list[int], guidance: float, indices: range, seed: int = 0):
     """Images of labels and indices as one batch, in six steps."""
-    return sampler.batch_of(weights, replace(DRAWN, sampling=SamplingSettings(6)), 2, guidance, seed, "cpu")(
+    return sampler.batch_of(weights, replace(DRAWN, sampling=SamplingSettings(6, 1.0)), 2, guidance, seed, "cpu")(
         labels, indices
     )
 
@@ -164,7 +164,7 @@ def test_without_guidance_the_label_changes_nothing_but_the_noise(learnt):
     model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
     noise = torch.randn(3, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     free = [
-        sampler._denoised(sampler.Guided(model, 2, 0.0), noise, torch.tensor(labels), sampler._solver(DRAWN))
+        sampler._denoised(sampler.Guided(model, 2, 0.0, 1000.0), noise, torch.tensor(labels), sampler._solver(DRAWN))
         for labels in ([0] * 3, [1] * 3)
     ]
     assert torch.equal(*free)
@@ -175,9 +175,23 @@ def test_guidance_0_and_1_are_limits_of_the_formula(learnt):
     grid, time, labels = torch.ones(2, 4, 2, 2), torch.tensor(500), torch.tensor([0, 1])
     with torch.no_grad():
         for limit in (0.0, 1.0):
-            exact = sampler.Guided(model, 2, limit).estimate(grid, time, labels)
-            near = sampler.Guided(model, 2, limit + 1e-6).estimate(grid, time, labels)
+            exact = sampler.Guided(model, 2, limit, 1000.0).estimate(grid, time, labels)
+            near = sampler.Guided(model, 2, limit + 1e-6, 1000.0).estimate(grid, time, labels)
             torch.testing.assert_close(exact, near, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
+def test_guidance_acts_from_its_time_on(learnt, guidance):
+    model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
+    grid, labels = torch.ones(2, 4, 2, 2), torch.tensor([0, 1])
+    late = sampler.Guided(model, 2, guidance, 500.0)
+    always, never = (sampler.Guided(model, 2, value, 1000.0) for value in (guidance, 1.0 if guidance else 0.0))
+    with torch.no_grad():
+        for time, same in ((250, always), (500, always), (501, never), (1000, never)):
+            other = never if same is always else always
+            estimates = [each.estimate(grid, torch.tensor(time), labels) for each in (late, same, other)]
+            assert torch.equal(*estimates[:2])
+            assert torch.equal(estimates[0], estimates[2]) == (guidance < 2)
 
 
 def test_every_grey_level_survives_the_way_to_the_grid_and_back():
@@ -238,7 +252,7 @@ def test_the_solver_ends_at_the_image_that_a_model_is_sure_of(schedule):
     noise = torch.randn(2, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     model = denoiser.network(MODEL, 2, 1, "cpu")
     end = sampler._denoised(
-        Sure(model, 2, 1.0),
+        Sure(model, 2, 1.0, 1000.0),
         noise,
         torch.tensor([0, 1]),
         sampler._solver(replace(DRAWN, model=replace(MODEL, schedule=schedule))),

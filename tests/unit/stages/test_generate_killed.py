@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 WORKFLOW = ROOT / "workflow"
 MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
-SETTINGS = GenerateSettings("ddpm", "guided", 2.0, Ddpm("ddpm", MODEL, SamplingSettings(12), 3, 253), None, seed=5)
+SETTINGS = GenerateSettings("ddpm", "guided", 2.0, Ddpm("ddpm", MODEL, SamplingSettings(12, 1.0), 3, 253), None, seed=5)
 PROGRAM = """
 import sys
 from weightscape.generate import partial_shards

@@ -55,7 +55,9 @@ def _image(config: Config, recipe: Config, dataset: str, size: Sizes) -> float:
     """One image by one recipe."""
     block, guidance = config["generate"], float(recipe["guidance"])
     if block["kind"] == "ddpm":
-        return _step(config, dataset, size) * block["sampling"]["sampler_steps"] * (1 if guidance in (0, 1) else 2)
+        sampling = block["sampling"]
+        passes = 1 if guidance in (0, 1) else 1 + sampling["guidance_below"]
+        return _step(config, dataset, size) * sampling["sampler_steps"] * passes
     pipeline = block["pipeline"]
     steps = pipeline["steps"] * (recipe["strength"] if block["kind"] == "image_to_image" else 1.0)
     return pipeline_operations(pipeline["size"], round(steps), guidance > 1)

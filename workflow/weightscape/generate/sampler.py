@@ -1,7 +1,8 @@
 """Sampler: images from a trained diffusion model, by classifier-free guidance and a deterministic solver.
 
 Guidance g answers x_0 + g (x_c - x_0), with x_c the clean image estimated for the label and x_0 that for a hidden
-label (Ho and Salimans 2022, whose w is g - 1). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022),
+label (Ho and Salimans 2022, whose w is g - 1). It acts below a noise level: above it, it takes diversity and gives little
+(Kynkäänniemi et al. 2024, arXiv 2404.07724). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022),
 which draws nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever the
 guidance: images do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs across
 guidance scales.
@@ -34,12 +35,15 @@ class Guided:
     model: "UNet2DModel"
     hidden: int
     guidance: float
+    below: float  # time, of `denoiser.TIMES`, from which on guidance acts
 
     def estimate(self, grid: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """x_0 + g (x_c - x_0); guidance 0 and 1 need one pass instead of two."""
+        """x_0 + g (x_c - x_0), or x_c at earlier times; guidance 0 and 1 need one pass instead of two."""
         hidden = torch.full_like(labels, self.hidden)
-        if self.guidance in (0, 1):
-            return denoiser.estimate(self.model, grid, time, labels if self.guidance == 1 else hidden)
+        if self.guidance == 0:
+            return denoiser.estimate(self.model, grid, time, hidden)
+        if self.guidance == 1 or float(time) > self.below:
+            return denoiser.estimate(self.model, grid, time, labels)
         both = denoiser.estimate(self.model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]))
         conditional, free = both.chunk(2)
         return free + self.guidance * (conditional - free)
@@ -50,7 +54,8 @@ def batch_of(
 ) -> Callable[[Sequence[int], Sequence[int]], np.ndarray]:
     """The function from labels and indices to their images uint8 [n, c, h, w], drawn as one batch."""
     shape = [int(side) for side in weights[SHAPE]]
-    guided = Guided(_rebuilt(weights, source.model, classes, shape[0], device), classes, guidance)
+    below = source.sampling.guidance_below * denoiser.TIMES
+    guided = Guided(_rebuilt(weights, source.model, classes, shape[0], device), classes, guidance, below)
 
     @torch.no_grad()
     def drawn(labels: Sequence[int], indices: Sequence[int]) -> np.ndarray:

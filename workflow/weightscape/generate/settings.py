@@ -10,6 +10,7 @@ from weightscape.generate.model_settings import ModelSettings
 @dataclass(frozen=True)
 class SamplingSettings:
     sampler_steps: int
+    guidance_below: float  # share of the time of the noise, in (0, 1]
 
 
 @dataclass(frozen=True)
