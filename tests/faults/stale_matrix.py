@@ -109,7 +109,7 @@ LAST = [
     '      reason: {type: text, about: "why no test sees it"}\n',
 ]
 REORDERED = ("".join(LAST), "".join(LAST[::-1]))
-REPLACED = ("steps: 72", "steps: 73")
+REPLACED = ("steps: 100 # optimiser", "steps: 101 # optimiser")
 NEW_SET = {"source": "uci_digits", "framing": "full", "images": 10}
 
 
@@ -117,7 +117,7 @@ ROWS = [
     # every block of the config
     key("study/seed", 1, "data/*", "corrupt/*", *TRAINING_SET, "train_judge/*", "spectra_before/*"),
     key("study/shards", 2, "data/*", *IMAGES),
-    key("data/digits/splits/val", 60, *IMAGES),
+    key("data/digits/splits/val", 60, "data/*", *IMAGES),
     key("data/digits/ood/uci-digits/images", 60, "data/digits.ood-uci-digits", "evaluate/*", *TABLES),
     key("data/digits/ood/blur-3/severity", 4, "corrupt/digits.ood-blur-3", "evaluate/*", *TABLES),
     key("backbones/efficientnet-lite0/weights", "none", "backbone/*", "spectra_before/*", *EMBEDDED, *TRAINING),
@@ -139,7 +139,7 @@ ROWS = [
     key("curvature/probes", 3, "curvature/*", *TABLES),
     key("penalties/draws", 3, "penalties/*", *TABLES),
     key("spectra/mp_fit", False, "spectra_before/*", *SPECTRA),
-    key("analyse/metrics", ["log_norm", "alpha"], *EFFECTS),
+    key("analyse/metrics", ["log_norm", "log_stable_rank", "entropy"], *EFFECTS),
     # code
     Row("a comment in the code of every stage", edits.comment),
     Row("a docstring in the code of a stage", edits.docstring),
