@@ -22,8 +22,9 @@ GREY = RNG.integers(0, 256, (30, 12, 12), np.uint8)
 LABELS = np.repeat(np.arange(3), 10)
 
 
-def read(out: Path, part: str = "train") -> tuple[np.ndarray, np.ndarray]:
+def read(saved: tuple[Path, list[str]], part: str = "train") -> tuple[np.ndarray, np.ndarray]:
     """The images and the names of the classes of one part."""
+    out, _ = saved
     names = (out / "classes.txt").read_text().splitlines()
     labels = np.load(out / f"{part}.labels.npy")
     return np.load(out / f"{part}.images.npy"), np.array(names)[labels]
@@ -98,6 +99,37 @@ def test_parts_are_told_by_the_names_of_arrays(names: str, tmp_path: Path) -> No
     assert len(read(out)[0]) == 30 and len(read(out, "test")[0]) == 6
 
 
+BOXES = np.ones((30, 4))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "ignored"),
+    [
+        ({"images": GREY, "labels": LABELS, "ids": LABELS + 7}, "ids [30]"),
+        ({"images": GREY, "labels": LABELS, "image_ids": LABELS, "mean": np.ones(3)}, "image_ids [30], mean [3]"),
+        ({"images": GREY, "labels": LABELS, "class_names": np.array(["a", "b", "c"])}, "class_names [3]"),
+        ({"arr_0": GREY, "arr_1": LABELS, "arr_2": np.array(3), "arr_3": BOXES}, "arr_2 [], arr_3 [30, 4]"),
+        ({"images": GREY, "labels": LABELS, "masks": GREY, "features": BOXES}, "masks [30, 12, 12], features [30, 4]"),
+        ({"images": GREY, "labels": LABELS, "test_ids": LABELS[:4]}, "test_ids [4]"),
+    ],
+)
+def test_arrays_that_are_neither_images_nor_labels_are_ignored_and_told(
+    arrays: dict[str, np.ndarray], ignored: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "set.npz", **arrays)
+    out, notes = array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+    images, labels = list(arrays)[:2]
+    assert notes == [f"used: {images}, {labels}; ignored: {ignored}"]
+    assert np.array_equal(read((out, notes))[0], GREY) and len(list(out.iterdir())) == 3
+
+
+def test_files_of_a_folder_name_the_parts_of_their_arrays(tmp_path: Path) -> None:
+    for part, count in (("train", 30), ("test", 6)):
+        np.savez(tmp_path / f"{part}.npz", images=GREY[:count], labels=LABELS[:count])
+    saved = array_files.saved(tmp_path, tmp_path / "out")
+    assert len(read(saved)[0]) == 30 and len(read(saved, "test")[0]) == 6 and not saved[1]
+
+
 @pytest.mark.parametrize("compressed", [False, True])
 def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None:
     for part, count in (("train", 30), ("t10k", 9)):
@@ -116,7 +148,10 @@ def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None
         ({"images": GREY}, "has no labels of the part train"),
         ({"images": GREY, "labels": LABELS[:5]}, "30 images and 5 labels"),
         ({"x_test": GREY, "y_test": LABELS}, "has no part train"),
-        ({"images": GREY, "x": GREY, "labels": LABELS}, "two arrays of images"),
+        (
+            {"images": GREY, "x": GREY, "labels": LABELS},
+            "may have its part train in images with labels; x with labels: name one pair train_images and",
+        ),
         ({"images": GREY * -1.5, "labels": LABELS}, "scale them"),
         ({"images": GREY.reshape(30, -1)[:, :-1], "labels": LABELS}, "no square image"),
         ({"images": GREY, "labels": LABELS + 0.5}, "one number or name per image"),
@@ -124,8 +159,11 @@ def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None
         ({"images": GREY, "labels": np.array(["big\ncat", "ant"] * 15)}, r"label 'big\\ncat', which cannot name"),
         ({"images": GREY, "labels": np.array(["", "ant"] * 15)}, "label '', which cannot name"),
         ({"images": GREY, "labels": np.array([b"\xff", b"ant"] * 15)}, "no texts of UTF-8"),
-        ({"images": GREY, "labels": np.array(3)}, r"holds labels \[\], which has no images or labels"),
-        ({"images": GREY[:0], "labels": LABELS[:0]}, r"holds images \[0, 12, 12\], which has no"),
+        ({"images": GREY, "labels": np.array(3)}, r"no labels of the part train \(it holds .*, labels \[\]\)"),
+        ({"images": GREY[:0], "labels": LABELS[:0]}, r"no images of the part train \(it holds images \[0, 12, 12\]"),
+        ({"images": GREY, "kind": LABELS, "id": LABELS}, "may have its part train in images with kind; images with id"),
+        ({"X": GREY.reshape(30, -1), "scans": GREY, "y": LABELS}, "may have its part train in X with y; scans with y"),
+        ({"images": GREY, "labels": LABELS, "x_test": GREY}, "has no labels of the part test"),
     ],
 )
 def test_what_cannot_be_told_is_refused_in_a_sentence(
@@ -149,13 +187,13 @@ PART = st.sampled_from(["", "train_", "test_", "val_"])
 
 
 @given(st.dictionaries(st.tuples(PART, st.sampled_from(["images", "labels", "x"])).map("".join), ARRAYS, max_size=4))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_any_arrays_are_saved_consistently_or_refused(given_arrays: dict[str, np.ndarray]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.savez(folder / "set.npz", allow_pickle=False, **given_arrays)
         with contextlib.suppress(UserError):
-            out = array_files.saved(folder / "set.npz", folder / "out")
+            out, _ = array_files.saved(folder / "set.npz", folder / "out")
             names = (out / "classes.txt").read_text().splitlines()
             for path in out.glob("*.images.npy"):
                 images, labels = np.load(path), np.load(str(path).replace("images", "labels"))

@@ -86,7 +86,8 @@ def data_set(what: str, out: Path) -> DataSet:
     if path.is_file():
         if not is_file_of_arrays(path):
             raise UserError(f"{path} is no file of arrays: name a folder, a .npz or .npy file, or one of MNIST's form")
-        return folders.of_arrays(saved(path, beside), _written(beside), name)
+        there, notes = saved(path, beside)
+        return folders.of_arrays(there, _written(beside), name, notes)
     known = named_sets.torchvision_name(what)
     if known is not None:
         return named_sets.of_torchvision(known)

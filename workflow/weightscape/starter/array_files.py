@@ -9,6 +9,7 @@ import gzip
 import math
 import re
 from collections.abc import Mapping
+from operator import ge
 from pathlib import Path
 
 import numpy as np
@@ -46,25 +47,40 @@ def is_file_of_arrays(path: Path) -> bool:
     return path.suffix in (".npy", ".npz") or bool(re.search(r"[.-]idx\d(-ubyte)?(\.gz)?$", path.name))
 
 
-def saved(path: Path, out: Path) -> Path:
-    """Saves the arrays of a file, or of all files in a folder, in the form of the source `arrays` below `out`."""
-    arrays = {name: array for file in (files_in(path) if path.is_dir() else [path]) for name, array in _read(file)}
-    for name, array in arrays.items():
-        if not array.ndim or not array.size:
-            raise UserError(f"{path} holds {name} {list(array.shape)}, which has no images or labels: take it out")
+def saved(path: Path, out: Path) -> tuple[Path, list[str]]:
+    """Saves the arrays of a file or folder in the form of the source `arrays` below `out`; tells those left out."""
+    arrays = _all_read(path)
     parts = _parts(arrays, path)
-    names = np.unique(np.concatenate([_as_labels(labels, path).astype(str) for _, labels in parts.values()]))
+    labels = {part: _as_labels(arrays[of_labels], path).astype(str) for part, (_, of_labels) in parts.items()}
+    names = np.unique(np.concatenate(list(labels.values())))
     if all(re.fullmatch(r"-?\d+", name) for name in names):
         names = names[np.argsort(names.astype(np.int64))]
     order = np.argsort(names)
     out.mkdir(parents=True, exist_ok=True)
-    for part, (images, labels) in parts.items():
-        texts = _as_labels(labels, path).astype(str)
-        _save(out / f"{part}.images.npy", _as_images(images, f"{path}, {part}"))
-        _save(out / f"{part}.labels.npy", order[np.searchsorted(names, texts, sorter=order)])
+    for part, (of_images, _) in parts.items():
+        _save(out / f"{part}.images.npy", _as_images(arrays[of_images], f"{path}, {part}"))
+        _save(out / f"{part}.labels.npy", order[np.searchsorted(names, labels[part], sorter=order)])
     with replacing(out / "classes.txt") as temporary:
         temporary.write_text("\n".join(names) + "\n", encoding="utf-8")
-    return out
+    used = [name for pair in parts.values() for name in pair]
+    unused = {name: array for name, array in arrays.items() if name not in used}
+    return out, [f"used: {', '.join(used)}; ignored: {_shapes(unused)}"] if unused else []
+
+
+def _all_read(path: Path) -> Arrays:
+    """The arrays of a file, or of all files in a folder, where the name of a .npz goes before those of its arrays."""
+    if not path.is_dir():
+        return dict(_read(path))
+    files = files_in(path)
+    return {
+        f"{file.stem}_{name}" if file.suffix == ".npz" and len(files) > 1 else name: array
+        for file in files
+        for name, array in _read(file)
+    }
+
+
+def _shapes(arrays: Arrays) -> str:
+    return ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
 
 
 def _save(path: Path, array: np.ndarray) -> None:
@@ -93,39 +109,69 @@ def _idx(path: Path) -> np.ndarray:
     return np.frombuffer(data, IDX_TYPES[kind], offset=4 + 4 * axes).reshape(shape)
 
 
-def _parts(arrays: Arrays, path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Images and labels of each part."""
+def _parts(arrays: Arrays, path: Path) -> dict[str, tuple[str, str]]:
+    """The names of the images and of the labels of each part."""
     table: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
-        words = [word for word in re.split(r"[^a-z0-9]+", CAPITALS.sub("_", name).lower()) if word]
-        part = next((part for part, known in PARTS.items() if set(known) & set(words)), "train")
-        kind = next((kind for kind, known in KINDS.items() if set(known) & set(words)), _kind(array))
-        if kind in table.setdefault(part, {}):
-            raise UserError(
-                f"{path} has two arrays of {kind} of the part {part} ({', '.join(arrays)}): leave one there"
-            )
-        table[part][kind] = array
-    for part, kinds in table.items():
-        if set(kinds) != set(KINDS):
-            held = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
-            lacks = "labels" if "images" in kinds else "images"
-            raise UserError(
-                f"{path} has no {lacks} of the part {part} (it holds {held}): name the arrays {part}_images and "
-                f"{part}_labels, in one .npz or as .npy files in one folder"
-            )
-        if len(kinds["images"]) != len(kinds["labels"]):
-            raise UserError(
-                f"{path} has {len(kinds['images'])} images and {len(kinds['labels'])} labels of the part {part}: "
-                "they must be as many"
-            )
-    if "train" not in table:
+        part = next((part for part, known in PARTS.items() if set(known) & _words(name)), "train")
+        table.setdefault(part, {})[name] = array
+    found = {part: _pair(there, part, path) for part, there in table.items() if part == "train" or _is_part(there)}
+    if "train" not in found:
         raise UserError(f"{path} has no part train, but {', '.join(table)}: name its training images train_images")
-    return {part: (kinds["images"], kinds["labels"]) for part, kinds in table.items()}
+    return found
 
 
-def _kind(array: np.ndarray) -> str:
-    """Labels have one number or text per row, or a one among zeros."""
-    return "labels" if array.ndim < 2 or array.shape[1:] == (1,) or _is_one_hot(array) else "images"
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", CAPITALS.sub("_", name).lower()))
+
+
+def _kinds(name: str) -> set[str]:
+    return {kind for kind, known in KINDS.items() if set(known) & _words(name)}
+
+
+def _is_part(arrays: Arrays) -> bool:
+    """Whether some arrays hold images, or are named as labels."""
+    return any(_fit(name, array, "images") or "labels" in _kinds(name) for name, array in arrays.items())
+
+
+def _pair(arrays: Arrays, part: str, path: Path) -> tuple[str, str]:
+    """The names of a part's images and labels, which fit better than all others that are as many."""
+    fits = {kind: {name: fit for name, array in arrays.items() if (fit := _fit(name, array, kind))} for kind in KINDS}
+    wanted = f"{part}_images and {part}_labels"
+    lacks = [kind for kind in KINDS if not fits[kind]]
+    if lacks:
+        raise UserError(
+            f"{path} has no {lacks[0]} of the part {part} (it holds {_shapes(arrays)}): name the arrays {wanted}, in "
+            "one .npz or as .npy files in one folder"
+        )
+    pairs = {
+        (images, labels): (*of_images, *of_labels)
+        for images, of_images in fits["images"].items()
+        for labels, of_labels in fits["labels"].items()
+        if len(arrays[images]) == len(arrays[labels])
+    }
+    if not pairs:
+        counts = " and ".join(
+            f"{', '.join(str(len(arrays[name])) for name in named)} {kind}" for kind, named in fits.items()
+        )
+        raise UserError(f"{path} has {counts} of the part {part} ({_shapes(arrays)}): they must be as many")
+    best = [pair for pair, fit in pairs.items() if all(all(map(ge, fit, each)) for each in pairs.values())]
+    if len(best) != 1:
+        told = "; ".join(f"{images} with {labels}" for images, labels in pairs)
+        raise UserError(f"{path} may have its part {part} in {told}: name one pair {wanted}, or leave one there")
+    return best[0]
+
+
+def _fit(name: str, array: np.ndarray, kind: str) -> tuple[bool, bool] | None:
+    """Whether an array is named as a kind and surely has its form; None if it cannot be of the kind."""
+    if not array.ndim or not array.size:
+        return None
+    is_flat = array.ndim < 2 or array.shape[1:] == (1,)
+    form = "labels" if is_flat or _is_one_hot(array) else "images"
+    named = _kinds(name)
+    if (named != {kind} and (len(named) == 1 or form != kind)) or (kind == "images" and is_flat):
+        return None
+    return kind in named, form == "labels" if kind == "labels" else array.ndim > 2
 
 
 def _is_one_hot(array: np.ndarray) -> bool:

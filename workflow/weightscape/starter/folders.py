@@ -25,9 +25,10 @@ def found(folder: Path, written: str, beside: Path) -> DataSet:
     root = written if inner == folder else str(Path(written) / inner.relative_to(folder))
     name = name_of(folder.resolve().name)
     if any(inner.glob("*.images.npy")):
-        return of_arrays(inner, root, name)
+        return of_arrays(inner, root, name, [])
     if array_files.files_in(inner):
-        return of_arrays(array_files.saved(inner, beside), str(beside), name)
+        there, notes = array_files.saved(inner, beside)
+        return of_arrays(there, str(beside), name, notes)
     if any((inner / file).is_file() for file in ("dataset_dict.json", "state.json")) or any(inner.glob("*.parquet")):
         from weightscape.starter.named_sets import of_hub
 
@@ -116,7 +117,7 @@ def _images_in(folder: Path) -> Iterator[str]:
         yield from files_of(str(folder / name), Counter())
 
 
-def of_arrays(folder: Path, root: str, name: str) -> DataSet:
+def of_arrays(folder: Path, root: str, name: str, notes: list[str]) -> DataSet:
     """A folder of numpy files in the form that the source `arrays` reads."""
     there = [path.name.removesuffix(".images.npy") for path in sorted(folder.glob("*.images.npy"))]
     train = next((part for part in there if part.lower() in TRAIN), None)
@@ -126,7 +127,7 @@ def of_arrays(folder: Path, root: str, name: str) -> DataSet:
     block: dict[str, object] = {"source": "arrays", "root": root}
     if train != "train" or test not in ("test", None):
         block["parts"] = {"train": train, "test": test}
-    return _opened(folder, block, name, (), [])
+    return _opened(folder, block, name, (), notes)
 
 
 def _opened(folder: Path, block: Config, name: str, chosen: tuple[str, ...], notes: list[str]) -> DataSet:
