@@ -39,17 +39,21 @@ def test_a_submitted_job_plans_with_what_its_head_wrote(config: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("dryrun", [True, False])
-def test_a_dry_run_ends_with_what_the_study_lacks(
+def test_a_dry_run_ends_with_what_the_study_lacks_and_a_run_starts_with_it(
     dryrun: bool, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ends: list[Callable[[], None]] = []
     monkeypatch.setattr(snakefile.atexit, "register", lambda *words: ends.append(functools.partial(*words)))
     config["study"]["families"].remove("steps")
-    snakefile.plan(config, head(dryrun=dryrun))
-    first = capsys.readouterr().err
+    planned = snakefile.plan(config, head(dryrun=dryrun))
+    assert "cannot be decided" not in capsys.readouterr().err
+    if not dryrun:
+        snakefile.start(planned, [])
+    started = capsys.readouterr().err
     for end in ends:
         end()
-    assert "C2 cannot be decided: add steps" in first and capsys.readouterr().err == (first if dryrun else "")
+    said = [started, capsys.readouterr().err]
+    assert ["C2 cannot be decided: add steps" in each for each in said] == [not dryrun, dryrun]
 
 
 def test_digests_that_hang_on_wildcards_are_planned_before_the_first_job(config: dict[str, Any]) -> None:

@@ -50,6 +50,16 @@ def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, gener
         assert (1 - dose["share"]) * splits["train"] >= data.classes
 
 
+def test_a_draft_states_no_network_or_size_as_config_yaml_has_it() -> None:
+    data = DataSet("set", BLOCK, 4, {"train": 5000}, 0.25)
+    drafted = draft.config_of(data, None, wishes(False, "none"), next(iter(scale.sizes(data, 64))))
+    assert drafted["backbones"] == {name: {"input": {"size": 64}} for name in ("efficientnet-lite0", "resnet-small")}
+    assert "families" not in drafted["curvature"] and "figures" not in drafted
+    assert "synthetic_samples" not in estimate.merged(drafted)["figures"]
+    with_images = draft.config_of(data, None, wishes(False, "ddpm"), next(iter(scale.sizes(data, 64))))
+    assert "synthetic_samples" in estimate.merged(with_images)["figures"]
+
+
 @given(data_sets(), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]))
 @settings(max_examples=20, deadline=None)
 def test_nothing_made_for_digits_is_left(data: DataSet, is_drawn: bool, generator: draft.Generator) -> None:

@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcome = told.outcome(config, minutes, answers.minutes, told_machine)
     origin = f"Written by `weightscape init {arguments.what}`. States the difference from config.yaml."
     with replacing(arguments.out) as temporary:
-        temporary.write_text(page.text(difference, [origin, "", *seen, "", *outcome]), encoding="utf-8")
+        temporary.write_text(page.text(difference, [origin]), encoding="utf-8")
     print("\n".join(outcome))
     print(_next(arguments.out, wishes.name))
     return 0
@@ -186,7 +186,7 @@ def _next(out: Path, name: str) -> str:
     word = shlex.quote(str(out))
     return (
         f"{out} is written. Next, in the folder of the Snakefile:\n"
-        f"  snakemake -n --configfile {word}\n"
+        f"  snakemake -n -q rules host --configfile {word}\n"
         f"  snakemake --cores all --configfile {word}\n"
         f"The report is then results/studies/{name}/{STAGE_FOLDERS['report']}/report.html"
     )

@@ -143,17 +143,21 @@ def plan(config: Config, workflow: Any) -> Plan:
             print(f"note: {note}", file=sys.stderr)
         networks.check(config)
         owner.check(_results(config), Path.cwd(), config)
-        lacks = undecidable.told(config) if config["study"]["start"] == "data" else ""
-        if lacks:
-            print(lacks, file=sys.stderr)
-            atexit.register(_tell_again, workflow, lacks)
+        atexit.register(_end, workflow, config)
     return Plan(config, _results(config))
 
 
-def _tell_again(workflow: Any, lacks: str) -> None:
-    """Ends a dry run with what the study lacks, which stands above a long list of jobs otherwise."""
+def _end(workflow: Any, config: Config) -> None:
+    """Ends a dry run with what the study lacks, which would stand above a long list of jobs otherwise."""
     if workflow.dryrun:
         sys.stdout.flush()
+        _tell_lacks(config)
+
+
+def _tell_lacks(config: Config) -> None:
+    """Tells which claims the study cannot decide, and what to add."""
+    lacks = undecidable.told(config) if config["study"]["start"] == "data" else ""
+    if lacks:
         print(lacks, file=sys.stderr)
 
 
@@ -163,6 +167,7 @@ def _results(config: Config) -> Path:
 
 def start(planned: Plan, jobs_to_run: list[Any]) -> None:
     """Check the planned jobs of Snakemake, then write what submitted jobs and later starts need to know."""
+    _tell_lacks(planned.config)
     check_writable(path for job in jobs_to_run for path in job.output)
     if owner.ADOPTING not in os.environ:  # adopting only touches
         dropped_weights.check(list(_trainings(jobs_to_run)))

@@ -113,7 +113,7 @@ def summary(found: Sequence[Claim]) -> list[str]:
     sentences += [f"Contradicted: {claim.statement} ({claim.name}{_so(claim)})." for claim in groups["contradicted"]]
     if groups["undecided"]:
         names = ", ".join(claim.name for claim in groups["undecided"])
-        sentences.append(f"Undecided: {names}. Below stands why, and what would decide each.")
+        sentences.append(f"Undecided: {names}; the reasons stand below.")
     return sentences
 
 

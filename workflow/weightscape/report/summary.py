@@ -130,10 +130,8 @@ def baseline(evaluation: style.Table) -> str:
         if name in mean
     ]
     runs = int(n.max()) if len(n) else 0
-    over = f"; OOD accuracy is the mean over {', '.join(sets)}" if sets else ""
-    return (
-        f"the baseline reaches {', '.join(parts)} (mean and s.d. of n = {runs} runs){over}." if runs else "no baseline."
-    )
+    over = f"; OOD is the mean over {', '.join(sets)}" if sets else ""
+    return f"the baseline reaches {', '.join(parts)} (n = {runs}){over}." if runs else "no baseline."
 
 
 def left_out(conditions: style.Table) -> list[str]:
@@ -163,10 +161,10 @@ def moved(effects: style.Table, conditions: style.Table, level: float = USUAL) -
     rest = ", ".join(style.look(name).title for name in families if name not in clear)
     out = "; ".join(_destroyed(name, conditions) for name in style.ordered(set(effects["family"]) - set(families)))
     return (
-        "at each family's strongest dose that is not destructive, the mean effect on the hidden layers' "
-        f"log10 norm differs from zero for {found} (p < {1 - level:.2g} after Holm over all conditions)"
-        + (f"; it cannot be told from zero for {rest}" if rest else "")
-        + (f"; every dose is destructive of {out}" if out else "")
+        f"the hidden layers' log10 norm is changed by {found} (strongest dose that is not destructive, "
+        f"p < {1 - level:.2g} after Holm)"
+        + (f"; not told from zero: {rest}" if rest else "")
+        + (f"; destructive at every dose: {out}" if out else "")
         + "."
     )
 

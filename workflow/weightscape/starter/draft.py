@@ -58,7 +58,8 @@ class Wishes:
 
 def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) -> Config:
     """The study's difference from config.yaml."""
-    digits: Config = read_yaml(DEFAULT_CONFIG)["families"]
+    default: Config = read_yaml(DEFAULT_CONFIG)
+    digits = default["families"]
     families = _families(size, wishes)
     backbones = networks(wishes.network, size.networks)
     doses = {name: _alone(each, digits[name]) for name, each in _doses(data, wishes, size).items() if name in families}
@@ -72,15 +73,27 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
             "baseline_runs": least_pool(size.seeds),
         },
         "data": {data.name: _data(data, looked, size)},
-        "backbones": {network.name: _backbone(network, wishes, size) for network in backbones},
-        **_generate(data, wishes, size),
+        **_differing({"backbones": {network.name: _backbone(network, wishes, size) for network in backbones}}, default),
+        **_differing(_generate(data, wishes, size), default),
         "families": doses,
-        "diversity": _diversity(size),
-        "finetune": _finetune(size),
-        "curvature": {"families": ["augment"], "images": min(64, size.splits["val"]), "batch_size": 32},
+        **_differing({"diversity": _diversity(size), "finetune": _finetune(size)}, default),
+        **_differing({"curvature": {"images": min(64, size.splits["val"]), "batch_size": 32}}, default),
         **_analyse(size, sum(dose is not None for each in doses.values() for dose in each["doses"].values())),
-        **({} if wishes.generator != "none" else {"figures": _figures()}),
     }
+
+
+def _differing(block: Config, default: Config) -> Config:
+    """The keys of a block whose values are not those of config.yaml."""
+    found: dict[str, object] = {}
+    for key, value in block.items():
+        if isinstance(value, Mapping) and isinstance(default.get(key), Mapping):
+            value = _differing(value, default[key])
+            if not value:
+                continue
+        elif key in default and default[key] == value:
+            continue
+        found[key] = value
+    return found
 
 
 def networks(chosen: Network, count: int) -> list[Network]:
@@ -258,11 +271,3 @@ def _analyse(size: Size, conditions: int) -> Mapping[str, Config]:
         **({"signature": {"groups": groups}} if 0 < groups < asked["signature"]["groups"] else {}),
     }
     return {"analyse": block} if block else {}
-
-
-def _figures() -> list[str]:
-    """The figures of config.yaml that need no synthetic images."""
-    from weightscape.study.config import default_config
-
-    shown = (default_config() or {}).get("figures", [])
-    return [name for name in shown if not name.startswith("synthetic")]

@@ -88,7 +88,8 @@ def _of_choices(config: Config) -> list[str]:
 def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list[str]:
     """Sentences on the cost of a study, and on the claims that can get a verdict."""
     conditions = of_study.conditions(config)
-    runs = sum(len(seeds(config, family)) for family, _ in conditions)
+    setups = len(config["study"]["datasets"]) * len(config["study"]["backbones"])
+    runs = setups * sum(len(seeds(config, family)) for family, _ in conditions)
     lacks = undecidable.claims(config)
     decided = [name for name in undecidable.asked(config) if name not in lacks]
     more = f", more than {wanted:g}, as no smaller study decides a claim" if minutes > wanted else ""

@@ -12,7 +12,7 @@ from weightscape.formats.json_yaml import read_users_yaml, read_yaml
 from weightscape.formats.schema import fault_in
 from weightscape.formats.schema_values import completed, typed
 from weightscape.project import DEFAULT_CONFIG, SCHEMAS
-from weightscape.study import Config, recipes
+from weightscape.study import Config, recipes, study
 from weightscape.study.checks import amounts, names, own_files
 from weightscape.study.checks import doses as dose_checks
 
@@ -37,6 +37,8 @@ def checked(config: Config, overrides: Config | None = None) -> Config:
     if fault:
         raise UserError(f"config: {fault}")
     _check_references(whole)
+    if not study.uses_generator(whole):
+        whole["figures"] = [name for name in whole["figures"] if name != "synthetic_samples"]
     return whole
 
 
