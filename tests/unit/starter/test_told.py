@@ -1,4 +1,4 @@
-"""What `init` tells of a study is what the study has."""
+"""The text of `init` about a study says what the study has."""
 
 from weightscape.starter import draft, estimate, scale, told
 from weightscape.starter.data_set import DataSet

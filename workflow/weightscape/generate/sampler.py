@@ -1,11 +1,11 @@
 """Sampler: images from a trained diffusion model, by classifier-free guidance and a deterministic solver.
 
 Guidance g answers x_0 + g (x_c - x_0), with x_c the clean image estimated for the label and x_0 that for a hidden
-label (Ho and Salimans 2022, whose w is g - 1). It acts below a noise level: above it, it takes diversity and gives little
-(Kynkäänniemi et al. 2024, arXiv 2404.07724). The probability flow is followed with DPM-Solver++(2M) (Lu et al. 2022),
-which draws nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever the
-guidance: images do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs across
-guidance scales.
+label (Ho and Salimans 2022, whose w is g - 1). It acts below a noise level: above it, it makes images alike and adds
+little (Kynkäänniemi et al. 2024, arXiv 2404.07724). The probability flow is followed with DPM-Solver++(2M) (Lu et al.
+2022), which draws nothing. The starting noise of an image comes from a stream named by (seed, label, index), whatever
+the guidance: images do not depend on their batch, but for the order of sums (rarely one grey level), and are pairs
+across guidance scales.
 """
 
 import warnings
