@@ -76,19 +76,21 @@ def strike(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: ran
     return bool(hit)
 
 
-def strike_once(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> bool:
-    """Try until a process is hit; False if the study came to its end before."""
+def strike_once(project: Project, owner: subprocess.Popen[bytes], kind: str, rng: random.Random) -> str:
+    """Try until a process is hit, after ten seconds by a power cut; the kind, empty if the study ended before."""
+    limit = time.monotonic() + 10
     while owner.poll() is None:
+        kind = kind if time.monotonic() < limit else "power cut"  # a study without a preloaded process has no fork
         if strike(project, owner, kind, rng):
-            return True
+            return kind
         time.sleep(0.1)
-    return False
+    return ""
 
 
-def strike_at(project: Project, owner: subprocess.Popen[bytes], jobs: int, kind: str, rng: random.Random) -> bool:
+def strike_at(project: Project, owner: subprocess.Popen[bytes], jobs: int, kind: str, rng: random.Random) -> str:
     """Strike some seconds after so many jobs have begun, also a study that the strike before did not end."""
     if not wait_for(project, owner, jobs):
-        return False
+        return ""
     time.sleep(rng.uniform(0, 4))
     return strike_once(project, owner, kind, rng)
 
@@ -126,8 +128,8 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
             wait_until_quiet(project, owner)  # the kill before has ended it
             owner = start(project)
         if hit:
-            hits.append((moment, kind))
-            print(f"{kind} after {moment} jobs had begun", flush=True)
+            hits.append((moment, hit))
+            print(f"{hit} after {moment} jobs had begun", flush=True)
     wait_until_quiet(project, owner)
     assert start(project).wait(PATIENCE) == 0, (project.root / "resume.log").read_text()[-3000:]
     print(f"study {seed}: {len(hits)} of {KILLS} kills hit")
