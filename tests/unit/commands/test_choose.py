@@ -88,6 +88,16 @@ def test_pictures_of_an_earlier_run_do_not_stay(embeddings, rng, tmp_path, capsy
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["chosen.csv", "curve.csv", "curve.png"]
 
 
+@pytest.mark.parametrize("name", ["sheet.png", "curve.png", "curve.csv", "chosen.csv"])
+def test_files_that_the_command_did_not_write_stay(name, embeddings, tmp_path, capsys):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / name).write_text("precious")
+    code, said = run(capsys, embeddings[0], "--budget", 3, "--out", out)
+    assert code == 1 and f"{out / name} is not of an earlier choice" in said.err
+    assert [path.read_text() for path in out.iterdir()] == ["precious"]
+
+
 def test_pictures_are_not_written_among_the_images(rng, tmp_path, capsys):
     images = folder(rng, tmp_path / "images")
     code, said = run(capsys, images, "--budget", 3, "--out", images / "out")

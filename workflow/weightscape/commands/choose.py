@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out.exists() and not arguments.out.is_dir():
         raise UserError(f"--out {arguments.out} is a file: name a folder")
     _check_apart(arguments)
+    earlier = _of_earlier_run(arguments.out)
     pair = choosing.rows_of(arguments.candidates, arguments.given, arguments.by, arguments.weights or "hub")
     told = [(arguments.candidates, pair.candidates, pair.pool.candidates)]
     told += [(arguments.given, pair.given, pair.pool.given)] if pair.given else []
@@ -59,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
     curve = choosing.curve(pair.pool, found.rows)
     curve["vendi_random"] = choosing.curve(pair.pool, by_chance.rows)["vendi"]
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for name in ("chosen.csv", "curve.csv", "curve.png", "sheet.png"):  # those of an earlier run do not stay
-        (arguments.out / name).unlink(missing_ok=True)
+    for path in earlier:
+        path.unlink()
     table.to_csv(arguments.out / "chosen.csv", index=False)
     curve.to_csv(arguments.out / "curve.csv", index=False)
     if installed("matplotlib"):
@@ -84,6 +85,15 @@ def _check_apart(arguments: argparse.Namespace) -> None:
             raise UserError(
                 f"--out {arguments.out} lies in {path}, where its pictures would count as images: name another folder"
             )
+
+
+def _of_earlier_run(out: Path) -> list[Path]:
+    """The files in the folder that go before new ones come; refuses those that this command did not write."""
+    found = [path for name in ("chosen.csv", "curve.csv", "curve.png", "sheet.png") if (path := out / name).exists()]
+    table = out / "chosen.csv"
+    if found and not (table.is_file() and table.read_bytes()[:12] == b"order,index,"):
+        raise UserError(f"{found[0]} is not of an earlier choice: name another folder by --out, or move the file")
+    return found
 
 
 def draw_curve(curve: "pd.DataFrame", method: str, path: Path) -> None:
