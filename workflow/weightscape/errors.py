@@ -26,10 +26,10 @@ def out_of_memory(error: Exception) -> UserError | None:
     if type(error).__name__ == "OutOfMemoryError" or re.search(
         r"(CUDA|HIP|MPS)[^.]*out of memory|CU[A-Z]+_(STATUS_)?ALLOC_FAILED", text
     ):
-        shared = ", and another process shares it" if text.count("memory in use") > 1 else ""
+        shared = text.count("memory in use") > 1
         return UserError(
-            f"the GPU's memory is too small ({said}{shared}): lower the batch size, run fewer jobs on this GPU (the "
-            "limit `gpu`), or give the job one with more memory"
+            f"the GPU's memory is too small ({said}{', and another process shares it' if shared else ''}): lower the "
+            "batch size, run fewer jobs on this GPU (the limit `gpu`), or give the job one with more memory"
         )
     if isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM or "DefaultCPUAllocator" in text:
         return UserError(

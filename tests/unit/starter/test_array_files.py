@@ -181,6 +181,13 @@ def test_zeros_and_ones_are_black_and_white(kind: type, tmp_path: Path) -> None:
     assert np.array_equal(images, np.where(GREY > 100, 255, 0))
 
 
+@pytest.mark.parametrize("images", [np.full((4, 8, 8), "a"), GREY[:4] + 1j, GREY[:4].astype("m8[s]")])
+def test_what_is_no_number_is_no_image(images: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "set.npz", images=images, labels=np.arange(4))
+    with pytest.raises(UserError, match="has no images of the part train"):
+        array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+
+
 KINDS = arrays.scalar_dtypes() | arrays.unicode_string_dtypes(max_len=3) | arrays.byte_string_dtypes(max_len=3)
 ARRAYS = arrays.arrays(KINDS, arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4))
 PART = st.sampled_from(["", "train_", "test_", "val_"])

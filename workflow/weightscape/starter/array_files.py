@@ -164,7 +164,7 @@ def _pair(arrays: Arrays, part: str, path: Path) -> tuple[str, str]:
 
 def _fit(name: str, array: np.ndarray, kind: str) -> tuple[bool, bool] | None:
     """Whether an array is named as a kind and surely has its form; None if it cannot be of the kind."""
-    if not array.ndim or not array.size:
+    if not array.ndim or not array.size or (kind == "images" and array.dtype.kind not in "biuf"):
         return None
     is_flat = array.ndim < 2 or array.shape[1:] == (1,)
     form = "labels" if is_flat or _is_one_hot(array) else "images"
