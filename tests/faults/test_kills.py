@@ -120,7 +120,7 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
     rng = random.Random(seed)
     project = new_project(tmp_path / "project")
     jobs = begun(smoke)
-    hits = []
+    hits, asked = [], []
     owner = start(project)
     for moment in sorted(rng.sample(range(1, jobs - 6), KILLS)):  # the last jobs end too soon to be hit
         kind = rng.choice(KINDS)
@@ -129,11 +129,15 @@ def test_a_study_that_is_killed_again_and_again_ends_with_the_same_bytes(
             owner = start(project)
         if hit:
             hits.append((moment, hit))
+            asked.append(kind)
             print(f"{hit} after {moment} jobs had begun", flush=True)
     wait_until_quiet(project, owner)
     assert start(project).wait(PATIENCE) == 0, (project.root / "resume.log").read_text()[-3000:]
     print(f"study {seed}: {len(hits)} of {KILLS} kills hit")
     assert len(hits) == KILLS, hits
+    as_asked = [kind for kind, (_, hit) in zip(asked, hits, strict=True) if kind == hit]
+    for word in ("fork", "preloaded"):  # the preloaded processes are there, and are killed
+        assert any(kind.startswith(word) for kind in as_asked) or not any(kind.startswith(word) for kind in asked), hits
     old, new = smoke.contents(), project.contents()
     assert set(old) == set(new), set(old) ^ set(new)
     assert [name for name in old if old[name] != new[name]] == []

@@ -17,6 +17,8 @@ SHARE = float(os.environ.get("SHARE", "1"))
 
 
 HANDFUL = (
+    "config `backbones.efficientnet-lite0.batch_norm_momentum`",
+    "config `diversity.common_rows`",
     "config `families.noise.doses.strong.sigma`",
     "code `spectra/table.py`",
     "code `figures/esd.py`",
