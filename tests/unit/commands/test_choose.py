@@ -7,6 +7,7 @@ from PIL import Image
 
 import weightscape as ws
 from weightscape.cli import main
+from weightscape.commands.choose import draw_sheet
 from weightscape.diversity.choice import METHODS
 
 
@@ -42,6 +43,7 @@ def test_embeddings_that_are_there_already_are_chosen_last(embeddings, tmp_path,
     assert (out / "curve.png").stat().st_size > 1000 and not (out / "sheet.png").exists()
     curve = pd.read_csv(out / "curve.csv")
     assert curve["vendi"].iloc[-1] == pytest.approx(curve["vendi_random"].iloc[-1])  # all were chosen
+    assert curve.loc[0, ["budget", "vendi"]].tolist() == pytest.approx([0, ws.vendi(np.load(embeddings[1]))])
 
 
 def test_images_of_a_folder_are_named_and_shown(rng, tmp_path, capsys):
@@ -51,6 +53,30 @@ def test_images_of_a_folder_are_named_and_shown(rng, tmp_path, capsys):
     assert code == 0
     assert table["path"].tolist() == [str(images / f"{index}.png") for index in table["index"]]
     assert (tmp_path / "out" / "sheet.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("chosen", "first", "last"), [(1, 1, 0), (5, 3, 2), (6, 3, 3), (25, 12, 12)])
+def test_no_image_stands_on_the_sheet_twice(chosen, first, last, rng, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.axes.Axes.imshow", lambda _, image, **__: drawn.append(image[0, 0]))
+    images = np.broadcast_to(np.arange(chosen, dtype=np.uint8)[:, None, None, None], (chosen, 1, 4, 4))
+    draw_sheet(images, tmp_path / "sheet.png")
+    assert [int(image) for image in drawn] == [*range(first), *range(chosen - last, chosen)]
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), float("inf"), 2.5, "3", True, -1])
+def test_budgets_and_seeds_are_whole_numbers(wrong, rng):
+    rows = rng.standard_normal((9, 3))
+    with pytest.raises(ws.UserError, match=r"budget = .*: give a whole number from 1 to that"):
+        ws.choose(rows, wrong)
+    with pytest.raises(ws.UserError, match=r"seed = .*: give a whole number from 0"):
+        ws.choose(rows, 2, seed=wrong)
+
+
+def test_images_of_two_sizes_may_be_compared_by_a_network(rng):
+    images = [rng.integers(0, 256, (4, 3, side, side), dtype=np.uint8) for side in (8, 9)]
+    with pytest.raises(ws.UserError, match="or compare images of any size by a network"):
+        ws.choose(images[0], 2, images[1])
 
 
 def test_images_that_cannot_be_read_are_counted_and_named_in_both_sets(rng, tmp_path, capsys):

@@ -102,9 +102,12 @@ def draw_curve(curve: "pd.DataFrame", method: str, path: Path) -> None:
 
     figure = Figure(figsize=(4.5, 3.2), layout="constrained")
     axis = figure.subplots()
-    axis.plot(curve["budget"], curve["vendi"], "o-", label=method)
+    added = curve[curve["budget"] > 0]
+    axis.plot(added["budget"], added["vendi"], "o-", label=method)
     if method != "random":
-        axis.plot(curve["budget"], curve["vendi_random"], "s--", color="#6b6b6b", label="random")
+        axis.plot(added["budget"], added["vendi_random"], "s--", color="#6b6b6b", label="random")
+    for score in curve.loc[curve["budget"] == 0, "vendi"]:
+        axis.axhline(score, color="#6b6b6b", linewidth=1, linestyle=":", label="given alone")
     axis.set(xlabel="chosen rows", ylabel="Vendi score of all rows", xscale="log")
     axis.legend(frameon=False)
     figure.savefig(path, dpi=200)
@@ -115,11 +118,13 @@ def draw_sheet(images: "np.ndarray", path: Path) -> None:
     from matplotlib.figure import Figure
 
     half = min(SHOWN, -(-len(images) // 2))
-    rows = [images[:half], images[len(images) - half :]]
+    rows = [images[:half], images[max(half, len(images) - half) :]]
     figure = Figure(figsize=(0.7 * half + 0.6, 1.7), layout="constrained")
     axes = figure.subplots(2, half, squeeze=False)
     for line, (name, part) in enumerate(zip(("first", "last"), rows, strict=True)):
-        for axis, image in zip(axes[line], part, strict=True):
+        for axis in axes[line, len(part) :]:
+            axis.set_axis_off()
+        for axis, image in zip(axes[line], part, strict=False):
             axis.imshow(image.transpose(1, 2, 0).squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             axis.set(xticks=[], yticks=[])
         axes[line, 0].set_ylabel(name)

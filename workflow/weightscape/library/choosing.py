@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
@@ -75,9 +76,14 @@ def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") 
     if len(sets) == 2 and (kinds[0], rows[0].shape[1]) != (kinds[1], rows[1].shape[1]):
         raise UserError(
             f"the candidates are {kinds[0]} of {rows[0].shape[1]} numbers a row and the given ones {kinds[1]} of "
-            f"{rows[1].shape[1]}: bring both to one kind, size and number of channels"
+            f"{rows[1].shape[1]}: bring both to one kind, size and number of channels{_or_by(kinds)}"
         )
     return Pair(sets[0], sets[1] if len(sets) == 2 else None, Pool(*rows))
+
+
+def _or_by(kinds: list[str]) -> str:
+    """A network brings all images to its own size."""
+    return ", or compare images of any size by a network (`by`)" if set(kinds) == {"images"} else ""
 
 
 def _held(each: Loaded) -> "np.ndarray":
@@ -92,11 +98,17 @@ def chosen(pool: "Pool", budget: int, method: str, seed: int) -> "Choice":
 
     if method not in choice.METHODS:
         raise UserError(f"method = {method!r} is unknown: choose from {', '.join(choice.METHODS)}")
-    if isinstance(budget, bool) or int(budget) != budget or not 1 <= budget <= len(pool.candidates):
+    if not _whole(budget) or not 1 <= budget <= len(pool.candidates):
         raise UserError(
-            f"budget = {budget}, but there are {len(pool.candidates)} candidates: give a number from 1 to that"
+            f"budget = {budget!r}, but there are {len(pool.candidates)} candidates: give a whole number from 1 to that"
         )
-    return choice.choose(method, pool, int(budget), generator("weightscape choose", seed))
+    if not _whole(seed) or seed < 0:
+        raise UserError(f"seed = {seed!r}: give a whole number from 0")
+    return choice.choose(method, pool, int(budget), generator("weightscape choose", int(seed)))
+
+
+def _whole(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool)
 
 
 def listed(found: "Choice", candidates: Loaded) -> "pd.DataFrame":
@@ -111,13 +123,16 @@ def listed(found: "Choice", candidates: Loaded) -> "pd.DataFrame":
 
 
 def curve(pool: "Pool", rows: "np.ndarray", points: int = 8) -> "pd.DataFrame":
-    """The Vendi score of order 1 of what is there with the first chosen rows, at budgets up to all of them."""
+    """The Vendi score of order 1 of what is there with the first chosen rows, at budgets up to all of them.
+
+    Budget 0 is what is there already, where anything is.
+    """
     import numpy as np
     import pandas as pd
 
     from weightscape.diversity import vendi
 
-    budgets = np.unique(np.geomspace(1, len(rows), points).round().astype(int))
     there = [] if pool.given is None else [pool.given]
+    budgets = np.unique([*([0] if there else []), *np.geomspace(1, len(rows), points).round().astype(int)])
     scores = [vendi.scores(np.concatenate([*there, pool.candidates[rows[:budget]]]), [1.0])["1"] for budget in budgets]
     return pd.DataFrame({"budget": budgets, "vendi": scores})
