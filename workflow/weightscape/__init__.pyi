@@ -10,4 +10,4 @@ from weightscape.library.views import plot_esd as plot_esd
 from weightscape.library.views import summary as summary
 
 __version__: str
-FACE: dict[str, str]
+__all__: list[str]

@@ -1,6 +1,7 @@
 """`ws.spectra` and `ws.esd`: the same numbers from every form of a network, and tables that `ws.reanalyse` reads."""
 
 import doctest
+import re
 import subprocess
 import sys
 from collections import OrderedDict
@@ -135,11 +136,13 @@ def test_names_of_the_face_win_over_packages_which_stay_importable() -> None:
     from weightscape.diversity import vendi
 
     assert callable(ws.spectra) and callable(ws.diversity) and callable(table.measure) and vendi.score
-    assert set(ws.FACE) <= set(dir(ws))
-    assert all(getattr(ws, name).__doc__ for name in ws.FACE)
-    stubs = (PACKAGE / "__init__.pyi").read_text()
-    for name, module in ws.FACE.items():
-        assert f"from weightscape.{module} import {name} as {name}\n" in stubs
+    assert [name for name in dir(ws) if not name.startswith("__")] == sorted(ws.__all__)
+    star: dict[str, object] = {}
+    exec("from weightscape import *", star)
+    assert {name: getattr(ws, name) for name in ws.__all__}.items() <= star.items()
+    assert all(getattr(ws, name).__doc__ for name in ws.__all__)
+    stubs = re.findall(r"from weightscape\.([\w.]+) import (\w+) as \2\n", (PACKAGE / "__init__.pyi").read_text())
+    assert {name: module for module, name in stubs} == ws._MODULES
 
 
 def test_a_training_state_is_read_alike_from_memory_from_its_file_and_by_the_command(tmp_path: Path) -> None:

@@ -74,12 +74,15 @@ def modules(*names: str) -> dict[str, Path]:
 
 
 def _path(name: str) -> Path | None:
-    """The file of a module of this package, or None for a name that is not a module of it."""
+    """The file of a module of this package, or None for a name that is not a module of it.
+
+    The package's own file is none: it holds the version and the names of the library, which decide no result.
+    """
     first, *rest = name.split(".")
-    if first != ROOT:
+    if first != ROOT or not rest:
         return None
     base = PACKAGE.joinpath(*rest)
-    candidates = [base / "__init__.py", base.with_suffix(".py") if rest else base / "__init__.py"]
+    candidates = [base / "__init__.py", base.with_suffix(".py")]
     return next((path for path in candidates if path.is_file()), None)
 
 
