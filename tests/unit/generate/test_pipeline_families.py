@@ -1,6 +1,8 @@
 """Pipelines of several makers, tiny and random: all that is asked of them acts, or is refused in one sentence."""
 
 import functools
+import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -111,6 +113,52 @@ def test_prompts_kept_give_the_images_of_diffusers(folder: Callable[[str], Path]
     kept = pipe(prompt=text, generator=seeds, **options).images
     seeds = [torch.Generator().manual_seed(k) for k in range(3)]
     np.testing.assert_allclose(kept, plain(prompt=text, generator=seeds, **options).images, atol=1e-4)
+
+
+def of_class(folder: Path, out: Path, name: str) -> Path:
+    """A copy of a pipeline that says to be of another class, with the networks that this class reads."""
+    from diffusers import ControlNetModel, UNet2DConditionModel
+
+    shutil.copytree(folder, out)
+    index = json.loads((out / "model_index.json").read_text()) | {"_class_name": name}
+    if "ControlNet" in name:
+        unet = UNet2DConditionModel.from_pretrained(out / "unet")
+        ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16)).save_pretrained(out / "controlnet")
+        index["controlnet"] = ["diffusers", "ControlNetModel"]
+    elif "Inpaint" in name:
+        config: Any = UNet2DConditionModel.load_config(out / "unet")
+        UNet2DConditionModel.from_config({**config, "in_channels": 9}).save_pretrained(out / "unet")
+    (out / "model_index.json").write_text(json.dumps(index))
+    return out
+
+
+@pytest.mark.parametrize("kind", [TEXT, VARIATION])
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("StableDiffusionInpaintPipeline", r"needs a mask or .* reads 9 channels beside latents of 4: choose"),
+        ("StableDiffusionControlNetPipeline", r"needs a mask or another image .* as it has a ControlNet"),
+        ("StableDiffusionControlNetImg2ImgPipeline", r"needs a mask .* as it has a ControlNet"),
+        ("StableDiffusionUpscalePipeline", r"linked to .*: name a folder or hub id of diffusers for"),
+        ("WanPipeline", r"linked to WanPipeline .*: name a folder .* for (text|image)_to_image"),
+        ("AudioLDM2Pipeline", r"linked to AudioLDM2Pipeline .*: name a folder or hub id of diffusers for"),
+    ],
+)
+def test_a_pipeline_that_needs_or_makes_something_else_is_refused(
+    folder: Callable[[str], Path], tmp_path: Path, name: str, message: str, kind: str
+) -> None:
+    place = of_class(folder("sd"), tmp_path / "other", name)
+    with pytest.raises(UserError, match=message):
+        load(settings(place), kind)
+
+
+@pytest.mark.parametrize("kind", [TEXT, VARIATION])
+@pytest.mark.parametrize("name", ["StableDiffusionImg2ImgPipeline", "StableDiffusionPipeline"])
+def test_the_same_weights_serve_text_and_variations(
+    folder: Callable[[str], Path], tmp_path: Path, name: str, kind: str
+) -> None:
+    wanted = settings(of_class(folder("sd"), tmp_path / "other", name))
+    assert min(prove(load(wanted, kind), wanted, asked(kind=kind), [(0, 0)]).values()) >= 1
 
 
 @pytest.mark.parametrize("scheduler", ["DPMSolverMultistepScheduler", "DDIMScheduler", "LCMScheduler"])

@@ -71,7 +71,10 @@ def test_what_is_asked_acts_or_is_refused(
         assert good and min(found.values()) > 0
 
 
-@pytest.mark.parametrize("error", [TypeError("image must be passed"), ValueError("no"), IndexError("out of range")])
+REFUSALS = [TypeError("must be passed"), ValueError("no"), RuntimeError("size of tensor"), AttributeError("no words")]
+
+
+@pytest.mark.parametrize("error", REFUSALS)
 def test_a_pipeline_that_refuses_its_inputs_is_said(error: Exception) -> None:
     class Refusing:
         def __call__(self, **_: Any) -> Any:
@@ -79,6 +82,15 @@ def test_a_pipeline_that_refuses_its_inputs_is_said(error: Exception) -> None:
 
     with pytest.raises(UserError, match=f"makes no images with .*{error}"):
         prove(Refusing(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
+
+
+def test_a_pipeline_whose_memory_runs_out_is_told_so() -> None:
+    class Large:
+        def __call__(self, **_: Any) -> Any:
+            raise RuntimeError("CUDA error: out of memory")
+
+    with pytest.raises(UserError, match="the GPU's memory is too small"):
+        prove(Large(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
 
 
 def test_a_pipeline_of_films_is_refused() -> None:

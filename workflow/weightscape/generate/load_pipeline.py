@@ -35,9 +35,10 @@ def load(source: Pipeline, device: torch.device) -> Any:
         )
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
         raise out_of_memory(error) or UserError(
-            f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers with "
-            "safetensors weights, and let the rule `fetch` download it"
+            f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers for "
+            f"{source.kind} with safetensors weights, and let the rule `fetch` download it"
         ) from None
+    _check_inputs(pipe, settings)
     _set_scheduler(pipe, settings)
     if settings.lora is not None:
         _add_lora(pipe, settings.lora)
@@ -50,6 +51,19 @@ def load(source: Pipeline, device: torch.device) -> Any:
     if hasattr(pipe, "encode_prompt"):
         pipe.encode_prompt = EncodedPrompts(pipe.encode_prompt)
     return _placed(pipe, settings.offload, device)
+
+
+def _check_inputs(pipe: Any, settings: PipelineSettings) -> None:
+    """Refuse a pipeline that needs further images: a ControlNet, or a U-Net of more channels than its latents have."""
+    unet, vae = (getattr(getattr(pipe, part, None), "config", {}) for part in ("unet", "vae"))
+    read, made = unet.get("in_channels"), vae.get("latent_channels")
+    further = read is not None and made is not None and read != made
+    if further or "controlnet" in pipe.components:
+        why = f"its U-Net reads {read} channels beside latents of {made}" if further else "it has a ControlNet"
+        raise UserError(
+            f"pipeline {settings.model} ({type(pipe).__name__}) needs a mask or another image beside each prompt, as "
+            f"{why}: choose a pipeline without these, such as the one that it was made from"
+        )
 
 
 def _words(tokenizer: Any) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from weightscape.data.decoding import Form, from_picture
-from weightscape.errors import UserError
+from weightscape.errors import UserError, out_of_memory
 from weightscape.formats.shards import ImageSet
 from weightscape.generate.load_pipeline import load as load
 from weightscape.generate.pipeline_arguments import of_recipe, of_variation
@@ -66,11 +66,11 @@ def made(
             output_type="pil",
             **options,
         )
-    except (ValueError, IndexError, TypeError) as error:  # so do schedulers and pipelines refuse their arguments
-        raise UserError(
+    except Exception as error:  # schedulers, pipelines and networks refuse their inputs by errors of many kinds
+        raise out_of_memory(error) or UserError(
             f"pipeline {settings.model} makes no images with {settings.steps} steps of its scheduler "
             f"{type(getattr(pipe, 'scheduler', None)).__name__} at {settings.size} px ({error!s:.200}): change "
-            "generate.pipeline.steps, scheduler or size"
+            "generate.pipeline.steps, scheduler or size, or choose a pipeline that needs no more than a prompt"
         ) from None
     if not getattr(answer, "images", None):
         raise UserError(
