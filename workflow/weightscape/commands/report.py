@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from weightscape.project import REPORT
 from weightscape.provenance.records import STAGE_FOLDER, read_record
@@ -42,8 +41,10 @@ def run(arguments: argparse.Namespace) -> None:
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(table_schema.load(folder, module.TABLES)), arguments.out / "figures" / name)
+    record = folder.parent / BY_RULE["report"].record
+    study = read_record(record)["settings"] if record.is_file() else {}  # as the study's own report recorded it
     title = arguments.title or _title(arguments.results)
-    settings = ReportSettings(title, tuple(chosen), **_study(folder.parent))
+    settings = ReportSettings(title, tuple(chosen), study.get("config"), study.get("differences"))
     html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(html, encoding="utf-8")
@@ -54,10 +55,3 @@ def _title(results: Path) -> str:
     """The name of the study, which for the default one is that of the project."""
     name = results.resolve().name
     return "Weightscape" if name == "results" or STAGE_FOLDER.match(name) else name
-
-
-def _study(results: Path) -> dict[str, Any]:
-    """The study's config and what differs in it, as its own report recorded them; nothing where that is absent."""
-    record = results / BY_RULE["report"].record
-    known = read_record(record)["settings"] if record.is_file() else {}
-    return {key: known.get(key) for key in ("config", "differences")}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from weightscape.costs import generation, stages
 from weightscape.costs.assumptions import Assumptions
@@ -84,7 +84,7 @@ def _trained(root: Path) -> Iterator[Measured]:
 def _sampled(root: Path) -> Iterator[Measured]:
     """Jobs of pipelines of diffusers; the small model that is trained here costs next to nothing."""
     for _, path, seconds in _finished(root, "generate"):
-        settings, images = _settings(path, GenerateSettings), _made(read_record(path)["facts"])
+        settings, images = _settings(path, GenerateSettings), _made(path)
         if isinstance(settings.source, Pipeline) and images:
             pipeline = settings.source.pipeline
             strength = pipeline.strength if settings.source.kind == "image_to_image" else 1.0
@@ -93,8 +93,9 @@ def _sampled(root: Path) -> Iterator[Measured]:
             yield Measured(settings.recipe, images * operations, seconds, images)
 
 
-def _made(facts: dict[str, Any]) -> int:
+def _made(record: Path) -> int:
     """Images that were sampled, be they kept or left out by the safety checker or the gate."""
+    facts = read_record(record)["facts"]
     passed_on = facts["gate"]["images"] if "gate" in facts else facts["images"]
     return int(passed_on + facts.get("black", 0))
 

@@ -7,14 +7,13 @@ here, so that every split of a data set sees the same.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from weightscape.data import readers
 from weightscape.data.decoding import Form
 from weightscape.data.pools import Counted, Pool, aligned, capped, drawn, of_classes, present, relabelled, split
-from weightscape.data.settings import Count, Domain, OtherFolder, Source, shift_of
+from weightscape.data.settings import Count, Domain, OtherFolder, Source
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.seeds import generator
@@ -30,15 +29,15 @@ def pool_of(source: Source, name: str, wanted: Mapping[str, Count], seed: int) -
     return split(_chosen(source, seed), wanted, name, np.random.default_rng(seed))
 
 
-def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Mapping[str, Any]]) -> Counted:
+def counted(source: Source, wanted: Mapping[str, Count], shifts: Mapping[str, Domain | OtherFolder]) -> Counted:
     """Counts the images of the splits and of the shifts of a data set: reads none, but finds every fault of them."""
     parts = _chosen(source, 0)
     rng = np.random.default_rng(0)
     labels = {name: split(parts, wanted, name, rng).labels for name in wanted}
     counts = {name: len(of_split) for name, of_split in labels.items()}
-    for name, ood in shifts.items():
+    for name, shift in shifts.items():
         try:
-            counts[f"ood-{name}"] = len(shifted(source, shift_of(ood), 0).labels)
+            counts[f"ood-{name}"] = len(shifted(source, shift, 0).labels)
         except UserError as fault:
             raise UserError(f"ood.{name}: {fault}") from None
     classes = parts["train"].classes

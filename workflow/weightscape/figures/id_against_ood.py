@@ -1,7 +1,5 @@
 """Accuracy on each OOD set against accuracy on the test set, both on logit axes."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
@@ -18,7 +16,6 @@ ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9,
 NOTE = "each mark: one run (n = {runs} runs); hollow: baseline; grey line: equal accuracy on both sets"
 RINGED = "\nringed: the condition destroys accuracy or labels"
 PREDICTED = "; dashes: OOD accuracy that test accuracy predicts"
-RING: dict[str, Any] = {"mfc": "none", "mec": "0.15", "mew": 0.5, "ms": 5.5}  # a dagger beside each run would overlap
 APART = 0.24  # of the axis, between ticks, at least
 
 
@@ -62,7 +59,8 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.plot(x[dosed], y[dosed], look.marker, color=look.color, ms=3.5, mec="white", mew=0.2)
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
         harm = own[own["destructive"].astype(bool) & (own["dose"] != BASELINE)]
-        axis.plot(logit(harm["test"].to_numpy(float)), logit(harm["ood"].to_numpy(float)), "o", **RING)
+        x, y = logit(harm["test"].to_numpy(float)), logit(harm["ood"].to_numpy(float))
+        axis.plot(x, y, "o", mfc="none", mec="0.15", mew=0.5, ms=5.5)  # a dagger beside each run would overlap
         _prediction(axis, own)
         _ticks(axis)
         axis.set_title(split.removeprefix("ood-").replace("-", " "))

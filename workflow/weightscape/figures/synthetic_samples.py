@@ -1,8 +1,6 @@
 """Synthetic images beside real ones: one grid per recipe, one row per class."""
 
 import textwrap
-from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure, SubFigure
@@ -46,7 +44,8 @@ def _grids(block: SubFigure, part: style.Table, quality: style.Table, scores: st
     quality = quality[quality["dataset"] == part["dataset"].iloc[0]]
     grids = [(_real_title(quality), part[part["kind"] == "real"])]
     synthetic = part[part["kind"] == "synthetic"]
-    grids += [(_title(row), synthetic[synthetic["recipe"] == row["recipe"]]) for row in quality.to_dict("records")]
+    named = zip(quality["recipe"], quality["guidance"], quality["judge_accuracy"], strict=True)
+    grids += [(_title(*row), synthetic[synthetic["recipe"] == row[0]]) for row in named]
     grids = [(title, rows) for title, rows in grids if len(rows)]
     axes = block.subplots(1, max(GRIDS, len(grids)), squeeze=False)[0]
     for axis in axes[len(grids) :]:
@@ -73,6 +72,5 @@ def _real_title(quality: style.Table) -> str:
     return "real" + (f"\njudge {100 * known.iloc[0]:.1f} %" if len(known) else "\n")
 
 
-def _title(row: Mapping[str, Any]) -> str:
-    share = row["judge_accuracy"]
-    return f"{row['recipe']}, guidance {row['guidance']:g}\n" + ("" if pd.isna(share) else f"judge {100 * share:.1f} %")
+def _title(recipe: str, guidance: float, share: float) -> str:
+    return f"{recipe}, guidance {guidance:g}\n" + ("" if pd.isna(share) else f"judge {100 * share:.1f} %")

@@ -68,7 +68,7 @@ def read_users_yaml(path: Path, name: str, loader: Any = None) -> Any:
         raise UserError(f"{path} is not valid YAML ({' '.join(str(error).split())}): mend it") from None
 
 
-def _block(path: Path, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _block(path: Path, pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A block of JSON, in which no key may stand twice."""
     block = dict(pairs)
     if len(block) < len(pairs):

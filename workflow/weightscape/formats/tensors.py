@@ -66,7 +66,7 @@ def _blocks(text: bytes) -> dict[str, object]:
     return blocks
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found := dict(pairs)) != len(pairs):
         raise ValueError
     return found

@@ -6,7 +6,7 @@ in length (tokenizers that pad no text), the pipeline encodes that batch by itse
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -38,7 +38,7 @@ class EncodedPrompts:
                 return tuple(map(_joined, zip(*rows, strict=True)))
         return self.encode(*arguments, **named)
 
-    def _alone(self, bound: dict[str, Any]) -> tuple[Any, ...]:
+    def _alone(self, bound: Mapping[str, object]) -> tuple[Any, ...]:
         """The encodings of one prompt, kept from an earlier batch if there was one with it."""
         key = repr(sorted(bound.items()))
         if key not in self.known:

@@ -1,9 +1,8 @@
 """A reanalysis from tables to page: what was read, what the published procedure and ours show, what was left out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -165,7 +164,9 @@ def claims(table: Table, level: float) -> Sheet:
     """The verdict of every claim in each data set and over all (`all`), from repeated runs."""
     rows = [
         [
-            *(row["claim"], row["dataset"], row["verdict"], interval(row), str(row["n"])),
+            *(row["claim"], row["dataset"], row["verdict"]),
+            interval(row["estimate"], row["low"], row["high"], row["unit"]),
+            str(row["n"]),
             f"{row['reason']} {row['aside']}".strip(),
             row["controls"],
         ]
@@ -179,12 +180,12 @@ def claims(table: Table, level: float) -> Sheet:
     return Sheet("Ours: the claims", note, head, rows, 3)
 
 
-def interval(row: Mapping[str, Any]) -> str:
+def interval(estimate: float, low: float, high: float, unit: str) -> str:
     """`estimate (low to high) unit`, as far as it is known."""
-    if not np.isfinite(row["estimate"]):
+    if not np.isfinite(estimate):
         return ABSENT
-    limits = f" ({significant(row['low'])} to {significant(row['high'])})" if np.isfinite(row["low"]) else ""
-    return f"{significant(row['estimate'])}{limits} {row['unit']}".strip()
+    limits = f" ({significant(low)} to {significant(high)})" if np.isfinite(low) else ""
+    return f"{significant(estimate)}{limits} {unit}".strip()
 
 
 def contrasts(table: Table, tested: bool = False) -> Sheet:

@@ -78,7 +78,7 @@ def pairs_of(tensors: Tensors, config: Any) -> dict[str, Pair]:
     return found
 
 
-def _doubt(settings: Mapping[str, Any], layer: str, rank: int) -> str:
+def _doubt(settings: Mapping[str, object], layer: str, rank: int) -> str:
     """The remark where adapter_config.json makes the update another one than B A; empty if nothing does."""
     start, targets = settings.get("init_lora_weights"), settings.get("target_parameters")
     if isinstance(start, str) and start.lower() not in _PLAIN:
@@ -97,7 +97,7 @@ def _multiply(up: tuple[int, ...], down: tuple[int, ...]) -> bool:
     return len(up) == len(down) > 1 and up[1] == down[0] and all(side == 1 for side in up[2:])
 
 
-def _scale(tensors: Tensors, settings: Mapping[str, Any], layer: str, rank: int) -> float | None:
+def _scale(tensors: Tensors, settings: Mapping[str, object], layer: str, rank: int) -> float | None:
     alpha = f"{layer}.alpha"
     if alpha in tensors and math.prod(shape_of(tensors, alpha)) == 1:
         return float(tensors[alpha].reshape(())) / rank
@@ -107,7 +107,7 @@ def _scale(tensors: Tensors, settings: Mapping[str, Any], layer: str, rank: int)
     return value / rank**0.5 if settings.get("use_rslora") else value / rank
 
 
-def _own(settings: Mapping[str, Any], patterns: str, usual: str, layer: str) -> Any:
+def _own(settings: Mapping[str, object], patterns: str, usual: str, layer: str) -> Any:
     """The value of the first of these patterns that names the layer, else the usual one."""
     own = settings.get(patterns)
     values = [value for name, value in own.items() if _names(name, layer)] if isinstance(own, dict) else []

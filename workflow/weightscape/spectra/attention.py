@@ -145,7 +145,7 @@ def heads_of(config: Any) -> Heads | None:
     return Heads(model, width, queries, keys, head, mixed) if queries % keys == 0 else None
 
 
-def _first(facts: dict[str, Any], *names: str) -> int | None:
+def _first(facts: Mapping[str, object], *names: str) -> int | None:
     """The first of these facts that is a positive whole number."""
     values = (facts.get(name) for name in names)
     return next((value for value in values if type(value) is int and value > 0), None)

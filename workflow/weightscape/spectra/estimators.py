@@ -8,7 +8,6 @@ else; 3. heavy-tailed: a tail exponent <= 4 on at least 20 eigenvalues; 4. bulk-
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -115,7 +114,7 @@ def _tail(kept: np.ndarray, settings: SpectraSettings, name: str) -> dict[str, f
     return row
 
 
-def phase(columns: Mapping[str, Any]) -> str | None:
+def phase(columns: Mapping[str, float]) -> str | None:
     """The phase, from the columns of a row that it names; None for a spectrum without a bulk."""
     count = columns["num_evals"]
     if columns["rank"] < count / 2:
@@ -128,7 +127,7 @@ def phase(columns: Mapping[str, Any]) -> str | None:
     return "heavy-tailed" if heavy else "bulk-decay"
 
 
-def _bulk_phase(columns: Mapping[str, Any]) -> str:
+def _bulk_phase(columns: Mapping[str, float]) -> str:
     if columns["num_outliers"] == 0:
         return "random-like"
     top = columns["spectral_norm"] / columns["ww_scale"]

@@ -94,7 +94,7 @@ def known_of(config: Any) -> Known:
     return Known(_of_timm(config), heads_of(config), experts)
 
 
-def _of_timm(config: Mapping[str, Any]) -> Structure:
+def _of_timm(config: Mapping[str, object]) -> Structure:
     """The structure of the network that timm's own configuration names."""
     name = config.get("architecture")
     if not isinstance(name, str) or "pretrained_cfg" not in config:

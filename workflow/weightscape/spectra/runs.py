@@ -1,14 +1,14 @@
 """Spectra of a backbone before fine-tuning, and of a run that starts from it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from weightscape.formats.layouts import Structure
 from weightscape.formats.tables import write_table
 from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import from_json
+from weightscape.provenance.records import read_record
 from weightscape.spectra.matrices import Known
 from weightscape.spectra.row import Tensors, Weights
 from weightscape.spectra.settings import SpectraSettings
@@ -44,9 +44,10 @@ class Spectra:
         return [folder / name for name in ("layers.parquet", "esd.safetensors", "vectors.safetensors")]
 
 
-def known_of(backbone: Mapping[str, Any]) -> Known:
-    """The structure of a network by the record of its backbone."""
-    return Known(from_json(Structure, backbone["facts"]["structure"], "structure"))
+def known_of(weights: Path) -> Known:
+    """The structure of a network by the record beside the weights of its backbone."""
+    facts = read_record(weights.parent / "manifest.json")["facts"]
+    return Known(from_json(Structure, facts["structure"], "structure"))
 
 
 def of_backbone(tensors: Tensors, settings: SpectraSettings, known: Known) -> Spectra:

@@ -49,7 +49,7 @@ def measure(program: _program.Program, measured: Callable[..., object], argv: li
         print(f"{run}: " + ", ".join(_words(measures)))
 
 
-def _words(measures: Mapping[str, Any]) -> Iterator[str]:
+def _words(measures: Mapping[str, float | Mapping[str, float]]) -> Iterator[str]:
     for name, value in measures.items():
         parts = {f"{name} {key}": part for key, part in value.items()} if isinstance(value, Mapping) else {name: value}
         yield from (f"{key} {part:.3g}" for key, part in parts.items())

@@ -1,6 +1,6 @@
 """Stage 6: tidy tables from the records of every run.
 
-    python -m weightscape.stages.aggregate --out results/6_metrics --settings "$(weightscape settings aggregate)"
+    python -m weightscape.stages.aggregate --out results/*_metrics --settings "$(weightscape settings aggregate)"
 
 Writes each table as parquet, and as csv where a person would read it.
 """

@@ -1,6 +1,6 @@
 """Stage 6: effects of each run and condition against the baseline runs, and the claims tested on them.
 
-    python -m weightscape.stages.analyse --tables results/6_metrics --settings "$(weightscape settings analyse)"
+    python -m weightscape.stages.analyse --tables results/*_metrics --settings "$(weightscape settings analyse)"
 
 Writes its tables of workflow/schemas/tables.schema.yaml beside those that they come from.
 """

@@ -1,6 +1,6 @@
 """Stage 3: the list of training items of one condition and seed.
 
-    python -m weightscape.stages.assemble --train results/1_data/digits/train/shard-00000.safetensors \
+    python -m weightscape.stages.assemble --train results/*_data/digits/train/shard-00000.safetensors \
         --out /tmp/items \
         --settings '{"change": {"kind": "mislabel", "share": 0.2, "recipe": null, "choice": null}, \
         "seed": 1}'

@@ -1,6 +1,6 @@
 """Stage 1: an OOD split of corrupted test images as shards of uint8 images with a manifest.
 
-    python -m weightscape.stages.corrupt --test results/1_data/digits/test/shard-00000.safetensors \
+    python -m weightscape.stages.corrupt --test results/*_data/digits/test/shard-00000.safetensors \
         --out /tmp/digits/ood-blur --settings '{"dataset": "digits", "split": "ood-blur", "shards": 1, "seed": 1,
             "kind": "blur", "severity": 3, "images": 100}'
 

@@ -1,8 +1,8 @@
 """Stage 4: the weights of one condition's runs, removed once all that the study measures at them is made.
 
     python -m weightscape.stages.drop_weights --settings '{"kept": [0]}' \
-        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
-        --measures results/5_spectra/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
+        --runs results/*_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
+        --measures results/*_spectra/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
         --out /tmp/weights/dropped.json
 
 Writes --out, the record of the runs that have no weights now.

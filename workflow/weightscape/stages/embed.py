@@ -1,8 +1,8 @@
 """Stage 3: the rows of a backbone's embedding that every condition is compared with, once for all of them.
 
-    python -m weightscape.stages.embed --real results/1_data/digits/train/shard-00000.safetensors \
-        --reference results/1_data/digits/extra/shard-00000.safetensors \
-        --backbone results/1_data/backbones/efficientnet-lite0/weights.safetensors --out /tmp/embedded \
+    python -m weightscape.stages.embed --real results/*_data/digits/train/shard-00000.safetensors \
+        --reference results/*_data/digits/extra/shard-00000.safetensors \
+        --backbone results/*_data/backbones/efficientnet-lite0/weights.safetensors --out /tmp/embedded \
         --settings "$(weightscape settings embed --backbone efficientnet-lite0)"
 
 Writes rows.safetensors (float32 [images, dimensions]: `baseline` of the real training images, `reference` of held-out

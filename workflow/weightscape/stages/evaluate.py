@@ -1,7 +1,7 @@
 """Stage 4: the runs of one condition on every split: metrics and logits.
 
-    python -m weightscape.stages.evaluate --splits results/1_data/digits/test/manifest.json \
-        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json --out /tmp/evaluation \
+    python -m weightscape.stages.evaluate --splits results/*_data/digits/test/manifest.json \
+        --runs results/*_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json --out /tmp/evaluation \
         --settings "$(weightscape settings evaluate --dataset digits --backbone efficientnet-lite0)"
 
 Writes into each run's folder evaluation/metrics.json, evaluation/logits.safetensors (float16), a manifest and

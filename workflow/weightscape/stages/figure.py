@@ -1,6 +1,6 @@
 """Stage 7: one figure, as PDF and PNG, from the tables.
 
-    python -m weightscape.stages.figure --name accuracy_by_dose --tables results/6_metrics \
+    python -m weightscape.stages.figure --name accuracy_by_dose --tables results/*_metrics \
         --out /tmp/figures/accuracy_by_dose --settings '{}'
 """
 

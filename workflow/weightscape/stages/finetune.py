@@ -1,8 +1,8 @@
 """Stage 4: one network, fine-tuned under one condition.
 
-    python -m weightscape.stages.finetune --items results/3_assemble/digits/real/items.parquet \
-        --data results/1_data/digits/train/manifest.json --out /tmp/run \
-        --backbone results/1_data/backbones/efficientnet-lite0/weights.safetensors \
+    python -m weightscape.stages.finetune --items results/*_assemble/digits/real/items.parquet \
+        --data results/*_data/digits/train/manifest.json --out /tmp/run \
+        --backbone results/*_data/backbones/efficientnet-lite0/weights.safetensors \
         --settings "$(weightscape settings finetune --dataset digits --backbone efficientnet-lite0 \
         --family noise --dose strong --seed 0)"
 

@@ -1,6 +1,6 @@
 """Stage 2: one shard of synthetic images: some indices of some classes by one recipe.
 
-    python -m weightscape.stages.generate --weights results/2_generate/digits/ddpm/model/weights.safetensors \
+    python -m weightscape.stages.generate --weights results/*_generate/digits/ddpm/model/weights.safetensors \
         --out /tmp/recipe-guided/shard-00000.safetensors --settings "$(weightscape settings generate \
         --dataset digits --generator ddpm --recipe guided --shard 00000)"
 

@@ -1,11 +1,11 @@
 """Stage 3: how diverse the training images of one condition are, as the network sees them, for every seed.
 
-    python -m weightscape.stages.measure_diversity --items results/3_assemble/digits/real/items.parquet \
-        --real results/1_data/digits/train/shard-00000.safetensors \
-        --reference results/1_data/digits/extra/shard-00000.safetensors \
-        --embedded results/3_assemble/digits/embedded/efficientnet-lite0/rows.safetensors \
-        --backbones results/1_data/backbones/efficientnet-lite0/weights.safetensors \
-        --judge results/2_generate/digits/judge/weights.safetensors --out /tmp/diversity \
+    python -m weightscape.stages.measure_diversity --items results/*_assemble/digits/real/items.parquet \
+        --real results/*_data/digits/train/shard-00000.safetensors \
+        --reference results/*_data/digits/extra/shard-00000.safetensors \
+        --embedded results/*_assemble/digits/embedded/efficientnet-lite0/rows.safetensors \
+        --backbones results/*_data/backbones/efficientnet-lite0/weights.safetensors \
+        --judge results/*_generate/digits/judge/weights.safetensors --out /tmp/diversity \
         --settings "$(weightscape settings measure_diversity --dataset digits --family noise --dose strong)"
 
 One epoch after augmentation, as pixels and as embeddings of each backbone before training. Writes measures.json

@@ -1,8 +1,8 @@
 """Stage 2: how good synthetic images are: recognised by a judge, and compared with held-out real images.
 
-    python -m weightscape.stages.measure_quality --synthetic results/2_generate/digits/ddpm/recipe-*/*.safetensors \
-        --judge results/2_generate/digits/judge/weights.safetensors \
-        --test results/1_data/digits/test/shard-00000.safetensors --out /tmp/quality \
+    python -m weightscape.stages.measure_quality --synthetic results/*_generate/digits/ddpm/recipe-*/*.safetensors \
+        --judge results/*_generate/digits/judge/weights.safetensors \
+        --test results/*_data/digits/test/shard-00000.safetensors --out /tmp/quality \
         --settings "$(weightscape settings measure_quality --dataset digits --generator ddpm)"
 
 Writes quality.json (a row per recipe) and samples.safetensors (some images of every class and recipe).

@@ -1,7 +1,7 @@
 """Stage 4: penalties of regularisers at the weights of one condition's runs, on one fixed batch of held-out images.
 
-    python -m weightscape.stages.penalties --data results/1_data/digits/val/manifest.json \
-        --runs results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
+    python -m weightscape.stages.penalties --data results/*_data/digits/val/manifest.json \
+        --runs results/*_finetune/digits/efficientnet-lite0/noise/strong/seed0/manifest.json \
         --settings "$(weightscape settings penalties --dataset digits --backbone efficientnet-lite0)" \
         --out /tmp/penalties
 

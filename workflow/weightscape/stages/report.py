@@ -1,6 +1,6 @@
 """Stage 8: one self-contained page from the tables and figures.
 
-    python -m weightscape.stages.report --tables results/6_metrics --figures results/7_figures \
+    python -m weightscape.stages.report --tables results/*_metrics --figures results/*_figures \
         --parts workflow/report --out /tmp/report.html \
         --settings '{"title": "Digits", "figures": ["esd"], "config": null, "differences": null}'
 """

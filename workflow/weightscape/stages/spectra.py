@@ -1,10 +1,10 @@
 """Stage 5: spectra of one run: of every weight matrix after fine-tuning, of its update, and of its own initial head.
 
     python -m weightscape.stages.spectra --settings "$(weightscape settings spectra)" --out /tmp/spectra \
-        --weights results/1_data/backbones/efficientnet-lite0/weights.safetensors \
-        --vectors results/5_spectra/before/efficientnet-lite0/vectors.safetensors \
-        --initial results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/initial.safetensors \
-        --after results/4_finetune/digits/efficientnet-lite0/noise/strong/seed0/after.safetensors
+        --weights results/*_data/backbones/efficientnet-lite0/weights.safetensors \
+        --vectors results/*_spectra/before/efficientnet-lite0/vectors.safetensors \
+        --initial results/*_finetune/digits/efficientnet-lite0/noise/strong/seed0/initial.safetensors \
+        --after results/*_finetune/digits/efficientnet-lite0/noise/strong/seed0/after.safetensors
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
         read_tensors(arguments.after),
         head=frozenset(read_record(arguments.after.parent / "manifest.json")["facts"]["head"]),
         leading=read_tensors(arguments.vectors) if arguments.vectors else {},
-        known=known_of(read_record(arguments.weights.parent / "manifest.json")),
+        known=known_of(arguments.weights),
     )
     backbone, initial = read_tensors(arguments.weights), read_tensors(arguments.initial)
     found = of_run(run, backbone, initial, arguments.settings)

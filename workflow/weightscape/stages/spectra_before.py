@@ -1,13 +1,12 @@
 """Stage 5: spectra of a backbone before fine-tuning, once for all runs that start from it.
 
     python -m weightscape.stages.spectra_before --settings "$(weightscape settings spectra_before)" --out /tmp/before \
-        --weights results/1_data/backbones/efficientnet-lite0/weights.safetensors
+        --weights results/*_data/backbones/efficientnet-lite0/weights.safetensors
 """
 
 from pathlib import Path
 
 from weightscape.formats.tensors import read_tensors
-from weightscape.provenance.records import read_record
 from weightscape.spectra.settings import SpectraSettings
 from weightscape.stages import _program
 
@@ -21,7 +20,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from weightscape.spectra.runs import known_of, of_backbone
 
-    known = known_of(read_record(arguments.weights.parent / "manifest.json"))
+    known = known_of(arguments.weights)
     found = of_backbone(read_tensors(arguments.weights), arguments.settings, known)
     program.check()
     program.record(

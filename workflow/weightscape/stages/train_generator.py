@@ -1,6 +1,6 @@
 """Stage 2: a class-conditional diffusion model, trained on exactly the given real images.
 
-    python -m weightscape.stages.train_generator --train results/1_data/digits/train/shard-00000.safetensors \
+    python -m weightscape.stages.train_generator --train results/*_data/digits/train/shard-00000.safetensors \
         --out /tmp/generator --settings "$(weightscape settings train_generator --dataset digits --generator ddpm)"
 """
 

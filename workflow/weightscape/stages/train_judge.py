@@ -1,7 +1,7 @@
 """Stage 2: a classifier of real images that the generator has not seen.
 
-    python -m weightscape.stages.train_judge --train results/1_data/digits/extra/shard-00000.safetensors \
-        --test results/1_data/digits/test/shard-00000.safetensors --out /tmp/judge \
+    python -m weightscape.stages.train_judge --train results/*_data/digits/extra/shard-00000.safetensors \
+        --test results/*_data/digits/test/shard-00000.safetensors --out /tmp/judge \
         --settings "$(weightscape settings train_judge --dataset digits)"
 """
 

@@ -1,7 +1,6 @@
 """Derives from the config what a condition changes: the list of items, the training loop, and the action in it."""
 
 from dataclasses import replace
-from typing import Any
 
 from weightscape.assemble.settings import UNCHANGED, ItemChange
 from weightscape.augmentations.operations import Operation, operation
@@ -134,12 +133,11 @@ def _shares(change: ItemChange) -> ItemShares:
 
 def _dropped(family: str, values: Config, backbone: str | None) -> dict[str, float]:
     """The drop rate of each place."""
-    rates: dict[str, Any] = {}
     if family == INSIDE and values:
-        rates = dict.fromkeys(values["places"].get(backbone, []), values["rate"])
-    elif "network" in named(family).changes:
-        rates = dict(values)
-    return {place: float(rates.get(place, 0.0)) for place in DROPOUTS}
+        places = values["places"].get(backbone, [])
+        return {place: float(values["rate"] if place in places else 0) for place in DROPOUTS}
+    rates = values if "network" in named(family).changes else {}
+    return {place: float(rates.get(place, 0)) for place in DROPOUTS}
 
 
 def _operations(family: str, values: Config) -> tuple[Operation, ...]:

@@ -16,6 +16,7 @@ from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.outcomes import effective_robustness
 from weightscape.metrics.tables.images import judge_accuracy
 from weightscape.metrics.tables.outline import Outline, Run, folder
+from weightscape.project import STAGE_FOLDERS
 from weightscape.provenance.records import read_record
 
 
@@ -116,7 +117,8 @@ def _measures(results: Path, kind: str, runs: Iterable[Run]) -> Iterator[tuple[R
     for run in runs:
         place = folder(results, kind, **vars(run))
         inputs = read_record(place / "manifest.json")["inputs"]
-        images = {name: digest for name, digest in inputs.items() if name.startswith(f"1_data/{run.dataset}/")}
+        data = f"{STAGE_FOLDERS['data']}/{run.dataset}/"
+        images = {name: digest for name, digest in inputs.items() if name.startswith(data)}
         other, others = first.setdefault(run.dataset, (run.name, images))
         if images != others:
             raise UserError(

@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from weightscape.augmentations.operations import Operation, changed_share
 from weightscape.data.digits import CLASSES, SIDE, SIZES
 from weightscape.data.pools import Counted
+from weightscape.data.settings import Count
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
 from weightscape.study import Config, doses, generator_sizes, recipes, study
@@ -20,7 +21,7 @@ class Known(NamedTuple):
     `largest` is the largest share of the images to train on that a class has, or the least that it can have.
     """
 
-    splits: Mapping[str, Any]
+    splits: Mapping[str, Count]
     classes: int | None
     largest: float = 0.0
 

@@ -79,9 +79,9 @@ def counted(config: Config, dataset: str) -> Counted | None:
     if block["source"] not in LISTED:
         return None
     from weightscape.data import sources
-    from weightscape.data.settings import source_of
+    from weightscape.data.settings import shift_of, source_of
 
-    shifts = {name: ood for name, ood in block["ood"].items() if ood["source"] != "corruption"}
+    shifts = {name: shift_of(ood) for name, ood in block["ood"].items() if ood["source"] != "corruption"}
     try:
         images = sources.counted(source_of(block), block["splits"], shifts)
         corrupted = _corrupted_counts(block["ood"], images.splits["test"])
