@@ -44,6 +44,27 @@ def test_an_index_that_is_a_pointer_is_called_that(folder):
         open_checkpoint(folder)
 
 
+def test_the_state_of_an_optimiser_is_told_and_not_measured(tmp_path):
+    moments = [f"optimizer.state.exp_avg.{name}" for name in NET] + ["exp_avg_sq.fc.weight", "opt_state.mu.fc.weight"]
+    save_file({name: np.ones((4, 3), "f4") for name in ["a.fc.weight", *moments]}, tmp_path / "w.safetensors")
+    found = open_checkpoint(tmp_path / "w.safetensors")
+    assert list(found) == ["a.fc.weight"] and "4 tensors are those of an optimiser" in found.notes[0]
+    assert set(open_checkpoint(tmp_path / "w.safetensors", "optimizer.state.exp_avg")) == set(NET)
+    moment = {"a.fc.weight": {"exp_avg": torch.ones(4, 3), "step": torch.ones(())}}
+    torch.save({"state": moment, "param_groups": []}, tmp_path / "optimizer.pt")
+    torch.save({"state": {"exp_avg": NET}}, tmp_path / "other.pt")
+    for name in ("optimizer.pt", "other.pt"):
+        with pytest.raises(UserError, match="holds no tensors by name"):
+            open_checkpoint(tmp_path / name)
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html>", b"GGUF" + bytes(99), b"\x89HDF\r\n\x1a\n"])
+def test_a_file_of_another_format_is_called_that(tmp_path, content):
+    (tmp_path / "w.bin").write_bytes(content)
+    with pytest.raises(UserError, match=r"its bytes are not those of torch\.save"):
+        open_checkpoint(tmp_path / "w.bin")
+
+
 def test_a_slice_of_tensor_parallelism_says_that_it_is_one(tmp_path):
     for at in (0, 1):
         torch.save(NET, tmp_path / f"consolidated.0{at}.pth")

@@ -5,7 +5,8 @@ import timm
 import torch
 import torch.nn.functional as F
 
-from weightscape.networks.structure import structure_of
+from weightscape.networks.structure import structure_in, structure_of
+from weightscape.spectra.matrices import FACTOR, Known, parts
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,23 @@ def test_the_outputs_of_a_fused_weight_reach_just_the_piece_of_their_layout(mode
             expected = places[:, start : start + piece.length].ravel()
             start += piece.length
             assert torch.equal(reached, expected.sort().values)
+
+
+@pytest.mark.parametrize("model", ["resnetv2_50x1_bit", "vit_small_r26_s32_224"])
+def test_weights_that_a_network_standardises_are_named_and_not_measured(model):
+    with torch.device("meta"):
+        net = timm.create_model(model)
+    structure, classes = structure_of(model), {name: type(module).__name__ for name, module in net.named_modules()}
+    assert {classes[key.removesuffix(".weight")][:9] for key in structure.remade} == {"StdConv2d"}
+    assert not structure_of("resnet18").remade + structure_of("resnet18").others
+    found = parts({key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}, Known(structure))
+    assert {part.key for part in found if part.status == FACTOR} == set(structure.remade)
+
+
+def test_a_weight_of_three_axes_that_is_of_no_convolution_is_named():
+    net = torch.nn.Sequential(torch.nn.Bilinear(9, 5, 7), torch.nn.Conv1d(4, 8, 3))
+    assert structure_in(net).others == ("0.weight",)
+    assert [part.remark[:5] for part in parts({"0.weight": (7, 9, 5)}, Known(structure_in(net)))] == ["whole"]
 
 
 def test_groups_of_convolutions_are_those_of_the_modules():

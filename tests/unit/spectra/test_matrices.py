@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from unit.spectra.measuring import measure
-from weightscape.spectra.matrices import parts, tied
+from weightscape.spectra.matrices import FACTOR, parts, tied
 
 
 def only(key, shape):
@@ -94,7 +94,7 @@ def test_weights_that_are_ordered_by_head_first_are_not_cut_into_thirds(key, sha
 )
 def test_a_reparametrised_weight_has_a_row_that_says_so(ending):
     table, _ = measure({f"fc.{ending}": np.ones((4, 3))})
-    assert table["status"].to_list() == ["reparametrised: what is stored is a factor, not the weight"]
+    assert table["status"].to_list() == [FACTOR]
 
 
 def test_entries_whose_squares_underflow_are_not_called_zeros():

@@ -8,6 +8,8 @@ from weightscape.spectra.matrices import Known, parts
 from weightscape.spectra.table import MATRICES
 
 RNG = np.random.default_rng(0)
+SQUEEZED = {"embed.weight": (99, 8), "0.attention.conv1d.weight": (8, 8, 1), "0.inner.conv1d.weight": (32, 2, 1)}
+BIT = {"stages.0.blocks.0.norm1.weight": (8,), "stages.0.blocks.0.conv1.weight": (8, 8, 1, 1)}  # standardised
 
 
 def ok(keys: dict, key: str) -> bool:
@@ -153,11 +155,44 @@ def test_two_keys_of_one_layer_have_rows_of_their_own():
         ("patch.proj.weight", (32, 2, 14, 14, 3), {"x.weight": (2, 3, 2, 2)}),
         ("expert_conv.weight", (64, 32, 3), {}),
         ("conv_dw.weight", (32, 8, 3, 3), {"bn1.weight": (32,), "stem.weight": (8, 3, 3, 3)}),
+        ("bilinear.weight", (9, 7, 5), {"bilinear.bias": (9,)}),
+        ("0.weight", (9, 5, 7), {"0.bias": (9,)}),  # bilinear too
+        ("blocks.weight", (8, 16, 16), {}),  # blocks along a diagonal
+        ("conv1.weight", (32, 3, 80), {"conv2.weight": (32, 3, 32)}),  # channels last, along one axis
+        ("conv.weight", (3, 3, 16, 32), {}),  # channels last and the kernel first
+        ("conv.weight", (3, 3, 3, 16, 16), {}),
+        ("c.weight", (16, 8, 3, 3), {"stem.weight": (8, 3, 3, 3), "c.affine.weight": (8, 32)}),  # modulated in StyleGAN
+        ("c.weight", (16, 8, 3, 3), {"stem.weight": (8, 3, 3, 3), "c.u0": (1, 16)}),  # spectral norm of BigGAN
+        ("l.weight", (10, 6), {"l.weight_fake_quant.scale": (1,)}),
+        ("l.weight", (10, 6), {"l._weight_quantizer._amax": ()}),
+        ("mlp.up_proj.weight", (10, 6), {"mlp.ffn_sub_norm.weight": (10,)}),  # BitNet
+        ("l._weight_qdata", (10, 6), {"l._weight_scale": (10, 1)}),  # torchao
+        ("a.adapter_layer.lora_kqv_adapter.linear_in.weight", (4, 6), {}),  # NeMo
+        ("l.adapter.linear_out.weight", (10, 4), {}),
+        ("l.to_wrap.weight", (10, 6), {"l.adapter.linear_in.weight": (4, 6)}),
+        ("stages.0.blocks.0.conv2.weight", (8, 8, 3, 3), BIT),
+        ("stem.conv.weight", (8, 3, 7, 7), BIT),
+        ("0.output.conv1d.weight", (8, 8, 1), SQUEEZED),
     ],
 )
 def test_what_may_be_another_operator_has_a_status(key, shape, beside):
     assert parts({key: shape})
     assert not ok({**beside, key: shape}, key)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape", "beside"),
+    [
+        ("stages.0.blocks.0.conv1.weight", (8, 8, 1, 1), BIT | {"stages.0.blocks.0.norm1.running_mean": (8,)}),
+        ("stem.conv.weight", (8, 3, 7, 7), {"stages.0.blocks.0.norm1.weight": (8,)}),  # MetaFormer
+        ("attn_sub_norm.weight", (8, 8), {}),
+        ("conv.weight", (3, 3, 7, 7), {}),
+        ("up.conv.weight", (64, 1, 32), {"a.conv.weight": (32, 64, 3)}),
+        ("adapter1.module.1.weight", (4, 8), {}),
+    ],
+)
+def test_what_only_looks_like_another_operator_has_no_remark(key, shape, beside):
+    assert not any(part.remark or "reparam" in part.status for part in parts({**beside, key: shape}) if part.key == key)
 
 
 @pytest.mark.parametrize(

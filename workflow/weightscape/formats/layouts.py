@@ -42,7 +42,13 @@ def by_head(heads: int, names: str, *lengths: int) -> Layout:
 
 @dataclass(frozen=True)
 class Structure:
-    """All that is known of a network: layouts of fused weights and groups of convolutions, by key of the state dict."""
+    """All that is known of a network: layouts of fused weights and groups of convolutions, by key of the state dict.
+
+    Weights of `remade` are standardised whenever they are used; those of `others` are of three axes or more and belong
+    to no convolution.
+    """
 
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     groups: Mapping[str, int] = field(default_factory=dict)
+    remade: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()

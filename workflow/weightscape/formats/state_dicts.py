@@ -12,7 +12,7 @@ from weightscape.errors import UserError
 from weightscape.formats.averaged import with_averages
 from weightscape.formats.lazy_tensors import Chosen, Cut, LiveTensors, Safetensors
 from weightscape.formats.model_folders import check_pointer, files_of
-from weightscape.formats.torch_files import chosen_key, has_shape, state_dicts, state_dicts_in
+from weightscape.formats.torch_files import chosen_key, has_shape, is_of_optimiser, state_dicts, state_dicts_in
 
 __all__ = ["Chosen", "Safetensors", "open_checkpoint", "open_mapping"]
 
@@ -63,7 +63,10 @@ def _add(sources: dict[str, tuple[Cut, str]], tensors: Cut, file: str, index: Ma
 
 def _read(sources: dict[str, tuple[Cut, str]], notes: list[str], key: str | None = None, slices: int = 1) -> Chosen:
     """The tensors under their names in the network; averaged copies among them come first."""
-    unwrapped = _unwrapped(sources)
+    states = [] if key is not None else [name for name in sources if is_of_optimiser(name)]
+    if states:
+        notes = [*notes, f"{len(states)} tensors are those of an optimiser, as {states[0]}: they are not measured"]
+    unwrapped = _unwrapped({name: source for name, source in sources.items() if name not in set(states)})
     taken, said = with_averages(unwrapped) if key is None else (unwrapped, [])
     return Chosen(taken, (*notes, *said), slices)
 

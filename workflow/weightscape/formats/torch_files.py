@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _MOST_REPEATED = 10**8  # entries of a tensor that may be a view of fewer stored ones
 _DEEPEST = 4  # dictionaries within each other
 _NO_WEIGHTS = ("optim", "sched", "scaler", "loops", "callbacks", "rng")  # openings of keys that hold no network
+_OF_OPTIMISER = re.compile(
+    r"(^|\.)(optimi[sz]ers?(_states?(_dict)?)?|optim|opt_state|(max_)?exp_avg(_sq(_row|_col)?)?|momentum_buffer)(\.|$)|^step$"
+)
 _USUAL = ("state_dict", "model_state_dict", "model", "module", "network", "net", "params")
 """Keys of a network beside others, in the order in which they are taken."""
 
@@ -35,6 +38,11 @@ def state_dicts_in(path: Path) -> tuple[dict[str, LiveTensors], int]:
         for name, tensor in state.items():
             _check_stored(path, name, tensor)
     return {key: LiveTensors(state) for key, state in found.items()}, left
+
+
+def is_of_optimiser(name: str) -> bool:
+    """Whether a tensor is the state of an optimiser by its name, such as the mean of a gradient."""
+    return bool(_OF_OPTIMISER.search(name))
 
 
 def has_shape(tensor: Any) -> bool:
@@ -108,6 +116,8 @@ def _loaded(path: Path) -> Any:
         text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         reason = (text.splitlines() or [type(error).__name__])[0].split(". ")[0]
         kind = re.search(r"GLOBAL ([\w.]+)", text)
+        if re.match(r"Weights only load failed|\[enforce fail", text):  # says nothing to a person
+            reason = "its bytes are not those of torch.save"
         if kind:
             reason = f"it holds an object of class {kind[1]}, and reading it would run code"
         raise UserError(f"{path} is not a whole file of weights alone ({reason}): save model.state_dict()") from None
@@ -121,10 +131,10 @@ def _state_dicts(
         return
     named = {name: value for name, value in content.items() if is_text(name)}
     tensors = {name: value for name, value in named.items() if is_tensor(value)}
-    if tensors:
+    if not all(map(is_of_optimiser, tensors)):
         yield at, tensors
     for name, value in named.items():
-        if isinstance(value, Mapping) and not name.startswith(_NO_WEIGHTS):
+        if isinstance(value, Mapping) and not (name.startswith(_NO_WEIGHTS) or is_of_optimiser(name)):
             yield from _state_dicts(value, is_tensor, f"{at}.{name}".lstrip("."), depth + 1)
 
 

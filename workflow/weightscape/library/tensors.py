@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from weightscape.errors import UserError
-from weightscape.formats.layouts import Structure
 from weightscape.formats.lazy_tensors import Chosen
 from weightscape.formats.model_folders import config_of
 from weightscape.formats.state_dicts import open_checkpoint, open_mapping
@@ -41,7 +41,7 @@ def known_of(network: Network, before: Network | None = None) -> tuple[Known, An
         from weightscape.networks.structure import structure_in
 
         structure = structure_in(network)
-        return Known(structure if hasattr(network, "pretrained_cfg") else Structure(groups=structure.groups)), None
+        return Known(structure if hasattr(network, "pretrained_cfg") else replace(structure, layouts={})), None
     if not isinstance(network, str | os.PathLike):
         return (NOTHING_MORE, None) if before is None else (known_of(before)[0], None)
     path = Path(network).expanduser()

@@ -1,5 +1,8 @@
-"""Asks timm's own modules how they read their weights: the rows of fused attention, and the groups of convolutions."""
+"""Asks a network's own modules how they read their weights: the rows of fused attention, if it is timm's, the groups of
+convolutions, and which weights are standardised or none of a convolution.
+"""
 
+import re
 from collections.abc import Iterator
 
 import torch
@@ -7,6 +10,9 @@ from torch import nn
 
 from weightscape.formats.layouts import Layout, Structure, blocked, by_head
 from weightscape.networks.building import built
+
+_STANDARDISED = re.compile(r"Std|Standard|A?WS(\dd)?$")
+"""Names of classes of convolutions that standardise their weight when it is used: timm's, Hugging Face's, mmcv's."""
 
 
 def structure_of(model: str) -> Structure:
@@ -17,12 +23,13 @@ def structure_of(model: str) -> Structure:
 
 def structure_in(net: nn.Module) -> Structure:
     """The structure of a network; its layouts are right if it is timm's."""
-    groups = {
-        f"{name}.weight": module.groups
-        for name, module in net.named_modules()
-        if isinstance(module, nn.modules.conv._ConvNd) and module.in_channels > 1
-    }
-    return Structure(dict(_layouts(net)), groups)
+    owners = {f"{name}.weight".lstrip("."): module for name, module in net.named_modules()}
+    convolutions = {key: module for key, module in owners.items() if isinstance(module, nn.modules.conv._ConvNd)}
+    groups = {key: module.groups for key, module in convolutions.items() if module.in_channels > 1}
+    remade = tuple(key for key, module in convolutions.items() if _STANDARDISED.search(type(module).__name__))
+    weights = {key: module._parameters.get("weight") for key, module in owners.items() if key not in convolutions}
+    others = tuple(key for key, weight in weights.items() if isinstance(weight, torch.Tensor) and weight.ndim > 2)
+    return Structure(dict(_layouts(net)), groups, remade, others)
 
 
 def _layouts(net: nn.Module) -> Iterator[tuple[str, Layout]]:

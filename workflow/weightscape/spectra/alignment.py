@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from weightscape.formats.layouts import Layout, Structure
+from weightscape.formats.layouts import Layout
 from weightscape.formats.lazy_tensors import Cut
 from weightscape.spectra.attention import layout_of
 from weightscape.spectra.matrices import Known, layer_name
@@ -88,7 +88,7 @@ def with_layouts(known: Known, after: Tensors, before: Aligned) -> Known:
         if layout is not None and layout_of(layer_name(key), shapes[key], shapes, known.heads) is None:
             layouts.setdefault(key, Layout(1 - layout.axis, layout.repeats, layout.pieces))
     remarks = {**dict.fromkeys(before.doubtful, DOUBTFUL), **known.remarks}
-    return replace(known, structure=Structure(layouts, known.structure.groups), remarks=remarks)
+    return replace(known, structure=replace(known.structure, layouts=layouts), remarks=remarks)
 
 
 def _names(after: Tensors, before: Tensors, keys: Sequence[str]) -> tuple[dict[str, str], list[str]]:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
+STANDARDISED = "unscaled: a network of these names may standardise it whenever it is used"
 UNKNOWN = "whole: {count} input channels, which may be those of a group"
 NEAR = 6  # weights listed before one, of which one may be its predecessor
 IMAGE = 3  # channels that no tensor of a network makes
@@ -19,6 +20,20 @@ _TRANSPOSED = re.compile(r"transpose|deconv", re.IGNORECASE)
 _UP = re.compile(r"(^|\.)up\d*\.", re.IGNORECASE)
 _NAMED = re.compile(r"group(ed)?_?conv|conv\w*group|(^|[._])dw(_?conv)?(\d|\.|_)|conv_?dw|depth_?wise", re.IGNORECASE)
 _COUNTED = re.compile(r"\d+(?=\.)|(?<=[.\d])[b-z](?=\.)")
+
+
+_OF_BIT = re.compile(
+    r"(.*?)((stages\.\d+\.(blocks|layers)\.\d+\.(conv\d|downsample\.conv))|stem\.conv\d?|embedder\.convolution)\.weight"
+)
+_FIRST_OF_BIT = ("stages.0.blocks.0.", "stages.0.layers.0.", "encoder.stages.0.layers.0.")
+
+
+def may_be_standardised(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a convolution is called as in BiT and hybrid vision transformers, which have group norms (no mean)."""
+    match = _OF_BIT.fullmatch(key)
+    blocks = [f"{match[1]}{block}" for block in _FIRST_OF_BIT] if match else []
+    found = [block for block in blocks if f"{block}norm1.weight" in shapes and f"{block}conv1.weight" in shapes]
+    return any(f"{block}norm1.running_mean" not in shapes for block in found)
 
 
 def groups_by_bias(key: str, shapes: Mapping[str, Shape]) -> int | None:
@@ -37,7 +52,24 @@ def _is_transposed(key: str, shapes: Mapping[str, Shape]) -> bool:
 
 
 def may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
-    """Whether the convolution `key` may see only a part of its input channels."""
+    """Whether the convolution `key` may see only a part of its input channels, by itself or as others of its block."""
+    return _may_be_grouped(key, shapes) or _is_among_grouped(key, shapes)
+
+
+def _is_among_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether a 1 x 1 convolution follows one that makes a multiple of what it takes and that may be grouped itself."""
+    out, taken = shapes[key][:2]
+    if math.prod(shapes[key][2:]) > 1 or _SHORTCUT.search(key) or _is_transposed(key, shapes):
+        return False
+    weights = [name for name, shape in shapes.items() if len(shape) > 1]
+    earlier = "".join(weights[: weights.index(key)][-1:])
+    made, *sides = shapes.get(earlier, (0,))
+    if made <= taken or made % taken or out % (made // taken) or len(sides) < 2 or math.prod(sides[1:]) > 1:
+        return False
+    return _may_be_grouped(earlier, shapes)
+
+
+def _may_be_grouped(key: str, shapes: Mapping[str, Shape]) -> bool:
     out, taken = shapes[key][:2]
     if _is_transposed(key, shapes):
         return _is_normed_wider(key, shapes)

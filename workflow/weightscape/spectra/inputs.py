@@ -21,6 +21,8 @@ from weightscape.spectra.row import Tensors, Weights, shape_of
 from weightscape.spectra.table import parts_of
 
 SLICE = "whole: as the file has it, which is one of {count} slices of a network"
+_GROUPED = {"squeezebert": {"q": "query", "k": "key", "v": "value"}}
+"""Networks whose config.json states groups (`q_groups`, `output_groups`), and modules that it names otherwise."""
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts", "moe_num_experts")
 
 
@@ -91,7 +93,16 @@ def known_of(config: Any) -> Known:
     facts |= mixture if isinstance(mixture, dict) else {}
     counts = (facts.get(name) for name in _EXPERTS)
     experts = next((count for count in counts if type(count) is int and count > 1), None)
-    return Known(_of_timm(config), heads_of(config), experts)
+    return Known(_of_timm(config), heads_of(config), experts, _groups_of(facts))
+
+
+def _groups_of(facts: Mapping[str, Any]) -> dict[str, int]:
+    """The groups of convolutions by the name of a module around them."""
+    names = _GROUPED.get(str(facts.get("model_type")))
+    if names is None:
+        return {}
+    stated = {fact.removesuffix("_groups"): count for fact, count in facts.items() if fact.endswith("_groups")}
+    return {names.get(name, name): count for name, count in stated.items() if type(count) is int and count > 0}
 
 
 def _of_timm(config: Mapping[str, object]) -> Structure:

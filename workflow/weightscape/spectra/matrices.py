@@ -6,6 +6,7 @@ attention weights cut as `attention` knows them. A layer is named by its key wit
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from weightscape.spectra.names import Kind, bias_of, is_of_experts, kind_of
 WHOLE = "weight"  # the part of a tensor that holds one matrix
 DEPTHWISE = "depthwise: slices of one row have no spectrum"
 ONE_ROW = "one row: no spectrum"
-FACTOR = "reparametrised: what is stored is a factor, not the weight"
+FACTOR = "reparametrised: what is stored is not the weight that the network uses"
 NOT_FLOAT = "not floating-point: quantised weights, sparse tensors and whole numbers are not measured"
 QUANTISED = "quantised weights are not measured: their scales are stored apart"
 STACKED = "whole: experts stand in one matrix, and their number is not known"
@@ -29,6 +30,9 @@ DOUBTED = (
 _EMBEDDING_WORDS = ("embed", "embedding", "embeddings", "wte", "wpe")
 _CONVOLUTIONS = {3: "conv1d", 4: "conv2d", 5: "conv3d"}
 _LONGEST = {3: 16, 5: 8}  # kernel, by axes, that is not doubted: in one dimension, and in time beside space
+_FEW = 4  # channels of what is no hidden layer
+_PATCH = 7  # side of a kernel that may exceed the channels
+_BILINEAR = re.compile(r"bilinear|biaffine", re.IGNORECASE)
 _MIXERS = "routing_fn.weight"  # beside the flattened experts of a conditional convolution
 Shape = tuple[int, ...]
 
@@ -37,13 +41,20 @@ Shape = tuple[int, ...]
 class Known:
     """Facts about a network beyond its state dict: structure, heads of attention, and number of experts.
 
-    `remarks` are what rows of a tensor say instead of "ok", by key.
+    `groups` are those of convolutions by the name of a module around them; `remarks` are what rows of a tensor say
+    instead of "ok", by key.
     """
 
     structure: Structure = field(default_factory=Structure)
     heads: attention.Heads | None = None
     experts: int | None = None
+    groups: Mapping[str, int] = field(default_factory=dict)
     remarks: Mapping[str, str] = field(default_factory=dict)
+
+    def groups_of(self, key: str) -> int | None:
+        """The groups of a convolution, if they are known."""
+        named = (self.groups.get(word) for word in reversed(key.split(".")))
+        return self.structure.groups.get(key) or next((count for count in named if count), None)
 
 
 NOTHING_MORE = Known()
@@ -169,6 +180,8 @@ def _parts_of(key: str, shapes: Mapping[str, Shape], known: Known) -> list[Part]
     kind, shape = kind_of(key, shapes, known.experts), tuple(shapes[key])
     if kind is Kind.OTHER:
         return []
+    if key in known.structure.remade:
+        kind = Kind.FACTOR
     if kind in (Kind.QUANTISED, Kind.FACTOR):
         return [_unmeasured(key, shape, QUANTISED if kind is Kind.QUANTISED else FACTOR)]
     if kind is Kind.EXPERTS:
@@ -220,15 +233,17 @@ def _matrix(key: str, shape: Shape, name: str, cut: Cut, sides: Shape, remark: s
 
 def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
     shape = tuple(shapes[key])
-    groups, remark = known.structure.groups.get(key) or convolutions.groups_by_bias(key, shapes), ""
+    groups, remark = known.groups_of(key) or convolutions.groups_by_bias(key, shapes), ""
     if groups is None or shape[0] % groups:
         groups = 1
         if shape[1] > 1 and convolutions.may_be_grouped(key, shapes):
             remark = convolutions.UNKNOWN.format(count=shape[1])
         if is_of_experts(key):
             remark = STACKED
-        elif _is_doubtful(key, shapes):
+        elif key in known.structure.others or _is_doubtful(key, shapes):
             remark = DOUBTED.format(kernel=" x ".join(map(str, shape[2:])))
+        elif convolutions.may_be_standardised(key, shapes):
+            remark = convolutions.STANDARDISED
     rows, columns, positions = shape[0] // groups, shape[1], math.prod(shape[2:])
     kind, status = _CONVOLUTIONS[len(shape)], "ok"
     if columns == 1 and positions > 1:
@@ -243,14 +258,30 @@ def _convolution(key: str, shapes: Mapping[str, Shape], known: Known) -> Part:
 def _is_doubtful(key: str, shapes: Mapping[str, Shape]) -> bool:
     """Whether what is read as [out, in, *kernel] may be another operator, by its kernel, bias or name.
 
-    Conditional convolutions have [experts, out, in], graphs [relations, in, out], those of MLX [out, *kernel, in].
+    Conditional convolutions have [experts, out, in], graphs [relations, in, out], bilinear layers [out, in, in], those
+    of MLX [out, *kernel, in], and others [*kernel, in, out].
     """
     shape, bias, word = tuple(shapes[key]), bias_of(key, shapes), key.rpartition(".")[2]
-    longest = shape[2] > _LONGEST.get(len(shape), shape[2])
-    long = longest and shape[2] not in shape[3:] and not (len(shape) == 3 and "conv" in key)
-    last = len(shape) > 3 and shape[-3] == shape[-2] != shape[-1]
-    others = len(bias) > 1 or (len(shape) == 3 and bias == shape[2:] != shape[:1])
-    return long or last or others or (word != "weight" and "conv" not in word)
+    if _has_channels_last(shapes, len(shape)):
+        return True
+    named = len(shape) == 3 and "conv" in key
+    long = shape[2] > _LONGEST.get(len(shape), shape[2]) and shape[2] not in shape[3:]
+    square = len(shape) == 3 and shape[2] >= shape[1] > _FEW
+    *leading, height, width = shape
+    last = len(shape) > 3 and leading[-1] == height != width
+    patch = height == width <= _PATCH
+    first = len(shape) > 3 and len(set(leading)) == 1 and shape[0] < max(height, width) and not patch
+    others = len(bias) > 1 or (len(shape) == 3 and bias == shape[2:] != shape[:1]) or bool(_BILINEAR.search(key))
+    return (not named and (long or square)) or last or first or others or (word != "weight" and "conv" not in word)
+
+
+def _has_channels_last(shapes: Mapping[str, Shape], axes: int) -> bool:
+    """Whether the kernels of a network, in weights of so many axes, are as long as its layers are wide, as of MLX."""
+    made = {shape[0] for shape in shapes.values() if len(shape) > 1}
+    alike = [shape for key, shape in shapes.items() if len(shape) == axes and "conv" in key]
+    if any(shape[1] > _LONGEST[3] >= shape[-1] for shape in alike):
+        return False
+    return any(shape[-1] > _LONGEST[3] and shape[-1] in made and shape[-2] == shape[1] > 1 for shape in alike)
 
 
 def _unmeasured(key: str, shape: Shape, status: str) -> Part:

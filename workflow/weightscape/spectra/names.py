@@ -21,22 +21,30 @@ class Kind(Enum):
 
 _FACTORS = re.compile(
     r"\.(\w*weight\w*_(orig|v)|parametrizations\.\w+\.original[01]?|\w*lora\w*[._]([ABab]|down|up)(\.\w+)?(\.weight)?|"
-    r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|lora_\w+\.[ab][12](\.weight)?|vera_lambda_[bd](\.\w+)?)$"
+    r"(hada|lokr)_w[12](_[ab])?(\.\w+)?|oft_[rR](\.\w+)?|lora_\w+\.[ab][12](\.weight)?|vera_lambda_[bd](\.\w+)?|"
+    r"(\w*lora\w*|adapter(\.\w+)?)\.linear_(in|out)\.weight)$"
 )
 """Endings under spectral norm, weight norm, pruning, torch's parametrizations, and of adapters."""
 _PACKED = re.compile(
-    r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis|(res_)?centroids\.weight)$|proj_blocks$"
+    r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis|(res_)?centroids\.weight|"
+    r"_?weight[:_]_?q?data|(weight\.)?compressed)$|proj_blocks$"
 )
 _SCALES = (
     "{key}.absmax", "{key}.quant_map", "{layer}.SCB", "{layer}.weight_scale", "{layer}.weight_scale_inv",
     "{layer}.weight_scales", "{layer}.scales", "{layer}.scale_weight", "{key}_scale", "{key}_scale_inv",
+    "{layer}.weight_fake_quant.scale", "{layer}._weight_quantizer._amax", "{layer}.weight_quantizer._amax",
+    "{parent}.attn_sub_norm.weight", "{parent}.ffn_sub_norm.weight",
 )  # fmt: skip
-"""Tensors that stand beside a quantised weight: of bitsandbytes, fp8, EETQ and others."""
+"""Tensors that stand beside a weight which is quantised, or whenever it is used: of bitsandbytes, fp8, EETQ and others;
+of training that is aware of it, in torch, by NVIDIA and of BitNet."""
 _EXPERTS = re.compile(
     r"expert|moe(?![a-z])|switch_(mlp|glu)|(^|\.)(input_linear|output_linear)\.weight$", re.IGNORECASE
 )
 _MASKS = ("{layer}.mask", "{layer}.mask_scores", "{layer}.weight_mask", "{layer}.gain")
 """Tensors beside a weight that is masked or standardised whenever it is used: of MADE, movement pruning and NFNet."""
+_REMAKERS = ("{layer}.u0", "{layer}.modulation.weight", "{layer}.affine.weight")
+"""The same of one that is divided by its norm in BigGAN, or modulated in StyleGAN."""
+_WRAPPED = re.compile(r"\.to_wrap\.weight$")
 _ONE_EXPERT = re.compile(r"expert(\w*\.|_?)\d+\.|shared|router|gate\.weight$|gating", re.IGNORECASE)
 _RECURRENT = re.compile(r"weight_(ih|hh|hr)(?!\w*_(mask|g|u)$)")
 _BARE = re.compile(r"proj(ection)?$|^[wW]_?(\d|in|out|up|down|gate|q|k|v|o)$")
@@ -47,7 +55,7 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
     """The kind of the tensor `key`; `experts` is their number where `config.json` states it."""
     shape = shapes[key]
     word = key.rpartition(".")[2]
-    if math.prod(shape) == 0:
+    if math.prod(shape) == 0 or (word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else "")):
         return Kind.OTHER
     if _PACKED.search(f".{key}") or (shape and word == "weight" and is_quantised(key, shapes)):
         return Kind.QUANTISED
@@ -57,8 +65,6 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
         return Kind.FACTOR
     numbered = re.fullmatch(r"weight\d+", word) and f"{key.removesuffix(word)}weight0" in shapes  # Transformer Engine's
     named = word == "weight" or word.endswith("_weight") or bool(_RECURRENT.match(word) or numbered)
-    if word == "weight" and _NORM.search(key.split(".")[-2] if "." in key else ""):
-        return Kind.OTHER
     bias = bias_of(key, shapes)
     if bias == shape:
         return Kind.OTHER  # a norm over several axes
@@ -87,10 +93,14 @@ def bias_of(key: str, shapes: Mapping[str, Shape]) -> Shape:
 
 
 def _is_changed_in_use(key: str, shapes: Mapping[str, Shape]) -> bool:
-    """Whether a mask or a gain stands beside a weight, or the weight is the copy that AWD-LSTM has dropped from."""
+    """Whether the network multiplies a weight by what stands beside it or adds an adapter to it, or the weight is the
+    copy that AWD-LSTM has dropped from.
+    """
     shape, layer = tuple(shapes[key]), key.removesuffix(".weight")
     beside = (tuple(shapes.get(name.format(layer=layer), ())) for name in _MASKS)
     if key != layer and any(other in (shape, (shape[0], *[1] * (len(shape) - 1))) for other in beside):
+        return True
+    if any(name.format(layer=layer) in shapes for name in _REMAKERS) or _WRAPPED.search(key):
         return True
     parent, _, word = key.rpartition(".module.")
     return f"{parent}.{word}_raw" in shapes
@@ -99,4 +109,5 @@ def _is_changed_in_use(key: str, shapes: Mapping[str, Shape]) -> bool:
 def is_quantised(key: str, names: Collection[str]) -> bool:
     """Whether scales stand beside a weight."""
     layer = key.removesuffix(".weight")
-    return any(pattern.format(key=key, layer=layer) in names for pattern in _SCALES)
+    parent = layer.rpartition(".")[0]
+    return any(pattern.format(key=key, layer=layer, parent=parent) in names for pattern in _SCALES)
