@@ -1,4 +1,5 @@
-"""Assembling a large data set: images per second and memory, from arrays and from files, beside PIL alone.
+"""Assembling a large data set: images per second and memory, from arrays and from files, beside PIL alone; and what
+the hash of copies adds to decoding.
 
 Makes images of 64 px in a temporary folder, runs the program of the stage `data` on them as the workflow does, and
 writes results/bench/sources.md. Memory is the sum of the proportional set sizes of the program and of its processes.
@@ -7,6 +8,7 @@ writes results/bench/sources.md. Memory is the sum of the proportional set sizes
 """
 
 import argparse
+import io
 import json
 import os
 import subprocess
@@ -23,6 +25,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 SIDE = 64
 LIMITS = {"memory": 1000, "rate": 5000, "share": 0.8}  # MB, images/s, of PIL alone
+SIDES = (32, 64, 96, 224)  # of the files that are hashed
 SPLITS = {"train": "all", "val": 10, "test": 10, "extra": 10}
 
 
@@ -119,6 +122,42 @@ def alone(folder: Path, workers: int) -> dict:
     return {"images": len(paths), "seconds": seconds, "rate": len(paths) / seconds, "cpu": spent / len(paths)}
 
 
+def hashed(size: int) -> tuple[float, float]:
+    """CPU seconds that decoding a JPEG file of `size` pixels takes, and hashing it; medians of turns in one process."""
+    from weightscape.data import copies
+    from weightscape.data.decoding import Form, decode
+
+    rng, form, times = np.random.default_rng(0), Form(size, 3, 10**8), []
+    files = [_photograph(size, rng) for _ in range(60)]
+    images = np.ascontiguousarray(np.stack([decode(file, form) for file in files]))
+    images = np.concatenate([images] * 12)[: copies.AT_ONCE_BYTES // images[0].size]
+    for _ in range(15):
+        start = time.process_time()
+        for file in files:
+            decode(file, form)
+        middle = time.process_time()
+        for _ in range(10):
+            copies.digest(images)
+            copies.coefficients(images)
+        times.append(((middle - start) / len(files), (time.process_time() - middle) / 10 / len(images)))
+    decoding, hashing = np.median(times, axis=0)
+    return float(decoding), float(hashing)
+
+
+def _photograph(size: int, rng: np.random.Generator) -> bytes:
+    """A JPEG file of coloured noise whose amplitude falls as 1 / frequency, as that of photographs does."""
+    from PIL import Image
+
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size)))
+    frequency[0, 0] = np.inf
+    grey, *colours = np.fft.ifft2(np.fft.fft2(rng.normal(size=(4, size, size))) / frequency).real
+    pixels = np.stack([0.8 * grey + 0.2 * colour for colour in colours], axis=-1)
+    stream = io.BytesIO()
+    levels = (128 + 50 * pixels / pixels.std()).clip(0, 255).astype(np.uint8)
+    Image.fromarray(levels).save(stream, "JPEG", quality=90)
+    return stream.getvalue()
+
+
 def _line(name: str, found: dict) -> str:
     memory_mb = f"{found['memory']:.0f}" if "memory" in found else ""
     numbers = f"{found['images']} | {found['seconds']:.1f} | {found['rate']:.0f} | {found['cpu'] * 1e6:.0f}"
@@ -161,6 +200,10 @@ def main() -> None:
         f"CPU time on {cores} cores (wanted {LIMITS['rate']}); memory "
         f"{max(arrays['memory'], decoded['memory']):.0f} MB "
         f"(at most {LIMITS['memory']}).",
+        "",
+        "| side, px | decoding a JPEG file, us | hashing it, us | share |",
+        "| --- | --- | --- | --- |",
+        *(f"| {side} | {d * 1e6:.0f} | {h * 1e6:.1f} | {h / d:.1%} |" for side in SIDES for d, h in [hashed(side)]),
     ]
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text("\n".join(lines) + "\n")

@@ -1,11 +1,11 @@
 """Copies of images within a split and across splits: equal ones, and near ones that JPEG or a resize has altered.
 
 Equal images agree in every decoded pixel. For near ones an image is hashed to the 8 x 8 lowest coefficients of the
-orthonormal cosine transform of its grey levels, as in pHash (Zauner 2010), but as numbers instead of signs; their
-distance is a root mean square in grey levels. The coefficients also tell those of the image at half its size, whose
-damping is known. A near copy lies within 0.06 contrasts of its original, or within 0.3 and at less than 0.4 times the
-distance of the fifth nearest image: of 5,000 different digits, which are alike, 10 pass for near copies of another
-(0.2 %), none of another class. Images of almost no contrast have equal copies only.
+orthonormal cosine transform of its luma, which JPEG keeps better than colours, as in pHash (Zauner 2010), but as
+numbers instead of signs; their distance is a root mean square in grey levels. The coefficients also tell those of the
+image at half its size, whose damping is known. A near copy lies within 0.06 contrasts of its original, or within 0.3
+and at less than 0.4 times the distance of the fifth nearest image: of 5,000 different digits, which are alike, 10 pass
+for near copies of another (0.2 %), none of another class. Images of almost no contrast have equal copies only.
 """
 
 import functools
@@ -29,6 +29,7 @@ BLANK = 4.0  # grey levels of contrast below which images cannot be told apart
 LEVELS = 12.0  # grey levels of contrast that count at least, as JPEG loses some levels in any image
 AT_ONCE = 1024  # images that are compared in one piece
 AT_ONCE_BYTES = 2_000_000  # of the images that are hashed in one piece, which stays in the cache
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # of red, green and blue, as JPEG has it
 ROWS = 28  # rows of pixels, or at most so many more, to which an image is brought before it is transformed
 
 Floats = NDArray[np.float32]
@@ -69,8 +70,9 @@ def marks(shards: Sequence[Path]) -> Marks:
 def digest(images: np.ndarray) -> NDArray[np.uint64]:
     """A number of each image uint8 [n, c, h, w]: the sum of its 8-byte words, times odd weights, modulo 2^64."""
     rows = np.ascontiguousarray(images).reshape(len(images), math.prod(images.shape[1:]))
-    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8)))
-    return (rows.view("<u8") * _weights(rows.shape[1] // 8)).sum(axis=1, dtype=np.uint64)
+    if rows.shape[1] % 8:
+        rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8)))
+    return np.einsum("ij,j->i", rows.view("<u8"), _weights(rows.shape[1] // 8))  # of all forms the fastest
 
 
 @functools.cache
@@ -79,13 +81,24 @@ def _weights(words: int) -> NDArray[np.uint64]:
 
 
 def coefficients(images: np.ndarray) -> Floats:
-    """The lowest cosine coefficients float32 [n, 64] of the mean over channels of images uint8 [n, c, size, size]."""
+    """The lowest cosine coefficients float32 [n, 64] of the luma of images uint8 [n, c, size, size]."""
     count, channels, size, _ = images.shape
-    rows = max(row for row in range(1, max(size // ROWS, 1) + 1) if size % row == 0)  # pixel rows that are added up
-    grey = images.reshape(count, channels, size // rows, rows, size).sum(axis=(1, 3), dtype=np.uint16)
+    rows, down, across = _transforms(channels, size)
+    pieces = images.reshape(count, channels * size // rows, rows, size)
+    added = pieces[:, :, 0].astype(np.uint16)
+    for row in range(1, rows):  # several times as fast as a sum over an axis
+        added += pieces[:, :, row]
+    return (np.matmul(down, added.astype(np.float32)) @ across).reshape(count, SIDE**2)
+
+
+@functools.cache
+def _transforms(channels: int, size: int) -> tuple[int, Floats, Floats]:
+    """The number of pixel rows that are added up, and the transforms of columns (of all channels) and of rows."""
+    rows = max(row for row in range(1, max(size // ROWS, 1) + 1) if size % row == 0)
     basis = _basis(size)[:SIDE].astype(np.float32) / size**0.5
-    along = (grey.astype(np.float32).reshape(-1, size) @ basis.T).reshape(count, size // rows, SIDE)
-    return np.matmul(basis.reshape(SIDE, -1, rows).mean(axis=2), along).reshape(count, SIDE**2) / channels
+    luma = LUMA if channels == len(LUMA) else np.full(channels, 1 / channels, np.float32)
+    down = luma[:, None] * basis.reshape(SIDE, 1, -1, rows).mean(axis=3)
+    return rows, down.reshape(SIDE, -1), np.ascontiguousarray(basis.T)
 
 
 @functools.cache
