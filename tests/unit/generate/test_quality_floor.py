@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weightscape.assemble.passed_recipe import check_generator
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import write_json
 from weightscape.generate.quality import MeasureQualitySettings, failed, failures, refused, unjudged
 from weightscape.provenance.records import Origin, write_record
 from weightscape.report import summary
+from weightscape.stages.assemble import check_generator
 
 SHARES = st.floats(0, 1)
 

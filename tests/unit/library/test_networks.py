@@ -107,7 +107,7 @@ def test_networks_without_a_common_weight_and_unknown_names_are_refused() -> Non
     one, other = {"a.weight": np.eye(3)}, {"b.weight": np.eye(3)}
     with pytest.raises(ws.UserError, match="share no weight"):
         ws.spectra(one, other)
-    with pytest.raises(ws.UserError, match="head 'c' is no layer"):
+    with pytest.raises(ws.UserError, match="head c is no layer"):
         ws.spectra(one, head="c")
     with pytest.raises(ws.UserError, match="add = 'nul'"):
         ws.spectra(one, add=["nul"])

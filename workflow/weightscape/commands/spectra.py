@@ -120,34 +120,17 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> "list[Part]":
     """The parts to measure; refuses checkpoints that share no weight, and names that are no layer."""
-    import difflib
-
     from weightscape.errors import UserError
-    from weightscape.spectra.inputs import matching
-    from weightscape.spectra.row import shape_of
+    from weightscape.spectra.inputs import check, matching
 
-    parts, before = list(inputs.parts), inputs.weights.before
-    if not parts:
-        raise UserError(f"{arguments.after} has no weight matrices: give the state dict of a network")
-    if before is not None and not any(
-        part.key in before and shape_of(before, part.key) == part.shape for part in parts
-    ):
-        raise UserError(
-            f"{arguments.after} and {arguments.before} share no weight (the first are {parts[0].key} and"
-            f" {inputs.first_before}): give the weights that training started from, under the same names"
-        )
-    layers = list(dict.fromkeys(part.layer for part in parts))
-    for head in arguments.head:
-        if head.removesuffix(".weight") not in layers:
-            usual = [name for name in layers if any(word in name for word in ("head", "fc", "classifier"))]
-            near = [*difflib.get_close_matches(head, layers, 3, 0.5), *usual, layers[-1]]
-            raise UserError(f"--head {head} is no layer of {arguments.after}: choose one, as {near[0]}")
+    check(inputs, f"{arguments.after}", f"{arguments.before}", "--head")
+    parts = list(inputs.parts)
     if arguments.layers:
         wanted = matching(arguments.layers)
         parts = [part for part in parts if wanted(part.layer)]
         if not parts:
             named = " ".join(arguments.layers)
-            raise UserError(f"--layers {named} names no layer of {arguments.after}: one is {layers[0]}")
+            raise UserError(f"--layers {named} names no layer of {arguments.after}: one is {inputs.parts[0].layer}")
     return parts
 
 

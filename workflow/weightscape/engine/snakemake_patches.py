@@ -3,19 +3,26 @@
 Each mend names its reason and the place in 9.27.1, so that it can go when a later version needs it no more.
 """
 
+import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import snakemake
 
 from weightscape.engine.processes import workers
-from weightscape.engine.retries import leave_users_errors
 
 VERSION = "9.27."
 """Versions that have the faults and for which the mends were tried."""
+MARK = "error: "
+"""The start of the line that a program ends with if a user's error ends it."""
+TAIL = 10_000
+"""Bytes at the end of a log that hold its last line."""
+NETWORK = ("fetch",)
+"""Rules that may succeed the next time, whatever they said."""
 
 
 def apply() -> None:
@@ -54,6 +61,48 @@ def take_signals_in_a_thread() -> None:
         threading.Thread(target=original, args=(self, *arguments), daemon=True).start()
 
     job_scheduler.JobScheduler.exit_gracefully = exit_gracefully
+
+
+def leave_users_errors() -> None:
+    """Let the scheduler take a user's error as final, but for bundles, whose other jobs may still succeed.
+
+    Another attempt has more memory and time (`retries`), which mend no user's error.
+    """
+    from snakemake import jobs
+    from snakemake.scheduling import job_scheduler
+
+    started = time.time()
+    scheduler: Any = job_scheduler.JobScheduler
+    single: Any = jobs.Job
+    handle_error, restart_times = scheduler._handle_error, single.restart_times.fget
+    at_fault: set[Any] = set()
+    single.restart_times = property(lambda job: 0 if job in at_fault else restart_times(job))
+
+    def handle(self: Any, job: Any, **options: Any) -> None:
+        sentence = "" if job.is_group() else users_error(job.rule.name, job.log, started)
+        if sentence:
+            at_fault.add(job)
+            print(f"{job.rule.name} is not tried again, since a user's error ended it: {sentence}", file=sys.stderr)
+        handle_error(self, job, **options)
+
+    scheduler._handle_error = handle
+
+
+def users_error(rule: str, logs: Iterable[str], since: float) -> str:
+    """The sentence of a user's error that the log of a job ends with, if it was written since a time; else empty."""
+    lines = ["" if rule in NETWORK else _last_line(Path(log), since) for log in logs]
+    return next((line.removeprefix(MARK) for line in lines if line.startswith(MARK)), "")
+
+
+def _last_line(log: Path, since: float) -> str:
+    try:
+        with log.open("rb") as stream:
+            size, written = os.fstat(stream.fileno()).st_size, os.fstat(stream.fileno()).st_mtime
+            stream.seek(max(0, size - TAIL))
+            text = stream.read().decode(errors="replace") if written >= since else ""
+    except OSError:
+        return ""
+    return text.rstrip().rpartition("\n")[2]
 
 
 def name_who_works_here() -> None:

@@ -77,23 +77,11 @@ def spectra(
 
 def _inputs(network: Network, before: Network | None, heads: list[str]) -> "Inputs":
     """The weights to measure, read as `weightscape spectra` reads them."""
-    from weightscape.spectra.inputs import inputs_of
+    from weightscape.spectra.inputs import check, inputs_of
 
     start = None if before is None else tensors_of(before)
     inputs = inputs_of(tensors_of(network), start, heads, *known_of(network, before))
-    parts = inputs.parts
-    if not parts:
-        raise UserError(
-            "the network has no weight matrices: give tensors of two to five axes whose names end in `weight`"
-        )
-    if start is not None and not any(part.key in (inputs.weights.before or ()) for part in parts):
-        raise UserError(
-            f"network and before share no weight (the first are {parts[0].key} and {next(iter(start), 'none')}): give "
-            "the weights that training started from, under the same names"
-        )
-    unknown = {name.removesuffix(".weight") for name in heads} - {part.layer for part in parts}
-    if unknown:
-        raise UserError(f"head {min(unknown)!r} is no layer of the network; one of them is {parts[-1].layer!r}")
+    check(inputs, "the network", "before", "head")
     return inputs
 
 

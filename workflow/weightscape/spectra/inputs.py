@@ -1,5 +1,6 @@
 """Opens checkpoints in any form, adapters, and the configurations beside them for `weightscape spectra`."""
 
+import difflib
 import fnmatch
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -71,6 +72,26 @@ def inputs_of(
     parts = parts_of(read, weights.start, known)
     notes += [*_repeated(read, known, {part.key for part in parts}), *_uncounted(read, known)]
     return Inputs(weights, parts, notes, updates, first)
+
+
+def check(inputs: Inputs, network: str, before: str, option: str) -> None:
+    """Refuse weights that have nothing to measure; the names are those of both networks and of the head, for people."""
+    parts, start = inputs.parts, inputs.weights.before
+    if not parts:
+        raise UserError(
+            f"{network} has no weight matrices: give tensors of two to five axes whose names end in `weight`"
+        )
+    if start is not None and not any(part.key in start and shape_of(start, part.key) == part.shape for part in parts):
+        raise UserError(
+            f"{network} and {before} share no weight (the first are {parts[0].key} and {inputs.first_before}): give "
+            "the weights that training started from, under the same names"
+        )
+    layers = list(dict.fromkeys(part.layer for part in parts))
+    for head in sorted(inputs.weights.head):
+        if head.removesuffix(".weight") not in layers:
+            usual = [name for name in layers if any(word in name for word in ("head", "fc", "classifier"))]
+            near = [*difflib.get_close_matches(head, layers, 3, 0.5), *usual, layers[-1]]
+            raise UserError(f"{option} {head} is no layer of {network}: choose one, as {near[0]}")
 
 
 def _start(path: Path, key: str | None) -> Chosen:

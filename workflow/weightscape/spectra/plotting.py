@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 MOST = 24  # panels that can still be read
 COLUMNS = 4
-ENDINGS = (".png", ".pdf", ".svg")
 
 
 def draw(path: Path, table: "Table", values: Mapping[str, np.ndarray]) -> int:

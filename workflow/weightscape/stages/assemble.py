@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from weightscape.assemble.items import assemble, real_items, summary, synthetic_items
-from weightscape.assemble.passed_recipe import check_generator
 from weightscape.assemble.settings import CHOOSER, AssembleSettings
+from weightscape.errors import UserError
+from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tables import write_table
 from weightscape.formats.tensors import read_tensors
 from weightscape.provenance.records import read_record, results_of
@@ -60,6 +61,18 @@ def main(argv: list[str] | None = None) -> None:
         facts={**summary(items), **(chooser.facts if chooser else {})},
     )
     print(summary(items))
+
+
+def check_generator(record: Path, recipe: str | None) -> None:
+    """A `UserError` if the record of `measure_quality` refuses the recipe, with the fault that it found."""
+    refused = read_record(record)["facts"]["refused"]
+    for row in read_json(record.with_name("quality.json")):
+        if row["recipe"] == recipe and recipe in refused:
+            raise UserError(
+                f"recipe {recipe} of generator {row['generator']} has failed: {row['failed']}; train the generator for "
+                "more steps or choose another, take the families that draw from it out of study.families, or set "
+                "generate.quality.below_floor to train"
+            )
 
 
 if __name__ == "__main__":

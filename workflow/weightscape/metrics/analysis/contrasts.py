@@ -58,6 +58,22 @@ class Estimate:
         return replace(self, **{name: getattr(self, name)[at] for name in names})
 
 
+class Interval(NamedTuple):
+    """A value, its interval, and two-sided p of zero."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def t_interval(value: float, error: float, df: float, level: float) -> Interval:
+    """Student's t interval of a value with this standard error; no p without an error."""
+    half = float(stdtrit(df, 0.5 + level / 2)) * error
+    p = float(2 * stdtr(df, -abs(value) / error)) if error > 0 else NAN
+    return Interval(value, value - half, value + half, p)
+
+
 class Moderated(NamedTuple):
     """Variances [conditions, columns] drawn together, their degrees of freedom, and the pooled variance and its own."""
 

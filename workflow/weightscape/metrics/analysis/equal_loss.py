@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from weightscape.families import BASELINE, COMPARED, DIVERSITY, named
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis.contrasts import NAN, Values
+from weightscape.metrics.analysis.contrasts import NAN, Interval, Values, t_interval
 from weightscape.metrics.analysis.design import Condition
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
@@ -50,13 +50,10 @@ class Line(NamedTuple):
         """Degrees of freedom of the scatter."""
         return self.k - 2
 
-    def off(self, x: float, y: float, level: float) -> tuple[float, float, float, float]:
-        """The distance of a further point from the line, its limits, and two-sided p of zero."""
-        value = y - self.intercept - self.slope * x
+    def off(self, x: float, y: float, level: float) -> Interval:
+        """The distance of a further point from the line."""
         error = self.scatter * np.sqrt(1 + 1 / self.k + (x - self.centre) ** 2 / self.squares)
-        half = float(stdtrit(self.df, 0.5 + level / 2)) * error
-        p = float(2 * stdtr(self.df, -abs(value) / error)) if error > 0 else NAN
-        return value, value - half, value + half, p
+        return t_interval(y - self.intercept - self.slope * x, error, self.df, level)
 
 
 def line(x: Values, y: Values) -> Line | None:

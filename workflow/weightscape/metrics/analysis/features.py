@@ -13,12 +13,12 @@ import pandas as pd
 from weightscape.families import DECAY, DIVERSITY, DROPOUT
 from weightscape.formats.tables import Table
 from weightscape.metrics.analysis import signature
-from weightscape.metrics.analysis.contrasts import NAN, Values
+from weightscape.metrics.analysis.contrasts import NAN, Interval, Values
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Layers, Setup
-from weightscape.metrics.analysis.signature import Interval, Signed
+from weightscape.metrics.analysis.signature import Signed
 from weightscape.metrics.layer_order import in_depth
 from weightscape.metrics.signature_words import OWN
 from weightscape.words import family as of_family

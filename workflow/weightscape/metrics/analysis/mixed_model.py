@@ -15,9 +15,8 @@ guess it stopped at a false boundary in balanced tables, and took 0.5 s for each
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
-from weightscape.metrics.analysis.contrasts import Values
+from weightscape.metrics.analysis.contrasts import Values, t_interval
 from weightscape.metrics.analysis.design import Design
 
 
@@ -64,10 +63,8 @@ def fit(design: Design, values: Values, family: str, dose: str, level: float = 0
         return replace(unknown, why="singular fit: the variance of the effect is not above zero")
     df = float(variance**2 / np.sum(parts**2 / np.array(dfs)))
     error = float(np.sqrt(variance))
-    half = stdtrit(df, 0.5 + level / 2) * error
-    t = value / error
-    p = float(2 * stdtr(df, -abs(t)))
-    return Mixed(value, value - half, value + half, error, df, t, p, run, cross, ms_error, "")
+    _, low, high, p = t_interval(value, error, df, level)
+    return Mixed(value, low, high, error, df, value / error, p, run, cross, ms_error, "")
 
 
 def mean_squares(blocks: list[Values]) -> tuple[tuple[float, float, float], tuple[int, int, int]]:

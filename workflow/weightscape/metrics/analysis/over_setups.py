@@ -8,10 +8,9 @@ at random: for further data sets and networks the interval is too narrow.
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
 
 from weightscape.formats.tables import Table
-from weightscape.metrics.analysis.contrasts import NAN, Values
+from weightscape.metrics.analysis.contrasts import t_interval
 from weightscape.metrics.analysis.estimates import OUTCOME
 from weightscape.metrics.summaries import SETUP
 
@@ -40,24 +39,16 @@ def table(effects: Table, conditions: Table, level: float) -> Table:
 
 
 def _over(group: Table, level: float) -> dict[str, float]:
-    mean, low, high, p = interval(group["estimate"].to_numpy(float), level)
+    values = group["estimate"].to_numpy(float)
+    found = t_interval(float(values.mean()), float(values.std(ddof=1)) / np.sqrt(len(values)), len(values) - 1, level)
     return {
-        "estimate": mean,
-        "low": low,
-        "high": high,
-        "p": p,
+        "estimate": found.value,
+        "low": found.low,
+        "high": found.high,
+        "p": found.p,
         "least": float(group["estimate"].min()),
         "most": float(group["estimate"].max()),
         "above": int((group["low"] > 0).sum()),
         "below": int((group["high"] < 0).sum()),
         "setups": len(group),
     }
-
-
-def interval(values: Values, level: float) -> tuple[float, float, float, float]:
-    """The mean of two values or more, the limits of its t interval, and two-sided p of zero."""
-    mean, df = float(values.mean()), len(values) - 1
-    error = float(values.std(ddof=1)) / np.sqrt(len(values))
-    half = float(stdtrit(df, 0.5 + level / 2)) * error
-    p = float(2 * stdtr(df, -abs(mean) / error)) if error > 0 else NAN
-    return mean, mean - half, mean + half, p

@@ -20,14 +20,13 @@ conservative if signatures are weak).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
-from scipy.special import fdtrc, stdtr, stdtrit
+from scipy.special import fdtrc
 
-from weightscape.metrics.analysis.contrasts import NAN, Values
+from weightscape.metrics.analysis.contrasts import NAN, Interval, Values, t_interval
 from weightscape.metrics.analysis.design import Condition, Design
 from weightscape.metrics.effects import varies
 
@@ -43,15 +42,6 @@ LEAST_DF = 2.0
 """Degrees of freedom of the covariance for each feature, at least."""
 STEP = 1e-5
 """Of the numerical derivative, in shares of an inner product's largest value."""
-
-
-class Interval(NamedTuple):
-    """A value, its interval, and two-sided p of zero."""
-
-    value: float
-    low: float
-    high: float
-    p: float
 
 
 @dataclass(frozen=True)
@@ -147,10 +137,7 @@ class Regression:
         """A sum of values with these weights by place, its interval and two-sided p of zero."""
         w = np.zeros(len(self.values))
         w[list(weights)] = list(weights.values())
-        value, error = float(w @ self.values), float(np.sqrt(w @ self.covariance @ w))
-        half = float(stdtrit(self.df, 0.5 + level / 2)) * error
-        p = float(2 * stdtr(self.df, -abs(value) / error)) if error > 0 else NAN
-        return Interval(value, value - half, value + half, p)
+        return t_interval(float(w @ self.values), float(np.sqrt(w @ self.covariance @ w)), self.df, level)
 
     def coefficient(self, at: int, level: float) -> Interval:
         """The coefficient of a signature."""

@@ -12,12 +12,12 @@ import numpy as np
 from weightscape.families import COMPARED, DIVERSITY
 from weightscape.metrics.analysis import equal_loss
 from weightscape.metrics.analysis.claims.equivalence import equivalence
+from weightscape.metrics.analysis.contrasts import Interval
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.features import Scope, scopes
 from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.signature import Interval
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
 from weightscape.words import family as of_family
 from weightscape.words import scope, signed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from weightscape.engine.retries import users_error
+from weightscape.engine.snakemake_patches import users_error
 from weightscape.project import WORKFLOW
 
 SNAKEFILE = f"""
