@@ -48,11 +48,6 @@ def family(name: str) -> str:
     return FAMILIES[name].title if name in FAMILIES else name.replace("_", " ")
 
 
-def families(names: list[str]) -> str:
-    """Families in words, `a and b`."""
-    return " and ".join(map(family, names))
-
-
 def control(name: str) -> str:
     """A control in words."""
     return CONTROLS.get(name) or family(name)

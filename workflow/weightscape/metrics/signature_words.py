@@ -1,7 +1,7 @@
 """The answer of the table `signature` in words: what diversity is nearest to."""
 
 from weightscape.formats.tables import Table
-from weightscape.words import family, scope, signed
+from weightscape.words import family
 
 OWN = "own"
 """The row of what no intervention explains."""
@@ -27,22 +27,3 @@ def answer(rows: Table) -> str:
         return f"nearest to {' or '.join(title(rows, name) for name in near)}"
     reason = next(filter(None, rows["reason"].astype(str)), "")
     return "not known" if reason else "not told"
-
-
-def sentence(rows: Table) -> str:
-    """One sentence on the scopes of one data set and backbone."""
-    parts = [f"in the {scope(name)} {_clause(own)}" for name, own in rows.groupby("scope", sort=False)]
-    return f"Diversity's effect is, {'; '.join(parts)}."
-
-
-def _clause(rows: Table) -> str:
-    """The answer in one scope with its cosine, or why there is none."""
-    found = rows[rows["nearest"].astype(bool) & (rows["explanation"] != OWN)]
-    if len(found):
-        best = found.sort_values("cosine", ascending=False).iloc[0]
-        limits = f"{signed(best['cosine'], 2)}, {signed(best['cosine_low'], 2)} to {signed(best['cosine_high'], 2)}"
-        return f"{answer(rows)} (cosine {limits})"
-    reason = next(filter(None, rows["reason"].astype(str)), "")
-    if reason:
-        return f"not known ({reason})"
-    return "nearest to none: no intervention explains half of it" if is_told(rows) else "not told from several"
