@@ -14,6 +14,7 @@ TABLES = ("evaluation", "conditions")
 COLUMNS, ROW = 4, 1.75  # panels per row; inches
 ROUND = np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995])
 NOTE = "each mark: one run (n = {runs} runs); hollow: baseline; grey line: equal accuracy on both sets"
+RING = 5.5  # points; a dagger beside each run would overlap
 RINGED = "\nringed: the condition destroys accuracy or labels"
 PREDICTED = "; dashes: OOD accuracy that test accuracy predicts"
 APART = 0.24  # of the axis, between ticks, at least
@@ -60,7 +61,7 @@ def _panels(block: SubFigure, part: style.Table) -> None:
             axis.plot(x[~dosed], y[~dosed], "o", color="white", mec=look.color, mew=0.7, ms=3)
         harm = own[own["destructive"].astype(bool) & (own["dose"] != BASELINE)]
         x, y = logit(harm["test"].to_numpy(float)), logit(harm["ood"].to_numpy(float))
-        axis.plot(x, y, "o", mfc="none", mec="0.15", mew=0.5, ms=5.5)  # a dagger beside each run would overlap
+        axis.plot(x, y, "o", mfc="none", mec="0.15", mew=0.5, ms=RING)
         _prediction(axis, own)
         _ticks(axis)
         axis.set_title(split.removeprefix("ood-").replace("-", " "))

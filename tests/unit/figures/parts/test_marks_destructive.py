@@ -79,7 +79,7 @@ def test_the_mark_of_a_destructive_condition_has_a_dagger_beside_it(name, scatte
 def test_single_runs_of_a_destructive_condition_are_ringed_and_the_ring_is_explained(tables):
     figure = drawn("id_against_ood", tables)
     assert legible.faults(figure) == []
-    rings = [line for line in figure.findobj(Line2D) if line.get_markersize() == RING["ms"] and len(line.get_xdata())]
+    rings = [line for line in figure.findobj(Line2D) if line.get_markersize() == RING and len(line.get_xdata())]
     assert [len(line.get_xdata()) for line in rings] == [3] * 4  # seeds, in each panel
     assert RINGED in figure.subfigs[0].legends[0].get_title().get_text()
 
