@@ -11,6 +11,7 @@ import pytest
 import timm
 import torch
 
+import weightscape as ws
 from weightscape.cli import main
 from weightscape.formats.json_yaml import read_json
 from weightscape.formats.tensors import write_tensors
@@ -53,6 +54,13 @@ def test_images_against_real_ones_give_the_record(write, images, tmp_path, capsy
     assert record["weighted"]["pairs"] == 40
     assert record["settings"]["orders"] == ["0.5", "1", "2", "inf"]
     assert record["inputs"]["against"]["path"] == real
+
+
+def test_the_library_gives_the_same_record(write, images, tmp_path, capsys):
+    made, real = write("made", images=images), write("real", images=images[::-1])
+    assert run(capsys, made, "--against", real, "--rows", 10, "--seed", 3, "--out", tmp_path / "o.json")[0] == 0
+    record = ws.diversity(images, images[::-1], rows=10, seed=3)
+    assert record.items() <= read_json(tmp_path / "o.json").items()
 
 
 def test_pixels_are_read_in_the_unit_interval(write, tmp_path, capsys):
@@ -124,7 +132,7 @@ def test_appended_rows_are_named(write, images, tmp_path, capsys):
 
 FAULTS = {
     "floats of another range": ({"images": np.full((4, 1, 2, 2), 2, np.float32)}, [], "floats must lie in [0, 1]"),
-    "one image": ({"images": np.ones((1, 1, 2, 2), np.uint8)}, [], "n of at least 2"),
+    "one image": ({"images": np.ones((1, 1, 2, 2), np.uint8)}, [], "holds 1 images: at least 4 are needed"),
     "no axis of height": ({"images": np.ones((4, 2), np.uint8)}, [], "[n, channels, height, width]"),
     "neither": ({"pictures": np.ones((4, 2), np.uint8)}, [], "holds pictures: it must hold either"),
     "both": (
@@ -148,7 +156,7 @@ FAULTS = {
     "three images": ({"images": np.ones((3, 1, 2, 2), np.uint8)}, [], "holds 3 images: at least 4 are needed"),
     "one row": ({"embeddings": np.ones((4, 2))}, ["--rows", "1"], "common_rows must be a whole number of at least 2"),
     "no rows": ({"embeddings": np.ones((4, 2))}, ["--rows", "0"], "common_rows must be a whole number"),
-    "other size": ({"embeddings": np.ones((4, 3))}, ["--against", "OTHER"], "bring them to one size"),
+    "other size": ({"embeddings": np.ones((4, 3))}, ["--against", "OTHER"], "bring both to one form and size"),
     "too late a row": (
         {"embeddings": np.ones((4, 2))},
         ["--baseline", "OTHER", "--appended-from", "5"],

@@ -1,7 +1,8 @@
 """Diversity of a set of images or embeddings: `ws.vendi` and `ws.diversity`."""
 
+import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -12,6 +13,7 @@ from weightscape.library.pictures import ImageSet, Loaded, whole
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
+    from weightscape.diversity.own_images import Embed
     from weightscape.diversity.rows import Record
     from weightscape.diversity.settings import DiversitySettings
 
@@ -82,14 +84,14 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     return matrix
 
 
-def _rows(given: Loaded) -> "np.ndarray":
-    """Rows of an embedding, or pixels in [0, 1], of larger images at 32 px (METHODS 5)."""
+def _rows(given: Loaded, embed: "Embed | None" = None) -> np.ndarray:
+    """Rows of an embedding, or of images what `embed` makes of them: by default pixels in [0, 1], at 32 px at most."""
     if given.rows is not None:
         return given.rows
     from weightscape.diversity.own_images import pixel_rows
 
     assert given.images is not None
-    return pixel_rows(given.images)
+    return (embed or pixel_rows)(given.images)
 
 
 def diversity(
@@ -120,50 +122,74 @@ def diversity(
     >>> record["vendi"]["common"]["rows"], record["reference"]
     (20, None)
     """
+    sets = {"x": whole(x, "x")} | ({} if against is None else {"against": whole(against, "against")})
+    check_alike(sets, {name: name for name in sets})
+    embed = None if backbone is None else embedder(sets["x"], "x", f"backbone = {backbone!r}", (backbone, "hub"))
+    known = None if labels is None else checked_labels(labels, len(sets["x"]), "labels are")
+    record, notes = measured(sets, embed, known, measure_settings(rows), seed)
+    for name, note in notes:
+        warnings.warn(f"{name}: {note}", stacklevel=2)
+    return record
+
+
+def check_alike(sets: Mapping[str, Loaded], names: Mapping[str, object]) -> None:
+    """Refuse a set of too few rows, and sets of other kinds or sizes than the first; `names` are those for people."""
+    first, given = next(iter(sets.items()))
+    for name, each in sets.items():
+        if len(each) < FEWEST:
+            raise UserError(
+                f"{names[name]} holds {len(each)} {each.kind}: at least {FEWEST} are needed, as the Vendi score is "
+                "taken of half of them at a time; add some"
+            )
+        if (each.kind, each.form) != (given.kind, given.form):
+            raise UserError(
+                f"{names[name]} holds {each.kind} of {list(each.form)}, but {names[first]} {given.kind} of "
+                f"{list(given.form)}: bring both to one form and size"
+            )
+
+
+def embedder(given: Loaded, name: str, option: str, network: tuple[str, str]) -> "Embed":
+    """The rows of images as a network (timm's name, weights) sees them; `name` and `option` are for people."""
+    if given.images is None:
+        raise UserError(f"{name} holds embeddings already: leave out {option}, or give images")
+    from weightscape.diversity import own_images
+
+    return own_images.embedder(*network)
+
+
+def measured(
+    sets: Mapping[str, Loaded],
+    embed: "Embed | None",
+    labels: "np.ndarray | None",
+    settings: "DiversitySettings",
+    seed: int,
+    appended_from: int | None = None,
+) -> "tuple[Record, list[tuple[str, str]]]":
+    """The record of the first set, beside `against` and `baseline` if they are there; notes on blank rows, by set."""
     from weightscape.diversity.measure import Comparisons, measure
     from weightscape.diversity.own_images import blank
     from weightscape.seeds import generator
 
-    given, other = whole(x, "x"), None if against is None else whole(against, "against")
-    _check_alike(given, other)
-    settings = measure_settings(rows)
     rng = generator("weightscape diversity", seed)
-    turned = _embedder(given, backbone)
+    first, given = next(iter(sets.items()))
     noise = None
     if given.images is not None:
-        shape = (min(settings.common_rows, len(given)), *given.images.shape[1:])
-        noise = turned(Loaded(images=rng.integers(0, 256, shape, np.uint8)))
-    found, real = turned(given), None if other is None else turned(other)
-    for name, each in (("x", found), ("against", real)):
-        for note in blank(each):
-            warnings.warn(f"{name}: {note}", stacklevel=2)
-    return measure(found, _labels(labels, len(given)), Comparisons(real, None, noise), settings, rng)
+        noise = _noise(rng, (min(settings.common_rows, len(given)), *given.form), embed)
+    rows = {name: _rows(each, embed) for name, each in sets.items()}
+    notes = [(name, note) for name, each in rows.items() for note in blank(each)]
+    others = Comparisons(rows.get("against"), rows.get("baseline"), noise)
+    return measure(rows[first], labels, others, settings, rng, appended_from), notes
 
 
-def _check_alike(given: Loaded, other: Loaded | None) -> None:
-    """Refuse a set of too few rows, and two sets of different kinds or sizes."""
-    for name, each in (("x", given), ("against", other)):
-        if each is not None and len(each) < FEWEST:
-            raise UserError(f"{name} holds {len(each)} rows: at least {FEWEST} are needed; add some")
-    shapes = [
-        (each.rows if each.images is None else each.images).shape[1:]  # pyright: ignore[reportOptionalMemberAccess]
-        for each in (given, other)
-        if each is not None
-    ]
-    if other is not None and ((given.images is None) != (other.images is None) or shapes[0] != shapes[1]):
-        raise UserError(f"x are {list(shapes[0])} a row and against {list(shapes[1])}: bring both to one form and size")
+def _noise(rng: np.random.Generator, shape: tuple[int, ...], embed: "Embed | None") -> np.ndarray:
+    """Rows of images of uniform noise."""
+    from weightscape.diversity.own_images import pixel_rows
+    from weightscape.diversity.vendi import uniform_noise
 
-
-def _embedder(given: Loaded, backbone: str | None) -> Callable[[Loaded], "np.ndarray"]:
-    """Rows of a set: pixels or embeddings as they are, or images as a network sees them."""
-    if backbone is None:
-        return _rows
-    if given.images is None:
-        raise UserError(f"x are embeddings already: leave out backbone = {backbone!r}, or give images")
-    from weightscape.diversity.own_images import embedder
-
-    embed = embedder(backbone, "hub")
-    return lambda each: embed(each.images)  # pyright: ignore[reportArgumentType]
+    images = (uniform_noise(rng, 1, math.prod(shape[1:])).reshape(1, *shape[1:]) for _ in range(shape[0]))
+    if embed:
+        return embed(np.concatenate([(255 * image).round().astype(np.uint8) for image in images]))
+    return np.concatenate([pixel_rows(image, 1) for image in images])
 
 
 def measure_settings(rows: int | None, name: str = "rows") -> "DiversitySettings":
@@ -182,10 +208,11 @@ def measure_settings(rows: int | None, name: str = "rows") -> "DiversitySettings
     return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
 
 
-def _labels(labels: "ArrayLike | Iterable[int] | None", count: int) -> "np.ndarray | None":
-    if labels is None:
-        return None
+def checked_labels(labels: "ArrayLike", count: int, told: str) -> np.ndarray:
     found = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)  # pyright: ignore
     if found.dtype.kind not in "iu" or found.shape != (count,):
-        raise UserError(f"labels are {found.dtype} {list(found.shape)}: give a whole number for each of {count} rows")
+        raise UserError(
+            f"{told} {found.dtype} {list(found.shape)}: they must be whole numbers [{count}], one per row; mend "
+            "them or leave them out"
+        )
     return found

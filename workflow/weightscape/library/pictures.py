@@ -58,6 +58,16 @@ class Loaded:
         return len(self.rows if self.images is None else self.images)  # pyright: ignore[reportArgumentType]
 
     @property
+    def kind(self) -> str:
+        """`images` or `embeddings`."""
+        return "embeddings" if self.images is None else "images"
+
+    @property
+    def form(self) -> tuple[int, ...]:
+        """The shape of one image, or of one row."""
+        return (self.rows if self.images is None else self.images).shape[1:]  # pyright: ignore[reportOptionalMemberAccess]
+
+    @property
     def unreadable(self) -> str:
         """A clause on the images that cannot be read; empty if all can."""
         return _unreadable(self.broken, len(self) + len(self.broken)) if self.broken else ""
