@@ -63,16 +63,15 @@ class Pair:
 def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") -> Pair:
     """Reads candidates and given rows, and brings both into one space; `weights` are those of a network."""
     from weightscape.diversity.choice import Pool
-    from weightscape.diversity.own_images import embedder, pixel_rows
+    from weightscape.diversity.own_images import embedder
+    from weightscape.library import image_sets
 
     sets = [loaded(each, name) for name, each in (("candidates", x), ("given", given)) if each is not None]
-    embed = pixel_rows
-    if by != PIXELS:
-        if any(each.images is None for each in sets):
-            raise UserError(f"by = {by!r} embeds images, but these are embeddings already: leave it out")
-        embed = embedder(by, weights)
-    rows = [embed(each.images) if each.images is not None else _held(each) for each in sets]
-    kinds = ["embeddings" if each.images is None else "images" for each in sets]
+    kinds = [each.kind for each in sets]
+    if by != PIXELS and "embeddings" in kinds:
+        raise UserError(f"by = {by!r} embeds images, but these are embeddings already: leave it out")
+    embed = None if by == PIXELS else embedder(by, weights)
+    rows = [image_sets.rows_of(each, embed) for each in sets]
     if len(sets) == 2 and (kinds[0], rows[0].shape[1]) != (kinds[1], rows[1].shape[1]):
         raise UserError(
             f"the candidates are {kinds[0]} of {rows[0].shape[1]} numbers a row and the given ones {kinds[1]} of "
@@ -84,11 +83,6 @@ def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") 
 def _or_by(kinds: list[str]) -> str:
     """A network brings all images to its own size."""
     return ", or compare images of any size by a network (`by`)" if set(kinds) == {"images"} else ""
-
-
-def _held(each: Loaded) -> "np.ndarray":
-    assert each.rows is not None
-    return each.rows
 
 
 def chosen(pool: "Pool", budget: int, method: str, seed: int) -> "Choice":

@@ -49,7 +49,7 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
     from weightscape.diversity.own_images import blank
 
     if kernel is None:
-        rows = _rows(whole(x, "x"))
+        rows = rows_of(whole(x, "x"))
         for note in blank(rows):
             warnings.warn(note, stacklevel=2)
         values = scores.spectrum(rows)
@@ -84,7 +84,7 @@ def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     return matrix
 
 
-def _rows(given: Loaded, embed: "Embed | None" = None) -> np.ndarray:
+def rows_of(given: Loaded, embed: "Embed | None" = None) -> np.ndarray:
     """Rows of an embedding, or of images what `embed` makes of them: by default pixels in [0, 1], at 32 px at most."""
     if given.rows is not None:
         return given.rows
@@ -175,7 +175,7 @@ def measured(
     noise = None
     if given.images is not None:
         noise = _noise(rng, (min(settings.common_rows, len(given)), *given.form), embed)
-    rows = {name: _rows(each, embed) for name, each in sets.items()}
+    rows = {name: rows_of(each, embed) for name, each in sets.items()}
     notes = [(name, note) for name, each in rows.items() for note in blank(each)]
     others = Comparisons(rows.get("against"), rows.get("baseline"), noise)
     return measure(rows[first], labels, others, settings, rng, appended_from), notes
