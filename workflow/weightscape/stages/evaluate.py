@@ -75,13 +75,11 @@ def _content(manifest: Path, digest: str) -> ImageSet:
 
 
 def _forward(run: Path, network: NetworkSettings, device: str, threads: int) -> Forward:
-    from weightscape.networks import building
+    from weightscape.finetune.held_out import trained
     from weightscape.networks.device import prepare
 
-    model = building.network(network.model, read_record(run / "manifest.json")["facts"]["classes"])
-    building.load_weights(model, read_tensors(run / "after.safetensors"))
     prepared = prepare(device, threads)
-    return forward_of(building.prepared(model, prepared), network.input, prepared)
+    return forward_of(trained(run, network, prepared), network.input, prepared)
 
 
 def main(argv: list[str] | None = None) -> None:
