@@ -107,6 +107,7 @@ def test_targets_of_make_and_files_of_python_are_there() -> None:
     assert not lost
 
 
+@pytest.mark.commands
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_tutorial_can_be_followed_up_to_the_plan(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Every command of the README and the docs runs, in a copy of the project with two finished studies.
 
 What takes hours is asked for its plan instead: targets of make by `make -n`, studies that are not finished by
-`snakemake -n`, benchmarks by `--help`. `pip install .` is run by tests/unit/test_project_wheel.py, and
+`snakemake -n`, benchmarks by `--help`. `pip install .` is run by test_wheel.py, and
 `snakemake --containerize` only where conda is.
 """
 

@@ -55,6 +55,7 @@ def test_the_guide_touches_four_files() -> None:
     assert len(STEPS) == 4 and all((ROOT / path).is_file() for path, _, _ in STEPS)
 
 
+@pytest.mark.commands
 @pytest.mark.slow
 @pytest.mark.process
 def test_the_guide_followed_literally_gives_a_family_that_acts(tmp_path: Path) -> None:

@@ -99,32 +99,31 @@ def doubled(path: Path) -> None:
     path.write_text(path.read_text() + path.read_text().splitlines()[1] + "\n")
 
 
-FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
-    "a missing column": ("cats/m1.after.csv", without_column, r"'m1' .*cats/m1\.after\.csv lacks the column entropy"),
-    "a word for a number": ("cats/m1.after.csv", with_word, r"cats/m1\.after\.csv has 'high' in the column alpha"),
-    "two files for one condition": (
-        "cats/m1.after.csv",
-        twice,
-        r"'m1' has 2 tables after training \(cats/m1\.after\.csv, cats/m1\.after\.csv\.gz\)",
-    ),
-    "two files before": ("cats/m1.before.csv", twice, r"'m1' has 2 tables before training"),
-    "no table before": ("cats/m1.before.csv", Path.unlink, r"cats/m1\.after\.csv has no table before training"),
-    "a truncated file": ("cats/m1.after.csv", cut, r"cats/m1\.after\.csv\.gz is not a whole csv table"),
-    "a damaged file": ("cats/m1.after.csv", damaged, r"cats/m1\.after\.csv\.gz is not a whole csv table"),
-    "an empty file": ("cats/m1.after.csv", emptied, r"cats/m1\.after\.csv is not a whole csv table"),
-    "a table without rows": ("cats/m1.after.csv", headed, r"cats/m1\.after\.csv has no rows"),
-    "a layer twice": ("cats/m1.after.csv", doubled, r"cats/m1\.after\.csv has the layer_id 1 twice"),
-}
+FAULTS: tuple[tuple[str, Callable[[Path], object], str], ...] = (
+    ("after", without_column, r"'NAME' .*PLACE\.after\.csv lacks the column entropy"),
+    ("after", with_word, r"PLACE\.after\.csv has 'high' in the column alpha"),
+    ("after", twice, r"'NAME' has 2 tables after training \(PLACE\.after\.csv, PLACE\.after\.csv\.gz\)"),
+    ("before", twice, r"'NAME' has 2 tables before training"),
+    ("before", Path.unlink, r"PLACE\.after\.csv has no table before training"),
+    ("after", cut, r"PLACE\.after\.csv\.gz is not a whole csv table"),
+    ("after", damaged, r"PLACE\.after\.csv\.gz is not a whole csv table"),
+    ("after", emptied, r"PLACE\.after\.csv is not a whole csv table"),
+    ("after", headed, r"PLACE\.after\.csv has no rows"),
+    ("after", doubled, r"PLACE\.after\.csv has the layer_id 1 twice"),
+)
+"""Of a table before or after training: how it is spoiled, and the sentence with its condition and place."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_bad_table_is_named_and_the_rest_is_analysed(folder: Path, fault: str) -> None:
-    path, spoil, message = FAULTS[fault]
-    spoil(folder / path)
+def test_bad_tables_are_named_and_the_rest_is_analysed(folder: Path) -> None:
+    every = [(dataset, condition) for doses in made.FAMILIES.values() for condition in doses for dataset in LAYERS]
+    for (dataset, condition), (role, spoil, _) in zip(every, FAULTS, strict=False):
+        spoil(folder / name(dataset, condition, role))
     done, gaps = analysed(folder)
-    said = [gap for gap in gaps if re.search(message, gap)]
-    assert len(said) == 1 and "\n" not in said[0]
-    assert len(done) == 11 and ("cats", "m1") not in done
+    for (dataset, condition), (_, _, sentence) in zip(every, FAULTS, strict=False):
+        message = sentence.replace("NAME", re.escape(condition)).replace("PLACE", re.escape(f"{dataset}/{condition}"))
+        said = [gap for gap in gaps if re.search(message, gap)]
+        assert len(said) == 1 and "\n" not in said[0], (message, gaps)
+    assert done == set(every[len(FAULTS) :]) and len(done) == 2
 
 
 @pytest.mark.parametrize("spoil", [without_column, Path.unlink])

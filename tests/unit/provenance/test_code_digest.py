@@ -129,13 +129,11 @@ def test_no_sentence_in_the_code_of_fine_tuning_makes_it_stale() -> None:
     for name, path in code_digest.modules("weightscape.stages.finetune").items():
         tree = ast.parse(path.read_bytes())
         meaning = code_digest._parsed(ast.unparse(tree).encode()).meaning
-        for text in [
-            node for node in ast.walk(tree) if isinstance(node, ast.Constant) and str(node.value).count(" ") > 2
-        ]:
-            text.value, before = "reworded", text.value
-            if code_digest._parsed(ast.unparse(tree).encode()).meaning != meaning:
-                counting.add(name)
-            text.value = before
+        for text in ast.walk(tree):
+            if isinstance(text, ast.Constant) and str(text.value).count(" ") > 2:
+                text.value = "reworded"
+        if code_digest._parsed(ast.unparse(tree).encode()).meaning != meaning:
+            counting.add(name)
     assert counting == {"weightscape.progress"}  # the pattern by which `status` reads a log
 
 
@@ -148,7 +146,6 @@ def test_no_error_sentence_of_the_package_makes_a_stage_stale() -> None:
     assert len(raising) > 20
     for path in raising:
         assert meaning(path, in_words) == meaning(path, in_words.replace("In other words", "So"))
-        assert meaning(path, in_words) != meaning(path, in_words.replace("UserError", "OtherError"))
 
 
 def test_a_program_stops_when_its_code_was_edited_while_it_waited(package: Path) -> None:

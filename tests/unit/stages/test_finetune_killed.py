@@ -1,4 +1,7 @@
-"""One run of the finetune program, killed in mid-training by real signals, ends with the same bytes."""
+"""One run of the finetune program, killed in mid-training by real signals, ends with the same bytes.
+
+Only the runs that are killed are processes of their own; the others are the same program in this one.
+"""
 
 import json
 import os
@@ -12,6 +15,7 @@ import pytest
 
 from unit.stages.toy_training import SETTINGS, arguments
 from weightscape.project import ROOT
+from weightscape.stages import finetune
 
 WORKFLOW = ROOT / "workflow"
 
@@ -22,9 +26,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [*arguments(tmp_path_factory.mktemp("results")), "--device", "cpu"]
 
 
+def words(inputs: list[str], out: Path) -> list[str]:
+    return [*inputs, "--out", str(out), "--settings", json.dumps(SETTINGS)]
+
+
 def start(inputs: list[str], out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "weightscape.stages.finetune", *inputs, "--out", str(out)]
-    command += ["--settings", json.dumps(SETTINGS)]
+    command = [sys.executable, "-m", "weightscape.stages.finetune", *words(inputs, out)]
     variables = {**os.environ, "PYTHONPATH": str(WORKFLOW), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=variables)
 
@@ -32,9 +39,7 @@ def start(inputs: list[str], out: Path) -> subprocess.Popen[str]:
 @pytest.fixture(scope="module")
 def undisturbed(inputs: list[str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     out = tmp_path_factory.mktemp("undisturbed")
-    running = start(inputs, out)
-    _, text = running.communicate(timeout=300)
-    assert running.returncode == 0, text
+    finetune.main(words(inputs, out))
     made = contents(out)
     assert made["initial.safetensors"] != made["after.safetensors"]
     return made
@@ -48,7 +53,11 @@ def contents(out: Path) -> dict[str, bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_run_killed_in_mid_training_ends_with_the_same_bytes(
-    inputs: list[str], undisturbed: dict[str, bytes], tmp_path: Path, number: signal.Signals
+    inputs: list[str],
+    undisturbed: dict[str, bytes],
+    tmp_path: Path,
+    number: signal.Signals,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     running = start(inputs, tmp_path)
     while not (tmp_path / "checkpoint.pt").exists():
@@ -58,8 +67,7 @@ def test_a_run_killed_in_mid_training_ends_with_the_same_bytes(
     running.communicate(timeout=300)
     assert running.returncode == (143 if number == signal.SIGTERM else -signal.SIGKILL)
     assert (tmp_path / "checkpoint.pt").exists() and not (tmp_path / "after.safetensors").exists()
-    resumed = start(inputs, tmp_path)
-    _, text = resumed.communicate(timeout=300)
-    assert resumed.returncode == 0 and "resumed after" in text, text
+    finetune.main(words(inputs, tmp_path))
+    assert "resumed after" in capsys.readouterr().err
     left = {path.name for path in tmp_path.glob(".*.tmp")}
     assert {name: content for name, content in contents(tmp_path).items() if name not in left} == undisturbed

@@ -1,5 +1,10 @@
-"""A job that makes synthetic images, killed in mid-work by real signals, ends with the same bytes."""
+"""A job that makes synthetic images, killed in mid-work by real signals, ends with the same bytes.
 
+Only the jobs that are killed are processes of their own; the others are the same program in this one.
+"""
+
+import contextlib
+import io
 import json
 import os
 import shutil
@@ -18,13 +23,12 @@ from unit.generate.chosen import training
 from weightscape.formats.shards import ImageSet
 from weightscape.formats.tensors import write_tensors
 from weightscape.formats.typed import to_json
-from weightscape.generate import ddpm
+from weightscape.generate import ddpm, partial_shards
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings
 from weightscape.generate.settings import Ddpm, GenerateSettings, SamplingSettings
 from weightscape.project import ROOT
 from weightscape.provenance.records import Origin, write_record
-
-pytestmark = pytest.mark.process
+from weightscape.stages import generate
 
 WORKFLOW = ROOT / "workflow"
 MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
@@ -51,28 +55,25 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def start(weights: Path, out: Path, **more: Any) -> subprocess.Popen[str]:
+def arguments(weights: Path, out: Path, **more: Any) -> list[str]:
     settings = json.dumps(to_json(replace(SETTINGS, **more)))
-    command = [
-        sys.executable,
-        "-c",
-        PROGRAM,
-        "--settings",
-        settings,
-        "--weights",
-        str(weights),
-    ]
-    command += ["--device", "cpu", "--out", str(out / "shard-00002.safetensors")]
+    words = ["--settings", settings, "--weights", str(weights), "--device", "cpu"]
+    return [*words, "--out", str(out / "shard-00002.safetensors")]
+
+
+def start(weights: Path, out: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PROGRAM, *arguments(weights, out)]
     variables = {**os.environ, "PYTHONPATH": str(WORKFLOW), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables)
 
 
 def finished(weights: Path, out: Path, **more: Any) -> str:
     """Returns the output of a job that is left alone."""
-    running = start(weights, out, **more)
-    text, _ = running.communicate(timeout=300)
-    assert running.returncode == 0, text
-    return text
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(partial_shards, "SECONDS", 0)
+        generate.main(arguments(weights, out, **more))
+    return said.getvalue()
 
 
 def contents(out: Path) -> dict[str, bytes]:
@@ -110,6 +111,7 @@ def killed(weights: Path, out: Path, number: signal.Signals, after: int = 3) -> 
     return sorted(out.glob("checkpoint.*"))
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_shard_whose_job_was_killed_and_terminated_goes_on_and_ends_with_the_same_bytes(
     weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path
@@ -123,6 +125,7 @@ def test_a_shard_whose_job_was_killed_and_terminated_goes_on_and_ends_with_the_s
     assert contents(tmp_path) == undisturbed
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_truncated_parts_are_made_anew(
     weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path
@@ -135,6 +138,7 @@ def test_truncated_parts_are_made_anew(
     assert contents(tmp_path) == undisturbed
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_parts_of_other_settings_are_made_anew(
     weights: Path, undisturbed: dict[str, bytes], left: Path, tmp_path: Path

@@ -68,8 +68,8 @@ def test_on_a_gpu_the_networks_work_beside_the_cores() -> None:
 def test_every_routine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     from weightscape.generate.model_settings import ModelSettings
 
-    monkeypatch.setattr(machine, "EACH", 1e-9)
-    monkeypatch.setattr(machine, "SIDES", (32, 48))
+    for name, value in {"EACH": 1e-9, "SIDES": (32, 48), "BATCH": 2}.items():
+        monkeypatch.setattr(machine, name, value)
     found = machine.measured({"test_resnet": None, "test_vit": 160}, ModelSettings(4, (64, 128), 1, "flow"), 224)
     (low, small), (high, _) = found.speeds["test_resnet"].paces
     ((_, only),) = found.speeds["test_vit"].paces

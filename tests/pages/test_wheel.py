@@ -10,7 +10,7 @@ import pytest
 import weightscape
 from weightscape.project import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.process]
+pytestmark = [pytest.mark.slow, pytest.mark.process, pytest.mark.commands, pytest.mark.xdist_group("wheel")]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CARRIED = "lib/python3.*/site-packages/weightscape/_project"
 
