@@ -21,6 +21,7 @@ import yaml
 from safetensors.numpy import save_file
 
 from pages.test_commands import COMMANDS, PAGES, TUTORIAL
+from pages.test_readme import users_files_of_the_readme
 from toy_project import ROOT, STUDY, Project, environment, linked_copy, merged
 from unit.made_images import folder
 from weightscape.project import DEFAULT_CONFIG
@@ -187,7 +188,7 @@ def test_a_block_of_python_runs(page: str, block: str, tmp_path: Path, monkeypat
 
 STUDIES = [
     (page.name, block)
-    for page in PAGES[1:]
+    for page in PAGES
     for block in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)
     if "extend" not in page.name
 ]
@@ -198,6 +199,7 @@ def test_a_block_of_yaml_is_a_study(page: str, block: str, tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my/pipeline").mkdir(parents=True)
     (tmp_path / "my/pipeline/model_index.json").write_text("{}")
+    users_files_of_the_readme(tmp_path)
     own = yaml.safe_load(block)
     Path("study.yaml").write_text(yaml.safe_dump({**own, "study": {"name": "own", **own.get("study", {})}}))
     config = load(DEFAULT_CONFIG, Path("study.yaml"))

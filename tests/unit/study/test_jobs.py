@@ -21,7 +21,7 @@ PROGRAM = re.compile(r"python -m weightscape\.stages (\w+) ")
 FETCHED = {
     "datasets": ["cifar10"],
     "backbones": ["resnet18"],
-    "families": ["noise", "dropout", "synthetic_replace"],
+    "families": ["noise", "dropout", "weight_decay", "label_noise", "real_add", "synthetic_replace"],
     "seeds": [0, 1],
 }
 

@@ -13,15 +13,21 @@ STUDIES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 LINK = re.compile(r'\]\(([^)#:]+)\)|src="([^"]+)"')
 
 
+def users_files_of_the_readme(root: Path) -> None:
+    """Empty files by the names of the README: a plan opens none of them."""
+    for number in range(3000):
+        image = root / "my" / "photos" / "train" / f"class{number % 10}" / f"{number}.png"
+        image.parent.mkdir(parents=True, exist_ok=True)
+        image.touch()
+    (root / "my" / "vit.safetensors").touch()
+
+
+@pytest.mark.commands
 @pytest.mark.slow
 @pytest.mark.parametrize("text", STUDIES, ids=lambda text: text.partition("\n")[0])
 def test_every_study_of_the_readme_can_be_planned(text: str, tmp_path: Path) -> None:
     new_project(tmp_path)
-    for number in range(3000):
-        image = tmp_path / "my" / "photos" / "train" / f"class{number % 10}" / f"{number}.png"
-        image.parent.mkdir(parents=True, exist_ok=True)
-        image.touch()
-    (tmp_path / "my" / "vit.safetensors").touch()
+    users_files_of_the_readme(tmp_path)
     study = tmp_path / "study.yaml"
     study.write_text(text)
     command = ["snakemake", "-n", "--quiet", "rules", "--cores", "2", "--configfile", str(study)]
