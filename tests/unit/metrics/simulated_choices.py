@@ -15,6 +15,8 @@ from weightscape.metrics.analysis.setups import Layers, Setup
 
 SPACE, BACKBONE = "before", "net"
 GAINS = {"random": 0.0, "log_det": 1.0, "k_centre": 0.5, "least_diverse": -1.0}
+PATTERNS = ("dropout", "weight_decay")
+"""Families that move the layers' norm and entropy."""
 SHARES = (0.25, 0.5, 1.0)
 
 
@@ -31,6 +33,9 @@ class Truth:
     scores: float = 0.2  # ln Vendi that goes with the gain
     purity: float = 0.0  # judge's accuracy of log-determinant less that of the others
     limited: float = 0.05  # validation accuracy that further real images add
+    pattern: float | None = (
+        None  # of log-determinant along dropout's, which is 6; None without dropout and weight decay
+    )
 
 
 def further(**changes: object) -> tuple[FurtherImages, ...]:
@@ -49,6 +54,8 @@ def setup(truth: Truth, rng: np.random.Generator, shuffled: bool = False) -> Set
     """One fake setup; `shuffled` gives the runs of a budget each other's OOD accuracy."""
     rows = [("baseline", "baseline", 0.0, seed) for seed in range(truth.pool)]
     rows += [(e.family, e.dose, e.share, seed) for e in further() for seed in range(truth.seeds)]
+    if truth.pattern is not None:
+        rows += [(name, "x", 1.0, seed) for name in PATTERNS for seed in range(truth.seeds)]
     runs = pd.DataFrame(rows, columns=["family", "dose", "number", "seed"])
     way = runs["dose"].str.rpartition("-")[0].to_numpy(str)
     gain = np.array([truth.gains.get(name, 0.0) for name in way])
@@ -68,10 +75,16 @@ def setup(truth: Truth, rng: np.random.Generator, shuffled: bool = False) -> Set
     }
     order = np.array([GAINS.get(name, 0.0) for name in way])
     scores = np.exp(1.5 + truth.scores * order + 0.02 * rng.normal(size=len(runs)))
+    moved = {family: (runs["family"] == family) * 6.0 for family in PATTERNS}
+    moved["dropout"] += (truth.pattern or 0.0) * order
     layers = {
         name: Layers(
-            rng.normal(size=(len(runs), 2)), rng.normal(size=len(runs)), np.array(["conv2d"] * 2), np.arange(2), 0
+            rng.normal(size=(len(runs), 2)) + moved[family].to_numpy()[:, None],
+            rng.normal(size=len(runs)),
+            np.array(["conv2d"] * 2),
+            np.array(["first", "second"]),
+            0,
         )
-        for name in ("log_norm", "entropy")
+        for name, family in zip(("log_norm", "entropy"), PATTERNS, strict=True)
     }
     return Setup("fake", BACKBONE, Design.of(runs), layers, found, {(SPACE, "vendi_1"): scores})

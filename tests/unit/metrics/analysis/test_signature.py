@@ -10,7 +10,8 @@ from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.signature import Signed
 
 NAMES = ("augment", "dropout", "weight_decay", "label_noise")
-ASKED = [Signed(name, (name, "x")) for name in NAMES]
+POOL = ("baseline", "baseline")
+ASKED = [Signed(name, {(name, "x"): 1.0, POOL: -1.0}) for name in NAMES]
 DIRECTIONS = np.linalg.qr(np.random.default_rng(9).normal(size=(9, 9)))[0]
 Study = tuple[Design, np.ndarray]
 
@@ -56,7 +57,7 @@ def test_one_effect_against_zero_is_hotellings_test():
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"family": ["baseline"] * 8 + ["augment"] * 6, "dose": ["baseline"] * 8 + ["x"] * 6})
     values = rng.normal(size=(14, 3)) + 0.8 * (table["family"] == "augment").to_numpy()[:, None]
-    found = signature.whitened(Design.of(table.assign(number=1.0)), values, [Signed("augment", ("augment", "x"))])
+    found = signature.whitened(Design.of(table.assign(number=1.0)), values, ASKED[:1])
     assert found is not None
     gap = values[8:].mean(axis=0) - values[:8].mean(axis=0)
     pooled = (7 * np.cov(values[:8].T) + 5 * np.cov(values[8:].T)) / 12

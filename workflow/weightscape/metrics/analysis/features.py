@@ -91,13 +91,18 @@ class Scope:
         return f"no direction is seen of {families}, and each of the others explains less than half"
 
 
-def scopes(setup: Setup, options: Options) -> Iterator[Scope]:
-    """The scopes of the config; `setup` is without destructive conditions, signatures may be of these too."""
+def scopes(setup: Setup, options: Options, diversity: Signed | None = None) -> Iterator[Scope]:
+    """The scopes of the config; `setup` is without destructive conditions, signatures may be of these too.
+
+    `diversity` is the effect to explain, by default that of the strongest augmentation.
+    """
+    effects, lacking = interventions(setup, diversity)
     for name, metrics in options.signature.features.items():
         asked = tuple(metric for metric in metrics if metric in setup.metrics)
         names, columns = _features(setup, name, asked, options.signature.groups)
         why = _unmeasured(setup, name, asked, columns)
-        yield Scope(name, tuple(names), why=why) if why else _scope(setup, name, names, columns, options)
+        bare = Scope(name, tuple(names), why=why or lacking)
+        yield bare if bare.why else _scope(setup, bare, columns, effects, options)
 
 
 def _unmeasured(setup: Setup, scope: str, metrics: tuple[str, ...], columns: list[Values]) -> Reason:
@@ -133,47 +138,45 @@ def _grouped(layers: Layers, label: str, groups: int) -> Iterator[tuple[str, Val
         yield f"{label}, part {k} of {len(parts)}", layers.hidden[:, part].mean(axis=1)
 
 
-def interventions(setup: Setup) -> tuple[list[Signed], Reason]:
+def interventions(setup: Setup, diversity: Signed | None = None) -> tuple[list[Signed], Reason]:
     """Diversity and the explanations at the doses that stand for them; or the first of the three that is lacking."""
-    found = []
-    for family in (DIVERSITY, *EXPLANATIONS):
+    found = [diversity] if diversity else []
+    for family in EXPLANATIONS if diversity else (DIVERSITY, *EXPLANATIONS):
         dose = setup.design.strongest(family) if family in (DIVERSITY, DROPOUT, DECAY) else setup.stands(family)
         if dose is not None:
-            found.append(Signed(family, (family, dose), -1.0 if family == OPPOSITE else 1.0))
+            sign = -1.0 if family == OPPOSITE else 1.0
+            found.append(Signed(family, setup.design.effect(family, dose), sign))
         elif family in (DIVERSITY, DROPOUT, DECAY):
             return [], setup.missing(family)
     return found, NONE
 
 
-def _scope(setup: Setup, name: str, names: list[str], columns: list[Values], options: Options) -> Scope:
-    asked, why = interventions(setup)
-    bare = Scope(name, tuple(names), why=why)
-    if why:
-        return bare
+def _scope(setup: Setup, bare: Scope, columns: list[Values], asked: list[Signed], options: Options) -> Scope:
     if not columns:
-        return Scope(name, (), why=Reason("no feature has a value in every run"))
+        return replace(bare, why=Reason("no feature has a value in every run"))
     values, design = np.stack(columns, axis=1), setup.all_conditions
-    if any(len(design.rows[each.condition]) < 2 for each in asked[:3]):
-        return Scope(name, tuple(names), why=Lack.NO_REPLICATES.reason())
+    raised = {condition for each in asked[:3] for condition, weight in each.weights.items() if weight > 0}
+    if any(len(design.rows[condition]) < 2 for condition in raised):
+        return replace(bare, why=Lack.NO_REPLICATES.reason())
     asked = _turned(design, values, asked)
     effects = signature.whitened(design, values, asked)
     if effects is None:
-        return Scope(name, tuple(names), why=Lack.FEW_REPEATS.reason(features=len(names)))
+        return replace(bare, why=Lack.FEW_REPEATS.reason(features=len(columns)))
     p = dict(zip((each.name for each in asked), effects.p.tolist(), strict=True))
     directions = zip(asked, effects.have_directions, strict=True)
     known = [bool(is_told) and p[each.name] < options.alpha for each, is_told in directions]
     silent = next((each.name for each, is_known in zip(asked[:3], known[:3], strict=True) if not is_known), None)
     if silent is not None:
-        return Scope(name, tuple(names), p, why=Lack.NO_EFFECT.reason(effect=of_family(silent)))
+        return replace(bare, p=p, why=Lack.NO_EFFECT.reason(effect=of_family(silent)))
     used = [at for at, is_known in enumerate(known) if is_known]
     chosen = [asked[at] for at in used]
     found = signature.regression(effects.only(used))
     if found is None:
-        why = Reason(f"{len(names)} features do not carry {len(used) - 1} explanations")
-        return Scope(name, tuple(names), p, why=why)
-    left_out = tuple(_without(setup, values, at, chosen) for at in range(len(names)))
+        why = Reason(f"{len(columns)} features do not carry {len(used) - 1} explanations")
+        return replace(bare, p=p, why=why)
+    left_out = tuple(_without(setup, values, at, chosen) for at in range(len(columns)))
     told, turned = (tuple(each.name for each in of) for of in (chosen[1:], [each for each in asked if each.sign < 0]))
-    return Scope(name, tuple(names), p, told, turned, found, left_out)
+    return replace(bare, p=p, used=told, turned=turned, regression=found, without=left_out)
 
 
 def _turned(design: Design, values: Values, asked: list[Signed]) -> list[Signed]:

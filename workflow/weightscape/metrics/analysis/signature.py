@@ -27,7 +27,7 @@ from scipy.linalg import eigh
 from scipy.special import fdtrc
 
 from weightscape.metrics.analysis.contrasts import NAN, Interval, Values, t_interval
-from weightscape.metrics.analysis.design import Condition, Design
+from weightscape.metrics.analysis.design import Design, Weights
 from weightscape.metrics.effects import varies
 
 RIDGE = 0.1
@@ -46,10 +46,10 @@ STEP = 1e-5
 
 @dataclass(frozen=True)
 class Signed:
-    """An intervention as a signature: the condition, and -1 if its opposite is meant."""
+    """An intervention as a signature: the contrast that is its effect, and -1 if its opposite is meant."""
 
     name: str
-    condition: Condition
+    weights: Weights
     sign: float = 1.0
 
 
@@ -107,8 +107,8 @@ def whitened(design: Design, values: Values, interventions: Sequence[Signed]) ->
     weights = np.zeros((len(interventions), len(rows)))
     place = {condition: k for k, condition in enumerate(rows)}
     for k, each in enumerate(interventions):
-        for condition, weight in design.effect(*each.condition, each.sign).items():
-            weights[k, place[condition]] += weight
+        for condition, weight in each.weights.items():
+            weights[k, place[condition]] += each.sign * weight
     means = np.array([values[at].mean(axis=0) for at in rows.values()])[:, moving] @ turn
     errors = np.array([spread.get(c, 1.0) / len(at) for c, at in rows.items()])
     return Whitened((weights @ means).T, (weights * errors) @ weights.T, df)

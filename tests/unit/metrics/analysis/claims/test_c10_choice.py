@@ -61,6 +61,29 @@ def test_contrasts_are_means_over_budgets_and_the_slope_is_that_of_parallel_line
     assert tests[2].numbers.estimate == pytest.approx(lines[0])
 
 
+def test_the_pattern_of_chosen_images_is_told_beside_dropouts_and_decays() -> None:
+    _, tests = c10(made(replace(STRONG, pattern=3.0)))
+    cosines = {(test.question, test.family): test.numbers for test in tests if test.question.startswith("cosine")}
+    for text in ("log-determinant less random", "slope on ln Vendi within budgets"):
+        like, unlike = (cosines[f"cosine of {text}", family] for family in ("dropout", "weight_decay"))
+        assert like.low > 0.9 and unlike.low < 0 < unlike.high
+
+
+def test_chosen_images_that_leave_the_spectra_alone_have_no_pattern() -> None:
+    _, tests = c10(made(replace(STRONG, pattern=0.0)))
+    told = [test for test in tests if test.metric == "signature"]
+    assert {(test.question, test.scope) for test in told} == {
+        (f"signature of {text}", scope)
+        for text in ("log-determinant less random", "slope on ln Vendi within budgets")
+        for scope in ("hidden", "head")
+    }
+    assert all(test.numbers.p > 0.05 and not test.decides for test in told)
+
+
+def test_without_dropout_and_decay_no_pattern_is_asked() -> None:
+    assert not [test for test in c10(made())[1] if test.metric == "signature"]
+
+
 def test_purity_that_differs_between_the_sets_leaves_the_claim_undecided() -> None:
     row, _ = c10(made(replace(STRONG, purity=0.03)))
     assert row.verdict == "undecided" and "purity: failed" in row.controls and "3" in row.controls

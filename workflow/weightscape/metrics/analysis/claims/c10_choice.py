@@ -16,9 +16,11 @@ from weightscape.metrics.analysis.contrasts import Values, contrast
 from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.controls.chosen import NO_BUDGET
 from weightscape.metrics.analysis.design import Weights
+from weightscape.metrics.analysis.features import scopes
 from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.signature import Signed
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, all_of, judge, undecided
 from weightscape.metrics.spectral_metrics import unit as unit_of
 from weightscape.words import metric as of_metric
@@ -125,8 +127,27 @@ def _beside(setup: Setup, budgets: list[Budget], options: Options) -> list[Claim
     for metric in options.metrics:
         mean = setup.metrics[metric].mean()
         tests += _tests(every, _Measured(mean, metric, unit_of(metric), "hidden"), setup, options)
+    for text in (_against(MOST), SLOPE):
+        tests += _pattern(setup, text, every[text], options)
     for test in tests:
-        test.family = budgets[0].family
+        test.family = test.family or budgets[0].family
+    return tests
+
+
+def _pattern(setup: Setup, text: str, weights: Weights, options: Options) -> list[ClaimTest]:
+    """Whether the effect moves the vector of features of C2, and its cosines with dropout and weight decay if it does.
+
+    Nothing where the study has neither dropout nor weight decay.
+    """
+    tests = []
+    for found in scopes(setup, options, Signed(text, weights)) if weights else ():
+        where = {"scope": found.name, "decides": False}
+        if text in found.p:
+            tests.append(ClaimTest(f"signature of {text}", "signature", "", Numbers(p=found.p[text]), **where))
+        for at, name in enumerate(found.used if found.regression else ()):
+            cosine = found.regression.cosine(at, options.level)
+            numbers = Numbers(cosine.value, cosine.low, cosine.high, found.regression.df, p=cosine.p)
+            tests.append(ClaimTest(f"cosine of {text}", "signature", "", numbers, name, **where))
     return tests
 
 
