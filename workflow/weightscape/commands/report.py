@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from weightscape.project import REPORT
-from weightscape.provenance.records import STAGE_FOLDER, read_record
+from weightscape.provenance.records import read_record
 from weightscape.study.jobs import BY_RULE
 
 
@@ -12,7 +12,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("results", type=Path, help="a results folder, or its folder of tables")
     parser.add_argument("--out", type=Path, required=True, help="folder for report.html and figures/")
     parser.add_argument("--figure", action="append", default=[], help="draw this figure only; may be repeated")
-    parser.add_argument("--title", help="title of the page (default: the name of the study's folder)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -43,15 +42,9 @@ def run(arguments: argparse.Namespace) -> None:
         style.save(module.draw(table_schema.load(folder, module.TABLES)), arguments.out / "figures" / name)
     record = folder.parent / BY_RULE["report"].record
     study = read_record(record)["settings"] if record.is_file() else {}  # as the study's own report recorded it
-    title = arguments.title or _title(arguments.results)
+    title = study.get("title", arguments.results.resolve().name)
     settings = ReportSettings(title, tuple(chosen), study.get("config"), study.get("differences"))
     html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(html, encoding="utf-8")
     print(f"{arguments.out / 'report.html'}: {len(chosen)} figures, {len(html) / 1e6:.1f} MB")
-
-
-def _title(results: Path) -> str:
-    """The name of the study, which for the default one is that of the project."""
-    name = results.resolve().name
-    return "Weightscape" if name == "results" or STAGE_FOLDER.match(name) else name
