@@ -101,15 +101,9 @@ def _stated(network: tuple[str, str]) -> dict[str, str]:
 
 def _digest(path: Path) -> str:
     """The digest of a file, or of the files in a folder by their names and contents."""
-    import hashlib
-
     from weightscape.formats import writing
 
-    if path.is_file():
-        return writing.sha256(path)
-    files = sorted(inner for inner in path.rglob("*") if inner.is_file())
-    told = "".join(f"{inner.relative_to(path)} {writing.sha256(inner)}\n" for inner in files)
-    return hashlib.sha256(told.encode()).hexdigest()
+    return writing.sha256(path) if path.is_file() else writing.digest(writing.digests(path, writing.files_below(path)))
 
 
 def _read(path: Path) -> "Loaded":

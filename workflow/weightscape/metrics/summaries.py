@@ -17,6 +17,11 @@ def summarise(table: Table, by: Sequence[str], value: str = "value") -> Table:
     return groups.agg(mean="mean", sd="std", n="count").reset_index()
 
 
+def of_setup(table: Table, dataset: str, backbone: str) -> Table:
+    """The rows of a table that are of one data set and backbone."""
+    return table[(table["dataset"] == dataset) & (table["backbone"] == backbone)]
+
+
 def setups_of(*tables: Table) -> list[tuple[str, str]]:
     """The pairs of data set and backbone in some tables, in order."""
     return sorted({pair for table in tables for pair in table[list(SETUP)].itertuples(index=False, name=None)})

@@ -1,12 +1,12 @@
 """From a folder of tables to all result tables: by the published procedure and by ours."""
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from weightscape.errors import UserError
+from weightscape.extras import installed
 from weightscape.families import BASELINE, COMPARED
 from weightscape.formats.tables import Table, write_table
 from weightscape.metrics import table_schema
@@ -41,7 +41,7 @@ class Results:
         """
         for name, rule in table_schema.of("reanalyse").items():
             table_schema.check(rule, getattr(self, name))
-        if importlib.util.find_spec("pyarrow") is None:
+        if not installed("pyarrow"):
             paths = {folder / f"{name}.csv": getattr(self, name) for name in table_schema.of("reanalyse")}
             for path, table in paths.items():
                 write_table(path, table)

@@ -16,7 +16,7 @@ from weightscape.formats.tables import Table
 from weightscape.metrics.layer_order import in_depth
 from weightscape.metrics.outcomes import of_all_runs
 from weightscape.metrics.spectral_metrics import METRICS
-from weightscape.metrics.summaries import SETUP, setups_of, strongest
+from weightscape.metrics.summaries import SETUP, of_setup, setups_of, strongest
 from weightscape.report import explorer_blocks
 from weightscape.report.explorer_blocks import Block, Places
 
@@ -56,13 +56,13 @@ def blocks(
     made: dict[str, Block] = {}
     for key, setup in enumerate(setups):
         made[f"outcomes-{key}"] = explorer_blocks.outcomes(
-            _of(tables["outcome_intervals"], setup), _of(runs, setup), at
+            of_setup(tables["outcome_intervals"], *setup), of_setup(runs, *setup), at
         )
-        found, singles = _of(intervals, setup), _of(tables["run_effects"], setup)
+        found, singles = of_setup(intervals, *setup), of_setup(tables["run_effects"], *setup)
         for (metric, source), rows in found.groupby(["metric", "source"], sort=False):
             chosen = singles[(singles["metric"] == metric) & (singles["source"] == source)]
             made[f"effects-{key}-{metric}-{source}"] = explorer_blocks.effects(rows, chosen, layers.get(setup, []), at)
-        made |= explorer_blocks.spectra(_of(tables["esd"], setup), key, at, HISTOGRAMS // len(setups))
+        made |= explorer_blocks.spectra(of_setup(tables["esd"], *setup), key, at, HISTOGRAMS // len(setups))
     for dataset in dict.fromkeys(dataset for dataset, _ in setups):
         made[f"samples-{dataset}"] = explorer_blocks.samples(tables["samples"], dataset, recipes or {})
     destructive = _destructive(tables["conditions"], setups, at)
@@ -90,10 +90,6 @@ def _conditions(tables: Mapping[str, Table]) -> Table:
     rank = {family: place for place, family in enumerate(style.ordered(found["family"]))}
     order = found.assign(rank=found["family"].map(rank.get), dosed=found["dose"] != BASELINE)
     return order.sort_values(["rank", "number", "dosed", "dose"])[CONDITION].reset_index(drop=True)
-
-
-def _of(table: Table, setup: tuple[str, str]) -> Table:
-    return table[(table["dataset"] == setup[0]) & (table["backbone"] == setup[1])]
 
 
 def _index(

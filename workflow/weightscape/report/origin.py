@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weightscape.formats.json_yaml import read_yaml
 from weightscape.formats.writing import sha256
 from weightscape.metrics.tables.costs import StageCost, cost_of
 from weightscape.project import CITATION
@@ -90,9 +91,7 @@ def citation_files() -> list[Path]:
 
 def citation(path: Path) -> Citation:
     """The works to cite, from CITATION.cff."""
-    import yaml
-
-    cff = yaml.safe_load(path.read_text())
+    cff = read_yaml(path)
     return Citation(cff["message"], [_reference(entry) for entry in (cff, *cff.get("references", []))])
 
 

@@ -10,7 +10,7 @@ from weightscape.figures.parts import style
 from weightscape.metrics.analysis.destructive import LEAST_JUDGED
 from weightscape.metrics.outcomes import measured, unseen
 from weightscape.metrics.spectral_metrics import PRIMARY
-from weightscape.metrics.summaries import CONDITION, SETUP, strongest
+from weightscape.metrics.summaries import CONDITION, SETUP, of_setup, strongest
 from weightscape.report import sheets
 from weightscape.report.claims import rounded
 
@@ -32,11 +32,11 @@ def sentences(tables: style.Tables, level: float | None = None) -> list[str]:
     setups = tables["runs"][list(SETUP)].drop_duplicates().sort_values(list(SETUP))
     for dataset, backbone in setups.itertuples(index=False, name=None):
         where = f"{dataset}, {backbone}: "
-        found.append(where + baseline(_of(tables["evaluation"], dataset, backbone)))
+        found.append(where + baseline(of_setup(tables["evaluation"], dataset, backbone)))
         found += [where + missing for missing in unfinished(tables, dataset, backbone)]
-        effects = _of(tables["condition_effects"], dataset, backbone)
+        effects = of_setup(tables["condition_effects"], dataset, backbone)
         effects = effects[(effects["scope"] == "hidden") & (effects["metric"] == PRIMARY)]
-        conditions = _of(tables["conditions"], dataset, backbone)
+        conditions = of_setup(tables["conditions"], dataset, backbone)
         found += [where + moved(effects, conditions, USUAL if level is None else level)] if len(effects) else []
         found += [where + told for told in left_out(conditions)]
     return [*found, *recognised(tables["quality"]), *copied(tables["splits"])]
@@ -84,10 +84,6 @@ def _drew(row: Mapping[Hashable, Any]) -> str:
     return f"{names} drew (no verdict counts them)" if names else "no condition drew"
 
 
-def _of(table: style.Table, dataset: str, backbone: str) -> style.Table:
-    return table[(table["dataset"] == dataset) & (table["backbone"] == backbone)]
-
-
 def size(runs: style.Table) -> str:
     """How many networks, families, conditions, seeds and baseline runs."""
     dosed = runs["family"] != BASELINE
@@ -106,7 +102,7 @@ def size(runs: style.Table) -> str:
 
 def unfinished(tables: style.Tables, dataset: str, backbone: str) -> list[str]:
     """Names the conditions whose training sets were measured although none of their runs is finished."""
-    seen, runs = tables["diversity"], _of(tables["runs"], dataset, backbone)
+    seen, runs = tables["diversity"], of_setup(tables["runs"], dataset, backbone)
     keys = ["family", "dose"]
     trained = set(runs[keys].itertuples(index=False, name=None))
     measured = set(seen[seen["dataset"] == dataset][keys].itertuples(index=False, name=None))

@@ -11,6 +11,7 @@ from scipy.special import softmax
 from weightscape.errors import UserError
 from weightscape.finetune.calibration import bin_of
 from weightscape.formats.json_yaml import read_json
+from weightscape.formats.shards import read_labels
 from weightscape.formats.tables import Table
 from weightscape.formats.tensors import read_tensors
 from weightscape.metrics.outcomes import effective_robustness
@@ -158,13 +159,5 @@ def reliability_bins(logits: np.ndarray, labels: np.ndarray, bins: int) -> Table
 
 def _labels(split: Path) -> np.ndarray:
     """The labels of a split, without its images."""
-    from safetensors import safe_open
-
-    labels = []
-    for name in sorted(read_record(split / "manifest.json")["outputs"]):
-        try:
-            with safe_open(split / name, "np") as shard:
-                labels.append(shard.get_tensor("labels"))
-        except OSError as error:
-            raise UserError(f"{split / name} cannot be read ({error}): run the stage data again") from None
-    return np.concatenate(labels)
+    outputs = read_record(split / "manifest.json")["outputs"]
+    return np.concatenate([read_labels(split / name) for name in sorted(outputs)])
