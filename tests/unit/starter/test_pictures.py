@@ -40,7 +40,8 @@ def test_faults_and_copies_are_counted(tmp_path: Path) -> None:
     half = (root / "train/a/007.png").read_bytes()
     (root / "train/a/007.png").write_bytes(half[: len(half) // 2])
     seen = looked(root)
-    assert sorted(Path(name).name for name, _ in seen.unreadable) == ["000.png", "007.png"]
+    reasons = {Path(name).name: reason for name, reason in seen.unreadable}
+    assert sorted(reasons) == ["000.png", "007.png"] and reasons["000.png"] == "is no image of a known format"
     assert seen.lost == ("c",) and seen.copied == pytest.approx(0.3)
     assert "of 10 images of test, 3 equal and 0 nearly equal others in train" in seen.copies
     assert any(

@@ -6,9 +6,10 @@ frames or pages the first counts. 16-bit images are scaled by 1/257, not cut off
 nothing, raises `Unreadable` with its reason.
 """
 
+import contextlib
 import io
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,16 +45,25 @@ class Form:
 
 def decode(data: bytes | str, form: Form) -> np.ndarray:
     """One image file (its content or its path) as uint8 [channels, size, size]."""
+    with opened(lambda: data, form) as picture:
+        return from_picture(picture, form)
+
+
+@contextlib.contextmanager
+def opened(source: Callable[[], Any], form: Form) -> Iterator[Any]:
+    """The picture that `source` gives, or PIL opens of its content or path; any error of a reader is `Unreadable`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata and of large images; here the limit decides
-            with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
+            given = source()
+            file = io.BytesIO(given) if isinstance(given, bytes) else given
+            with file if isinstance(file, Image.Image) else Image.open(file) as picture:
                 width, height = picture.size
                 if width * height > form.pixel_limit:
                     raise Unreadable(f"has {width} x {height} pixels, more than the limit of {form.pixel_limit}")
-                return from_picture(picture, form)
+                yield picture
     except Unreadable:
         raise
     except UnidentifiedImageError:  # its text names a place in memory

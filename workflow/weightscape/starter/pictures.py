@@ -1,7 +1,5 @@
 """Looks at the images of a data set before a study is planned: sizes, colours, faults, and copies across parts."""
 
-import io
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from weightscape.data import copies
-from weightscape.data.decoding import Form, Unreadable, from_picture
+from weightscape.data.decoding import Form, Unreadable, from_picture, opened
 from weightscape.data.pools import Pool
 from weightscape.data.splits import split_rows
 from weightscape.starter.data_set import PIXEL_LIMIT
@@ -101,29 +99,19 @@ def _part(pool: Pool, share: float) -> _Part:
 def _seen(pool: Pool, row: int) -> tuple[int, np.ndarray]:
     """The shorter side of an image in px, and the image at 32 px."""
     form = Form(SIDE, 3, PIXEL_LIMIT)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with _opened(pool, row) as picture:
-                side = min(picture.size)
-                if picture.size[0] * picture.size[1] > form.pixel_limit:
-                    raise Unreadable("has more pixels than are read")
-                picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG is decoded at a fraction of its size
-                return side, from_picture(picture, form)
-    except Unreadable:
-        raise
-    except Exception as error:  # PIL's readers raise errors of many kinds
-        raise Unreadable(" ".join(str(error).split())[:200] or type(error).__name__) from None
+    with opened(lambda: _picture(pool, row), form) as picture:
+        side = min(picture.size)
+        picture.draft("RGB", (2 * SIDE, 2 * SIDE))  # JPEG is decoded at a fraction of its size
+        return side, from_picture(picture, form)
 
 
-def _opened(pool: Pool, row: int) -> Any:
-    """One image of a pool as PIL opens it."""
+def _picture(pool: Pool, row: int) -> Any:
+    """One image of a pool: its file, or a picture of PIL."""
     from PIL import Image
 
     at = np.array([row])
     if pool.encoded is not None:
-        data = pool.encoded(at)[0]
-        return Image.open(io.BytesIO(data) if isinstance(data, bytes) else data)
+        return pool.encoded(at)[0]
     if pool.pixels is not None:
         array = pool.pixels(at)[0]
         return Image.fromarray(array[..., 0] if array.ndim == 3 and array.shape[-1] == 1 else array)
