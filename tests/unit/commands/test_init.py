@@ -43,7 +43,7 @@ def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert study["study"]["name"] == "my-photos" and study["data"]["my-photos"]["image"]["channels"] == 3
     assert "2 classes; images: 80 in train, 18 in test" in said and "C1" in said and "minutes here" in said
-    assert re.search(r"snakemake -n -q rules host --configfile '\S+my study.yaml'", said)
+    assert re.search(r"snakemake -n -q --configfile '\S+my study.yaml'", said)
 
 
 def test_the_size_the_networks_and_what_is_downloaded_are_told(

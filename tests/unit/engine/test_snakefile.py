@@ -16,7 +16,10 @@ from weightscape.project import DEFAULT_CONFIG
 
 def head(**more: Any) -> SimpleNamespace:
     return SimpleNamespace(
-        **({"remote_exec": False, "is_main_process": True, "dryrun": False, "overwrite_configfiles": []} | more)
+        **(
+            {"remote_exec": False, "is_main_process": True, "dryrun": False, "overwrite_configfiles": [], "dag": None}
+            | more
+        )
     )
 
 
@@ -39,21 +42,22 @@ def test_a_submitted_job_plans_with_what_its_head_wrote(config: dict[str, Any]) 
 
 
 @pytest.mark.parametrize("dryrun", [True, False])
-def test_a_dry_run_ends_with_what_the_study_lacks_and_a_run_starts_with_it(
+def test_a_dry_run_ends_with_its_jobs_and_what_the_study_lacks_and_a_run_starts_with_that(
     dryrun: bool, config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ends: list[Callable[[], None]] = []
     monkeypatch.setattr(snakefile.atexit, "register", lambda *words: ends.append(functools.partial(*words)))
     config["study"]["families"].remove("steps")
-    planned = snakefile.plan(config, head(dryrun=dryrun))
-    assert "cannot be decided" not in capsys.readouterr().err
+    planned = snakefile.plan(config, head(dryrun=dryrun, dag=["a job", "another"]))
+    assert "Add steps" not in capsys.readouterr().err
     if not dryrun:
         snakefile.start(planned, [])
     started = capsys.readouterr().err
     for end in ends:
         end()
     said = [started, capsys.readouterr().err]
-    assert ["C2 cannot be decided: add steps" in each for each in said] == [not dryrun, dryrun]
+    assert ["  C2 The pattern of diversity" in each for each in said] == [not dryrun, dryrun]
+    assert ["accepted: 2 jobs to run" in each for each in said] == [False, dryrun]
 
 
 def test_digests_that_hang_on_wildcards_are_planned_before_the_first_job(config: dict[str, Any]) -> None:

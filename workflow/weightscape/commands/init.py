@@ -186,7 +186,7 @@ def _next(out: Path, name: str) -> str:
     word = shlex.quote(str(out))
     return (
         f"{out} is written. Next, in the folder of the Snakefile:\n"
-        f"  snakemake -n -q rules host --configfile {word}\n"
+        f"  snakemake -n -q --configfile {word}\n"
         f"  snakemake --cores all --configfile {word}\n"
         f"The report is then results/studies/{name}/{STAGE_FOLDERS['report']}/report.html"
     )

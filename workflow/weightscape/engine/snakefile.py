@@ -148,17 +148,19 @@ def plan(config: Config, workflow: Any) -> Plan:
 
 
 def _end(workflow: Any, config: Config) -> None:
-    """Ends a dry run with what the study lacks, which would stand above a long list of jobs otherwise."""
+    """Ends a dry run with the count of its jobs and what the study lacks, below Snakemake's list if there is one."""
     if workflow.dryrun:
         sys.stdout.flush()
+        if workflow.dag:
+            print(f"The study is accepted: {len(workflow.dag)} jobs to run.", file=sys.stderr)
         _tell_lacks(config)
 
 
 def _tell_lacks(config: Config) -> None:
     """Tells which claims the study cannot decide, and what to add."""
-    lacks = undecidable.told(config) if config["study"]["start"] == "data" else ""
+    lacks = undecidable.told(config) if config["study"]["start"] == "data" else []
     if lacks:
-        print(lacks, file=sys.stderr)
+        print("\n  ".join(["Claims that this study cannot decide, and what to add:", *lacks]), file=sys.stderr)
 
 
 def _results(config: Config) -> Path:

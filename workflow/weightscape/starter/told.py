@@ -90,13 +90,15 @@ def outcome(config: Config, minutes: float, wanted: float, machine: str) -> list
     conditions = of_study.conditions(config)
     setups = len(config["study"]["datasets"]) * len(config["study"]["backbones"])
     runs = setups * sum(len(seeds(config, family)) for family, _ in conditions)
-    lacks = undecidable.claims(config)
-    decided = [name for name in undecidable.asked(config) if name not in lacks]
+    lacks, open_claims = undecidable.told(config), undecidable.claims(config)
+    decided = [name for name in undecidable.asked(config) if name not in open_claims]
     more = f", more than {wanted:g}, as no smaller study decides a claim" if minutes > wanted else ""
     return [
         *_of_choices(config),
         f"{runs} runs of {len(conditions)} conditions, about {max(1, round(minutes))} minutes here ({machine}){more}",
-        f"claims that can get a verdict: {', '.join(decided) or 'none'}",
-        *(f"{name} cannot be decided: add {'; '.join(things)}" for name, things in lacks.items()),
+        f"claims that can get a verdict:{'' if decided else ' none'}",
+        *(f"  {undecidable.stated(name)}" for name in decided),
+        *(["claims that cannot, and what to add:"] if lacks else []),
+        *(f"  {line}" for line in lacks),
         *(f"note: {note}" for note in resolution.notes(config)),
     ]

@@ -50,11 +50,16 @@ def asked(config: Config) -> list[str]:
     return table.asked(has_choices, len(doses.doses(config, DIVERSITY)) if has_policies else 0)
 
 
-def told(config: Config) -> str:
-    """One sentence for each claim that the study cannot decide; empty if it may decide all."""
-    found = claims(config)
-    lines = [f"{name} cannot be decided: add {'; '.join(things)}" for name, things in found.items()]
-    return "\n".join(["What this study lacks for its claims:", *lines]) if lines else ""
+def told(config: Config) -> list[str]:
+    """A line for each claim that the study cannot decide, with its statement and what to add."""
+    return [f"{stated(name)} Add {'; '.join(things)}." for name, things in claims(config).items()]
+
+
+def stated(claim: str) -> str:
+    """A claim's name and statement."""
+    from weightscape.metrics.analysis.claims.table import CLAIMS
+
+    return f"{claim} {CLAIMS[claim].STATEMENT}"
 
 
 def _of_families(config: Config, claim: str) -> Iterator[str]:
@@ -67,7 +72,13 @@ def _of_families(config: Config, claim: str) -> Iterator[str]:
         needed += () if control == "resolution" and not study.coarsely_generated(config) else NEEDS[control]
     lost = [name for name in dict.fromkeys(needed) if not _has_doses(config, name)]
     if lost:
-        yield f"{', '.join(lost)} to study.families"
+        yield f"{', '.join(lost)} to study.families{_by_init(config) if {*lost} & {*SYNTHETIC_FAMILIES} else ''}"
+
+
+def _by_init(config: Config) -> str:
+    """How a study without synthetic images gets some, which need more than their families."""
+    has_some = any(name in config["study"]["families"] for name in SYNTHETIC_FAMILIES)
+    return "" if has_some else ", as `weightscape init --generator ddpm` does"
 
 
 def _has_doses(config: Config, family: str) -> bool:
@@ -179,7 +190,7 @@ def _conditions(config: Config) -> Iterator[str]:
     if len(families) < LEAST_FAMILIES or conditions < LEAST_CONDITIONS:
         yield (
             f"families or doses that change the images (it has {conditions} conditions of {len(families)} families, "
-            f"{LEAST_CONDITIONS} of {LEAST_FAMILIES} are needed)"
+            f"{LEAST_CONDITIONS} of {LEAST_FAMILIES} are needed){_by_init(config)}"
         )
 
 

@@ -12,7 +12,7 @@ from weightscape.metrics.analysis.reasons import Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict
 
-STATEMENT = "This holds over architectures, pre-trained and from scratch."
+STATEMENT = "Claims C1 to C3 hold over architectures, pre-trained and from scratch."
 RULE = (
     "supported if C1, C2 and C3 are; contradicted if one of them is, with its p times three below alpha. Overall, "
     "supported if it is in every data set and backbone, contradicted if in one, with p times their number; undecided "
