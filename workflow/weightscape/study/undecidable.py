@@ -19,6 +19,9 @@ LAYERS = 8
 """Hidden layers that networks have at least; with more groups of layers the plan cannot tell how many features follow.
 """
 
+BY_INIT = "`weightscape init --generator ddpm`"
+"""Writes a study with synthetic images."""
+
 PARTS_OF = {"C7": (DIVERSITY,)}
 """Families without which a part of a claim stays open."""
 
@@ -71,14 +74,15 @@ def _of_families(config: Config, claim: str) -> Iterator[str]:
     for control in config["analyse"]["controls"][claim]:
         needed += () if control == "resolution" and not study.coarsely_generated(config) else NEEDS[control]
     lost = [name for name in dict.fromkeys(needed) if not _has_doses(config, name)]
-    if lost:
-        yield f"{', '.join(lost)} to study.families{_by_init(config) if {*lost} & {*SYNTHETIC_FAMILIES} else ''}"
+    made = [name for name in lost if name in SYNTHETIC_FAMILIES and not _has_synthetic(config)]
+    if made:  # these need a generator and recipes as well
+        yield f"{', '.join(made)} to study.families, as {BY_INIT} does"
+    if others := [name for name in lost if name not in made]:
+        yield f"{', '.join(others)} to study.families"
 
 
-def _by_init(config: Config) -> str:
-    """How a study without synthetic images gets some, which need more than their families."""
-    has_some = any(name in config["study"]["families"] for name in SYNTHETIC_FAMILIES)
-    return "" if has_some else ", as `weightscape init --generator ddpm` does"
+def _has_synthetic(config: Config) -> bool:
+    return any(_has_doses(config, name) for name in SYNTHETIC_FAMILIES)
 
 
 def _has_doses(config: Config, family: str) -> bool:
@@ -190,7 +194,8 @@ def _conditions(config: Config) -> Iterator[str]:
     if len(families) < LEAST_FAMILIES or conditions < LEAST_CONDITIONS:
         yield (
             f"families or doses that change the images (it has {conditions} conditions of {len(families)} families, "
-            f"{LEAST_CONDITIONS} of {LEAST_FAMILIES} are needed){_by_init(config)}"
+            f"{LEAST_CONDITIONS} of {LEAST_FAMILIES} are needed"
+            f"{'' if _has_synthetic(config) else f'; {BY_INIT} adds 4 of 2'})"
         )
 
 
