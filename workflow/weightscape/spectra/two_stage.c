@@ -35,6 +35,7 @@
 typedef double vec __attribute__((vector_size(8 * L), may_alias));
 typedef int64_t mask __attribute__((vector_size(8 * L), may_alias));
 #define INLINE static inline __attribute__((always_inline))
+#define APART __attribute__((noinline))
 #define EXPORT __attribute__((visibility("default")))
 
 enum {
@@ -109,7 +110,7 @@ INLINE void gram_tile(const int q, int first, long n, long deep, const vec *pane
         UNROLL for (int b = 0; b < q; b++) at[b * n + r] = tile[r][b];
 }
 
-static void add_gram(int first, long n, long deep, const vec *panels, vec *A) {
+static APART void add_gram(int first, long n, long deep, const vec *panels, vec *A) {
     long blocks = n / L;
     for (long from = 0; from < blocks; from += WIDE) {
         long to = from + WIDE < blocks ? from + WIDE : blocks;
@@ -236,59 +237,92 @@ EXPORT int64_t reduction_bytes(int64_t larger, int64_t m) {
     return 8 * L * (n * n / L + 6 * n + n / L * DEPTH + DEPTH + L + larger) + 8 * (n + L) * (L + 1) + 64;
 }
 
-/* Q tiles of one block row: the update that is due, and the product of the rows with V */
-INLINE void pass_tiles(const int q, int due, const Work *w, const vec *V, long row, long column) {
-    vec tile[L][Q], y[L];
-    vec *a = w->A + column * w->n + row * L;
-    if (due) {
+/* The update that is due of q tiles of each block row from `row` to `end` */
+INLINE void update(const int q, const Work *w, long row, long end, long column) {
+    const vec *X_t = w->X_t, *V_t = w->V_t;
+    long n = w->n;
+    for (vec *a = w->A + column * n; row < end; row++) {
+        vec tile[L][Q];
         UNROLL for (int r = 0; r < L; r++)
-            UNROLL for (int b = 0; b < q; b++) tile[r][b] = a[b * w->n + r];
-        add_outer(q, L, (const double *)(w->X_t + row * L), w->V_t + column * L, L, tile);
-        add_outer(q, L, (const double *)(w->V_t + row * L), w->X_t + column * L, L, tile);
+            UNROLL for (int b = 0; b < q; b++) tile[r][b] = a[b * n + row * L + r];
+        add_outer(q, L, (const double *)(X_t + row * L), V_t + column * L, L, tile);
+        add_outer(q, L, (const double *)(V_t + row * L), X_t + column * L, L, tile);
         UNROLL for (int r = 0; r < L; r++)
-            UNROLL for (int b = 0; b < q; b++) a[b * w->n + r] = tile[r][b];
+            UNROLL for (int b = 0; b < q; b++) a[b * n + row * L + r] = tile[r][b];
     }
-    if (!V) return;
-    UNROLL for (int r = 0; r < L; r++) y[r] = w->Y[row * L + r];
-    for (int b = 0; b < q; b++) {
-        const double *x = (const double *)(a + b * w->n);
-        UNROLL for (int l = 0; l < L; l++) {
-            vec v = V[(column + b) * L + l];
-            UNROLL for (int r = 0; r < L; r++) y[r] += x[r * L + l] * v;
-        }
-    }
-    UNROLL for (int r = 0; r < L; r++) w->Y[row * L + r] = y[r];
 }
 
-/* Y of the columns += A^T V over `depth` rows from block row `row` on */
-INLINE void pass_columns(const int q, const Work *w, const vec *V, long row, long depth, long column) {
-    vec tile[L][Q];
-    double *y = (double *)(w->Y + column * L);
-    UNROLL for (int r = 0; r < L; r++) UNROLL for (int b = 0; b < q; b++) tile[r][b] = all(0);
-    add_outer(q, depth, (const double *)(V + row * L), w->A + column * w->n + row * L, w->n, tile);
-    for (int b = 0; b < q; b++)
-        for (int r = 0; r < L; r++)
-            for (int l = 0; l < L; l++) y[(b * L + l) * L + r] += tile[r][b][l];
+/* Y of these rows += A V over q tiles, in two sums, so that one product need not wait for the last */
+INLINE void add_rows(const int q, const Work *w, const vec *V, long row, long end, long column) {
+    const vec *a = w->A + column * w->n;
+    long n = w->n;
+    V += column * L;
+    for (vec *Y = w->Y; row < end; row++) {
+        vec y[L], odd[L];
+        UNROLL for (int r = 0; r < L; r++) y[r] = odd[r] = all(0);
+        UNROLL for (int b = 0; b < q; b++) {
+            const double *x = (const double *)(a + b * n + row * L);
+            UNROLL for (int l = 0; l < L; l += 2) {
+                vec v = V[b * L + l], next = V[b * L + l + 1];
+                UNROLL for (int r = 0; r < L; r++) {
+                    y[r] += x[r * L + l] * v;
+                    odd[r] += x[r * L + l + 1] * next;
+                }
+            }
+        }
+        UNROLL for (int r = 0; r < L; r++) Y[row * L + r] += y[r] + odd[r];
+    }
 }
+
+/* Sums for Y of these columns, transposed, += V^T A over the rows */
+INLINE void add_columns(const int q, const Work *w, const vec *V, long row, long end, long column, vec sums[Q][L]) {
+    vec tile[L][Q];
+    UNROLL for (int r = 0; r < L; r++) UNROLL for (int b = 0; b < q; b++) tile[r][b] = all(0);
+    add_outer(q, (end - row) * L, (const double *)(V + row * L), w->A + column * w->n + row * L, w->n, tile);
+    UNROLL for (int r = 0; r < L; r++) UNROLL for (int b = 0; b < q; b++) sums[b][r] += tile[r][b];
+}
+
+/* functions of their own, so that tiles stay in registers */
+#define TILES(q)                                                                                                      \
+    static APART void update_##q(const Work *w, long row, long end, long column) { update(q, w, row, end, column); }  \
+    static APART void add_rows_##q(const Work *w, const vec *V, long row, long end, long column) {                    \
+        add_rows(q, w, V, row, end, column);                                                                          \
+    }                                                                                                                 \
+    static APART void add_columns_##q(const Work *w, const vec *V, long row, long end, long column, vec sums[Q][L]) { \
+        add_columns(q, w, V, row, end, column, sums);                                                                 \
+    }
+TILES(1)
+TILES(2)
+TILES(3)
 
 /* Y = A V for the block rows and columns from `from` on, and before it the update of A that is due */
 static void pass(int due, const Work *w, const vec *V, long from) {
     long blocks = w->n / L;
     memset(w->Y + from * L, 0, sizeof(vec) * (w->n - from * L));
     for (long c = from; c < blocks; c += Q) {
-        pass_tiles(1, due, w, V, c, c);
+        vec sums[Q][L];
+        memset(sums, 0, sizeof sums);
+        if (due) update_1(w, c, c + 1, c);
+        add_rows_1(w, V, c, c + 1, c);
         if (c + 1 < blocks) {
-            pass_tiles(2, due, w, V, c + 1, c);
-            pass_columns(1, w, V, c + 1, L, c);
+            if (due) update_2(w, c + 1, c + 2, c);
+            add_rows_2(w, V, c + 1, c + 2, c);
+            add_columns_1(w, V, c + 1, c + 2, c, sums);
         }
         if (c + 2 < blocks) {
-            pass_tiles(3, due, w, V, c + 2, c);
-            pass_columns(2, w, V, c + 2, L, c);
+            if (due) update_3(w, c + 2, c + 3, c);
+            add_rows_3(w, V, c + 2, c + 3, c);
+            add_columns_2(w, V, c + 2, c + 3, c, sums);
         }
-        for (long r = c + 3; r < blocks; r += CHUNK) {
+        for (long r = c + 3; r < blocks; r += CHUNK) { /* what is written is read again from the first cache */
             long end = r + CHUNK < blocks ? r + CHUNK : blocks;
-            for (long t = r; t < end; t++) pass_tiles(3, due, w, V, t, c);
-            pass_columns(3, w, V, r, (end - r) * L, c);
+            if (due) update_3(w, r, end, c);
+            add_rows_3(w, V, r, end, c);
+            add_columns_3(w, V, r, end, c, sums);
+        }
+        for (long b = 0; b < Q && c + b < blocks; b++) {
+            transpose(sums[b], sums[b]);
+            for (int l = 0; l < L; l++) w->Y[(c + b) * L + l] += sums[b][l];
         }
     }
 }
@@ -325,8 +359,7 @@ static void to_band(const Work *w, double *band) {
     memset(band, 0, sizeof(double) * n * (L + 1));
     for (long J = 0; J < blocks; J++) {
         vec *column = w->A + J * n, *V = column, *T = w->T + J * L;
-        if (J)
-            for (long r = J; r < blocks; r++) pass_tiles(1, 1, w, 0, r, J);
+        if (J) update_1(w, J, blocks, J);
         for (int c = 0; c < L; c++)
             for (int i = c; i < L; i++) band[(J * L + c) * (L + 1) + i - c] = column[J * L + i][c];
         if (J + 1 == blocks) break;
