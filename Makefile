@@ -119,9 +119,9 @@ test-browser: .venv/.dev
 	command -v chromium > /dev/null || { apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-dejavu-core; }
 	pytest -m browser tests/browser
 
-## test-docs: every command of the README and the docs runs, and the wheel in a clean environment
+## test-docs: every command of the README, the docs and the stages' programs runs, and the wheel where nothing else is
 test-docs: .venv/.dev
-	pytest -n $(CORES) --dist loadgroup -m commands tests/pages
+	pytest -n $(CORES) --dist loadgroup -m commands tests/pages tests/pipeline
 
 ## lint: style, types and the form of the rules
 lint: .venv/.dev

@@ -26,8 +26,8 @@ TESTS = (
     "tests/unit/spectra",
     "tests/unit/finetune/test_curvature.py",
 )
-LEFT_OUT = ("checkpoint", "command", "table_memory", "differentiated_twice", "hundred_draws", "twelve_layers")
-"""Words in the names of tests that are slow and not of the BLAS: files, commands, large networks, many draws."""
+LEFT_OUT = ("checkpoint", "command", "table_memory", "differentiated_twice", "twelve_layers")
+"""Words in the names of tests that are slow and not of the BLAS: files, commands, large networks."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +78,8 @@ def inside(kernel: str, workers: str) -> int:
         print(f"asked for {kernel}", file=sys.stderr)
         return 1
     words = " and ".join(f"not {word}" for word in LEFT_OUT)
-    return int(pytest.main(["-q", "-n", workers, "--dist", "loadfile", "-k", words, *TESTS]))
+    marked = ["-m", ""] if kernel == "unset" else []  # those marked `draws` once
+    return int(pytest.main(["-q", "-n", workers, "--dist", "loadfile", "-k", words, *marked, *TESTS]))
 
 
 if __name__ == "__main__":

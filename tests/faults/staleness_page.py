@@ -9,7 +9,7 @@ from pathlib import Path
 
 from faults import code_table
 from faults.stale_matrix import ROWS, Row
-from toy_project import ROOT, Project, new_project
+from toy_project import ROOT, STUDY, Project, new_project
 from weightscape.study.jobs import JOBS
 
 PAGE = ROOT / "workflow" / "docs" / "staleness.md"
@@ -27,10 +27,12 @@ def page() -> str:
         "|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        untouched = new_project(Path(folder) / "untouched")
-        for number, row in enumerate(ROWS):
-            project = new_project(Path(folder) / str(number)) if row.study else untouched
+        project = new_project(Path(folder))
+        configs = {name: (project.root / name).read_bytes() for name in ("config.yaml", STUDY)}
+        for row in ROWS:
             lines.append(f"| {row.change} | {outcome(row, project)} |")
+            for name, content in configs.items():
+                project.write(name, content)
     return "\n".join([*lines, *CODE, *code_table.table()]) + "\n"
 
 

@@ -158,6 +158,7 @@ def test_weights_that_were_trained_anew_stay_until_all_measures_are_of_them(proj
     study.write_text(STUDY)
 
 
+@pytest.mark.faults
 def test_runs_whose_images_changed_are_no_retraining_for_dropped_weights(project: Path) -> None:
     study = project / "study.yaml"
     study.write_text(STUDY + "data: {digits: {splits: {val: 120}}}\n")
@@ -187,6 +188,7 @@ def test_a_kill_between_the_measures_and_the_removal_loses_and_keeps_nothing_for
     assert weights(project) == kept and record.is_file()
 
 
+@pytest.mark.faults
 def test_a_plan_that_needs_dropped_weights_stops_and_says_what_it_would_cost(project: Path) -> None:
     more = project / "study.yaml"
     more.write_text(STUDY + "spectra: {farms: true}\n")

@@ -79,7 +79,8 @@ def test_a_second_start_is_told_who_works_and_one_after_a_kill_how_to_go_on(tmp_
     for left in ("locks and marks", "marks"):
         _, said = start(tmp_path, SLOW).communicate(timeout=60)
         assert "run `weightscape resume`" in said and "--cleanup-metadata" not in said, (left, said)
-        subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], cwd=tmp_path, check=True, capture_output=True)
+        for lock in (tmp_path / ".snakemake" / "locks").iterdir():  # as --unlock does
+            lock.unlink()
 
 
 @pytest.mark.parametrize("version", ["9.28.0", "9.27.1"])

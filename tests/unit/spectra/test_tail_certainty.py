@@ -89,6 +89,7 @@ def test_equal_laws_have_no_vuong_ratio():
     assert np.isnan(tail_certainty.vuong(np.zeros(10))).all()
 
 
+@pytest.mark.draws
 @pytest.mark.slow
 def test_the_interval_covers_at_its_level_over_four_hundred_draws():
     covered = 0

@@ -3,6 +3,7 @@
 So a job is stale only when one of *its* settings changed (DESIGN 5). The user's files count by their content.
 """
 
+import functools
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,9 +43,10 @@ def settings(config: Config, stage: str, wildcards: Mapping[str, str]) -> dict[s
     return to_json(from_json(type(chosen), to_json(chosen)))  # as the stage records them: 1 is 1.0 where it is a float
 
 
-def wildcards_of(stage: str) -> list[str]:
+@functools.cache
+def wildcards_of(stage: str) -> tuple[str, ...]:
     """The wildcards that the settings of a stage's jobs depend on."""
-    return list(inspect.signature(STAGES[stage]).parameters)[1:]
+    return tuple(inspect.signature(STAGES[stage]).parameters)[1:]
 
 
 def _assemble_real(config: Config) -> AssembleSettings:
