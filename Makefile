@@ -80,9 +80,9 @@ gallery: .venv/.dev
 	mkdir -p results/example
 	python tests/browser/gallery.py results results/example
 
-## test: lint and tests
+## test: lint and tests; the files of whole studies first, so that no worker ends with one
 test: lint
-	pytest -n $(CORES) --dist loadfile tests/pipeline tests/faults tests/pages tests/benchmarks tests/unit
+	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder tests/pipeline tests/faults tests/pages tests/benchmarks tests/unit
 
 ## test-kernels: the numerical tests under each kernel of OpenBLAS that the CPU has
 test-kernels: .venv/.dev
