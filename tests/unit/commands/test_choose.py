@@ -1,5 +1,7 @@
 """`weightscape choose` and `ws.choose` on anyone's images and embeddings."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from PIL import Image
 
 import weightscape as ws
 from weightscape.cli import main
-from weightscape.commands.choose import draw_sheet
+from weightscape.commands.choose import draw_curve, draw_sheet
 from weightscape.diversity.choice import METHODS
 
 
@@ -95,6 +97,66 @@ def test_images_that_cannot_be_read_are_counted_and_named_in_both_sets(rng, tmp_
         ws.choose(sets[0], 2, sets[1])
 
 
+@pytest.mark.parametrize("form", [(1, 9, 16), (1, 16, 9)])
+def test_images_of_two_forms_with_as_many_pixels_are_refused(form, rng):
+    images = [rng.integers(0, 256, (4, *each), dtype=np.uint8) for each in ((1, 12, 12), form)]
+    with pytest.raises(ws.UserError, match="bring both to one kind, size"):
+        ws.choose(images[0], 2, images[1])
+
+
+def test_images_of_two_sizes_that_are_compared_at_one_are_chosen_from(rng):
+    images = [rng.integers(0, 256, (4, 1, side, side), dtype=np.uint8) for side in (40, 48)]
+    assert len(ws.choose(images[0], 2, images[1])) == 2
+
+
+def test_what_images_are_compared_by_is_a_name(rng):
+    with pytest.raises(ws.UserError, match="by = None: give 'pixels' or the name of a network"):
+        ws.choose(rng.standard_normal((9, 3)), 2, by=None)
+
+
+@pytest.mark.parametrize(
+    ("out", "sentence"),
+    [
+        ("file", "file is no folder"),
+        ("file/below", "file is no folder"),
+        ("dangling", "dangling is no folder"),
+        ("locked/below", "locked may not be written into"),
+        ("earlier", "sheet.png is a folder"),
+    ],
+)
+def test_folders_that_cannot_be_written_are_refused_before_a_choice(
+    out, sentence, embeddings, tmp_path, capsys, monkeypatch
+):
+    (tmp_path / "file").touch()
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "locked").mkdir()
+    may = os.access
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "locked" and may(path, mode))
+    (tmp_path / "earlier" / "sheet.png").mkdir(parents=True)
+    (tmp_path / "earlier" / "chosen.csv").write_text("order,index,gain\n")
+    monkeypatch.setattr("weightscape.library.choosing.chosen", None)
+    code, said = run(capsys, embeddings[0], "--budget", 3, "--out", tmp_path / out)
+    assert code == 1 and sentence in said.err and said.err.count("\n") == 1
+    assert (tmp_path / "earlier" / "chosen.csv").exists()
+
+
+@pytest.mark.parametrize(("given", "words"), [(True, "of all rows there"), (False, "of them")])
+def test_the_score_says_whose_it_is(given, words, embeddings, tmp_path, capsys):
+    more = ["--given", embeddings[1]] if given else []
+    _, said = run(capsys, embeddings[0], *more, "--budget", 3, "--out", tmp_path / "out")
+    assert f"Vendi score {words} " in said.out
+
+
+def test_budgets_stand_on_the_curve_as_numbers(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *_, **__: drawn.append(figure))
+    curve = pd.DataFrame({"budget": [0, 1, 2, 3], "vendi": [1.0, 2, 3, 4], "vendi_random": [1.0, 2, 3, 3]})
+    draw_curve(curve, "log_det", tmp_path / "curve.png")
+    axis = drawn[0].axes[0].xaxis
+    assert [label.get_text() for label in axis.get_ticklabels()] == ["1", "2", "3"]
+    assert not axis.get_ticklabels(minor=True)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_rows_without_a_direction_are_told(method, rng, tmp_path, capsys):
     rows = rng.standard_normal((10, 4))
@@ -143,7 +205,7 @@ def test_the_library_gives_the_same_list(embeddings, tmp_path, capsys):
         (["--budget", 0], "budget = 0"),
         (["--budget", 3, "--by", "resnet18"], "embeddings already"),
         (["--budget", 3, "--weights", "none"], "--weights none are a network's"),
-        (["--budget", 3, "--given", "other.npy"], "given ones images of 12"),
+        (["--budget", 3, "--given", "other.npy"], "given ones images of [3, 2, 2]"),
         (["--budget", 3, "--given", "nothing.npy"], "does not exist"),
     ],
 )

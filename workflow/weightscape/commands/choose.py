@@ -6,6 +6,7 @@ first and the last chosen).
 """
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.weights is not None and arguments.by == choosing.PIXELS:
         raise UserError(f"--weights {arguments.weights} are a network's: name it by --by")
-    if arguments.out.exists() and not arguments.out.is_dir():
-        raise UserError(f"--out {arguments.out} is a file: name a folder")
+    _check_folder(arguments.out)
     _check_apart(arguments)
     earlier = _of_earlier_run(arguments.out)
     pair = choosing.rows_of(arguments.candidates, arguments.given, arguments.by, arguments.weights or "hub")
@@ -70,12 +70,21 @@ def run(arguments: argparse.Namespace) -> int:
             draw_sheet(pair.candidates.images[found.rows], arguments.out / "sheet.png")
     else:
         print(f"note: no pictures: drawing {needed('matplotlib')}")
-    last = curve.iloc[-1]
+    last, of = curve.iloc[-1], "of all rows there" if pair.given else "of them"
     print(
-        f"{len(table)} of {len(pair.candidates)} chosen by {arguments.method}: Vendi score with those given "
+        f"{len(table)} of {len(pair.candidates)} chosen by {arguments.method}: Vendi score {of} "
         f"{last['vendi']:.4g}, at random {last['vendi_random']:.4g}. Folder: {arguments.out}"
     )
     return 0
+
+
+def _check_folder(out: Path) -> None:
+    """Refuses a folder that cannot be made or written into, before anything is read."""
+    there = next(path for path in (out, *out.parents) if os.path.lexists(path))
+    if not there.is_dir():
+        raise UserError(f"--out {out}: {there} is no folder: name one that is there or can be made")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"--out {out}: {there} may not be written into: name another folder")
 
 
 def _check_apart(arguments: argparse.Namespace) -> None:
@@ -91,6 +100,9 @@ def _of_earlier_run(out: Path) -> list[Path]:
     """The files in the folder that go before new ones come; refuses those that this command did not write."""
     found = [path for name in ("chosen.csv", "curve.csv", "curve.png", "sheet.png") if (path := out / name).exists()]
     table = out / "chosen.csv"
+    folders = [path for path in found if path.is_dir()]
+    if folders:
+        raise UserError(f"{folders[0]} is a folder: name another folder by --out, or move it")
     if found and not (table.is_file() and table.read_bytes()[:12] == b"order,index,"):
         raise UserError(f"{found[0]} is not of an earlier choice: name another folder by --out, or move the file")
     return found
@@ -109,6 +121,8 @@ def draw_curve(curve: "pd.DataFrame", method: str, path: Path) -> None:
     for score in curve.loc[curve["budget"] == 0, "vendi"]:
         axis.axhline(score, color="#6b6b6b", linewidth=1, linestyle=":", label="given alone")
     axis.set(xlabel="chosen rows", ylabel="Vendi score of all rows", xscale="log")
+    axis.set_xticks(added["budget"], [str(budget) for budget in added["budget"]], fontsize="small")
+    axis.set_xticks([], minor=True)
     axis.legend(frameon=False)
     figure.savefig(path, dpi=200)
 

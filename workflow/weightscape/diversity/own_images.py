@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     Embed = Callable[[np.ndarray], np.ndarray]
 
 
+def pixel_form(form: tuple[int, ...]) -> tuple[int, ...]:
+    """Channels, height and width at which the pixels of images [c, h, w] are compared."""
+    return form if max(form[1:]) <= LARGEST else (form[0], LARGEST, LARGEST)
+
+
 def pixel_rows(images: "np.ndarray", full_scale: float = 255) -> "np.ndarray":
     """float32 [n, numbers] in [0, 1] of images [n, c, h, w]; larger ones at 32 px, as in the workflow (METHODS 5).
 
@@ -21,9 +26,10 @@ def pixel_rows(images: "np.ndarray", full_scale: float = 255) -> "np.ndarray":
     import numpy as np
     from PIL import Image
 
-    if max(images.shape[2:]) <= LARGEST:
+    form = pixel_form(images.shape[1:])
+    if form == images.shape[1:]:
         return np.divide(images, full_scale, dtype=np.float32).reshape(len(images), -1)
-    rows = np.empty((len(images), images.shape[1], LARGEST, LARGEST), np.float32)
+    rows = np.empty((len(images), *form), np.float32)
     for image, row in zip(images, rows, strict=True):
         for plane, small in zip(np.divide(image, full_scale, dtype=np.float32), row, strict=True):
             small[...] = Image.fromarray(plane).resize((LARGEST, LARGEST), Image.Resampling.BILINEAR)

@@ -63,20 +63,23 @@ class Pair:
 def rows_of(x: ImageSet, given: ImageSet | None, by: str, weights: str = "hub") -> Pair:
     """Reads candidates and given rows, and brings both into one space; `weights` are those of a network."""
     from weightscape.diversity.choice import Pool
-    from weightscape.diversity.own_images import embedder
+    from weightscape.diversity.own_images import embedder, pixel_form
     from weightscape.library import image_sets
 
+    if not isinstance(by, str):
+        raise UserError(f"by = {by!r}: give {PIXELS!r} or the name of a network of timm")
     sets = [loaded(each, name) for name, each in (("candidates", x), ("given", given)) if each is not None]
     kinds = [each.kind for each in sets]
     if by != PIXELS and "embeddings" in kinds:
         raise UserError(f"by = {by!r} embeds images, but these are embeddings already: leave it out")
     embed = None if by == PIXELS else embedder(by, weights)
-    rows = [image_sets.rows_of(each, embed) for each in sets]
-    if len(sets) == 2 and (kinds[0], rows[0].shape[1]) != (kinds[1], rows[1].shape[1]):
+    forms = {each.form if each.images is None else pixel_form(each.form) for each in sets}
+    if embed is None and len(forms) > 1:
         raise UserError(
-            f"the candidates are {kinds[0]} of {rows[0].shape[1]} numbers a row and the given ones {kinds[1]} of "
-            f"{rows[1].shape[1]}: bring both to one kind, size and number of channels{_or_by(kinds)}"
+            f"the candidates are {kinds[0]} of {list(sets[0].form)} and the given ones {kinds[1]} of "
+            f"{list(sets[1].form)}: bring both to one kind, size and number of channels{_or_by(kinds)}"
         )
+    rows = [image_sets.rows_of(each, embed) for each in sets]
     return Pair(sets[0], sets[1] if len(sets) == 2 else None, Pool(*rows))
 
 
