@@ -51,8 +51,10 @@ def _nearest(signature: Table) -> str:
     """Names what diversity is nearest to in the scopes that C2 needs, by setup; empty without a table."""
     if signature.empty:
         return ""
-    parts = []
-    for (dataset, backbone), rows in signature[signature["claim"].astype(bool)].groupby(list(SETUP), sort=False):
+    asked, parts = signature[signature["claim"].astype(bool)], []
+    if not signature_words.is_told(asked):
+        return "; which intervention it is nearest to is not known"
+    for (dataset, backbone), rows in asked.groupby(list(SETUP), sort=False):
         named = {scope(str(name)): signature_words.answer(own) for name, own in rows.groupby("scope", sort=False)}
         scopes = [f"in the {name} {told}" for name, told in named.items()]
         parts.append(f"{dataset}, {backbone}: {', '.join(scopes)}")

@@ -48,9 +48,11 @@ def copied(splits: style.Table) -> list[str]:
     for row in splits.to_dict("records"):
         where, images = f"{row['dataset']}, {row['split']}: ", row["images"]
         if row["equal"] or row["near"] > CHANCE * images:
+            kinds = {"equal": row["equal"], "nearly equal": row["near"]}
+            copies = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
             found.append(
-                f"{where}{row['equal']} of {images} images equal a training image, {row['near']} more nearly: accuracy "
-                "there is partly that on training images."
+                f"{where}of {images} images, {copies} a training image: accuracy there is partly that on training "
+                "images."
             )
         if row["other_class"]:
             found.append(f"{where}{row['other_class']} of {images} images stand under another class as well.")
