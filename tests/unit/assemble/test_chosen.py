@@ -80,6 +80,16 @@ def test_replacing_counts_only_the_real_images_that_stay(lists) -> None:
     assert len(items) == 40 and (items["origin"] == "ddpm").all() and items["order"].tolist() == list(range(1, 41))
 
 
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_what_is_there_counts_unless_nothing_is_given(kind: str, given: bool, lists) -> None:
+    items, (_, pool, root) = made(lists, change(kind, 0.5, given=given)), lists
+    tables = (pool, *([items[items["origin"] == "real"]] if given else []))
+    rows = [images_of(table, root).reshape(len(table), -1) / np.float32(255) for table in tables]
+    expected = choose("log_det", Pool(rows[0], *(rows[1:] or [None]), pool["label"].to_numpy(), np.array([10, 10])), 20)
+    assert items.loc[items["origin"] == "ddpm", "index"].tolist() == expected.rows.tolist()
+
+
 def test_a_gate_that_recognises_nothing_is_one_sentence(lists) -> None:
     real, pool, root = lists
     pool = pool[pool["index"] % 5 == 0].assign(label=1 - pool["label"], index=pool["index"] // 5 * 5 + 1)
