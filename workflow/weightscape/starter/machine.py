@@ -83,7 +83,8 @@ class Machine:
 
     def told(self) -> str:
         """The machine in words."""
-        return f"{self.cores} cores, {'a GPU' if self.device == 'cuda' else f'no GPU ({self.device})'}"
+        names = {"cpu": "no GPU", "cuda": "a GPU"}
+        return f"{self.cores} cores, {names.get(self.device, self.device)}"
 
     def work(self, work: Work) -> Work:
         """The work of a study with the rates of this machine."""

@@ -23,7 +23,7 @@ COMMENTS = {
     "backbones.*.input": "px",
     "generate.judge": "a small network, in whose features diversity is measured too",
     "generate.training": "of the diffusion model; the report says if its images show their classes",
-    "families": "what is varied, and how strongly",
+    "families": "what is varied, and how strongly; null: no such dose",
     "families.dropout": "head: rate before the head; path: stochastic depth",
     "families.weight_decay": "strong shrinks weights by three tenths in a run",
     "families.real_add": "share of further real images",
