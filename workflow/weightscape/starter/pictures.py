@@ -149,7 +149,8 @@ def _copies(parts: Mapping[str, _Part]) -> tuple[float, list[str]]:
             if count := counts["equal"] + counts["near"]:
                 where = "there" if other == name else f"in {other}"
                 under = f", {counts['other_class']} of them under another class" if counts["other_class"] else ""
-                told = f"{counts['equal']} equal and {counts['near']} nearly equal others {where}{under}"
+                kinds = {"equal": counts["equal"], "nearly equal": counts["near"]}
+                told = f"{' and '.join(f'{n} {kind}' for kind, n in kinds.items() if n)} others {where}{under}"
                 sentences.append(f"of {total} images of {name}, {told}")
                 most = max(most, count / total)
     return most, sentences
