@@ -40,6 +40,7 @@ def test_a_drop_beyond_chance_is_destructive_and_one_within_is_borderline_and_ke
     assert sure["destructive"] and not sure["borderline"] and sure["drop_low"] > 0
     assert unsure["borderline"] and not unsure["destructive"] and unsure["drop_low"] < 0
     assert unsure["reason"].endswith("which may be chance: kept")
+    assert "(\N{MINUS SIGN}" in unsure["reason"]
     assert sure["reason"].startswith("validation accuracy 6.0 points below baseline (")
 
 

@@ -18,6 +18,7 @@ from weightscape.metrics.analysis.contrasts import NAN, contrast
 from weightscape.metrics.analysis.design import Condition
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
+from weightscape.words import signed
 
 LEAST_JUDGED = 0.5
 """Share of the unchanged images that a judge must recognise, to be asked about others."""
@@ -57,7 +58,7 @@ def _row(setup: Setup, condition: Condition, options: Options, failed: str) -> d
     borderline = beyond and not low > 0 and not unseen and not failed
     why = [failed] if failed else []
     if beyond:
-        span = f" ({100 * low:.1f} to {100 * high:.1f})" if np.isfinite(low) else ""
+        span = f" ({signed(100 * low, 1)} to {signed(100 * high, 1)})" if np.isfinite(low) else ""
         chance = ", which may be chance: kept" if borderline else ""
         why.append(f"validation accuracy {100 * drop:.1f} points below baseline{span}{chance}")
     if unseen:
