@@ -135,7 +135,7 @@ def measured(part: Part, matrix: str, found: Spectrum, settings: SpectraSettings
     row |= _watcher_columns(part, found, values, settings, name)
     if values[-1] > 0:
         row |= estimators.columns(found, part.larger, settings, name, floor)
-        row["phase"] = estimators.phase(row)
+        row["phase"] = estimators.phase({name: value for name, value in row.items() if isinstance(value, int | float)})
         row["log_stable_rank"] = float(np.log10(values.sum() / values[-1]))
         if matrix == "delta" and not estimators.rest_is_noise(found.per_slice, part.larger, floor):
             row |= dict.fromkeys(("num_outliers", "outlier_energy"), float("nan"))

@@ -144,9 +144,11 @@ def _pattern(setup: Setup, text: str, weights: Weights, options: Options) -> lis
         where = {"scope": found.name, "decides": False}
         if text in found.p:
             tests.append(ClaimTest(f"signature of {text}", "signature", "", Numbers(p=found.p[text]), **where))
-        for at, name in enumerate(found.used if found.regression else ()):
-            cosine = found.regression.cosine(at, options.level)
-            numbers = Numbers(cosine.value, cosine.low, cosine.high, found.regression.df, p=cosine.p)
+        if (regression := found.regression) is None:
+            continue
+        for at, name in enumerate(found.used):
+            cosine = regression.cosine(at, options.level)
+            numbers = Numbers(cosine.value, cosine.low, cosine.high, regression.df, p=cosine.p)
             tests.append(ClaimTest(f"cosine of {text}", "signature", "", numbers, name, **where))
     return tests
 
