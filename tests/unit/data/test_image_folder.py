@@ -281,7 +281,7 @@ def test_capitals_of_parts_do_not_matter_and_a_part_that_is_named_must_be_there(
     for part in ("train", "test", "ood"):
         (folder / part).rename(folder / part.title())
     source = source_of(block("image_folder", root=str(folder)))
-    shift = {"source": "domain", "domain": "sketch", "images": "all"}
+    shift = Domain("domain", "sketch", "all")
     found = sources.counted(source, {"train": "all", "test": "all"}, {"far": shift})
     assert found.splits == {"train": 60, "test": 15, "ood-far": 8}
     assert sources.opened(source)["train"].left_out == {}

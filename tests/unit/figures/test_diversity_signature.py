@@ -23,17 +23,6 @@ def test_each_panel_states_its_answer_and_only_the_nearest_bar_has_full_colour()
     assert not [bar for bar in update.findobj(Rectangle) if bar.get_alpha() == 1.0]
 
 
-def test_the_sentence_names_the_nearest_with_its_cosine_and_why_there_is_none():
-    text = signature_words.sentence(signature())
-    assert text.startswith(
-        "Diversity's effect is, in the hidden layers nearest to label noise (cosine 0.90, 0.80 to 1.00)"
-    )
-    assert (
-        "nearest to none: no intervention explains half of it" in text
-        and "in the head not known (no replicates)" in text
-    )
-
-
 def test_the_opposite_of_an_intervention_and_several_are_named():
     rows = signature().query("scope == 'hidden'")
     rows = rows.assign(
