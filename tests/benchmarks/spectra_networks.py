@@ -3,6 +3,7 @@
 python tests/benchmarks/spectra_networks.py resnet18 vit_b_16
 """
 
+import argparse
 import contextlib
 import io
 import json
@@ -162,6 +163,9 @@ def compare_models(models: Sequence[str], repeat: int) -> list[dict[str, object]
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("networks", nargs="*", help="networks of torchvision")
+    asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     watch(torch.nn.ModuleDict({"warm": torch.nn.Linear(30, 30)}))
-    print(json.dumps(compare_models(sys.argv[1:], repeat=4)))
+    print(json.dumps(compare_models(asked.networks, repeat=4)))
