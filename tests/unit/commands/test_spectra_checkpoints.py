@@ -139,6 +139,23 @@ def test_layers_are_chosen_by_pattern(run, pattern, layers):
     assert set(run("--layers", pattern, after=state)[0]["layer"]) == layers
 
 
+def test_the_ending_of_a_weight_may_be_named(run):
+    state = {f"{at}.fc.weight": normal(9, 8) for at in range(2)}
+    assert list(run("--layers", "1.fc.weight", after=state)[0]["layer"]) == ["1.fc"]
+
+
+@pytest.mark.parametrize("option", ["--layers", "--plot-layers"])
+@pytest.mark.parametrize(("pattern", "words"), [("other", "other names no layer"), ("(", "'(' is no regular exp")])
+def test_each_pattern_names_a_layer_or_is_refused_before_anything_is_measured(run, tmp_path, option, pattern, words):
+    plot = ("--plot", str(tmp_path / "x.png"))
+    said = run(*plot, option, "fc", option, pattern, after={"fc.weight": normal(9, 8)}, code=1)[1]
+    assert f"{option} {words}" in said and not (tmp_path / "t.csv").exists()
+
+
+def test_layers_to_draw_without_a_plot_are_refused(run):
+    assert "--plot-layers needs --plot" in run("--plot-layers", "fc", after={"fc.weight": normal(9, 8)}, code=1)[1]
+
+
 def test_an_interrupted_run_goes_on_with_the_next_matrix(run, tmp_path, monkeypatch):
     state = {f"{at}.fc.weight": normal(12, 10) for at in range(6)}
     whole, _ = run("--workers", "1", after=state)
@@ -176,6 +193,11 @@ def test_means_are_printed_and_spectra_drawn(run, tmp_path):
     assert f"log_norm {rows['log_norm'][0]:.4g}" in words and "1 spectra drawn" in words
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     assert "1 vectors (biases, norms), 3 values" in words
+
+
+def test_a_matrix_of_zeros_is_not_drawn(run, tmp_path, recwarn):
+    state = {"fc.weight": normal(30, 20), "zeros.weight": np.zeros((9, 8), "f4")}
+    assert "1 spectra drawn" in run("--plot", str(tmp_path / "x.png"), after=state)[1] and not recwarn.list
 
 
 @pytest.mark.parametrize("device", ["nothing", "meta", "cuda:99"])

@@ -131,6 +131,14 @@ def test_averaged_copies_beside_the_weights_take_their_place_and_are_named(tmp_p
         assert open_checkpoint(tmp_path / "w.pt", "model")["a.fc.weight"][0, 0] == 1
 
 
+def test_the_key_that_the_note_on_averages_names_is_one_within_a_training_state_too(tmp_path):
+    state = {"model.fc.weight": torch.ones(3, 4), "model_ema.fcweight": torch.zeros(3, 4)}
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "x.ckpt")
+    assert "--key model for those" in open_checkpoint(tmp_path / "x.ckpt").notes[-1]
+    read = open_checkpoint(tmp_path / "x.ckpt", "model")
+    assert list(read) == ["fc.weight"] and (read["fc.weight"] == 1).all()
+
+
 def test_a_part_called_ema_that_is_no_copy_stays(tmp_path):
     state = NET | {"ema.gate.weight": torch.ones(3, 3), "EMA.fc.weight": torch.ones(4, 3)}
     torch.save(state, tmp_path / "w.pt")

@@ -113,7 +113,12 @@ def test_values_wider_than_keys_are_right_or_refused(name, sizes, has_biases, se
 
 
 @pytest.mark.parametrize(
-    "key", ["attn.qkv.weight", "attn.to_qkv.weight", "total.0.main.1.pwise.weight", "qkv.conv.weight"]
+    "key",
+    [
+        *("attn.qkv.weight", "attn.to_qkv.weight", "total.0.main.1.pwise.weight", "qkv.conv.weight"),
+        *("levit.encoder.stages.0.layers.0.module.queries_keys_values.linear.weight", "attn.keys_values.weight"),
+        *("attn.to_q_k_v.weight", "attn.QueryKeyValue.weight", "attn.query_and_key.weight", "attn.toqkv.weight"),
+    ],
 )
 @pytest.mark.parametrize("kernel", [(), (1,), (1, 1)])
 def test_a_fused_weight_of_unknown_order_is_never_one_matrix_without_a_remark(key, kernel):

@@ -108,6 +108,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise UserError(f"--esd {arguments.esd} must end in .safetensors: rename it")
     if arguments.plot and arguments.plot.suffix not in PLOTS:
         raise UserError(f"--plot {arguments.plot} must end in {', '.join(PLOTS)}: rename it")
+    if arguments.plot_layers and not arguments.plot:
+        raise UserError("--plot-layers needs --plot, which is not given: add it")
     if arguments.plot:
         require("matplotlib", "--plot")
     inputs = [path for path in (arguments.after, arguments.before) if path and path.exists()]
@@ -120,17 +122,14 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 
 def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> "list[Part]":
     """The parts to measure; refuses checkpoints that share no weight, and names that are no layer."""
-    from weightscape.errors import UserError
-    from weightscape.spectra.inputs import check, matching
+    from weightscape.spectra.inputs import check, named
 
     check(inputs, f"{arguments.after}", f"{arguments.before}", "--head")
     parts = list(inputs.parts)
     if arguments.layers:
-        wanted = matching(arguments.layers)
-        parts = [part for part in parts if wanted(part.layer)]
-        if not parts:
-            named = " ".join(arguments.layers)
-            raise UserError(f"--layers {named} names no layer of {arguments.after}: one is {inputs.parts[0].layer}")
+        wanted = named("--layers", arguments.layers, [part.layer for part in parts])
+        parts = [part for part in parts if part.layer in wanted]
+    named("--plot-layers", arguments.plot_layers, [part.layer for part in parts])
     return parts
 
 
@@ -161,14 +160,11 @@ def _renamed(name: str, updates: frozenset[str]) -> str:
 
 def _plot(arguments: argparse.Namespace, table: "Table", values: "dict[str, np.ndarray]") -> None:
     """Draw the chosen spectra, and say how many."""
-    from weightscape.errors import UserError
-    from weightscape.spectra.inputs import matching
+    from weightscape.spectra.inputs import named
     from weightscape.spectra.plotting import draw
 
     patterns = arguments.plot_layers
-    rows = table[table["layer"].map(matching(patterns))] if patterns else table
-    if rows.empty:
-        raise UserError(f"--plot-layers {' '.join(patterns)} names no layer that was measured: correct it")
+    rows = table[table["layer"].isin(named("--plot-layers", patterns, set(table["layer"])))] if patterns else table
     print(f"{draw(arguments.plot, rows, values)} spectra drawn: {arguments.plot}")
 
 

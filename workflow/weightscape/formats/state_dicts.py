@@ -91,8 +91,9 @@ def _tensors(file: Path, key: str | None) -> tuple[Cut, list[str]]:
         return (tensors, []) if key is None else (_below(tensors, key, file), [])
     found, unnamed = state_dicts_in(file)
     names = list(found)
-    if key is not None and key not in found and "" in found:
-        return _below(found[""], key, file), []
+    around = [name for name in names if name == "" or any(tensor.startswith(f"{key}.") for tensor in found[name])]
+    if key is not None and key not in found and around:
+        return _below(found[chosen_key(around, None, file)], key, file), []
     chosen = chosen_key(names, key, file)
     left = [f"{file.name}: {_LEFT.format(count=unnamed)}"] if unnamed else []
     others = [name or "the file itself" for name in names if name != chosen]

@@ -15,8 +15,9 @@ from weightscape.formats.layouts import Layout, blocked, by_head
 Shape = tuple[int, ...]
 UNKNOWN = "whole: the order of its queries, keys and values is not known"
 
+_ONE = r"(q|k|v|query|queries|keys?|values?)"
 _FUSED = re.compile(
-    r"(^|_)w?(qkv\w*|[qkv]{2,3}|(query_)?(query|key)_(key|value))(_|$)|^W_pack$|^c_attn$|^att_proj$|^pwise$|"
+    rf"(^|_)(w|to|fused)?(qkv\w*|{_ONE}(_?(and_)?{_ONE})+)(_|$)|^W_pack$|^c_attn$|^att_proj$|^pwise$|"
     r"^fused_attn|^_combined_projection$",
     re.IGNORECASE,
 )

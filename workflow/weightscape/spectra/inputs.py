@@ -3,7 +3,7 @@
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,21 +158,28 @@ def _uncounted(tensors: Tensors, known: Known) -> list[str]:
     return [f"no row: {named if names else ''}{vectors}, {sum(left.values()):,} values"]
 
 
-def matching(patterns: Sequence[str]) -> Callable[[str], bool]:
-    """Whether a layer is one of those that the patterns name.
+def named(option: str, patterns: Sequence[str], layers: Collection[str]) -> set[str]:
+    """The layers that the patterns of an option name; refuses a pattern that names none.
 
     A pattern with a backslash or one of `( | ^ $ + {` is a regular expression that is searched in the name; others are
     a shell's, and one without `* ? [` means the layer and all below it.
     """
-    tests = [_test(pattern) for pattern in patterns]
-    return lambda layer: any(test.search(layer) for test in tests)
+    found: set[str] = set()
+    for pattern in patterns:
+        test = _test(option, pattern)
+        own = {layer for layer in layers if test.search(layer)}
+        if not own:
+            raise UserError(f"{option} {pattern} names no layer to be measured: one is {next(iter(layers))}")
+        found |= own
+    return found
 
 
-def _test(pattern: str) -> re.Pattern[str]:
+def _test(option: str, pattern: str) -> re.Pattern[str]:
     try:
         if re.search(r"[\\(|^$+{]", pattern):
             return re.compile(pattern)
     except re.error as error:
-        raise UserError(f"--layers {pattern!r} is no regular expression ({error}): correct it") from None
+        raise UserError(f"{option} {pattern!r} is no regular expression ({error}): correct it") from None
+    pattern = pattern.removesuffix(".weight")
     shell = fnmatch.translate(pattern) if re.search(r"[*?[]", pattern) else rf"{re.escape(pattern)}(\..*)?\Z"
     return re.compile(rf"\A{shell}")

@@ -16,13 +16,14 @@ COLUMNS = 4
 
 
 def draw(path: Path, table: "Table", values: Mapping[str, np.ndarray]) -> int:
-    """Draw the spectra of the rows of a table that have one, the first 24; returns their number.
+    """Draw the spectra of the rows of a table that have one, not all zero, the first 24; returns their number.
 
     Histogram of log10 lambda; dashed: where the power law begins (`xmin` over `ww_scale`), dotted: `mp_upper`.
     """
     from matplotlib.figure import Figure
 
-    rows = [row for row in table.to_dict("records") if f"{row['matrix']}/{row['layer']}/{row['part']}" in values]
+    some = {name for name, array in values.items() if array[-1] > 0}
+    rows = [row for row in table.to_dict("records") if f"{row['matrix']}/{row['layer']}/{row['part']}" in some]
     shown = rows[:MOST]
     lines = max(1, -(-len(shown) // COLUMNS))
     figure = Figure(figsize=(3.2 * min(COLUMNS, max(1, len(shown))), 2.4 * lines), layout="constrained")
@@ -30,7 +31,7 @@ def draw(path: Path, table: "Table", values: Mapping[str, np.ndarray]) -> int:
     for row, axis in zip(shown, axes, strict=False):
         eigenvalues = values[f"{row['matrix']}/{row['layer']}/{row['part']}"]
         positive = eigenvalues[eigenvalues > eigenvalues[-1] * 1e-16]
-        axis.hist(np.log10(positive) if len(positive) else [], bins="auto" if len(positive) > 1 else 1, color="0.6")
+        axis.hist(np.log10(positive), bins="auto" if len(positive) > 1 else 1, color="0.6")
         for edge, style in ((row["xmin"] / row["ww_scale"], "--"), (row["mp_upper"], ":")):
             if np.isfinite(edge) and edge > 0:
                 axis.axvline(np.log10(edge), color="C3", linestyle=style, linewidth=1)
