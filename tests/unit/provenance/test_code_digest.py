@@ -93,6 +93,11 @@ def test_a_text_that_is_no_docstring_counts(package: Path) -> None:
             'reason = f"{x} is small"; raise UserError(f"{reason}: raise it")',
             'reason = "low"; raise UserError(f"lift {reason}")',
         ),
+        (
+            'a = f"of {x.y}" if len(x) else ""; raise UserError(a)',
+            'a = f"in {x.y}" if len(x) else "none"; raise UserError(a)',
+        ),
+        ('a = "x"; a += f"({len(x)})"; raise UserError(a)', 'a = "y"; a += f"of {len(x)}"; raise UserError(a)'),
         ('a = "x" if x else "y"; raise UserError("no " + a)', 'a = "z" if x else "w"; raise UserError("none " + a)'),
     ],
 )
@@ -115,6 +120,8 @@ def test_the_text_of_a_message_means_nothing(package: Path, message: str, reword
         ('_ask(x, "a")', '_ask(x, "b")'),
         ('gone = drop("a"); print(gone)', 'gone = drop("b"); print(gone)'),
         ('name = "a"; print(name); open(name)', 'name = "b"; print(name); open(name)'),
+        ('name = "a"; name += "b"; print(name); open(name)', 'name = "a"; name += "c"; print(name); open(name)'),
+        ('name = x.get("a"); raise UserError(name)', 'name = x.get("b"); raise UserError(name)'),
         ('name = len("a"); raise UserError(str(name))', 'name = sum("a"); raise UserError(str(name))'),
     ],
 )
@@ -124,9 +131,20 @@ def test_what_is_no_text_of_a_message_counts(package: Path, before: str, after: 
     assert edited(package / "shared.py", before, after) != first
 
 
-def test_no_sentence_in_the_code_of_fine_tuning_makes_it_stale() -> None:
+WRITTEN = {
+    "weightscape.progress",  # the pattern by which `status` reads a log
+    "weightscape.data.decoding",  # reasons of unread files, which the record lists
+    "weightscape.data.image_folder",
+    "weightscape.generate.proof_of_action",  # a prompt
+}
+"""Modules whose sentences are part of a result."""
+
+
+@pytest.mark.parametrize("stage", ["data", "corrupt", "generate", "assemble", "finetune", "evaluate"])
+def test_no_sentence_in_the_code_of_a_stage_makes_it_stale(stage: str) -> None:
     counting = set()
-    for name, path in code_digest.modules("weightscape.stages.finetune").items():
+    sources = ("data.image_folder", "data.arrays") if stage == "data" else ()
+    for name, path in code_digest.modules_of(stage, *sources).items():
         tree = ast.parse(path.read_bytes())
         meaning = code_digest._parsed(ast.unparse(tree).encode()).meaning
         for text in ast.walk(tree):
@@ -134,7 +152,7 @@ def test_no_sentence_in_the_code_of_fine_tuning_makes_it_stale() -> None:
                 text.value = "reworded"
         if code_digest._parsed(ast.unparse(tree).encode()).meaning != meaning:
             counting.add(name)
-    assert counting == {"weightscape.progress"}  # the pattern by which `status` reads a log
+    assert counting <= WRITTEN
 
 
 def test_no_error_sentence_of_the_package_makes_a_stage_stale() -> None:

@@ -198,11 +198,11 @@ def facts(shards: Sequence[Path], others: Sequence[Path], limit: float, name: st
     images = marks(shards)
     within = find(images)
     counted: dict[str, dict[str, int]] = {}
-    _refuse(within.other_class, within, images, limit, f"of the split {name!r} under another class")
+    _refuse(within.other_class, within, images, limit, name)
     for folder in dict.fromkeys(path.parent for path in others):
         found = find(images, marks([path for path in others if path.parent == folder]))
         counted[folder.name] = found.counts()
-        _refuse(found.equal | found.near, found, images, limit, f"of the split {folder.name!r}")
+        _refuse(found.equal | found.near, found, images, limit, folder.name)
     for where, counts in {name: within.counts(), **counted}.items():
         if any(counts.values()):
             print(
@@ -212,11 +212,13 @@ def facts(shards: Sequence[Path], others: Sequence[Path], limit: float, name: st
     return {"limit": limit, "within": within.counts(), "across": counted}
 
 
-def _refuse(copies: NDArray[np.bool_], found: Found, images: Marks, limit: float, where: str) -> None:
+def _refuse(copies: NDArray[np.bool_], found: Found, images: Marks, limit: float, split: str) -> None:
     count = int(copies.sum())
     if count > limit * len(images.labels):
         row = int(np.flatnonzero(copies)[0])
+        of_class = " under another class" if copies is found.other_class else ""
         raise UserError(
-            f"{count} of {len(images.labels)} images are copies of images {where}, but `copies` is {limit:g}; the "
-            f"first is image {row}, which is image {found.copy[row]} there: remove the copies, or raise `copies`"
+            f"{count} of {len(images.labels)} images are copies of images of the split {split!r}{of_class}, but "
+            f"`copies` is {limit:g}; the first is image {row}, which is image {found.copy[row]} there: remove the "
+            "copies, or raise `copies`"
         )

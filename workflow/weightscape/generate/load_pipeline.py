@@ -104,7 +104,8 @@ def _add_lora(pipe: Any, folder: str) -> None:
             "that save_lora_weights wrote for this pipeline"
         ) from None
     given = sum(not name.endswith("alpha") for name in tensors)
-    placed, title = _lora_parameters(pipe), f"LoRA weights in generate.pipeline.lora = {folder!r}"
+    placed = _lora_parameters(pipe)
+    title = f"LoRA weights in generate.pipeline.lora = {folder!r}"
     if not placed or len(placed) != given:
         raise UserError(
             f"{title} have {given} tensors, of which {type(pipe).__name__} takes {len(placed)}: name a folder that "

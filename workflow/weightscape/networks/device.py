@@ -44,7 +44,7 @@ def prepare(choice: str, threads: int) -> torch.device:
         kind = "cuda" if torch.cuda.is_available() or given(os.environ) else "mps" if _has_mps() else "cpu"
     if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not _has_mps()):
         raise UserError(
-            f"the device {kind} cannot be used ({_obstacle(kind)}), although "
+            f"the device {kind} cannot be used ({_obstacle(kind) or 'it finds none'}), although "
             + (f"{given(os.environ)} names a GPU" if choice == "auto" else f"{choice!r} was asked for")
             + ": mend that, or set WEIGHTSCAPE_DEVICE=cpu"
         )
@@ -108,13 +108,13 @@ def given(environment: Mapping[str, str]) -> str | None:
 
 
 def _obstacle(kind: str) -> str:
-    """Why torch cannot use a kind of device, in its own words."""
+    """Why torch cannot use a kind of device, in its own words; empty if it says nothing."""
     if kind == "cuda":
         try:
             torch.cuda.init()
         except (RuntimeError, AssertionError) as error:
             return " ".join(str(error).split()).rstrip(".")
-    return "it finds none"
+    return ""
 
 
 def tolerated(error: RuntimeError) -> bool:

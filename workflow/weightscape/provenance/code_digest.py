@@ -168,11 +168,11 @@ class _WithoutMessages(ast.NodeTransformer):
         read = Counter(_names_read(node))
         for inner in ast.walk(node):
             if (
-                isinstance(inner, ast.Assign)
+                isinstance(inner, ast.Assign | ast.AugAssign)
                 and _is_plain(inner.value)
                 and all(
                     isinstance(target, ast.Name) and read[target.id] == read_there[target.id] > 0
-                    for target in inner.targets
+                    for target in (inner.targets if isinstance(inner, ast.Assign) else [inner.target])
                 )
             ):
                 inner.value = _EmptyTexts().visit(inner.value)
@@ -201,8 +201,11 @@ class _WithoutMessages(ast.NodeTransformer):
 
 
 def _is_plain(value: ast.expr) -> bool:
-    """Whether an expression calls nothing but `join`: the text in another call may decide what that call does."""
-    return all(_name(node) == "join" for node in ast.walk(value) if isinstance(node, ast.Call))
+    """Whether no call in an expression but `join` takes a text, which may decide what that call does."""
+    calls = [node for node in ast.walk(value) if isinstance(node, ast.Call) and _name(node) != "join"]
+    return not any(
+        isinstance(part, ast.Constant) and isinstance(part.value, str) for call in calls for part in ast.walk(call)
+    )
 
 
 def _names_read(node: ast.AST) -> Iterator[str]:
