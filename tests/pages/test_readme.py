@@ -48,6 +48,12 @@ def test_every_link_of_the_pages_leads_to_a_file(page: str) -> None:
     assert not [link for link in links if not ((ROOT / page).parent / link).exists()]
 
 
+def test_the_readme_names_every_package() -> None:
+    tree = README.partition("## Where things are")[2].partition("```")[2].partition("```")[0]
+    packages = {path.parent.name for path in (ROOT / "workflow" / "weightscape").glob("*/__init__.py")}
+    assert not [name for name in sorted(packages) if f"{name}/" not in tree.split()]
+
+
 def test_every_make_target_of_the_readme_is_there() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"`make ([a-z-]+)", README)) - {"test-fast"} <= set(targets)
