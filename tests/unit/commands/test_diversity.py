@@ -154,8 +154,8 @@ FAULTS = {
     "labels not whole": ({"embeddings": np.ones((4, 2)), "labels": np.ones(4)}, [], "whole numbers [4]"),
     "no baseline": ({"embeddings": np.ones((4, 2))}, ["--appended-from", "2"], "give it by --baseline"),
     "three images": ({"images": np.ones((3, 1, 2, 2), np.uint8)}, [], "holds 3 images: at least 4 are needed"),
-    "one row": ({"embeddings": np.ones((4, 2))}, ["--rows", "1"], "common_rows must be a whole number of at least 2"),
-    "no rows": ({"embeddings": np.ones((4, 2))}, ["--rows", "0"], "common_rows must be a whole number"),
+    "one row": ({"embeddings": np.ones((4, 2))}, ["--rows", "1"], "--rows = 1: give a whole number from 2"),
+    "no rows": ({"embeddings": np.ones((4, 2))}, ["--rows", "0"], "--rows = 0: give a whole number from 2"),
     "other size": ({"embeddings": np.ones((4, 3))}, ["--against", "OTHER"], "bring both to one form and size"),
     "too late a row": (
         {"embeddings": np.ones((4, 2))},

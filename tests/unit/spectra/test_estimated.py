@@ -123,7 +123,7 @@ def test_the_command_and_the_library_estimate_from_a_stated_side_on(
     assert command.loc["a", "status"].startswith("estimated") and command.loc["b", "status"] == "ok"
     assert ws.spectra(weights)["status"].eq("ok").all()
     assert main([*words[:-1], "0"]) == 1 and "at least 1" in capsys.readouterr().err
-    with pytest.raises(ws.UserError, match="estimate_above = 0 must be a side of 1 or more"):
+    with pytest.raises(ws.UserError, match="estimate_above = 0: give a whole number from 1"):
         ws.spectra(weights, estimate_above=0)
 
 

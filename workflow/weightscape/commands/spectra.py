@@ -95,6 +95,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     from weightscape.errors import UserError
     from weightscape.extras import require
     from weightscape.formats.tables import check_parquet
+    from weightscape.library.arguments import check_device
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")
@@ -117,7 +118,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         if any(out.exists() and out.samefile(path) for path in inputs):
             raise UserError(f"{out} is an input, which it would overwrite: choose another name")
     if arguments.device is not None:
-        _check_device(arguments.device)
+        check_device(arguments.device, f"--device {arguments.device}")
 
 
 def _chosen(arguments: argparse.Namespace, inputs: "Inputs") -> "list[Part]":
@@ -182,16 +183,3 @@ def _summarise(table: "Table", out: Path) -> None:
     more += [f"{large} more estimated, with errors in columns of their own"] if large else []
     also = f" ({', '.join(more)})" if more else ""
     print(f"{len(table)} matrices, {statuses.count('ok')} measured{also}: {out}")
-
-
-def _check_device(name: str) -> None:
-    """Say in one sentence that torch cannot decompose there."""
-    import torch
-
-    from weightscape.errors import UserError
-
-    try:
-        torch.linalg.eigvalsh(torch.eye(2, dtype=torch.float64, device=name)).cpu().numpy()
-    except Exception as error:  # torch and the drivers below it raise errors of many kinds
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"--device {name} cannot be used ({reason}): leave it out") from None

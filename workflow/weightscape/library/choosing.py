@@ -6,6 +6,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
+from weightscape.library.arguments import whole_number
 from weightscape.library.pictures import ImageSet, Loaded, loaded, whole
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def choose(
 
     Gives a table in the order of choice: `order` from 1, `index` of the row in x, `path` where x are files, and `gain`,
     what the row added to those before it, in the method's own unit (NaN for random).
+
+    Raises `UserError` for a budget, method or seed that cannot be, and where both sets cannot be compared.
 
     >>> import numpy as np
     >>> choose(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1, given=np.array([[1.0, 0.0]]))["index"].tolist()
@@ -95,17 +98,11 @@ def chosen(pool: "Pool", budget: int, method: str, seed: int) -> "Choice":
 
     if method not in choice.METHODS:
         raise UserError(f"method = {method!r} is unknown: choose from {', '.join(choice.METHODS)}")
-    if not _whole(budget) or not 1 <= budget <= len(pool.candidates):
+    if not isinstance(budget, Integral) or isinstance(budget, bool) or not 1 <= budget <= len(pool.candidates):
         raise UserError(
             f"budget = {budget!r}, but there are {len(pool.candidates)} candidates: give a whole number from 1 to that"
         )
-    if not _whole(seed) or seed < 0:
-        raise UserError(f"seed = {seed!r}: give a whole number from 0")
-    return choice.choose(method, pool, int(budget), generator("weightscape choose", int(seed)))
-
-
-def _whole(number: object) -> bool:
-    return isinstance(number, Integral) and not isinstance(number, bool)
+    return choice.choose(method, pool, int(budget), generator("weightscape choose", whole_number(seed, "seed", 0)))
 
 
 def listed(found: "Choice", candidates: Loaded) -> "pd.DataFrame":

@@ -1,13 +1,16 @@
 """Diversity of a set of images or embeddings: `ws.vendi` and `ws.diversity`."""
 
 import math
+import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
 from weightscape.errors import UserError
+from weightscape.library.arguments import whole_number
 from weightscape.library.pictures import ImageSet, Loaded, whole
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
 
     Scores grow with n: compare sets of equal size, as `diversity` does.
 
+    Raises `UserError` for what is no set, an order below 0, and a kernel that is none.
+
     >>> import numpy as np
     >>> round(vendi(np.eye(5)), 6)
     5.0
@@ -48,6 +53,11 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
     from weightscape.diversity import vendi as scores
     from weightscape.diversity.own_images import blank
 
+    several = isinstance(q, Iterable) and not isinstance(q, str)
+    orders: list[float] = list(q) if several else [q]  # pyright: ignore[reportArgumentType, reportAssignmentType]
+    wrong = [order for order in orders if not isinstance(order, Real) or not order >= 0]
+    if wrong:
+        raise UserError(f"q = {wrong[0]!r} is no order: give a number from 0 to infinity")
     if kernel is None:
         rows = rows_of(whole(x, "x"))
         for note in blank(rows):
@@ -55,23 +65,25 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
         values = scores.spectrum(rows)
     else:
         values = scores.kernel_spectrum(_matrix(x, kernel))
-    orders = [q] if isinstance(q, int | float) else list(q)
-    wrong = [order for order in orders if not order >= 0]
-    if wrong:
-        raise UserError(f"q = {wrong[0]} is no order: give a number from 0 to infinity")
     found: dict[float, float] = {order: scores.score(values, order) for order in orders}
-    return found[q] if isinstance(q, int | float) else found
+    return found[q] if isinstance(q, Real) else found  # pyright: ignore[reportArgumentType]
 
 
 def _matrix(x: Any, kernel: Kernel) -> "np.ndarray":
     """The similarities [n, n] of all pairs."""
-    if isinstance(kernel, str):
-        if kernel != "precomputed":
-            raise UserError(f"kernel = {kernel!r} is unknown: give a function of two items, or 'precomputed'")
+    if not callable(kernel):
+        if not isinstance(kernel, str) or kernel != "precomputed":
+            raise UserError(f"kernel = {kernel!r:.50} is unknown: give a function of two items, or 'precomputed'")
         matrix = np.asarray(whole(x, "x").rows, np.float64)
     else:
+        if isinstance(x, str | os.PathLike) or not isinstance(x, Iterable):
+            raise UserError(f"x = {x!r} is no list of items for the kernel: give a list, or leave the kernel out")
         items = list(x)
-        matrix = np.array([[kernel(one, other) for other in items] for one in items], np.float64)
+        values = [[kernel(one, other) for other in items] for one in items]
+        try:
+            matrix = np.array(values, np.float64)
+        except (TypeError, ValueError):
+            raise UserError(f"the kernel gives {values[0][0]!r}: it must give one number for two items") from None
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
         raise UserError(f"the kernel matrix has the shape {list(matrix.shape)}: it must be [n, n]")
     if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, atol=1e-6):
@@ -117,6 +129,9 @@ def diversity(
     random directions, by size), `geometry` (mean cosine, spanning tree, clusters) and `reference`; a value that is not
     defined is None. Scores are numbers of rows, from 1 to their count. Definitions: workflow/report/methods.md.
 
+    Raises `UserError` for sets of fewer than four rows, two of unlike form, labels that are no whole numbers, and a
+    backbone that timm lacks.
+
     >>> import numpy as np
     >>> record = diversity(np.random.default_rng(0).standard_normal((40, 8)))
     >>> record["vendi"]["common"]["rows"], record["reference"]
@@ -126,7 +141,7 @@ def diversity(
     check_alike(sets, {name: name for name in sets})
     embed = None if backbone is None else embedder(sets["x"], "x", f"backbone = {backbone!r}", (backbone, "hub"))
     known = None if labels is None else checked_labels(labels, len(sets["x"]), "labels are")
-    record, notes = measured(sets, embed, known, measure_settings(rows), seed)
+    record, notes = measured(sets, embed, known, measure_settings(rows), whole_number(seed, "seed", 0))
     for name, note in notes:
         warnings.warn(f"{name}: {note}", stacklevel=2)
     return record
@@ -152,6 +167,8 @@ def embedder(given: Loaded, name: str, option: str, network: tuple[str, str]) ->
     """The rows of images as a network (timm's name, weights) sees them; `name` and `option` are for people."""
     if given.images is None:
         raise UserError(f"{name} holds embeddings already: leave out {option}, or give images")
+    if not isinstance(network[0], str):
+        raise UserError(f"{option}: give the name of a network of timm")
     from weightscape.diversity import own_images
 
     return own_images.embedder(*network)
@@ -201,15 +218,17 @@ def measure_settings(rows: int | None, name: str = "rows") -> "DiversitySettings
     from weightscape.formats.typed import from_json
     from weightscape.project import DEFAULT_CONFIG
 
-    if rows is not None and rows < 2:
-        raise UserError(f"{name} = {rows}, but common_rows must be a whole number of at least 2: raise it")
     block = {key: value for key, value in read_yaml(DEFAULT_CONFIG)["diversity"].items() if key != "embeddings"}
     settings = from_json(DiversitySettings, block, "diversity")
-    return settings if rows is None else dataclasses.replace(settings, common_rows=rows)
+    return settings if rows is None else dataclasses.replace(settings, common_rows=whole_number(rows, name, 2))
 
 
 def checked_labels(labels: "ArrayLike", count: int, told: str) -> np.ndarray:
-    found = np.asarray(labels.detach().cpu() if hasattr(labels, "detach") else labels)  # pyright: ignore
+    given = labels.detach().cpu() if hasattr(labels, "detach") else labels  # pyright: ignore
+    try:
+        found = np.asarray(given)
+    except ValueError:  # rows of several lengths
+        found = np.asarray(given, object)
     if found.dtype.kind not in "iu" or found.shape != (count,):
         raise UserError(
             f"{told} {found.dtype} {list(found.shape)}: they must be whole numbers [{count}], one per row; mend "

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
+from weightscape.library.arguments import check_device, texts, whole_number
 from weightscape.library.tensors import Network, known_of, tensors_of
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def spectra(
     `status` and `alpha_status` say why; `.attrs["notes"]` are sentences on what was read and what has no row.
     `weightscape reanalyse` and `ws.reanalyse` read the table, written by `to_csv`.
 
-    Raises `UserError` where nothing can be measured, or where both networks share no weight.
+    Raises `UserError` where nothing can be measured, where both networks share no weight, or where torch cannot use the
+    device.
 
     >>> spectra([[1.0]])
     Traceback (most recent call last):
@@ -65,10 +67,11 @@ def spectra(
     from weightscape.spectra.parallel import cores
     from weightscape.spectra.table import Resources, measure
 
-    heads = [head] if isinstance(head, str) else list(head)
-    inputs = _inputs(network, before, heads)
-    matrices = ("after",) if before is None else ("before", "after", "delta")
     settings = settings_of(add, seed, estimate_above)
+    if device is not None:
+        check_device(device, f"device = {device!r}")
+    inputs = _inputs(network, before, texts(head, "head"))
+    matrices = ("after",) if before is None else ("before", "after", "delta")
     table, _ = measure(inputs.weights, settings, matrices, Resources(cores(), device), inputs.parts)
     table.loc[table["layer"].isin(list(inputs.updates)), "matrix"] = "delta"
     table.attrs["notes"] = list(inputs.notes)
@@ -102,15 +105,13 @@ def settings_of(add: Iterable[str], seed: int, estimate_above: int | None = None
     from weightscape.project import DEFAULT_CONFIG
     from weightscape.spectra.settings import SpectraSettings
 
-    wanted = [add] if isinstance(add, str) else list(add)
+    wanted = texts(add, "add")
     unknown = [name for name in wanted if name not in EXTRAS]
     if unknown:
         raise UserError(f"add = {unknown[0]!r} is unknown: choose from {', '.join(EXTRAS)}")
-    asked: dict[str, int] = {name: name in wanted for name in EXTRAS} | {"seed": seed}
+    asked: dict[str, int] = {name: name in wanted for name in EXTRAS} | {"seed": whole_number(seed, "seed", 0)}
     if estimate_above is not None:
-        if estimate_above < 1:
-            raise UserError(f"estimate_above = {estimate_above} must be a side of 1 or more: change it")
-        asked["estimate_above"] = estimate_above
+        asked["estimate_above"] = whole_number(estimate_above, "estimate_above", 1)
     return from_json(SpectraSettings, read_yaml(DEFAULT_CONFIG)["spectra"] | asked, "spectra")
 
 
@@ -123,6 +124,8 @@ def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping
     Eigenvalues are those of W^T W, the squared singular values: float64, ascending, undivided, of all kernel positions
     of a convolution pooled. Matrices that cannot be measured are left out; `spectra` says why.
 
+    Raises `UserError` for what is no network, and for a layer that it lacks.
+
     >>> import numpy as np
     >>> esd({"a.weight": np.diag([1.0, 2.0, 3.0])})
     {'a': array([1., 4., 9.])}
@@ -134,7 +137,7 @@ def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping
 
     inputs = _inputs(network, None, [])
     weights, parts = inputs.weights, inputs.parts
-    wanted = None if layers is None else {layers} if isinstance(layers, str) else set(layers)
+    wanted = None if layers is None else set(texts(layers, "layers"))
     unknown = (wanted or set()) - {name for part in parts for name in (part.layer, _longname(part.layer, part.part))}
     if unknown:
         raise UserError(f"layers holds {min(unknown)!r}, which is no layer of the network; ws.spectra lists them")

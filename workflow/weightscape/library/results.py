@@ -130,6 +130,12 @@ def reanalyse(
 
     Tables of the result: `published` (the paper's tests), `effects`, `similarity`, `claims`, `exclusions` and more.
     Effects are in the units of the metrics.
+
+    Raises `UserError` for conditions that break their schema, and where tables are missing or cannot be read.
+
+    >>> reanalyse("nowhere", "nowhere.yaml")
+    Traceback (most recent call last):
+    weightscape.errors.UserError: nowhere.yaml cannot be read (No such file or directory): name the conditions file
     """
     from weightscape.formats.json_yaml import read_yaml
     from weightscape.project import DEFAULT_CONFIG

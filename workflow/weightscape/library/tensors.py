@@ -21,7 +21,7 @@ def tensors_of(network: Network) -> Chosen:
     """The named arrays of a network; tensors of torch are read, and brought from their device, one by one."""
     if isinstance(network, str | os.PathLike):
         return open_checkpoint(Path(network).expanduser())
-    if callable(getattr(network, "state_dict", None)):
+    if not isinstance(network, type) and callable(getattr(network, "state_dict", None)):
         network = network.state_dict()
     if not isinstance(network, Mapping) and hasattr(network, "dtype") and len(getattr(network, "shape", ())) >= 2:
         network = {"weight": network}

@@ -1,10 +1,11 @@
 """Views of spectra: the mean over layers, and a picture of the spectral density."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightscape.errors import UserError
 from weightscape.extras import require
+from weightscape.library.arguments import texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,11 +33,13 @@ BINS = 50
 LOWEST = 1e-8  # of the largest eigenvalue; below it stands rounding, and a logarithmic axis would show little else
 
 
-def summary(table: "Table", metrics: tuple[str, ...] = METRICS) -> "pd.DataFrame":
+def summary(table: "Table", metrics: str | Iterable[str] = METRICS) -> "pd.DataFrame":
     """Sums up a table of `spectra`: mean, standard deviation and number of matrices, by `matrix` and metric.
 
     Only hidden layers that were measured count, and of each metric only those that have it; a new classifier (`role`
     is `head`) is left out. The standard deviation is NaN for one matrix.
+
+    Raises `UserError` where the table is none of `spectra`, or lacks a metric that is asked for.
 
     >>> import numpy as np
     >>> import weightscape as ws
@@ -47,8 +50,13 @@ def summary(table: "Table", metrics: tuple[str, ...] = METRICS) -> "pd.DataFrame
     missing = [name for name in ("matrix", "role", "status") if name not in table]
     if missing:
         raise UserError(f"the table lacks the column {missing[0]}: give a table of ws.spectra or weightscape spectra")
+    asked = texts(metrics, "metrics")
+    numbers = table.select_dtypes("number").columns
+    wrong = [name for name in asked if name not in numbers and name not in METRICS]
+    if wrong:
+        raise UserError(f"metrics holds {wrong[0]!r}, which is no column of numbers of the table: name one of those")
     rows = table[table["role"] != "head"]
-    long = rows.melt(["matrix"], [name for name in metrics if name in table], var_name="metric").dropna()
+    long = rows.melt(["matrix"], [name for name in asked if name in table], var_name="metric").dropna()
     grouped = long.groupby(["matrix", "metric"], sort=False)["value"]
     return grouped.agg(["mean", "std", "count"]).rename(columns={"std": "sd", "count": "n"})
 
@@ -64,6 +72,8 @@ def plot_esd(
 
     Both axes are logarithmic: eigenvalue (unit of a squared weight) and density per unit of it. The outliers above the
     95 % Tracy-Widom edge of noise are counted in the legend.
+
+    Raises `UserError` where the layer is not there or has no density, and without matplotlib.
 
     >>> import numpy as np
     >>> import weightscape as ws

@@ -1,0 +1,36 @@
+"""Arguments of the library's functions as people give them: whole numbers, names, a device of torch."""
+
+from collections.abc import Iterable
+from numbers import Integral
+
+from weightscape.errors import UserError
+
+
+def whole_number(value: object, name: str, least: int) -> int:
+    """A whole number of Python or numpy from `least` on; `name` is that of the argument, for messages."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+        raise UserError(f"{name} = {value!r}: give a whole number from {least}")
+    return int(value)
+
+
+def texts(value: object, name: str) -> list[str]:
+    """One name or several as a list."""
+    found = list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    wrong = [each for each in found if not isinstance(each, str)]
+    if wrong:
+        raise UserError(f"{name} holds {wrong[0]!r}: give a name, or a list of names")
+    return [each for each in found if isinstance(each, str)]
+
+
+def check_device(device: str, told: str) -> None:
+    """Say in one sentence that torch cannot decompose there; `told` is the option with its value."""
+    from weightscape.extras import require
+
+    require("torch", told)
+    import torch
+
+    try:
+        torch.linalg.eigvalsh(torch.eye(2, dtype=torch.float64, device=device)).cpu().numpy()
+    except Exception as error:  # torch and the drivers below it raise errors of many kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{told} cannot be used ({reason}): leave it out") from None
