@@ -182,6 +182,17 @@ def test_an_interrupted_run_goes_on_with_the_next_matrix(run, tmp_path, monkeypa
     assert not (tmp_path / ".t.csv.partial").exists()
 
 
+@pytest.mark.parametrize(("large", "sizes"), [(1e12, [7]), (1.0, [2, 2, 2, 1])])
+def test_of_large_matrices_a_kill_loses_one_for_each_worker(run, monkeypatch, large, sizes):
+    monkeypatch.setattr(engine, "LARGE", large)
+    real, batches = engine._of_parts, []
+    monkeypatch.setattr(
+        engine, "_of_parts", lambda work, parts, by: batches.append(len(parts)) or real(work, parts, by)
+    )
+    rows, _ = run("--workers", "2", after={f"{at}.weight": normal(9, 8) for at in range(7)})
+    assert batches == sizes and list(rows["status"]) == ["ok"] * 7
+
+
 def test_other_inputs_start_anew(run, tmp_path):
     (tmp_path / ".t.csv.partial").write_text('"of other inputs"\n{"part": "fc/weight", "rows": {}, "values": {}}\n')
     rows, words = run(after={"fc.weight": normal(9, 8)})

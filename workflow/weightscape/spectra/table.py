@@ -41,7 +41,8 @@ if TYPE_CHECKING:
 
 MATRICES = ("before", "after", "delta")
 CLEAR = 4.0  # times the rounding, from which on the direction of a singular vector is kept
-AT_ONCE = 32  # parts that a run which is stopped may lose
+AT_ONCE = 32  # parts that a run which is stopped may lose, of large ones one for each worker
+LARGE = 1e12  # cost of a part, about a minute of a core
 SMALLEST = 1e-140  # largest entry from which on the squares of all singular values above rounding keep their digits
 VANISHING = 1e-163  # entries up to it have squares of zero
 Result = TypeVar("Result")
@@ -118,7 +119,7 @@ def measure(
     native = None if resources.device or vectors_wanted(settings, matrices) else two_stage(resources.lanes)
     done = {} if store is None else {part: kept for part in measurable if (kept := store.get(part.name)) is not None}
     with Workers(resources.workers) as workers:
-        for batch in _batches([part for part in measurable if part not in done], store):
+        for batch in _batches([part for part in measurable if part not in done], store, resources.workers):
             known: dict[tuple[str, str], np.ndarray] = {}
             if native:
                 tasks = [(matrix, _there(part, matrix, weights)) for part in batch for matrix in matrices]
@@ -163,10 +164,17 @@ def _check_matrices(matrices: Sequence[str], weights: Weights) -> None:
             raise UserError(f"matrix {matrix!r} needs the weights before training: give them too")
 
 
-def _batches(items: Sequence[Part], store: Store | None) -> Iterator[Sequence[Part]]:
+def _batches(items: Sequence[Part], store: Store | None, workers: int) -> Iterator[Sequence[Part]]:
     """All parts at once, which fills the lanes of the native routines best; a few at a time where they are kept."""
-    step = max(1, len(items) if store is None else AT_ONCE)
-    return (items[first : first + step] for first in range(0, len(items), step))
+    batch: list[Part] = []
+    for part in items:
+        batch.append(part)
+        is_long = len(batch) >= workers and sum(each.cost for each in batch) > LARGE * workers
+        if store is not None and (is_long or len(batch) == AT_ONCE):
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def leading_vectors(tensors: Tensors, settings: SpectraSettings, known: Known = NOTHING_MORE) -> dict[str, np.ndarray]:
