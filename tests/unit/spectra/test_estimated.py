@@ -57,6 +57,12 @@ def test_a_head_that_grew_is_estimated_after_and_decomposed_before(rng: np.rando
     assert rows["delta"].startswith("shape")
 
 
+def test_an_estimate_of_a_matrix_with_a_remark_says_both(rng: np.random.Generator) -> None:
+    table, _ = measure({"attn.to_qkv.weight": rng.standard_normal((180, 60))}, settings=SETTINGS)
+    status = table["status"].iloc[0]
+    assert status.startswith("estimated") and status.endswith("the order of its queries, keys and values is not known")
+
+
 def test_estimates_do_not_depend_on_workers_lanes_or_other_layers(rng: np.random.Generator) -> None:
     after, before = pair(rng)
     tables = [

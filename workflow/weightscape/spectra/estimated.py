@@ -37,7 +37,9 @@ def row_of(part: Part, matrix: str, weights: Weights, settings: SpectraSettings)
     exponent = large.exponent_of(matrices)
     matrices = [Large(each.first, each.minus, exponent) for each in matrices]
     row = identity(part, matrix) | {
-        "status": part.remark or STATUS.format(side=part.smaller, limit=settings.estimate_above),
+        "status": "; ".join(
+            [STATUS.format(side=part.smaller, limit=settings.estimate_above), *filter(None, [part.remark])]
+        ),
         "alpha_status": NO_TAIL,
         "num_evals": part.slices * part.smaller,
         "rounding": rounding_of_update(*sides) if len(sides) == 2 else rounding_of_weights(sides[0]),
