@@ -154,7 +154,7 @@ ROWS = [
     code("finetune/evaluation.py", "evaluate/*", *TABLES),
     code("finetune/curvature.py", "curvature/*", *TABLES),
     code("finetune/penalties.py", "penalties/*", *TABLES),
-    code("finetune/held_out.py", "curvature/*", "penalties/*", *TABLES),
+    code("finetune/held_out.py", "curvature/*", "evaluate/*", "penalties/*", *TABLES),
     code("spectra/table.py", "spectra_before/*", *SPECTRA),
     code("metrics/tables/evaluation.py", *TABLES),
     code("metrics/effects.py", *TABLES),
