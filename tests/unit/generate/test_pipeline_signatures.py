@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -91,6 +92,16 @@ def test_a_pipeline_whose_memory_runs_out_is_told_so() -> None:
 
     with pytest.raises(UserError, match="the GPU's memory is too small"):
         prove(Large(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
+
+
+@pytest.mark.parametrize("error", [torch.AcceleratorError("CUDA error: unspecified launch failure"), OSError("stale")])
+def test_a_fault_of_the_machine_is_no_fault_of_the_user(error: Exception) -> None:
+    class Unlucky:
+        def __call__(self, **_: Any) -> Any:
+            raise error
+
+    with pytest.raises(type(error), match=str(error)):
+        prove(Unlucky(), chosen.pipeline(model="x", size=16), Asked(["cat"], 1.0, 3), [(0, 0)])
 
 
 def test_a_pipeline_of_films_is_refused() -> None:

@@ -33,9 +33,7 @@ class Truth:
     scores: float = 0.2  # ln Vendi that goes with the gain
     purity: float = 0.0  # judge's accuracy of log-determinant less that of the others
     limited: float = 0.05  # validation accuracy that further real images add
-    pattern: float | None = (
-        None  # of log-determinant along dropout's, which is 6; None without dropout and weight decay
-    )
+    pattern: float | None = None  # of log-determinant, where dropout has 6; None: no dropout, no decay
 
 
 def further(**changes: object) -> tuple[FurtherImages, ...]:

@@ -154,7 +154,7 @@ def numbers(axis):
     return [text.get_text() for text in axis.get_ticklabels() if re.search(r"^\W?\d", text.get_text())]
 
 
-@pytest.mark.parametrize("name", ["accuracy_by_dose", "seen_samples", "claims"])  # points, images, words
+@pytest.mark.parametrize("name", NAMES)
 def test_the_pdf_embeds_its_fonts_as_outlines(name, small, tmp_path):
     content = style.save(drawn(name, small), tmp_path / name)[0].read_bytes()
     objects = content + b"".join(_inflated(part) for part in content.split(b"stream\n")[1:])

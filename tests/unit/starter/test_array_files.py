@@ -213,3 +213,17 @@ def test_a_broken_file_is_said(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"xy")
         with pytest.raises(UserError, match="no whole numpy or IDX file"):
             array_files.saved(tmp_path / name, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("name", "at"), [("train-images-idx3-ubyte.gz", 12), ("images.npz", 9999)])
+def test_a_file_that_was_damaged_inside_is_said(name: str, at: int, tmp_path: Path) -> None:
+    path, values = tmp_path / name, np.arange(9999, dtype=np.uint16).view(np.uint8)
+    if name.endswith(".npz"):
+        np.savez_compressed(path, images=values)
+    else:
+        path.write_bytes(gzip.compress(values.tobytes()))
+    content = bytearray(path.read_bytes())
+    content[at : at + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="no whole numpy or IDX file"):
+        array_files.saved(path, tmp_path / "out")

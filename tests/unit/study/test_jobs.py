@@ -24,16 +24,24 @@ FETCHED = {
     "families": ["noise", "dropout", "weight_decay", "label_noise", "real_add", "synthetic_replace"],
     "seeds": [0, 1],
 }
+JUDGED = {
+    "study": {"name": "judged", "families": ["noise", "synthetic_replace"], "seeds": [0, 1]},
+    "generate": {"kind": "text_to_image", "gate": {"classifier": "judge"}, "shards": 3},
+}
+"""A pipeline whose images the judge must recognise."""
 
 
-@pytest.fixture(scope="module", params=["smoke", "published", "fetched"])
+@pytest.fixture(scope="module", params=["smoke", "published", "fetched", "judged"])
 def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
-    """A study and the file that describes it; the three of them have a job of every rule."""
+    """A study and the file that describes it; together they have a job of every rule."""
     file = STUDIES / f"{request.param}.yaml"
     if request.param == "fetched":
         content = yaml.safe_load((STUDIES / "paper.yaml").read_text())
         file = tmp_path_factory.mktemp("fetched") / "study.yaml"
         file.write_text(yaml.safe_dump({**content, "study": content["study"] | FETCHED}))
+    if request.param == "judged":
+        file = tmp_path_factory.mktemp("judged") / "study.yaml"
+        file.write_text(yaml.safe_dump(JUDGED))
     return load(ROOT / "config.yaml", file), file
 
 

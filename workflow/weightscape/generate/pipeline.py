@@ -66,6 +66,8 @@ def made(
             output_type="pil",
             **options,
         )
+    except (OSError, torch.AcceleratorError) as error:  # of the machine or the GPU: another attempt may succeed
+        raise out_of_memory(error) or error from None
     except Exception as error:  # schedulers, pipelines and networks refuse their inputs by errors of many kinds
         raise out_of_memory(error) or UserError(
             f"pipeline {settings.model} makes no images with {settings.steps} steps of its scheduler "

@@ -8,6 +8,8 @@ from 0 with their names in `classes.txt`.
 import gzip
 import math
 import re
+import zipfile
+import zlib
 from collections.abc import Mapping
 from operator import ge
 from pathlib import Path
@@ -97,7 +99,7 @@ def _read(path: Path) -> list[tuple[str, np.ndarray]]:
         if isinstance(content, np.ndarray):
             return [(path.stem, content)]
         return [(name, content[name]) for name in content.files]
-    except (ValueError, OSError, EOFError, LookupError) as error:
+    except (ValueError, OSError, EOFError, LookupError, zipfile.BadZipFile, zlib.error) as error:
         raise UserError(f"{path} is no whole numpy or IDX file of numbers or texts ({error}): save it again") from None
 
 

@@ -135,9 +135,9 @@ def _beside(setup: Setup, budgets: list[Budget], options: Options) -> list[Claim
 
 
 def _pattern(setup: Setup, text: str, weights: Weights, options: Options) -> list[ClaimTest]:
-    """Whether the effect moves the vector of features of C2, and its cosines with dropout and weight decay if it does.
+    """Whether the effect moves the vector of features of C2, and its cosines with C2's explanations if it does.
 
-    Nothing where the study has neither dropout nor weight decay.
+    Nothing where the study lacks dropout or weight decay.
     """
     tests = []
     for found in scopes(setup, options, Signed(text, weights)) if weights else ():
