@@ -84,9 +84,11 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--columns", type=int, default=512)
     parser.add_argument("--budget", type=int, default=5_000)
+    parser.add_argument("--isotropic", action="store_true", help="rows without clusters, alike in all directions")
     parser.add_argument("--libraries", action="store_true")
     arguments = parser.parse_args()
-    rows = embeddings(arguments.rows, arguments.columns)
+    shape = arguments.rows, arguments.columns
+    rows = np.random.default_rng(0).standard_normal(shape) if arguments.isotropic else embeddings(*shape)
     for method in arguments.methods:
         timed(method, lambda method=method: choose(method, Pool(rows), arguments.budget, np.random.default_rng(0)))
     if arguments.libraries:
