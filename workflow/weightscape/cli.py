@@ -17,7 +17,7 @@ COMMANDS = {
     "init": "look at your images and write a study of them that can run as it is",
     "cluster": "start or resume a study on a Slurm cluster",
     "settings": "the settings of one job as JSON, to run a stage's program by hand",
-    "report": "draw every figure and the page again from a results folder, of which the tables are enough",
+    "report": "draw the study's figures and the page again from a results folder, of which the tables are enough",
     "status": "what of a study is done, running and failed, and how long the rest takes",
     "verify": "name every file of a results folder that is stale, tampered with, missing or extra",
     "adopt": "make the workflow know results that came without its metadata; stale ones are deleted",

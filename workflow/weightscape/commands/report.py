@@ -1,4 +1,7 @@
-"""`weightscape report`: every figure and the page again, from the tables of a results folder alone."""
+"""`weightscape report`: the study's figures and the page again, from the tables of a results folder.
+
+The figures are those of the study's own report; from a folder of tables alone, all that there are.
+"""
 
 import argparse
 from pathlib import Path
@@ -32,16 +35,16 @@ def run(arguments: argparse.Namespace) -> None:
     folder = folder if folder.is_dir() else arguments.results
     if not any(folder.glob("*.parquet")):
         raise UserError(f"{arguments.results} has no tables (*.parquet): name a results folder or its folder of tables")
-    known = [name for names in CHAPTERS.values() for name in names]
-    chosen = arguments.figure or known
+    record = folder.parent / BY_RULE["report"].record
+    study = read_record(record)["settings"] if record.is_file() else {}  # as the study's own report recorded it
+    every = [name for names in CHAPTERS.values() for name in names]
+    chosen = arguments.figure or study.get("figures", every)
     unknown = sorted(set(chosen) - set(figure.names()))
     if unknown:
         raise UserError(f"--figure {unknown[0]!r} is unknown; choose from {', '.join(figure.names())}")
     for name in chosen:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(table_schema.load(folder, module.TABLES)), arguments.out / "figures" / name)
-    record = folder.parent / BY_RULE["report"].record
-    study = read_record(record)["settings"] if record.is_file() else {}  # as the study's own report recorded it
     title = study.get("title", arguments.results.resolve().name)
     settings = ReportSettings(title, tuple(chosen), study.get("config"), study.get("differences"))
     html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)
