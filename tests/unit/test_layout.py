@@ -8,7 +8,7 @@ from pathlib import Path
 
 from weightscape.project import PACKAGE, WORKFLOW
 
-LOOSE = {"cli", "errors", "extras", "families", "progress", "project", "seeds", "words"}
+LOOSE = {"cli", "errors", "families", "progress", "project", "seeds", "words"}
 COMMON = LOOSE - {"cli"}
 FORMATS = COMMON | {"formats"}
 LIBRARIES = FORMATS | {"provenance", "networks", "augmentations", "diversity"}

@@ -11,7 +11,7 @@ import sys
 
 from weightscape import __version__
 from weightscape.errors import UserError, out_of_memory
-from weightscape.extras import needed
+from weightscape.provenance.extras import needed
 
 COMMANDS = {
     "init": "look at your images and write a study of them that can run as it is",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
-from weightscape.extras import installed, needed
+from weightscape.provenance.extras import installed, needed
 
 if TYPE_CHECKING:
     import numpy as np

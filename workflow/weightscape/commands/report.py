@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> None:
     import importlib
 
     from weightscape.errors import UserError
-    from weightscape.extras import require
+    from weightscape.provenance.extras import require
 
     require("vl_convert", "the page")
     from weightscape.figures.parts import style

@@ -93,9 +93,9 @@ def run(arguments: argparse.Namespace) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Refuse what cannot be done before anything is read."""
     from weightscape.errors import UserError
-    from weightscape.extras import require
     from weightscape.formats.tables import check_parquet
     from weightscape.library.arguments import check_device
+    from weightscape.provenance.extras import require
 
     if arguments.out.suffix not in (".parquet", ".csv"):
         raise UserError(f"--out {arguments.out} must end in .parquet or .csv: rename it")

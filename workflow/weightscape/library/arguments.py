@@ -24,7 +24,7 @@ def texts(value: object, name: str) -> list[str]:
 
 def check_device(device: str, told: str) -> None:
     """Say in one sentence that torch cannot decompose there; `told` is the option with its value."""
-    from weightscape.extras import require
+    from weightscape.provenance.extras import require
 
     require("torch", told)
     import torch

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from weightscape.errors import UserError
-from weightscape.extras import require
 from weightscape.library.arguments import texts
+from weightscape.provenance.extras import require
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from weightscape.errors import UserError
-from weightscape.extras import installed
 from weightscape.families import BASELINE, COMPARED
 from weightscape.formats.tables import Table, write_table
 from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.analyse import analysed
 from weightscape.metrics.analysis.settings import Options
+from weightscape.provenance.extras import installed
 from weightscape.published import exclusions, our_estimates, procedure
 from weightscape.published.conditions import Conditions
 from weightscape.published.reading import read_all

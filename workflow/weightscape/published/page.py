@@ -6,13 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from weightscape.extras import installed, needed
 from weightscape.families import COMPARED
 from weightscape.formats.tables import Table
 from weightscape.formats.writing import replacing
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.project import REPORT
+from weightscape.provenance.extras import installed, needed
 from weightscape.published.analysis import Results, analyse
 from weightscape.published.conditions import Conditions
 from weightscape.published.exclusions import PUBLISHED

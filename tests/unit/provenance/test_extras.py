@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import weightscape as ws
-from weightscape import extras
 from weightscape.commands import choose
 from weightscape.errors import UserError
+from weightscape.provenance import extras
 
 
 @pytest.fixture(autouse=True)
