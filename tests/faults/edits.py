@@ -139,3 +139,13 @@ def without_set(project: Project) -> None:
     """One out-of-distribution set fewer."""
     for name in ("config.yaml", STUDY):
         project.drop("data/digits/ood/blur-3", name)
+
+
+def column_described(project: Project) -> None:
+    """Other words for the column of a table."""
+    project.replace("workflow/schemas/tables.schema.yaml", 'about: "training items"', 'about: "items"')
+
+
+def table_described(project: Project) -> None:
+    """Other words for a table."""
+    project.replace("workflow/schemas/tables.schema.yaml", 'about: "verdict of every claim"', 'about: "verdicts"')

@@ -178,6 +178,8 @@ ROWS = [
         lambda p: p.replace("workflow/schemas/tables.schema.yaml", *REORDERED),
         TABLES,
     ),
+    Row("the description of a column in its schema", edits.column_described),
+    Row("the description of a table that the page offers", edits.table_described, REPORT),
     Row("a value of `config.yaml` that the study replaces", lambda p: p.replace("config.yaml", *REPLACED), REPORT),
     Row("a lock file", lambda p: p.write("envs/requirements.lock", "numpy==1\n")),
     Row("results of another study", edits.other_study),

@@ -42,7 +42,8 @@ CODE = [
     "",
     "A stage in bold has the edited module in the digest of its code; the others read what it makes. *(some)* means",
     "only the jobs that ask for the module: the splits of that source, downloads of that kind, or that figure. The",
-    "digest is taken from the parsed code: layout, comments and the texts of errors and messages are no part of it.",
+    "digest is taken from the parsed code and schemas: layout, comments, the texts of errors and messages, and the",
+    "descriptions in schemas are no part of it.",
     "",
 ]
 

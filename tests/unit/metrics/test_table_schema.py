@@ -13,7 +13,6 @@ from weightscape.families import COMPARED
 from weightscape.metrics import effects, table_schema
 from weightscape.metrics.analysis.analyse import APART, analysed
 from weightscape.published.analysis import Results
-from weightscape.report import downloads
 from weightscape.study.config import checked, load
 
 CLAIMS = pd.DataFrame(
@@ -48,15 +47,10 @@ def test_every_table_of_a_published_study_is_in_the_schema_under_its_file_name()
     assert {field.name for field in fields(Results)} == set(table_schema.of("reanalyse"))
 
 
-def test_the_six_tables_that_a_person_would_read_are_csv_files_of_aggregate():
+def test_the_seven_tables_that_a_person_would_read_are_csv_files_of_aggregate():
     files = table_schema.files("aggregate")
-    names = ["runs", "evaluation", "diversity", "quality", "curvature", "penalties"]
+    names = ["runs", "evaluation", "diversity", "quality", "curvature", "penalties", "weight_change"]
     assert [file for file in files if file.endswith(".csv")] == [f"{name}.csv" for name in names]
-
-
-def test_every_table_that_is_also_csv_can_be_downloaded_from_the_page_but_the_effects_by_layer():
-    rules = table_schema.of("aggregate") | table_schema.of("analyse")
-    assert {name for name, rule in rules.items() if rule.csv} - set(downloads.TABLES) == {"effects"}
 
 
 def test_an_open_table_may_have_further_columns_but_none_of_those_it_names_may_lack():

@@ -1,4 +1,5 @@
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,26 @@ def test_the_content_and_the_order_of_a_schema_count_and_its_comments_do_not(
     assert edited(schema, "b: 2", "b: 2 # why two") == first
     reordered = edited(schema, "a: 1\nb: 2", "b: 2\na: 1")
     assert len({first, reordered, edited(schema, "2", "3")}) == 3
+
+
+def test_the_prose_of_a_schema_means_nothing_but_that_it_is_there(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(code_digest, "SCHEMAS", tmp_path)
+    schema = tmp_path / "tables.schema.yaml"
+    schema.write_text("title: A\nlist:\n- {description: B, type: text}\nfurther: C\nabout: {allowed: [D]}\n")
+    edited(package / "shared.py", "LIMIT = 3", 'LIMIT = "tables.schema.yaml"')
+    first = code_digest.code_digest("one")
+    assert {edited(schema, f" {word}", " other words") for word in "ABC"} == {first}
+    assert edited(schema, "[D]", "[E]") != first
+    assert edited(schema, "further: other words\n", "") != edited(schema, "[E]", "[D]") != first
+
+
+def test_no_stage_reads_the_prose_of_a_schema() -> None:
+    """The digest of its code leaves it out."""
+    stages = (path.stem for path in (PACKAGE / "stages").glob("[a-z]*.py"))
+    paths = {path for stage in stages for path in code_digest.modules_of(stage).values()}
+    assert not {path.stem for path in paths if re.search(r"\.about\b", path.read_text())}
 
 
 def test_what_was_parsed_once_is_not_parsed_again(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from weightscape.report import claims, downloads, explorer, explorer_blocks, ori
 from weightscape.report.page import methods
 from weightscape.stages import report as stage
 from weightscape.study.config import default_config, differences
+from weightscape.study.settings import offered
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
@@ -60,8 +61,8 @@ def build(folder: Path, tables: dict[str, pd.DataFrame], **changes: Any) -> str:
         str(folder / "out" / "report.html"),
     ]
     arguments += ["--parts", str(REPORT)]
-    settings = {"figures": FIGURES, "title": "Digits <1>", "config": None, "differences": None, **changes}
-    stage.main([*arguments, "--settings", json.dumps(settings)])
+    settings = {"figures": FIGURES, "tables": offered(), "title": "Digits <1>", "config": None, "differences": None}
+    stage.main([*arguments, "--settings", json.dumps(settings | changes)])
     return (folder / "out" / "report.html").read_text()
 
 

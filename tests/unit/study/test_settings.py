@@ -10,7 +10,7 @@ from weightscape.formats.typed import from_json
 from weightscape.project import ROOT
 from weightscape.study.checks import amounts
 from weightscape.study.config import load
-from weightscape.study.settings import STAGES, settings, wildcards_of
+from weightscape.study.settings import STAGES, offered, settings, wildcards_of
 
 WILDCARDS = {
     "asset": "backbone-efficientnet-lite0",
@@ -58,3 +58,12 @@ def test_a_backbone_may_train_for_its_own_number_of_steps() -> None:
     config["backbones"]["resnet-small"]["training"]["steps"] = 1
     with pytest.raises(UserError, match=r"factor = 0\.5 leaves none of 1 steps"):
         amounts.check(config, {"digits": None})
+
+
+def test_the_page_offers_the_claims_first_and_neither_the_effects_by_layer_nor_tables_of_a_reanalysis() -> None:
+    names = [name for name, _ in offered()]
+    assert names[:3] == ["claims", "tests", "runs"] and {"weight_change", "run_effects", "splits"} & set(names) == {
+        "weight_change",
+        "run_effects",
+    }
+    assert not {"effects", "published", "reanalysed_run_effects"} & set(names) and len(set(names)) == len(names)

@@ -30,6 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     from weightscape.report import page
     from weightscape.report.settings import CHAPTERS, ReportSettings
     from weightscape.stages import figure
+    from weightscape.study.settings import offered
 
     folder = (arguments.results / BY_RULE["analyse"].record).parent
     folder = folder if folder.is_dir() else arguments.results
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
         module = importlib.import_module(f"weightscape.figures.{name}")
         style.save(module.draw(table_schema.load(folder, module.TABLES)), arguments.out / "figures" / name)
     title = study.get("title", arguments.results.resolve().name)
-    settings = ReportSettings(title, tuple(chosen), study.get("config"), study.get("differences"))
+    settings = ReportSettings(title, tuple(chosen), offered(), study.get("config"), study.get("differences"))
     html, _ = page.page(folder, arguments.out / "figures", REPORT, settings)
     with replacing(arguments.out / "report.html") as temporary:
         temporary.write_text(html, encoding="utf-8")

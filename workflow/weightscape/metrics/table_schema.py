@@ -42,6 +42,7 @@ class TableRule:
     made_by: tuple[Maker, ...]
     csv: bool
     columns: dict[str, ColumnRule]
+    page: bool = True
     further: str = ""
     """Describes columns beside `columns`; empty if the table has no others."""
 

@@ -2,9 +2,9 @@
 
 The digest covers the stage's module and every module of this package that it imports, found statically and
 transitively (imports inside functions included), and is taken from the parsed code without comments, docstrings,
-formatting and the texts of messages, with the content of the schemas and of the C source beside it that a module names
-(compilers and their flags are not: `provenance.json` names the route that was taken). A comment or a reworded error
-makes nothing stale; a changed constant does.
+formatting and the texts of messages, with the C source beside it and the schemas, without descriptions, that a module
+names (compilers and their flags are not: `provenance.json` names the route that was taken). A comment or a reworded
+error makes nothing stale; a changed constant does.
 """
 
 import ast
@@ -236,10 +236,22 @@ class _EmptyTexts(ast.NodeTransformer):
         return ast.Constant("") if isinstance(node.value, str) else node
 
 
+PROSE = ("about", "description", "further", "title")
+"""Keys of a schema whose texts people read; what a stage shows of them is among its settings."""
+
+
 def _parsed_schema(path: Path) -> Module:
-    """The order of keys has a meaning: that of the columns of a table."""
-    text = json.dumps(json_yaml.read_yaml(path), default=str)
+    """A schema without its prose. The order of keys has a meaning: that of the columns of a table."""
+    text = json.dumps(_without_prose(json_yaml.read_yaml(path)), default=str)
     return Module([], hashlib.sha256(text.encode()).hexdigest(), [], [])
+
+
+def _without_prose(part: Any) -> Any:
+    if isinstance(part, dict):
+        return {
+            key: "" if key in PROSE and isinstance(value, str) else _without_prose(value) for key, value in part.items()
+        }
+    return list(map(_without_prose, part)) if isinstance(part, list) else part
 
 
 def _parsed_c(source: bytes) -> Module:

@@ -2,37 +2,13 @@
 
 import base64
 import gzip
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from weightscape.formats.tables import Table
-from weightscape.metrics import table_schema
 
-TABLES = (
-    "claims",
-    "tests",
-    "runs",
-    "evaluation",
-    "diversity",
-    "quality",
-    "excluded",
-    "run_effects",
-    "condition_effects",
-    "over_setups",
-    "conditions",
-    "slopes",
-    "similarity",
-    "signature",
-    "equal_loss",
-    "predictions",
-    "curvature",
-    "penalties",
-    "penalty_transfer",
-    "weight_change",
-)
-"""In the order of the page; the effects by layer are too large."""
 PLAIN = 300_000
 """Bytes above which a csv is gzipped."""
 
@@ -67,7 +43,6 @@ def download(name: str, what: str, table: Table) -> Download:
     return Download(name, what, len(table), len(content) / 1000, uri)
 
 
-def downloads(tables: Mapping[str, Table]) -> list[Download]:
-    """All tables that are there and have rows."""
-    about = {name: table_schema.schema()[name].about for name in TABLES}
-    return [download(name, about[name], tables[name]) for name in TABLES if len(tables[name])]
+def downloads(tables: Mapping[str, Table], offered: Iterable[tuple[str, str]]) -> list[Download]:
+    """All tables that are offered, each with a sentence, are there and have rows."""
+    return [download(name, about, tables[name]) for name, about in offered if len(tables[name])]

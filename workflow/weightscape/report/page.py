@@ -14,7 +14,8 @@ from weightscape.report import answer, claims, downloads, explorer, origin, shee
 from weightscape.report.rendering import Picture, picture, render
 from weightscape.report.settings import CHAPTERS, FURTHER, ReportSettings
 
-TABLES = tuple(dict.fromkeys([*explorer.TABLES, *downloads.TABLES, *summary.TABLES]))
+SHOWN = (*explorer.TABLES, *summary.TABLES, "claims", "tests", "signature")
+"""Tables that the page is made of, beside those that it offers."""
 CHOICES = {
     "dataset": "Data set",
     "backbone": "Backbone",
@@ -68,11 +69,12 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
     """The page from the tables in `folder`, the PNGs in `figures` and the files in `parts`; and its source files."""
     from markupsafe import Markup
 
-    tables = table_schema.load(folder, TABLES)
+    read = dict.fromkeys([*SHOWN, *(name for name, _ in settings.tables)])
+    tables = table_schema.load(folder, read)
     names = settings.figures
     pngs = [figures / f"{name}.png" for name in names]
     pictures = [picture(name, png, parts / "captions" / f"{name}.md") for name, png in zip(names, pngs, strict=True)]
-    made_of = [path for name in TABLES if (path := folder / f"{name}.parquet").is_file()] + pngs
+    made_of = [path for name in read if (path := folder / f"{name}.parquet").is_file()] + pngs
     found = claims.claims(tables["claims"], tables["tests"])
     costs = origin.stages(folder, figures)
     blocks = explorer.blocks(tables, _recipes(settings.config or {}), settings.level)
@@ -104,7 +106,7 @@ def page(folder: Path, figures: Path, parts: Path, settings: ReportSettings) -> 
         "origin": origin.origin(costs, made_of),
         "config": _yaml(settings.config),
         "settings": json.dumps({"title": settings.title, "figures": settings.figures}, indent=1),
-        "downloads": downloads.downloads(tables),
+        "downloads": downloads.downloads(tables, settings.tables),
         "citation": next(map(origin.citation, origin.citation_files()), None),
     }
     return render(parts / "report.html.j2", context), made_of

@@ -46,13 +46,15 @@ def chapter_of(figure: str) -> str:
 
 @dataclass(frozen=True)
 class ReportSettings:
-    """Title and figures of the page, and the study that it shows, as far as that is known.
+    """Title, figures and tables of the page, and the study that it shows, as far as that is known.
 
+    `tables` are those that the page offers, each with the sentence that describes it there.
     `differences` are the keys that differ from config.yaml, each with the value there and the study's.
     """
 
     title: str
     figures: tuple[str, ...]
+    tables: tuple[tuple[str, str], ...]
     config: Mapping[str, Any] | None
     differences: tuple[tuple[str, ...], ...] | None
 

@@ -2,7 +2,8 @@
 
     python -m weightscape.stages.report --tables results/*_metrics --figures results/*_figures \
         --parts workflow/report --out /tmp/report.html \
-        --settings '{"title": "Digits", "figures": ["esd"], "config": null, "differences": null}'
+        --settings '{"title": "Digits", "figures": ["esd"], "tables": [["claims", "verdicts"]], "config": null,
+                     "differences": null}'
 """
 
 from pathlib import Path

@@ -21,6 +21,7 @@ from weightscape.finetune.penalty_settings import Decay, PenaltySettings, Pertur
 from weightscape.finetune.penalty_settings import Measure as PenaltyMeasure
 from weightscape.finetune.settings import Action, Condition, FinetuneSettings
 from weightscape.formats.typed import from_json, to_json
+from weightscape.metrics import table_schema
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.tables.outline import Condition as Numbered
 from weightscape.metrics.tables.outline import Outline
@@ -199,11 +200,18 @@ def _figure(_: Config) -> FigureSettings:
     return FigureSettings()
 
 
+def offered() -> tuple[tuple[str, str], ...]:
+    """The tables of a study that its page offers, each with the sentence on its rows."""
+    rules = [rule for rule in table_schema.schema().values() if set(rule.made_by) != {"reanalyse"}]
+    return tuple((rule.file, rule.about) for rule in rules if rule.csv and rule.page)
+
+
 def _report(config: Config) -> ReportSettings:
     default = default_config()
     return ReportSettings(
         title=config["study"]["name"],
         figures=tuple(config["figures"]),
+        tables=offered(),
         config=dict(config),
         differences=None if default is None else tuple(map(tuple, differences(config, default))),
     )

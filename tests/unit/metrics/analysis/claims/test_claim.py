@@ -19,7 +19,7 @@ from weightscape.report.settings import ReportSettings
 def test_the_rule_in_the_claims_file_is_the_one_on_the_page(tmp_path: Path) -> None:
     rows = [replace(claim_row("b", "undecided", claim=name), rule=claim.RULE) for name, claim in CLAIMS.items()]
     write_table(tmp_path / "claims.parquet", table_schema.checked("claims", pd.DataFrame(rows)))
-    content, _ = page.page(tmp_path, tmp_path, REPORT, ReportSettings("toy", (), None, None))
+    content, _ = page.page(tmp_path, tmp_path, REPORT, ReportSettings("toy", (), (), None, None))
     text = html.unescape(" ".join(content.split())).lower()
     for name, claim in CLAIMS.items():
         rule = claim.RULE.lower()
