@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from weightscape.formats.lazy_tensors import Cut
 
 AVERAGED = re.compile(r"(^|[._])ema([._]|$)", re.IGNORECASE)
+WRAPPERS = "_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module"
+"""Words that compiling, sharding and recomputing put into names."""
 Sources = Mapping[str, tuple[Cut, str]]
 
 
@@ -32,14 +34,19 @@ def with_averages(sources: Sources) -> tuple[Sources, list[str]]:
 
 def _twins(sources: Sources, ours: str, names: list[str], opening: str) -> dict[str, str]:
     """The averaged copy of each of `names`; none where a matrix among the averages has no counterpart."""
-    flat = {name.removeprefix(opening).replace(".", ""): name for name in names}
+    flat = {_flat(name.removeprefix(opening)): name for name in names}
     found = {}
     for name, (source, inner) in sources.items():
         if name.startswith(f"{ours}."):
-            twin = flat.get(name.removeprefix(f"{ours}.").removeprefix("module.").replace(".", ""))
+            twin = flat.get(_flat(name.removeprefix(f"{ours}.")))
             shape = tuple(source.shapes[inner])
             if twin is not None and tuple(sources[twin][0].shapes[sources[twin][1]]) == shape:
                 found[twin] = name
             elif len(shape) > 1:
                 return {}
     return found
+
+
+def _flat(name: str) -> str:
+    """A name without its dots and the wrappers before it."""
+    return re.sub(rf"^(module|{WRAPPERS})+", "", name.replace(".", ""))

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +76,11 @@ def state_dicts(content: Any, is_tensor: Callable[[Any], bool]) -> tuple[dict[st
     return found, left + _unnamed(content, is_tensor)
 
 
-def chosen_key(keys: list[str], wanted: str | None, path: Path | str) -> str:
-    """The state dict to read: the one that is wanted, the only one, averaged weights (EMA), one of a usual name, or the
-    file's own.
+def usual_key(keys: Sequence[str]) -> str | None:
+    """The keys of the state dict that is read where none is asked for; None where that leaves several.
+
+    It is the only one, averaged weights (EMA), one of a usual name, or the file's own.
     """
-    few = ", ".join(key or "(none: the file is one)" for key in keys[:6])
-    few += f", ... ({len(keys)} in all)" if len(keys) > 6 else ""
-    if wanted is not None:
-        if wanted not in keys:
-            raise UserError(f"{path} holds no state dict under the key {wanted!r}: choose among {few}")
-        return wanted
     if len(keys) == 1:
         return keys[0]
     averaged = [key for key in keys if AVERAGED.search(key)]
@@ -95,9 +90,7 @@ def chosen_key(keys: list[str], wanted: str | None, path: Path | str) -> str:
         named = [key for key in keys if key.rpartition(".")[2] == usual]
         if len(named) == 1:
             return named[0]
-    if "" in keys:
-        return ""
-    raise UserError(f"{path} holds several state dicts: choose one by its key, {few} (--key)")
+    return "" if "" in keys else None
 
 
 def _loaded(path: Path) -> Any:
