@@ -72,13 +72,16 @@ def test_a_folder_with_faults_is_a_study_too(tmp_path: Path, capsys: pytest.Capt
     root = folder(tmp_path / "set", {"in/Training": {**classes, "one": 1, "none": 0}, "in/val": {**classes, "new": 1}})
     (root / "in/Training/cat/bad.png").write_bytes(b"no image")
     (root / "in/Training/cat/notes.txt").write_text("x")
-    (root / "in/Training/index.json").write_text("x")
+    for name in ("index.json", "more.json", ".hidden"):
+        (root / "in/Training" / name).write_text("x")
     study = started(str(root), tmp_path / "study.yaml")
     block = study["data"]["set"]
     assert block["classes"] == ["cat", "dog", "one"] and 0 < block["unreadable"] < 0.1
     assert block["parts"] == {"train": "Training", "test": None} and block["root"].endswith("/in")
     said = capsys.readouterr().out
-    assert "train: not read: ending .txt (1)\n" in said and "train: not read: in no class (1)\n" in said
+    assert "train: not read: ending .txt: Training/cat/notes.txt\n" in said
+    assert "train: not read: hidden file: Training/.hidden\n" in said
+    assert "train: not read: in no class: Training/index.json and 1 more\n" in said
     assert "bad.png" in said and "classes of few images: one has 1 in train, 0 in val\n" in said
 
 

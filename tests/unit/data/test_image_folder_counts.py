@@ -90,7 +90,7 @@ def test_masks_beside_their_images_are_no_images(folder: Path, names: list[str],
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(b"")
     pool = image_folder.part(folder, "train")
-    assert len(pool.labels) == 60 + len(names) - masks and pool.left_out.get("mask", 0) == masks
+    assert len(pool.labels) == 60 + len(names) - masks and len(pool.left_out.get("mask", ())) == masks
 
 
 @given(
@@ -121,7 +121,7 @@ def test_every_file_of_a_class_is_read_or_counted(seed: int, names: list[str]) -
                 (place / name).touch()
                 files += 1
         pool = image_folder.part(root, "train")
-        assert len(pool.labels) + sum(pool.left_out.values()) == files
+        assert len(pool.labels) + sum(map(len, pool.left_out.values())) == files
         assert len({pool.name(row) for row in range(len(pool.labels))}) == len(pool.labels)
 
 
@@ -141,7 +141,7 @@ def test_folders_that_a_system_left_hold_no_images(folder: Path, name: str) -> N
         shutil.copytree(folder / "test" / "a", place / name)
     found = image_folder.part(folder, "train")
     assert [found.name(row) for row in range(60)] == [whole.name(row) for row in range(60)]
-    assert len(found.labels) == 60 and found.left_out == {"hidden folder": 2}
+    assert len(found.labels) == 60 and found.left_out == {"hidden folder": [f"train/{name}", f"train/a/{name}"]}
 
 
 def test_what_is_left_out_stands_in_the_manifest_and_the_log(
@@ -151,5 +151,6 @@ def test_what_is_left_out_stands_in_the_manifest_and_the_log(
     (folder / "train" / "readme").touch()
     (folder / "unlabeled").mkdir()
     _, _, record = run(tmp_path, block("image_folder", root=str(folder)), "train")
-    assert record["facts"]["left_out"] == {"ending .txt": 1, "in no class": 1, "beside train/: unlabeled/": 1}
-    assert "left out: 1 of ending .txt" in capsys.readouterr().out
+    assert record["facts"]["left_out"] == {"ending .txt": 1, "in no class": 1, "beside train/": 1}
+    said = capsys.readouterr().out
+    assert "left out: ending .txt: train/a/notes.txt\n" in said and "left out: beside train/: unlabeled/\n" in said

@@ -145,9 +145,9 @@ def test_sets_that_do_not_fit_are_refused(rng: np.random.Generator) -> None:
         ws.diversity(x, backbone="resnet18")
 
 
-def test_files_of_a_folder_that_are_no_images_are_counted_in_a_warning(pixels: np.ndarray, tmp_path: Path) -> None:
+def test_files_of_a_folder_that_are_no_images_are_named_in_a_warning(pixels: np.ndarray, tmp_path: Path) -> None:
     for place, each in enumerate(pixels):
         Image.fromarray(each).save(tmp_path / f"{place}.gif")
     (tmp_path / "notes.txt").write_text("no image")
-    with pytest.warns(UserWarning, match="left out: 1 of "):
+    with pytest.warns(UserWarning, match="left out: ending .txt: .*notes.txt"):
         assert ws.vendi(tmp_path) > 1

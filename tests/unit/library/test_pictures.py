@@ -160,10 +160,11 @@ def test_a_folder_and_a_list_of_files_are_read(tmp_path: Path) -> None:
         for number in range(2):
             Image.new("RGB", (40, 30), (value,) * 3).save(tmp_path / "set" / name / f"{number}.gif")
     (tmp_path / "set" / "cat" / "half.gif").write_bytes(b"GIF89a")
-    (tmp_path / "set" / "notes.txt").write_text("no image")
+    notes = tmp_path / "set" / "notes.txt"
+    notes.write_text("no image")
     found = loaded(tmp_path / "set")
     assert found.images.shape == (4, 3, 30, 30) and found.labels.tolist() == [0, 0, 1, 1]
-    assert len(found.broken) == 1 and "half.gif" in found.broken[0] and found.left_out == ("1 of ending .txt",)
+    assert len(found.broken) == 1 and "half.gif" in found.broken[0] and found.left_out == (f"ending .txt: {notes}",)
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfset/dog/0.gif\r\nset/cat/1.gif\r\n")
     assert loaded(tmp_path / "list.txt").images[:, 0, 0, 0].tolist() == [200, 10]
     (tmp_path / "list.txt").write_text("set/dog/0.gif\nset/cat/half.gif\n")

@@ -4,13 +4,12 @@ Classes are the sorted names of the folders below `train`, letters with accents 
 which they count wherever they were packed. A class has the images in its folder and in those below it, in the order of
 their names. `parts` may give `train` and `test` other names, and the name `.` if the classes lie in the folder itself;
 `val` may also be called `valid`, `validation` or `dev`. Capitals do not matter in the names of parts. Where classes are
-named, others may be empty. Every other file is counted by the reason why it is none.
+named, others may be empty. Every other file is listed by the reason why it is none.
 """
 
 import os
 import re
 import unicodedata
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +35,8 @@ MASKS = ("mask", "masks", "segmentation", "segmentations")
 """Folders of masks, where they stand beside one of pictures."""
 MASK = re.compile(r"(.+)[ _-](masks?|seg|segmentation)([ _-]?\d+)?", re.IGNORECASE)
 """The name of a mask, without its ending, by that of its image."""
+LeftOut = dict[str, list[str]]
+"""Paths of files that are not read, by the reason."""
 HERE = "."
 """The name of a part whose classes lie in the folder of the data set itself."""
 
@@ -46,7 +47,7 @@ def pool(source: Folder, name: str, classes: list[str] | None = None) -> Pool | 
     if name == "train":
         opened = part(root, _on_disk(root, source.parts.train), classes, chosen)
         beside = _beside(source)
-        return replace(opened, left_out={**opened.left_out, **({f"beside train/: {beside}": 1} if beside else {})})
+        return replace(opened, left_out={**opened.left_out, **({"beside train/": beside} if beside else {})})
     named = source.parts.of(name)
     there = [_on_disk(root, named)] if named else validation(root) if name == "val" else []
     if named and named != name and not (root / there[0]).is_dir():
@@ -76,12 +77,11 @@ def validation(root: Path) -> list[str]:
     return [name for name in classes_in(root) if name.lower() in VALIDATION] if root.is_dir() else []
 
 
-def _beside(source: Folder) -> str:
-    """The folders of a data set that are none of its parts, in a few words; none if they are its classes."""
+def _beside(source: Folder) -> list[str]:
+    """The folders of a data set that are none of its parts; none if they are its classes."""
     root = Path(source.root)
     known = {*(_on_disk(root, name) for name in (*source.parts.there(), "ood")), *validation(root)}
-    folders = [name for name in classes_in(root) if name not in known and source.parts.train != HERE]
-    return ", ".join(f"{name}/" for name in folders[:5]) + (", ..." if len(folders) > 5 else "")
+    return [f"{name}/" for name in classes_in(root) if name not in known and source.parts.train != HERE]
 
 
 def domain(source: Folder, name: str, classes: list[str]) -> Pool:
@@ -100,8 +100,9 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in SYSTEMS
 
 
-def files_of(folder: str, left_out: Counter[str]) -> list[str]:
-    """The sorted paths of the images in a folder and below it; every other file is counted in `left_out` by reason."""
+def files_of(folder: str, left_out: LeftOut | None = None) -> list[str]:
+    """The sorted paths of the images in a folder and below it; those of other files join `left_out` by reason."""
+    others = {} if left_out is None else left_out
     images: list[str] = []
     with os.scandir(folder) as entries:
         inside = sorted(entries, key=lambda entry: entry.name)
@@ -109,11 +110,11 @@ def files_of(folder: str, left_out: Counter[str]) -> list[str]:
     for entry in inside:
         reason = _no_image(entry)
         if reason:
-            left_out[reason] += 1
+            others.setdefault(reason, []).append(entry.path)
         elif is_mask(entry.name.lower(), names, entry.is_dir()):
-            left_out["mask"] += len(files_of(entry.path, left_out)) if entry.is_dir() else 1
+            others.setdefault("mask", []).extend(files_of(entry.path, others) if entry.is_dir() else [entry.path])
         elif entry.is_dir():
-            images += files_of(entry.path, left_out)
+            images += files_of(entry.path, others)
         else:
             images.append(entry.path)
     return images
@@ -190,7 +191,9 @@ def part(root: Path, name: str, classes: list[str] | None = None, chosen: frozen
         names,
         name=lambda row: str(Path(paths[row]).relative_to(root)),
         encoded=lambda rows: [paths[row] for row in rows],
-        left_out=dict(sorted(left_out.items())),
+        left_out={
+            reason: [str(Path(path).relative_to(root)) for path in left_out[reason]] for reason in sorted(left_out)
+        },
     )
 
 
@@ -220,14 +223,19 @@ def _folders_of_classes(folder: Path) -> dict[str, str]:
     return folders
 
 
-def _outside_of_classes(folder: Path) -> Counter[str]:
-    """Counts the files that lie beside the folders of classes."""
+def _outside_of_classes(folder: Path) -> LeftOut:
+    """The files that lie beside the folders of classes, by the reason why they are not read."""
+    left_out: LeftOut = {}
     with os.scandir(folder) as entries:
-        hidden = [entry.is_dir() for entry in entries if not entry.is_dir() or is_hidden(entry.name)]
-    return Counter("hidden folder" if is_folder else "in no class" for is_folder in hidden)
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if is_hidden(entry.name) or not entry.is_dir():
+                reason = _no_image(entry) if is_hidden(entry.name) else "in no class"
+                left_out.setdefault(str(reason), []).append(entry.path)
+    return left_out
 
 
-def _known(left_out: Counter[str]) -> str:
+def _known(left_out: LeftOut) -> str:
     """Says which files a folder without images holds instead, and which would be read."""
-    there = ", ".join(f"{count} of {reason}" for reason, count in left_out.most_common(5))
+    most = sorted(left_out.items(), key=lambda item: -len(item[1]))[:5]
+    there = ", ".join(f"{len(paths)} of {reason}" for reason, paths in most)
     return f"{f'it holds {there}; ' if there else ''}known endings are {', '.join(ENDINGS)}"

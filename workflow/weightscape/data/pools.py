@@ -38,7 +38,7 @@ class Pool:
     pixels: Callable[[np.ndarray], np.ndarray] | None = None  # uint8 [n, h, w] or [n, h, w, channels]
     picture: Callable[[int], Any] | None = None  # a PIL image
     whole: int = 0  # images of the set that the pool is drawn from; 0 means the pool itself
-    left_out: Mapping[str, int] = field(default_factory=dict)  # files that are not read, by reason
+    left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)  # names of files that are not read, by reason
 
     def __post_init__(self) -> None:
         without = np.flatnonzero((self.labels < 0) | (self.labels >= len(self.classes)))
@@ -59,6 +59,12 @@ class Pool:
             pixels=pixels and (lambda chosen: pixels(rows[chosen])),
             picture=picture and (lambda row: picture(int(rows[row]))),
         )
+
+
+def unread(left_out: Mapping[str, Sequence[str]]) -> list[str]:
+    """Sentences on files that are not read: the reason, the first of them, and how many more there are."""
+    more = {reason: f" and {len(names) - 1} more" if len(names) > 1 else "" for reason, names in left_out.items()}
+    return [f"{reason}: {names[0]}{more[reason]}" for reason, names in left_out.items()]
 
 
 def of_classes(pool: Pool, wanted: str | int | Sequence[str]) -> Pool:
@@ -169,8 +175,9 @@ def relabelled(pool: Pool, classes: list[str]) -> Pool:
     if missing:
         print(f"left out: {len(missing)} classes that the training set does not have ({', '.join(missing[:20])})")
     kept = aligned(pool, classes, every=False)
-    lost = len(pool.labels) - len(kept.labels)
-    return replace(kept, left_out={**kept.left_out, "another class": lost}) if lost else kept
+    lost = np.flatnonzero(np.isin(pool.labels, [pool.classes.index(name) for name in missing]))
+    names = [pool.name(int(row)) for row in lost]
+    return replace(kept, left_out={**kept.left_out, "another class": names}) if names else kept
 
 
 def check_spelling(names: Iterable[str], classes: Iterable[str], where: str) -> None:

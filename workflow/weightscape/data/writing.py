@@ -18,7 +18,7 @@ import numpy as np
 
 from weightscape.data import sources, splits
 from weightscape.data.decoding import DARK, Faults, Form, Unreadable, decode_many, from_arrays, from_picture
-from weightscape.data.pools import Pool
+from weightscape.data.pools import Pool, unread
 from weightscape.data.settings import DataSettings, SourcedShift, SourcedSplit
 from weightscape.errors import UserError
 from weightscape.formats.shard_room import Room, write_shard_in_room
@@ -172,11 +172,11 @@ def write_split(out: Path, settings: DataSettings, workers: int) -> tuple[list[P
     paths, reading = write_pool(out, pool, form, settings.shards, limit=source.unreadable, workers=workers)
     _check_brightness(paths, settings.split)
     labels = np.concatenate([np.empty(0, np.int64), *reading.labels])
-    for reason, count in pool.left_out.items():
-        print(f"left out: {count} of {reason}", flush=True)
+    for sentence in unread(pool.left_out):
+        print(f"left out: {sentence}", flush=True)
     facts = splits.facts(labels, form.shape, pool.classes) | {
         "unreadable": reading.facts(),
-        "left_out": dict(pool.left_out),
+        "left_out": {reason: len(names) for reason, names in pool.left_out.items()},
     }
     lost = [name for label, name in enumerate(pool.classes) if not (labels == label).any()]
     if settings.split == "train" and lost:

@@ -11,7 +11,6 @@ import os
 import warnings
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,9 +132,10 @@ def _of_path(path: Path) -> Loaded:
 
 def _of_folder(folder: Path) -> Loaded:
     """All images below a folder, as the workflow finds them; labels by its folders if all images lie in some."""
-    from weightscape.data.image_folder import files_of
+    from weightscape.data.image_folder import LeftOut, files_of
+    from weightscape.data.pools import unread
 
-    others: Counter[str] = Counter()
+    others: LeftOut = {}
     broken: dict[int, str] = {}
     files = files_of(str(folder), others)
     images = _of_pictures(files, str(folder), broken)
@@ -146,7 +146,7 @@ def _of_folder(folder: Path) -> Loaded:
         images=images,
         labels=None if any(len(part) == 1 for part in parts) else labels,
         notes=(f"{len(images)} images of {images.shape[1]} channels and {images.shape[2]} px",),
-        left_out=tuple(f"{count} of {reason}" for reason, count in others.items()),
+        left_out=tuple(unread(others)),
         broken=tuple(broken[place] for place in sorted(broken)),
         paths=tuple(str(file) for place, file in enumerate(files) if place not in broken),
     )

@@ -1,7 +1,6 @@
 """Finds the data set in a folder: image files in folders of classes, numpy files, or what `datasets` reads."""
 
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -97,7 +96,7 @@ def _filled(train: Path, is_flat: bool) -> tuple[list[str], list[str]]:
     names = [name for name in classes_in(train) if not (is_flat and name == "ood")]
     if not names:
         raise UserError(f"{train} holds no folders of classes: put the images into {train}/CLASS/")
-    filled = [name for name in names if files_of(str(train / name), Counter())]
+    filled = [name for name in names if files_of(str(train / name))]
     if len(filled) < 2:
         raise UserError(
             f"{train} has images in {len(filled)} of its {len(names)} folders ({', '.join(names[:5])}): a study needs "
@@ -114,7 +113,7 @@ def _domains(folder: Path) -> list[str]:
 
 def _images_in(folder: Path) -> Iterator[str]:
     for name in classes_in(folder):
-        yield from files_of(str(folder / name), Counter())
+        yield from files_of(str(folder / name))
 
 
 def of_arrays(folder: Path, root: str, name: str, notes: list[str]) -> DataSet:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from weightscape.data.pools import Pool
+from weightscape.data.pools import Pool, unread
 from weightscape.starter.data_set import DataSet
 from weightscape.starter.pictures import Looked
 from weightscape.study import Config, assets, undecidable
@@ -27,7 +27,7 @@ def seen(data: DataSet, looked: Looked | None) -> list[str]:
         lines.append(f"shifted test sets: {', '.join(data.domains)}")
     lines += [*data.notes, *_of_small_classes(data.pools)]
     for part, pool in data.pools.items():
-        lines += [f"{part}: not read: {reason} ({count})" for reason, count in pool.left_out.items()]
+        lines += [f"{part}: not read: {sentence}" for sentence in unread(pool.left_out)]
     return lines + (_of_images(looked) if looked else [])
 
 
