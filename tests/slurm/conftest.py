@@ -13,9 +13,9 @@ from weightscape.engine.snakefile import PREFIX
 
 HERE = Path(__file__).parent
 PREPARED = f"""
-from weightscape.engine import bundles
+from weightscape.engine import snakemake_patches
 shell.prefix({PREFIX!r})
-bundles.prepare(workflow)
+snakemake_patches.apply(workflow)
 """
 
 

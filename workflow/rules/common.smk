@@ -5,12 +5,11 @@ Checks the config, gives each job its settings and code digest, and checks the o
 import sys
 from pathlib import Path
 
-from weightscape.engine import bundles, snakefile, snakemake_patches
+from weightscape.engine import snakefile, snakemake_patches
 from weightscape.errors import UserError
 
 shell.prefix(snakefile.prefix())
-snakemake_patches.apply()
-bundles.prepare(workflow)
+snakemake_patches.apply(workflow)
 
 try:
     PLAN = snakefile.plan(config, workflow)

@@ -15,7 +15,7 @@ SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from weightscape.engine import snakemake_patches
-snakemake_patches.apply()
+snakemake_patches.apply(workflow)
 
 onstart:
     snakemake_patches.lift_rate_limit(workflow.scheduler)

@@ -14,7 +14,7 @@ SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(WORKFLOW)!r})
 from weightscape.engine import snakemake_patches
-snakemake_patches.apply()
+snakemake_patches.apply(workflow)
 
 rule all:
     input: "user", "crash"

@@ -17,8 +17,8 @@ from weightscape.project import ROOT, WORKFLOW
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(WORKFLOW)!r})
-from weightscape.engine import bundles
-bundles.prepare(workflow)
+from weightscape.engine import snakemake_patches
+snakemake_patches.apply(workflow)
 
 rule all:
     input: expand("run{{number}}", number=range(4))
