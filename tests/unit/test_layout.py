@@ -120,13 +120,68 @@ def test_the_rules_are_numbered_as_the_packages_of_the_stages() -> None:
     assert set(numbered) - {"reanalyse"} == set(STAGES) - {"published"}
 
 
-def test_the_unit_tests_mirror_the_package() -> None:
+def test_every_unit_test_lies_where_its_module_does() -> None:
     """`test_{module}.py`, or `test_{module}_{topic}.py`, lies in the folder of the module's package."""
-    strangers = []
-    for path in (WORKFLOW.parent / "tests" / "unit").rglob("test_*.py"):
-        package = PACKAGE / path.parent.relative_to(WORKFLOW.parent / "tests" / "unit")
-        modules = [module.stem.lstrip("_") for module in package.glob("*.py")]
-        name = path.stem.removeprefix("test_")
-        if not any(name == module or name.startswith(f"{module}_") for module in [*modules, "layout", "envs"]):
-            strangers.append(str(path.relative_to(WORKFLOW.parent)))
+    modules = {(path.parent, path.stem.lstrip("_")) for path in FILES.values()} | {
+        (PACKAGE, "layout"),
+        (PACKAGE, "envs"),
+    }
+    strangers = [path for path in TESTS if not any((mirrored(path), name) in modules for name in names_of(path))]
     assert not strangers
+
+
+def test_every_module_with_logic_has_its_test() -> None:
+    """A file of its name, a test that imports it, or one of a module of its package that imports it."""
+    own = {(mirrored(path), name) for path in TESTS for name in names_of(path)}
+    tested = {name for name, path in FILES.items() if (path.parent, path.stem.lstrip("_")) in own}
+    imports = {name: set(imported(path)) for name, path in FILES.items()}
+    package = {name: name.rpartition(".")[0] for name in FILES}
+    reached = tested.union(*map(imported, TESTS))
+    reached |= {other for name in tested for other in imports[name] if package.get(other) == package[name]}
+    bare = {name for name, path in FILES.items() if name not in reached and has_logic(path)}
+    elsewhere = {name for name in bare if {name, name.split(".")[0]} & set(ELSEWHERE)}
+    assert bare == elsewhere
+    assert {name for name in ELSEWHERE if "." in name} <= bare, "a module of the list has its test"
+    assert all((UNIT.parent / path).exists() for path in ELSEWHERE.values())
+
+
+UNIT = WORKFLOW.parent / "tests" / "unit"
+TESTS = sorted(UNIT.rglob("test_*.py"))
+ELSEWHERE = {
+    "stages": "pipeline",  # programs of some lines, which are run whole
+    "figures": "unit/stages/test_figure.py",  # draws each of them
+    "assemble.seen_epoch": "unit/stages/test_measure_diversity.py",
+    "commands.adopt": "faults/test_adoption.py",
+    "commands.restore": "faults/test_stale_matrix.py",
+    "commands.resume": "faults/test_kills.py",
+    "commands.verify": "faults/test_stale_matrix.py",
+    "data.fetch_backbone": "unit/networks/test_pretrained.py",
+    "data.fetch_torchvision": "unit/data/test_torchvision_sets.py",
+    "diversity.own_images": "unit/commands/test_diversity.py",
+    "diversity.spaces": "unit/stages/test_measure_diversity.py",
+    "finetune.kept_weights": "pipeline/test_dropped_weights.py",
+    "formats.shard_room": "unit/data/test_image_folder.py",
+    "generate.encoded_prompts": "unit/generate/test_pipeline_families.py",
+    "generate.shard": "unit/stages/test_generate_killed.py",
+    "published.own_tables": "unit/library/test_results.py",
+    "spectra.plotting": "unit/commands/test_spectra_checkpoints.py",
+    "spectra.resuming": "unit/commands/test_spectra_checkpoints.py",
+}
+"""Packages and modules that are tested where a person types or the workflow runs them, and the tests that do so."""
+
+
+def mirrored(test: Path) -> Path:
+    """The folder of the package that a unit test's folder stands for."""
+    return PACKAGE / test.parent.relative_to(UNIT)
+
+
+def names_of(test: Path) -> list[str]:
+    """The names that the module of a unit test may have: `a_b` and `a` of test_a_b.py."""
+    words = test.stem.removeprefix("test_").split("_")
+    return ["_".join(words[:length]) for length in range(1, len(words) + 1)]
+
+
+def has_logic(path: Path) -> bool:
+    """Whether a module defines a function."""
+    functions = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef))
+    return path.stem != "__init__" and any(functions)
