@@ -12,7 +12,7 @@ from unit.made_images import folder
 from weightscape.cli import main
 from weightscape.commands import init
 from weightscape.project import DEFAULT_CONFIG
-from weightscape.starter import machine
+from weightscape.starter import judged, machine
 from weightscape.study.config import load
 
 
@@ -22,6 +22,7 @@ def slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     pace = machine.Pace(3 * 2.5e7 / 3e10, 2.5e7 / 3e10, 6 * 2.5e7 / 3e10)  # 30 GFLOP/s
     speeds = defaultdict(lambda: machine.Speed(((2.5e7, pace),)))
     monkeypatch.setattr(machine, "measured", lambda *_: machine.Machine(2, "cpu", speeds, 3e10))
+    monkeypatch.setattr(judged, "told", lambda *_: ["the judge was tried"])
 
 
 def started(what: str, out: Path, *flags: str) -> dict:
@@ -43,6 +44,7 @@ def test_a_folder_of_photographs_is_a_study(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().out
     assert study["study"]["name"] == "my-photos" and study["data"]["my-photos"]["image"]["channels"] == 3
     assert "2 classes; images: 80 in train, 18 in test" in said and "C1" in said and "minutes here" in said
+    assert "note: the judge was tried\n" in said
     assert re.search(r"snakemake -n -q --configfile '\S+my study.yaml'", said)
 
 

@@ -1,5 +1,6 @@
 """Every study that init may write is accepted as it is, and holds nothing that config.yaml made for digits."""
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from weightscape.errors import UserError
 from weightscape.starter import draft, estimate, page, scale
 from weightscape.starter.data_set import DataSet
-from weightscape.starter.pictures import Looked
+from weightscape.starter.pictures import Looked, Part
 from weightscape.study import undecidable
 from weightscape.study.config import default_config
 
@@ -35,9 +36,9 @@ def wishes(is_drawn: bool, generator: draft.Generator) -> draft.Wishes:
 @settings(max_examples=60, deadline=None)
 def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, generator, more: st.DataObject) -> None:
     size = more.draw(st.sampled_from(list(scale.sizes(data, side))))
-    looked = (
-        Looked(9, 9, side, (side, side), 1, is_drawn, (("a", "b"),), 0.4, (), ()) if more.draw(st.booleans()) else None
-    )
+    part = Part(np.empty((0, 3, 32, 32), np.uint8), np.empty(0, np.int64), [], [])
+    seen = Looked(9, 9, side, (side, side), 1, is_drawn, (("a", "b"),), 0.4, (), (), part)
+    looked = seen if more.draw(st.booleans()) else None
     difference = draft.config_of(data, looked, wishes(is_drawn, generator), size)
     assert yaml.safe_load(page.text(difference, ["a head"])) == difference
     config = estimate.merged(difference)

@@ -12,7 +12,7 @@ from weightscape.commands.cost import ASSUMED, assumptions
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 from weightscape.project import ROOT, STAGE_FOLDERS
-from weightscape.starter import draft, estimate, folders, machine, named_sets, page, pictures, scale, told
+from weightscape.starter import draft, estimate, folders, judged, machine, named_sets, page, pictures, scale, told
 from weightscape.starter.array_files import is_file_of_arrays, saved
 from weightscape.starter.data_set import DataSet, name_of
 from weightscape.study import Config, generator_sizes
@@ -68,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = estimate.merged(difference)
     networks.check(config)
     outcome = told.outcome(config, minutes, answers.minutes, told_machine)
+    outcome += [f"note: {sentence}" for sentence in (judged.told(looked, config) if looked else ())]
     origin = f"Written by `weightscape init {arguments.what}`. States the difference from config.yaml."
     with replacing(arguments.out) as temporary:
         temporary.write_text(page.text(difference, [origin]), encoding="utf-8")

@@ -22,12 +22,22 @@ PLAIN = 0.4
 
 
 @dataclass(frozen=True)
+class Part:
+    """One part as it was seen: images uint8 [n, 3, 32, 32] with labels, sides in px, faults."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    sides: list[int]
+    faults: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class Looked:
     """The images that were looked at, of how many; median and range of their shorter sides in px; their channels.
 
     `is_drawn`: most show something on a plain ground, as digits and drawings do. `unreadable` names files and reasons.
     `copied` is the largest share of a part that are copies of others, `copies` tells each kind. `lost` are classes of
-    which nothing in the training part can be read.
+    which nothing in the training part can be read. `train` are the images of that part.
     """
 
     looked: int
@@ -40,16 +50,7 @@ class Looked:
     copied: float
     copies: tuple[str, ...]
     lost: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Part:
-    """One part as it was seen: images uint8 [n, 3, 32, 32] with labels, sides in px, faults."""
-
-    images: np.ndarray
-    labels: np.ndarray
-    sides: list[int]
-    faults: list[tuple[str, str]]
+    train: Part
 
 
 def look(pools: Mapping[str, Pool], most: int = MOST) -> Looked:
@@ -74,10 +75,11 @@ def look(pools: Mapping[str, Pool], most: int = MOST) -> Looked:
         copied,
         tuple(sentences),
         tuple(lost),
+        parts["train"],
     )
 
 
-def _part(pool: Pool, share: float) -> _Part:
+def _part(pool: Pool, share: float) -> Part:
     rows = np.arange(len(pool.labels))
     if share < 1:
         count = max(1, round(share * len(rows)))
@@ -93,7 +95,7 @@ def _part(pool: Pool, share: float) -> _Part:
             labels.append(pool.labels[row])
             sides.append(side)
     array = np.stack(images) if images else np.empty((0, 3, SIDE, SIDE), np.uint8)
-    return _Part(array, np.array(labels, np.int64), sides, faults)
+    return Part(array, np.array(labels, np.int64), sides, faults)
 
 
 def _seen(pool: Pool, row: int) -> tuple[int, np.ndarray]:
@@ -132,7 +134,7 @@ def _are_drawn(images: np.ndarray) -> bool:
     return bool(commonest) and float(np.median(commonest)) > PLAIN
 
 
-def _copies(parts: Mapping[str, _Part]) -> tuple[float, list[str]]:
+def _copies(parts: Mapping[str, Part]) -> tuple[float, list[str]]:
     """The largest share of a part that are copies of other images, and a sentence on each kind of copy."""
     marks = {
         name: copies.Marks(copies.digest(part.images), copies.coefficients(part.images), part.labels, SIDE)
