@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.overrides import TorchFunctionMode
 
-from unit.finetune.small_runs import STEPS, acting, items, trained
+from unit.finetune.small_runs import DECOUPLED, STEPS, acting, items, trained
 from weightscape.errors import UserError
-from weightscape.finetune import mixing, proof
+from weightscape.finetune import mixing, proof, witness
 from weightscape.finetune.settings import Mixing
+from weightscape.networks import device
 
 MIXUP = Mixing("mixup", {"alpha": 1.0})
 IMAGES = torch.from_numpy(np.random.default_rng(1).random((16, 1, 8, 8), np.float32))
@@ -96,6 +98,32 @@ def test_another_strength_than_asked_for_is_found_where_the_mean_differs(monkeyp
     _, seen, _ = trained(act)
     with pytest.raises(UserError, match=r"mean weight of 0\.469, but it was 0\.1"):
         proof.verdict(seen, act, items().description(), STEPS)
+
+
+class Float32(TorchFunctionMode):
+    """Stands for a device without float64, which only tensors that were taken to the host can become."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host: list[torch.Tensor] = []
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        asked = func is torch.Tensor.double or (func is torch.Tensor.to and torch.float64 in args)
+        if asked and args[0].is_floating_point() and not any(args[0] is tensor for tensor in self.host):
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        result = func(*args, **(kwargs or {}))
+        if func is torch.Tensor.cpu:
+            self.host.append(result)
+        return result
+
+
+def test_a_device_without_float64_mixes_and_proves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "widest", lambda _: torch.float32)
+    monkeypatch.setattr(witness, "widest", lambda _: torch.float32)
+    act = acting(mixing=MIXUP, weight_decay=DECOUPLED)
+    with Float32():
+        _, seen, _ = trained(act)
+    proof.verdict(seen, act, items().description(), STEPS)
 
 
 def test_images_that_are_mixed_though_none_should_be_are_found() -> None:

@@ -233,12 +233,19 @@ def test_images_that_cannot_be_halved_are_a_users_error():
 
 @pytest.mark.parametrize("schedule", ["flow", "squaredcos_cap_v2", "linear"])
 def test_times_have_the_noise_that_was_asked_for(schedule):
-    noising = ddpm.Noising(*denoiser.scales(replace(MODEL, schedule=schedule)))
+    noising = ddpm.Noising.on("cpu", replace(MODEL, schedule=schedule))
     fractions = (torch.arange(2000) + 0.5) / 2000
     times = noising.times(fractions, training(noise_mean=0.5, noise_spread=0.8))
     logs = (noising.noise / noising.image)[times].log()
     assert float(logs.mean()) == pytest.approx(0.5, abs=0.03)
     assert float(logs.std()) == pytest.approx(0.8, abs=0.03)
+
+
+def test_times_are_found_on_the_host_whatever_the_device_can_compute():
+    fractions, wanted = (torch.arange(8) + 0.5) / 8, training(noise_mean=0.5, noise_spread=0.8)
+    there, here = (ddpm.Noising.on(device, MODEL) for device in ("meta", "cpu"))
+    assert there.image.device.type == there.noise.device.type == "meta"
+    assert torch.equal(there.times(fractions, wanted), here.times(fractions, wanted))
 
 
 @pytest.mark.parametrize("schedule", ["flow", "squaredcos_cap_v2", "linear"])

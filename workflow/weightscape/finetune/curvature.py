@@ -27,6 +27,7 @@ from weightscape.augmentations.draws import Draws
 from weightscape.finetune.curvature_settings import CurvatureSettings, Measure
 from weightscape.finetune.held_out import fixed_batch, trained
 from weightscape.networks import building
+from weightscape.networks.device import in_float64
 from weightscape.seeds import seed as named_seed
 
 Vector = list[Tensor]
@@ -145,8 +146,7 @@ def _scale(parameter: Tensor) -> float:
 
 
 def _dot(a: Tensor, b: Tensor) -> float:
-    a, b = (part.cpu() if part.device.type == "mps" else part for part in (a, b))  # Apple's GPUs lack float64
-    return float((a.double() * b.double()).sum())
+    return float((in_float64(a) * in_float64(b)).sum())
 
 
 def _norm(vector: Vector) -> float:

@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weightscape.augmentations.draws import on_device
 from weightscape.errors import UserError
 from weightscape.finetune.settings import Mixing
+from weightscape.networks.device import in_float64
 from weightscape.seeds import seed
 
 COUNTS = ("weight", "strangers", "labels")
@@ -52,9 +54,9 @@ def mixed(images: Tensor, mixing: Mixing | None, run_seed: int, step: int) -> Pa
     if mixing is None:
         return None
     rng = np.random.default_rng(seed("mixing", run_seed, step))
-    others = torch.from_numpy(rng.permutation(len(images))).to(images.device)
+    others = on_device(rng.permutation(len(images)), images.device)
     drawn = MIXTURES[mixing.name].draw(rng, len(images), **mixing.values)
-    weight = torch.from_numpy(np.asarray(drawn, np.float32)).to(images.device)
+    weight = on_device(np.asarray(drawn, np.float32), images.device)
     return Pairs(torch.lerp(images, images[others], weight[:, None, None, None]), others, weight)
 
 
@@ -71,7 +73,8 @@ def seen(plain: Tensor, entered: Tensor, labels: Tensor, pairs: Pairs) -> dict[s
 
     `plain` are the stored images as they would have entered without mixing.
     """
-    own, change = plain.flatten(1).double(), (entered - plain).flatten(1).double()
+    own, change = in_float64(plain.flatten(1)), in_float64((entered - plain).flatten(1))
+    labels, others, drawn = (column.to(own.device) for column in (labels, pairs.others, pairs.weight))
     towards = own[None] - own[:, None]
     length = towards.square().sum(2).clamp_min(1e-12)
     weights = (towards * change[:, None]).sum(2) / length
@@ -80,9 +83,9 @@ def seen(plain: Tensor, entered: Tensor, labels: Tensor, pairs: Pairs) -> dict[s
     rows = torch.arange(len(own), device=own.device)
     weight = weights[rows, best]
     stranger = left[rows, best] > UNLIKE * change.norm(dim=1) + 1e-6
-    asked = pairs.weight * (labels[pairs.others] != labels)
+    asked = drawn * (labels[others] != labels)
     found = weight * (labels[best] != labels)
-    wrong = (labels[best] != labels[pairs.others]) * torch.minimum(asked, found)
+    wrong = (labels[best] != labels[others]) * torch.minimum(asked, found)
     off = (asked - found).abs() + wrong
     return {
         "mixed": len(own),

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from weightscape.finetune.seen import DecaySeen
 from weightscape.finetune.settings import TrainingSettings, WeightDecay
 from weightscape.networks.building import head_name
+from weightscape.networks.device import in_float64
 
 ROUNDING = 1e-7  # of float32, on a tensor's relative change
 
@@ -144,5 +145,4 @@ def decay_of_step(
 
 
 def _norm(tensor: Tensor) -> float:
-    tensor = tensor.cpu() if tensor.device.type == "mps" else tensor  # Apple's GPUs lack float64
-    return tensor.double().square().sum().item() ** 0.5
+    return in_float64(tensor).square().sum().item() ** 0.5

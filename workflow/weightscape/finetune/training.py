@@ -150,10 +150,11 @@ def _update(state: State, loss: Tensor, rate: float, decay: WeightDecay | None) 
         state.witness.count_decay(step_seen(state.model, state.optimizer, decay, rate))
     else:
         state.scaler.step(state.optimizer)
-    scale = state.scaler.get_scale()
-    state.scaler.update()
-    if state.scaler.get_scale() < scale:  # float16 overflowed, and the step was left out
-        state.witness.count(skipped_updates=1)
+    if state.scaler.is_enabled():  # where float16 overflowed, the step was left out, and the scale falls
+        one = torch.ones_like(norm)
+        scale = state.scaler.scale(one)
+        state.scaler.update()
+        state.witness.count(skipped_updates=state.scaler.scale(one) < scale)
     return norm
 
 

@@ -15,6 +15,7 @@ from weightscape.finetune import mixing
 from weightscape.finetune.seen import DecaySeen, ModuleSeen, PlaceSeen, Seen
 from weightscape.formats.shards import picture
 from weightscape.networks.building import as_input, as_unit, head_name, normalisation
+from weightscape.networks.device import widest
 from weightscape.networks.settings import DROPOUTS, InputSettings
 
 CHANGED = 1e-4  # least mean absolute change of an input (in normalised units) that counts as a changed image
@@ -93,9 +94,8 @@ class Witness:
 
     def count(self, **amounts: Tensor | float) -> None:
         """Add to the counts, without waiting for the device."""
-        kind = torch.float32 if self.device.type == "mps" else torch.float64
         for name, amount in amounts.items():
-            added = amount.to(kind) if isinstance(amount, Tensor) else float(amount)
+            added = amount.to(widest(self.device)) if isinstance(amount, Tensor) else float(amount)
             self.counts[name] = self.counts.get(name, 0.0) + added
 
     def count_items(self, origins: Tensor, sources: Tensor, changed_labels: Tensor) -> None:

@@ -18,7 +18,7 @@ from weightscape.errors import Stopped, UserError
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
-from weightscape.generate.model_settings import TrainGeneratorSettings, TrainingSettings, check_size
+from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings, check_size
 from weightscape.generate.muon import Muon
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
@@ -55,16 +55,22 @@ class Examples:
 
 @dataclass(frozen=True)
 class Noising:
-    """The shares of image and noise at every time."""
+    """The shares of image and noise at every time; the logarithms of noise over image, in float64 on the host."""
 
     image: torch.Tensor
     noise: torch.Tensor
+    logs: torch.Tensor
+
+    @classmethod
+    def on(cls, device: torch.device | str, model: ModelSettings) -> "Noising":
+        """The shares of a model's schedule, on the device that its grids are on."""
+        image, noise = denoiser.scales(model)
+        return cls(image.to(device), noise.to(device), (noise.double() / image.double()).log())
 
     def times(self, fractions: torch.Tensor, settings: TrainingSettings) -> torch.Tensor:
-        """The times at which log(s_t / a_t) is normal, from uniform fractions."""
+        """The times at which log(s_t / a_t) is normal, from uniform fractions; both on the host."""
         wanted = settings.noise_mean + settings.noise_spread * torch.special.ndtri(fractions.double())
-        logs = (self.noise.double() / self.image.double()).log()
-        return torch.searchsorted(logs, wanted.to(logs.device)).clamp(max=TIMES - 1)
+        return torch.searchsorted(self.logs, wanted).clamp(max=TIMES - 1)
 
     def at(self, times: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Both shares at the time of each image, to be multiplied with grids."""
@@ -87,7 +93,7 @@ def train(
     grids = denoiser.to_grid(content.images, settings.model).to(device)
     examples = Examples(grids, torch.from_numpy(content.labels).to(device), classes)
     state = _start(settings, classes, shape[0], device)
-    noising = Noising(*(table.to(device) for table in denoiser.scales(settings.model)))
+    noising = Noising.on(device, settings.model)
     first = checkpoint.resume(vars(state), device) if checkpoint else 0
     progress = Progress("train generator", training.steps)
     progress.resume(first)
@@ -149,13 +155,14 @@ def _loss(
     """Weighted squared error on one batch, drawn on the CPU so that every device sees the same."""
     stream = torch.Generator().manual_seed(seed)
     size, device = settings.batch_size, examples.grids.device
-    chosen = torch.randint(len(examples.grids), (size,), generator=stream).to(device)
+    chosen = torch.randint(len(examples.grids), (size,), generator=stream)
     # One time from each of `size` equal intervals: the mean over the batch is less noisy than of free draws.
     fractions = (torch.randperm(size, generator=stream) + torch.rand(size, generator=stream)) / size
-    times = noising.times(fractions, settings)
-    hidden = (torch.rand(size, generator=stream) < settings.label_drop).to(device)
+    hidden = torch.rand(size, generator=stream) < settings.label_drop
+    noise = torch.randn((size, *examples.grids.shape[1:]), generator=stream)
+    drawn = (chosen, noising.times(fractions, settings), hidden, noise)
+    chosen, times, hidden, noise = (draw.to(device, non_blocking=True) for draw in drawn)
     clean = examples.grids[chosen]
-    noise = torch.randn(clean.shape, generator=stream).to(device)
     shown = torch.where(hidden, examples.hidden, examples.labels[chosen])
     of_image, of_noise = noising.at(times)
     noisy = of_image * clean + of_noise * noise

@@ -38,13 +38,16 @@ class Guided:
     below: float  # time, of `denoiser.TIMES`, from which on guidance acts
 
     def estimate(self, grid: torch.Tensor, time: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """x_0 + g (x_c - x_0), or x_c at earlier times; guidance 0 and 1 need one pass instead of two."""
-        hidden = torch.full_like(labels, self.hidden)
+        """x_0 + g (x_c - x_0), or x_c at earlier times; guidance 0 and 1 need one pass instead of two.
+
+        The time is on the host, which reads it.
+        """
+        hidden, at = torch.full_like(labels, self.hidden), time.to(grid.device, non_blocking=True)
         if self.guidance == 0:
-            return denoiser.estimate(self.model, grid, time, hidden)
+            return denoiser.estimate(self.model, grid, at, hidden)
         if self.guidance == 1 or float(time) > self.below:
-            return denoiser.estimate(self.model, grid, time, labels)
-        both = denoiser.estimate(self.model, torch.cat([grid, grid]), time, torch.cat([labels, hidden]))
+            return denoiser.estimate(self.model, grid, at, labels)
+        both = denoiser.estimate(self.model, torch.cat([grid, grid]), at, torch.cat([labels, hidden]))
         conditional, free = both.chunk(2)
         return free + self.guidance * (conditional - free)
 
@@ -100,6 +103,6 @@ def _denoised(
     """The end of the probability flow that starts at `noise`."""
     grid = noise
     for time in solver.timesteps:
-        clean = guided.estimate(grid, time.to(grid.device), labels)
+        clean = guided.estimate(grid, time, labels)
         grid = solver.step(clean, time, grid, return_dict=False)[0]  # pyright: ignore[reportArgumentType]
     return grid

@@ -61,6 +61,16 @@ def name(device: torch.device) -> str:
     return f"cuda: {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """The floating-point numbers of most digits that a device has: Apple's GPUs lack float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def in_float64(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in float64, on the host if its device has no such numbers."""
+    return (tensor if widest(tensor.device) is torch.float64 else tensor.cpu()).double()
+
+
 def facts() -> dict[str, str]:
     """The device that `prepare` chose, its capability and driver, and an operation that does not repeat on it."""
     if not _chosen:
