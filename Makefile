@@ -162,9 +162,10 @@ lock: .venv/.dev
 	uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c .venv/pins --override envs/cuda12.in envs/requirements.in -o envs/requirements-cuda12.lock
 	uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c envs/requirements.lock envs/requirements-dev.in -o envs/requirements-dev.lock
 
-## docs: the page of config keys, and all pages as a site that opens offline: results/docs/index.html
+## docs: the pages of config keys and of the library, and all pages as a site that opens offline: results/docs/index.html
 docs: .venv/.dev
 	PYTHONPATH=tests:workflow python tests/pages/config_page.py
+	PYTHONPATH=tests:workflow python tests/pages/api_page.py
 	mkdocs build --quiet --strict --config-file workflow/docs_site.yml
 
 ## clean: remove all results and Snakemake's metadata (the environment stays)

@@ -32,9 +32,9 @@ def choose(
     x       candidates: embeddings [n, d] or images, as `vendi` takes them
     budget  number of rows to choose, 1 to n
     given   rows or images that are there already, of the same kind
-    by      `pixels` (embeddings as they are), or a network of timm, in whose embedding images are compared
-    method  log_det, vendi, k_centre, facility_location, least_diverse or random (workflow/docs/choose.md)
-    seed    of `random`; the other methods use no chance
+    by      `pixels` (the default; embeddings as they are), or a network of timm, in whose embedding images are compared
+    method  log_det, vendi, k_centre, facility_location, least_diverse or random; their sources: workflow/docs/choose.md
+    seed    whole number from 0, of `random`; the other methods use no chance
 
     Gives a table in the order of choice: `order` from 1, `index` of the row in x, `path` where x are files, and `gain`,
     what the row added to those before it, in the method's own unit (NaN for random).
@@ -42,7 +42,8 @@ def choose(
     Raises `UserError` for a budget, method or seed that cannot be, and where both sets cannot be compared.
 
     >>> import numpy as np
-    >>> choose(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1, given=np.array([[1.0, 0.0]]))["index"].tolist()
+    >>> import weightscape as ws
+    >>> ws.choose(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), 1, given=np.array([[1.0, 0.0]]))["index"].tolist()
     [2]
     """
     from weightscape.diversity.own_images import blank

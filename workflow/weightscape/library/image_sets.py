@@ -34,20 +34,22 @@ def vendi(x: ImageSet, q: float | Sequence[float] = 1.0, kernel: Kernel | None =
 
     x       embeddings [n, d]; or images as an array, list of pictures or paths, folder or file, compared by
             their pixels (larger ones at 32 px); or with `kernel` a list of anything
-    q       order of the score, 0 to infinity (Pasarkar & Dieng 2024); several give a dict by order
+    q       order of the score, 0 to infinity (Pasarkar & Dieng 2024), or several
     kernel  similarity of two items, 1 for an item with itself; or "precomputed", where x is their matrix [n, n]. By
             default the cosine of rows
 
-    Scores grow with n: compare sets of equal size, as `diversity` does.
+    Gives the score, a number of rows, or a dict of scores by order for several. Scores grow with n: compare sets of
+    equal size, as `diversity` does.
 
-    Raises `UserError` for what is no set, an order below 0, and a kernel that is none.
+    Raises `UserError` for anything but a set, for an order below 0, and if the kernel is no similarity.
 
     >>> import numpy as np
-    >>> round(vendi(np.eye(5)), 6)
+    >>> import weightscape as ws
+    >>> round(ws.vendi(np.eye(5)), 6)
     5.0
-    >>> {order: round(score, 3) for order, score in vendi(np.eye(3)[[0, 0, 1]], q=[1, 2]).items()}
+    >>> {order: round(score, 3) for order, score in ws.vendi(np.eye(3)[[0, 0, 1]], q=[1, 2]).items()}
     {1: 1.89, 2: 1.8}
-    >>> round(vendi(["aa", "ab"], kernel=lambda one, other: float(one == other)), 6)
+    >>> round(ws.vendi(["aa", "ab"], kernel=lambda one, other: float(one == other)), 6)
     2.0
     """
     from weightscape.diversity import vendi as scores
@@ -121,19 +123,21 @@ def diversity(
     against   real held-out images or embeddings: adds coverage, precision, recall, KID and distances (`reference`)
     labels    class of each row, whole numbers [n]: adds scores by class
     backbone  a network of timm, in whose embedding images are measured, with its own weights
-    rows      number of rows at which scores are taken, at most half of the set (default: 500); compare records only at
+    rows      number of rows at which scores are taken, 2 to half of the set (default: 500); compare records only at
               equal settings
-    seed      of the draws
+    seed      whole number from 0, of the draws
 
     Gives a nested dict of plain numbers, ready for JSON: `vendi` (whole, at the common number of rows, of noise, of
     random directions, by size), `geometry` (mean cosine, spanning tree, clusters) and `reference`; a value that is not
-    defined is None. Scores are numbers of rows, from 1 to their count. Definitions: workflow/report/methods.md.
+    defined is None. Scores are numbers of rows, from 1 to their count. Definitions and sources:
+    workflow/report/methods.md.
 
     Raises `UserError` for sets of fewer than four rows, two of unlike form, labels that are no whole numbers, and a
     backbone that timm lacks.
 
     >>> import numpy as np
-    >>> record = diversity(np.random.default_rng(0).standard_normal((40, 8)))
+    >>> import weightscape as ws
+    >>> record = ws.diversity(np.random.default_rng(0).standard_normal((40, 8)))
     >>> record["vendi"]["common"]["rows"], record["reference"]
     (20, None)
     """

@@ -1,14 +1,4 @@
-"""Spectra of a network's weights, as a table and as eigenvalues: `ws.spectra` and `ws.esd`.
-
->>> import numpy as np
->>> import weightscape as ws
->>> rng = np.random.default_rng(0)
->>> before = {"layer.weight": rng.standard_normal((200, 100)) / 10}
->>> after = {"layer.weight": before["layer.weight"] + np.outer(rng.standard_normal(200), rng.standard_normal(100)) / 9}
->>> table = ws.spectra(after, before)
->>> table[["longname", "matrix", "N", "M", "num_outliers"]].to_dict("records")[1]
-{'longname': 'layer', 'matrix': 'after', 'N': 200.0, 'M': 100.0, 'num_outliers': 1.0}
-"""
+"""Spectra of a network's weights, as a table and as eigenvalues: `ws.spectra` and `ws.esd`."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -45,24 +35,28 @@ def spectra(
              arrays, or one matrix
     before   the same before training: adds the rows `before` and `delta` (after minus before)
     head     name or names of the new classifier's layers, whose `role` is then `head`
-    add      columns that cost time: `null`, `interval`, `goodness`, `alternatives`, `farms`
-    seed     names the random streams of these
-    device   let torch decompose there, as "cuda"; by default numpy does
-    estimate_above  smaller side of a matrix (default: 16384) above which its spectrum is estimated, not decomposed:
-             exact norms, and columns `..._error` beside the rest
+    add      groups of columns that cost time: `null`, `interval`, `goodness`, `alternatives`, `farms`
+    seed     whole number from 0, which names the random streams of these
+    device   device of torch that decomposes, as "cuda"; by default numpy does, on the CPU
+    estimate_above  whole number from 1: smaller side of a matrix (default: 16384) above which its spectrum is
+             estimated, not decomposed: exact norms, and columns `..._error` beside the rest
 
-    One row per layer, part (q, k, v of a fused weight) and matrix. Columns have WeightWatcher's names where the
-    quantity is (alpha, D, log_norm, stable_rank, ...), `layer_id` and `longname` included; definitions and units of
-    all: workflow/docs/spectra.md. Eigenvalues have the unit of a squared weight. What is not defined is NaN, and
-    `status` and `alpha_status` say why; `.attrs["notes"]` are sentences on what was read and what has no row.
-    `weightscape reanalyse` and `ws.reanalyse` read the table, written by `to_csv`.
+    Gives a table with one row per layer, part (q, k, v of a fused weight) and matrix. Columns have WeightWatcher's
+    names where the quantity is the same (alpha, D, log_norm, stable_rank, ...), `layer_id` and `longname` included;
+    definitions, units and sources of all: workflow/docs/spectra.md. Eigenvalues have the unit of a squared weight. A
+    value that is not defined is NaN, and `status` and `alpha_status` tell why; `.attrs["notes"]` are sentences on what
+    was read and what has no row. `ws.reanalyse` reads the table, written by `to_csv`.
 
-    Raises `UserError` where nothing can be measured, where both networks share no weight, or where torch cannot use the
-    device.
+    Raises `UserError` if nothing can be measured, if both networks share no weight, or if torch cannot use the device.
 
-    >>> spectra([[1.0]])
-    Traceback (most recent call last):
-    weightscape.errors.UserError: a network cannot be a list: give a path, a torch module, a state dict, or one matrix
+    >>> import numpy as np
+    >>> import weightscape as ws
+    >>> rng = np.random.default_rng(0)
+    >>> before = rng.standard_normal((200, 100)) / 10
+    >>> after = before + np.outer(rng.standard_normal(200), rng.standard_normal(100)) / 9
+    >>> table = ws.spectra({"layer.weight": after}, {"layer.weight": before})
+    >>> table[["longname", "matrix", "N", "M", "num_outliers"]].to_dict("records")[1]
+    {'longname': 'layer', 'matrix': 'after', 'N': 200.0, 'M': 100.0, 'num_outliers': 1.0}
     """
     from weightscape.spectra.parallel import cores
     from weightscape.spectra.table import Resources, measure
@@ -121,13 +115,15 @@ def esd(network: Network, layers: str | Iterable[str] | None = None) -> "Mapping
     network  as `spectra` takes it
     layers   name or names of the layers that are wanted; by default all
 
-    Eigenvalues are those of W^T W, the squared singular values: float64, ascending, undivided, of all kernel positions
-    of a convolution pooled. Matrices that cannot be measured are left out; `spectra` says why.
+    Gives the eigenvalues of W^T W of each, the squared singular values (unit of a squared weight): float64, ascending,
+    undivided, of all kernel positions of a convolution pooled. Matrices that cannot be measured are left out; the
+    `status` of `spectra` tells why.
 
-    Raises `UserError` for what is no network, and for a layer that it lacks.
+    Raises `UserError` for anything but a network, and for a layer that it lacks.
 
     >>> import numpy as np
-    >>> esd({"a.weight": np.diag([1.0, 2.0, 3.0])})
+    >>> import weightscape as ws
+    >>> ws.esd({"a.weight": np.diag([1.0, 2.0, 3.0])})
     {'a': array([1., 4., 9.])}
     """
     import numpy as np

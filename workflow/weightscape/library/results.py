@@ -91,11 +91,17 @@ def load_study(results: str | os.PathLike[str]) -> Study:
 
     results  a results folder (`results`, `results/studies/NAME`), or its folder of tables alone
 
-    Raises `UserError` where there are no tables.
+    Gives a `Study`. A table is read when it is first asked for.
 
-    >>> load_study("nowhere")
-    Traceback (most recent call last):
-    weightscape.errors.UserError: nowhere has no tables (parquet, csv): name a results folder or its folder of tables
+    Raises `UserError` if there are no tables.
+
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> import weightscape as ws
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     pd.DataFrame({"family": ["noise", "noise"], "train_accuracy": [0.91, 0.93]}).to_csv(f"{folder}/runs.csv")
+    ...     print(ws.load_study(folder).runs.groupby("family")["train_accuracy"].mean().round(2).to_dict())
+    {'noise': 0.92}
     """
     folder = Path(results).expanduser()
     of_study = folder / STAGE_FOLDERS["metrics"]
@@ -128,14 +134,17 @@ def reanalyse(
                 workflow/schemas/conditions.schema.yaml
     out         folder for the tables, the figures and index.html; nothing is written without it
 
-    Tables of the result: `published` (the paper's tests), `effects`, `similarity`, `claims`, `exclusions` and more.
-    Effects are in the units of the metrics.
+    Gives a `Reanalysis`. Its tables are `published` (the paper's tests), `effects` (in the units of the metrics),
+    `similarity`, `claims`, `exclusions` and more.
 
-    Raises `UserError` for conditions that break their schema, and where tables are missing or cannot be read.
+    Raises `UserError` for conditions that break their schema, and if tables are missing or cannot be read.
 
-    >>> reanalyse("nowhere", "nowhere.yaml")
-    Traceback (most recent call last):
-    weightscape.errors.UserError: nowhere.yaml cannot be read (No such file or directory): name the conditions file
+    >>> import weightscape as ws
+    >>> from weightscape.project import WORKFLOW
+    >>> published = WORKFLOW / "studies" / "published"
+    >>> result = ws.reanalyse(published / "toy", published / "conditions.yaml")
+    >>> sorted(result.tables["effects"]["family"].unique())
+    ['augment', 'augment_with_noise', 'dropout', 'noise', 'weight_decay']
     """
     from weightscape.formats.json_yaml import read_yaml
     from weightscape.project import DEFAULT_CONFIG

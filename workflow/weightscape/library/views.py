@@ -36,10 +36,14 @@ LOWEST = 1e-8  # of the largest eigenvalue; below it stands rounding, and a loga
 def summary(table: "Table", metrics: str | Iterable[str] = METRICS) -> "pd.DataFrame":
     """Sums up a table of `spectra`: mean, standard deviation and number of matrices, by `matrix` and metric.
 
-    Only hidden layers that were measured count, and of each metric only those that have it; a new classifier (`role`
-    is `head`) is left out. The standard deviation is NaN for one matrix.
+    table    a table of `spectra`, or of `weightscape spectra`
+    metrics  columns to sum up, in their own units; by default alpha, alpha_weighted, log_norm, log_spectral_norm,
+             log_alpha_norm, stable_rank, mp_softrank, entropy, tail_alpha, effective_rank and num_outliers
 
-    Raises `UserError` where the table is none of `spectra`, or lacks a metric that is asked for.
+    Gives a table with the columns `mean`, `sd` (NaN for one matrix) and `n`. Only hidden layers that were measured
+    count, and of each metric only those that have it; a new classifier (`role` is `head`) is left out.
+
+    Raises `UserError` if the table is none of `spectra`, or lacks a metric that is asked for.
 
     >>> import numpy as np
     >>> import weightscape as ws
@@ -70,15 +74,15 @@ def plot_esd(
     layer    the layer's `longname`; may be left out where there is one matrix
     ax       axes of matplotlib to draw on; by default new ones
 
-    Both axes are logarithmic: eigenvalue (unit of a squared weight) and density per unit of it. The outliers above the
-    95 % Tracy-Widom edge of noise are counted in the legend.
+    Gives the axes, both of them logarithmic: eigenvalue (unit of a squared weight) and density per unit of it. The
+    legend counts the outliers above the 95 % Tracy-Widom edge of noise.
 
-    Raises `UserError` where the layer is not there or has no density, and without matplotlib.
+    Raises `UserError` if the layer is not there or has no density, and without matplotlib.
 
     >>> import numpy as np
     >>> import weightscape as ws
     >>> axes = ws.plot_esd(np.random.default_rng(0).standard_normal((300, 100)))
-    >>> axes.get_xlabel()
+    >>> axes.get_xlabel()  # axes.figure.savefig("esd.png") writes the picture
     'eigenvalue'
     """
     from weightscape.library.networks import esd, spectra
