@@ -5,7 +5,9 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import weightscape
 from weightscape.project import ROOT
@@ -23,18 +25,35 @@ def said(*words: object, folder: Path = ROOT) -> tuple[int, str]:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The `bin` of a new environment with the wheel and its core dependencies."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     built = subprocess.run([*pip, "wheel", "--no-deps", "-w", folder, ROOT], capture_output=True, text=True)
     if "No matching distribution" in built.stderr or "Could not find a version" in built.stderr:
         pytest.skip("no registry of packages can be reached")
     assert built.returncode == 0, built.stderr
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    (wheel,) = folder.glob("*.whl")
-    subprocess.run([folder / "venv/bin/python", "-m", "pip", "install", "-q", wheel], check=True, capture_output=True)
-    return folder / "venv" / "bin"
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def environment(folder: Path, asked: object) -> Path:
+    """The `bin` of a new environment with a package, by pip."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    subprocess.run([folder / "bin/python", "-m", "pip", "install", "-q", str(asked)], check=True, capture_output=True)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    """An environment with the wheel and its core dependencies."""
+    return environment(wheel.parent / "core", wheel)
+
+
+@pytest.fixture(scope="module")
+def with_figures(wheel: Path) -> Path:
+    """An environment with what draws, too."""
+    return environment(wheel.parent / "figures", f"{wheel}[figures]")
 
 
 @pytest.fixture
@@ -52,7 +71,31 @@ def test_it_has_the_version_of_the_package_and_no_torch(installed: Path, tmp_pat
 def test_it_takes_at_most_400_mb_with_pip_and_all_that_it_compiles(installed: Path) -> None:
     (packages,) = installed.parent.glob("lib/python3.*/site-packages")
     blocks = sum(path.lstat().st_blocks for path in packages.rglob("*"))
-    assert blocks * 512 <= 400 * 2**20
+    assert blocks * 512 <= 400e6
+
+
+def chosen(program: Path, folder: Path) -> tuple[str, set[str]]:
+    """Output and files of a choice among images."""
+    for place, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)):
+        (folder / "images").mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(folder / "images" / f"{place}.png")
+    code, text = said(program, "choose", folder / "images", "--budget", 4, "--out", folder / "chosen", folder=folder)
+    assert code == 0, text
+    return text, {path.name for path in (folder / "chosen").iterdir()}
+
+
+def test_a_choice_without_what_draws_is_written_and_says_what_to_install(installed: Path, tmp_path: Path) -> None:
+    text, files = chosen(installed / "weightscape", tmp_path)
+    assert files == {"chosen.csv", "curve.csv"}
+    assert "note: the pictures are left out, as drawing needs matplotlib: pip install 'weightscape[figures]'\n" in text
+
+
+def test_with_what_draws_there_are_pictures_and_no_torch(with_figures: Path, tmp_path: Path) -> None:
+    text, files = chosen(with_figures / "weightscape", tmp_path)
+    assert files == {"chosen.csv", "curve.csv", "curve.png", "sheet.png"} and "left out" not in text
+    draw = "import numpy as np, weightscape as ws; ws.plot_esd(np.eye(40, 30) + 1).figure.savefig('esd.png')"
+    assert said(with_figures / "python", "-W", "error", "-c", draw, folder=tmp_path) == (0, "")
+    assert said(with_figures / "python", "-c", "import torch", folder=tmp_path)[0] == 1
 
 
 def test_the_library_measures(installed: Path, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         if pair.candidates.images is not None:
             draw_sheet(pair.candidates.images[found.rows], arguments.out / "sheet.png")
     else:
-        print(f"note: no pictures: drawing {needed('matplotlib')}")
+        print(f"note: the pictures are left out, as drawing {needed('matplotlib')}")
     last, of = curve.iloc[-1], "of all rows there" if pair.given else "of them"
     print(
         f"{len(table)} of {len(pair.candidates)} chosen by {arguments.method}: Vendi score {of} "
