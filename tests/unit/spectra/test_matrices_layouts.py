@@ -210,6 +210,7 @@ def test_a_grouped_convolution_is_its_operator_or_refused(groups, rows, taken, s
             {"a.mlp.experts.gate_up_proj_blocks": (4, 8, 2, 16), "a.mlp.experts.gate_up_proj_scales": (4, 8, 2)},
             "quantised",
         ),
+        ({"block.0.mlp.mlp1_weight.blocks": (4, 8, 2, 16), "block.0.mlp.mlp1_weight.scales": (4, 8, 2)}, "quantised"),
         ({"a.lora_A.weight": (4, 16), "a.lora_B.weight": (16, 4)}, "reparametrised"),
         ({"a.hada_w1_a": (4, 16)}, "reparametrised"),
     ],

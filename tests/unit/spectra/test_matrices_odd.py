@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from unit.spectra.measuring import measure
+from weightscape.spectra.attention import Heads
 from weightscape.spectra.matrices import Known, parts
 from weightscape.spectra.table import MATRICES
 
@@ -209,10 +210,33 @@ def test_a_convolution_of_one_expert_is_no_stack_of_matrices(key):
     assert [(part.kind, part.slices, part.rows, part.columns) for part in found] == [("conv1d", 3, 64, 32)]
 
 
-def test_experts_side_by_side_are_not_cut_by_rows():
+def test_experts_are_cut_by_rows_only_where_the_width_shows_that_they_stand_below_each_other():
     """Megatron's `weight1` [width, experts x rows] is read as [experts, width, rows]."""
+    known = Known(experts=4, heads=Heads("", 16, 4, 4, 4))
     shapes = {"mlp.experts.weight1": (16, 64), "mlp.experts.weight2": (64, 16)}
-    assert [part.part for part in parts(shapes, Known(experts=4))] == ["weight", *(f"expert{at}" for at in range(4))]
+    assert [part.part for part in parts(shapes, known)] == ["weight", *(f"expert{at}" for at in range(4))]
+    for told in (known, Known(experts=4)):
+        for key, shape in {"experts.w1": (16, 64), "experts.w2": (16, 16), "experts.w3": (64, 24)}.items():
+            assert [part.remark[:5] for part in parts({key: shape}, told)] == ["whole"]
+
+
+@pytest.mark.parametrize("key", ["mlp.experts.fc1.weight", "experts.weight", "moe_layer.experts.w1_weight"])
+def test_a_layer_of_all_experts_has_a_remark(key):
+    for known in (Known(), Known(experts=4, heads=Heads("", 16, 4, 4, 4))):
+        assert [part.remark[:5] for part in parts({key: (64, 16)}, known)] == ["whole"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["gemma_expert.layers.0.q_proj.weight", "moe.shared_experts.up.weight", "moe.fc.weight", "experts.0.fc.weight"],
+)
+def test_a_layer_of_one_expert_has_no_remark(key):
+    assert ok({key: (64, 16)}, key)
+
+
+@pytest.mark.parametrize("key", ["soft_moe.phi", "moe.slots", "experts.w1", "experts.fc1.weight"])
+def test_experts_that_do_not_stand_first_have_no_rows_of_their_own(key):
+    assert not any(part.part != "weight" or not part.remark for part in parts({key: (16, 4, 24)}, Known(experts=4)))
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (8, 6, 5), (8, 5, 5)])

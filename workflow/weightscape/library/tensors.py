@@ -33,7 +33,7 @@ def tensors_of(network: Network) -> Chosen:
 
 
 def known_of(network: Network, before: Network | None = None) -> tuple[Known, Any]:
-    """The facts that stand beside a network: its `config.json`, or the module itself; and its `adapter_config.json`.
+    """The facts that stand beside a network: its `config.json`, or the module and its `config`; `adapter_config.json`.
 
     Those of `before` serve where `network` has none.
     """
@@ -41,7 +41,10 @@ def known_of(network: Network, before: Network | None = None) -> tuple[Known, An
         from weightscape.networks.structure import structure_in
 
         structure = structure_in(network)
-        return Known(structure if hasattr(network, "pretrained_cfg") else replace(structure, layouts={})), None
+        if hasattr(network, "pretrained_cfg"):
+            return Known(structure), None
+        facts = getattr(getattr(network, "config", None), "to_dict", dict)()  # of transformers
+        return replace(inputs.known_of(facts), structure=replace(structure, layouts={})), None
     if not isinstance(network, str | os.PathLike):
         return (NOTHING_MORE, None) if before is None else (known_of(before)[0], None)
     path = Path(network).expanduser()

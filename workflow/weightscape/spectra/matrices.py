@@ -187,7 +187,7 @@ def _parts_of(key: str, shapes: Mapping[str, Shape], known: Known) -> list[Part]
     if kind is Kind.EXPERTS:
         return [_matrix(key, shape, f"expert{at}", Cut(0, at, at + 1), shape[1:]) for at in range(shape[0])]
     if kind is Kind.STACKED:
-        return _stacked_experts(key, shape, known.experts)
+        return _stacked_experts(key, shape, known)
     layer = layer_name(key)
     layout = known.structure.layouts.get(key) or attention.layout_of(layer, shape, shapes, known.heads)
     if layout is not None and layout.fits(shape):
@@ -211,12 +211,17 @@ def _pieces(key: str, shape: Shape, layout: Layout) -> Iterable[Part]:
         start += piece.length
 
 
-def _stacked_experts(key: str, shape: Shape, experts: int | None) -> list[Part]:
-    """Experts below each other in one matrix [experts x rows, columns]."""
-    if experts is None or shape[0] % experts or key.endswith("weight1"):  # Megatron's stand side by side
+def _stacked_experts(key: str, shape: Shape, known: Known) -> list[Part]:
+    """Experts below each other in one bare matrix [experts x rows, width], if their number and the width are known.
+
+    Those that stand side by side are cut into columns by some networks, and by Megatron read in the order of memory.
+    """
+    width = None if known.heads is None else known.heads.width
+    is_layer, is_below = key.endswith("weight"), shape[0] != width == shape[1]
+    if known.experts is None or shape[0] % known.experts or is_layer or not is_below:
         return [_matrix(key, shape, WHOLE, Cut(), shape, STACKED)]
-    rows = shape[0] // experts
-    pieces = Layout(0, 1, tuple(Piece(f"expert{at}", rows) for at in range(experts)))
+    rows = shape[0] // known.experts
+    pieces = Layout(0, 1, tuple(Piece(f"expert{at}", rows) for at in range(known.experts)))
     return list(_pieces(key, shape, pieces))
 
 

@@ -27,7 +27,7 @@ _FACTORS = re.compile(
 """Endings under spectral norm, weight norm, pruning, torch's parametrizations, and of adapters."""
 _PACKED = re.compile(
     r"\.(qweight|weight_packed|W_q|weight\._data|codes|weight_quantized|q_weight|Qidxs|trellis|(res_)?centroids\.weight|"
-    r"_?weight[:_]_?q?data|(weight\.)?compressed)$|proj_blocks$"
+    r"_?weight[:_]_?q?data|(weight\.)?compressed)$|(proj_|weight\.)blocks$"
 )
 _SCALES = (
     "{key}.absmax", "{key}.quant_map", "{layer}.SCB", "{layer}.weight_scale", "{layer}.weight_scale_inv",
@@ -71,10 +71,10 @@ def kind_of(key: str, shapes: Mapping[str, Shape], experts: int | None = None) -
     if named and len(shape) == 3 and len(bias) > 1 and bias[0] == shape[0] and bias[-1] in shape[1:]:
         return Kind.EXPERTS  # of an ensemble
     if is_of_experts(key) and not numbered:
-        plain = named or not re.search(r"scale|zero|norm|absmax|amax|token|embed", word)
+        plain = named or not re.search(r"scale|zero|norm|absmax|amax|token|embed|slot|^phi$", word)
         if len(shape) == 3 and plain and "conv" not in key and bias != shape[:1]:
-            return Kind.EXPERTS
-        if len(shape) == 2 and not named and plain:
+            return Kind.EXPERTS if shape[0] == experts or experts not in shape else Kind.WEIGHT
+        if len(shape) == 2 and plain and (not named or "experts." in key):
             return Kind.STACKED
     if named and len(shape) == 3 and shape[0] == experts and "conv" not in key:
         return Kind.EXPERTS
