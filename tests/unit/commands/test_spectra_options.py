@@ -10,8 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from unit.spectra.measuring import chosen
 from weightscape.cli import main
-from weightscape.commands.spectra import SWITCHES
 from weightscape.library import networks
+from weightscape.library.arguments import EXTRAS
 
 COLUMN_OF = {
     "null": "rand_distance",
@@ -78,7 +78,7 @@ def test_eigenvalues_are_kept_of_every_measured_part(run, tmp_path):
         assert values.sum() == pytest.approx(sums[name.removeprefix("after/")])
 
 
-@pytest.mark.parametrize("switch", SWITCHES)
+@pytest.mark.parametrize("switch", EXTRAS)
 def test_a_switch_adds_its_columns_and_changes_no_other(run, switch):
     plain, more = run()[0], run(f"--{switch}")[0]
     assert plain[COLUMN_OF[switch]].isna().all()

@@ -10,7 +10,7 @@ from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options, tables, truth
 from weightscape.metrics.analysis import signature
 from weightscape.metrics.analysis.claims import table
-from weightscape.metrics.analysis.controls.table import CONTROLS, NEEDS
+from weightscape.metrics.analysis.controls.table import CONTROLS
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.setups import setups
 from weightscape.project import ROOT
@@ -134,13 +134,12 @@ def test_a_control_that_a_claim_does_not_name_is_not_asked_for(whole: Config) ->
 
 
 def test_every_control_tells_its_families_and_is_missing_without_them() -> None:
-    assert set(NEEDS) == {*CONTROLS, "a_a"}
     wanted = options(metrics=["log_norm"], draws=99, coarse=["fake"])
-    for name, families in NEEDS.items():
-        for family in families:
+    for name, control in CONTROLS.items():
+        for family in control.needs:
             less = simulate.Truth(families=tuple(each for each in simulate.DOSES if each != family), layers=3)
             setup = next(setups(tables(less), wanted.metrics))
-            assert CONTROLS[name](setup, wanted).outcome.startswith("missing: "), (name, family)
+            assert control.outcome(setup, wanted).outcome.startswith("missing: "), (name, family)
 
 
 CHOICES = ROOT / "workflow" / "studies" / "choose.yaml"

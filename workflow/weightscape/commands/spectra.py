@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weightscape.library.arguments import EXTRAS
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -16,13 +18,6 @@ if TYPE_CHECKING:
     from weightscape.spectra.resuming import Partial
     from weightscape.spectra.settings import SpectraSettings
 
-SWITCHES = {
-    "null": "the random null (permuted entries)",
-    "interval": "the bootstrap interval of the tail exponent",
-    "goodness": "the goodness-of-fit p-value of the power law",
-    "alternatives": "truncated power law, lognormal and exponential",
-    "farms": "the fixed-aspect exponent",
-}
 SUMMARY = ("alpha", "alpha_weighted", "log_alpha_norm", "log_norm", "log_spectral_norm", "stable_rank")
 """Columns of which the summary line gives means, as WeightWatcher's does."""
 PLOTS = (".png", ".pdf", ".svg")
@@ -49,7 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--estimate-above", type=int, metavar="SIDE", help="estimate matrices of a larger smaller side (default 16384)"
     )
     parser.add_argument("--seed", type=int, default=0, help="names the random streams (default 0)")
-    for name, text in SWITCHES.items():
+    for name, text in EXTRAS.items():
         parser.add_argument(f"--{name}", action="store_true", help=f"add {text}")
 
 
@@ -70,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     for note in inputs.notes:
         print(note)
     matrices = ("after",) if arguments.before is None else ("before", "after", "delta")
-    added = [name for name in SWITCHES if getattr(arguments, name)]
+    added = [name for name in EXTRAS if getattr(arguments, name)]
     settings = settings_of(added, arguments.seed, arguments.estimate_above)
     partial = _partial(arguments, settings)
     progress = Progress("spectra", len(parts), "matrices")

@@ -12,6 +12,7 @@ from weightscape.costs import generation, stages
 from weightscape.costs.assumptions import HOUR, Assumptions
 from weightscape.costs.stages import Cost, Work
 from weightscape.study import Config, doses, study
+from weightscape.study.jobs import BY_RULE
 
 TIME, MEMORY = 3.0, 1.5
 """Margins: devices are up to three times slower than assumed, and libraries hold memory of their own."""
@@ -34,20 +35,16 @@ def needs(config: Config, assumed: Assumptions) -> dict[str, Need]:
         costs = stages.costs(work)
         for rule, hours in _hours(work, costs).items():
             minutes = _up(TIME * 60 * hours, ROUND_MINUTES)
-            megabytes = _up(MEMORY * costs[_COUNTED.get(rule, rule)].memory_gb / MEGABYTE, ROUND_MEGABYTES)
+            megabytes = _up(
+                MEMORY * costs[_COUNTED.get(rule, BY_RULE[rule].program)].memory_gb / MEGABYTE, ROUND_MEGABYTES
+            )
             known = largest.get(rule, Need(0, 0))
             largest[rule] = Need(max(minutes, known.minutes), max(megabytes, known.megabytes))
     return largest
 
 
-_COUNTED = {
-    "train_generator": "generate",
-    "evaluate_pool": "evaluate",
-    "curvature_pool": "curvature",
-    "penalties_pool": "penalties",
-    "spectra_before": "spectra",
-}
-"""Rules whose jobs the cost model counts among those of another."""
+_COUNTED = {"train_generator": "generate", "spectra_before": "spectra"}
+"""Rules whose jobs the cost model counts among those of another program."""
 
 
 _MEASURES: dict[str, Callable[[Config, str], bool]] = {

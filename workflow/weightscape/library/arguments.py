@@ -5,6 +5,15 @@ from numbers import Integral
 
 from weightscape.errors import UserError
 
+EXTRAS = {
+    "null": "the random null (permuted entries)",
+    "interval": "the bootstrap interval of the tail exponent",
+    "goodness": "the goodness-of-fit p-value of the power law",
+    "alternatives": "truncated power law, lognormal and exponential",
+    "farms": "the fixed-aspect exponent",
+}
+"""Groups of columns that cost time in a table of spectra."""
+
 
 def whole_number(value: object, name: str, least: int) -> int:
     """A whole number of Python or numpy from `least` on; `name` is that of the argument, for messages."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
-from weightscape.library.arguments import check_device, texts, whole_number
+from weightscape.library.arguments import EXTRAS, check_device, texts, whole_number
 from weightscape.library.tensors import Network, known_of, tensors_of
 
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from weightscape.formats.tables import Table
     from weightscape.spectra.inputs import Inputs
     from weightscape.spectra.settings import SpectraSettings
-
-EXTRAS = ("null", "interval", "goodness", "alternatives", "farms")
-"""Groups of columns that cost time."""
 
 
 def spectra(

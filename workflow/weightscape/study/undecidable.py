@@ -68,11 +68,12 @@ def stated(claim: str) -> str:
 def _of_families(config: Config, claim: str) -> Iterator[str]:
     """The families that a claim and its controls need, as one thing to add."""
     from weightscape.metrics.analysis.claims.table import TESTED
-    from weightscape.metrics.analysis.controls.table import NEEDS
+    from weightscape.metrics.analysis.controls.table import CONTROLS
 
     needed = [*TESTED[claim].NEEDS, *PARTS_OF.get(claim, ())]
     for control in config["analyse"]["controls"][claim]:
-        needed += () if control == "resolution" and not study.coarsely_generated(config) else NEEDS[control]
+        if control in CONTROLS and (control != "resolution" or study.coarsely_generated(config)):
+            needed += CONTROLS[control].needs
     lost = [name for name in dict.fromkeys(needed) if not _has_doses(config, name)]
     made = [name for name in lost if name in SYNTHETIC_FAMILIES and not _has_synthetic(config)]
     if made:  # these need a generator and recipes as well

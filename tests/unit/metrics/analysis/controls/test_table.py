@@ -103,7 +103,7 @@ def test_training_is_limited_by_data_where_real_images_improve_accuracy_or_loss(
     made = simulate.setup(truth, np.random.default_rng(1))
     values = 0.3 + 0.01 * np.random.default_rng(2).normal(size=len(made.outcomes["val"]))
     values[made.design.rows["real_add", "d0"]] += loss
-    found = CONTROLS["regime"](replace(made, outcomes={**made.outcomes, "val_loss": values}), OPTIONS)
+    found = CONTROLS["regime"].outcome(replace(made, outcomes={**made.outcomes, "val_loss": values}), OPTIONS)
     assert found.allows_verdict == passes and REGIME in found.outcome
     assert found.outcome.startswith("passed" if passes else "not limited by data")
 
@@ -112,7 +112,7 @@ def test_the_regime_fails_in_nineteen_of_twenty_studies_where_real_images_do_not
     truth = simulate.Truth(seeds=3, layers=2, limited=0.0)
     runs = simulate.runs_of(truth)
     made = [simulate.setup(truth, np.random.default_rng(k), runs) for k in range(400)]
-    passed = sum(CONTROLS["regime"](each, OPTIONS).allows_verdict for each in made)
+    passed = sum(CONTROLS["regime"].outcome(each, OPTIONS).allows_verdict for each in made)
     assert stats.binomtest(passed, 400).proportion_ci(0.99).low <= 0.05
 
 
@@ -129,7 +129,7 @@ def test_duplicates_and_the_regime_are_seen_in_destructive_conditions_too() -> N
     gone = [("duplicate", "d0"), ("real_add", "d0"), ("label_noise", "d0"), *(("augment", f"d{k}") for k in range(3))]
     kept = replace(made, destructive=tuple(gone)).only_kept()
     for name in ("duplicate", "regime", "label_noise", "noise_reference", "strongest_decay"):
-        assert CONTROLS[name](kept, ALL).allows_verdict, CONTROLS[name](kept, ALL).outcome
+        assert CONTROLS[name].outcome(kept, ALL).allows_verdict, CONTROLS[name].outcome(kept, ALL).outcome
 
 
 def test_duplicates_stand_for_their_strongest_dose_though_it_destroys() -> None:
@@ -146,7 +146,7 @@ def test_a_control_that_the_study_lacks_is_named_whatever_is_destructive(control
     less = replace(truth("dropout"), families=tuple(name for name in simulate.DOSES if name != family))
     made = next(setups(tables(less), OPTIONS.metrics))
     kept = replace(made, destructive=tuple(("augment", f"d{k}") for k in range(3))).only_kept()
-    assert CONTROLS[control](kept, ALL).outcome == f"missing: the study has no family {words.family(family)}"
+    assert CONTROLS[control].outcome(kept, ALL).outcome == f"missing: the study has no family {words.family(family)}"
 
 
 def test_a_measure_that_follows_from_others_is_left_out_of_the_a_a_control() -> None:

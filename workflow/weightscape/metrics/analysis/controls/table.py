@@ -19,6 +19,7 @@ A control that the study lacks is not passed. All look at all conditions, destru
 import functools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import fdtrc
@@ -37,43 +38,38 @@ LEAST_POOL = 4
 DIFFERENT = 0.01
 """The p below which halves differ: at 0.05 every second study of seven claims and two networks would lose a verdict."""
 
-CONTROLS: dict[str, Callable[[Setup, Options], Control]] = {
-    "regime": images.regime,
-    "strongest_decay": weights.strongest_decay,
-    "duplicate": weights.duplicate,
-    "label_noise": functools.partial(weights.explains, "label_noise"),
-    "steps": functools.partial(weights.explains, "steps"),
-    "noise_reference": images.noise_reference,
-    "real_add": images.real_add,
-    "judge_excess": images.judge_excess,
-    "resolution": images.resolution,
-    "choice": chosen.choice,
-    "purity": chosen.purity,
-}
+
+class Check(NamedTuple):
+    """How a control comes out for a setup, and the families without which it is missing."""
+
+    outcome: Callable[[Setup, Options], Control]
+    needs: tuple[str, ...] = ()
 
 
-NEEDS: dict[str, tuple[str, ...]] = {
-    "regime": (images.REAL,),
-    "a_a": (),
-    "strongest_decay": (DECAY,),
-    "duplicate": weights.AGAINST,
-    "label_noise": ("label_noise", *COMPARED),
-    "steps": ("steps", *COMPARED),
-    "noise_reference": (DIVERSITY,),
-    "real_add": images.ADDED,
-    "judge_excess": (images.REPLACE, images.WRONG),
-    "resolution": (images.REPLACE, images.COARSE),
-    "choice": (),
-    "purity": (),
+CONTROLS = {
+    "regime": Check(images.regime, (images.REAL,)),
+    "strongest_decay": Check(weights.strongest_decay, (DECAY,)),
+    "duplicate": Check(weights.duplicate, weights.AGAINST),
+    "label_noise": Check(functools.partial(weights.explains, "label_noise"), ("label_noise", *COMPARED)),
+    "steps": Check(functools.partial(weights.explains, "steps"), ("steps", *COMPARED)),
+    "noise_reference": Check(images.noise_reference, (DIVERSITY,)),
+    "real_add": Check(images.real_add, images.ADDED),
+    "judge_excess": Check(images.judge_excess, (images.REPLACE, images.WRONG)),
+    "resolution": Check(images.resolution, (images.REPLACE, images.COARSE)),
+    "choice": Check(chosen.choice),
+    "purity": Check(chosen.purity),
 }
-"""The families without which a control is missing."""
+"""All but the A/A control, which compares what a claim measures and needs no family."""
 
 
 def controls(
     setup: Setup, names: Sequence[str], measures: Mapping[str, Values], options: Options
 ) -> dict[str, Control]:
     """The controls of these names; the A/A control compares the measures [runs] by name."""
-    return {name: a_a(setup, measures, options) if name == "a_a" else CONTROLS[name](setup, options) for name in names}
+    return {
+        name: a_a(setup, measures, options) if name == "a_a" else CONTROLS[name].outcome(setup, options)
+        for name in names
+    }
 
 
 def hidden(setup: Setup, options: Options) -> dict[str, Values]:
