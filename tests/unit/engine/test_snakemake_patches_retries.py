@@ -49,6 +49,13 @@ def test_only_failures_that_no_user_can_mend_are_tried_again(tmp_path: Path) -> 
         ("finetune", b"", ""),
         ("finetune", b"x" * 20_000 + b"\nerror: lower it", "lower it"),
         ("fetch", b"error: no network", ""),
+        ("finetune", b"error: this machine's memory is too small (MemoryError): lower the batch size", ""),
+        ("finetune", b"error: the GPU's memory is too small (6 GB, and another process shares it): lower it", ""),
+        (
+            "finetune",
+            b"error: the GPU's memory is too small (6 GB): lower it",
+            "the GPU's memory is too small (6 GB): lower it",
+        ),
     ],
 )
 def test_a_users_error_is_the_last_line_of_a_new_log(rule: str, said: bytes, sentence: str, tmp_path: Path) -> None:

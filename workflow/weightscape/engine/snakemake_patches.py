@@ -2,18 +2,21 @@
 
 Each mend names its reason and the place in 9.27.1, so that it can go when a later version needs it no more.
 
-The last three are for the bundles of the profile for Slurm. A bundle is a group of Snakemake's: one job of Slurm, for
+The last four are for the bundles of the profile for Slurm. A bundle is a group of Snakemake's: one job of Slurm, for
 which Snakemake asks what its jobs need side by side within the limits. Then 9.27 with the plugin for Slurm 2.8 runs
 them one after the other, each in a Snakemake of its own, since the bundle's Snakemake is told neither that its jobs are
-a group nor the limits (issue 469 of the plugin). It also adds up their GPUs.
+a group nor the limits (issue 469 of the plugin). It also adds up their GPUs, and loses all of them where one fails.
 """
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from typing import Any
 import snakemake
 
 from weightscape.engine.processes import workers
+from weightscape.formats.writing import digest
 
 VERSION = "9.27."
 """Versions that have the faults and for which the mends were tried."""
@@ -28,8 +32,12 @@ MARK = "error: "
 """The start of the line that a program ends with if a user's error ends it."""
 TAIL = 10_000
 """Bytes at the end of a log that hold its last line."""
+MENDED = ("this machine's memory is too small", "another process shares it")
+"""Parts of sentences that another attempt may mend, with more memory or beside fewer jobs."""
 NETWORK = ("fetch",)
 """Rules that may succeed the next time, whatever they said."""
+NOTES = "WEIGHTSCAPE_FINISHED"
+"""Names, in the environment of a submitted job, the folder of its head's notes on the jobs of bundles that ended."""
 LIMITS = "WEIGHTSCAPE_LIMITS"
 """Names, in the environment of a submitted job, the limits of its head that are each bundle's own."""
 GPU = "gpu"
@@ -43,6 +51,7 @@ def apply(workflow: Any) -> None:
     mend(name_groups, "it runs the jobs of a bundle one after the other")
     mend(share_gpus, "a bundle asks for as many GPUs as its jobs would share")
     mend(functools.partial(take_limits, workflow), "it runs the jobs of a bundle without the limits of the profile")
+    mend(functools.partial(keep_finished, workflow), "a job that fails takes its bundle down")
 
 
 def lift_rate_limit(scheduler: Any) -> None:
@@ -77,7 +86,7 @@ def take_signals_in_a_thread() -> None:
 
 
 def leave_users_errors() -> None:
-    """Let the scheduler take a user's error as final, but for bundles, whose other jobs may still succeed.
+    """Let the scheduler take a user's error as final; `keep_finished` does so for the jobs of bundles.
 
     Another attempt has more memory and time (`retries`), which mend no user's error.
     """
@@ -104,7 +113,8 @@ def leave_users_errors() -> None:
 def users_error(rule: str, logs: Iterable[str], since: float) -> str:
     """The sentence of a user's error that the log of a job ends with, if it was written since a time; else empty."""
     lines = ["" if rule in NETWORK else _last_line(Path(log), since) for log in logs]
-    return next((line.removeprefix(MARK) for line in lines if line.startswith(MARK)), "")
+    final = (line for line in lines if line.startswith(MARK) and not any(part in line for part in MENDED))
+    return next(final, "").removeprefix(MARK)
 
 
 def _last_line(log: Path, since: float) -> str:
@@ -182,6 +192,106 @@ def take_limits(workflow: Any) -> None:
         limits = workflow.global_resources.unwrapped_items()
         own = {name: limit for name, limit in limits if workflow.resource_scopes.is_local(name)}
         os.environ[LIMITS] = json.dumps(own)
+
+
+def keep_finished(workflow: Any) -> None:
+    """Let what the finished jobs of a bundle made stay when another one fails, and try only the others again.
+
+    Each of the three Snakemakes that a bundle runs in (head, job of Slurm, step) deletes what any of its jobs made
+    (`GroupJob.postprocess`, jobs.py:1637), and the head submits all of them again, or none. So a job of a bundle that
+    ends well leaves a note, by which all three know it.
+    """
+    from snakemake import jobs
+    from snakemake.scheduling import job_scheduler
+
+    if workflow.is_main_process and not workflow.remote_exec:
+        os.environ[NOTES] = str(Path(".snakemake").resolve() / "weightscape" / f"finished-{uuid.uuid4().hex}")
+        atexit.register(shutil.rmtree, os.environ[NOTES], ignore_errors=True)
+    if NOTES not in os.environ:
+        return
+    single: Any = jobs.Job
+    scheduler: Any = job_scheduler.JobScheduler
+    started = time.time()
+    clear, end, handle_error = single.remove_existing_output, single.postprocess, scheduler._handle_error
+
+    async def remove_existing_output(job: Any) -> None:
+        _note(job).unlink(missing_ok=True)
+        await clear(job)
+
+    async def postprocess(job: Any, *arguments: Any, error: bool = False, **options: Any) -> None:
+        failed = error and not is_finished(job)
+        await end(job, *arguments, error=failed, **options)
+        if not failed and workflow.remote_exec:
+            _note(job).parent.mkdir(parents=True, exist_ok=True)
+            _note(job).touch()
+
+    def handle(self: Any, job: Any, postprocess_job: bool = True) -> None:
+        members = list(job.jobs) if job.is_group() and not workflow.remote_exec else []
+        finished = [member for member in members if is_finished(member)]
+        others = {one: users_error(one.rule.name, one.log, started) for one in members if one not in finished}
+        if not finished and not any(others.values()):
+            handle_error(self, job, postprocess_job=postprocess_job)
+            return
+        if postprocess_job:
+            self.workflow.async_run(job.postprocess(error=True))
+        part(self, job, finished, others)
+
+    single.remove_existing_output, single.postprocess = remove_existing_output, postprocess
+    scheduler._handle_error = handle
+
+
+def is_finished(job: Any) -> bool:
+    """Whether a job of a bundle ended well, and what it made is there."""
+    return _note(job).exists() and all(Path(path).exists() for path in job.output)
+
+
+def _note(job: Any) -> Path:
+    return Path(os.environ[NOTES]) / digest([job.rule.name, *map(str, job.output)])
+
+
+def part(scheduler: Any, bundle: Any, finished: list[Any], faults: dict[Any, str]) -> None:
+    """Part a bundle that failed into jobs that are finished, jobs that a user's error ended, and jobs to try again.
+
+    `faults` has the sentence of each job that is not finished, empty if there is none. Where a user's error stopped
+    the bundle, the attempt of the others does not count. The steps are those of `_handle_error` and `_finish_jobs`.
+    """
+    dag = scheduler.workflow.dag
+
+    def of(members: Iterable[Any]) -> Any:
+        # not by the factory of Snakemake, whose cached groups were merged since
+        chosen = type(bundle)(bundle.groupid, frozenset(members), scheduler.workflow.global_resources)
+        chosen.finalize()
+        dag._group.update(dict.fromkeys(chosen.jobs, chosen))
+        return chosen
+
+    def fail(failed: Any) -> None:
+        scheduler._errors = True
+        scheduler.failed.add(failed)
+        dag._running.add(failed)  # as Snakemake leaves it, so that nothing makes it ready again
+
+    scheduler.get_executor(bundle).handle_job_error(bundle)
+    scheduler.running.remove(bundle)
+    scheduler._free_resources(bundle)
+    dag._running.discard(bundle)
+    if faulty := [member for member, sentence in faults.items() if sentence]:
+        fail(of(faulty))
+        for member in faulty:
+            print(
+                f"{member.rule.name} is not tried again, since a user's error ended it: {faults[member]}",
+                file=sys.stderr,
+            )
+    if others := [member for member, sentence in faults.items() if not sentence]:
+        again = of(others)
+        if faulty or again.restart_times > bundle.attempt - 1:
+            again.attempt = bundle.attempt + (not faulty)
+            dag._ready_jobs.add(again)
+        else:
+            fail(again)
+    if finished:
+        done = of(finished)
+        scheduler.finished_jobs += len(done)
+        dag._running.add(done)
+        scheduler.workflow.async_run(dag.finish(done, update_checkpoint_dependencies=False))
 
 
 def mend(change: Callable[[], None], consequence: str) -> None:
