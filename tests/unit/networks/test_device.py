@@ -155,6 +155,52 @@ def test_a_gpu_that_torch_cannot_use_is_a_sentence_and_never_the_cpu(fresh, monk
     assert ("too old (found version 12080)" in sentence) == (choice != "mps")
 
 
+@pytest.mark.parametrize(
+    ("said", "variables", "refused"),
+    [
+        ("The NVIDIA driver on your system is too old (found version 12080).", {}, True),
+        ("Unexpected error from cudaGetDeviceCount(): CUDA unknown error", {}, True),
+        ("No CUDA GPUs are available", {}, False),
+        ("The NVIDIA driver on your system is too old (found version 12080).", {"CUDA_VISIBLE_DEVICES": ""}, False),
+        ("The NVIDIA driver on your system is too old (found version 12080).", {"SLURM_JOB_ID": "7"}, False),
+    ],
+)
+def test_a_gpu_of_the_machine_whose_driver_torch_cannot_use_is_no_cpu(
+    fresh, monkeypatch, tmp_path, said, variables, refused
+):
+    (tmp_path / "version").write_text("NVRM version: 570\n")
+    monkeypatch.setattr(device, "DRIVER", tmp_path / "version")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    def fail() -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(torch.cuda, "init", fail)
+    if refused:
+        with pytest.raises(UserError, match=r"although this machine has a GPU: mend that, or set WEIGHTSCAPE_DEVICE"):
+            device.prepare("auto", 1)
+    else:
+        assert device.prepare("auto", 1).type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("gpu", "is 'gpu', which is no device: choose auto"),
+        ("cuda:x", "is 'cuda:x', which is no device"),
+        ("", "is '', which is no device"),
+        ("cuda:2", "cuda:2 is not there: this process sees 2 GPUs, from cuda:0 on"),
+    ],
+)
+def test_a_device_that_is_none_is_a_sentence(fresh, gpus, choice, sentence) -> None:
+    with pytest.raises(UserError, match=sentence):
+        device.prepare(choice, 1)
+
+
 def test_float32_is_not_tf32(fresh, monkeypatch) -> None:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = True
     device.prepare("cpu", 1)

@@ -7,6 +7,7 @@ without a deterministic form is an error, after which the stage starts again and
 import ctypes
 import fcntl
 import os
+import re
 import sys
 import tempfile
 import time
@@ -30,7 +31,7 @@ def prepare(choice: str, threads: int) -> torch.device:
 
     `choice` names a device, or is `auto`: `cuda`, `mps` or `cpu`, by what is there; of several GPUs one that no other
     job of this machine uses (a cluster shows a job only its own). Results may depend on the number of threads.
-    UserError if torch cannot use a device that was asked for, or a GPU that the job was given.
+    UserError if torch cannot use a device that was asked for, or a GPU that the job was given or the machine has.
     """
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # denormal numbers slow a CPU down and decide nothing
@@ -39,21 +40,46 @@ def prepare(choice: str, threads: int) -> torch.device:
     torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
-    kind = choice.partition(":")[0]
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() or given(os.environ) else "mps" if _has_mps() else "cpu"
-    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not _has_mps()):
-        raise UserError(
-            f"the device {kind} cannot be used ({_obstacle(kind) or 'it finds none'}), although "
-            + (f"{given(os.environ)} names a GPU" if choice == "auto" else f"{choice!r} was asked for")
-            + ": mend that, or set WEIGHTSCAPE_DEVICE=cpu"
-        )
+    kind = _kind(choice)
     if kind == "cuda" and not unrepeatable:
         torch.set_deterministic_debug_mode("error")
     device = _own_gpu() if kind == "cuda" and ":" not in choice else torch.device(choice if ":" in choice else kind)
     _chosen.append(device)
     energy()
     return device
+
+
+def _kind(choice: str) -> str:
+    """The kind of device that a choice means on this machine."""
+    kind, _, number = choice.partition(":")
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", choice):
+        raise UserError(
+            f"WEIGHTSCAPE_DEVICE, or --device, is {choice!r}, which is no device: choose auto, cpu, cuda, cuda:1 or mps"
+        )
+    there, why = torch.cuda.is_available(), f"{choice!r} was asked for"
+    if kind == "auto":
+        variable = given(os.environ)
+        why = f"{variable} names a GPU" if variable else "this machine has a GPU" if there or _is_unfit() else ""
+        kind = "cuda" if why else "mps" if _has_mps() else "cpu"
+    if number and there and int(number) >= torch.cuda.device_count():
+        raise UserError(
+            f"the device {choice} is not there: this process sees {torch.cuda.device_count()} GPUs, from cuda:0 on; "
+            "name one of them, or cuda for any"
+        )
+    if (kind == "cuda" and not there) or (kind == "mps" and not _has_mps()):
+        raise UserError(
+            f"the device {kind} cannot be used ({_obstacle(kind) or 'it finds none'}), although {why}: mend that, or "
+            "set WEIGHTSCAPE_DEVICE=cpu"
+        )
+    return kind
+
+
+def _is_unfit() -> bool:
+    """Whether this machine's GPU is kept from no process by its scheduler or user, but torch cannot use its driver."""
+    hidden = "CUDA_VISIBLE_DEVICES" in os.environ or "SLURM_JOB_ID" in os.environ
+    if hidden or torch.version.cuda is None or not DRIVER.is_file():
+        return False
+    return "No CUDA GPUs" not in (_obstacle("cuda") or "No CUDA GPUs")
 
 
 def name(device: torch.device) -> str:
