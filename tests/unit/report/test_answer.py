@@ -24,7 +24,26 @@ def test_three_sentences_answer_with_each_verdict(verdict: str):
     found = answer.sentences([claim(name, verdict) for name in NAMES], signature("dropout"))
     assert len(found) == 3 and all(text.endswith(".") for text in found)
     assert all(f"(C{k} {verdict})" in " ".join(found) for k in (1, 2, 7, 9))
-    assert "digits, net: in the hidden layers nearest to dropout" in found[1] and "head" not in found[1]
+    assert found[1].endswith(
+        "; among the interventions it is nearest to dropout in the hidden layers and the update of the hidden layers "
+        "(digits, net)."
+    )
+
+
+def test_setups_are_named_after_what_diversity_is_nearest_to_there():
+    rows = pd.concat(
+        [
+            signature("dropout").assign(backbone="a"),
+            signature("dropout").assign(backbone="b", nearest=lambda t: t["nearest"] & (t["scope"] == "update")),
+            signature("own").assign(backbone="c"),
+        ]
+    )
+    assert answer.sentences([claim("C2", "supported")], rows)[0].split("; ")[1:] == [
+        "among the interventions it is nearest to dropout in the hidden layers and the update of the hidden layers "
+        "(digits, a), in the update of the hidden layers (digits, b)",
+        "nearest to none in the hidden layers and the update of the hidden layers (digits, c)",
+        "elsewhere that cannot be told.",
+    ]
 
 
 def test_what_is_not_known_is_said_and_a_study_without_these_claims_has_no_answer():

@@ -48,14 +48,20 @@ def _said(claim: Claim, texts: Mapping[str, str]) -> str:
 
 
 def _nearest(signature: Table) -> str:
-    """Names what diversity is nearest to in the scopes that C2 needs, by setup; empty without a table."""
+    """Names what diversity is nearest to in the scopes that C2 needs, and in which setups; empty without a table."""
     if signature.empty:
         return ""
-    asked, parts = signature[signature["claim"].astype(bool)], []
+    asked = signature[signature["claim"].astype(bool)]
     if not signature_words.is_told(asked):
         return "; which intervention it is nearest to is not known"
+    places: dict[str, list[str]] = {}
     for (dataset, backbone), rows in asked.groupby(list(SETUP), sort=False):
-        named = {scope(str(name)): signature_words.answer(own) for name, own in rows.groupby("scope", sort=False)}
-        scopes = [f"in the {name} {told}" for name, told in named.items()]
-        parts.append(f"{dataset}, {backbone}: {', '.join(scopes)}")
-    return f"; of the effects of the interventions it is, {'; '.join(parts)}" if parts else ""
+        found: dict[str, list[str]] = {}
+        for name, own in rows.groupby("scope", sort=False):
+            told = signature_words.answer(own) if signature_words.is_told(own) else ""
+            found.setdefault(told, []).append(scope(str(name)))
+        for told, scopes in found.items():
+            places.setdefault(told, []).append(f"in the {' and the '.join(scopes)} ({dataset}, {backbone})")
+    is_open = bool(places.pop("", []))
+    named = "; ".join(f"{told} {', '.join(where)}" for told, where in places.items())
+    return f"; among the interventions it is {named}{'; elsewhere that cannot be told' if is_open else ''}"
