@@ -11,7 +11,6 @@ import weightscape as ws
 ROWS = np.random.default_rng(0).standard_normal((20, 5))
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
 NETWORK = {"a.weight": ROWS}
-FUNCTIONS = [name for name in ws.__all__ if name != "UserError"]
 
 
 def test_numbers_of_numpy_are_numbers() -> None:
@@ -58,9 +57,3 @@ def test_what_cannot_be_is_one_sentence(call: Callable[[], object], words: str) 
 def test_one_metric_may_be_named_alone() -> None:
     table = ws.spectra(NETWORK)
     assert ws.summary(table, "log_norm").equals(ws.summary(table, ("log_norm",))) and len(ws.summary(table, "log_norm"))
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_of_the_library_names_its_errors_and_has_an_example(name: str) -> None:
-    text = getattr(ws, name).__doc__
-    assert "Raises `UserError`" in text and ">>> " in text
