@@ -47,3 +47,7 @@ def test_every_page_is_there_and_every_link_leads_to_a_file(site: Path) -> None:
 @pytest.mark.process
 def test_nothing_is_fetched_from_elsewhere(site: Path) -> None:
     assert not {address for page in site.glob("*.html") for address in FETCHED.findall(page.read_text())}
+
+
+def test_the_pictures_and_tables_that_the_pages_show_take_less_than_1_mb() -> None:
+    assert sum(path.stat().st_size for path in (ROOT / "results/example").rglob("*")) < 1e6
