@@ -122,7 +122,7 @@ def measured(name: str, blocks: dict[str, Any], guidance: float, count: int) -> 
     images = ImageSet(np.concatenate(parts), labels)
     real = float((judge.predict(judging, test.images).argmax(1) == test.labels).mean())
     found = quality(images, test, judging, MeasureQualitySettings(1000, 5, 8, 0.8, 0.2, "stop", 0))
-    return found | {"training": spent, "drawing": time.process_time() - start, "real": real}, images
+    return vars(found) | {"training": spent, "drawing": time.process_time() - start, "real": real}, images
 
 
 def sheet(images: ImageSet, path: Path) -> None:

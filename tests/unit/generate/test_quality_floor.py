@@ -40,7 +40,7 @@ def measured(folder: Path, below: str) -> Path:
         {"generator": "ddpm", "recipe": "bad", "failed": failed(0.2, 0.9, 0.8)},
     ]
     write_json(folder / "quality.json", rows)
-    facts = {"refused": refused(rows, below)}
+    facts = {"refused": refused({row["recipe"]: row["failed"] for row in rows}, below)}
     write_record(folder, Origin("measure_quality", {}, ""), [folder / "quality.json"], facts)
     return folder / "manifest.json"
 
@@ -72,11 +72,10 @@ SETTINGS = MeasureQualitySettings(1000, 5, 8, 0.8, 0.2, "stop", 0)
 def test_images_that_are_near_no_real_ones_have_failed_whatever_the_judge_says(
     accuracy: float, coverage: float
 ) -> None:
-    row = {"judge_accuracy": accuracy, "coverage": coverage}
-    fault = failures(row, 1.0, SETTINGS)
+    fault = failures(accuracy, coverage, 1.0, SETTINGS)
     assert bool(fault) == (accuracy < 0.8 or coverage < 0.2)
     assert ("quality.coverage" in fault) == (coverage < 0.2)
-    assert not failures(row | {"coverage": None}, 1.0, SETTINGS) or accuracy < 0.8
+    assert not failures(accuracy, None, 1.0, SETTINGS) or accuracy < 0.8
 
 
 @given(st.integers(2, 1000), SHARES)

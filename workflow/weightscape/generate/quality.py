@@ -29,6 +29,24 @@ class MeasureQualitySettings:
     seed: int
 
 
+@dataclass(frozen=True)
+class Quality:
+    """How good the images of one recipe are: what the judge recognises, and measures in its features.
+
+    A measure is None where it is not defined.
+    """
+
+    images: int
+    compared_images: int
+    judge_accuracy: float
+    judge_accuracy_per_class: tuple[float, ...]
+    kid: float | None
+    precision: float | None
+    recall: float | None
+    density: float | None
+    coverage: float | None
+
+
 def by_recipe(shards: Sequence[Path]) -> dict[tuple[str, float], ImageSet]:
     """The images of each recipe and its guidance, from the records beside the shards."""
     groups: dict[tuple[str, float], list[Path]] = {}
@@ -47,8 +65,8 @@ def by_recipe(shards: Sequence[Path]) -> dict[tuple[str, float], ImageSet]:
 
 def quality(
     synthetic: ImageSet, real: ImageSet, weights: Mapping[str, np.ndarray], settings: MeasureQualitySettings
-) -> dict[str, object]:
-    """Share of images that the judge recognises, and KID, precision, recall, density, coverage in its features."""
+) -> Quality:
+    """Judges synthetic images, and compares them with real ones in the judge's features."""
     from weightscape.diversity import reference
     from weightscape.generate import judge
 
@@ -58,19 +76,13 @@ def quality(
     true = judge.features(weights, real.images[rng.permutation(len(real))[:size]]).astype(np.float64)
     products = reference.inner_products(true, fake)
     kid = reference.unbiased_mmd(reference.polynomial_kernel(products, true.shape[1]))
-    near = settings.neighbours < size
-    scores = reference.manifold_scores(reference.squared_distances_of(products), settings.neighbours) if near else {}
+    scores: dict[str, float | None] = dict.fromkeys(reference.MANIFOLD)
+    if settings.neighbours < size:
+        scores = reference.manifold_scores(reference.squared_distances_of(products), settings.neighbours)
     recognised = judge.predict(weights, synthetic.images).argmax(1) == synthetic.labels
-    return {
-        "images": len(synthetic),
-        "compared_images": size,
-        "judge_accuracy": float(recognised.mean()),
-        "judge_accuracy_per_class": [
-            float(recognised[synthetic.labels == label].mean()) for label in np.unique(synthetic.labels)
-        ],
-        "kid": kid if math.isfinite(kid) else None,
-        **{name: scores.get(name) for name in reference.MANIFOLD},
-    }
+    each = (float(recognised[synthetic.labels == label].mean()) for label in np.unique(synthetic.labels))
+    accuracy, finite = float(recognised.mean()), kid if math.isfinite(kid) else None
+    return Quality(len(synthetic), size, accuracy, tuple(each), finite, **scores)
 
 
 def failed(recognised: float, trusted: float, floor: float) -> str:
@@ -86,11 +98,10 @@ def failed(recognised: float, trusted: float, floor: float) -> str:
     )
 
 
-def failures(row: Mapping[str, object], trusted: float, settings: MeasureQualitySettings) -> str:
+def failures(recognised: float, coverage: float | None, trusted: float, settings: MeasureQualitySettings) -> str:
     """Why a recipe has failed, by the judge or by the distance of its images from real ones; empty if it has not."""
-    faults = [failed(float(str(row["judge_accuracy"])), trusted, settings.floor)]
-    coverage = row["coverage"]
-    if isinstance(coverage, float) and coverage < settings.coverage:
+    faults = [failed(recognised, trusted, settings.floor)]
+    if coverage is not None and coverage < settings.coverage:
         faults.append(
             f"its images lie near {100 * coverage:.1f} % of real ones, which is below generate.quality.coverage = "
             f"{settings.coverage:g}"
@@ -108,9 +119,9 @@ def unjudged(trusted: float, classes: int) -> str:
     )
 
 
-def refused(rows: Sequence[Mapping[str, object]], below_floor: str) -> list[str]:
-    """The recipes whose images no network is to be trained on, from the rows of all recipes."""
-    return [str(row["recipe"]) for row in rows if row["failed"]] if below_floor == "stop" else []
+def refused(faults: Mapping[str, str], below_floor: str) -> list[str]:
+    """The recipes whose images no network is to be trained on, from why each has failed."""
+    return [recipe for recipe, fault in faults.items() if fault] if below_floor == "stop" else []
 
 
 def chosen(images: ImageSet, per_class: int) -> ImageSet:

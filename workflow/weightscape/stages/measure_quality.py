@@ -39,24 +39,25 @@ def main(argv: list[str] | None = None) -> None:
     if unknown:
         print(f"no recipe is judged: {unknown}")
     generator = read_record(arguments.synthetic[0].with_suffix(".json"))["facts"]["generator"]
-    rows, samples = [], {}
+    rows, faults, samples = [], {}, {}
     for (recipe, guidance), images in by_recipe(arguments.synthetic).items():
-        row = quality(images, real, weights, settings)
-        fault = "" if unknown else failures(row, trusted, settings)
+        found = quality(images, real, weights, settings)
+        fault = "" if unknown else failures(found.judge_accuracy, found.coverage, trusted, settings)
+        faults[recipe] = fault
         rows.append(
             {
                 "generator": generator,
                 "recipe": recipe,
                 "guidance": guidance,
                 "judge_test_accuracy": trusted,
-                **row,
+                **vars(found),
                 "failed": fault,
                 "unjudged": unknown,
             }
         )
         shown = chosen(images, settings.shown_per_class)
         samples |= {f"images/{recipe}": shown.images, f"labels/{recipe}": shown.labels}
-        print(f"recipe {recipe}: {row['judge_accuracy']:.3f} of {row['images']} images recognised")
+        print(f"recipe {recipe}: {found.judge_accuracy:.3f} of {found.images} images recognised")
         if fault:
             fate = "is refused" if settings.below_floor == "stop" else "is trained on all the same"
             print(f"recipe {recipe} has failed and {fate}: {fault}", flush=True)
@@ -67,7 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.out,
         inputs=[*arguments.synthetic, arguments.judge, *arguments.test],
         outputs=[arguments.out / "quality.json", arguments.out / "samples.safetensors"],
-        facts={"refused": refused(rows, settings.below_floor)},
+        facts={"refused": refused(faults, settings.below_floor)},
     )
 
 
