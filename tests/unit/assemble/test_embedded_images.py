@@ -49,7 +49,7 @@ def items_of(paths: list[Path], wanted: list[tuple[int, int]], mapped: bool) -> 
 PLACES = st.lists(st.tuples(st.integers(0, 3), st.integers(0, IMAGES - 1)), min_size=1, max_size=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(PLACES, min_size=1, max_size=3), st.integers(1, IMAGES), st.booleans())
 def test_every_list_has_its_own_rows_and_no_image_is_embedded_twice(
     paths: list[Path], lists: list[list[tuple[int, int]]], most: int, mapped: bool

@@ -27,7 +27,7 @@ def encoded(kind: str, number: int) -> bytes:
 
 
 @pytest.mark.process
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(
     st.lists(
         st.tuples(

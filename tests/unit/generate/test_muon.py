@@ -1,14 +1,13 @@
 """Muon: its factor is that of the singular value decomposition, and its step that of torch's own on matrices."""
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from weightscape.generate.muon import Muon, orthogonal
 
 
 @given(rows=st.integers(1, 12), columns=st.integers(1, 12), seed=st.integers(0, 99))
-@settings(deadline=None)
 def test_singular_values_become_about_one_and_singular_vectors_stay(rows: int, columns: int, seed: int) -> None:
     stream = torch.Generator().manual_seed(seed)
     left, right = (torch.linalg.qr(torch.randn(side, side, generator=stream))[0] for side in (rows, columns))

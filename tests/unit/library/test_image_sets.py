@@ -26,7 +26,7 @@ def literal(x: np.ndarray, q: float) -> float:
 
 
 @given(st.integers(2, 12), st.integers(1, 9), st.sampled_from([0.5, 1, 2, np.inf]), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_score_is_the_published_formula(rows: int, columns: int, q: float, seed: int) -> None:
     x = np.random.default_rng(seed).standard_normal((rows, columns))
     assert ws.vendi(x, q) == pytest.approx(literal(x, q), rel=1e-6)

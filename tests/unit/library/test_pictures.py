@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from safetensors.numpy import save_file
@@ -23,7 +23,6 @@ from weightscape.library.pictures import loaded
     last=st.booleans(),
     dtype=st.sampled_from(["uint8", "int64", "uint16", "float16", "float32", "float64"]),
 )
-@settings(deadline=None)
 def test_every_order_of_axes_and_type_gives_the_same_images(
     seed: int, channels: int, height: int, width: int, last: bool, dtype: str
 ) -> None:
@@ -36,7 +35,6 @@ def test_every_order_of_axes_and_type_gives_the_same_images(
 
 
 @given(shape=st.lists(st.integers(0, 6), min_size=1, max_size=5), kind=st.sampled_from("?bBhfdcUO"), low=st.floats())
-@settings(deadline=None)
 def test_an_array_of_any_form_is_a_set_or_a_users_error(shape: list[int], kind: str, low: float) -> None:
     array = np.zeros(shape, kind)
     if kind in "fd":

@@ -38,7 +38,7 @@ KINDS = ["noise", "heavy", "spiked", "low rank", "scaled rows", "empty rows"]
 
 
 @given(st.sampled_from(KINDS), st.integers(60, 260), st.integers(60, 260), st.integers(1, 3), st.integers(0, 10**6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_estimates_are_those_of_the_decomposition_within_their_errors(
     kind: str, rows: int, columns: int, slices: int, seed: int
 ) -> None:

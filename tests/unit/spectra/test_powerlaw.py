@@ -30,7 +30,7 @@ def pareto(count, alpha, seed):
     return np.sort((1 - np.random.default_rng(seed).random(count)) ** (-1 / (alpha - 1)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     seed=st.integers(0, 2**32 - 1),
     count=st.integers(3, 400),

@@ -133,7 +133,7 @@ def test_numbers_of_the_other_byte_order_are_read(native):
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_matrix_has_the_same_eigenvalues_to_the_bit_in_any_company(data):
     native = two_stage()
     if native is None:

@@ -194,7 +194,7 @@ PART = st.sampled_from(["", "train_", "test_", "val_"])
 
 
 @given(st.dictionaries(st.tuples(PART, st.sampled_from(["images", "labels", "x"])).map("".join), ARRAYS, max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_arrays_are_saved_consistently_or_refused(given_arrays: dict[str, np.ndarray]) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -33,7 +33,7 @@ def wishes(is_drawn: bool, generator: draft.Generator) -> draft.Wishes:
 
 
 @given(data_sets(), st.integers(8, 900), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, generator, more: st.DataObject) -> None:
     size = more.draw(st.sampled_from(list(scale.sizes(data, side))))
     part = Part(np.empty((0, 3, 32, 32), np.uint8), np.empty(0, np.int64), [], [])
@@ -62,7 +62,7 @@ def test_a_draft_states_no_network_or_size_as_config_yaml_has_it() -> None:
 
 
 @given(data_sets(), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_nothing_made_for_digits_is_left(data: DataSet, is_drawn: bool, generator: draft.Generator) -> None:
     """Of each family that is used the doses are the draft's own, and so are data, networks, recipes and sizes."""
     size = next(iter(scale.sizes(data, 64)))

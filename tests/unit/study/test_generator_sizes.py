@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from weightscape.errors import UserError
@@ -23,7 +23,6 @@ def config(side: int, channels: int = 3) -> Any:
 
 
 @given(side=st.integers(1, 300))
-@settings(deadline=None)
 def test_sizes_divide_images_of_any_side(side: int) -> None:
     chosen = generator_sizes.model(config(side), "own")
     check_size(chosen.patch, chosen.channels, side, side)

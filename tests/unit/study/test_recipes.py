@@ -125,7 +125,7 @@ def test_more_shards_than_images_of_a_class_are_refused() -> None:
         checked(config)
 
 
-@settings_of(max_examples=40, deadline=None)
+@settings_of(max_examples=40)
 @given(st.integers(2, 60), st.floats(0.05, 1), st.floats(0.05, 1))
 def test_strengths_that_come_to_the_same_steps_are_no_two_recipes(steps: int, first: float, second: float) -> None:
     """Against the slices of the steps that Stable Diffusion and FLUX of diffusers take."""
