@@ -47,3 +47,8 @@ def test_of_a_judge_that_tells_the_classes_nothing_is_said(noise: Path) -> None:
             pixels[10 * place : 10 * place + 10] = 255
             Image.fromarray(pixels).save(path)
     assert told(noise) == []
+
+
+def test_of_a_handful_of_readable_images_nothing_is_tried(tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", {"train": {"a": 1, "b": 1}})
+    assert told(root) == []

@@ -12,6 +12,7 @@ from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.generate.quality import unjudged
 from weightscape.metrics.analysis.destructive import LEAST_JUDGED
 from weightscape.starter.pictures import SIDE, Looked
+from weightscape.starter.scale import LEAST_TRAIN
 from weightscape.study import Config, study
 
 ASKED = 1000
@@ -23,9 +24,11 @@ def told(looked: Looked, config: Config) -> list[str]:
     from weightscape.generate import judge
 
     images = looked.train.images[:, : looked.channels]
+    if len(images) < LEAST_TRAIN:
+        return []
     classes, labels = np.unique(looked.train.labels, return_inverse=True)
     (dataset,) = config["study"]["datasets"]
-    extra = max(2, min(config["data"][dataset]["splits"]["extra"], len(images) // 2))
+    extra = max(2, min(config["data"][dataset]["splits"]["extra"], len(images) // 2))  # one image has no spread
     counts = {"extra": extra, "asked": min(ASKED, len(images) - extra)}
     rows = split_rows(labels, counts, np.random.default_rng(0))
     settings = TrainJudgeSettings(**{**config["generate"]["judge"], "shift": SIDE // 14, "seed": 0})
