@@ -159,6 +159,7 @@ def test_two_keys_of_one_layer_have_rows_of_their_own():
         ("bilinear.weight", (9, 7, 5), {"bilinear.bias": (9,)}),
         ("0.weight", (9, 5, 7), {"0.bias": (9,)}),  # bilinear too
         ("blocks.weight", (8, 16, 16), {}),  # blocks along a diagonal
+        ("mlstm.q_proj.weight", (32, 4, 4), {}),  # small blocks in xLSTM
         ("conv1.weight", (32, 3, 80), {"conv2.weight": (32, 3, 32)}),  # channels last, along one axis
         ("conv.weight", (3, 3, 16, 32), {}),  # channels last and the kernel first
         ("conv.weight", (3, 3, 3, 16, 16), {}),
@@ -188,6 +189,7 @@ def test_what_may_be_another_operator_has_a_status(key, shape, beside):
         ("stem.conv.weight", (8, 3, 7, 7), {"stages.0.blocks.0.norm1.weight": (8,)}),  # MetaFormer
         ("attn_sub_norm.weight", (8, 8), {}),
         ("conv.weight", (3, 3, 7, 7), {}),
+        ("0.weight", (8, 3, 3), {"0.bias": (8,)}),
         ("up.conv.weight", (64, 1, 32), {"a.conv.weight": (32, 64, 3)}),
         ("adapter1.module.1.weight", (4, 8), {}),
     ],

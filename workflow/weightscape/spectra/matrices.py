@@ -271,7 +271,7 @@ def _is_doubtful(key: str, shapes: Mapping[str, Shape]) -> bool:
         return True
     named = len(shape) == 3 and "conv" in key
     long = shape[2] > _LONGEST.get(len(shape), shape[2]) and shape[2] not in shape[3:]
-    square = len(shape) == 3 and shape[2] >= shape[1] > _FEW
+    square = len(shape) == 3 and (shape[2] >= shape[1] > _FEW or (shape[1] == shape[2] > 1 and bias != shape[:1]))
     *leading, height, width = shape
     last = len(shape) > 3 and leading[-1] == height != width
     patch = height == width <= _PATCH
