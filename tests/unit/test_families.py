@@ -23,8 +23,8 @@ def test_the_config_defines_and_the_schema_allows_every_family_and_no_other():
 
 
 def test_a_family_of_the_config_that_the_table_lacks_is_refused_in_one_sentence():
-    other = CONFIG | {"families": CONFIG["families"] | {"blend": CONFIG["families"]["noise"]}}
-    with pytest.raises(UserError, match=r"^config: unknown key 'blend' in families; allowed: augment, [^.]*$"):
+    other = CONFIG | {"families": CONFIG["families"] | {"twirl": CONFIG["families"]["noise"]}}
+    with pytest.raises(UserError, match=r"^config: unknown key 'twirl' in families; allowed: augment, [^.]*$"):
         checked(other)
 
 

@@ -281,9 +281,10 @@ def luminance(color: str) -> float:
 def test_the_summary_is_made_from_the_claims(page, tables):
     counts = tables["claims"].query("backbone == 'all'")["verdict"].value_counts()
     words = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided"))
-    assert f"Of 9 claims that were tested, {words}." in page
+    assert f"Of {counts.sum()} claims that were tested, {words}." in page
     turned = tables["claims"].assign(verdict="contradicted")
-    assert claims.summary(claims.claims(turned, tables["tests"]))[0].endswith("9 contradicted, 0 undecided.")
+    told = claims.summary(claims.claims(turned, tables["tests"]))[0]
+    assert told.endswith(f"{counts.sum()} contradicted, 0 undecided.")
 
 
 def test_a_claim_says_what_its_n_counts(page, tables):
@@ -374,7 +375,8 @@ def test_synthetic_pictures_show_every_class(tables):
 
 
 def test_metrics_stand_as_in_the_figures_the_primary_first(tables):
-    assert list(explorer.blocks(tables)["index"]["metrics"]) == list(METRICS)
+    analysed = set(tables["run_effects"]["metric"])
+    assert list(explorer.blocks(tables)["index"]["metrics"]) == [name for name in METRICS if name in analysed]
 
 
 def test_a_large_study_keeps_spectra_of_layers_over_the_whole_depth(tables, monkeypatch):

@@ -17,7 +17,10 @@ from weightscape.project import ROOT
 from weightscape.study import Config, undecidable
 from weightscape.study.config import load
 
-CLAIMS = tuple(f"C{k}" for k in range(1, 10))
+CLAIMS = tuple(name for name in table.CLAIMS if name not in ("C10", "C11"))
+"""The claims that every study asks."""
+LISTED = {f"C{k}" for k in range(1, 10)}
+"""Those of which the tests below list what they need."""
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +61,7 @@ def without(config: Config, *families: str) -> Config:
 def test_a_family_that_is_left_out_is_asked_for_by_each_claim_that_needs_it(whole: Config, family, claims) -> None:
     found = undecidable.claims(without(whole, family))
     asked = {name for name, things in found.items() if any(thing.startswith(f"{family} to ") for thing in things)}
-    assert claims - {"C4", "C8"} <= asked and set(found) - {"C8"} == claims - {"C8"}
+    assert claims - {"C4", "C8"} <= asked and set(found) & LISTED - {"C8"} == claims - {"C8"}
 
 
 CHANGES: list[tuple[str, Any, set[str], str]] = [
@@ -148,7 +151,7 @@ LEAST = "to one family doses that choose by log_det, least_diverse and random"
 
 def test_the_study_of_chosen_images_can_decide_the_claim_that_it_is_made_for() -> None:
     config = load(ROOT / "config.yaml", CHOICES)
-    assert undecidable.asked(config)[-1] == "C10" and "C10" not in undecidable.claims(config)
+    assert "C10" in undecidable.asked(config) and "C10" not in undecidable.claims(config)
 
 
 CHOICE_CHANGES: list[tuple[str, Any, str]] = [
@@ -176,7 +179,7 @@ def test_what_the_claim_of_chosen_images_lacks_is_asked_for(key: str, value: Any
         block[last] = value
     found = undecidable.claims(config)
     assert any(each.startswith(thing) for each in found["C10"]), found["C10"]
-    assert undecidable.told(config)[-1].startswith("C10 Of images that are equally right")
+    assert any(line.startswith("C10 Of images that are equally right") for line in undecidable.told(config))
 
 
 POLICIES = ROOT / "workflow" / "studies" / "policies.yaml"
@@ -193,7 +196,7 @@ POLICIES = ROOT / "workflow" / "studies" / "policies.yaml"
 )
 def test_what_the_claim_of_policies_lacks_is_asked_for(key: str, value: Any, thing: str) -> None:
     config = copy.deepcopy(dict(load(ROOT / "config.yaml", POLICIES)))
-    assert undecidable.asked(config)[-1] == "C11" and "C11" not in undecidable.claims(config)
+    assert "C11" in undecidable.asked(config) and "C11" not in undecidable.claims(config)
     block, (*parents, last) = config, key.split("/")
     for parent in parents:
         block = block[parent]
@@ -202,7 +205,7 @@ def test_what_the_claim_of_policies_lacks_is_asked_for(key: str, value: Any, thi
 
 
 def test_a_study_that_chooses_nothing_is_not_asked_what_the_claim_of_chosen_images_needs(whole: Config) -> None:
-    assert undecidable.asked(whole) == [name for name in CLAIMS if name != "C11"]
+    assert undecidable.asked(whole) == list(CLAIMS)
 
 
 @pytest.mark.parametrize(("pool", "decided"), [(8, False), (9, True), (12, True)])

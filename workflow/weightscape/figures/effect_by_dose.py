@@ -1,4 +1,4 @@
-"""Mean effect over the hidden layers on five spectral metrics against dose."""
+"""Mean effect over the hidden layers on each spectral metric against dose."""
 
 from matplotlib.figure import Figure
 
@@ -8,7 +8,6 @@ from weightscape.figures.parts.marks import marked
 from weightscape.metrics.spectral_metrics import METRICS, title
 
 TABLES = ("run_effects", "conditions")
-MEASURES = tuple(Measure(name, f"effect on\n{title(name)}", symlog=True) for name in METRICS)
 
 
 @style.styled
@@ -16,4 +15,10 @@ def draw(tables: style.Tables) -> Figure:
     """Rows: metrics, on an axis that is logarithmic outside of the seed spread; columns: families."""
     effects = style.hidden_change(tables["run_effects"], METRICS)
     effects = effects.assign(measure=effects["metric"], value=effects["effect_mean"])
-    return by_dose(marked(effects, tables), lambda _: MEASURES, 1.1, "No effect was measured.")
+    return by_dose(marked(effects, tables), _measures, 1.1, "No effect was measured.")
+
+
+def _measures(part: style.Table) -> list[Measure]:
+    """A row for each metric that the study analyses."""
+    analysed = set(part["metric"])
+    return [Measure(name, f"effect on\n{title(name)}", symlog=True) for name in METRICS if name in analysed]

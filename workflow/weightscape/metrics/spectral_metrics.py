@@ -16,7 +16,7 @@ METRICS = {
 PRIMARY = "log_norm"
 """The metric of the figures and sheets of one metric."""
 NORMS = ("log_norm", "log_spectral_norm")
-IN_FIGURES = tuple(name for name in METRICS if name != "log_stable_rank")
+IN_FIGURES = (*NORMS, "alpha", "entropy")
 PUBLISHED = ("alpha", "entropy", "log_norm", "log_spectral_norm")
 """The metrics of the published study, in its order."""
 

@@ -1,4 +1,4 @@
-"""The claims C1 to C11 in every setup (data set x backbone), each with its controls, and over all setups.
+"""The claims in every setup (data set x backbone), each with its controls, and over all setups.
 
 A claim is supported (contradicted) overall if it is so in more than half of the setups, no setup has the opposite
 verdict, and the mean over setups does not lie on the other side of zero. That it is so in u of k setups is tested as a
