@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -21,21 +22,24 @@ CPU = torch.device("cpu")
 FORM = InputSettings(32, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25))
 
 
-def settings_with(model: str) -> FinetuneSettings:
-    return replace(settings_of(NEUTRAL), network=NetworkSettings(model, FORM))
+def settings_with(model: str, form: InputSettings = FORM) -> FinetuneSettings:
+    return replace(settings_of(NEUTRAL), network=NetworkSettings(model, form))
 
 
-def a_run(folder: Path, model: str) -> torch.nn.Module:
+def a_run(folder: Path, model: str, form: InputSettings = FORM) -> torch.nn.Module:
     net = building.network(model, 3, seed=5)
     building.initialise_head(net, 5)
     write_tensors(folder / "after.safetensors", building.tensors_of(net))
-    write_record(
-        folder, Origin("finetune", settings_with(model), "code"), [folder / "after.safetensors"], {"classes": 3}
-    )
+    facts = {"classes": 3, "head": [building.head_name(net)]}
+    origin = Origin("finetune", settings_with(model, form), "code")
+    write_record(folder, origin, [folder / "after.safetensors"], facts)
     return net
 
 
-@pytest.mark.parametrize("model", ["test_resnet", "tf_efficientnet_lite0.in1k", "test_efficientnet"])
+LOADED = ["test_resnet", "tf_efficientnet_lite0.in1k", "test_efficientnet", "test_vit_patch4_32"]
+
+
+@pytest.mark.parametrize("model", LOADED)
 def test_timm_loads_an_exported_run_and_its_preparation(tmp_path: Path, model: str) -> None:
     net, out = a_run(tmp_path / "run", model), tmp_path / "out"
     assert cli.main(["export", str(tmp_path / "run"), "--out", str(out)]) == 0
@@ -49,11 +53,27 @@ def test_timm_loads_an_exported_run_and_its_preparation(tmp_path: Path, model: s
         np.testing.assert_allclose(theirs(x).numpy(), forward_of(net, FORM, CPU)(images), atol=1e-4)
 
 
+@pytest.mark.parametrize("model", ["vit_base_patch32_clip_224.openai", "resnet50_clip.openai"])
+def test_the_head_on_clips_projection_is_exported_as_timms_one_layer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    small = {"img_size": 32, "embed_dim": 32, "depth": 2, "num_heads": 2}
+    create, tiny = timm.create_model, cast("Any", small if model.startswith("vit") else {})
+    monkeypatch.setattr(timm, "create_model", lambda name, **options: create(name, **tiny, **options))
+    side = 32 if tiny else 224
+    net, out = a_run(tmp_path / "run", model, replace(FORM, size=side)).eval(), tmp_path / "out"
+    assert cli.main(["export", str(tmp_path / "run"), "--out", str(out)]) == 0
+    theirs = create(f"local-dir:{out}", pretrained=True, **tiny).eval()
+    assert theirs.num_classes == 3
+    x = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(theirs(x), net(x), atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
         ("resnet18_3x3", "has a stem that timm's"),
-        ("test_vit_patch4_32", "has a stem that timm's"),
         ("test_resnet", "keep_weights dropped it"),
     ],
 )

@@ -77,12 +77,11 @@ def built(model: str, classes: int, **options: Any) -> nn.Module:
         return _with_head(_created(model, **options | {"drop_rate": 0.0}), classes, options.get("drop_rate", 0.0))
     if model.endswith(SMALL_STEM):
         return _with_small_stem(_created(model.removesuffix(SMALL_STEM), num_classes=classes, **options))
-    patches = None if is_timms(model) else SMALL_PATCHES.fullmatch(model)
-    if patches is None:
+    name, cut = in_timms_words(model)
+    if not cut:
         return _created(model, num_classes=classes, **options)
-    name, patch, side = patches.groups()
     try:
-        return _created(name, num_classes=classes, patch_size=int(patch), img_size=int(side), **options)
+        return _created(name, num_classes=classes, **cut, **options)
     except (TypeError, AssertionError) as error:
         raise UserError(f"backbone model {model!r}: timm's {name!r} does not cut images so ({error})") from None
 
@@ -90,6 +89,18 @@ def built(model: str, classes: int, **options: Any) -> nn.Module:
 def is_timms(model: str) -> bool:
     """Whether timm has a network of this name, so that its stem was not changed here."""
     return not model.endswith(SMALL_STEM) and (SMALL_PATCHES.fullmatch(model) is None or timm.is_model(model))
+
+
+def in_timms_words(model: str) -> tuple[str, dict[str, int]]:
+    """timm's name of a network, and the arguments by which timm cuts images into its patches, if it has no such name.
+
+    A small stem has no words there.
+    """
+    patches = None if is_timms(model) else SMALL_PATCHES.fullmatch(model)
+    if patches is None:
+        return model, {}
+    name, patch, side = patches.groups()
+    return name, {"patch_size": int(patch), "img_size": int(side)}
 
 
 def is_clip(model: str) -> bool:
