@@ -40,6 +40,16 @@ def test_the_generalisation_gap_is_that_in_evaluation_mode_and_not_that_of_train
     assert "gap" not in next(setups(made, OPTIONS.metrics)).outcomes
 
 
+def test_sizes_of_updates_are_means_over_the_layers_that_move_in_every_run():
+    """A layer without a gradient moves under weight decay alone, and leaves rounding without its shrinkage."""
+    made = simulate.tables(simulate.Truth(seeds=3), np.random.default_rng(0)) | effects_of(simulate.Truth(seeds=3))
+    still = made["layers"].assign(layer="q", status="all zeros", relative_norm=np.nan)
+    still.loc[still["family"] == "weight_decay", ["status", "relative_norm"]] = "ok", 1e-15
+    moved = next(setups(made, OPTIONS.metrics)).outcomes["relative_change"]
+    made["layers"] = pd.concat([made["layers"], still], ignore_index=True)
+    assert next(setups(made, OPTIONS.metrics)).outcomes["relative_change"] == pytest.approx(moved, rel=1e-12)
+
+
 def test_diversity_is_the_dose_of_the_largest_embedding_vendi_score_that_is_left():
     truth = simulate.Truth(seeds=3, vendi={simulate.BACKBONE: 0.0})
     made = simulate.tables(truth, np.random.default_rng(0)) | effects_of(truth)

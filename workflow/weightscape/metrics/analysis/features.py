@@ -105,6 +105,15 @@ def scopes(setup: Setup, options: Options, diversity: Signed | None = None) -> I
         yield bare if bare.why else _scope(setup, bare, columns, effects, options)
 
 
+def measures(setup: Setup, options: Options) -> dict[str, Values]:
+    """The features [runs] by name of the scopes that claim C2 names."""
+    found: dict[str, Values] = {}
+    for scope in options.signature.claim:
+        asked = tuple(metric for metric in options.signature.features[scope] if metric in setup.metrics)
+        found |= dict(zip(*_features(setup, scope, asked, options.signature.groups), strict=True))
+    return found
+
+
 def _unmeasured(setup: Setup, scope: str, metrics: tuple[str, ...], columns: list[Values]) -> Reason:
     """Why a feature of the config has no value, as the others alone would be another vector; none if all have one."""
     source = setup.updates if scope == "update" else setup.metrics

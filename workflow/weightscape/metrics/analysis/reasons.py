@@ -39,6 +39,19 @@ class Lack(Enum):
         "n: the curvature has {probes} random directions, where {least} are needed",
         "more random directions",
     )
+    OPPOSITE = (
+        "diversity moves it opposite to {families}, which is not told after Holm's correction (p = {p})",
+        "more runs of each condition",
+    )
+    NOT_SPECIFIC = (
+        "not specific: in the {scope} {family} explains as much as {winner}",
+        "features or doses that tell them apart, or more runs of each condition",
+    )
+    NO_LOGARITHM = (
+        "{value} has a logarithm in {known} of {runs} runs, as it is not above zero in the others",
+        "another measure of curvature, as this one is not above zero in every run",
+    )
+    NO_VALUE = "no usable value in every run", "a measure that has a value in every run"
     NO_REPLICATES = "no replicates", "at least two runs of each condition"
 
     def __init__(self, text: str, remedy: str) -> None:

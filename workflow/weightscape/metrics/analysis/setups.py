@@ -38,7 +38,8 @@ OF_SPLITS = {
 OF_SHIFTS = {"ood": "accuracy", "ood_loss": "nll"}
 """Outcomes that are means over OOD sets, and their columns of the table `evaluation`."""
 OF_UPDATES = {"relative_change": "relative_norm", "log_free_norm": "log_free_norm", "kept_share": "kept_share"}
-"""Outcomes that are means over the updates of the hidden layers, and their columns of the table `layers`."""
+"""Outcomes that are means over the updates of the hidden layers, and their columns of the table `layers`. They
+are over the layers with a value in every run, as a layer without a gradient moves under weight decay alone."""
 
 
 @dataclass(frozen=True)
@@ -233,8 +234,7 @@ def outcomes(tables: Mapping[str, Table], index: pd.MultiIndex) -> dict[str, Val
     if layers is not None:
         rows = layers[(layers["matrix"] == "delta") & (layers["role"] == "hidden") & (layers["status"] == "ok")]
         names = {name: column for name, column in OF_UPDATES.items() if column in layers and rows[column].notna().any()}
-        means = rows.groupby(["family", "dose", "seed"], as_index=False)[list(names.values())].mean()
-        found |= {name: _aligned(means, column, index) for name, column in names.items()}
+        found |= {name: _layers(rows.assign(value=rows[column]), index).mean() for name, column in names.items()}
     curvature = tables.get("curvature")
     if curvature is not None and len(curvature):
         found |= _curvature(curvature, index)

@@ -101,7 +101,7 @@ def judge(tests: Iterable[ClaimTest], alpha: float) -> None:
 def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, Reason]:
     estimate = test.numbers.estimate
     if not np.isfinite(test.p_holm):
-        lacks = Lack.NO_REPLICATES.reason() if np.isfinite(estimate) else Reason("no usable value in every run")
+        lacks = Lack.NO_REPLICATES.reason() if np.isfinite(estimate) else Lack.NO_VALUE.reason()
         return Verdict.UNDECIDED, test.note or lacks
     against = bool(test.expects) and np.sign(estimate) != test.expects
     corrected = against or not test.decides
@@ -121,7 +121,8 @@ def _verdict(test: ClaimTest, alpha: float) -> tuple[Verdict, Reason]:
 class Decision:
     """The verdict of one claim in one setup, the test that its estimate is taken from, and all its tests.
 
-    `p` is the largest of the tests that the verdict rests on, or Holm's of the one that contradicts.
+    `p` is the largest of the tests that the verdict rests on, or Holm's of the one that contradicts. `all_agree` tells
+    that all tests must have one sign for any verdict, so that one against the claim contradicts nothing.
     """
 
     verdict: Verdict
@@ -129,6 +130,7 @@ class Decision:
     leading: ClaimTest | None
     tests: list[ClaimTest] = field(default_factory=list)
     p: float = NAN
+    all_agree: bool = False
 
 
 def undecided(reason: Reason, tests: Iterable[ClaimTest] = (), leading: ClaimTest | None = None) -> Decision:

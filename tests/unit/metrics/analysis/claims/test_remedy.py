@@ -10,7 +10,7 @@ from scipy import stats
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import OPTIONS, RISING, claim_row, tables, truth, verdicts
 from weightscape.metrics.analysis.claims import remedy
-from weightscape.metrics.analysis.claims.table import of_setup, together
+from weightscape.metrics.analysis.claims.table import DISAGREE, of_setup, overall, together
 from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.setups import setups
 from weightscape.metrics.analysis.verdicts import (
@@ -101,5 +101,42 @@ def test_over_setups_stands_what_each_open_setup_needs():
     rows = [claim_row("a", "undecided"), claim_row("b", "supported"), claim_row("c", "undecided")]
     rows = [replace(row, decide="more runs" if row.verdict is Verdict.UNDECIDED else "") for row in rows]
     assert together(rows, 0.05).decide == "d, a: more runs; d, c: more runs"
-    opposite = [claim_row("a", "supported"), claim_row("b", "contradicted")]
-    assert together(opposite, 0.05).decide.startswith("further data sets or backbones")
+    opposite = [claim_row("a", "supported"), claim_row("b", "contradicted"), rows[0]]
+    assert together(opposite, 0.05).decide == DISAGREE
+
+
+def parts(*pairs: tuple[float, float]) -> list[ClaimTest]:
+    """Deciding tests of estimates and their p, by a normal statistic; the claim states a rise."""
+    return [ClaimTest("effect", str(k), "u", Numbers(x, p=p), expects=1) for k, (x, p) in enumerate(pairs)]
+
+
+def asked_runs(tests: list[ClaimTest], all_agree: bool = False) -> str:
+    made = simulate.setup(simulate.Truth(seeds=5), np.random.default_rng(1))
+    return remedy.remedy(
+        made, Decision(Verdict.UNDECIDED, Reason("x"), None, tests, all_agree=all_agree), {}, True, 0.05
+    )
+
+
+def test_a_part_against_the_claim_asks_for_the_runs_that_contradict_it_and_others_do_not_count():
+    """At n runs t grows as its root; Holm's first step is at alpha over the number of parts."""
+    t = stats.norm.isf(0.06 / 2)
+    literal = int(np.ceil(5 * ((stats.norm.isf(0.05 / 3 / 2) + stats.norm.ppf(0.8)) / t) ** 2))
+    assert asked_runs(parts((-1, 0.06), (1, 0.9), (1, 0.9))).startswith(f"about {literal} runs of each condition")
+    told = asked_runs(parts((-1, 0.04), (1, 1e-9)))  # told from chance, but not after Holm beside the second
+    literal = int(np.ceil(5 * ((stats.norm.isf(0.05 / 2) + stats.norm.ppf(0.8)) / stats.norm.isf(0.04 / 2)) ** 2))
+    assert told.startswith(f"about {literal} runs of each condition")
+    assert asked_runs(parts((1, 0.06), (1, 0.9))).startswith("not more runs (80 % power")
+
+
+def test_parts_that_must_agree_and_point_to_different_sides_ask_for_another_design():
+    assert asked_runs(parts((-1, 0.3), (1, 0.3)), all_agree=True) == remedy.OTHER_DESIGN
+    assert asked_runs(parts((-1, 0.3), (-1, 0.3)), all_agree=True).startswith("about")
+
+
+def test_c4_names_what_its_study_lacks_and_asks_for_nothing_once_it_has_a_verdict():
+    one = overall([claim_row("b0", "supported", claim="C4")], OPTIONS)[0]
+    assert one.verdict == "undecided" and one.decide.startswith("a study that does not lack this: has one backbone")
+    rows = [replace(claim_row(name, "undecided", claim="C4"), decide="more runs") for name in ("b0", "b1", "b2")]
+    rows[0] = claim_row("b0", "contradicted", claim="C4", p=1e-6)
+    decided = overall(rows, replace(OPTIONS, scratch=("b1",)))[0]
+    assert decided.verdict == "contradicted" and decided.decide == ""

@@ -75,6 +75,18 @@ def test_a_drift_among_the_baseline_runs_fails_the_a_a_control() -> None:
     assert not found.allows_verdict and "random halves of 12 baseline runs differ in log10 norm" in found.outcome
 
 
+@pytest.mark.parametrize("claim", ["C2", "C7"])
+def test_halves_that_differ_in_anything_that_a_claim_compares_fail_its_a_a_control(claim: str) -> None:
+    made = simulate.setup(simulate.Truth(seeds=5), np.random.default_rng(0))
+    compared = claims.TESTED[claim].compared
+    passed = a_a(made, compared(made, ALL), ALL)
+    assert passed.allows_verdict and ("32 features" in passed.outcome) == (claim == "C2")
+    half = np.random.default_rng([ALL.seed, zlib.crc32(b"fake/net/A/A")]).permutation(made.design.rows[POOL])[:7]
+    made.outcomes["ood"][half] += 0.1
+    made.updates["entropy"].hidden[half, -1] += 20
+    assert not a_a(made, compared(made, ALL), ALL).allows_verdict
+
+
 @pytest.mark.parametrize(
     ("lost", "why"),
     [

@@ -16,6 +16,7 @@ from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, 
 from weightscape.metrics.spectral_metrics import unit as unit_of
 from weightscape.words import family as of_family
 from weightscape.words import metric as of_metric
+from weightscape.words import number
 
 STATEMENT = "Diversity shifts the spectra with the sign that regularisers do."
 RULE = (
@@ -48,6 +49,11 @@ def decide(setup: Setup, options: Options) -> Decision:
     unclear = [test for test in deciding.values() if test.verdict is Verdict.UNDECIDED]
     if unclear:
         return undecided(_unclear(unclear[0]), tests, leading)
+    opposite = [family for family, p in against.items() if p < 1]
+    if opposite:
+        names = " and ".join(map(of_family, opposite))
+        least = number(min(against.values()), 2)
+        return undecided(Lack.OPPOSITE.reason(families=names, p=least), tests, leading)
     text = f"diversity moves {primary} as dropout and weight decay do"
     return Decision(Verdict.SUPPORTED, Reason(text), leading, tests, max(test.numbers.p for test in deciding.values()))
 

@@ -13,9 +13,8 @@ from weightscape.families import COMPARED, DIVERSITY
 from weightscape.metrics.analysis import equal_loss
 from weightscape.metrics.analysis.claims.equivalence import equivalence
 from weightscape.metrics.analysis.contrasts import Interval
-from weightscape.metrics.analysis.controls import table as controls
-from weightscape.metrics.analysis.features import Scope, scopes
-from weightscape.metrics.analysis.reasons import Reason
+from weightscape.metrics.analysis.features import Scope, measures, scopes
+from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, Verdict, judge, undecided
@@ -30,7 +29,7 @@ RULE = (
 )
 COUNTS = "runs"
 NEEDS = COMPARED
-compared = controls.hidden
+compared = measures
 COMPETING = ("steps", "label_noise")
 """They take the verdict if they explain diversity as well as its winner; duplicates are its opposite by design."""
 QUESTION = "dropout's coefficient less weight decay's"
@@ -43,7 +42,12 @@ def decide(setup: Setup, options: Options) -> Decision:
     tests = [*differences.values(), *(test for each in found.values() for test in _beside(each, options))]
     tests += [*_at_equal_loss(setup, options), *equivalence(setup, options)]
     judge(tests, options.alpha)
-    deciding = [differences[name] for name in options.signature.claim]
+    named = [found[name] for name in options.signature.claim]
+    return replace(_decided(named, [differences[each.name] for each in named], tests, options), all_agree=True)
+
+
+def _decided(named: list[Scope], deciding: list[ClaimTest], tests: list[ClaimTest], options: Options) -> Decision:
+    """The verdict from the differences in the scopes that the claim names, which must all agree."""
     unclear = next((test for test in deciding if not test.numbers.p < options.alpha), None)
     if unclear is not None:
         general = len({_unclear(test) for test in deciding}) == 1
@@ -54,22 +58,22 @@ def decide(setup: Setup, options: Options) -> Decision:
     if len(sides) > 1:
         return undecided(Reason(f"the scopes disagree ({texts})"), tests, deciding[0])
     verdict = Verdict.SUPPORTED if sides == {1.0} else Verdict.CONTRADICTED
-    named = (found[name] for name in options.signature.claim)
-    why = next(filter(None, (_unspecific(each, int(verdict is Verdict.CONTRADICTED), options) for each in named)), "")
-    if why:
-        return undecided(Reason(f"{why} ({texts})"), tests, deciding[0])
+    winner = int(verdict is Verdict.CONTRADICTED)
+    why = next(filter(None, (_unspecific(each, winner, options) for each in named)), None)
+    if why is not None:
+        return undecided(why.within(after=f" ({texts})"), tests, deciding[0])
     return Decision(verdict, Reason(texts), deciding[0], tests, max(test.numbers.p for test in deciding))
 
 
-def _unspecific(found: Scope, winner: int, options: Options) -> str:
-    """One clause if steps or label noise explain diversity as well as the winner does; else empty."""
+def _unspecific(found: Scope, winner: int, options: Options) -> Reason:
+    """One clause if steps or label noise explain diversity as well as the winner does; else none."""
     for at, family in enumerate(found.used):
         if found.regression is None or family not in COMPETING:
             continue
         if not found.regression.contrast({winner: 1.0, at: -1.0}, options.level).low > 0:
             like = of_family(found.used[winner])
-            return f"not specific: in the {scope(found.name)} {of_family(family)} explains as much as {like}"
-    return ""
+            return Lack.NOT_SPECIFIC.reason(scope=scope(found.name), family=of_family(family), winner=like)
+    return NONE
 
 
 def _unclear(test: ClaimTest) -> Reason:

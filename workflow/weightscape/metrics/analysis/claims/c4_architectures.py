@@ -62,4 +62,6 @@ def over_setups(joined: ClaimRow, rows: Sequence[ClaimRow], options: Options) ->
         verdict, p = Verdict.CONTRADICTED, _contradiction(rows)
     elif all(row.verdict is Verdict.SUPPORTED for row in rows):
         verdict, p = Verdict.SUPPORTED, max(row.p for row in rows)
-    return replace(joined, verdict=verdict, p=p, reason=sentence(reason))
+    decide = f"a study that does not lack this: {' and '.join(lacks)}" if lacks else joined.decide
+    decide = decide if verdict is Verdict.UNDECIDED else ""
+    return replace(joined, verdict=verdict, p=p, reason=sentence(reason), decide=decide)

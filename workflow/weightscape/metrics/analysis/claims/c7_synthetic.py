@@ -20,7 +20,7 @@ RULE = (
 COUNTS = "runs"
 ADDED, REPLACED = SYNTHETIC_FAMILIES
 NEEDS = SYNTHETIC_FAMILIES
-compared = controls.outcomes("test")
+compared = controls.outcomes("test", "ood")
 
 
 def decide(setup: Setup, options: Options) -> Decision:

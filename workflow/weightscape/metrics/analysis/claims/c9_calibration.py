@@ -13,7 +13,7 @@ from weightscape.metrics.analysis.controls import table as controls
 from weightscape.metrics.analysis.design import Weights
 from weightscape.metrics.analysis.reasons import NONE, Lack, Reason
 from weightscape.metrics.analysis.settings import Options
-from weightscape.metrics.analysis.setups import Setup
+from weightscape.metrics.analysis.setups import LOGARITHMS, Setup
 from weightscape.metrics.analysis.verdicts import ClaimTest, Decision, Numbers, all_of, judge, undecided
 from weightscape.words import number
 
@@ -66,6 +66,7 @@ def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
     weights = setup.design.strongest_effect(DIVERSITY)
     decides = outcome in (CALIBRATION, CURVATURE)
     error = probe_error(setup, outcome, weights)
+    note = Reason(f"standard error from probes at most {number(error, 2)}") if np.isfinite(error) else NONE
     return ClaimTest(
         "effect",
         *METRICS[outcome],
@@ -75,8 +76,16 @@ def _effect(setup: Setup, outcome: str, options: Options) -> ClaimTest:
         "outcome",
         expects=-1 if decides else 0,
         decides=decides,
-        note=Reason(f"standard error from probes at most {number(error, 2)}") if np.isfinite(error) else NONE,
+        note=_no_logarithm(setup, outcome, weights) or note,
     )
+
+
+def _no_logarithm(setup: Setup, outcome: str, weights: Weights) -> Reason:
+    """In how many of the compared runs a curvature has a logarithm, if only in some; else none."""
+    known = np.isfinite(np.concatenate([setup.outcomes[outcome][setup.design.rows[c]] for c in weights]))
+    if outcome not in LOGARITHMS or known.all() or not known.any():
+        return NONE
+    return Lack.NO_LOGARITHM.reason(value=METRICS[outcome][0].removeprefix("ln "), known=known.sum(), runs=len(known))
 
 
 def probe_error(setup: Setup, outcome: str, weights: Weights) -> float:

@@ -2,11 +2,12 @@
 
 Runs are counted for 80 % power at the observed effect, as if its standard error were known and the pool of baseline
 runs grew with the conditions: n (z_(1 - alpha / 2) + z_.8)^2 / t^2, with the t of the test's p. An effect that was seen
-once is as likely too large as too small, so that this is a guide and no promise.
+once is as likely too large as too small, so that this is a guide and no promise. Where all parts have the stated sign,
+the weakest of them counts; where one has not, more runs can only contradict, and the nearest to that counts.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
@@ -18,7 +19,7 @@ from weightscape.metrics.analysis.verdicts import ClaimTest, Control, Decision, 
 from weightscape.words import control as in_words
 
 POWER, MOST_RUNS = 0.8, 1000
-OTHER_DESIGN = "not more runs, since each part is told from chance and they do not agree: another design"
+OTHER_DESIGN = "not more runs, since the parts point to different sides: another design"
 FAILED = {
     "regime": "fewer training images, so that further real ones help",
     "a_a": "another set of seeds, and if its baseline halves differ too, a search for what differs between them",
@@ -53,21 +54,35 @@ def _of_control(name: str, control: Control) -> str:
 
 
 def _of_tests(setup: Setup, decision: Decision, has_runs: bool, alpha: float) -> str:
-    """The runs that the weakest of the deciding tests needs, or what the claim's reason asks for."""
+    """The runs that the deciding tests need at what was seen, or what the claim's reason asks for."""
     asked = decision.reason.lack.remedy if decision.reason.lack else ""
-    unclear = [test for test in decision.tests if test.decides and not test.numbers.p < alpha]
+    deciding = [test for test in decision.tests if test.decides]
+    unclear = [test for test in deciding if not test.numbers.p < alpha]
     if any(not np.isfinite(test.numbers.p) for test in unclear) or not decision.tests:
         return asked or "what its reason names"
-    if not unclear:
+    against = [test for test in deciding if test.expects and np.sign(test.numbers.estimate) == -test.expects]
+    if decision.all_agree and 0 < len(against) < len(deciding):
+        return OTHER_DESIGN
+    if not unclear and (asked or not against):
         return asked or OTHER_DESIGN
     if not has_runs:
         return asked or "doses, families or data sets that differ more"
     there = max((len(at) for (family, _), at in setup.design.rows.items() if family != BASELINE), default=0)
-    count = max(needed(test, there, alpha) for test in unclear)
+    if against and not decision.all_agree:
+        count = min(_to_contradict(test, deciding, there, alpha) for test in against)
+    else:
+        count = max(needed(test, there, alpha) for test in unclear)
     power = f"{round(100 * POWER)} % power at this effect"
     if count >= MOST_RUNS:
         return f"not more runs ({power} needs more than {MOST_RUNS} of each condition): stronger doses, another design"
     return f"about {count} runs of each condition, where there are {there} ({power})"
+
+
+def _to_contradict(test: ClaimTest, deciding: Sequence[ClaimTest], there: int, alpha: float) -> int:
+    """The runs that Holm's correction needs: of this test and of those before it, each at its own level."""
+    order = sorted((each for each in deciding if np.isfinite(each.numbers.p)), key=lambda each: each.numbers.p)
+    first = order[: order.index(test) + 1]
+    return max(needed(each, there, alpha / (len(order) - place)) for place, each in enumerate(first))
 
 
 def needed(test: ClaimTest, there: int, alpha: float) -> int:

@@ -41,6 +41,7 @@ from weightscape.words import condition, number
 
 ALL = "all"
 LEAST_POOL = 12
+DISAGREE = "not more runs, as data sets or backbones disagree: a narrower claim, about those where it holds"
 TESTED: dict[str, Claim] = {
     "C1": c1_sign,
     "C2": c2_pattern,
@@ -147,8 +148,9 @@ def overall(rows: Sequence[ClaimRow], options: Options) -> list[ClaimRow]:
         of_setups = [row for row in rows if row.claim == name]
         row = of_setups[0] if len(of_setups) == 1 else together(of_setups, options.alpha)
         row = replace(row, dataset=ALL, backbone=ALL)
-        is_c4 = name == c4_architectures.NAME
-        joined.append(c4_architectures.over_setups(row, of_setups, options) if is_c4 else row)
+        if name == c4_architectures.NAME:
+            row = c4_architectures.over_setups(replace(row, decide=_decide(of_setups)), of_setups, options)
+        joined.append(row)
     return joined
 
 
@@ -175,10 +177,12 @@ def together(rows: Sequence[ClaimRow], alpha: float) -> ClaimRow:
 
 
 def _decide(rows: Sequence[ClaimRow]) -> str:
-    """Names what would decide a claim over setups: what those without a verdict lack, or that they disagree."""
+    """Names what would decide a claim over setups: what open setups lack; nothing does if the others disagree."""
+    if len({row.verdict for row in rows} - {Verdict.UNDECIDED}) > 1:
+        return DISAGREE
     open_rows = [row for row in rows if row.verdict is Verdict.UNDECIDED and row.decide]
     if not open_rows:
-        return "further data sets or backbones, as those that there are disagree or are too few"
+        return "further data sets or backbones, as those that there are are too few"
     return "; ".join(f"{row.dataset}, {row.backbone}: {row.decide}" for row in open_rows)
 
 
