@@ -4,7 +4,7 @@ import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
 
-from weightscape.metrics.outcomes import effective_robustness, unseen
+from weightscape.metrics.outcomes import effective_robustness, measured, unseen
 
 
 def table(accuracies: list[float], gain: float = 0.0, noise: float = 0.0) -> pd.DataFrame:
@@ -64,6 +64,18 @@ def test_few_or_similar_conditions_and_a_slope_within_noise_predict_nothing(
     found = effective_robustness(content)
     assert found["effective_robustness"].isna().all() and found["robustness_error"].isna().all()
     assert (found["no_robustness_because"][content["split"] == "ood-x"] == why).all()
+
+
+def test_the_error_of_mean_robustness_is_over_the_sets_that_have_a_line() -> None:
+    content = table(SPREAD, noise=0.05).assign(ece=0.1, number=1.0)
+    flat = content[content["split"] == "ood-x"].assign(split="ood-flat", accuracy=0.5)
+    content = pd.concat([content, flat], ignore_index=True)
+    found = pd.concat([content, effective_robustness(content)], axis=1)
+    assert found.loc[found["split"] == "ood-flat", "effective_robustness"].isna().all()
+    one = found[(found["family"] == "augment") & (found["split"] == "ood-x")]
+    means = measured(found).query("family == 'augment'").set_index("measure")["value"]
+    assert means["robust"] == pytest.approx(100 * one["effective_robustness"].item())
+    assert means["robust_error"] == pytest.approx(100 * one["robustness_error"].item())
 
 
 def test_a_set_that_one_condition_trains_on_counts_for_none_of_its_setup() -> None:

@@ -102,8 +102,8 @@ def _logit(share: np.ndarray) -> np.ndarray:
 def measured(evaluation: Table) -> Table:
     """One row per run and measure, as columns `measure` and `value`, in percent.
 
-    OOD accuracy and effective robustness are means over the OOD sets that count (`unseen`), with equal
-    weight; a run without effective robustness has no row for it and its error, for which sets count as independent.
+    OOD accuracy and effective robustness are means over the OOD sets that count (`unseen`), with equal weight, the
+    latter over those that have a line, which count as independent in its error; a run without one has no row for it.
     """
     test = evaluation[evaluation["split"] == "test"]
     away = evaluation[unseen(evaluation)]
@@ -111,7 +111,7 @@ def measured(evaluation: Table) -> Table:
         robust=away.get("effective_robustness", float("nan")), square=away.get("robustness_error", float("nan")) ** 2
     )
     runs = away.groupby(RUN, as_index=False)
-    ood = runs[["accuracy", "robust", "square"]].mean().assign(sets=runs["accuracy"].size()["size"])
+    ood = runs[["accuracy", "robust", "square"]].mean().assign(sets=runs["robust"].count()["robust"])
     parts = [
         test[RUN].assign(measure="test", value=100 * test["accuracy"]),
         ood[RUN].assign(measure="ood", value=100 * ood["accuracy"]),
