@@ -221,3 +221,10 @@ def test_a_small_baseline_leaves_claims_undecided_for_n(pool: int, decided: bool
 def test_a_study_that_asks_claims_has_what_they_need(name: str) -> None:
     config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml")
     assert undecidable.told(config) == []
+
+
+@pytest.mark.parametrize("name", [None, "paper", "answer"])
+def test_the_dropout_that_claims_of_hidden_layers_compare_acts_inside_the_network(name: str | None) -> None:
+    config = load(ROOT / "config.yaml", ROOT / "workflow" / "studies" / f"{name}.yaml" if name else None)
+    strongest = max(config["families"]["dropout"]["doses"].values(), key=lambda dose: dose["head"])
+    assert strongest["path"] > 0
