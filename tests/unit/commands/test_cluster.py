@@ -51,6 +51,19 @@ def test_a_cluster_that_forgets_jobs_at_once_gives_a_warning(tools, capsys: pyte
 
 
 @pytest.mark.process
+def test_a_partition_that_ends_jobs_for_others_gives_a_warning(tools, capsys: pytest.CaptureFixture[str]) -> None:
+    tools(scontrol='echo "PartitionName=gpu AllowGroups=ALL PreemptMode=REQUEUE"')
+    slurm.warn_of_preemption()
+    assert capsys.readouterr().err == ""
+    tools(
+        scontrol='echo "PartitionName=gpu PreemptMode=REQUEUE"; echo "PartitionName=spare Nodes=a PreemptMode=CANCEL"'
+    )
+    slurm.warn_of_preemption()
+    told = capsys.readouterr().err
+    assert "the partition spare takes back" in told and "PreemptMode = CANCEL" in told
+
+
+@pytest.mark.process
 def test_only_jobs_of_this_folder_and_study_count_as_left(tools, tmp_path: Path) -> None:
     rows = [
         f"1|weightscape-a_0f-1|RUNNING|{tmp_path}",

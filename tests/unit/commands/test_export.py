@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import timm
 import torch
+from timm.data.config import resolve_data_config
 
 from unit.finetune.small_runs import NEUTRAL, settings_of
 from weightscape import cli
@@ -44,7 +45,7 @@ def test_timm_loads_an_exported_run_and_its_preparation(tmp_path: Path, model: s
     net, out = a_run(tmp_path / "run", model), tmp_path / "out"
     assert cli.main(["export", str(tmp_path / "run"), "--out", str(out)]) == 0
     theirs = timm.create_model(f"local-dir:{out}", pretrained=True).eval()
-    prepared = timm.data.resolve_data_config({}, model=theirs)
+    prepared = resolve_data_config({}, model=theirs)
     assert tuple(prepared["input_size"]) == (3, 32, 32) and tuple(prepared["mean"]) == FORM.mean
     assert tuple(prepared["std"]) == FORM.std and prepared["crop_pct"] == 1.0
     images = np.random.default_rng(0).integers(0, 256, (4, 3, 32, 32), dtype=np.uint8)

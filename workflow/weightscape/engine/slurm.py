@@ -38,6 +38,7 @@ def start_head(
         if not shutil.which(tool):
             raise UserError(f"{tool} is not on the PATH: start on a login node of a Slurm cluster")
     check_site(profile / "config.yaml")
+    warn_of_preemption()
     config = load(Path("config.yaml"), difference)
     name = config["study"]["name"]
     study = ["--configfile", str(difference)] if difference else []
@@ -70,6 +71,20 @@ def check_site(profile: Path) -> None:
                     f"{profile}: {resource} = {name!r} of {rule} is not on this cluster; it has "
                     f"{', '.join(sorted(known - {''})) or 'none that has a name'}: correct it"
                 )
+
+
+def warn_of_preemption() -> None:
+    """Warn of partitions that end a job which others want: it is never queued again, and a head waits for it."""
+    if not shutil.which("scontrol"):
+        return
+    shown = subprocess.run(["scontrol", "show", "partition", "--oneliner"], capture_output=True, text=True).stdout
+    if ending := re.findall(r"PartitionName=(\S+) .*\bPreemptMode=\S*CANCEL", shown):
+        print(
+            f"warning: jobs that the partition {', '.join(ending)} takes back for others are ended and not queued "
+            "again (PreemptMode = CANCEL), and a head waits for them for ever: name another slurm_partition, or start "
+            "the head again when it stands still",
+            file=sys.stderr,
+        )
 
 
 def _told_by_sinfo(column: str) -> set[str]:
