@@ -64,10 +64,23 @@ def test_the_shares_of_unequal_classes_stay(family: str, share: float) -> None:
     assert np.abs(np.bincount(changed["label"], minlength=3) - share * np.bincount(UNEQUAL)).max() <= 1
 
 
+def test_other_classes_give_more_where_some_further_images_of_one_are_unreadable() -> None:
+    real, labels = listed("a", np.repeat([0, 1], [60, 40]), "real"), np.repeat([0, 1], [55, 45])
+    items = assemble(real, listed("b", labels, "extra"), change("real_add", 1.0), np.random.default_rng(0))
+    assert (items["origin"] == "extra").sum() == 100
+    assert np.bincount(items.loc[items["origin"] == "extra", "label"]).tolist() == [55, 45]
+    for few, origin, advice in ((50, "extra", "raise data.splits.extra$"), (55, "ddpm", "raise images_per_class")):
+        pool = listed("b", np.repeat([0, 1], [few, 50]), origin)
+        with pytest.raises(UserError, match=rf"of class '0' there are {few} of 60: lower the share, or {advice}"):
+            assemble(real, pool, change("real_add", 1.0), np.random.default_rng(0))
+
+
 def test_classes_that_cannot_be_filled_are_named() -> None:
     """A quality gate can leave a class without images, though there are enough in sum."""
     pool = listed("pool", np.repeat([0, 1, 3, 4], 100), "ddpm")
-    with pytest.raises(UserError, match=r"of class 'three' there are 0 of 10: raise images_per_class") as fault:
+    with pytest.raises(
+        UserError, match=r"of class 'three' there are 0 of 10: lower the share, or raise images_per_class"
+    ) as fault:
         names = ["one", "two", "three", "four", "five"]
         assemble(REAL, pool, change("synthetic_replace", 0.5), np.random.default_rng(0), names)
     assert "\n" not in str(fault.value)
@@ -85,7 +98,7 @@ def test_a_pool_may_lack_one_image_of_a_class() -> None:
 def test_no_class_gives_more_real_images_than_it_has() -> None:
     """No class can fill in for another if every real image is replaced."""
     real, pool = listed("a", np.repeat([0, 1], [51, 49]), "real"), listed("b", np.repeat([0, 1], [50, 60]), "ddpm")
-    with pytest.raises(UserError, match="of class '0' there are 50 of 51: raise images_per_class"):
+    with pytest.raises(UserError, match="of class '0' there are 50 of 51: lower the share, or raise images_per_class"):
         assemble(real, pool, change("synthetic_replace", 1.0), np.random.default_rng(0))
     items = assemble(real, pool, change("synthetic_replace", 0.99), np.random.default_rng(0))
     assert np.bincount(items["label"]).tolist() == [51, 49] and summary(items)["synthetic_share"] == 0.99

@@ -35,10 +35,11 @@ def wishes(is_drawn: bool, generator: draft.Generator) -> draft.Wishes:
 @given(data_sets(), st.integers(8, 900), st.booleans(), st.sampled_from(["none", "ddpm", "text_to_image"]), st.data())
 @settings(max_examples=60)
 def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, generator, more: st.DataObject) -> None:
-    size = more.draw(st.sampled_from(list(scale.sizes(data, side))))
     part = Part(np.empty((0, 3, 32, 32), np.uint8), np.empty(0, np.int64), [], [])
-    seen = Looked(9, 9, side, (side, side), 1, is_drawn, (("a", "b"),), 0.4, (), (), part)
+    faults = (("a", "b"),) * more.draw(st.integers(0, 12))
+    seen = Looked(99, 99, side, (side, side), 1, is_drawn, faults, 0.4, (), (), part)
     looked = seen if more.draw(st.booleans()) else None
+    size = more.draw(st.sampled_from(list(scale.sizes(data, side, draft.limit(looked)))))
     difference = draft.config_of(data, looked, wishes(is_drawn, generator), size)
     assert yaml.safe_load(page.text(difference, ["a head"])) == difference
     config = estimate.merged(difference)
@@ -47,6 +48,11 @@ def test_every_draft_is_accepted(data: DataSet, side: int, is_drawn: bool, gener
     assert min(splits.values()) >= 1 and sum(splits[name] for name in drawn) <= data.counts["train"]
     assert all(splits[name] <= data.counts[name] for name in ("val", "test") if name in data.counts)
     assert splits["train"] >= data.classes
+    share, lost = (
+        config["families"]["real_add"]["doses"]["equal"]["share"],
+        round(draft.limit(looked) * splits["extra"]),
+    )
+    assert round(share * splits["train"]) <= max(1, splits["extra"] - lost)
     for dose in config["families"]["duplicate"]["doses"].values() if splits["train"] > 2 * data.classes else ():
         assert (1 - dose["share"]) * splits["train"] >= data.classes
 

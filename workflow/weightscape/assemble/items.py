@@ -87,6 +87,7 @@ def assemble(
     return pd.concat([without(real, counts, rng), extra], ignore_index=True)
 
 
+UNREADABLE = 0.1  # of the further real images of a class
 Counts = dict[int, int]  # images of each class, by label
 
 
@@ -95,21 +96,24 @@ def of_each_class(
 ) -> Counts:
     """How many of `count` images belong to each class, as among the real ones.
 
-    Where the pool lacks less than two images of a class, as two splits may by rounding, other classes give more; but
-    unless the pool `adds` to the real images, no class gives more than it has real ones to replace.
+    Where the pool lacks less than two images of a class, as two splits may by rounding, or of further real ones less
+    than a tenth, as some may be unreadable, other classes give more; but unless the pool `adds` to the real images, no
+    class gives more than it has real ones to replace.
     """
     labels, sizes = np.unique(real["label"], return_counts=True)
     there = np.array([(pool["label"] == label).sum() for label in labels])
     wanted = count * sizes / len(real)
     short, most = wanted - there, there if adds else np.minimum(there, sizes)
-    if short.max() >= 2 or (short[there == 0] >= 1).any() or most.sum() < count:
-        worst = int(short.argmax())
+    from_extra = len(pool) > 0 and pool["origin"].iloc[0] == "extra"
+    allowed = np.maximum(2, UNREADABLE * wanted if from_extra else 0)
+    if (short >= allowed).any() or (short[there == 0] >= 1).any() or most.sum() < count:
+        worst = int((short / allowed).argmax())
         name = classes[labels[worst]] if classes else str(labels[worst])
         origin = f" of origin {pool['origin'].iloc[0]!r}" if len(pool) else ""
         raise UserError(
             f"{count} images{origin} are needed, as many of each class as its share of the real ones, but of class "
-            f"{name!r} there are {there[worst]} of {round(wanted[worst])}: raise images_per_class of this recipe, "
-            "data.splits.extra, or lower the share, or loosen generate.gate"
+            f"{name!r} there are {there[worst]} of {round(wanted[worst])}: lower the share, or raise "
+            f"{'data.splits.extra' if from_extra else 'images_per_class of this recipe or loosen generate.gate'}"
         )
     return dict(zip(labels.tolist(), apportioned(sizes, count, most, rng).tolist(), strict=True))
 

@@ -175,7 +175,7 @@ def _drafted(
     generator = generator_sizes.model(default_config() or {}, "digits") if wishes.generator == "ddpm" else None
     here = machine.measured(sides, generator, side)
     config, minutes = estimate.chosen(
-        scale.sizes(data, side),
+        scale.sizes(data, side, draft.limit(looked)),
         lambda size: draft.config_of(data, looked, wishes, size),
         wanted,
         lambda whole: estimate.minutes(whole, assumed, here),

@@ -12,7 +12,7 @@ from weightscape.starter.data_set import DataSet, name_of
 from weightscape.starter.pictures import Looked
 from weightscape.starter.scale import SYNTHETIC, Size
 from weightscape.study import Config, undecidable
-from weightscape.study.checks import resolution
+from weightscape.study.checks import amounts, resolution
 from weightscape.study.seen_corruptions import SHOWN_BY
 
 Generator = Literal["none", "ddpm", "text_to_image"]
@@ -62,7 +62,8 @@ def config_of(data: DataSet, looked: Looked | None, wishes: Wishes, size: Size) 
     digits = default["families"]
     families = _families(size, wishes)
     backbones = networks(wishes.network, size.networks)
-    doses = {name: _alone(each, digits[name]) for name, each in _doses(data, wishes, size).items() if name in families}
+    every = _doses(data, wishes, size, limit(looked))
+    doses = {name: _alone(each, digits[name]) for name, each in every.items() if name in families}
     return {
         "study": {
             "name": wishes.name,
@@ -121,7 +122,7 @@ def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
     if data.chosen:
         block["classes"] = list(data.chosen)
     if looked and looked.unreadable:
-        block["unreadable"] = _rounded_up(len(looked.unreadable) / looked.looked, looked.looked < looked.total)
+        block["unreadable"] = limit(looked)
     if looked and looked.copied > 0.05:
         block["copies"] = min(1.0, math.ceil(30 * looked.copied) / 20)
     made = {f"{kind}-3": {"source": "corruption", "kind": kind, "severity": 3, "images": test} for kind in SHOWN_BY}
@@ -136,9 +137,12 @@ def _data(data: DataSet, looked: Looked | None, size: Size) -> Config:
     return {**block, "ood": {**own, **made}}
 
 
-def _rounded_up(share: float, is_sample: bool) -> float:
-    """A limit above a share of unreadable files; further above where only a sample was looked at."""
-    return min(0.9, math.ceil((2 if is_sample else 1.05) * share * 1000) / 1000)
+def limit(looked: Looked | None) -> float:
+    """A limit above the share of unreadable files; further above where only a sample was looked at."""
+    if looked is None:
+        return 0.0
+    room = 2 if looked.looked < looked.total else 1.05
+    return min(0.9, math.ceil(room * len(looked.unreadable) / looked.looked * 1000) / 1000)
 
 
 def _backbone(network: Network, wishes: Wishes, size: Size) -> Config:
@@ -170,12 +174,13 @@ def _generate(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]
     return {"generate": {**kind, "recipes": [recipe], "judge": judge}}
 
 
-def _doses(data: DataSet, wishes: Wishes, size: Size) -> Mapping[str, Config]:
+def _doses(data: DataSet, wishes: Wishes, size: Size, unreadable: float) -> Mapping[str, Config]:
     """The doses of every family that a new study may have."""
     path = (0.1, 0.3, 0.4) if wishes.drops_paths else (0.0, 0.0, 0.0)
     rates = zip(("weak", "medium", "strong"), (0.2, 0.5, 0.7), path, strict=True)
     moved = size.steps * PEAK / 2  # the sum of the learning rates of a cycle
-    extra = min(1.0, math.floor(100 * size.splits["extra"] / size.splits["train"]) / 100) or 0.01
+    further = size.splits["extra"] - amounts.unreadable(unreadable, size.splits)
+    extra = max(0.01, min(1.0, math.floor(100 * further / size.splits["train"]) / 100))
     return {
         "augment": _policies(wishes.is_drawn),
         "noise": {"weak": {"sigma": 0.02}, "strong": {"sigma": 0.06}},

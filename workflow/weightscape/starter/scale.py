@@ -1,11 +1,13 @@
 """The sizes of a new study: images per split, pixels, steps, families and seeds, from the data and the time."""
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from weightscape.errors import UserError
 from weightscape.starter.data_set import DataSet
+from weightscape.study.checks import amounts
 
 FULL = ("augment", "noise", "dropout", "weight_decay", "label_noise", "duplicate", "real_add", "steps")
 """Families that give C1, C2, C3, C5, C6 and C9 what they need."""
@@ -52,29 +54,35 @@ SHORT = 4
 """The last of these, which are tried with one network and with fewer seeds as well."""
 
 
-def sizes(data: DataSet, side: int) -> Iterator[Size]:
+def sizes(data: DataSet, side: int, unreadable: float = 0.0) -> Iterator[Size]:
     """The sizes that a study of a data set may have, the most telling first.
 
-    `side` is that of the images in px. Two networks, which claim C4 needs, are tried with three seeds and all families
-    down to small images; then one network, then two seeds, and fewer families.
+    `side` is that of the images in px; such a share of them may be unreadable. Two networks, which claim C4 needs, are
+    tried with three seeds and all families down to small images; then one network, then two seeds, and fewer families.
     """
-    yield replace(_size(data, side, STEPS[0], FULL, 5), networks=2)
-    yield from (replace(_size(data, side, step, FULL, 3), networks=2) for step in STEPS[:-1])
-    yield from (_size(data, side, step, FULL, 3) for step in STEPS[-SHORT:-1])
-    yield from (_size(data, side, step, FULL, 2) for step in STEPS[-SHORT:])
-    yield from (_size(data, side, STEPS[-1], CORE, seeds) for seeds in (3, 2))
+    size = functools.partial(_size, data, side, unreadable)
+    yield replace(size(STEPS[0], FULL, 5), networks=2)
+    yield from (replace(size(step, FULL, 3), networks=2) for step in STEPS[:-1])
+    yield from (size(step, FULL, 3) for step in STEPS[-SHORT:-1])
+    yield from (size(step, FULL, 2) for step in STEPS[-SHORT:])
+    yield from (size(STEPS[-1], CORE, seeds) for seeds in (3, 2))
 
 
-def _size(data: DataSet, side: int, step: tuple[int, int, int], families: tuple[str, ...], seeds: int) -> Size:
+def _size(
+    data: DataSet, side: int, unreadable: float, step: tuple[int, int, int], families: tuple[str, ...], seeds: int
+) -> Size:
     pixels, images, epochs = step
     stored = max(8, min(side, max(pixels, 28)) // 4 * 4)
-    splits = _splits(data, images)
+    splits = _splits(data, images, unreadable)
     steps = max(60, math.ceil(epochs * splits["train"] / BATCH))
     return Size(stored, max(min(pixels, max(side, 24)), 24), splits, steps, families, seeds)
 
 
-def _splits(data: DataSet, most: int) -> dict[str, int]:
-    """Images per split: as many as the parts have, at most so many to train on, and as many further ones."""
+def _splits(data: DataSet, most: int, unreadable: float) -> dict[str, int]:
+    """Images per split: as many as the parts have, at most so many to train on, and as many further ones.
+
+    Nobody knows in which split an unreadable image ends, so there are more further ones, by as many as may be such.
+    """
     there = data.counts["train"]
     drawn = [name for name in ("val", "test") if name not in data.counts]
     if there < data.classes + 1 + len(drawn):
@@ -89,10 +97,16 @@ def _splits(data: DataSet, most: int) -> dict[str, int]:
     splits |= {name: min(limits[name], data.counts[name]) for name in ("val", "test") if name in data.counts}
     rest = there - sum(splits[name] for name in drawn)
     least = min(data.classes, rest - 1)
-    train = min(max(most, data.classes), max(math.ceil(rest / 2), least))
+    lost = amounts.unreadable(unreadable, {**splits, "train": rest // 2, "extra": min(most, rest // 2)})
+    train = min(max(most, data.classes), max(math.ceil((rest - lost) / 2), least))
     if train < LEAST_TRAIN:
         raise UserError(
             f"{data.name} has {there} images to train on, which leaves {train} beside those of the other splits: a "
             f"study needs at least {LEAST_TRAIN}, so add images"
         )
-    return {"train": train, "val": splits["val"], "test": splits["test"], "extra": max(1, min(rest - train, train))}
+    return {
+        "train": train,
+        "val": splits["val"],
+        "test": splits["test"],
+        "extra": max(1, min(rest - train, train + lost)),
+    }

@@ -82,7 +82,8 @@ def test_further_images_that_are_not_there_are_counted() -> None:
         checked(with_value("data/digits/splits/extra", 100))
 
 
-def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: Path) -> None:
+def with_folder(tmp_path: Path) -> Any:
+    """The study on a folder of images of two classes."""
     config = with_value("generate/kind", "text_to_image")
     config["data"]["folder"] = {
         "source": "image_folder",
@@ -95,6 +96,13 @@ def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: 
         "ood": {},
     }
     config["study"]["datasets"] = ["folder"]
+    for recipe in config["generate"]["recipes"]:
+        recipe["images_per_class"] = 600
+    return config
+
+
+def test_images_of_a_pipeline_are_counted_where_the_classes_are_known(tmp_path: Path) -> None:
+    config = with_folder(tmp_path)
     for recipe in config["generate"]["recipes"]:
         recipe["images_per_class"] = 499
 
@@ -133,3 +141,19 @@ def test_a_policy_that_resamples_to_no_lower_resolution_is_said() -> None:
     operations = [{"name": "gaussian_noise", "sigma": 0.1}, {"name": "resample", "size": 32}]
     with pytest.raises(UserError, match="resample to 32 px is no lower than the 28 px of digits"):
         checked(with_value("families/augment/doses/weak/operations", operations))
+
+
+def test_further_images_that_may_be_unreadable_are_not_counted_on(tmp_path: Path) -> None:
+    """All that the limit allows may lie in the split, or what chance puts there."""
+    splits = {"train": 97, "val": 49, "test": 85, "extra": 97, "noise-3": 500}
+    assert amounts.unreadable(0.0, splits) == 0 and amounts.unreadable(0.004, splits) == 1
+    assert amounts.unreadable(0.1, {"train": 5000, "val": 1000, "test": 1000, "extra": 5000}) == 568
+    config = with_folder(tmp_path)
+    config["data"]["folder"]["unreadable"] = 0.01
+    counted = Counted(config["data"]["folder"]["splits"], list("ab"), (500, 500))
+    with pytest.raises(
+        UserError, match=r"needs 1000 .*splits\.extra = 1000, of which 20 may be unreadable; raise that"
+    ):
+        amounts.check(config, {"folder": counted})
+    config["data"]["folder"]["splits"]["extra"] = 1020
+    amounts.check(config, {"folder": counted})

@@ -12,6 +12,7 @@ from weightscape.data.settings import Count
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
 from weightscape.study import Config, doses, generator_sizes, recipes, study
+from weightscape.study.checks.names import SPLITS
 from weightscape.study.doses import INSIDE, action, dose_values
 
 
@@ -174,6 +175,17 @@ def _check_equal(config: Config, dataset: str, known: Known, family: str) -> Non
             )
 
 
+def unreadable(limit: float, splits: Mapping[str, int | str]) -> int:
+    """Images of the split `extra` that may be unreadable, one at least is not.
+
+    All that the limit allows, or that chance puts there (3 s.d.), if those are fewer.
+    """
+    counts = {name: count for name in SPLITS if isinstance(count := splits.get(name), int)}
+    expected = limit * counts["extra"]
+    chance = math.ceil(expected + 3 * expected**0.5)
+    return min(math.floor(limit * sum(counts.values())), chance, counts["extra"] - 1)
+
+
 def _check_share(config: Config, dataset: str, known: Known, family: str, dose: str) -> None:
     """The images that a share asks for must be there."""
     values, train, extra = config["families"][family]["doses"][dose], known.splits["train"], known.splits["extra"]
@@ -183,9 +195,11 @@ def _check_share(config: Config, dataset: str, known: Known, family: str, dose: 
     if FAMILIES[family].items == "duplicate" and wanted >= train:
         raise UserError(f"{text} leaves none of {train} images that are no copies; lower it")
     if FAMILIES[family].draws_from == "extra" and isinstance(extra, int):
-        offered = round(values.get("pool", 1.0) * extra)
+        lost = unreadable(config["data"][dataset].get("unreadable", 0.0), known.splits)
+        offered = round(values.get("pool", 1.0) * (extra - lost))
         if wanted > offered:
-            drawn = f", of which each seed draws {offered}" if offered < extra else ""
+            drawn = f", of which {lost} may be unreadable" if lost else ""
+            drawn += f", of which each seed draws {offered}" if values.get("pool", 1.0) < 1 else ""
             raise UserError(
                 f"{text} needs {wanted} further images, but data.{dataset}.splits.extra = {extra}{drawn}; raise that, "
                 "or lower the share"
