@@ -17,7 +17,7 @@ rule aggregate:
         before=records("spectra_before"),
         diversity=records("measure_diversity"),
         quality=qualities(),
-        splits=evaluated_records(),
+        splits=read_records(),
     output:
         expand("<results>/6_metrics/{file}", file=AGGREGATED),
         manifest="<results>/6_metrics/aggregate.json",

@@ -75,12 +75,12 @@ def compared_records(wildcards):
     return manifests(wildcards.dataset, study.compared_splits(wildcards.split))
 
 
-def evaluated_records():
-    """The records of all splits that runs are evaluated on."""
+def read_records():
+    """The records of all splits that the page tells of."""
     return [
         path
         for dataset in config["study"]["datasets"]
-        for path in manifests(dataset, study.evaluated_splits(config, dataset))
+        for path in manifests(dataset, study.read_splits(config, dataset))
     ]
 
 

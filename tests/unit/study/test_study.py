@@ -342,6 +342,8 @@ def test_a_safety_checker_that_a_pipeline_lacks_is_said_before_the_first_job(tmp
 def test_every_run_is_evaluated_on_the_training_images_but_not_on_those_kept_for_the_judge() -> None:
     names = study.evaluated_splits(checked(CONFIG), "digits")
     assert {"train", "val", "test"} < set(names) and "extra" not in names
+    assert study.read_splits(checked(CONFIG), "digits") == [*names, "extra"]
+    assert study.read_splits(edited("study/families", ["dropout"]), "digits") == names
 
 
 def test_the_analysis_knows_which_backbones_start_from_scratch() -> None:

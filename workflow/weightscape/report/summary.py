@@ -50,10 +50,10 @@ def copied(splits: style.Table) -> list[str]:
         if row["equal"] or row["near"] > CHANCE * images:
             kinds = {"equal": row["equal"], "nearly equal": row["near"]}
             copies = " and ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-            found.append(
-                f"{where}of {images} images, {copies} a training image: accuracy there is partly that on training "
-                "images."
+            meaning = (
+                "they add nothing" if row["split"] == "extra" else "accuracy there is partly that on training images"
             )
+            found.append(f"{where}of {images} images, {copies} a training image: {meaning}.")
         if row["other_class"]:
             found.append(f"{where}{row['other_class']} of {images} images stand under another class as well.")
         if row["unreadable"]:

@@ -166,6 +166,7 @@ def _aggregate(config: Config) -> Outline:
         conditions=conditions,
         measured=tuple(row for row in conditions if study.measures_diversity(config, row.family)),
         splits={dataset: tuple(study.evaluated_splits(config, dataset)) for dataset in datasets},
+        read={dataset: tuple(study.read_splits(config, dataset)) for dataset in datasets},
         curved=tuple(sorted(name for name in study.families(config) if study.measures_curvature(config, name))),
         penalised=tuple(sorted(name for name in study.families(config) if study.measures_penalties(config, name))),
         penalties=study.penalties(config),

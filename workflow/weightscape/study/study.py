@@ -99,6 +99,11 @@ def evaluated_splits(config: Config, dataset: str) -> list[str]:
     return ["train", "val", "test", *(f"ood-{name}" for name in config["data"][dataset]["ood"])]
 
 
+def read_splits(config: Config, dataset: str) -> list[str]:
+    """The splits that the page tells of: those that runs are evaluated on, and further images where any are used."""
+    return [*evaluated_splits(config, dataset), *(["extra"] if reads_extra(config) else [])]
+
+
 def uses_generator(config: Config) -> bool:
     """Whether any condition of the study trains on synthetic images."""
     return any(family in SYNTHETIC_FAMILIES for family in families(config))

@@ -45,7 +45,7 @@ def outline() -> Outline:
     """Two baseline runs and one of augment, on one data set and backbone."""
     conditions = Condition(BASELINE, BASELINE, 0.0), Condition("augment", "weak", 1.0)
     return Outline(
-        ("digits",), ("vit",), (0,), 2, conditions, (), {}, CURVED, CURVED, {"dropout": "most"}, 15, {}, {}, None
+        ("digits",), ("vit",), (0,), 2, conditions, (), {}, {}, CURVED, CURVED, {"dropout": "most"}, 15, {}, {}, None
     )
 
 

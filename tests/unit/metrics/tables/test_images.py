@@ -16,7 +16,7 @@ def test_chosen_images_are_the_first_of_the_first_run_in_the_order_of_the_choice
     (tmp_path / shard).parent.mkdir(parents=True)
     write_shard(tmp_path / shard, ImageSet(pictures, np.array([0, 1, 0, 1, 0, 1])))
     conditions = tuple(Condition("synthetic_add", dose, 0.5) for dose in ("chosen", "drawn"))
-    outline = Outline(("set",), ("net",), (4, 5), 0, conditions, (), {}, (), (), {}, 15, {}, {}, "ddpm")
+    outline = Outline(("set",), ("net",), (4, 5), 0, conditions, (), {}, {}, (), (), {}, 15, {}, {}, "ddpm")
     for run in outline.runs():
         items = pd.DataFrame({"shard": shard, "index": [0, 5, 1, 3], "label": [0, 1, 1, 1], "order": [0, 2, 3, 1]})
         if run.seed == 5:

@@ -65,9 +65,9 @@ def _flat(record: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
 
 
 def splits(results: Path, outline: Outline) -> Table:
-    """One row per split that runs are evaluated on: its images, the files that are none, and its copies."""
+    """One row per split that the study reads: its images, the files that are none, and its copies."""
     rows: list[dict[str, str | int]] = []
-    for dataset, names in outline.splits.items():
+    for dataset, names in outline.read.items():
         for name in names:
             facts = read_record(folder(results, "split", dataset=dataset, split=name) / "manifest.json")["facts"]
             copies = facts.get("copies", {"within": {}, "across": {}})

@@ -58,8 +58,9 @@ class Outline:
     Each condition has a run of every seed; the pool of neutral runs has the seeds 0 to `baseline_runs` - 1 instead.
     `measured` are the conditions whose diversity is measured, `curved` the families whose curvature is. At the weights
     of the families `penalised` are measured the `penalties` of these families, at these doses. By data set, `splits`
-    has those that are evaluated, `seen` the corruptions that a condition (`family/dose`) was trained on, and `severity`
-    that of each corruption. `generator` is None if no condition has synthetic images.
+    has those that are evaluated, `read` all of whose reading is told, `seen` the corruptions that a condition
+    (`family/dose`) was trained on, and `severity` that of each corruption. `generator` is None if no condition has
+    synthetic images.
     """
 
     datasets: tuple[str, ...]
@@ -69,6 +70,7 @@ class Outline:
     conditions: tuple[Condition, ...]
     measured: tuple[Condition, ...]
     splits: Mapping[str, tuple[str, ...]]
+    read: Mapping[str, tuple[str, ...]]
     curved: tuple[str, ...]
     penalised: tuple[str, ...]
     penalties: Mapping[str, str]
@@ -106,7 +108,7 @@ def sources(results: Path, outline: Outline) -> list[Path]:
     read += [folder(results, "curvature", **vars(run)) for run in outline.curved_runs()]
     read += [folder(results, "penalties", **vars(run)) for run in outline.penalised_runs()]
     for dataset in outline.datasets:
-        read += [folder(results, "split", dataset=dataset, split=split) for split in outline.splits[dataset]]
+        read += [folder(results, "split", dataset=dataset, split=split) for split in outline.read[dataset]]
         read += [folder(results, "diversity", dataset=dataset, **vars(condition)) for condition in outline.measured]
         if outline.generator:
             read.append(folder(results, "generator", dataset=dataset, generator=outline.generator))
