@@ -69,7 +69,7 @@ def of_function(name: str, face: object) -> Iterator[str]:
     head, types, gives = definition(face)
     place = inspect.getsourcefile(face)  # pyright: ignore[reportArgumentType]
     source = str(place).removeprefix(f"{ROOT}/workflow/")
-    yield f"## {name}\n\n```python\n{head}\n```"
+    yield f"## {name}\n\n```text\n{head}\n```"
     listed = parameters(face)
     first, *rest = paragraphs(face)
     yield text(first)

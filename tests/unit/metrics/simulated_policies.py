@@ -55,6 +55,8 @@ def setup(truth: Truth, rng: np.random.Generator, shuffled: bool = False) -> Set
         "judge": np.where(wrong, 0.4, 0.95),
     }
     scores = np.exp(1 + 0.2 * best + 0.5 * wrong + 0.01 * noise[4])
-    layers = Layers(rng.normal(size=(len(runs), 1)), rng.normal(size=len(runs)), np.array(["conv2d"]), np.arange(1), 0)
+    layers = Layers(
+        rng.normal(size=(len(runs), 1)), rng.normal(size=len(runs)), np.array(["conv2d"]), np.array(["first"]), 0
+    )
     space = {(name, "vendi_1"): scores for name in ("pixels", "net", SPACE)}
     return Setup("fake", "net", Design.of(runs), {"log_norm": layers}, found, space)

@@ -25,7 +25,7 @@ def test_the_intervals_of_conditions_are_at_the_studys_level(tmp_path: Path) -> 
         study["effects"].query("metric == 'log_norm' and source == 'change'").rename(columns={"value": "log_norm"})
     )
     layers = [changes.assign(matrix=m, status="ok", log_norm=changes["log_norm"] * (m != "before")) for m in MATRICES]
-    study["layers"] = pd.concat([*layers, study["layers"]])
+    study["layers"] = pd.concat(layers)
     study["quantiles"] = table_schema.empty("quantiles")
     for name in analyse.READ:
         write_table(tmp_path / f"{name}.parquet", study[name])

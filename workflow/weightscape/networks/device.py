@@ -56,11 +56,9 @@ def _kind(choice: str) -> str:
         raise UserError(
             f"WEIGHTSCAPE_DEVICE, or --device, is {choice!r}, which is no device: choose auto, cpu, cuda, cuda:1 or mps"
         )
-    there, why = torch.cuda.is_available(), f"{choice!r} was asked for"
+    there, variable = torch.cuda.is_available(), given(os.environ)
     if kind == "auto":
-        variable = given(os.environ)
-        why = f"{variable} names a GPU" if variable else "this machine has a GPU" if there or _is_unfit() else ""
-        kind = "cuda" if why else "mps" if _has_mps() else "cpu"
+        kind = "cuda" if variable or there or _is_unfit() else "mps" if _has_mps() else "cpu"
     if number and there and int(number) >= torch.cuda.device_count():
         raise UserError(
             f"the device {choice} is not there: this process sees {torch.cuda.device_count()} GPUs, from cuda:0 on; "
@@ -68,8 +66,15 @@ def _kind(choice: str) -> str:
         )
     if (kind == "cuda" and not there) or (kind == "mps" and not _has_mps()):
         raise UserError(
-            f"the device {kind} cannot be used ({_obstacle(kind) or 'it finds none'}), although {why}: mend that, or "
-            "set WEIGHTSCAPE_DEVICE=cpu"
+            f"the device {kind} cannot be used ({_obstacle(kind) or 'it finds none'}), although "
+            + (
+                f"{choice!r} was asked for"
+                if choice != "auto"
+                else f"{variable} names a GPU"
+                if variable
+                else "this machine has a GPU"
+            )
+            + ": mend that, or set WEIGHTSCAPE_DEVICE=cpu"
         )
     return kind
 
