@@ -96,3 +96,13 @@ def test_a_study_has_its_tables_figures_and_page(tmp_path: Path) -> None:
 def test_the_examples_in_the_docstrings_are_true() -> None:
     found = doctest.testmod(results)
     assert found.attempted and not found.failed
+
+
+@pytest.mark.parametrize("wrong", [None, 3, ["results"]])
+def test_what_is_no_path_is_refused_in_a_sentence(wrong: object, tmp_path: Path) -> None:
+    with pytest.raises(ws.UserError, match="results cannot be a"):
+        ws.load_study(wrong)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ws.UserError, match="tables cannot be a"):
+        ws.reanalyse(wrong, CONDITIONS)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ws.UserError, match="conditions cannot be a"):
+        ws.reanalyse(tmp_path, wrong)  # pyright: ignore[reportArgumentType]

@@ -21,6 +21,8 @@ def test_the_summary_is_the_mean_over_hidden_layers_that_have_the_metric(rng: np
     assert found.loc[("after", "alpha"), "n"] == hidden["alpha"].notna().sum() == 2
     with pytest.raises(ws.UserError, match="lacks the column matrix"):
         ws.summary(table[["layer"]])
+    with pytest.raises(ws.UserError, match="lacks the column matrix"):
+        ws.summary(None)  # pyright: ignore[reportArgumentType]
 
 
 def test_the_picture_of_noise_has_an_area_of_one_and_no_outlier(rng: np.random.Generator) -> None:

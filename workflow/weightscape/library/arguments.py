@@ -1,7 +1,9 @@
 """Arguments of the library's functions as people give them: whole numbers, names, a device of torch."""
 
+import os
 from collections.abc import Iterable
 from numbers import Integral
+from pathlib import Path
 
 from weightscape.errors import UserError
 
@@ -29,6 +31,13 @@ def texts(value: object, name: str) -> list[str]:
     if wrong:
         raise UserError(f"{name} holds {wrong[0]!r}: give a name, or a list of names")
     return [each for each in found if isinstance(each, str)]
+
+
+def path(value: object, name: str) -> Path:
+    """A path of text or of `pathlib`, with `~` expanded; `name` is that of the argument, for messages."""
+    if not isinstance(value, str | os.PathLike):
+        raise UserError(f"{name} cannot be a {type(value).__name__}: give a path")
+    return Path(value).expanduser()
 
 
 def check_device(device: str, told: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weightscape.errors import UserError
+from weightscape.library.arguments import path
 from weightscape.project import STAGE_FOLDERS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Tables(Mapping[str, "pd.DataFrame"]):
             *sorted(folder.glob("*.csv")),
             *sorted(folder.glob("*.parquet")),
         ]  # of both, parquet, which keeps types
-        self._paths = {path.stem: path for path in found}
+        self._paths = {each.stem: each for each in found}
         self._read: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> "pd.DataFrame":
@@ -33,8 +34,8 @@ class Tables(Mapping[str, "pd.DataFrame"]):
         if name not in self._paths:
             raise UserError(f"there is no table {name!r}; those there are {', '.join(self._paths)}")
         if name not in self._read:
-            path = self._paths[name]
-            self._read[name] = read_table(path) if path.suffix == ".parquet" else pd.read_csv(path)
+            file = self._paths[name]
+            self._read[name] = read_table(file) if file.suffix == ".parquet" else pd.read_csv(file)
         return self._read[name]
 
     def __contains__(self, name: object) -> bool:
@@ -103,12 +104,12 @@ def load_study(results: str | os.PathLike[str]) -> Study:
     ...     print(ws.load_study(folder).runs.groupby("family")["train_accuracy"].mean().round(2).to_dict())
     {'noise': 0.92}
     """
-    folder = Path(results).expanduser()
+    folder = path(results, "results")
     of_study = folder / STAGE_FOLDERS["metrics"]
     tables = Tables(of_study if of_study.is_dir() else folder)
     if not tables:
         raise UserError(f"{results} has no tables (parquet, csv): name a results folder or its folder of tables")
-    figures = {path.stem: path for path in sorted((folder / STAGE_FOLDERS["figures"]).glob("*.png"))}
+    figures = {each.stem: each for each in sorted((folder / STAGE_FOLDERS["figures"]).glob("*.png"))}
     report = folder / STAGE_FOLDERS["report"] / "report.html"
     return Study(folder, tables, figures, report if report.is_file() else None)
 
@@ -155,15 +156,15 @@ def reanalyse(
     if isinstance(conditions, Mapping):
         known = conditions_file.checked(json.loads(json.dumps(conditions, default=str)))  # names of conditions are text
     else:
-        known = conditions_file.read(Path(conditions).expanduser())
+        known = conditions_file.read(path(conditions, "conditions"))
     tested = options(read_yaml(DEFAULT_CONFIG)["analyse"])
-    folder = Path(tables).expanduser()
+    folder = path(tables, "tables")
     results, inputs = analyse(folder, known, tested)
     page = None
     if out is not None:
         from weightscape.published.page import Places, write
 
-        place = Path(out).expanduser()
+        place = path(out, "out")
         page = place / "index.html"
         write(results, inputs, known, tested, Places(place, place / "figures", page))
     made = {name: table.reset_index(drop=True) for name, table in vars(results).items()}

@@ -51,7 +51,7 @@ def summary(table: "Table", metrics: str | Iterable[str] = METRICS) -> "pd.DataF
     >>> float(ws.summary(table).loc[("after", "log_spectral_norm"), "mean"].round(3))
     0.477
     """
-    missing = [name for name in ("matrix", "role", "status") if name not in table]
+    missing = [name for name in ("matrix", "role", "status") if name not in getattr(table, "columns", ())]
     if missing:
         raise UserError(f"the table lacks the column {missing[0]}: give a table of ws.spectra or weightscape spectra")
     asked = texts(metrics, "metrics")
