@@ -74,8 +74,10 @@ def called(words: list[str]) -> list[str] | None:
         return [program, *rest, *([] if is_finished or "-n" in rest else ["-n"])]
     if program == "make":
         return [program, "-n", *rest]
-    if program in ("python", "pytest") and rest[0].endswith(".py"):
+    if program == "python" and rest[0].endswith(".py"):
         return [sys.executable, rest[0], "--help"]
+    if program == "pytest":
+        return [sys.executable, "-m", "pytest", "--collect-only", "--quiet", *rest]
     return None
 
 
