@@ -39,7 +39,7 @@ def workers(project: Path) -> Iterator[str]:
 
 
 def processes(project: Path) -> dict[int, str]:
-    """Processes of Snakemake and of stage programs in the project folder, this one and its parents left out."""
+    """Processes in the project folder, those of Snakemake before stage programs; this one and its parents left out."""
     import psutil
 
     own = {process.pid for process in (psutil.Process(), *psutil.Process().parents())}
@@ -54,7 +54,7 @@ def processes(project: Path) -> dict[int, str]:
         start = [Path(word).name for word in words[:4]]
         if "snakemake" in start[:3] or any(word.startswith("weightscape.stages") for word in words[:4]):
             names[process.pid] = " ".join(start)
-    return names
+    return dict(sorted(names.items(), key=lambda item: "snakemake" not in item[1].split()))
 
 
 def queued(project: Path) -> list[Queued]:
