@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from weightscape.errors import UserError, out_of_memory
+from weightscape.errors import PassingError, UserError, out_of_memory
 
 CAPACITY = (
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.11 GiB is "
@@ -40,6 +40,13 @@ def test_a_shared_gpu_is_said_to_be_shared():
     others = "Process 7 has 60.00 GiB memory in use. "
     assert words in str(out_of_memory(torch.cuda.OutOfMemoryError(CAPACITY.format(others))))
     assert words not in str(out_of_memory(torch.cuda.OutOfMemoryError(CAPACITY.format(""))))
+
+
+def test_memory_that_others_may_leave_the_next_time_is_told_apart_by_its_kind():
+    shared = CAPACITY.format("Process 7 has 60.00 GiB memory in use. ")
+    for error in (torch.cuda.OutOfMemoryError(shared), MemoryError()):
+        assert type(out_of_memory(error)) is PassingError and PassingError.MARK != UserError.MARK
+    assert type(out_of_memory(torch.cuda.OutOfMemoryError(CAPACITY.format("")))) is UserError
 
 
 def test_a_machine_without_memory_is_said_in_one_sentence():

@@ -11,8 +11,17 @@ class UserError(Exception):
     without a traceback and exit with 1.
     """
 
+    MARK = "error: "
+    """Opens the line that a stage's program ends with."""
+
     def __init__(self, text: str) -> None:
         super().__init__(" ".join(text.split()))  # messages of other libraries may span lines
+
+
+class PassingError(UserError):
+    """A fault that another attempt may mend, with more memory or beside fewer jobs."""
+
+    MARK = "attempt failed: "
 
 
 class Stopped(Exception):
@@ -27,12 +36,13 @@ def out_of_memory(error: Exception) -> UserError | None:
         r"(CUDA|HIP|MPS)[^.]*out of memory|CU[A-Z]+_(STATUS_)?ALLOC_FAILED", text
     ):
         shared = text.count("memory in use") > 1
-        return UserError(
+        told = UserError(
             f"the GPU's memory is too small ({said}{', and another process shares it' if shared else ''}): lower the "
             "batch size, run fewer jobs on this GPU (the limit `gpu`), or give the job one with more memory"
         )
+        return PassingError(str(told)) if shared else told
     if isinstance(error, MemoryError) or getattr(error, "errno", 0) == errno.ENOMEM or "DefaultCPUAllocator" in text:
-        return UserError(
+        return PassingError(
             f"this machine's memory is too small ({said or type(error).__name__}): lower the batch size, run fewer "
             "jobs at once (--cores), or give the job more memory"
         )

@@ -49,8 +49,12 @@ def test_only_failures_that_no_user_can_mend_are_tried_again(tmp_path: Path) -> 
         ("finetune", b"", ""),
         ("finetune", b"x" * 20_000 + b"\nerror: lower it", "lower it"),
         ("fetch", b"error: no network", ""),
-        ("finetune", b"error: this machine's memory is too small (MemoryError): lower the batch size", ""),
-        ("finetune", b"error: the GPU's memory is too small (6 GB, and another process shares it): lower it", ""),
+        ("finetune", b"attempt failed: this machine's memory is too small (MemoryError): lower the batch size", ""),
+        (
+            "finetune",
+            b"attempt failed: the GPU's memory is too small (6 GB, and another process shares it): lower it",
+            "",
+        ),
         (
             "finetune",
             b"error: the GPU's memory is too small (6 GB): lower it",

@@ -24,16 +24,13 @@ from typing import Any
 import snakemake
 
 from weightscape.engine.processes import workers
+from weightscape.errors import UserError
 from weightscape.formats.writing import digest
 
 VERSION = "9.27."
 """Versions that have the faults and for which the mends were tried."""
-MARK = "error: "
-"""The start of the line that a program ends with if a user's error ends it."""
 TAIL = 10_000
 """Bytes at the end of a log that hold its last line."""
-MENDED = ("this machine's memory is too small", "another process shares it")
-"""Parts of sentences that another attempt may mend, with more memory or beside fewer jobs."""
 NETWORK = ("fetch",)
 """Rules that may succeed the next time, whatever they said."""
 NOTES = "WEIGHTSCAPE_FINISHED"
@@ -113,8 +110,7 @@ def leave_users_errors() -> None:
 def users_error(rule: str, logs: Iterable[str], since: float) -> str:
     """The sentence of a user's error that the log of a job ends with, if it was written since a time; else empty."""
     lines = ["" if rule in NETWORK else _last_line(Path(log), since) for log in logs]
-    final = (line for line in lines if line.startswith(MARK) and not any(part in line for part in MENDED))
-    return next(final, "").removeprefix(MARK)
+    return next((line.removeprefix(UserError.MARK) for line in lines if line.startswith(UserError.MARK)), "")
 
 
 def _last_line(log: Path, since: float) -> str:

@@ -129,7 +129,7 @@ def run(main: Callable[[], None]) -> None:
             main()  # the operation that its device computes in no repeatable way only warns from now on
         code = 0
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{error.MARK}{error}", file=sys.stderr)
     except Stopped:
         code = TERMINATED
     except SystemExit as leaving:
@@ -139,7 +139,7 @@ def run(main: Callable[[], None]) -> None:
     except Exception as error:
         short = out_of_memory(error)
         if short:
-            print(f"error: {short}", file=sys.stderr)
+            print(f"{short.MARK}{short}", file=sys.stderr)
         else:
             traceback.print_exc()
     leave(code)
