@@ -1,5 +1,7 @@
 """Jobs as forks of a preloaded process: they end, fail and die as plain processes would."""
 
+import ctypes
+import json
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from weightscape.project import WORKFLOW
+from weightscape.stages import _preloaded
 from weightscape.stages.__main__ import LIBRARIES, in_fork
 
 pytestmark = [
@@ -35,6 +38,10 @@ if ask == "sentence":
     sys.exit("a sentence")
 if ask == "terminate":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+if ask == "thread":
+    import atexit, threading
+    atexit.register(print, "later")
+    threading.Thread(target=lambda: time.sleep(0.2) or print("late")).start()
 if ask in ("wait", "terminate"):
     (here / "waits").touch()
     while not (here / "go").exists():
@@ -151,7 +158,7 @@ def test_the_first_job_is_a_plain_process_and_the_third_a_fork(jobs):
     assert job.wait() == 0
 
 
-@pytest.mark.parametrize(("ask", "code"), [("ok", 0), ("fail", 1), ("exit", 3), ("sentence", 1)])
+@pytest.mark.parametrize(("ask", "code"), [("ok", 0), ("fail", 1), ("exit", 3), ("sentence", 1), ("thread", 0)])
 def test_a_fork_says_and_ends_as_a_plain_process_does(jobs, ask, code):
     plain = jobs.run(ask, MARK="a", WEIGHTSCAPE_PRELOAD="")
     jobs.warm()
@@ -269,3 +276,61 @@ def test_a_fork_that_has_ended_before_its_client_looks_is_not_run_again() -> Non
     with ours, theirs:
         theirs.sendall(ended.pid.to_bytes(8, "big") + (3 << 8).to_bytes(8, "big"))
         assert os.waitstatus_to_exitcode(in_fork(ours, ["a"]) or 0) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_signal_that_a_job_is_to_ignore_does_not_reach_its_fork(jobs, number):
+    jobs.warm()
+    previous = signal.signal(number, signal.SIG_IGN)  # as nohup does
+    try:
+        job, process = jobs.waiting()
+    finally:
+        signal.signal(number, previous)
+    assert process != job.pid
+    job.send_signal(number)
+    os.kill(process, number)
+    (jobs.folder / "go").touch()
+    assert job.wait(30) == 0
+
+
+def test_a_fork_that_nobody_waits_for_holds_up_no_job(jobs):
+    adopt = 36  # PR_SET_CHILD_SUBREAPER of prctl(2): orphans come to this process, which does not wait for them
+    ctypes.CDLL(None).prctl(adopt, 1)
+    try:
+        jobs.warm()
+        server = jobs.server()
+        job, process = jobs.waiting()
+        os.kill(server, signal.SIGKILL)
+        until(lambda: jobs.processes()[-1] == job.pid)
+        (jobs.folder / "go").touch()
+        assert job.wait(30) == 0
+        assert os.waitpid(process, 0)[1] == os.waitpid(server, 0)[1] == signal.SIGKILL
+    finally:
+        ctypes.CDLL(None).prctl(adopt, 0)
+
+
+def test_a_job_that_is_gone_before_it_knows_its_fork_takes_it_along(tmp_path, monkeypatch):
+    (tmp_path / "owner").write_text(str(os.getpid()))
+    monkeypatch.setattr(_preloaded, "become", lambda *_: signal.pause())
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # no test ends by SIGTERM
+    server, (ours, theirs) = _preloaded.Server(tmp_path / "socket"), socket.socketpair()
+    request = json.dumps([["program"], {}, "/", []]).encode()
+    with ours, theirs:
+        socket.send_fds(ours, [len(request).to_bytes(8, "big") + request], [0, 1, 2])
+        ours.close()
+        assert server.fork(theirs) is None
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    server.leave(None)
+    server.selector.close()
+    commands = [Path(f"/proc/{child}/cmdline").read_bytes() for child in children]
+    assert Path("/proc/self/cmdline").read_bytes() not in commands
+
+
+def test_a_fork_that_cannot_begin_is_no_second_server(jobs, tmp_path):
+    jobs.warm()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(next(path for path in tmp_path.iterdir() if path.is_socket())))
+        request = json.dumps([["program"], {}, "/not there", []]).encode()
+        socket.send_fds(client, [len(request).to_bytes(8, "big") + request], [0, 1, 2])
+        assert len(client.recv(8)) == 8
+        assert os.waitstatus_to_exitcode(int.from_bytes(client.recv(8), "big")) == 1

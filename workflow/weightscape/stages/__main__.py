@@ -11,6 +11,7 @@ preloaded process dies, its forks die with it, and their jobs start again as pla
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -45,6 +46,9 @@ DECIDING = (
     "MPL",
 )
 """First letters of the variables that libraries read when they are loaded."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+"""What a job passes on to its fork, unless it is to ignore it, as under nohup."""
 
 
 def address(folder: str, kind: str) -> str:
@@ -103,7 +107,8 @@ def in_fork(connection: socket.socket, argv: list[str]) -> int | None:
     """Run a program in a fork and return its exit status as of `os.waitpid`; None if the preloaded process died."""
     import json
 
-    request = json.dumps([argv, dict(os.environ), os.getcwd()]).encode()
+    ignored = [number for number in SIGNALS if signal.getsignal(number) is signal.SIG_IGN]
+    request = json.dumps([argv, dict(os.environ), os.getcwd(), ignored]).encode()
     with connection:
         try:
             socket.send_fds(connection, [len(request).to_bytes(8, "big")], [0, 1, 2])
@@ -116,7 +121,7 @@ def in_fork(connection: socket.socket, argv: list[str]) -> int | None:
         except OSError:
             return None
         with contextlib.ExitStack() as stack:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+            for number in set(SIGNALS) - set(ignored):
                 previous = signal.signal(number, lambda number, _: signal.pidfd_send_signal(fork, number))
                 stack.callback(signal.signal, number, previous)
             try:
@@ -124,8 +129,7 @@ def in_fork(connection: socket.socket, argv: list[str]) -> int | None:
             except OSError:
                 with contextlib.suppress(OSError):
                     signal.pidfd_send_signal(fork, signal.SIGKILL)
-                while os.path.exists(f"/proc/{process}/fd"):  # its files must not be written by two
-                    signal.sigtimedwait([], 0.01)
+                select.select([fork], [], [])  # until it has ended: its files must not be written by two
                 return None
 
 

@@ -7,6 +7,7 @@ when the job starts. At SIGTERM, or when the process ends whose number the socke
 it takes no further jobs and ends with its last fork.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -18,10 +19,11 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 from pathlib import Path
 
 from weightscape.stages import _lazy_compiler
-from weightscape.stages.__main__ import received
+from weightscape.stages.__main__ import SIGNALS, received
 
 DIE_WITH_PARENT, NAME = 1, 15  # PR_SET_PDEATHSIG and PR_SET_NAME of prctl(2)
 JEMALLOC = "jemalloc_bg_thd"
@@ -85,13 +87,21 @@ class Server:
             length, streams, _, _ = socket.recv_fds(client, 8, 3)
             request = json.loads(received(client, int.from_bytes(length, "big")))
             process = os.fork()
-            if process == 0:
-                argv, environment, folder = request
-                become(argv, environment, folder, streams)
-            for stream in streams:
-                os.close(stream)
-            client.sendall(process.to_bytes(8, "big"))
         except (OSError, ValueError):
+            return None
+        if process == 0:
+            try:
+                argv, environment, folder, ignored = request
+                become(argv, environment, folder, ignored, streams)
+            finally:
+                os._exit(1)
+        for stream in streams:
+            os.close(stream)
+        try:
+            client.sendall(process.to_bytes(8, "big"))
+        except OSError:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
             return None
         return process
 
@@ -116,8 +126,8 @@ class Server:
             client.sendall(status.to_bytes(8, "big"))
 
 
-def become(argv: list[str], environment: dict[str, str], folder: str, streams: list[int]) -> None:
-    """Turn a fork into the process that its client would have been, and run its program."""
+def become(argv: list[str], environment: dict[str, str], folder: str, ignored: list[int], streams: list[int]) -> None:
+    """Turn a fork into the process that its client would have been, with its ignored signals, and run its program."""
     os.setsid()
     libc = ctypes.CDLL(None)
     libc.prctl(DIE_WITH_PARENT, signal.SIGKILL)
@@ -125,9 +135,10 @@ def become(argv: list[str], environment: dict[str, str], folder: str, streams: l
     for target, stream in enumerate(streams):
         os.dup2(stream, target)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
+    if signal.SIGINT not in ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
@@ -149,6 +160,9 @@ def run(argv: list[str]) -> None:
     except BaseException as error:
         sys.excepthook(type(error), error, error.__traceback__)
         code = 1
+    if threading.active_count() > 1:  # they are waited for, as at the end of any process
+        threading._shutdown()  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -120,12 +120,7 @@ def run(main: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     code = 1
     try:
-        try:
-            main()
-        except RuntimeError as error:
-            device = sys.modules.get("weightscape.networks.device")  # in the digest of those stages alone that use it
-            if device is None or not device.tolerated(error):
-                raise
+        if not _repeatable(main):
             main()  # the operation that its device computes in no repeatable way only warns from now on
         code = 0
     except UserError as error:
@@ -143,6 +138,18 @@ def run(main: Callable[[], None]) -> None:
         else:
             traceback.print_exc()
     leave(code)
+
+
+def _repeatable(main: Callable[[], None]) -> bool:
+    """Run `main`; False if its device stopped it, whose memory is free again as the error is forgotten."""
+    try:
+        main()
+    except RuntimeError as error:
+        device = sys.modules.get("weightscape.networks.device")  # in the digest of those stages alone that use it
+        if device is None or not device.tolerated(error):
+            raise
+        return False
+    return True
 
 
 def _terminate(*_: object) -> None:
