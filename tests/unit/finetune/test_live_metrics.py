@@ -20,7 +20,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     notes: list[Any] = []
 
     def note(kind: str) -> Any:
-        return lambda *values, **named: notes.append((kind, *values, named)) or SimpleNamespace(log=note("log"))
+        return lambda *values, **named: (
+            notes.append((kind, *values, named)) or SimpleNamespace(log=note("log"), finish=note("finish"))
+        )
 
     class Writer:
         def __init__(self, folder: str) -> None:
@@ -32,7 +34,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def flush(self) -> None:
             pass
 
-    names = ("set_experiment", "start_run", "log_metrics")
+        def close(self) -> None:
+            notes.append("close")
+
+    names = ("set_experiment", "start_run", "log_metrics", "end_run")
     monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(**{name: note(name) for name in names}))
     monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=note("init")))
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
@@ -43,33 +48,53 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     ("asked", "expected"),
     [
         ("", []),
-        ("tensorboard:tb", ["tb/set/run", ("loss", 0.5, 20), ("accuracy", 0.75, 20)]),
-        ("mlflow", [("start_run", {"run_name": "set/run"}), ("log_metrics", VALUES, {"step": 20})]),
-        ("wandb:p", [("init", {"project": "p", "name": "set/run"}), ("log", VALUES, {"step": 20})]),
+        ("tensorboard:tb", ["tb/set/run", ("loss", 0.5, 20), ("accuracy", 0.75, 20), "close"]),
+        (
+            "mlflow",
+            [
+                ("start_run", {"run_name": "set/run"}),
+                ("log_metrics", VALUES, {"step": 20}),
+                ("end_run", "FINISHED", {}),
+            ],
+        ),
+        (
+            "wandb:p",
+            [("init", {"project": "p", "name": "set/run"}), ("log", VALUES, {"step": 20}), ("finish", 0, {})],
+        ),
     ],
 )
-def test_each_service_gets_the_row_at_its_step(told: list[Any], asked: str, expected: list[Any]) -> None:
-    sender(asked, "set/run")(ROW)
+def test_each_service_gets_the_row_at_its_step_and_the_end(told: list[Any], asked: str, expected: list[Any]) -> None:
+    with sender(asked, "set/run") as send:
+        send(ROW)
     assert told == expected
+
+
+@pytest.mark.parametrize(("asked", "expected"), [("mlflow", ("end_run", "FAILED", {})), ("wandb", ("finish", 1, {}))])
+def test_a_run_that_fails_is_told_so(told: list[Any], asked: str, expected: Any) -> None:
+    with pytest.raises(ValueError, match="broken"), sender(asked, "set/run"):
+        raise ValueError("broken")
+    assert told[-1] == expected
 
 
 def test_unknown_and_missing_services_are_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="'excel' names no service: choose tensorboard, mlflow, wandb"):
-        sender("excel", "run")
+        sender("excel", "run").__enter__()
     monkeypatch.setitem(sys.modules, "wandb", None)
     with pytest.raises(UserError, match=r"needs a package .*wandb.*install it"):
-        sender("wandb", "run")
+        sender("wandb", "run").__enter__()
 
 
+@pytest.mark.parametrize("function", ["start_run", "log_metrics", "end_run"])
 def test_a_service_that_fails_is_given_up(
-    told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    told: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], function: str
 ) -> None:
     def fail(*_: Any, **__: Any) -> None:
         raise ConnectionError("no network")
 
-    monkeypatch.setattr(sys.modules["mlflow"], "log_metrics", fail)
-    send = sender("mlflow", "run")
-    send(ROW), send(ROW)
+    monkeypatch.setattr(sys.modules["mlflow"], function, fail)
+    with sender("mlflow", "run") as send:
+        send(ROW)
+        send(ROW)
     assert capsys.readouterr().err == "mlflow is given up, the run goes on: no network\n"
 
 

@@ -61,8 +61,8 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = Checkpoint(arguments.out / "checkpoint.pt", identity, minutes=settings.training.checkpoint_minutes)
     begun, resumed = time.perf_counter(), checkpoint.path.exists()
     run = "/".join(map(str, vars(settings.condition).values()))
-    send = live_metrics.sender(os.environ.get(live_metrics.VARIABLE, ""), run)
-    with _program.stop_signal() as stopped:
+    metrics = live_metrics.sender(os.environ.get(live_metrics.VARIABLE, ""), run)
+    with _program.stop_signal() as stopped, metrics as send:
         history, seen = training.train(model, items, settings, checkpoint, stopped, send)
     rate = {} if resumed else {"images_per_second": round(seen.items_drawn / (time.perf_counter() - begun), 1)}
     proof.verdict(seen, settings.action, items.description(), settings.training.steps)
