@@ -110,3 +110,27 @@ def test_a_key_that_stands_twice_on_the_command_line_is_refused(
     monkeypatch.setattr(snakefile.sys, "argv", words)
     with pytest.raises(UserError, match=r"^--config study has the key 'seed' twice"):
         snakefile.plan(config, head())
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--config", "study={name: a}", "-C", "finetune={steps: 2}"], "^--config is given twice: only the last"),
+        (["--configfile", "a.yaml", "--configfile=b.yaml"], "^--configfile is given twice: only the last"),
+        (["-C", "finetune={steps: 1}", "finetune={rise: 2, steps: 3}"], "^--config gives finetune.steps twice"),
+    ],
+)
+def test_an_option_of_settings_that_stands_twice_is_refused(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch, words: list[str], sentence: str
+) -> None:
+    monkeypatch.setattr(snakefile.sys, "argv", ["snakemake", *words])
+    with pytest.raises(UserError, match=sentence):
+        snakefile.plan(config, head())
+
+
+def test_blocks_of_other_keys_on_the_command_line_are_taken(
+    config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["snakemake", "--configfile", "a.yaml", "b.yaml", "-C", "finetune={steps: 1}", "finetune={rise: 0.2}"]
+    monkeypatch.setattr(snakefile.sys, "argv", words)
+    assert snakefile.plan(config, head())

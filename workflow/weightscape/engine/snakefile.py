@@ -3,6 +3,7 @@ first job, and the file from which submitted jobs read what their head planned.
 """
 
 import atexit
+import contextlib
 import functools
 import gc
 import json
@@ -111,12 +112,35 @@ def check_readable(path: Path) -> None:
         sys.exit(f"error: {fault}")
 
 
-def _check_command(words: Iterable[str]) -> None:
-    """Refuses a key that stands twice in a block of --config, of which Snakemake keeps the last one alone."""
+ONCE = {"-C": "--config", "--config": "--config", "--configfile": "--configfile", "--configfiles": "--configfile"}
+"""Options that give a study its settings, of which Snakemake takes the last alone, by their names."""
+
+
+def _check_command(words: list[str]) -> None:
+    """Refuses an option, and a key of --config, that stands twice: Snakemake would keep the last one alone."""
+    import yaml
+
+    options = [ONCE[name] for name in (word.partition("=")[0] for word in words) if name in ONCE]
+    for option in options:
+        if options.count(option) > 1:
+            raise UserError(f"{option} is given twice: only the last would count; write all after one {option}")
+    keys: list[str] = []
     for word in words:
         key, _, block = word.partition("=")
         if block.startswith(("{", "[")):
             check_once(block, f"--config {key}")
+            with contextlib.suppress(yaml.YAMLError):
+                keys += _keys_of(key, yaml.load(block, yaml.BaseLoader))
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"--config gives {key} twice: only the last would count; take one out")
+
+
+def _keys_of(place: str, block: Any) -> list[str]:
+    """The keys that a block sets, after those of the blocks that they stand in."""
+    if not isinstance(block, dict):
+        return [place]
+    return [key for name, inner in block.items() for key in _keys_of(f"{place}.{name}", inner)]
 
 
 def plan(config: Config, workflow: Any) -> Plan:
