@@ -109,7 +109,7 @@ def test_a_file_of_arrays_is_a_study_with_a_generator(generator: str, tmp_path: 
     x, y = rng.integers(0, 256, (90, 20, 20), np.uint8), np.arange(90) % 3
     np.savez(tmp_path / "boxes.npz", images=x, labels=y)
     study = started(str(tmp_path / "boxes.npz"), tmp_path / "study.yaml", "--generator", generator)
-    assert "synthetic_add" in study["study"]["families"] and (tmp_path / "boxes-arrays/train.images.npy").is_file()
+    assert "synthetic_add" in study["study"]["families"] and (tmp_path / "study-arrays/train.images.npy").is_file()
 
 
 def test_a_study_of_digits_is_not_that_of_config_yaml(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unit.data.source_miniatures import block, picture, run
-from weightscape.data import arrays
+from weightscape.data import arrays, sources
 from weightscape.data.settings import Folder, source_of
 from weightscape.errors import UserError
 from weightscape.formats.shards import map_shard, read_labels
@@ -194,3 +194,26 @@ def test_arrays_of_any_form_are_read_as_they_are_or_refused(
         assert np.array_equal(found.pixels(np.arange(shape[0])), images) and images.dtype == np.uint8
         assert [found.classes[label] for label in found.labels] == [str(number) for number in numbers]
         assert len(shape) == 3 or shape[3] <= 4 < shape[1]
+
+
+@pytest.mark.parametrize("names", [("two", "TWO"), ("a b", "a_b"), ("caf\u00e9", "Cafe\u0301")])
+def test_classes_of_one_name_in_two_spellings_are_refused_unless_both_are_named(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    _save_two_classes(tmp_path, names)
+    with pytest.raises(UserError, match=f"has the classes {names[0]!r} and {names[1]!r}: put both into one, or name"):
+        sources.opened(source_of(block("arrays", root=str(tmp_path))))
+    named = source_of(block("arrays", root=str(tmp_path), classes=list(names)))
+    assert sources.opened(named)["train"].classes == list(names)
+
+
+@pytest.mark.parametrize("names", [("a", "A"), ("1", "-1"), ("10", "-10")])
+def test_letters_and_numbers_are_classes_of_their_own(tmp_path: Path, names: tuple[str, str]) -> None:
+    _save_two_classes(tmp_path, names)
+    assert sources.opened(source_of(block("arrays", root=str(tmp_path))))["train"].classes == list(names)
+
+
+def _save_two_classes(folder: Path, names: tuple[str, str]) -> None:
+    np.save(folder / "train.images.npy", np.stack([picture(number) for number in range(8)]))
+    np.save(folder / "train.labels.npy", np.arange(8) % 2)
+    (folder / "classes.txt").write_text("\n".join(names), encoding="utf-8")

@@ -153,6 +153,8 @@ def test_files_of_mnists_form_are_read(compressed: bool, tmp_path: Path) -> None
             "may have its part train in images with labels; x with labels: name one pair train_images and",
         ),
         ({"images": GREY * -1.5, "labels": LABELS}, "scale them"),
+        ({"images": GREY / 250, "labels": LABELS}, "float64 from 0 to 1.02: scale them"),
+        ({"images": GREY, "labels": np.where(LABELS, LABELS, np.inf)}, "one number or name per image"),
         ({"images": GREY.reshape(30, -1)[:, :-1], "labels": LABELS}, "no square image"),
         ({"images": GREY, "labels": LABELS + 0.5}, "one number or name per image"),
         ({"images": GREY, "labels": np.array([["a", "b"]] * 30)}, "one number or name per image"),
@@ -172,6 +174,14 @@ def test_what_cannot_be_told_is_refused_in_a_sentence(
     np.savez(tmp_path / "set.npz", **arrays)
     with pytest.raises(UserError, match=message):
         array_files.saved(tmp_path / "set.npz", tmp_path / "out")
+
+
+def test_parts_of_another_file_do_not_stay_beside_those_of_this_one(tmp_path: Path) -> None:
+    for name, parts in (("two", ("train", "test")), ("one", ("train",))):
+        kinds = {f"{part}_{kind}": array for part in parts for kind, array in (("images", GREY), ("labels", LABELS))}
+        np.savez(tmp_path / f"{name}.npz", **kinds)
+        array_files.saved(tmp_path / f"{name}.npz", tmp_path / "out")
+    assert {path.name for path in (tmp_path / "out").glob("*.npy")} == {"train.images.npy", "train.labels.npy"}
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.float64, bool])

@@ -53,6 +53,17 @@ def test_shifted_test_sets_are_taken_along_and_are_no_class_of_a_flat_folder(tmp
     assert data.domains == ("new", "sketch") and data.chosen == ("a", "b") and data.counts == {"train": 12}
 
 
+def test_capitals_of_the_folder_of_shifted_sets_do_not_matter(tmp_path: Path) -> None:
+    assert found(folder(tmp_path / "set", {"train": CLASSES, "OOD/sketch": {"a": 3}})).domains == ("sketch",)
+
+
+def test_folders_of_the_same_folders_are_told_to_count_as_classes(tmp_path: Path) -> None:
+    data = found(folder(tmp_path / "set", {"art": CLASSES, "photo": {**CLASSES, "c": 1}, "web": CLASSES}))
+    assert data.counts == {"train": 37}
+    assert data.notes[0].startswith("art, photo, web count as the classes, but each holds a, b: if those are the")
+    assert not found(folder(tmp_path / "years", {"a": {"2019": 3}, "b": {"2019": 3, "2020": 3, "x": 2}})).notes
+
+
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
@@ -61,6 +72,17 @@ def test_shifted_test_sets_are_taken_along_and_are_no_class_of_a_flat_folder(tmp
         ({".": {"a": 5, "b": 0}}, "two classes or more"),
         ({"train": CLASSES, "Training": CLASSES}, "has both"),
         ({"train/.": {}}, "holds no folders"),
+        (
+            {"seg_train": CLASSES, "seg_test": CLASSES},
+            "has seg_test/ and seg_train/, which are parts, no classes: call",
+        ),
+        ({"TrainData/a": CLASSES, "valData/a": CLASSES}, "which are parts, no classes"),
+        (
+            {"a": {"train": 3, "test": 3}, "b": {"train": 3}},
+            "a holds test/ and train/, whose images would count as one",
+        ),
+        ({"train": CLASSES, "ood": CLASSES}, "ood/a holds images but no folders of classes: put them into .*/ood/NAME"),
+        ({"train": {"a b": 5, "A_b": 5, "c": 5}}, "has the classes 'A_b' and 'a b': put both into one, or name"),
     ],
 )
 def test_what_is_no_set_of_classes_is_refused_in_a_sentence(

@@ -81,7 +81,7 @@ def data_set(what: str, out: Path) -> DataSet:
     """The data set that a user names: a folder, a file of arrays, a set of torchvision, or one of the hub."""
     path = Path(what).expanduser()
     name = name_of(path.resolve().name if path.is_dir() else path.name.split(".")[0])
-    beside = out.resolve().parent / f"{name}-arrays"
+    beside = out.resolve().parent / f"{out.stem}-arrays"  # by the study, as several files may share a name
     if path.is_dir():
         return folders.found(path, _written(path), beside)
     if path.is_file():

@@ -27,6 +27,8 @@ _READ = (
 ENDINGS = tuple(f".{ending}" for ending in _READ.split())
 """The endings of the formats that Pillow reads; of BUFR, GRIB, HDF5, MPEG and WMF it has but the names here."""
 
+TRAINING = ("train", "training", "train_images", "trainset", "training_set")
+TESTING = ("test", "testing", "test_images", "testset", "test_set")
 VALIDATION = ("val", "valid", "validation", "dev")
 SYSTEMS = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__")
 """Folders that an operating system, a network disk or Python left; some hold small copies of the images beside them."""
@@ -172,6 +174,7 @@ def part(root: Path, name: str, classes: list[str] | None = None, chosen: frozen
     left_out = _outside_of_classes(folder)
     for name_of_class in sorted(folders):
         files = files_of(str(folder / folders[name_of_class]), left_out)
+        _check_whole(folder / folders[name_of_class], files)
         if (
             not files and name and classes is None and (not chosen or name_of_class in chosen)
         ):  # without a name it is an OOD folder, which may lack classes
@@ -221,6 +224,18 @@ def _folders_of_classes(folder: Path) -> dict[str, str]:
     if not folders:
         raise UserError(f"image folder {folder} holds no folders of classes: put the images into {folder}/CLASS/")
     return folders
+
+
+def _check_whole(folder: Path, files: list[str]) -> None:
+    """Refuses the folder of a class that is split into parts, which would count as one."""
+    start = len(str(folder)) + 1
+    inside = {file[start:].partition(os.sep)[0].lower() for file in files}
+    if not inside.isdisjoint(TRAINING) and not inside.isdisjoint((*TESTING, *VALIDATION)):
+        parts = " and ".join(f"{name}/" for name in sorted(inside.intersection((*TRAINING, *TESTING, *VALIDATION))))
+        raise UserError(
+            f"image folder {folder} holds {parts}, whose images would count as one part: put the classes into the "
+            f"parts, as train/{folder.name}/"
+        )
 
 
 def _outside_of_classes(folder: Path) -> LeftOut:

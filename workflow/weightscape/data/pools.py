@@ -6,6 +6,7 @@ splits, reading, shards) is the same for all. A pool gives its images in one of 
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -187,6 +188,22 @@ def check_spelling(names: Iterable[str], classes: Iterable[str], where: str) -> 
         same = known.get(re.sub(r"[\s_-]", "", name).casefold(), name)
         if same != name:
             raise UserError(f"{where} has the class {name!r}, but the training set {same!r}: write both in one way")
+
+
+def check_apart(classes: Iterable[str], where: str) -> None:
+    """Refuse classes whose names are one but for capitals, accents written in two ways, blanks, dashes, underscores.
+
+    Letters are classes of their own, as a and A.
+    """
+    known: dict[str, str] = {}
+    for name in classes:
+        plain = re.sub(r"[\s_-]+", " ", unicodedata.normalize("NFC", name)).casefold()
+        other = known.setdefault(plain, name)
+        if other != name and len(plain) > 1:
+            raise UserError(
+                f"{where} has the classes {other!r} and {name!r}: put both into one, or name the `classes` if they are "
+                "two"
+            )
 
 
 def aligned(pool: Pool, classes: list[str], every: bool) -> Pool:

@@ -12,8 +12,19 @@ import numpy as np
 
 from weightscape.data import readers
 from weightscape.data.decoding import Form
-from weightscape.data.pools import Counted, Pool, aligned, capped, drawn, of_classes, present, relabelled, split
-from weightscape.data.settings import Count, Domain, OtherFolder, Source
+from weightscape.data.pools import (
+    Counted,
+    Pool,
+    aligned,
+    capped,
+    check_apart,
+    drawn,
+    of_classes,
+    present,
+    relabelled,
+    split,
+)
+from weightscape.data.settings import Count, Domain, Folder, OtherFolder, Source
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.seeds import generator
@@ -54,6 +65,8 @@ def _chosen(source: Source, seed: int) -> dict[str, Pool]:
     reader = readers.module(source.kind)
     whole = reader.pool(source, "train")
     train = of_classes(present(whole), source.classes)
+    if isinstance(source, Folder) and not isinstance(source.classes, tuple):
+        check_apart(train.classes, f"{source.root}")
     if len(train.classes) < 2:
         raise UserError(
             f"the data set has images of one class to train on ({train.classes[0]!r}), but a network must tell two "

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from weightscape.data.decoding import DARK
 from weightscape.errors import UserError
 from weightscape.formats.writing import replacing
 
@@ -50,7 +51,10 @@ def is_file_of_arrays(path: Path) -> bool:
 
 
 def saved(path: Path, out: Path) -> tuple[Path, list[str]]:
-    """Saves the arrays of a file or folder in the form of the source `arrays` below `out`; tells those left out."""
+    """Saves the arrays of a file or folder in the form of the source `arrays` below `out`; tells those left out.
+
+    Parts that another file left there are deleted.
+    """
     arrays = _all_read(path)
     parts = _parts(arrays, path)
     labels = {part: _as_labels(arrays[of_labels], path).astype(str) for part, (_, of_labels) in parts.items()}
@@ -59,6 +63,8 @@ def saved(path: Path, out: Path) -> tuple[Path, list[str]]:
         names = names[np.argsort(names.astype(np.int64))]
     order = np.argsort(names)
     out.mkdir(parents=True, exist_ok=True)
+    for stale in (out / f"{part}.{kind}.npy" for part in PARTS if part not in parts for kind in KINDS):
+        stale.unlink(missing_ok=True)
     for part, (of_images, _) in parts.items():
         _save(out / f"{part}.images.npy", _as_images(arrays[of_images], f"{path}, {part}"))
         _save(out / f"{part}.labels.npy", order[np.searchsorted(names, labels[part], sorter=order)])
@@ -115,7 +121,7 @@ def _parts(arrays: Arrays, path: Path) -> dict[str, tuple[str, str]]:
     """The names of the images and of the labels of each part."""
     table: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
-        part = next((part for part, known in PARTS.items() if set(known) & _words(name)), "train")
+        part = next((part for part, known in PARTS.items() if set(known) & words(name)), "train")
         table.setdefault(part, {})[name] = array
     found = {part: _pair(there, part, path) for part, there in table.items() if part == "train" or _is_part(there)}
     if "train" not in found:
@@ -123,12 +129,12 @@ def _parts(arrays: Arrays, path: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _words(name: str) -> set[str]:
+def words(name: str) -> set[str]:
     return set(re.split(r"[^a-z0-9]+", CAPITALS.sub("_", name).lower()))
 
 
 def _kinds(name: str) -> set[str]:
-    return {kind for kind, known in KINDS.items() if set(known) & _words(name)}
+    return {kind for kind, known in KINDS.items() if set(known) & words(name)}
 
 
 def _is_part(arrays: Arrays) -> bool:
@@ -188,7 +194,9 @@ def _as_labels(labels: np.ndarray, path: Path) -> np.ndarray:
     if _is_one_hot(labels):
         return labels.argmax(axis=1)
     labels = _as_text(labels, path) if labels.dtype.kind in "SU" else labels
-    whole = labels.dtype.kind in "iuUb" or (labels.dtype.kind == "f" and (labels == np.round(labels)).all())
+    whole = labels.dtype.kind in "iuUb" or (
+        labels.dtype.kind == "f" and (labels == np.round(labels)).all() and np.isfinite(labels).all()
+    )
     if math.prod(labels.shape[1:]) != 1 or not whole:
         raise UserError(f"{path} has labels {labels.dtype} {list(labels.shape)}: save one number or name per image")
     flat = labels.reshape(-1)
@@ -220,7 +228,7 @@ def _as_images(images: np.ndarray, where: str) -> np.ndarray:
         return np.ascontiguousarray(images)
     if low >= -EDGE and high <= 1 + EDGE:
         return (images.astype(np.float32) * 255).round().clip(0, 255).astype(np.uint8)
-    if low >= 0 and high <= 255:
+    if low >= 0 and DARK < high <= 255:
         return images.round().astype(np.uint8)
     if images.dtype == np.uint16:
         return (images / 257).round().astype(np.uint8)

@@ -5,15 +5,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from weightscape.data.image_folder import HERE, VALIDATION, classes_in, files_of, is_hidden, validation
+from weightscape.data.image_folder import (
+    HERE,
+    TESTING,
+    TRAINING,
+    VALIDATION,
+    classes_in,
+    files_of,
+    is_hidden,
+    validation,
+)
 from weightscape.errors import UserError
 from weightscape.starter import array_files
 from weightscape.starter.data_set import DataSet, name_of, opened
 from weightscape.study import Config
 
-TRAIN = ("train", "training", "train_images", "trainset", "training_set")
-TEST = ("test", "testing", "test_images", "testset", "test_set")
-PARTS = (*TRAIN, *TEST, *VALIDATION, "ood")
+OOD = ("ood",)
+PARTS = (*TRAINING, *TESTING, *VALIDATION, *OOD)
+PART_WORDS = {part for part in (*TRAINING, *TESTING, *VALIDATION) if part.isalpha()}
 DEEPEST = 3
 """Folders in folders that are looked through for the one that holds more than another folder."""
 
@@ -47,7 +56,7 @@ def _unpacked(folder: Path) -> Path:
 
 def _of_images(folder: Path, root: str, name: str) -> DataSet:
     """A folder of images, by the names of its folders."""
-    train, test = (_one(folder, names) for names in (TRAIN, TEST))
+    train, test, shifted = (_one(folder, names) for names in (TRAINING, TESTING, OOD))
     others = [test, *validation(folder)]
     if train is None and any(others):
         raise UserError(
@@ -62,9 +71,10 @@ def _of_images(folder: Path, root: str, name: str) -> DataSet:
     block: dict[str, object] = {"source": "image_folder", "root": root}
     if (train, test) not in (("train", "test"), ("train", None)):
         block["parts"] = parts
-    filled, empty = _filled(folder / parts["train"], is_flat=train is None)
+    filled, empty = _filled(folder / parts["train"], shifted if train is None else None)
+    domains = _domains(folder / shifted) if shifted else []
     beside = [folder / part for part in others if part]
-    beside += [folder / "ood" / domain for domain in _domains(folder)]
+    beside += [folder / str(shifted) / domain for domain in domains]
     for part in beside:
         names = sorted(map(_normal, classes_in(part)))
         if set(filled).isdisjoint(names):
@@ -75,8 +85,10 @@ def _of_images(folder: Path, root: str, name: str) -> DataSet:
     strangers = sorted({_normal(name) for part in beside for name in classes_in(part)} - set(filled))
     notes = [f"no class of the study, as no image is there: {', '.join(empty)}"] if empty else []
     notes += [f"no class of the study, as train has none: {', '.join(strangers)}"] if strangers else []
-    is_chosen = bool(empty or strangers or (train is None and (folder / "ood").is_dir()))
-    return _opened(folder, block, name, tuple(filled) if is_chosen else (), notes)
+    notes += _sharing(folder / parts["train"], filled)
+    is_chosen = bool(empty or strangers or (train is None and shifted))
+    data = _opened(folder, block, name, tuple(filled) if is_chosen else (), notes)
+    return replace(data, domains=tuple(domains))
 
 
 def _one(folder: Path, names: tuple[str, ...]) -> str | None:
@@ -91,9 +103,9 @@ def _normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _filled(train: Path, is_flat: bool) -> tuple[list[str], list[str]]:
-    """The folders of classes that have images, and those that have none."""
-    names = [name for name in classes_in(train) if not (is_flat and name == "ood")]
+def _filled(train: Path, beside: str | None) -> tuple[list[str], list[str]]:
+    """The folders of classes that have images, and those that have none; `beside` them may stand another folder."""
+    names = [name for name in classes_in(train) if name != beside]
     if not names:
         raise UserError(f"{train} holds no folders of classes: put the images into {train}/CLASS/")
     filled = [name for name in names if files_of(str(train / name))]
@@ -102,13 +114,37 @@ def _filled(train: Path, is_flat: bool) -> tuple[list[str], list[str]]:
             f"{train} has images in {len(filled)} of its {len(names)} folders ({', '.join(names[:5])}): a study needs "
             "two classes or more, each in a folder of its own"
         )
+    if all(PART_WORDS & array_files.words(name) for name in filled):
+        raise UserError(
+            f"{train} has {' and '.join(f'{name}/' for name in filled[:3])}, which are parts, no classes: call them "
+            "train/ and test/, with the folders of classes right below"
+        )
     return [_normal(name) for name in filled], [name for name in names if name not in filled]
 
 
-def _domains(folder: Path) -> list[str]:
-    """The folders of shifted test sets that hold folders of classes."""
-    names = classes_in(folder / "ood") if (folder / "ood").is_dir() else []
-    return [name for name in names if any(_images_in(folder / "ood" / name))]
+def _sharing(train: Path, classes: list[str]) -> list[str]:
+    """A note if the folders of classes hold folders of the same names, which may be the classes."""
+    inside = [set(classes_in(train / name)) for name in classes if (train / name).is_dir()]
+    shared = set.intersection(*inside) if inside else set()
+    if len(shared) < 2 or 2 * len(shared) < len(set.union(*inside)):
+        return []
+    return [
+        f"{', '.join(classes[:3])}{', ...' if len(classes) > 3 else ''} count as the classes, but each holds "
+        f"{', '.join(sorted(shared)[:3])}{', ...' if len(shared) > 3 else ''}: if those are the classes, put them into "
+        "train/CLASS/, test/CLASS/ and ood/NAME/CLASS/"
+    ]
+
+
+def _domains(shifted: Path) -> list[str]:
+    """The shifted test sets in a folder, each of which holds folders of classes."""
+    domains = [name for name in classes_in(shifted) if any(_images_in(shifted / name))]
+    others = [name for name in classes_in(shifted) if name not in domains and files_of(str(shifted / name))]
+    if others:
+        raise UserError(
+            f"{shifted / others[0]} holds images but no folders of classes: put them into {shifted}/NAME/CLASS/, where "
+            "NAME is that of a shifted test set"
+        )
+    return domains
 
 
 def _images_in(folder: Path) -> Iterator[str]:
@@ -119,10 +155,10 @@ def _images_in(folder: Path) -> Iterator[str]:
 def of_arrays(folder: Path, root: str, name: str, notes: list[str]) -> DataSet:
     """A folder of numpy files in the form that the source `arrays` reads."""
     there = [path.name.removesuffix(".images.npy") for path in sorted(folder.glob("*.images.npy"))]
-    train = next((part for part in there if part.lower() in TRAIN), None)
+    train = next((part for part in there if part.lower() in TRAINING), None)
     if train is None:
         raise UserError(f"{folder} has {there[0]}.images.npy but no train.images.npy: name the training part so")
-    test = next((part for part in there if part.lower() in TEST), None)
+    test = next((part for part in there if part.lower() in TESTING), None)
     block: dict[str, object] = {"source": "arrays", "root": root}
     if train != "train" or test not in ("test", None):
         block["parts"] = {"train": train, "test": test}
@@ -130,7 +166,7 @@ def of_arrays(folder: Path, root: str, name: str, notes: list[str]) -> DataSet:
 
 
 def _opened(folder: Path, block: Config, name: str, chosen: tuple[str, ...], notes: list[str]) -> DataSet:
-    """The folder's data set, with the names of its shifted test sets."""
+    """The folder's data set, with the names of shifted test sets that are arrays."""
     shifted = [path.name[4:].removesuffix(".images.npy") for path in sorted(folder.glob("ood-*.images.npy"))]
-    domains = tuple(shifted if block["source"] == "arrays" else _domains(folder))
-    return replace(opened(name, block, {**block, "root": str(folder)}, chosen), domains=domains, notes=tuple(notes))
+    data = opened(name, block, {**block, "root": str(folder)}, chosen)
+    return replace(data, domains=tuple(shifted), notes=tuple(notes))
