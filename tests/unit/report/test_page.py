@@ -186,6 +186,12 @@ def test_the_summary_claims_nothing_of_what_holm_or_the_destroyed_accuracy_forbi
     assert "destructive at every dose: label noise (validation accuracy 6.1 points below baseline)" in told
 
 
+def test_the_summary_of_a_study_whose_doses_all_destroy_asks_for_no_seeds(tables):
+    effects = tables["condition_effects"].query("scope == 'hidden'").assign(destructive=True)
+    told = summary.moved(effects, tables["conditions"].assign(destructive=True, reason="x"))
+    assert "seeds" not in told and "destructive at every dose: augment (x)" in told
+
+
 def test_the_summary_tells_of_a_judge_that_knows_too_little_and_of_drops_that_may_be_chance(tables):
     conditions = tables["conditions"].assign(judge_accuracy=0.9, borderline=False)
     assert summary.left_out(conditions) == []

@@ -149,7 +149,7 @@ def left_out(conditions: style.Table) -> list[str]:
 def moved(effects: style.Table, conditions: style.Table, level: float = USUAL) -> str:
     """Which families move the hidden log norm, by Holm's p of the analysis, and of which that cannot be told."""
     kept = effects[~effects["destructive"].astype(bool)]
-    if not np.isfinite(kept["p_holm"].astype(float)).any():
+    if len(kept) and not np.isfinite(kept["p_holm"].astype(float)).any():
         return "the effects on the hidden log norm need at least two seeds of a condition to be told from chance."
     top = strongest(kept).set_index("family")
     families = style.ordered(top.index)

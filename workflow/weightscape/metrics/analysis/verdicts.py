@@ -147,7 +147,8 @@ def all_of(tests: list[ClaimTest], parts: Sequence[ClaimTest], leading: ClaimTes
         return Decision(Verdict.CONTRADICTED, reason, against[0], tests, p)
     unclear = [test for test in parts if test.verdict is Verdict.UNDECIDED]
     if unclear:
-        return undecided(unclear[0].reason.within(f"{unclear[0].described()}: "), tests, unclear[0])
+        first = next((test for test in unclear if not np.isfinite(test.numbers.p)), unclear[0])  # as no runs mend it
+        return undecided(first.reason.within(f"{first.described()}: "), tests, first)
     reason = Reason(f"all {len(parts)} parts have the stated sign" if len(parts) > 1 else "the sign is as stated")
     return Decision(Verdict.SUPPORTED, reason, leading, tests, max(test.numbers.p for test in parts))
 
@@ -179,12 +180,16 @@ class Control:
         return self.status in (Status.PASSED, Status.NOT_NEEDED)
 
 
-UNREPLICATED = Control(Status.NO_REPLICATES, Lack.NO_REPLICATES.text)
-
-
 def lacking(why: Reason | str) -> Control:
     """A control that could not be made."""
     return Control(Status.MISSING, f"missing: {why}", str(why))
+
+
+def untested(*estimates: Estimate) -> Control:
+    """A control whose estimates have no p, for want of a value or of a second run."""
+    if all(np.isfinite(estimate.value) for estimate in estimates):
+        return Control(Status.NO_REPLICATES, Lack.NO_REPLICATES.text)
+    return lacking(Lack.NO_VALUE.text)
 
 
 def judged(passed: bool, outcome: str) -> Control:

@@ -50,8 +50,9 @@ def test_fewer_than_sixteen_probes_leave_c9_undecided_and_say_so():
     assert row.reason.startswith("n: the curvature has 4 random directions, where 16 are needed")
 
 
-def test_a_curvature_that_is_below_zero_in_some_run_says_so_and_asks_for_another_measure():
-    made = tables(truth("dropout", outcomes={("ece", "augment"): -0.04}))
+@pytest.mark.parametrize("ece", [-0.04, 0.0])
+def test_a_curvature_that_is_below_zero_in_some_run_says_so_and_asks_for_another_measure(ece: float):
+    made = tables(truth("dropout", outcomes={("ece", "augment"): ece}))
     made["curvature"].loc[made["curvature"]["family"].eq("baseline"), "weighted_trace"] = -0.1
     row = claims.of_setup(next(setups(made, OPTIONS.metrics)), OPTIONS, ["C9"])[0][0]
     assert "curvature has a logarithm in 5 of 20 runs, as it is not above zero in the others" in row.reason

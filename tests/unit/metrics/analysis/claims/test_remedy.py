@@ -14,7 +14,6 @@ from weightscape.metrics.analysis.claims.table import DISAGREE, of_setup, overal
 from weightscape.metrics.analysis.reasons import Lack, Reason
 from weightscape.metrics.analysis.setups import setups
 from weightscape.metrics.analysis.verdicts import (
-    UNREPLICATED,
     ClaimTest,
     Control,
     Decision,
@@ -22,6 +21,7 @@ from weightscape.metrics.analysis.verdicts import (
     Status,
     Verdict,
     undecided,
+    untested,
 )
 
 
@@ -86,7 +86,7 @@ def test_words_of_a_reason_without_a_kind_decide_nothing():
 def test_a_control_without_replicates_asks_for_runs_by_its_status_alone():
     made = simulate.setup(simulate.Truth(seeds=3), np.random.default_rng(1))
     supported = Decision(Verdict.SUPPORTED, Reason("x"), None)
-    assert remedy.remedy(made, supported, {"real_add": UNREPLICATED}, True, 0.05) == Lack.NO_REPLICATES.remedy
+    assert remedy.remedy(made, supported, {"real_add": untested()}, True, 0.05) == Lack.NO_REPLICATES.remedy
     named = Control(Status.NOT_SHOWN, "not shown for the dose 'no replicates'")
     assert remedy.remedy(made, supported, {"real_add": named}, True, 0.05) == "more runs for real added"
 

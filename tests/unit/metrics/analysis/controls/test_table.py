@@ -87,6 +87,30 @@ def test_halves_that_differ_in_anything_that_a_claim_compares_fail_its_a_a_contr
     assert not a_a(made, compared(made, ALL), ALL).allows_verdict
 
 
+def test_the_a_a_control_needs_no_condition_that_is_kept() -> None:
+    made = simulate.setup(simulate.Truth(seeds=5), np.random.default_rng(0))
+    destroyed = replace(made, destructive=tuple(each for each in made.design.rows if each != POOL)).only_kept()
+    assert a_a(destroyed, hidden(destroyed, OPTIONS), OPTIONS) == a_a(made, hidden(made, OPTIONS), OPTIONS)
+
+
+@pytest.mark.parametrize(("few", "tells"), [(True, "no replicates"), (False, "no usable value in every run")])
+def test_controls_tell_runs_that_are_too_few_from_values_that_are_not_there(few: bool, tells: str) -> None:
+    made = tables(truth("dropout"))
+    if few:
+        made = {name: table.query("seed == 0") if "seed" in table else table for name, table in made.items()}
+    else:
+        made |= {name: made[name].query("seed != 0") for name in ("evaluation", "diversity")}
+    setup = next(setups(made, OPTIONS.metrics))
+    told = {
+        name: CONTROLS[name].outcome(setup, OPTIONS).outcome
+        for name in (*ALL.controls["C1"], "real_add")
+        if name != "a_a"
+    }
+    told["noise_reference"] = noise_reference(setup, OPTIONS).outcome
+    assert tells in told["regime"] and tells in told["real_add"] and "nan" not in str(told)
+    assert told["strongest_decay"] == told["duplicate"] == tells if few else tells in told["noise_reference"]
+
+
 @pytest.mark.parametrize(
     ("lost", "why"),
     [

@@ -6,7 +6,7 @@ from weightscape.metrics.analysis import choices
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import UNREPLICATED, Control, judged, lacking
+from weightscape.metrics.analysis.verdicts import Control, judged, lacking, untested
 from weightscape.words import number, signed
 
 IMPURE = 0.02
@@ -31,7 +31,7 @@ def choice(setup: Setup, options: Options) -> Control:
         for method, sign in ((choices.MOST, 1), (choices.LEAST, -1)):
             shift = contrast(setup.design, scores, choices.less_random(there, method), options.level)
             if not np.isfinite(shift.p):
-                return UNREPLICATED
+                return untested(shift)
             passed &= bool(shift.p < options.alpha and np.sign(shift.value) == sign)
             texts.append(f"{method} {signed(float(shift.value), 3)}")
     return judged(passed, f"{'passed' if passed else 'failed'}, ln Vendi less random: {', '.join(texts)}")

@@ -6,9 +6,10 @@ from scipy.special import stdtr
 from weightscape.families import DIVERSITY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.design import Weights, difference
+from weightscape.metrics.analysis.reasons import Lack
 from weightscape.metrics.analysis.settings import NOISE_SCORES, Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import UNREPLICATED, Control, Status, judged, lacking
+from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking, untested
 from weightscape.words import metric as of_metric
 from weightscape.words import number, signed
 
@@ -34,6 +35,8 @@ def noise_reference(setup: Setup, options: Options) -> Control:
         return lacking(setup.lacks([DIVERSITY]))
     rows = setup.all_conditions.rows[DIVERSITY, dose]
     share = float(scores[rows].mean() / max(score[rows].mean() for score in noise))
+    if not np.isfinite(share):
+        return lacking(Lack.NO_VALUE.text)
     passed = share < SATURATED
     text = f"{'passed' if passed else 'failed, saturated'}, {100 * share:.0f} % of the score of pure noise"
     return judged(passed, text)
@@ -47,14 +50,15 @@ def regime(setup: Setup, options: Options) -> Control:
     why = setup.lacks([REAL]) if GAINS.keys() & setup.outcomes.keys() else "no validation accuracy"
     if why:
         return lacking(why)
-    p, changes = [], []
+    p, gains, changes = [], [], []
     for name, sign in GAINS.items():
         if name in setup.outcomes:
             gain = contrast(setup.all_conditions, setup.outcomes[name], setup.effect(REAL), options.level)
+            gains.append(gain)
             p.append(float(stdtr(gain.df, -sign * gain.statistic)))
             changes.append(f"{of_metric(name)} by {_change(name, float(gain.value))}")
     if not np.isfinite(p).all():
-        return UNREPLICATED
+        return untested(*gains)
     least = min(1.0, len(p) * min(p))
     text = f"further real images ({setup.stands(REAL)}) change {' and '.join(changes)} (p = {number(least, 2)})"
     if least < options.alpha:
@@ -74,7 +78,7 @@ def real_add(setup: Setup, options: Options) -> Control:
     weights = difference(*map(setup.effect, ADDED))
     gain = contrast(setup.all_conditions, setup.outcomes["test"], weights, options.level)
     if not np.isfinite(gain.p):
-        return UNREPLICATED
+        return untested(gain)
     passed = bool(gain.high >= 0)
     text = "passed" if passed else "failed, synthetic images help more"
     return judged(passed, f"{text} (real less synthetic {signed(100 * float(gain.value), 1)} points)")
@@ -119,7 +123,7 @@ def _hurts_more(setup: Setup, weights: Weights, than: str, options: Options) -> 
     harm = contrast(design, test, design.strongest_effect(REPLACE), options.level)
     excess = contrast(design, test, weights, options.level)
     if not np.isfinite(excess.p):
-        return UNREPLICATED
+        return untested(excess)
     if harm.high >= 0:
         return Control(Status.NOT_NEEDED, "not needed, replacing real images is not seen to hurt")
     passed = bool(excess.high < 0)

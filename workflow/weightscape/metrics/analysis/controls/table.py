@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import fdtrc
 
-from weightscape.families import COMPARED, DECAY, DIVERSITY
+from weightscape.families import COMPARED, DECAY, DIVERSITY, POOL
 from weightscape.metrics.analysis.contrasts import Values
 from weightscape.metrics.analysis.controls import chosen, images, weights
 from weightscape.metrics.analysis.settings import Options
@@ -103,9 +103,9 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     """
     if not measures:
         return lacking("its measure is not there")
-    design = setup.design
-    references = {reference for family in design.families if (reference := design.reference(family))}
-    pool = max((design.rows[reference] for reference in references), key=len, default=np.empty(0, int))
+    design, every = setup.design, setup.all_conditions
+    references = [*filter(None, map(every.reference, every.families)), POOL]
+    pool = max((every.rows.get(reference, np.empty(0, int)) for reference in references), key=len)
     if len(pool) < LEAST_POOL:
         return lacking(f"halves need {LEAST_POOL} baseline runs, and there are {len(pool)}")
     used = {name: values for name, values in measures.items() if np.isfinite(values[pool]).all()}

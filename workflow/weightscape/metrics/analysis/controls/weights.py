@@ -10,7 +10,7 @@ from weightscape.families import COMPARED, DECAY, DIVERSITY
 from weightscape.metrics.analysis.contrasts import contrast
 from weightscape.metrics.analysis.settings import Options
 from weightscape.metrics.analysis.setups import Setup
-from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking
+from weightscape.metrics.analysis.verdicts import Control, Status, judged, lacking, untested
 from weightscape.metrics.spectral_metrics import PRIMARY
 from weightscape.words import number
 
@@ -25,6 +25,8 @@ def strongest_decay(setup: Setup, options: Options) -> Control:
         return lacking(setup.lacks([DECAY]))
     values = setup.metrics[PRIMARY if PRIMARY in setup.metrics else options.primary].mean()
     effect = contrast(design, values, design.strongest_effect(DECAY), options.level)
+    if not np.isfinite(effect.p):
+        return untested(effect)
     passed = bool(effect.p < options.alpha)
     text = f"effect {number(effect.value, 3)} (p = {number(effect.p, 2)})"
     return judged(passed, f"{'passed' if passed else 'failed'}, {text}")
@@ -38,6 +40,8 @@ def duplicate(setup: Setup, options: Options) -> Control:
     values, design = setup.metrics[options.primary].mean(), setup.all_conditions
     effects = [contrast(design, values, setup.effect(family), options.level) for family in AGAINST]
     sizes = f"({number(effects[0].value, 3)} and {number(effects[1].value, 3)})"
+    if not all(np.isfinite(effect.p) for effect in effects):
+        return untested(*effects)
     if not all(effect.p < options.alpha for effect in effects):
         return Control(Status.NOT_SHOWN, f"not shown, an effect does not differ from zero {sizes}")
     passed = bool(np.sign(effects[0].value) == -np.sign(effects[1].value))
