@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from weightscape.finetune.seen import DecaySeen
 from weightscape.finetune.settings import TrainingSettings, WeightDecay
 from weightscape.networks.building import head_name
-from weightscape.networks.device import in_float64
+from weightscape.networks.device import widest
 
 ROUNDING = 1e-7  # of float32, on a tensor's relative change
 
@@ -145,4 +145,5 @@ def decay_of_step(
 
 
 def _norm(tensor: Tensor) -> float:
-    return in_float64(tensor).square().sum().item() ** 0.5
+    held = tensor if widest(tensor.device) is torch.float64 else tensor.cpu()
+    return torch.linalg.vector_norm(held, dtype=torch.float64).item()

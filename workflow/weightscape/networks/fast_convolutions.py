@@ -70,11 +70,9 @@ def _tap_by_tap(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, bef
     if side == 1:
         product = x * taps[before, before].view(1, -1, 1, 1)
         return product if bias is None else product + bias.view(1, -1, 1, 1)
-    of_output, of_input = (torch.cartesian_prod(r, r) for r in (torch.arange(out), torch.arange(side)))
-    tap = of_input[None, :] + before - stride * of_output[:, None]
-    kernel = taps[tap[..., 0], tap[..., 1]]
-    pixels = x.permute(0, 2, 3, 1).reshape(n, 1, side * side, channels)
-    sums = (pixels * kernel).sum(2)
+    pixels, starts = x.permute(0, 2, 3, 1).flatten(1, 2), [before - stride * at for at in range(out)]
+    met = [taps[row : row + side, column : column + side].flatten(0, 1) for row in starts for column in starts]
+    sums = torch.stack([(pixels * those).sum(1) for those in met], 1)
     return (sums if bias is None else sums + bias).view(n, out, out, channels).permute(0, 3, 1, 2)
 
 
