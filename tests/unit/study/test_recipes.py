@@ -147,10 +147,21 @@ def test_strengths_that_come_to_the_same_steps_are_no_two_recipes(steps: int, fi
         checked(config)
 
 
+SHIFT = {"name": "affine", "degrees": 12, "translate": 0.09, "scale": 0.12, "shear": 8}
+IDLE = {"name": "flip", "horizontal": 0.0, "vertical": 0.0}
+CHOSEN = {"share": 0.5, "choose": "log_det", "by": "pixels", "gate": "none"}
+
+
+def inside(*places: str) -> dict[str, Any]:
+    """A dose of dropout at some places of both networks."""
+    return {"rate": 0.1, "places": {"efficientnet-lite0": list(places), "resnet-small": ["block"]}}
+
+
 EQUAL = {
     "one guidance twice": ("ddpm", {}, {"images_per_class": 5}),
     "a negative prompt without guidance": ("text_to_image", {"guidance": 1.0}, {"negative_prompt": "text"}),
     "guidance below 1": ("text_to_image", {"guidance": 0.0}, {"guidance": 1.0}),
+    "capitals and blanks": ("text_to_image", {"prompts": ["a {class}"]}, {"prompts": ["A  {class} "]}),
     "one prompt twice": ("text_to_image", {"prompts": ["a {class}"]}, {"prompts": ["a {class}", "a {class}"]}),
 }
 
@@ -189,6 +200,15 @@ def test_guidance_without_hidden_labels_is_refused() -> None:
         ("steps", {"a": {"factor": 0.5}, "b": {"factor": 0.5001}}),
         ("synthetic_replace", {"a": {"share": 0.5, "recipe": "plain"}, "b": {"share": 0.5001, "recipe": "plain"}}),
         ("weight_decay", {"a": {"decay": 0.1, "coupled": True}, "b": {"decay": 0.1, "coupled": True}}),
+        (
+            "weight_decay",
+            {"a": {"decay": 1, "coupled": True}, "b": {"decay": 1.0, "coupled": True, "decay_head": True}},
+        ),
+        ("dropout", {"a": {"head": 0.5}, "b": {"head": 0.5, "path": 0}}),
+        ("dropout_inside", {"a": inside("block", "path"), "b": inside("path", "block")}),
+        ("augment", {"a": {"strength": 1, "operations": [SHIFT]}, "b": {"strength": 2, "operations": [SHIFT, IDLE]}}),
+        ("real_select", {"a": CHOSEN, "b": CHOSEN | {"pool": 1.0, "given": "real"}}),
+        ("mixup", {"a": {"alpha": 1}, "b": {"alpha": 1.0}}),
     ],
 )
 def test_doses_that_do_the_same_are_refused(family: str, doses: dict[str, Any]) -> None:
@@ -197,3 +217,25 @@ def test_doses_that_do_the_same_are_refused(family: str, doses: dict[str, Any]) 
     config["families"][family]["doses"] = doses
     with pytest.raises(UserError, match=rf"families.{family}.doses: 'a' and 'b' do the same to digits: remove one"):
         checked(config)
+
+
+def test_a_number_of_steps_that_is_the_baselines_is_refused() -> None:
+    config = study("ddpm", PLAIN)
+    config["study"]["families"], config["families"]["steps"]["doses"] = ["steps"], {"a": {"factor": 1.001}}
+    with pytest.raises(
+        UserError, match=r"steps.doses.a.factor = 1.001 gives efficientnet-lite0 100 steps, which is the"
+    ):
+        checked(config)
+
+
+@pytest.mark.parametrize(
+    "texts", [{"prompts": ["{class}, a {kind}"]}, {"styles": ["as {class}"]}, {"negative_prompt": "{class}"}]
+)
+def test_braces_that_nothing_replaces_are_refused(texts: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"'plain' has braces in '.*': nothing but {class} in `prompts` is replaced"):
+        checked(study("text_to_image", PLAIN | texts))
+
+
+def test_a_prompt_without_the_class_is_told_in_words() -> None:
+    with pytest.raises(UserError, match=r"prompts\[0\] = 'a photo' must hold {class}"):
+        checked(study("text_to_image", PLAIN | {"prompts": ["a photo"]}))

@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +146,8 @@ def _wanted(error: Any) -> str:
         case "uniqueItems":
             twice = [item for place, item in enumerate(error.instance) if item in error.instance[:place]]
             return f"has {twice[0]!r} twice: name each once"
+        case "pattern" if not set(rule) & set("^$"):
+            return f"must hold {re.sub(r'[][]', '', rule)}"
         case "pattern":
             return f"is not of the form {rule}"
         case "anyOf":

@@ -53,6 +53,8 @@ def check(config: Config) -> None:
     _check_equal(config)
     for own in block["recipes"]:
         key = f"config: generate.recipes: {own['name']!r}"
+        if block["kind"] != "ddpm":
+            _check_texts(key, recipe(config, own["name"]))
         needs = {**dict.fromkeys(ASKED, ("text_to_image", VARIES)), "strength": (VARIES,)}
         for name, kinds in needs.items():
             if name in own and block["kind"] not in kinds:
@@ -74,6 +76,16 @@ def check(config: Config) -> None:
                     f"{key} has {each} images per class, which cannot fill generate.shards = {block['shards']}: lower "
                     f"that to {each} or less"
                 )
+
+
+def _check_texts(key: str, asked: Config) -> None:
+    """Only {class} in a prompt has a meaning; other braces would be read as they stand."""
+    texts = [prompt.replace("{class}", "") for prompt in asked["prompts"]]
+    for text in (*texts, *asked["styles"], asked["negative_prompt"]):
+        if "{" in text or "}" in text:
+            raise UserError(
+                f"{key} has braces in {text!r}: nothing but {{class}} in `prompts` is replaced; take them out"
+            )
 
 
 def _check_guidance(config: Config) -> None:
@@ -117,8 +129,14 @@ def _asked(config: Config, name: str) -> tuple[object, ...]:
     guidance = float(asked["guidance"])
     if config["generate"]["kind"] == "ddpm":
         return (guidance,)
-    texts = [tuple(asked[key] if len(set(asked[key])) > 1 else asked[key][:1]) for key in ("prompts", "styles")]
-    return max(guidance, 1.0), *texts, asked["negative_prompt"] if guidance > 1 else ""
+    texts = [tuple(map(_plain, asked[key])) for key in ("prompts", "styles")]
+    texts = [each if len(set(each)) > 1 else each[:1] for each in texts]
+    return max(guidance, 1.0), *texts, _plain(asked["negative_prompt"]) if guidance > 1 else ""
+
+
+def _plain(text: str) -> str:
+    """A text as tokenizers read it, most of which know no capitals and no further blanks."""
+    return " ".join(text.split()).casefold()
 
 
 def check_words(config: Config, classes: Iterable[Sequence[str] | None]) -> None:

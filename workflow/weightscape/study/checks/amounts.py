@@ -1,8 +1,8 @@
 """Checks, before the first job, that the data sets hold as many images as doses, splits and measures ask for."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from weightscape.augmentations.operations import Operation, changed_share
@@ -11,6 +11,7 @@ from weightscape.data.pools import Counted
 from weightscape.data.settings import Count
 from weightscape.errors import UserError
 from weightscape.families import DIVERSITY_FAMILIES, FAMILIES
+from weightscape.finetune.settings import ItemShares
 from weightscape.study import Config, doses, generator_sizes, recipes, study
 from weightscape.study.checks.names import SPLITS
 from weightscape.study.doses import INSIDE, action, dose_values
@@ -131,8 +132,14 @@ def _check_effect(config: Config, family: str, dose: str, key: str) -> None:
     values, act = dose_values(config, family, dose), action(config, family, dose)
     if "network" in FAMILIES[family].changes and family != INSIDE and not any(act.dropout.values()):
         raise UserError(f"{key} drops nothing: raise one of its rates above 0")
-    if family == "steps" and values["factor"] == 1:
-        raise UserError(f"{key}.factor = 1 is the baseline: take another")
+    if family == "steps":
+        for backbone in config["study"]["backbones"]:
+            steps = doses.loop(config, backbone)["steps"]
+            if doses.training(config, backbone, family, dose).steps == steps:
+                raise UserError(
+                    f"{key}.factor = {values['factor']} gives {backbone} {steps} steps, which is the baseline: take "
+                    "another"
+                )
     if family == "augment" and not changed_share(act.operations, 0.0):
         raise UserError(f"{key}.operations change nothing: raise a magnitude or a probability above 0")
     _check_resolutions(config, act.operations, key)
@@ -157,22 +164,35 @@ def _fewest_steps(config: Config) -> int:
 
 
 def _check_equal(config: Config, dataset: str, known: Known, family: str) -> None:
-    """No two doses of a family may come to the same number of images or steps under two names."""
-    train, seen = known.splits["train"], dict[str, str]()
-    for dose, values in config["families"][family]["doses"].items():
-        rounded = dict(values)
-        if "share" in values and isinstance(train, int):
-            rounded["share"] = round(values["share"] * train)
-        if family == "steps":
-            rounded["factor"] = round(values["factor"] * _fewest_steps(config))
-        if family == "augment":
-            rounded.pop("strength")  # a number that orders the doses
-        other = seen.setdefault(json.dumps(rounded, sort_keys=True, default=str), dose)
-        if other != dose:
+    """No two doses of a family may do the same under two names, as shares of the same number of images do."""
+    seen: list[tuple[str, object]] = []
+    for dose in doses.doses(config, family):
+        done = _done(config, family, dose, known.splits["train"])
+        other = next((name for name, each in seen if each == done), None)
+        if other is not None:
             raise UserError(
                 f"config: families.{family}.doses: {other!r} and {dose!r} do the same to {dataset}: remove one, or "
                 "change it by at least one image or step"
             )
+        seen.append((dose, done))
+
+
+def _done(config: Config, family: str, dose: str, train: Count) -> object:
+    """All that a dose does to the list of items, to the steps and in the training, without what changes nothing."""
+    change = doses.item_change(config, family, dose)
+    if isinstance(train, int):
+        change = replace(change, share=round(change.share * train))
+    backbones = config["study"]["backbones"]
+    steps = [doses.training(config, backbone, family, dose).steps for backbone in backbones]
+    actions = [
+        replace(
+            act,
+            items=ItemShares(0, 0, 0, 0),  # follow from the change
+            operations=tuple(each for each in act.operations if changed_share([each], 0.0)),
+        )
+        for act in (action(config, family, dose, backbone) for backbone in backbones)
+    ]
+    return change, steps, actions
 
 
 def unreadable(limit: float, splits: Mapping[str, int | str]) -> int:
