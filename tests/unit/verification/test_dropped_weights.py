@@ -64,6 +64,15 @@ def test_it_can_be_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     dropped_weights.check([run(tmp_path / "a")])
 
 
+@pytest.mark.parametrize(("leave", "sentence"), [("0", "trains 1 run again"), ("no", "= 'no' in the environment is")])
+def test_only_1_in_the_environment_allows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, leave: str, sentence: str
+) -> None:
+    monkeypatch.setenv(dropped_weights.LEAVE, leave)
+    with pytest.raises(UserError, match=sentence):
+        dropped_weights.check([run(tmp_path / "a")])
+
+
 @pytest.mark.parametrize("provenance", ["{", "[]", "{}", '{"wall_seconds": null}', '{"wall_seconds": "long"}'])
 def test_a_provenance_that_tells_no_time_counts_for_none(tmp_path: Path, provenance: str) -> None:
     planned = [run(tmp_path / name) for name in "ab"]

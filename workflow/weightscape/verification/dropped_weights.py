@@ -17,7 +17,7 @@ from weightscape.formats.json_yaml import unpacked
 from weightscape.provenance.records import content_digest, place, provenance_of, read_provenance, read_record
 
 LEAVE = "WEIGHTSCAPE_ALLOW_RETRAINING"
-"""Set in the environment to train such runs again."""
+"""Set to 1 in the environment to train such runs again."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ class Training:
 
 def check(planned: Iterable[Training]) -> None:
     """Stop unless the environment gives leave to train again what was trained, measured and dropped."""
-    if os.environ.get(LEAVE):
+    leave = os.environ.get(LEAVE, "")
+    if leave not in ("", "0", "1"):
+        raise UserError(f"{LEAVE} = {leave!r} in the environment is unknown: set it to 1, which trains such runs again")
+    if leave == "1":
         return
     lost = [training.manifest.parent for training in planned if _is_repeated(training)]
     if lost:
