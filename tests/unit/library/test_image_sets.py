@@ -75,6 +75,7 @@ def test_grey_images_are_those_of_three_axes_and_pictures_of_several_sizes_are_b
     ("given", "words"),
     [
         (np.zeros((5, 64, 64, 5), np.uint8), "neither axis 1 nor 3"),
+        (np.zeros((64, 64, 3), np.uint8), "which is one picture, or pictures 3 px wide: give several"),
         (np.zeros((5, 3, 9, 3), np.uint8), "axis 1 or 3 may be the channels"),
         (np.full((5, 3, 9, 9), -1.0), "undo their normalisation"),
         (np.full((5, 9, 9, 3), 300), "undo their normalisation"),

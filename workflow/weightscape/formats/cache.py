@@ -11,7 +11,9 @@ from pathlib import Path
 def folder() -> Path:
     """The cache folder."""
     chosen = os.environ.get("WEIGHTSCAPE_CACHE")
-    return Path(chosen).expanduser() if chosen else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weightscape"
+    if chosen:
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "weightscape"
 
 
 def set_up(network: bool = False) -> Path:

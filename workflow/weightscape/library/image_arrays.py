@@ -67,6 +67,11 @@ def as_images(images: np.ndarray, name: str) -> tuple[np.ndarray, list[str]]:
             f"{name} has images {images.dtype} {shape}: they must be uint8 [n, channels, height, width], or "
             "[n, height, width] if they are grey"
         )
+    if images.ndim == 3 and shape[2] in CHANNELS:
+        raise UserError(
+            f"{name} has images {images.dtype} {shape}, which is one picture, or pictures {shape[2]} px wide: give "
+            "several pictures as [n, height, width, channels]"
+        )
     if images.ndim == 3:
         images = images[:, None]
         notes.append(f"{shape} is read as grey images [n, height, width]")
