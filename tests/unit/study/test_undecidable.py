@@ -8,9 +8,10 @@ import pytest
 
 from unit.metrics import simulated_studies as simulate
 from unit.metrics.planted import options, tables, truth
+from weightscape.families import POOL
 from weightscape.metrics.analysis import signature
 from weightscape.metrics.analysis.claims import table
-from weightscape.metrics.analysis.controls.table import CONTROLS
+from weightscape.metrics.analysis.controls.table import CONTROLS, hotelling
 from weightscape.metrics.analysis.design import Design
 from weightscape.metrics.analysis.setups import setups
 from weightscape.project import ROOT
@@ -92,6 +93,13 @@ def test_what_a_claim_needs_besides_is_asked_for(
     assert any(line.startswith(f"{min(claims)} ") and f" Add {thing}" in line for line in undecidable.told(whole))
 
 
+def in_halves(design: Design, values: np.ndarray) -> float:
+    """p of the A/A control in as many features as two scopes have."""
+    rows = dict(design.rows)
+    pool = rows.pop(POOL)
+    return hotelling(values, (pool[::2], pool[1::2]), list(rows.values()))
+
+
 @pytest.mark.parametrize("seeds", range(2, 7))
 @pytest.mark.parametrize("groups", range(2, 9))
 def test_too_few_repeated_runs_for_the_features_of_c2_are_told_as_the_analysis_finds_them(
@@ -104,11 +112,23 @@ def test_too_few_repeated_runs_for_the_features_of_c2_are_told_as_the_analysis_f
     whole["study"] |= {"seeds": list(range(seeds)), "baseline_runs": table.least_pool(seeds)}
     whole["analyse"]["signature"]["groups"] = groups
     found = undecidable.claims(whole)
-    assert (signature.whitened(Design.of(runs), values, []) is None) == ("C2" in found) == ("C4" in found)
+    design, twice = Design.of(runs), np.concatenate([values, values**3], axis=1)
+    lacking = signature.whitened(design, values, []) is None or not np.isfinite(in_halves(design, twice))
+    assert lacking == ("C2" in found) == ("C4" in found)
     if "C2" in found:
         carried = int(found["C2"][0].removesuffix(")").rpartition(" ")[2])
         whole["analyse"]["signature"]["groups"] = carried
         assert carried < groups and "C2" not in undecidable.claims(whole)
+
+
+def test_the_runs_that_the_a_a_control_needs_are_asked_for(whole: Config) -> None:
+    whole["study"] |= {"seeds": [0, 1, 2], "baseline_runs": 12}
+    asked = whole["analyse"]["signature"]
+    assert "C2" not in undecidable.claims(whole)
+    asked["claim"] = ["hidden", "update", "head"]
+    assert "needed for the covariance of 54 features, or set" in undecidable.claims(whole)["C2"][0]
+    whole["study"] |= {"seeds": [0], "baseline_runs": 3}
+    assert undecidable.claims(whole)["C8"] == ["runs to study.baseline_runs (it is 3, 4 are needed)"]
 
 
 def test_a_metric_that_follows_from_others_is_no_further_feature(whole: Config) -> None:

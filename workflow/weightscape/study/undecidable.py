@@ -4,6 +4,7 @@ The analysis tells the same after the runs, in the reasons of its verdicts; here
 show, such as doses that turn out destructive, stays open.
 """
 
+import math
 from collections.abc import Iterator
 
 from weightscape.families import DIVERSITY, DIVERSITY_FAMILIES, SYNTHETIC_FAMILIES
@@ -93,13 +94,16 @@ def _has_doses(config: Config, family: str) -> bool:
 def _of_runs(config: Config, claim: str) -> Iterator[str]:
     """Replicates, of conditions and of the baseline."""
     from weightscape.metrics.analysis.claims.table import least_pool
+    from weightscape.metrics.analysis.controls.table import LEAST_POOL
 
     seeds, pool = len(config["study"]["seeds"]), config["study"]["baseline_runs"]
     least = LEAST_SEEDS.get(claim, 2)
     if seeds < least:
         yield f"seeds to study.seeds (it has {seeds}, {least} are needed)"
-    if pool < least_pool(max(seeds, least)):
-        yield f"runs to study.baseline_runs (it is {pool}, {least_pool(max(seeds, least))} are needed)"
+    halved = LEAST_POOL if "a_a" in config["analyse"]["controls"][claim] else 0
+    needed = max(least_pool(max(seeds, least)), halved)
+    if pool < needed:
+        yield f"runs to study.baseline_runs (it is {pool}, {needed} are needed)"
 
 
 def _of_claim(config: Config, claim: str) -> Iterator[str]:
@@ -130,37 +134,41 @@ def _of_claim(config: Config, claim: str) -> Iterator[str]:
 
 
 def _repeats(config: Config) -> Iterator[str]:
-    """Runs that repeat a condition, twice as many as the signature has features."""
-    from weightscape.metrics.analysis.signature import LEAST_DF
-
+    """Runs that repeat a condition, for the covariance of the signature's features."""
     study_seeds, pool = len(config["study"]["seeds"]), config["study"]["baseline_runs"]
     conditions = sum(len(doses.doses(config, family)) for family in config["study"]["families"])
     runs, groups = pool - 1 + (study_seeds - 1) * conditions, config["analyse"]["signature"]["groups"]
-    features = _features(config["analyse"], min(groups, LAYERS))
-    if study_seeds > 1 and runs < LEAST_DF * features:
+    least, features = _least_repeats(config["analyse"], min(groups, LAYERS))
+    if study_seeds > 1 and runs < least:
         carried = groups_carried(config["analyse"], runs)
         fewer = f", or set analyse.signature.groups to {carried}" if carried else ""
         yield (
-            f"seeds to study.seeds ({runs} runs repeat a condition, {LEAST_DF * features:.0f} are needed for the "
+            f"seeds to study.seeds ({runs} runs repeat a condition, {least} are needed for the "
             f"covariance of {features} features{fewer})"
         )
 
 
 def groups_carried(analyse: Config, runs: int) -> int:
     """The groups of layers, at most as many as the config has, whose features so many repeated runs carry."""
+    most = range(analyse["signature"]["groups"], 0, -1)
+    return next((groups for groups in most if runs >= _least_repeats(analyse, groups)[0]), 0)
+
+
+def _least_repeats(analyse: Config, groups: int) -> tuple[int, int]:
+    """How many runs must repeat a condition, and for the covariance of how many features.
+
+    Each scope that C2 names has each metric in each group of layers, the head in two. The regression needs several runs
+    for each feature of the largest; the A/A control one for each of all scopes, and one more for its second half.
+    """
     from weightscape.metrics.analysis.signature import LEAST_DF
 
-    most = range(analyse["signature"]["groups"], 0, -1)
-    return next((groups for groups in most if runs >= LEAST_DF * _features(analyse, groups)), 0)
-
-
-def _features(analyse: Config, groups: int) -> int:
-    """The features of the largest scope that C2 names: each metric in each group of layers, of the head in two."""
     sizes = []
     for scope in analyse["signature"]["claim"]:
         metrics = {*analyse["signature"]["features"][scope]} & {*analyse["metrics"]}
         sizes.append((2 if scope == "head" else groups) * (len(metrics) - (metrics >= FOLLOWS)))
-    return max(sizes)
+    most, every = max(sizes), sum(sizes)
+    halved = (every + 1, every) if "a_a" in analyse["controls"]["C2"] else (0, 0)
+    return max((math.ceil(LEAST_DF * most), most), halved)
 
 
 def _synthetic(config: Config) -> Iterator[str]:

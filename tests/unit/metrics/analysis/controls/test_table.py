@@ -1,5 +1,6 @@
 """The controls that a claim needs: the config names at least one, and the row of C4 tells those of C1 to C3."""
 
+import itertools
 import zlib
 from dataclasses import replace
 
@@ -91,6 +92,22 @@ def test_the_a_a_control_needs_no_condition_that_is_kept() -> None:
     made = simulate.setup(simulate.Truth(seeds=5), np.random.default_rng(0))
     destroyed = replace(made, destructive=tuple(each for each in made.design.rows if each != POOL)).only_kept()
     assert a_a(destroyed, hidden(destroyed, OPTIONS), OPTIONS) == a_a(made, hidden(made, OPTIONS), OPTIONS)
+
+
+def test_the_covariance_of_the_a_a_control_is_that_of_all_conditions_also_those_that_destroy() -> None:
+    made = simulate.setup(simulate.Truth(seeds=3), np.random.default_rng(0))
+    gone = tuple(condition for condition in made.design.rows if condition[0] not in ("baseline", "augment"))
+    kept = replace(made, destructive=gone).only_kept()
+    compared = claims.TESTED["C2"].compared(made, ALL)
+    assert a_a(kept, compared, ALL) == a_a(made, compared, ALL) and "32 features" in a_a(kept, compared, ALL).outcome
+
+
+def test_measures_that_follow_from_others_leave_the_a_a_control_also_where_they_are_many() -> None:
+    made = simulate.setup(simulate.Truth(seeds=5), np.random.default_rng(0))
+    compared = claims.TESTED["C2"].compared(made, ALL)
+    first = list(compared.values())
+    many = compared | {f"follows {at}": one - 2 * other for at, (one, other) in enumerate(itertools.pairwise(first))}
+    assert a_a(made, many, ALL) == a_a(made, compared, ALL)
 
 
 @pytest.mark.parametrize(("few", "tells"), [(True, "no replicates"), (False, "no usable value in every run")])

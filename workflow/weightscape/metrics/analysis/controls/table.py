@@ -103,7 +103,7 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     """
     if not measures:
         return lacking("its measure is not there")
-    design, every = setup.design, setup.all_conditions
+    every = setup.all_conditions
     references = [*filter(None, map(every.reference, every.families)), POOL]
     pool = max((every.rows.get(reference, np.empty(0, int)) for reference in references), key=len)
     if len(pool) < LEAST_POOL:
@@ -111,15 +111,17 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     used = {name: values for name, values in measures.items() if np.isfinite(values[pool]).all()}
     if next(iter(measures)) not in used:
         return lacking("not measured in every baseline run")
-    used = independent({name: values for name, values in used.items() if np.ptp(values[pool]) > 0}, pool)
+    used = {name: values for name, values in used.items() if np.ptp(values[pool]) > 0}
     if not used:
         return lacking("the baseline runs do not vary")
+    whole = np.isfinite(np.stack(list(used.values()), axis=1)).all(axis=1)
+    others = [at for condition, at in every.rows.items() if condition not in references and whole[at].all()]
+    used = independent(used, [pool, *others])
     stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/A/A".encode())
     order = np.random.default_rng([options.seed, stream]).permutation(pool)
     halves = order[: len(pool) // 2], order[len(pool) // 2 :]
     enough = len(pool) - 2 >= 2 * len(used)
-    others = [] if enough else [at for condition, at in design.rows.items() if condition not in references]
-    p = hotelling(np.stack(list(used.values()), axis=1), halves, others)
+    p = hotelling(np.stack(list(used.values()), axis=1), halves, [] if enough else others)
     if not np.isfinite(p):
         return Control(Status.NOT_SHOWN, f"not shown, too few runs for {len(used)} measures")
     passed = p >= DIFFERENT
@@ -128,29 +130,31 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     return judged(passed, f"{text} {'do not differ' if passed else 'differ'} in {names} (p = {number(p, 2)})")
 
 
-def independent(measures: Mapping[str, Values], pool: np.ndarray) -> dict[str, Values]:
-    """The measures [runs] that vary over the pool's runs in another way than all linear combinations of earlier ones.
+def independent(measures: Mapping[str, Values], conditions: Sequence[np.ndarray]) -> dict[str, Values]:
+    """The measures [runs] that vary between the runs of conditions in another way than all linear combinations of
+    earlier ones.
 
-    Beyond one measure less than there are runs all would be such combinations, and nothing is left out.
+    Beyond the degrees of freedom of these runs all would be such combinations, and nothing is left out.
     """
+    df = sum(len(at) - 1 for at in conditions)
     kept: dict[str, Values] = {}
+    scaled: list[Values] = []
     for name, values in measures.items():
-        rows = np.stack([*(other[pool] for other in kept.values()), values[pool]])
-        rows = (rows - rows.mean(axis=1, keepdims=True)) / rows.std(axis=1, keepdims=True)
-        if len(rows) >= len(pool) or np.linalg.matrix_rank(rows, tol=1e-6 * len(pool) ** 0.5) == len(rows):
+        rest = np.concatenate([values[at] - values[at].mean() for at in conditions])
+        rows = np.stack([*scaled, rest / rest.std()])
+        if len(rows) > df or np.linalg.matrix_rank(rows, tol=1e-6 * rows.shape[1] ** 0.5) == len(rows):
             kept[name] = values
+            scaled.append(rows[-1])
     return kept
 
 
 def hotelling(features: Values, halves: tuple[np.ndarray, np.ndarray], others: Sequence[np.ndarray]) -> float:
     """p that two groups of runs have equal means of features [runs, features] (Hotelling 1931).
 
-    `others` are the runs of further conditions, which tell of the covariance where their features are all there; NaN
-    where that is not of full rank.
+    `others` are the runs of further conditions, which tell of the covariance; NaN where that is not of full rank.
     """
-    known = [at for at in others if np.isfinite(features[at]).all()]
-    rest = np.concatenate([features[at] - features[at].mean(axis=0) for at in (*halves, *known)])
-    df, p = sum(len(at) - 1 for at in (*halves, *known)), features.shape[1]
+    rest = np.concatenate([features[at] - features[at].mean(axis=0) for at in (*halves, *others)])
+    df, p = sum(len(at) - 1 for at in (*halves, *others)), features.shape[1]
     scale = np.sqrt((rest**2).mean(axis=0))
     if df < p or not scale.all() or np.linalg.matrix_rank(rest / scale) < p:
         return float("nan")
