@@ -210,6 +210,18 @@ def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
     assert rates[51:] == pytest.approx(np.arange(49, 0, -1) / 50)
 
 
+def test_muon_trains_the_kernels_between_features_and_adamw_all_else():
+    state = ddpm._start(TINY, 2, 1, "cpu")
+    by_muon, by_adamw = (
+        {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+        for optimizer in (state.matrices, state.optimizer)
+    )
+    named = dict(state.model.named_parameters())
+    outer = ("conv_in.weight", "conv_out.weight")
+    assert {id(weight) for name, weight in named.items() if weight.ndim == 4 and name not in outer} == by_muon
+    assert by_muon | by_adamw == set(map(id, named.values())) and not by_muon & by_adamw
+
+
 def test_bfloat16_answers_stay_near_those_of_float32(learnt):
     model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
     grid = torch.randn(8, 4, 2, 2, generator=torch.Generator().manual_seed(0))

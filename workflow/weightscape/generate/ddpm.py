@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from diffusers.training_utils import EMAModel
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
-OUTER = ("conv_in", "conv_out", "time_embedding", "class_embedding")
-"""Layers that meet pixels, times or labels, which are no maps between features of one scale."""
+OUTER = ("conv_in", "conv_out", "time_emb", "class_embedding")
+"""Parts of the names of layers that meet pixels, times or labels: no maps between features of one scale."""
 LARGEST_GRADIENT = 1.0  # Euclidean norm
 LEAST_NOISE = 0.1  # s_t below which errors weigh no more: they no longer show
 
@@ -134,7 +134,7 @@ def _start(settings: TrainGeneratorSettings, classes: int, channels: int, device
         model = denoiser.network(settings.model, classes, channels, device)
     training = settings.training
     named = dict(model.named_parameters())
-    inner = [name for name, weight in named.items() if weight.ndim > 1 and not name.startswith(OUTER)]
+    inner = [name for name, weight in named.items() if weight.ndim > 1 and not any(part in name for part in OUTER)]
     optimizer = torch.optim.AdamW(
         [weight for name, weight in named.items() if name not in inner],
         training.learning_rate,

@@ -37,14 +37,20 @@ class Muon(torch.optim.Optimizer):
 def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
     """About U V^T of a matrix U S V^T: its singular values come to lie in [.7, 1.2]."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    first, second, third = COEFFICIENTS
     wide = wide / wide.norm().clamp(min=1e-7)
     # An iteration is X -> P X, P a polynomial of G = X X^T, and so G -> P G P: only two products are of wide matrices.
     gram = wide @ wide.T
-    whole = torch.eye(len(gram), device=gram.device)
-    for _ in range(ITERATIONS):
-        factor = torch.addmm(gram, gram, gram, beta=second, alpha=third)
-        factor.diagonal().add_(first)
-        whole, gram = factor @ whole, factor @ gram @ factor
+    whole = factor = _polynomial(gram)
+    for _ in range(ITERATIONS - 1):
+        gram = factor @ gram @ factor
+        factor = _polynomial(gram)
+        whole = factor @ whole
     wide = whole @ wide
     return wide if matrix.shape[0] <= matrix.shape[1] else wide.T
+
+
+def _polynomial(gram: torch.Tensor) -> torch.Tensor:
+    first, second, third = COEFFICIENTS
+    factor = torch.addmm(gram, gram, gram, beta=second, alpha=third)
+    factor.diagonal().add_(first)
+    return factor
