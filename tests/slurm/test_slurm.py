@@ -54,6 +54,19 @@ def test_two_runs_of_a_bundle_work_side_by_side_on_its_gpu(small: Callable[[], P
     assert [(run["gpus"], run["cpus"]) for run in notes] == [("1", "8")] * 3
 
 
+def test_a_requeued_bundle_goes_on_after_the_runs_that_ended(small: Callable[[], Project]) -> None:
+    project = small()
+    paths = [project.folder / f"requeued/run{number}" for number in range(3)]
+    head = project.start("--", *(str(path.relative_to(project.folder)) for path in paths))
+    wait_for(lambda: len(list(project.folder.glob("requeued/*.begun"))) == 3)
+    ended = {path: path.read_text() for path in paths if path.exists()}
+    subprocess.run(["scontrol", "requeue", *project.jobs("RUNNING")], check=True)
+    (project.folder / "go").touch()
+    assert head.wait(600) == 0, project.said[-3000:]
+    assert len(ended) == 2 and ended == {path: path.read_text() for path in ended}
+    assert len({run["job"] for run in runs(project.folder, "requeued")}) == 1
+
+
 def runs(project: Path, folder: str = "out") -> list[dict[str, str]]:
     """Reads the notes of the bundle's runs."""
     texts = [(project / folder / f"run{number}").read_text() for number in range(3)]

@@ -127,3 +127,23 @@ def test_of_a_bundle_in_which_jobs_fail_only_those_are_tried_again_that_may_succ
     assert head.returncode == 1
     assert "finetune is not tried again, since a user's error ended it: the loss is nan: lower the rate" in head.stderr
     assert (tmp_path / "states").read_text().split() == ["0|FAILED", "1|COMPLETED"]
+
+
+REQUEUEING = KEEPING | {
+    "sbatch": 'for last; do :; done; setsid sh -c "${last#--wrap=}" > said 2>&1 & killed=$!;'
+    " for _ in $(seq 3000); do [ $(cat attempts | wc -l)$(ls .snakemake/weightscape/finished-* | wc -l) = 42 ]"
+    " && break; sleep 0.1; done; kill -KILL -$killed; touch again; state=COMPLETED;"
+    ' sh -c "${last#--wrap=}" >> said 2>&1 || state=FAILED; echo "0|$state" > states; echo 0',
+}
+REQUEUED = "[ $1 = 0 ] || [ $1 = 2 ] && exit; [ -e again ] && exit; sleep 600"
+
+
+def test_a_bundle_that_slurm_requeues_goes_on_after_the_jobs_that_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").write_text(REQUEUED)
+    head = run_on_site(tmp_path, FAILING, REQUEUEING, 4, 0, monkeypatch)
+    assert head.returncode == 0, head.stderr[-3000:] + (tmp_path / "said").read_text()[-3000:]
+    attempts = (tmp_path / "attempts").read_text().split()
+    assert [attempts.count(str(number)) for number in range(4)] == [1, 2, 1, 2], (tmp_path / "said").read_text()
+    assert (tmp_path / "states").read_text().split() == ["0|COMPLETED"]

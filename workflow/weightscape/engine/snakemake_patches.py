@@ -9,6 +9,7 @@ a group nor the limits (issue 469 of the plugin). It also adds up their GPUs, an
 """
 
 import atexit
+import concurrent.futures
 import functools
 import json
 import os
@@ -195,9 +196,10 @@ def keep_finished(workflow: Any) -> None:
 
     Each of the three Snakemakes that a bundle runs in (head, job of Slurm, step) deletes what any of its jobs made
     (`GroupJob.postprocess`, jobs.py:1637), and the head submits all of them again, or none. So a job of a bundle that
-    ends well leaves a note, by which all three know it.
+    ends well leaves a note, by which all three know it; one that Slurm starts again goes on after the jobs with a note.
     """
     from snakemake import jobs
+    from snakemake.executors import local
     from snakemake.scheduling import job_scheduler
 
     if workflow.is_main_process and not workflow.remote_exec:
@@ -209,6 +211,15 @@ def keep_finished(workflow: Any) -> None:
     scheduler: Any = job_scheduler.JobScheduler
     started = time.time()
     clear, end, handle_error = single.remove_existing_output, single.postprocess, scheduler._handle_error
+    executor: Any = local.Executor
+    run = executor.run_single_job
+    earlier = set(Path(os.environ[NOTES]).glob("*")) if workflow.remote_exec else set()
+
+    def run_single_job(self: Any, job: Any) -> Any:
+        if _note(job) not in earlier or not is_finished(job):
+            return run(self, job)
+        (done := concurrent.futures.Future[None]()).set_result(None)
+        return done
 
     async def remove_existing_output(job: Any) -> None:
         _note(job).unlink(missing_ok=True)
@@ -233,7 +244,7 @@ def keep_finished(workflow: Any) -> None:
         part(self, job, finished, others)
 
     single.remove_existing_output, single.postprocess = remove_existing_output, postprocess
-    scheduler._handle_error = handle
+    scheduler._handle_error, executor.run_single_job = handle, run_single_job
 
 
 def is_finished(job: Any) -> bool:
