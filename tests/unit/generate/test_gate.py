@@ -89,6 +89,17 @@ def test_a_broken_model_is_said(tmp_path: Path) -> None:
         gate.zero_shot(settings, ["a"], torch.device("cpu"))
 
 
+def test_a_model_that_lacks_a_tensor_is_no_classifier_by_chance(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = clip(tmp_path / "clip")
+    weights = next(folder.glob("*.safetensors"))
+    tensors = {name: tensor for name, tensor in load_file(weights).items() if name != "visual_projection.weight"}
+    save_file(tensors, weights, {"format": "pt"})
+    with pytest.raises(UserError, match=r"lacks 1 tensors of CLIP, as visual_projection.weight, which would be random"):
+        gate.zero_shot(zero_shot(model=str(folder)), ["cat"], torch.device("cpu"))
+
+
 def test_a_model_whose_tokenizer_is_of_another_is_said(tmp_path: Path) -> None:
     import json
 

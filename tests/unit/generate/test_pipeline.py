@@ -172,6 +172,24 @@ def test_a_pipeline_without_tokenizer_is_said(folder: Path, tmp_path: Path, list
         load(settings(copy))
 
 
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_a_network_that_lacks_a_tensor_is_refused(folder: Path, tmp_path: Path, part: str) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    copy = tmp_path / "lacking"
+    shutil.copytree(folder, copy)
+    weights = next((copy / part).glob("*.safetensors"))
+    tensors = load_file(weights)
+    tensors.pop(name := min(tensors))
+    save_file(tensors, weights, {"format": "pt"})
+    with pytest.raises(
+        UserError, match=rf"lacks 1 tensors of its networks, as \w+\.{name}, which would be random: save"
+    ):
+        load(settings(copy))
+
+
 def test_steps_that_a_scheduler_refuses_are_said(folder: Path) -> None:
     with pytest.raises(UserError, match=r"no images with 2000 steps of its scheduler DDIMScheduler .*change generate"):
         made(folder, MEMBERS[:1], scheduler="DDIMScheduler", steps=2000)

@@ -45,7 +45,12 @@ def zero_shot(settings: ZeroShotGate, names: Sequence[str], device: torch.device
 
     try:
         options: dict[str, Any] = {"revision": settings.revision}
-        model: Any = transformers.CLIPModel.from_pretrained(settings.model, use_safetensors=True, **options)
+        loaded: Any = transformers.CLIPModel.from_pretrained(
+            settings.model, use_safetensors=True, output_loading_info=True, **options
+        )
+        model, missing = loaded[0], sorted(loaded[1]["missing_keys"])
+        if missing:
+            raise ValueError(f"it lacks {len(missing)} tensors of CLIP, as {missing[0]}, which would be random")
         tokenizer: Any = transformers.AutoTokenizer.from_pretrained(settings.model, **options)
         processor: Any = transformers.CLIPImageProcessor.from_pretrained(settings.model, **options)
         model = model.to(device).eval()

@@ -1,7 +1,11 @@
 """Loads a pipeline of diffusers: its scheduler, its LoRA weights, and the device that holds it."""
 
+import contextlib
+import functools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 
@@ -25,19 +29,25 @@ def load(source: Pipeline, device: torch.device) -> Any:
     dtype = torch.float32 if device.type == "cpu" else getattr(torch, settings.dtype)
     unchecked = {} if settings.safety_checker else {"safety_checker": None, "requires_safety_checker": False}
     try:
-        pipe = getattr(diffusers, LOADERS[source.kind]).from_pretrained(
-            settings.model,
-            revision=settings.revision,
-            variant=settings.variant,
-            torch_dtype=dtype,
-            use_safetensors=True,
-            **unchecked,
-        )
+        with _missing_told() as missing:
+            pipe = getattr(diffusers, LOADERS[source.kind]).from_pretrained(
+                settings.model,
+                revision=settings.revision,
+                variant=settings.variant,
+                torch_dtype=dtype,
+                use_safetensors=True,
+                **unchecked,
+            )
     except Exception as error:  # the loaders raise errors of many kinds at broken folders
         raise out_of_memory(error) or UserError(
             f"pipeline {settings.model} cannot be loaded ({error!s:.300}): name a folder or hub id of diffusers for "
             f"{source.kind} with safetensors weights, and let the rule `fetch` download it"
         ) from None
+    if missing:
+        raise UserError(
+            f"pipeline {settings.model} lacks {len(missing)} tensors of its networks, as {missing[0]}, which would be "
+            "random: save or download it again"
+        )
     _check_inputs(pipe, settings)
     _set_scheduler(pipe, settings)
     if settings.lora is not None:
@@ -51,6 +61,26 @@ def load(source: Pipeline, device: torch.device) -> Any:
     if hasattr(pipe, "encode_prompt"):
         pipe.encode_prompt = EncodedPrompts(pipe.encode_prompt)
     return _placed(pipe, settings.offload, device)
+
+
+@contextlib.contextmanager
+def _missing_told() -> Iterator[list[str]]:
+    """Lists the tensors that the networks loaded meanwhile lack; their loaders only log that these will be random."""
+    from diffusers.models.modeling_utils import ModelMixin
+    from transformers import PreTrainedModel
+
+    missing: list[str] = []
+
+    def from_pretrained(own: Any, kind: Any, *words: Any, **options: Any) -> Any:
+        network, told = own(kind, *words, **{**options, "output_loading_info": True})
+        missing.extend(f"{kind.__name__}.{name}" for name in sorted(told["missing_keys"]))
+        return network
+
+    with contextlib.ExitStack() as stack:
+        for base in (ModelMixin, PreTrainedModel):
+            wrapped = classmethod(functools.partial(from_pretrained, vars(base)["from_pretrained"].__func__))
+            stack.enter_context(mock.patch.object(base, "from_pretrained", wrapped))
+        yield missing
 
 
 def _check_inputs(pipe: Any, settings: PipelineSettings) -> None:
