@@ -36,5 +36,12 @@ def test_an_amount_of_another_form_stays_as_the_site_wrote_it(tmp_path: Path) ->
     assert after["set-resources"]["finetune"] == {"runtime": 60, "mem_mb": "9000 * attempt"}
 
 
+@pytest.mark.parametrize("emptied", ["set-resources: ", "set-resources: {finetune: }"])
+def test_blocks_that_a_site_has_emptied_are_filled(emptied: str, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(f"{emptied}\ndefault-resources: {{runtime: 30 * attempt}}\n")
+    after = read(profile.written(tmp_path, {"finetune": Need(500, 9000)}, tmp_path / "made"))
+    assert after["set-resources"] == {"finetune": {"runtime": "500 * attempt"}}
+
+
 def test_no_needs_leave_the_profile_as_it_is(tmp_path: Path) -> None:
     assert read(profile.written(SITE, {}, tmp_path / "made")) == read(SITE)

@@ -27,10 +27,10 @@ class Need(Protocol):
 def written(profile: Path, needs: Mapping[str, Need], folder: Path) -> Path:
     """Write the profile of a study into `folder`, and say what it raises; returns the folder."""
     settings = read_yaml(profile / "config.yaml")
-    rules = settings.setdefault("set-resources", {})
+    rules = settings["set-resources"] = settings.get("set-resources") or {}
     for rule, resource, now, wanted in raised(settings, needs):
         print(f"{rule}: {resource} = {wanted} instead of {now}, by the cost model", flush=True)
-        rules.setdefault(rule, {})[resource] = f"{wanted} * attempt"
+        rules[rule] = {**(rules.get(rule) or {}), resource: f"{wanted} * attempt"}
     with replacing(folder / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(settings, sort_keys=False))
     return folder

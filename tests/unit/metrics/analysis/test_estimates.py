@@ -20,6 +20,8 @@ def test_pairs_of_families_have_a_corrected_cosine_only_where_both_profiles_have
     silent = found[[pair[0] != pair[1] and "steps" in pair for pair in found.index]]
     assert len(silent) and np.isnan(silent["corrected"]).all() and np.isfinite(silent["cosine"]).all()
     assert (found["corrected"].dropna().abs() < 1.2).all()
+    of_two = next(setups(tables(simulate.Truth(seeds=2, pool=6, profiles=profiles)), OPTIONS.metrics))
+    assert estimates.similarities(of_two, OPTIONS)["corrected"].isna().all()
 
 
 def test_a_mean_over_layers_has_its_range_without_any_one_layer_and_names_the_heaviest():

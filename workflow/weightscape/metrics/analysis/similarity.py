@@ -131,9 +131,8 @@ def cosine_and_squares(profiles: list[Profile]) -> Values:
 
 
 def have_directions(found: Jackknifed) -> bool:
-    """Whether both squares of `cosine_and_squares` exceed zero beyond their errors (as numbers, if these are known)."""
-    errors = np.where(np.isfinite(found.errors[1:]), found.errors[1:], 0.0)
-    return bool((found.values[1:] > BEYOND * errors).all())
+    """Whether both squares of `cosine_and_squares` exceed zero beyond their errors; not if these are not known."""
+    return bool((found.values[1:] > BEYOND * found.errors[1:]).all())
 
 
 def cosines(x: Values, y: Values) -> Values:

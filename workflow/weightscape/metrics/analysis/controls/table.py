@@ -114,7 +114,7 @@ def a_a(setup: Setup, measures: Mapping[str, Values], options: Options) -> Contr
     used = {name: values for name, values in used.items() if np.ptp(values[pool]) > 0}
     if not used:
         return lacking("the baseline runs do not vary")
-    whole = np.isfinite(np.stack(list(used.values()), axis=1)).all(axis=1)
+    whole = np.all(np.isfinite(list(used.values())), axis=0)
     others = [at for condition, at in every.rows.items() if condition not in references and whole[at].all()]
     used = independent(used, [pool, *others])
     stream = zlib.crc32(f"{setup.dataset}/{setup.backbone}/A/A".encode())
