@@ -157,6 +157,16 @@ def test_a_new_ood_set_changes_no_training_and_no_other_split() -> None:
         assert not _changed(stage, {"dataset": "digits", "split": split}, config)
 
 
+def test_no_split_may_repeat_images_that_are_trained_on_and_no_shifted_set_those_of_the_test() -> None:
+    assert {split: study.compared_splits(split) for split in ("train", "val", "test", "extra", "ood-far")} == {
+        "train": [],
+        "val": ["train"],
+        "test": ["train"],
+        "extra": ["train", "val", "test"],
+        "ood-far": ["train", "test"],
+    }
+
+
 def test_a_new_seed_changes_no_settings_of_old_runs() -> None:
     config = edited("study/seeds", [*range(6)])
     for stage in ("finetune", "assemble", "spectra", "evaluate"):

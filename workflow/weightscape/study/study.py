@@ -75,8 +75,12 @@ def splits(config: Config, dataset: str) -> list[str]:
 
 
 def compared_splits(split: str) -> list[str]:
-    """The splits in which the images of a split must have no copies: none may be learnt from before a test."""
-    return {"train": [], "extra": ["train", "val", "test"]}.get(split, ["train"])
+    """The splits in which the images of a split must have no copies.
+
+    None may be learnt from before a test, and a shifted set of test images would be no shift.
+    """
+    others = {"train": [], "val": ["train"], "test": ["train"], "extra": ["train", "val", "test"]}
+    return others.get(split, ["train", "test"])
 
 
 def is_corruption(config: Config, dataset: str, split: str) -> bool:
