@@ -102,6 +102,18 @@ def test_blanks_around_a_name_make_no_class_of_their_own(tmp_path: Path) -> None
     assert pool.classes == ["x", "y"] and pool.labels.tolist() == [0, 0, 1, 1]
 
 
+def test_names_in_two_spellings_are_refused(tmp_path: Path) -> None:
+    import datasets
+
+    rows = [{"img": {"bytes": b"", "path": None}, "kind": name} for name in ("Cat", "cat", "dog")]
+    features = datasets.Features({"img": datasets.Image(decode=False), "kind": datasets.Value("string")})
+    datasets.DatasetDict(train=datasets.Dataset.from_list(rows, features=features)).save_to_disk(str(tmp_path))
+    columns = {"image": "img", "label": "kind", "domain": None}
+    source = source_of(hub_block(tmp_path, columns=columns, domain=None, parts={"train": "train", "test": None}))
+    with pytest.raises(UserError, match="has the classes 'Cat' and 'cat': put both into one, or name the `classes`"):
+        sources.opened(source)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -24,7 +24,7 @@ from weightscape.data.pools import (
     relabelled,
     split,
 )
-from weightscape.data.settings import Count, Domain, Folder, OtherFolder, Source
+from weightscape.data.settings import Count, Domain, Folder, OtherFolder, Source, Torchvision
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.seeds import generator
@@ -65,8 +65,8 @@ def _chosen(source: Source, seed: int) -> dict[str, Pool]:
     reader = readers.module(source.kind)
     whole = reader.pool(source, "train")
     train = of_classes(present(whole), source.classes)
-    if isinstance(source, Folder) and not isinstance(source.classes, tuple):
-        check_apart(train.classes, f"{source.root}")
+    if not isinstance(source, Torchvision) and not isinstance(source.classes, tuple):
+        check_apart(train.classes, source.root if isinstance(source, Folder) else source.path)
     if len(train.classes) < 2:
         raise UserError(
             f"the data set has images of one class to train on ({train.classes[0]!r}), but a network must tell two "
