@@ -309,16 +309,21 @@ def test_a_fork_that_nobody_waits_for_holds_up_no_job(jobs):
         ctypes.CDLL(None).prctl(adopt, 0)
 
 
-def test_a_job_that_is_gone_before_it_knows_its_fork_takes_it_along(tmp_path, monkeypatch):
+@pytest.mark.parametrize("knows", [False, True])
+def test_a_job_that_is_gone_before_its_fork_has_begun_takes_it_along(knows, tmp_path, monkeypatch):
     (tmp_path / "owner").write_text(str(os.getpid()))
     monkeypatch.setattr(_preloaded, "become", lambda *_: signal.pause())
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # no test ends by SIGTERM
-    server, (ours, theirs) = _preloaded.Server(tmp_path / "socket"), socket.socketpair()
+    server = _preloaded.Server(tmp_path / "socket")
     request = json.dumps([["program"], {}, "/", []]).encode()
-    with ours, theirs:
-        socket.send_fds(ours, [len(request).to_bytes(8, "big") + request], [0, 1, 2])
-        ours.close()
-        assert server.fork(theirs) is None
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "socket"))
+        socket.send_fds(client, [len(request).to_bytes(8, "big") + request], [0, 1, 2])
+        if not knows:
+            client.close()
+        server.accept(None)
+    for ended in list(server.forks):
+        server.kill(ended)
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     server.leave(None)
     server.selector.close()

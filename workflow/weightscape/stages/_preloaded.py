@@ -108,8 +108,10 @@ class Server:
     def kill(self, ended: int) -> None:
         """Kill a fork, with the processes that it has started, because its client was killed."""
         if ended in self.forks:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.forks[ended][0], signal.SIGKILL)
+            process = self.forks[ended][0]
+            with contextlib.suppress(ProcessLookupError):  # it has no group before it begins
+                os.killpg(process, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
             self.report(ended)
 
     def report(self, ended: object) -> None:
