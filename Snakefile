@@ -8,17 +8,11 @@ The stages in order; each reads only from lower numbers. `snakemake --cores 2` r
 import sys
 from pathlib import Path
 
-if not Path.cwd().samefile(workflow.basedir):
-    sys.exit(
-        f"error: Snakemake runs in {Path.cwd()}, but the study's files lie in {workflow.basedir}: run it there, or add "
-        f"--directory {workflow.basedir}"
-    )
-
-
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow"))
 
 from weightscape.engine import snakefile
 
+snakefile.check_place(Path(workflow.basedir))
 if workflow.is_main_process:
     snakefile.check_readable(Path("config.yaml"))
 

@@ -103,6 +103,22 @@ def test_a_config_that_snakemake_cannot_read_ends_it_with_one_sentence(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("inside", "sentence"),
+    [
+        (".", r"runs in .*, but the study's files lie in .*a \{b\}: run it there, or add --directory '.*a \{b\}'$"),
+        ("a {b}", "braces: rename"),
+    ],
+)
+def test_a_folder_that_snakemake_cannot_work_in_ends_it_with_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str, sentence: str
+) -> None:
+    (tmp_path / "a {b}").mkdir()
+    monkeypatch.chdir(tmp_path / inside)
+    with pytest.raises(SystemExit, match=sentence):
+        snakefile.check_place(tmp_path / "a {b}")
+
+
 def test_a_key_that_stands_twice_on_the_command_line_is_refused(
     config: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

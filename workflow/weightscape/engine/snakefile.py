@@ -104,6 +104,17 @@ class Plan:
         return digest
 
 
+def check_place(folder: Path) -> None:
+    """Ends Snakemake with one sentence if it does not run in the study's folder, or cannot do so."""
+    if not Path.cwd().samefile(folder):
+        sys.exit(
+            f"error: Snakemake runs in {Path.cwd()}, but the study's files lie in {folder}: run it there, or add "
+            f"--directory {shlex.quote(str(folder))}"
+        )
+    if set(str(folder)) & set("{}"):
+        sys.exit(f"error: Snakemake cannot work in {folder}, as its path has braces: rename that folder")
+
+
 def check_readable(path: Path) -> None:
     """Ends Snakemake with one sentence if it would fail with a traceback on the project's own config."""
     try:
