@@ -1,6 +1,9 @@
 """The plan of a head, as the Snakemake of a submitted job reads it."""
 
 import functools
+import os
+import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +15,7 @@ from weightscape.engine import snakefile
 from weightscape.errors import UserError
 from weightscape.formats.json_yaml import read_yaml
 from weightscape.project import DEFAULT_CONFIG
+from weightscape.stages.__main__ import address
 
 
 def head(**more: Any) -> SimpleNamespace:
@@ -150,3 +154,15 @@ def test_blocks_of_other_keys_on_the_command_line_are_taken(
     words = ["snakemake", "--configfile", "a.yaml", "b.yaml", "-C", "finetune={steps: 1}", "finetune={rise: 0.2}"]
     monkeypatch.setattr(snakefile.sys, "argv", words)
     assert snakefile.plan(config, head())
+
+
+def test_sockets_of_preloaded_processes_have_short_paths_also_where_temporary_files_lie_deep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("a" * 80)
+    deep.mkdir()
+    for place in (tmp_path, deep):
+        monkeypatch.setattr(tempfile, "tempdir", str(place))
+        with snakefile.preload_folder.__wrapped__() as folder, socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(address(folder, "figures"))
+            assert (Path(folder) / "owner").read_text() == str(os.getpid())

@@ -30,6 +30,9 @@ from weightscape.verification import dropped_weights
 PLANNED = "WEIGHTSCAPE_PLANNED"
 """Names, in the environment of a submitted job, the file of what its head planned."""
 
+SHORT, DEEPEST = "/tmp", 60
+"""A folder of temporary files, and the bytes of another's path with which those of its sockets keep below 108."""
+
 ENVIRONMENT = {
     # A job takes no more threads than it was given.
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
@@ -51,8 +54,13 @@ PREFIX = (
 
 @functools.cache
 def preload_folder() -> tempfile.TemporaryDirectory[str]:
-    """The folder of the processes that the jobs of this Snakemake share their start with; goes with Snakemake."""
-    folder = tempfile.TemporaryDirectory(prefix="weightscape-", ignore_cleanup_errors=True)
+    """The folder of the processes that the jobs of this Snakemake share their start with; goes with Snakemake.
+
+    It lies in /tmp where temporary files lie too deep for the paths of sockets.
+    """
+    is_deep = len(os.fsencode(tempfile.gettempdir())) > DEEPEST and os.access(SHORT, os.W_OK | os.X_OK)
+    place = SHORT if is_deep else None
+    folder = tempfile.TemporaryDirectory(prefix="weightscape-", dir=place, ignore_cleanup_errors=True)
     (Path(folder.name) / "owner").write_text(str(os.getpid()))
     return folder
 
