@@ -1,5 +1,7 @@
 """Commands that start Snakemake take no folder: a word that is none of theirs is told."""
 
+import io
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,10 @@ def test_a_longer_option_is_not_guessed_from_a_shorter_one(capsys: pytest.Captur
     with pytest.raises(SystemExit):
         main(["restore", "--conf", "x"])
     assert "--conf" in capsys.readouterr().err
+
+
+def test_a_terminal_that_is_not_utf_8_shows_names_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="latin-1", write_through=True))
+    assert main(["spectra", "\u65e5\u672c.pt", "--out", "t.csv"]) == 1
+    assert rb"\u65e5\u672c.pt" in shown.getvalue()

