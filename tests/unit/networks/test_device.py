@@ -1,5 +1,6 @@
 """Jobs side by side take one GPU each, and give it back however they end."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -63,8 +64,9 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A process that has chosen no device, and was given no GPU; torch is left as it was."""
     monkeypatch.setattr(device, "_chosen", [])
     monkeypatch.setattr(device, "unrepeatable", [])
-    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "CUDA_VISIBLE_DEVICES", device.CUBLAS[0]):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     mode = torch.get_deterministic_debug_mode()
     yield
     torch.set_deterministic_debug_mode(mode)
@@ -103,6 +105,16 @@ def test_an_operation_that_does_not_repeat_is_an_error_on_cuda_until_a_stage_met
     device.prepare("cuda", 1)
     assert torch.get_deterministic_debug_mode() == 1
     assert not device.tolerated(RuntimeError(words))
+
+
+@pytest.mark.parametrize("asked", [None, ":16:8"])
+def test_products_repeat_on_cuda_also_where_torch_leaves_that_to_a_variable(fresh, gpus, monkeypatch, asked) -> None:
+    if asked:
+        monkeypatch.setenv(device.CUBLAS[0], asked)
+    device.prepare("cpu", 1)
+    assert os.environ.get(device.CUBLAS[0]) == asked
+    device.prepare("cuda", 1)
+    assert os.environ[device.CUBLAS[0]] == (asked or ":4096:8")
 
 
 def test_other_errors_are_not_tolerated(fresh) -> None:

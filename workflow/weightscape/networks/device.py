@@ -20,6 +20,8 @@ from weightscape.errors import UserError
 
 unrepeatable: list[str] = []
 """torch's sentence about the operation that made this process give up repeatable results, if one did."""
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+"""The variable, and its value, without which older versions of torch take every product for one that may not repeat."""
 DRIVER = Path("/proc/driver/nvidia/version")
 _chosen: list[torch.device] = []
 _first_joules: list[float] = []
@@ -41,8 +43,9 @@ def prepare(choice: str, threads: int) -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
     kind = _kind(choice)
-    if kind == "cuda" and not unrepeatable:
-        torch.set_deterministic_debug_mode("error")
+    if kind == "cuda":
+        os.environ.setdefault(*CUBLAS)
+        torch.set_deterministic_debug_mode("warn" if unrepeatable else "error")
     device = _own_gpu() if kind == "cuda" and ":" not in choice else torch.device(choice if ":" in choice else kind)
     _chosen.append(device)
     energy()
