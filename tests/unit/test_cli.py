@@ -39,3 +39,9 @@ def test_a_terminal_that_is_not_utf_8_shows_names_escaped(monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(shown, encoding="latin-1", write_through=True))
     assert main(["spectra", "\u65e5\u672c.pt", "--out", "t.csv"]) == 1
     assert rb"\u65e5\u672c.pt" in shown.getvalue()
+
+
+@pytest.mark.parametrize("second", [["--configfile", "b.yaml"], ["--configfile=b.yaml"]])
+def test_an_option_that_is_given_twice_is_refused(second: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--configfile", "a.yaml", *second]) == 1
+    assert "--configfile is given twice: only the last would count" in capsys.readouterr().err

@@ -50,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
                 module.configure(command)
         parsed = parser.parse_args(arguments)
         chosen = parsed.command
+        _check_once(commands.choices[chosen], arguments)
         return importlib.import_module(f"weightscape.commands.{chosen}").run(parsed) or 0
     except UserError as error:
         print(f"weightscape {chosen}: {error}", file=sys.stderr)
@@ -68,6 +69,16 @@ def main(argv: list[str] | None = None) -> int:
             raise
         print(f"weightscape {chosen}: {short}", file=sys.stderr)
         return 1
+
+
+def _check_once(command: argparse.ArgumentParser, words: list[str]) -> None:
+    """Refuses an option that is given twice, of which argparse keeps the last one alone."""
+    own = words[: words.index("--")] if "--" in words else words
+    for action in command._actions:
+        if isinstance(action, argparse._StoreAction):
+            given = [word for word in own if word.partition("=")[0] in action.option_strings]
+            if len(given) > 1:
+                raise UserError(f"{action.option_strings[0]} is given twice: only the last would count; take one out")
 
 
 if __name__ == "__main__":
