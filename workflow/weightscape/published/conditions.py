@@ -59,7 +59,7 @@ class Conditions:
 
 def read(path: Path) -> Conditions:
     """The conditions file, checked; a fault is a `UserError` of one sentence."""
-    content = read_users_yaml(path, "the conditions file", _names_as_written())
+    content = read_users_yaml(path, "the conditions file", _names_as_written(path))
     try:
         return checked(content)
     except UserError as error:
@@ -76,9 +76,14 @@ def checked(content: Mapping[str, Any]) -> Conditions:
     return parse(content)
 
 
-def _names_as_written() -> type:
-    """YAML's safe loader, with every key as its text: tables of a condition 0.00005 or 010 have no other name."""
+def _names_as_written(path: Path) -> type:
+    """YAML's safe loader, with every key as its text: tables of a condition 0.00005 or 010 have no other name.
+
+    Numbers that YAML reads as nobody means them, as 010 for 8 and 1:30 for 90, are refused.
+    """
     import yaml
+
+    from weightscape.formats.schema import is_number
 
     class Loader(yaml.SafeLoader):
         def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
@@ -87,6 +92,18 @@ def _names_as_written() -> type:
                     key.tag = "tag:yaml.org,2002:str"
             return super().construct_mapping(node, deep)
 
+    def number(loader: Any, node: Any) -> float:
+        kind = node.tag.rpartition(":")[2]
+        value = getattr(yaml.SafeLoader, f"construct_yaml_{kind}")(loader, node)
+        if not is_number(node.value) or float(node.value) != value:
+            raise UserError(
+                f"{path} has {node.value} on line {node.start_mark.line + 1}, which YAML reads as {value}: write a "
+                "plain number, or text in quotes"
+            )
+        return value
+
+    for kind in ("int", "float"):
+        Loader.add_constructor(f"tag:yaml.org,2002:{kind}", number)
     return Loader
 
 
