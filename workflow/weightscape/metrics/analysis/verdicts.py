@@ -77,7 +77,8 @@ class ClaimTest:
         if self.scope == "data":
             return self.question
         family = in_words(self.family)
-        of_family = f" of {family}" if family and family not in self.question else ""
+        is_named = self.question.startswith("diversity") or family in self.question
+        of_family = f" of {family}" if family and not is_named else ""
         return f"{self.question}{of_family} on {of_metric(self.metric)}"
 
     def cells(self) -> dict[str, str | float | int]:

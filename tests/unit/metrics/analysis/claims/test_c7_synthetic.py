@@ -89,3 +89,10 @@ def test_of_doses_with_one_share_those_count_that_differ_in_nothing_from_the_rep
     before = adding(made, [*added.values(), *whole])
     after = adding(doubled(made, doses[-1], added, 0.1), [*added.values(), *whole])
     assert after - before == pytest.approx(moves)
+
+
+@pytest.mark.parametrize(("others", "part"), [(0.0, "diversity"), (0.2, "diversity less noise")])
+def test_a_part_that_stays_open_names_its_families_once(others: float, part: str):
+    shifts = {("ood", "augment"): others, ("ood", "noise"): others}
+    outcomes = {("test", "synthetic_replace"): -0.2, ("test", "real_add"): 0.05, **shifts}
+    assert verdicts(truth("dropout", outcomes=outcomes)).loc["C7", "reason"].startswith(f"{part} on OOD accuracy: p = ")

@@ -87,14 +87,13 @@ def _most(setup: Setup, options: Options) -> list[ClaimTest]:
     others = [f for f in design.families if f not in (DIVERSITY, *CONTROL_FAMILIES) and not setup.missing(f)]
     if not why and not others:
         why = Reason("there is no other family")
-    question, dose = "diversity on OOD", "" if why else str(design.strongest(DIVERSITY))
+    question, dose = "diversity", "" if why else str(design.strongest(DIVERSITY))
     common = {"family": DIVERSITY, "dose": dose, "scope": "outcome", "expects": 1}
     if why:
         return [ClaimTest(question, "OOD accuracy", "share", **common, note=why)]
     effect = design.strongest_effect(DIVERSITY)
     contrasts = {question: effect} | {
-        f"diversity less {of_family(family)} on OOD": difference(effect, design.strongest_effect(family))
-        for family in others
+        f"diversity less {of_family(family)}": difference(effect, design.strongest_effect(family)) for family in others
     }
     return [
         ClaimTest(
