@@ -92,3 +92,16 @@ def test_what_is_no_set_of_classes_is_refused_in_a_sentence(
     (root / "train" if "train/." in parts else root).mkdir(parents=True, exist_ok=True)
     with pytest.raises(UserError, match=message):
         found(root)
+
+
+@pytest.mark.parametrize(
+    "name", ["images.npy", "train.images.npy", "more.npz", "x.parquet", "train-images-idx3-ubyte.gz"]
+)
+@pytest.mark.parametrize("part", ["train", "."])
+def test_images_beside_a_file_of_images_are_not_passed_over(part: str, name: str, tmp_path: Path) -> None:
+    root = folder(tmp_path / "set", {part: CLASSES})
+    (root / name).write_bytes(b"")
+    with pytest.raises(
+        UserError, match=rf"holds images in (train|a)/ and {name} beside them, of which one alone can be"
+    ):
+        found(root)

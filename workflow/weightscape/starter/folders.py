@@ -32,6 +32,7 @@ def found(folder: Path, written: str, beside: Path) -> DataSet:
     inner = _unpacked(folder)
     root = written if inner == folder else str(Path(written) / inner.relative_to(folder))
     name = name_of(folder.resolve().name)
+    _check_one_kind(inner)
     if any(inner.glob("*.images.npy")):
         return of_arrays(inner, root, name, [])
     if array_files.files_in(inner):
@@ -42,6 +43,17 @@ def found(folder: Path, written: str, beside: Path) -> DataSet:
 
         return of_hub(root)
     return _of_images(inner, root, name)
+
+
+def _check_one_kind(folder: Path) -> None:
+    """Refuses a folder of images beside files that hold a data set, too: one of them would not be read."""
+    files = [*array_files.files_in(folder), *sorted(folder.glob("*.parquet"))]
+    pictured = next((name for name in classes_in(folder) if files_of(str(folder / name))), None) if files else None
+    if pictured:
+        raise UserError(
+            f"{folder} holds images in {pictured}/ and {files[0].name} beside them, of which one alone can be the data "
+            "set: move the other elsewhere"
+        )
 
 
 def _unpacked(folder: Path) -> Path:
