@@ -129,6 +129,16 @@ def test_building_a_network_leaves_torchs_global_stream_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+def test_a_network_with_weights_of_five_axes_is_brought_into_the_layout_too() -> None:
+    made = timm.create_model("lambda_resnet26t", num_classes=3).eval()
+    images = torch.rand(2, 3, 64, 64)
+    expected = made(images)
+    prepared = building.prepared(made, torch.device("cpu"))
+    assert any(weight.ndim == 5 for weight in prepared.parameters())
+    assert all(w.is_contiguous(memory_format=torch.channels_last) for w in prepared.parameters() if w.ndim == 4)
+    torch.testing.assert_close(prepared(images), expected, rtol=1e-3, atol=1e-4)
+
+
 def test_the_small_stem_keeps_the_side_until_the_pooling() -> None:
     net = building.network("resnet18_3x3", 10)
     stem = net.get_submodule("conv1")

@@ -216,7 +216,11 @@ def prepared(model: nn.Module, device: torch.device, batch_norm_momentum: float 
                 module.momentum = batch_norm_momentum
     if device.type == "cpu":
         for_small_maps(model)
-    return model.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    model.to(device)
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.ndim == 4:  # the network's own way to this layout takes no tensor of five axes
+            tensor.data = tensor.data.contiguous(memory_format=torch.channels_last)
+    return model
 
 
 def as_input(images: Tensor, form: InputSettings) -> Tensor:
