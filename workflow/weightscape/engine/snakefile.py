@@ -23,7 +23,7 @@ from weightscape.project import ROOT, WORKFLOW
 from weightscape.provenance.code_digest import code_digest
 from weightscape.study import Config, jobs, undecidable
 from weightscape.study import settings as stage_settings
-from weightscape.study.checks import networks, own_files, resolution
+from weightscape.study.checks import idle, networks, own_files, resolution
 from weightscape.study.config import check_named, checked, results_folder
 from weightscape.verification import dropped_weights
 
@@ -185,7 +185,8 @@ def plan(config: Config, workflow: Any) -> Plan:
     own_files.check_tables(config)
     if workflow.is_main_process:
         check_named(ROOT / "config.yaml", map(Path, workflow.overwrite_configfiles))
-        for note in resolution.notes(config) if config["study"]["start"] == "data" else []:
+        of_data = config["study"]["start"] == "data"
+        for note in [*resolution.notes(config), *idle.notes(config)] if of_data else []:
             print(f"note: {note}", file=sys.stderr)
         networks.check(config)
         owner.check(_results(config), Path.cwd(), config)
