@@ -125,7 +125,9 @@ def test_a_generator_that_is_trained_here_costs_its_training_and_its_steps() -> 
     digits["generate"]["model"] |= {"patch": 2, "channels": [24, 48]}
     digits["generate"]["training"] |= {"steps": 450, "batch_size": 32}
     sizes = {"digits": sizes_of(digits, "digits", ASSUMED.images)}
-    once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear"), (1, 28, 28), 10)
+    once = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "linear", False), (1, 28, 28), 10)
+    filtered = generation.ddpm_operations(ModelSettings(2, (24, 48), 1, "flow", True), (3, 28, 28), 10)
+    assert once < filtered < 3 * once
     assert generation.training(digits, sizes) == pytest.approx(450 * 32 * 3 * once)
     assert generation.sampling(digits, sizes) == pytest.approx(8 * once * 10 * (20 + 1.7 * 100 + 1.7 * 20))
     sampled = stages.costs(stages.work_of(digits, ASSUMED))["generate"]

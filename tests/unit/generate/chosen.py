@@ -9,13 +9,14 @@ from weightscape.generate.judge_settings import TrainJudgeSettings
 from weightscape.generate.model_settings import TrainingSettings
 from weightscape.generate.settings import Pipeline, PipelineSettings, ZeroShotGate
 from weightscape.project import DEFAULT_CONFIG
+from weightscape.study import generator_sizes
 
 GENERATE = read_yaml(DEFAULT_CONFIG)["generate"]
 
 
 def training(**changes: Any) -> TrainingSettings:
     """Of the diffusion model."""
-    return replace(from_json(TrainingSettings, GENERATE["training"] | {"steps": 1}), **changes)
+    return replace(from_json(TrainingSettings, GENERATE["training"] | generator_sizes.PLAIN | {"steps": 1}), **changes)
 
 
 def judge(**changes: Any) -> TrainJudgeSettings:

@@ -17,7 +17,7 @@ from weightscape.generate.settings import Ddpm, SamplingSettings
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 
-MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
+MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2", filter=False)
 TINY = TrainGeneratorSettings(MODEL, training(steps=12, batch_size=8, warmup=0.1, checkpoint_minutes=0.0), seed=3)
 DRAWN = Ddpm("ddpm", MODEL, SamplingSettings(4, 1.0), 0, 1)
 
@@ -161,7 +161,7 @@ def test_samples_show_the_label_that_was_asked_for(learnt):
 
 
 def test_without_guidance_the_label_changes_nothing_but_the_noise(learnt):
-    model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
+    model = sampler._rebuilt(learnt, MODEL, 2, (1, 4, 4), "cpu")
     noise = torch.randn(3, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     free = [
         sampler._denoised(sampler.Guided(model, 2, 0.0, 1000.0), noise, torch.tensor(labels), sampler._solver(DRAWN))
@@ -171,7 +171,7 @@ def test_without_guidance_the_label_changes_nothing_but_the_noise(learnt):
 
 
 def test_guidance_0_and_1_are_limits_of_the_formula(learnt):
-    model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
+    model = sampler._rebuilt(learnt, MODEL, 2, (1, 4, 4), "cpu")
     grid, time, labels = torch.ones(2, 4, 2, 2), torch.tensor(500), torch.tensor([0, 1])
     with torch.no_grad():
         for limit in (0.0, 1.0):
@@ -182,7 +182,7 @@ def test_guidance_0_and_1_are_limits_of_the_formula(learnt):
 
 @pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
 def test_guidance_acts_from_its_time_on(learnt, guidance):
-    model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
+    model = sampler._rebuilt(learnt, MODEL, 2, (1, 4, 4), "cpu")
     grid, labels = torch.ones(2, 4, 2, 2), torch.tensor([0, 1])
     late = sampler.Guided(model, 2, guidance, 500.0)
     always, never = (sampler.Guided(model, 2, value, 1000.0) for value in (guidance, 1.0 if guidance else 0.0))
@@ -211,7 +211,7 @@ def test_the_rate_rises_to_its_peak_and_falls_to_almost_nothing():
 
 
 def test_muon_trains_the_kernels_between_features_and_adamw_all_else():
-    state = ddpm._start(TINY, 2, 1, "cpu")
+    state = ddpm._start(TINY, 2, (1, 4, 4), "cpu")
     by_muon, by_adamw = (
         {id(weight) for group in optimizer.param_groups for weight in group["params"]}
         for optimizer in (state.matrices, state.optimizer)
@@ -222,8 +222,24 @@ def test_muon_trains_the_kernels_between_features_and_adamw_all_else():
     assert by_muon | by_adamw == set(map(id, named.values())) and not by_muon & by_adamw
 
 
+def test_a_network_after_a_filter_is_resumed_and_draws_from_its_weights_alone(tmp_path):
+    grey = halves(20, size=8)
+    coloured = ImageSet(np.concatenate([grey.images, 255 - grey.images, grey.images // 2], axis=1), grey.labels)
+    settings = replace(TINY, model=replace(MODEL, filter=True))
+    whole = ddpm.train(coloured, 2, settings)
+    with pytest.raises(Stopped), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ddpm, "Progress", StoppingProgress)
+        ddpm.train(coloured, 2, settings, checkpoint=Checkpoint(tmp_path / "c", "a"))
+    resumed = ddpm.train(coloured, 2, settings, checkpoint=Checkpoint(tmp_path / "c", "a"))
+    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+    drawn = sampler.batch_of(whole, replace(DRAWN, model=settings.model), 2, 2.0, 0, "cpu")
+    together, alone = drawn([0, 1], [4, 5]), drawn([1], [5])
+    assert together.shape == (2, 3, 8, 8)
+    assert np.abs(together[1].astype(int) - alone[0]).max() <= 1
+
+
 def test_bfloat16_answers_stay_near_those_of_float32(learnt):
-    model = sampler._rebuilt(learnt, MODEL, 2, 1, "cpu")
+    model = sampler._rebuilt(learnt, MODEL, 2, (1, 4, 4), "cpu")
     grid = torch.randn(8, 4, 2, 2, generator=torch.Generator().manual_seed(0))
     time, labels = torch.tensor(500), torch.zeros(8, dtype=torch.int64)
     with torch.no_grad():
@@ -232,8 +248,8 @@ def test_bfloat16_answers_stay_near_those_of_float32(learnt):
 
 
 def test_a_training_that_diverges_is_a_users_error():
-    model = denoiser.network(MODEL, 2, 1, "cpu")
-    torch.nn.init.constant_(model.conv_out.weight, float("nan"))
+    model = denoiser.network(MODEL, 2, (1, 4, 4), "cpu")
+    torch.nn.init.constant_(model.get_parameter("conv_out.weight"), float("nan"))
     with pytest.raises(UserError, match=r"diverged.*lower its learning_rate"):
         ddpm._exported(model, (1, 4, 4))
 
@@ -269,7 +285,7 @@ def test_the_solver_ends_at_the_image_that_a_model_is_sure_of(schedule):
             return sure
 
     noise = torch.randn(2, 4, 2, 2, generator=torch.Generator().manual_seed(0))
-    model = denoiser.network(MODEL, 2, 1, "cpu")
+    model = denoiser.network(MODEL, 2, (1, 4, 4), "cpu")
     end = sampler._denoised(
         Sure(model, 2, 1.0, 1000.0),
         noise,

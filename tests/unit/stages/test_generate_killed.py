@@ -31,7 +31,7 @@ from weightscape.provenance.records import Origin, write_record
 from weightscape.stages import generate
 
 WORKFLOW = ROOT / "workflow"
-MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2")
+MODEL = ModelSettings(patch=2, channels=(8,), layers=1, schedule="squaredcos_cap_v2", filter=False)
 SETTINGS = GenerateSettings("ddpm", "guided", 2.0, Ddpm("ddpm", MODEL, SamplingSettings(12, 1.0), 3, 253), None, seed=5)
 PROGRAM = """
 import sys

@@ -70,7 +70,7 @@ def test_every_routine_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for name, value in {"EACH": 1e-9, "SIDES": (32, 48), "BATCH": 2}.items():
         monkeypatch.setattr(machine, name, value)
-    found = machine.measured({"test_resnet": None, "test_vit": 160}, ModelSettings(4, (64, 128), 1, "flow"), 224)
+    found = machine.measured({"test_resnet": None, "test_vit": 160}, ModelSettings(4, (64, 128), 1, "flow", False), 224)
     (low, small), (high, _) = found.speeds["test_resnet"].paces
     ((_, only),) = found.speeds["test_vit"].paces
     assert low < high and min(*vars(small).values(), *vars(only).values()) > 0

@@ -75,7 +75,7 @@ def ddpm_operations(settings: ModelSettings, shape: tuple[int, int, int], classe
     patch = settings.patch
     model_settings.check_size(patch, settings.channels, *shape[1:])
     with torch.device("meta"):
-        model = denoiser.network(settings, classes, shape[0], "meta").eval()
+        model = denoiser.network(settings, classes, shape, "meta").eval()
         grid = torch.empty(1, shape[0] * patch**2, shape[1] // patch, shape[2] // patch)
         time, label = torch.empty(1), torch.zeros(1, dtype=torch.int64)
     return counted(model, grid, time, label)

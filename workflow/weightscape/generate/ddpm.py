@@ -7,38 +7,41 @@ trained by `muon`, the embeddings, norms and biases by AdamW. A step draws from 
 named by (seed, step): on a CPU a resumed training is bit-identical to an uninterrupted one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional
 
 from weightscape import seeds
 from weightscape.errors import Stopped, UserError
 from weightscape.formats.shards import ImageSet
 from weightscape.generate import denoiser
 from weightscape.generate.denoiser import SHAPE, TIMES
+from weightscape.generate.filters import Continued
 from weightscape.generate.model_settings import ModelSettings, TrainGeneratorSettings, TrainingSettings, check_size
 from weightscape.generate.muon import Muon
 from weightscape.networks.checkpoint import Checkpoint
 from weightscape.progress import Progress
 
 if TYPE_CHECKING:
-    from diffusers.models.unets.unet_2d import UNet2DModel
     from diffusers.training_utils import EMAModel
 
 BETAS = (0.9, 0.99)  # a few hundred steps: the default second moment of .999 would remember the start
 OUTER = ("conv_in", "conv_out", "time_emb", "class_embedding")
 """Parts of the names of layers that meet pixels, times or labels: no maps between features of one scale."""
 LARGEST_GRADIENT = 1.0  # Euclidean norm
-LEAST_NOISE = 0.1  # s_t below which errors weigh no more: they no longer show
+LEAST_ERROR = 0.1  # s_t, or error of the filter, below which errors weigh no more: they no longer show
 
 
 @dataclass
 class State:
     """The state that a step changes: the model, its two optimisers, and the moving average of its weights."""
 
-    model: "UNet2DModel"
+    model: nn.Module
     optimizer: torch.optim.AdamW
     matrices: Muon
     average: "EMAModel"
@@ -92,7 +95,10 @@ def train(
     check_size(settings.model.patch, settings.model.channels, *shape[1:])
     grids = denoiser.to_grid(content.images, settings.model).to(device)
     examples = Examples(grids, torch.from_numpy(content.labels).to(device), classes)
-    state = _start(settings, classes, shape[0], device)
+    state = _start(settings, classes, shape, device)
+    if isinstance(state.model, Continued):
+        pictures = functional.pixel_shuffle(grids, settings.model.patch)
+        state.model.filter.fit(pictures, seeds.seed(settings.seed, "ddpm", "filter"))
     noising = Noising.on(device, settings.model)
     first = checkpoint.resume(vars(state), device) if checkpoint else 0
     progress = Progress("train generator", training.steps)
@@ -126,12 +132,12 @@ def rate(settings: TrainingSettings, step: int) -> float:
     return min(1.0, rise, fall)
 
 
-def _start(settings: TrainGeneratorSettings, classes: int, channels: int, device: str) -> State:
+def _start(settings: TrainGeneratorSettings, classes: int, shape: Sequence[int], device: str) -> State:
     from diffusers.training_utils import EMAModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seeds.seed(settings.seed, "ddpm", "weights"))
-        model = denoiser.network(settings.model, classes, channels, device)
+        model = denoiser.network(settings.model, classes, shape, device)
     training = settings.training
     named = dict(model.named_parameters())
     inner = [name for name, weight in named.items() if weight.ndim > 1 and not any(part in name for part in OUTER)]
@@ -150,7 +156,7 @@ def _start(settings: TrainGeneratorSettings, classes: int, channels: int, device
 
 
 def _loss(
-    model: "UNet2DModel", noising: Noising, examples: Examples, settings: TrainingSettings, seed: int
+    model: nn.Module, noising: Noising, examples: Examples, settings: TrainingSettings, seed: int
 ) -> torch.Tensor:
     """Weighted squared error on one batch, drawn on the CPU so that every device sees the same."""
     stream = torch.Generator().manual_seed(seed)
@@ -167,10 +173,11 @@ def _loss(
     of_image, of_noise = noising.at(times)
     noisy = of_image * clean + of_noise * noise
     error = denoiser.estimate(model, noisy, times, shown, settings.precision) - clean
-    return (error / of_noise.clamp(min=LEAST_NOISE)).square().mean()
+    unit = model.filter.errors(times) if isinstance(model, Continued) else of_noise
+    return (error / unit.clamp(min=LEAST_ERROR)).square().mean()
 
 
-def _exported(model: "UNet2DModel", shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+def _exported(model: nn.Module, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
     weights = {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
     for name, array in weights.items():
         if not np.isfinite(array).all():

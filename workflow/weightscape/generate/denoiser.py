@@ -9,31 +9,30 @@ a_t^2 + s_t^2 = 1 (those of diffusers' betas). The network predicts the clean x_
 few dimensions, so that a network narrower than a block has pixels can tell them, but not the noise (Li and He 2025).
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional, init
 
+from weightscape.generate.filters import INPUTS, Continued, Filter
 from weightscape.generate.model_settings import ModelSettings
-
-if TYPE_CHECKING:
-    from diffusers.models.unets.unet_2d import UNet2DModel
 
 TIMES = 1000
 FLOW = "flow"
 SHAPE = "image_shape"  # the one entry of the weights that is no weight: c, h, w of an image
 
 
-def network(settings: ModelSettings, classes: int, image_channels: int, device: str) -> "UNet2DModel":
-    """A U-Net without attention; label `classes` stands for a hidden label."""
+def network(settings: ModelSettings, classes: int, shape: Sequence[int], device: str) -> nn.Module:
+    """A U-Net without attention for images c, h, w; label `classes` stands for a hidden label."""
     from diffusers.models.unets.unet_2d import UNet2DModel
 
-    levels = len(settings.channels)
+    levels, outputs = len(settings.channels), shape[0] * settings.patch**2
     model = UNet2DModel(
-        in_channels=image_channels * settings.patch**2,
-        out_channels=image_channels * settings.patch**2,
+        in_channels=outputs * (INPUTS if settings.filter else 1),
+        out_channels=outputs,
         block_out_channels=settings.channels,
         layers_per_block=settings.layers,
         down_block_types=("DownBlock2D",) * levels,
@@ -45,12 +44,18 @@ def network(settings: ModelSettings, classes: int, image_channels: int, device: 
         resnet_time_scale_shift="scale_shift",  # adding the embedding of time and class alone learns far slower
     )
     init.zeros_(model.conv_out.weight)  # grey at first: no layer has to unlearn an arbitrary answer
+    if settings.filter:
+        model = Continued(model, Filter(scales(settings), tuple(shape)), settings.patch)
     nn.Module.to(model, device)  # the method itself, which diffusers wraps without its types
     return model
 
 
 def estimate(
-    model: "UNet2DModel", noisy: torch.Tensor, times: torch.Tensor, labels: torch.Tensor, precision: str = "float32"
+    model: nn.Module,
+    noisy: torch.Tensor,
+    times: torch.Tensor,
+    labels: torch.Tensor,
+    precision: str = "float32",
 ) -> torch.Tensor:
     """The network's estimate of the clean grid; it and the weights stay float32, whatever the precision of products."""
     half = precision == "bfloat16"

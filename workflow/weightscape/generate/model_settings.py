@@ -12,6 +12,7 @@ class ModelSettings:
     channels: tuple[int, ...]  # per resolution, each half the one before
     layers: int  # residual blocks per resolution
     schedule: str  # of the noise, by its name in diffusers
+    filter: bool  # whether the network goes on from the estimate of a filter
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 from weightscape import seeds
@@ -24,7 +25,6 @@ from weightscape.generate.model_settings import ModelSettings
 from weightscape.generate.settings import Ddpm
 
 if TYPE_CHECKING:
-    from diffusers.models.unets.unet_2d import UNet2DModel
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Guided:
     """A trained model that is asked with one guidance; the label `hidden` stands for a hidden one."""
 
-    model: "UNet2DModel"
+    model: nn.Module
     hidden: int
     guidance: float
     below: float  # time, of `denoiser.TIMES`, from which on guidance acts
@@ -58,7 +58,7 @@ def batch_of(
     """The function from labels and indices to their images uint8 [n, c, h, w], drawn as one batch."""
     shape = [int(side) for side in weights[SHAPE]]
     below = source.sampling.guidance_below * denoiser.TIMES
-    guided = Guided(_rebuilt(weights, source.model, classes, shape[0], device), classes, guidance, below)
+    guided = Guided(_rebuilt(weights, source.model, classes, shape, device), classes, guidance, below)
 
     @torch.no_grad()
     def drawn(labels: Sequence[int], indices: Sequence[int]) -> np.ndarray:
@@ -71,10 +71,10 @@ def batch_of(
 
 
 def _rebuilt(
-    weights: Mapping[str, np.ndarray], settings: ModelSettings, classes: int, channels: int, device: str
-) -> "UNet2DModel":
+    weights: Mapping[str, np.ndarray], settings: ModelSettings, classes: int, shape: Sequence[int], device: str
+) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
-        model = denoiser.network(settings, classes, channels, device)
+        model = denoiser.network(settings, classes, shape, device)
     model.load_state_dict({name: torch.from_numpy(np.array(weights[name])) for name in model.state_dict()})
     return model.eval()
 

@@ -206,7 +206,7 @@ def _generator(settings: "ModelSettings", device: "torch.device") -> float:
     side = 8 * settings.patch
 
     def routines() -> list[Callable[[], object]]:
-        net = denoiser.network(settings, CLASSES, 1, device.type)
+        net = denoiser.network(settings, CLASSES, (1, side, side), device.type)
         grid = torch.rand(BATCH, settings.patch**2, 8, 8, device=device)
         times, labels = torch.full((BATCH,), 500.0, device=device), torch.zeros(BATCH, dtype=torch.int64, device=device)
         return [lambda: denoiser.estimate(net, grid, times, labels).square().mean().backward()]
