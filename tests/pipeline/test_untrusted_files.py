@@ -59,7 +59,7 @@ def test_nothing_in_the_package_unpickles_or_trusts_remote_code() -> None:
         for line in text.splitlines():
             assert "torch.load(" not in line or "weights_only=True" in line, (path, line)
             assert "shell=True" not in line and "os.system" not in line, (path, line)
-            assert "yaml.load(" not in line or "SafeLoader" in line, (path, line)
+            assert "yaml.load(" not in line or "SafeLoader" in line or "BaseLoader" in line, (path, line)  # texts alone
 
 
 @pytest.mark.parametrize(

@@ -117,9 +117,14 @@ class Jobs:
         """The processes that ran the program, in their order."""
         return [int(line) for line in (self.folder / "processes").read_text().split()]
 
-    def waiting(self, ask: str = "wait") -> tuple[subprocess.Popen[str], int]:
-        """A job that waits, and the process that runs it."""
-        job = self.start(ask)
+    def waiting(self, ask: str = "wait", **signals: signal.Handlers) -> tuple[subprocess.Popen[str], int]:
+        """A job that waits, and the process that runs it; the job begins with what these signals are to do."""
+        previous = {signal.Signals[name]: signal.signal(signal.Signals[name], do) for name, do in signals.items()}
+        try:
+            job = self.start(ask)
+        finally:
+            for number, do in previous.items():
+                signal.signal(number, do)
         until(lambda: (self.folder / "waits").exists())
         return job, self.processes()[-1]
 
@@ -185,7 +190,7 @@ def test_sigterm_reaches_the_fork_which_saves_and_ends_with_its_own_code(jobs):
 
 def test_ctrl_c_interrupts_the_fork(jobs):
     jobs.warm()
-    job, _ = jobs.waiting()
+    job, _ = jobs.waiting(SIGINT=signal.SIG_DFL)
     job.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in job.communicate(timeout=30)[1] and job.returncode != 0
 
@@ -281,11 +286,7 @@ def test_a_fork_that_has_ended_before_its_client_looks_is_not_run_again() -> Non
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
 def test_a_signal_that_a_job_is_to_ignore_does_not_reach_its_fork(jobs, number):
     jobs.warm()
-    previous = signal.signal(number, signal.SIG_IGN)  # as nohup does
-    try:
-        job, process = jobs.waiting()
-    finally:
-        signal.signal(number, previous)
+    job, process = jobs.waiting(**{number.name: signal.SIG_IGN})  # as nohup does
     assert process != job.pid
     job.send_signal(number)
     os.kill(process, number)
