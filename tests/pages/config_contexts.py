@@ -180,6 +180,8 @@ def others(key: Any, value: Any) -> Iterator[Any]:
         yield from (value + 1, value - 1)
     elif isinstance(value, float):
         yield value * 0.75 if value else 0.5
+    elif value == "auto" and "oneOf" in rule:
+        yield [16] if rule["oneOf"][1].get("type") == "array" else 1 if "$ref" in rule["oneOf"][1] else 0.5
     elif isinstance(value, str):
         yield f"{value}x"
     elif isinstance(value, list):

@@ -82,9 +82,9 @@ def allowed(rule: Mapping[str, Any]) -> str:
         return ", ".join(map(shown, rule["enum"]))
     if "const" in rule:
         return shown(rule["const"])
-    if "anyOf" in rule:
-        common = {key: value for key, value in rule.items() if key != "anyOf"}
-        return " or ".join(dict.fromkeys(allowed({**common, **part}) for part in rule["anyOf"]))
+    if either := next((word for word in ("anyOf", "oneOf") if word in rule), ""):
+        common = {key: value for key, value in rule.items() if key != either}
+        return " or ".join(dict.fromkeys(allowed({**common, **part}) for part in rule[either]))
     kinds = [rule["type"]] if isinstance(rule.get("type"), str) else rule.get("type", ["value"])
     words = " or ".join(WORDS.get(kind, kind) for kind in kinds)
     if rule.get("type") == "array":

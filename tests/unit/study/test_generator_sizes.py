@@ -19,7 +19,6 @@ WHOLE: Any = load(DEFAULT_CONFIG, None)
 def config(side: int, channels: int = 3) -> Any:
     whole = copy.deepcopy(WHOLE)
     whole["data"]["own"] = {"image": {"size": side, "channels": channels}}
-    whole["generate"]["model"]["filter"] = "auto"
     return whole
 
 
@@ -35,17 +34,20 @@ def test_larger_images_get_more_resolutions_and_coloured_ones_more_steps() -> No
     grey, coloured = (generator_sizes.training(config(32, channels), "own").steps for channels in (1, 3))
     assert 0 < grey < coloured
     assert generator_sizes.training(config(32), "digits").steps == grey
-    assert [generator_sizes.model(config(32, channels), "own").filter for channels in (1, 3)] == [False, True]
-    grey, coloured = (generator_sizes.training(config(32, channels), "own") for channels in (1, 3))
-    assert grey.noise_mean < coloured.noise_mean and grey.learning_rate > coloured.learning_rate
+
+
+def test_rates_and_noise_follow_the_filter() -> None:
+    filtered = config(32)
+    filtered["generate"]["model"]["filter"] = True
+    plain, after = (generator_sizes.training(whole, "own") for whole in (config(32), filtered))
+    assert plain.noise_mean < after.noise_mean and plain.learning_rate > after.learning_rate
 
 
 def test_sizes_of_the_config_stand_or_are_refused() -> None:
     whole = config(32)
-    whole["generate"]["model"] |= {"patch": 2, "channels": [24, 48], "filter": False}
+    whole["generate"]["model"] |= {"patch": 2, "channels": [24, 48]}
     whole["generate"]["training"]["steps"] = 7
     assert generator_sizes.model(whole, "own").channels == (24, 48)
-    assert not generator_sizes.model(whole, "own").filter
     assert generator_sizes.training(whole, "own").steps == 7
     whole["generate"]["model"]["patch"] = 3
     with pytest.raises(UserError, match=r"config: data.own: images are 32 x 32 pixels"):

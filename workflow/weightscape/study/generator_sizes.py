@@ -28,13 +28,11 @@ def shape(config: Config, dataset: str) -> tuple[int, int]:
 def model(config: Config, dataset: str) -> ModelSettings:
     """The network for a data set's images: the chosen sizes, with a `UserError` where they do not divide the images."""
     block = dict(config["generate"]["model"])
-    side, channels = shape(config, dataset)
+    side, _ = shape(config, dataset)
     if block["patch"] == AUTO:
         block["patch"] = next(patch for patch in (PATCH, 2, 1) if side % patch == 0 and (side > 16 or patch < PATCH))
     if block["channels"] == AUTO:
         block["channels"] = _widths(side // block["patch"])
-    if block["filter"] == AUTO:
-        block["filter"] = channels > 1
     try:
         check_size(block["patch"], block["channels"], side, side)
     except UserError as fault:
