@@ -190,7 +190,7 @@ def check_spelling(names: Iterable[str], classes: Iterable[str], where: str) -> 
             raise UserError(f"{where} has the class {name!r}, but the training set {same!r}: write both in one way")
 
 
-def check_apart(classes: Iterable[str], where: str) -> None:
+def check_apart(classes: Iterable[str]) -> None:
     """Refuse classes whose names are one but for capitals, accents written in two ways, blanks, dashes, underscores.
 
     Letters are classes of their own, as a and A.
@@ -201,8 +201,8 @@ def check_apart(classes: Iterable[str], where: str) -> None:
         other = known.setdefault(plain, name)
         if other != name and len(plain) > 1:
             raise UserError(
-                f"{where} has the classes {other!r} and {name!r}: put both into one, or name the `classes` if they are "
-                "two"
+                f"the data set has the classes {other!r} and {name!r}: put both into one, or name the `classes` if "
+                "they are two"
             )
 
 

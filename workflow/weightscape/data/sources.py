@@ -24,7 +24,7 @@ from weightscape.data.pools import (
     relabelled,
     split,
 )
-from weightscape.data.settings import Count, Domain, Folder, OtherFolder, Source, Torchvision
+from weightscape.data.settings import Count, Domain, OtherFolder, Source, Torchvision
 from weightscape.data.splits import ALL
 from weightscape.errors import UserError
 from weightscape.seeds import generator
@@ -66,7 +66,7 @@ def _chosen(source: Source, seed: int) -> dict[str, Pool]:
     whole = reader.pool(source, "train")
     train = of_classes(present(whole), source.classes)
     if not isinstance(source, Torchvision) and not isinstance(source.classes, tuple):
-        check_apart(train.classes, source.root if isinstance(source, Folder) else source.path)
+        check_apart(train.classes)
     if len(train.classes) < 2:
         raise UserError(
             f"the data set has images of one class to train on ({train.classes[0]!r}), but a network must tell two "
